@@ -1,0 +1,43 @@
+"""Minute bars, with what is needed to revise them later."""
+
+from typing import Literal
+
+import msgspec
+
+BarFlag = Literal["complete", "partial", "repaired"]
+
+NO_TIME = -1
+
+
+class Bar(msgspec.Struct, array_like=True, gc=False):
+    """One symbol's minute, [minute_ns, minute_ns + 60 s) by venue time, labelled by its start.
+
+    `notional` is the sum of price x size over the trades that count for volume. `open_*` and `close_*`
+    name the trades that set open and close: the least and greatest (ts_ns, ordinal) among the eligible.
+    A bar whose `open_ns` is NO_TIME has volume but no price yet: it is no row of bars.parquet.
+    """
+
+    symbol: str
+    minute_ns: int
+    open: float = float("nan")
+    high: float = float("-inf")
+    low: float = float("inf")
+    close: float = float("nan")
+    volume: float = 0.0
+    notional: float = 0.0
+    trades: int = 0
+    open_ns: int = NO_TIME
+    open_ordinal: int = 0
+    close_ns: int = NO_TIME
+    close_ordinal: int = 0
+    flags: BarFlag = "partial"
+
+    @property
+    def priced(self) -> bool:
+        """Whether an eligible trade has set a price."""
+        return self.open_ns != NO_TIME
+
+    @property
+    def vwap(self) -> float:
+        """Volume-weighted average price; NaN while nothing counted for volume."""
+        return self.notional / self.volume if self.volume else float("nan")

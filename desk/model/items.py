@@ -1,0 +1,56 @@
+"""Items: everything that may change a shard. All of it enters through the shard's lane, in one order."""
+
+import msgspec
+
+from desk.model.bars import Bar
+from desk.model.orders import OrderEvent
+from desk.model.ticks import Quote, Trade
+
+
+class Second(msgspec.Struct, array_like=True, tag="s", gc=False):
+    """A mark: one whole second of session time is complete. Time flows in-band; there is no other clock.
+
+    `feed_lag_ns` is received − venue time, `lane_age_ns` how long the mark itself waited in the lane
+    (0 where the feed waits for the lanes), `degraded` that either is above `max_data_latency_s`.
+    """
+
+    session_ns: int
+    received_ns: int
+    feed_lag_ns: int = 0
+    lane_age_ns: int = 0
+    degraded: bool = False
+
+
+class Watch(msgspec.Struct, array_like=True, tag="w"):
+    """The symbol is subscribed from `since_ns` on, wanted by these scanners ("" = by the plan).
+
+    Sent again when the set of scanners changes. `bars` are the session's earlier minutes, oldest first,
+    flagged repaired; the last may still be open.
+    """
+
+    symbol: str
+    since_ns: int
+    scanners: list[str] = []
+    bars: list[Bar] = []
+
+
+class Unwatch(msgspec.Struct, array_like=True, tag="u", gc=False):
+    """The symbol is not subscribed any more; its open minute stays partial."""
+
+    symbol: str
+    at_ns: int
+
+
+class Lost(msgspec.Struct, array_like=True, tag="l"):
+    """Trades of these (symbol, minute_ns) were dropped in the lane: the minutes are partial."""
+
+    minutes: list[tuple[str, int]]
+
+
+class Close(msgspec.Struct, array_like=True, tag="c", gc=False):
+    """The session ends here: minutes are closed, day orders expire, nothing follows."""
+
+    session_ns: int
+
+
+Item = Trade | Quote | Second | OrderEvent | Watch | Unwatch | Lost | Close

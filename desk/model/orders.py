@@ -1,0 +1,111 @@
+"""Orders, from a strategy's intent to the venue's last word."""
+
+from typing import Literal
+
+import msgspec
+
+Side = Literal["buy", "sell"]
+OrderKind = Literal["market", "limit", "stop", "stop_limit"]
+TimeInForce = Literal["day", "gtc", "ioc"]
+OrderStatus = Literal[
+    "refused", "accepted", "pending_cancel", "partially_filled", "filled", "canceled", "expired", "rejected"
+]
+TERMINAL: frozenset[OrderStatus] = frozenset({"refused", "filled", "canceled", "expired", "rejected"})
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=False):
+    """A strategy's decision to trade, before anyone approved it.
+
+    `number` counts the decisions of (strategy, symbol) from 1; `client_order_id` is built from session,
+    strategy, symbol and number, so that the same decision has the same id in every incarnation.
+    `decision_ns` is session time. `reference_price` is the last known price, for notionals before a fill.
+    """
+
+    client_order_id: str
+    strategy: str
+    symbol: str
+    number: int
+    side: Side
+    quantity: float
+    decision_ns: int
+    data_age_ns: int
+    degraded: bool
+    reference_price: float
+    kind: OrderKind = "market"
+    limit_price: float | None = None
+    stop_price: float | None = None
+    tif: TimeInForce = "day"
+
+
+class CancelIntent(msgspec.Struct, frozen=True, array_like=True, tag="cancel", gc=False):
+    """A strategy's wish to take back what is left of one of its orders."""
+
+    client_order_id: str
+    strategy: str
+    symbol: str
+    decision_ns: int
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True, tag="report", gc=False):
+    """What the simulated venue, matching on the symbol's ticks, did to one order.
+
+    `number` counts the reports of that order from 1: (client_order_id, number) is the execution id.
+    For a fill, `quantity` and `price` are this execution's; `fee` in account currency.
+    """
+
+    client_order_id: str
+    symbol: str
+    number: int
+    status: OrderStatus
+    ts_ns: int
+    quantity: float = 0.0
+    price: float = 0.0
+    fee: float = 0.0
+    reason: str = ""
+
+
+class Request(msgspec.Struct, array_like=True):
+    """What shards ask of the broker door in one call.
+
+    `prices` are the last prices of symbols in which something is held, for profit and loss.
+    """
+
+    intents: list[Intent | CancelIntent] = []
+    reports: list[Report] = []
+    prices: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.intents or self.reports)
+
+
+class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
+    """One step of one order, as every shard and the ledger see it: given after the ledger's commit.
+
+    `number` counts the events of the symbol from 1. `filled` is the order's running total,
+    `fill_quantity` and `fill_price` belong to this event alone. `simulated` orders are matched by the
+    shard that owns the symbol.
+    """
+
+    number: int
+    symbol: str
+    strategy: str
+    client_order_id: str
+    status: OrderStatus
+    side: Side
+    kind: OrderKind
+    tif: TimeInForce
+    quantity: float
+    ts_ns: int
+    filled: float = 0.0
+    fill_quantity: float = 0.0
+    fill_price: float = 0.0
+    fee: float = 0.0
+    limit_price: float | None = None
+    stop_price: float | None = None
+    reason: str = ""
+    simulated: bool = False
+
+
+def client_order_id(session: str, strategy: str, symbol: str, number: int) -> str:
+    """The idempotency key of a decision; venues allow 128 characters (Alpaca trading API)."""
+    return f"{session}-{strategy}-{symbol}-{number}"

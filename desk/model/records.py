@@ -1,0 +1,26 @@
+"""Rows and answers that cross doors now and then: scans, decisions."""
+
+import msgspec
+
+from desk.model.bars import Bar
+from desk.model.orders import Intent
+
+
+class ScanAnswer(msgspec.Struct, array_like=True):
+    """What one scanner wants now, best first.
+
+    `bars` holds the session's earlier minutes of those symbols that were not subscribed when it was
+    asked, from the rows received before the mark at which the answer takes effect.
+    """
+
+    scanner: str
+    symbols: list[str]
+    bars: dict[str, list[Bar]] = {}
+    problem: str = ""
+
+
+class Decision(msgspec.Struct, array_like=True):
+    """An intent and what became of it: the final status of its order, or `refused: why`."""
+
+    intent: Intent
+    outcome: str

@@ -1,0 +1,129 @@
+"""The doors of the house: what the pure floors need from outside, as protocols.
+
+The in-process desk and the tests plug plain objects in; the actors plug Ray calls in.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from desk.model.bars import Bar
+from desk.model.batch import Ack
+from desk.model.orders import OrderEvent, OrderKind, Request
+from desk.model.records import Decision, ScanAnswer
+from desk.model.ticks import Frame
+
+
+class Clock(Protocol):
+    """Wall time. Session time is never read: it is an argument, carried by marks."""
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Give the processor away for about this long (pacing, backoff)."""
+        ...
+
+
+class FeedCounts(Protocol):
+    """What a feed has counted since it began, by class: "trades" and "quotes"."""
+
+    received: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    skipped: dict[str, int]
+    examples: list[str]
+
+
+class Feed(Protocol):
+    """Market data as frames, in arrival order.
+
+    `lossless` feeds wait for the lanes. `received` counts rejected rows too; `examples` names the first
+    few of those with place and cause. `start_ns` and `end_ns` bound the session where they are known.
+    """
+
+    lossless: bool
+    start_ns: int | None
+    end_ns: int | None
+    counts: FeedCounts
+
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        """Hand over these symbols' ticks from the next frame on."""
+        ...
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        """Stop handing over these symbols' ticks from the next frame on."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the feed ends; a frame with `mark` closes every whole second of session time."""
+        ...
+
+
+class ShardLinks(Protocol):
+    """The link under the lanes: batches go out in order per shard, acks come back."""
+
+    def send(self, shard: int, batch: bytes) -> None:
+        """Pass one encoded batch on, without waiting for the shard."""
+        ...
+
+    def acks(self, wait: bool) -> list[Ack]:
+        """The acks that came in since the last call; with `wait` at least one. Raises ActorDied."""
+        ...
+
+
+class BrokerDoor(Protocol):
+    """The one way to the venue: behind it stand the risk gate, the ledger and the order lifecycle."""
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        """Decide all of it in canonical order; the events are committed when this returns."""
+        ...
+
+    def submit(self, request: Request) -> None:
+        """The same without waiting; the events come to the producer's lanes by themselves."""
+        ...
+
+
+class ScannerDoor(Protocol):
+    """The way to the scanners, which see the market apart from the lanes."""
+
+    def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
+        """Ask the scanners that are due at this mark; whether any is. The market is seen up to `mark_ns`."""
+        ...
+
+    def answers(self, wait: bool) -> list[ScanAnswer]:
+        """The answers that came in; with `wait`, all that were asked for."""
+        ...
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        """The session's minutes of these symbols, oldest first, from the rows received before `until_ns`."""
+        ...
+
+
+class KeeperDoor(Protocol):
+    """The keeper's letter box: a checkpoint goes in without waiting for an answer."""
+
+    def save(self, shard: int, checkpoint: bytes) -> None:
+        """Keep an encoded checkpoint."""
+        ...
+
+
+class Venue(Protocol):
+    """Where approved orders go: what it can do, and how it is told."""
+
+    simulated: bool
+    kinds: frozenset[OrderKind]
+
+
+class Ledger(Protocol):
+    """The book of decisions, orders and fills. What a call wrote is committed when it returns."""
+
+    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
+        """Write decisions with their verdict ("accepted" or "refused: why") and events in one commit.
+
+        Idempotent by client_order_id and by (symbol, event number). Raises LedgerError.
+        """
+        ...
+
+    def decisions(self) -> list[Decision]:
+        """Every decision with its outcome, by (decision_ns, strategy, symbol, number)."""
+        ...
