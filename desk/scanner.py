@@ -1,0 +1,43 @@
+"""What a scanner is, and what it sees: the whole market by the minute, apart from the lanes."""
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.strategy import Params
+
+
+class MarketSnapshot(msgspec.Struct, frozen=True):
+    """The market up to `now_ns` (session time, exclusive), all arrays aligned with `symbols`.
+
+    `price` is the last trade price, `open`, `high`, `low` the session's, `volume` shares, `trades` a count:
+    NaN or 0 before a symbol's first trade. `minute_volume` and `minute_close` have shape
+    (minutes, symbols), oldest first, one row per minute since the session's start, at most the last 60;
+    the last row is the minute still open. `minute_close` is NaN in minutes without a price.
+    """
+
+    now_ns: int
+    symbols: tuple[str, ...]
+    price: NDArray[np.float64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    trades: NDArray[np.int64]
+    minute_volume: NDArray[np.float64]
+    minute_close: NDArray[np.float64]
+
+
+class Scanner:
+    """Base of all scanners: `scan` names the symbols it wants now, best first."""
+
+    Params: ClassVar[type[Params]] = Params
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+
+    def scan(self, market: MarketSnapshot) -> list[str]:
+        """The symbols wanted now, best first; those past `max_symbols` are cut off."""
+        raise NotImplementedError

@@ -1,0 +1,152 @@
+"""What a strategy is, and what it sees.
+
+One instance runs per (strategy entry, symbol) and keeps only its own picklable state. It never reads a
+clock or a random source of its own: `ctx.now_ns` and `ctx.rng` stand for both, so that the same ticks give
+the same decisions in backtest, replay, paper and live, through crashes and moves.
+"""
+
+from random import Random
+from typing import ClassVar, Final, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.model.orders import TimeInForce
+from desk.model.ticks import Quote, Trade
+
+HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill")
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of a strategy's or scanner's typed params; the plan's `params` table is checked against it."""
+
+
+class Strategy:
+    """Base of all strategies.
+
+    A subclass may bring its own `Params` and any of the hooks; those it does not define cost nothing:
+
+        on_second(ctx)        at every whole second of session time
+        on_bar(ctx, bar)      once per minute with a trade, `bar_grace_s` after its end
+        on_trade(ctx, trade)  on every trade
+        on_quote(ctx, quote)  on every quote that was not conflated
+        on_fill(ctx, fill)    when one of this instance's orders is filled, in whole or in part
+    """
+
+    Params: ClassVar[type[Params]] = Params
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+
+
+class Bars(Protocol):
+    """The symbol's closed minutes of this session, oldest first, as read-only numpy views of equal length.
+
+    Minutes without an eligible trade have no row. Late trades revise rows in place.
+    """
+
+    @property
+    def minute_ns(self) -> NDArray[np.int64]: ...
+    @property
+    def open(self) -> NDArray[np.float64]: ...
+    @property
+    def high(self) -> NDArray[np.float64]: ...
+    @property
+    def low(self) -> NDArray[np.float64]: ...
+    @property
+    def close(self) -> NDArray[np.float64]: ...
+    @property
+    def volume(self) -> NDArray[np.float64]: ...
+    @property
+    def vwap(self) -> NDArray[np.float64]: ...
+    @property
+    def trades(self) -> NDArray[np.int64]: ...
+    def __len__(self) -> int: ...
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """What one strategy holds in one symbol: signed quantity and its average entry price."""
+
+    quantity: float = 0.0
+    average_price: float = 0.0
+    realized: float = 0.0
+    fees: float = 0.0
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """One execution of one of this instance's orders; `side` is "buy" or "sell", `done` that nothing is left."""
+
+    client_order_id: str
+    side: str
+    quantity: float
+    price: float
+    fee: float
+    ts_ns: int
+    done: bool
+
+
+class Context(Protocol):
+    """What a strategy sees of its symbol, and how it acts. Valid during a hook call only.
+
+    `now_ns` is session time: the last mark's. `age_ns` is the age of the data by that mark, and `degraded`
+    says that it is above `max_data_latency_s`: entries would be refused, exits are not. `warm` says that
+    `bars` reach back to the session's start.
+    """
+
+    symbol: str
+    now_ns: int
+    session_start_ns: int
+    age_ns: int
+    degraded: bool
+    warm: bool
+    bars: Bars
+    trade: Trade | None
+    quote: Quote | None
+    position: Position
+
+    @property
+    def rng(self) -> Random:
+        """This instance's own random source, seeded by session, strategy and symbol."""
+        ...
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """client_order_ids of this instance's orders that are not done, oldest first."""
+        ...
+
+    def buy(
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+    ) -> str:
+        """Ask for a buy; the kind follows from the prices given. Returns the client_order_id.
+
+        Raises ValueError for a quantity or price that is not a positive finite number.
+        """
+        ...
+
+    def sell(
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+    ) -> str:
+        """Ask for a sale, likewise."""
+        ...
+
+    def close(self) -> str | None:
+        """Ask for a market order that flattens the position; None when there is nothing to close.
+
+        Repeated calls while such an order is open do nothing and return its id.
+        """
+        ...
+
+    def cancel(self, client_order_id: str) -> None:
+        """Ask to take back what is left of an order of this instance."""
+        ...
