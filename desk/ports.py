@@ -70,6 +70,10 @@ class ShardLinks(Protocol):
         """The acks that came in since the last call; with `wait` at least one. Raises ActorDied."""
         ...
 
+    def settle(self) -> None:
+        """Return once everything that the shards asked of the broker so far is decided and given back."""
+        ...
+
 
 class BrokerDoor(Protocol):
     """The one way to the venue: behind it stand the risk gate, the ledger and the order lifecycle."""
@@ -80,6 +84,10 @@ class BrokerDoor(Protocol):
 
     def submit(self, request: Request) -> None:
         """The same without waiting; the events come to the producer's lanes by themselves."""
+        ...
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        """End every order that is still open at the end of the session."""
         ...
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.strategy import Params
+from desk.strategy import BaseParams, Params
 
 
 class MarketSnapshot(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Scanner:
 
     Params: ClassVar[type[Params]] = Params
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: BaseParams) -> None:
         self.params = params
 
     def scan(self, market: MarketSnapshot) -> list[str]:

@@ -6,7 +6,7 @@ the same decisions in backtest, replay, paper and live, through crashes and move
 """
 
 from random import Random
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,6 +20,10 @@ HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill")
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of a strategy's or scanner's typed params; the plan's `params` table is checked against it."""
+
+
+BaseParams: TypeAlias = Params
+"""`Params` by a name that the attribute `Params` of strategies and scanners does not hide."""
 
 
 class Strategy:
@@ -36,7 +40,7 @@ class Strategy:
 
     Params: ClassVar[type[Params]] = Params
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: BaseParams) -> None:
         self.params = params
 
 
@@ -107,7 +111,7 @@ class Context(Protocol):
 
     @property
     def rng(self) -> Random:
-        """This instance's own random source, seeded by session, strategy and symbol."""
+        """The random source of this instance, seeded by session, strategy and symbol."""
         ...
 
     @property

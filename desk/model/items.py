@@ -22,15 +22,16 @@ class Second(msgspec.Struct, array_like=True, tag="s", gc=False):
 
 
 class Watch(msgspec.Struct, array_like=True, tag="w"):
-    """The symbol is subscribed from `since_ns` on, wanted by these scanners ("" = by the plan).
+    """The symbol is subscribed from `since_ns` on, wanted by these scanners and, if "" is among them, by the plan.
 
-    Sent again when the set of scanners changes. `bars` are the session's earlier minutes, oldest first,
-    flagged repaired; the last may still be open.
+    Sent again when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes,
+    oldest first, from every row received before `since_ns`; the last may still be open.
     """
 
     symbol: str
     since_ns: int
     scanners: list[str] = []
+    warm: bool = False
     bars: list[Bar] = []
 
 

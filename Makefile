@@ -1,0 +1,64 @@
+# Every target sets up what it needs. Asked of the machine: Python 3.11 or newer, git, make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Said out loud, so that no Ray process has to guess: `ray start` and its clients must agree on both.
+export RAY_AUTH_MODE ?= token
+export RAY_USAGE_STATS_ENABLED ?= 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench trials constraints clean
+
+help: ## what can be asked for
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
+
+setup: $(READY) ## the virtual environment, and nothing else
+
+demo: $(READY) ## five minutes of a made-up market through the whole desk, with the report
+	$(BIN)/desk run configs/demo.toml
+
+test: $(READY) ## all tests but the trials
+	$(BIN)/pytest -m "not trial"
+
+check: $(READY) ## style, types and floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## the short set of benchmarks: measured and printed, never asserted
+	$(BIN)/python -m benchmarks.short
+
+trials: $(READY) ## full counts and whole days: long
+	$(BIN)/pytest -m trial
+
+constraints: $(READY) ## write constraints.txt anew from what is installed
+	$(BIN)/pip freeze --exclude-editable > constraints.txt
+
+clean: ## throw the virtual environment and the tools' caches away
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Debian's python3 comes without ensurepip (package python3-venv); an installed pip can do its work.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is too old or absent: raydesk needs Python 3.11 or newer." >&2; \
+	  echo "Install it (Debian 12: apt-get install python3), or name one: make PYTHON=/path/to/python3.11 ..." >&2; \
+	  exit 2; }
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; \
+	else \
+	  echo "$(PYTHON) has neither ensurepip nor pip, so a virtual environment cannot be made." >&2; \
+	  echo "Install one of them (Debian: apt-get install python3-venv) and run make again." >&2; \
+	  exit 2; \
+	fi

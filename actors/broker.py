@@ -1,0 +1,70 @@
+"""The broker actor: the one door to the venue, with the risk gate and the order lifecycle behind it."""
+
+from actors.counters import MetersFactory, NoMeters
+from actors.doors import ProducerDoor
+from actors.wire import decode_request, encode
+from desk import wiring
+from desk.config import Plan
+from desk.orders import OrderSummary
+from desk.pipeline.record import ProcessUsage
+from desk.pipeline.session import Session
+from desk.ports import Ledger
+from desk.usage import process_usage
+
+
+class Broker:
+    """Decides one request at a time. What it gives back or delivers is committed in the ledger."""
+
+    def __init__(
+        self, plan: Plan, session: Session, ledger: Ledger, meters: MetersFactory = NoMeters, node: str = ""
+    ) -> None:
+        self._manager = wiring.order_manager(plan, session, ledger)
+        self._producer: ProducerDoor | None = None
+        self._meters = meters("broker")
+        self._node = node
+
+    def __repr__(self) -> str:
+        return "broker"
+
+    def usage(self) -> ProcessUsage:
+        """What this process has used."""
+        return process_usage(self._node)
+
+    def attach(self, producer: ProducerDoor) -> None:
+        """Name the producer, whose lanes take the order events."""
+        self._producer = producer
+
+    def decide(self, request: bytes) -> bytes:
+        """Decide an encoded request; the encoded order events."""
+        return encode(self._manager.decide(decode_request(request)))
+
+    def submit(self, request: bytes) -> None:
+        """Decide an encoded request and deliver the order events to the producer."""
+        if self._producer is None:
+            raise RuntimeError("the broker was given a request before it was attached to a producer")
+        events = self._manager.decide(decode_request(request))
+        if events:
+            self._producer.deliver(encode(events))
+
+    def close(self, session_ns: int) -> bytes:
+        """End every order that is still open; the encoded order events."""
+        return encode(self._manager.close(session_ns))
+
+    def problems(self) -> list[str]:
+        """What should not have happened."""
+        return self._manager.problems
+
+    def stats(self) -> OrderSummary:
+        """Orders and money so far."""
+        summary = self._manager.summary()
+        self._meters.totals(
+            {
+                "orders_submitted_total": summary.submitted,
+                "orders_filled_total": summary.filled,
+                "orders_refused_total": summary.refused_by_risk,
+            }
+        )
+        self._meters.levels(
+            {"pnl": summary.realized + summary.unrealized - summary.fees, "gross_notional": summary.gross}
+        )
+        return summary

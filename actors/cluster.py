@@ -1,0 +1,117 @@
+"""Starting or joining Ray, creating actors, ending them."""
+
+import os
+from collections.abc import Iterable
+from typing import Any, Final
+
+import ray
+from ray.exceptions import RayError
+
+from actors.meters import RayMeters
+from desk.model.errors import ActorDied, PlanError
+
+OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
+HEAD: Final = {"node:__internal_head__": 0.001}
+READY_TIMEOUT_S: Final = 120.0
+
+# What every process of the desk lives by. String hashes must not differ between incarnations of a shard, and
+# worker processes at Ray's default niceness of 15 would give way to anything else on the machine.
+ENVIRONMENT: Final = {
+    "PYTHONHASHSEED": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "RAY_worker_num_grpc_internal_threads": "1",
+}
+
+
+class Cluster:
+    """A connection to Ray, and the actors made through it. Closing it ends them all."""
+
+    def __init__(self, address: str | None, cpus: float, namespace: str) -> None:
+        """Join the cluster at `address` (or, in a Ray job, the job's own), else start one on this machine.
+
+        A cluster of its own has at least `cpus` logical CPUs, listens on loopback only, and ends with this
+        process. Raises PlanError when there is no cluster at the address.
+        """
+        self._made: list[tuple[str, Any]] = []
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        joined = address or os.environ.get("RAY_ADDRESS")
+        try:
+            if joined:
+                self._join(joined, namespace)
+            else:
+                self._start(cpus, namespace)
+        except (ConnectionError, RayError, ValueError) as error:
+            raise PlanError(
+                "--address" if address else "Ray",
+                f"no cluster to work on: {str(error).strip().splitlines()[0]}",
+                "the address of a running Ray cluster, or none for a cluster of the desk's own",
+                "Start one with `ray start --head`, or leave --address out.",
+            ) from error
+
+    def create(self, plain: type, name: str, *args: Any, cpus: float | None = None, threads: int = 1) -> Any:
+        """Make an actor of a plain class; its last two arguments, meters and node, are given here.
+
+        Without `cpus` it is a control actor: on the head, asking for none.
+        """
+        where: dict[str, Any] = {"resources": HEAD, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
+        actor = ray.remote(plain).options(
+            name=name,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=threads,
+            enable_task_events=False,
+            **where,
+        )
+        handle = actor.remote(*args, RayMeters)
+        self._made.append((name, handle))
+        return handle
+
+    def ready(self, handles: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        """Wait until these actors answer; what `usage` of each says. Raises what building one raised."""
+        from actors.links import told  # noqa: PLC0415 - links needs a started Ray no more than this does
+
+        found = {}
+        for name, handle in handles:
+            with told(name):
+                try:
+                    found[name] = ray.get(handle.usage.remote(), timeout=READY_TIMEOUT_S)
+                except ray.exceptions.GetTimeoutError as error:
+                    raise ActorDied(
+                        name,
+                        f"it did not start within {READY_TIMEOUT_S:.0f} s",
+                        "room for it on the cluster",
+                        "Lower [consumers] count or cpus, or add nodes.",
+                    ) from error
+        return found
+
+    def close(self) -> None:
+        """End every actor made here, the youngest first, and leave the cluster."""
+        for _, handle in reversed(self._made):
+            ray.kill(handle, no_restart=True)
+        self._made.clear()
+        ray.shutdown()
+
+    def _join(self, address: str, namespace: str) -> None:
+        ray.init(
+            address=address,
+            namespace=namespace,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
+            logging_level="warning",
+        )
+
+    def _start(self, cpus: float, namespace: str) -> None:
+        # Loopback only and for this process's lifetime, so without tokens, unless the user says otherwise.
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        ray.init(
+            address="local",
+            namespace=namespace,
+            num_cpus=max(int(-(-cpus // 1)), os.cpu_count() or 1),
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="warning",
+            _node_ip_address="127.0.0.1",
+        )

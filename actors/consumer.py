@@ -1,0 +1,79 @@
+"""The consumer actor: one shard in a process of its own."""
+
+from actors.counters import MetersFactory, NoMeters
+from actors.doors import SettlingBroker, SettlingKeeper
+from desk import wiring
+from desk.clock import SystemClock
+from desk.collector import Collector
+from desk.config import Plan
+from desk.meters import Histogram
+from desk.model.batch import encode
+from desk.model.units import MS_NS
+from desk.pipeline.record import ProcessUsage
+from desk.pipeline.session import Session
+from desk.pipeline.shard import ShardStats
+from desk.usage import process_usage
+
+
+class Consumer:
+    """Calls come one at a time, in the order in which they were sent."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: Session,
+        number: int,
+        epoch: int,
+        keeper: SettlingKeeper,
+        broker: SettlingBroker,
+        meters: MetersFactory = NoMeters,
+        node: str = "",
+    ) -> None:
+        self._name = f"consumer-{number:02}"
+        self._keeper = keeper
+        self._broker = broker
+        self._node = node
+        self._shard = wiring.shard(plan, session, number, epoch, SystemClock(), keeper, broker)
+        self._meters = meters(self._name)
+        self._collector = Collector()
+
+    def __repr__(self) -> str:
+        return self._name
+
+    def usage(self) -> ProcessUsage:
+        """What this process has used; answered once everything sent before is done."""
+        return process_usage(self._node)
+
+    def apply(self, batch: bytes) -> bytes:
+        """Apply one encoded batch; the encoded ack."""
+        ack = self._shard.receive(batch)
+        self._collector.at(ack.mark_ns)
+        return encode(ack)
+
+    def stats(self) -> ShardStats:
+        """What the shard has done so far."""
+        stats = self._shard.stats()
+        queue = Histogram.of(stats.time_in_queue)
+        self._meters.totals(
+            {
+                "trades_applied_total": stats.audit.trades,
+                "quotes_applied_total": stats.audit.quotes,
+                "batches_total": stats.batches,
+                "intents_total": stats.audit.intents,
+                "strategies_stopped_total": len(stats.audit.stopped),
+                "busy_seconds_total": stats.busy_ns / 1e9,
+            }
+        )
+        self._meters.levels(
+            {
+                "symbols": stats.symbols,
+                "time_in_queue_p50_ms": (queue.quantile(0.5) or 0) / MS_NS,
+                "time_in_queue_p99_ms": (queue.quantile(0.99) or 0) / MS_NS,
+            }
+        )
+        return stats
+
+    def settle(self) -> None:
+        """Return once the broker has decided, and the keeper kept, everything this shard has sent."""
+        self._broker.settle()
+        self._keeper.settle()

@@ -1,0 +1,38 @@
+"""The keeper actor: keeps the shards' checkpoints and their closed bars in its own files."""
+
+from pathlib import Path
+
+from actors.counters import MetersFactory, NoMeters
+from desk.checkpoint import KeeperStore
+from desk.model.checkpoint import decode_checkpoint
+from desk.pipeline.record import ProcessUsage
+from desk.usage import process_usage
+
+
+class Keeper:
+    """What a call has saved outlives this process when it returns."""
+
+    def __init__(self, folder: Path, meters: MetersFactory = NoMeters, node: str = "") -> None:
+        self._store = KeeperStore(folder)
+        self._meters = meters("keeper")
+        self._node = node
+        self._saved = 0
+        self._bytes = 0
+
+    def __repr__(self) -> str:
+        return "keeper"
+
+    def usage(self) -> ProcessUsage:
+        """What this process has used."""
+        return process_usage(self._node)
+
+    def save(self, checkpoint: bytes) -> bool:
+        """Keep an encoded checkpoint; False when it comes from an incarnation that is over."""
+        self._saved += 1
+        self._bytes += len(checkpoint)
+        return self._store.save(decode_checkpoint(checkpoint))
+
+    def stats(self) -> int:
+        """How many checkpoints were kept."""
+        self._meters.totals({"checkpoints_total": self._saved, "checkpoint_bytes_total": self._bytes})
+        return self._saved

@@ -1,0 +1,56 @@
+"""The ledger actor: the single writer of decisions, orders and fills."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from actors.counters import MetersFactory, NoMeters
+from desk import wiring
+from desk.clock import SystemClock
+from desk.config import Plan
+from desk.model.orders import OrderEvent
+from desk.model.records import Decision
+from desk.pipeline.record import ProcessUsage
+from desk.pipeline.session import Session
+from desk.usage import process_usage
+
+
+class Ledger:
+    """What a call has written is committed when it returns."""
+
+    def __init__(
+        self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters, node: str = ""
+    ) -> None:
+        self._clock = SystemClock()
+        self._book = wiring.ledger(plan, session, run_dir, self._clock.wall_ns())
+        self._meters = meters("ledger")
+        self._node = node
+        self._commits = 0
+        self._commit_ns = 0
+
+    def __repr__(self) -> str:
+        return "ledger"
+
+    def usage(self) -> ProcessUsage:
+        """What this process has used."""
+        return process_usage(self._node)
+
+    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
+        """Write decisions and order events in one commit."""
+        began_ns = self._clock.wall_ns()
+        self._book.record(decisions, events)
+        self._commits += 1
+        self._commit_ns += self._clock.wall_ns() - began_ns
+
+    def decisions(self) -> list[Decision]:
+        """Every decision with its outcome."""
+        return self._book.decisions()
+
+    def close(self) -> None:
+        """Close the session and the database."""
+        self._book.close_session(self._clock.wall_ns())
+        self._book.close()
+
+    def stats(self) -> int:
+        """How many commits there were."""
+        self._meters.totals({"commits_total": self._commits, "commit_seconds_total": self._commit_ns / 1e9})
+        return self._commits

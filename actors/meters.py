@@ -1,0 +1,34 @@
+"""Counters in Ray's metrics: exported by the dashboard agent with the prefix `ray_`, tagged by actor."""
+
+from collections.abc import Mapping
+
+from ray.util.metrics import Counter, Gauge
+
+TAG_KEYS = ("actor",)
+
+
+class RayMeters:
+    """One actor's counters and gauges, named `raydesk_<name>` and made when first told."""
+
+    def __init__(self, actor: str) -> None:
+        self._tags = {"actor": actor}
+        self._counters: dict[str, Counter] = {}
+        self._told: dict[str, float] = {}
+        self._gauges: dict[str, Gauge] = {}
+
+    def totals(self, values: Mapping[str, float]) -> None:
+        """Count what came since the last call; Ray's Counter refuses an increase of 0."""
+        for name, value in values.items():
+            risen = value - self._told.get(name, 0.0)
+            if risen > 0:
+                if name not in self._counters:
+                    self._counters[name] = Counter(f"raydesk_{name}", name.replace("_", " "), TAG_KEYS)
+                self._counters[name].inc(risen, self._tags)
+                self._told[name] = value
+
+    def levels(self, values: Mapping[str, float]) -> None:
+        """Set gauges."""
+        for name, value in values.items():
+            if name not in self._gauges:
+                self._gauges[name] = Gauge(f"raydesk_{name}", name.replace("_", " "), TAG_KEYS)
+            self._gauges[name].set(value, self._tags)

@@ -1,0 +1,95 @@
+"""The producer actor: holds the feed and the lanes. Nothing else lives in its process."""
+
+import msgspec
+
+from actors.counters import MetersFactory, NoMeters
+from actors.wire import decode_events
+from desk import wiring
+from desk.clock import SystemClock
+from desk.collector import Collector
+from desk.config import Plan
+from desk.model.units import MS_NS
+from desk.pipeline.intake import IntakeStats
+from desk.pipeline.record import FeedRecord, ProcessUsage
+from desk.pipeline.session import Session
+from desk.ports import BrokerDoor, ScannerDoor, ShardLinks
+from desk.usage import process_usage
+
+STATS_EVERY_NS = 200 * MS_NS
+
+
+class ProducerStats(msgspec.Struct):
+    """What the producer tells at one moment."""
+
+    intake: IntakeStats
+    usage: ProcessUsage
+
+
+class Producer:
+    """`play` runs in one thread until the feed ends; the other calls come in another thread.
+
+    They touch nothing but the inbox, the stop flag, and the stats that `play` publishes now and then.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: Session,
+        epoch: int,
+        links: ShardLinks,
+        broker: BrokerDoor,
+        scanner: ScannerDoor,
+        meters: MetersFactory = NoMeters,
+        node: str = "",
+    ) -> None:
+        self._clock = SystemClock()
+        self._node = node
+        self._intake = wiring.intake(
+            plan, session, wiring.market_source(plan), links, broker, scanner, self._clock, epoch=epoch
+        )
+        self._meters = meters("producer")
+        self._collector = Collector()
+        self._published_ns = 0
+        self._stats = ProducerStats(self._intake.stats(), self.usage())
+
+    def __repr__(self) -> str:
+        return "producer"
+
+    def usage(self) -> ProcessUsage:
+        """What this process has used."""
+        return process_usage(self._node)
+
+    def play(self) -> FeedRecord:
+        """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""
+        self._intake.play(self._publish)
+        self._publish(at_once=True)
+        counts = self._intake.feed.counts
+        return FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples)
+
+    def deliver(self, events: bytes) -> None:
+        """Take committed order events in."""
+        self._intake.deliver(decode_events(events))
+
+    def stop(self) -> None:
+        """End after the current frame, drained."""
+        self._intake.stop()
+
+    def stats(self) -> ProducerStats:
+        """What there was to see at most `STATS_EVERY_NS` ago while the feed runs."""
+        intake = self._stats.intake
+        self._meters.totals({f"{kind}_received_total": count for kind, count in intake.received.items()})
+        self._meters.levels(
+            {
+                "symbols_subscribed": intake.subscribed,
+                "lane_depth_max": max((lane[1] for lane in intake.lanes), default=0),
+                "session_time_seconds": intake.session_ns / 1e9,
+            }
+        )
+        return self._stats
+
+    def _publish(self, *, at_once: bool = False) -> None:
+        now_ns = self._clock.wall_ns()
+        if at_once or now_ns - self._published_ns >= STATS_EVERY_NS:
+            self._published_ns = now_ns
+            self._stats = ProducerStats(self._intake.stats(), self.usage())
+            self._collector.at(self._intake.session_ns)

@@ -1,0 +1,107 @@
+"""`desk check`: what a plan would run, printed once everything it names has been found good."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from console.facts import Facts, fact_table
+from console.loaded import Loaded, load_all
+from desk.config import Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
+from desk.market.blocks import BlockSource
+from desk.pipeline.session import Session
+from desk.report import words
+from desk.strategy import Params
+from desk.tape.reader import TapeSource
+from desk.wiring import market_source, open_session
+
+
+def check_plan(path: Path, console: Console) -> None:
+    """Check the plan at `path` and print what it would run. Raises DeskError for the first fault."""
+    plan = load_plan(path, load_settings())
+    loaded = load_all(path, plan)
+    source = market_source(plan)
+    session = open_session(plan, source)
+    facts = [*_session(plan, session), *_market(plan, session, source), *_trading(plan, loaded), *_results(plan)]
+    console.print(Text(plan.session.name, style="bold"))
+    console.print(fact_table(facts))
+    console.print(Text(f"ok · {path}"), soft_wrap=True)
+
+
+def _session(plan: Plan, session: Session) -> Facts:
+    mode = f"{plan.session.mode}, in lockstep" if session.lockstep else plan.session.mode
+    end = words.exchange_time(session.end_ns) if session.end_ns is not None else "the feed's end"
+    return [("mode", mode), ("session", f"{words.exchange_time(session.start_ns)} to {end}, exchange time")]
+
+
+def _market(plan: Plan, session: Session, source: BlockSource) -> Facts:
+    feed = plan.feed
+    speed = "as fast as the consumers go" if feed.speed == "max" else f"{feed.speed:g} x real time"
+    chosen = _symbols(feed.symbols) or "only what scanners pick"
+    return [
+        ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {speed}"),
+        _tape(source) if isinstance(source, TapeSource) else _made_up(feed.synthetic),
+        ("data", f"{words.exchange_time(source.start_ns)} to {words.exchange_time(source.end_ns)}"),
+        ("symbols", f"{chosen}, of {words.count(len(session.market))} in the market"),
+    ]
+
+
+def _tape(source: TapeSource) -> tuple[str, str]:
+    return ("tape", f"{source.place}, {words.count(source.rows)} rows in {words.some(len(source.files), 'file')}")
+
+
+def _made_up(market: SyntheticPlan) -> tuple[str, str]:
+    return ("market", f"made up from seed {market.seed}, {market.events_per_s:,.0f} events/s, {market.date}")
+
+
+def _trading(plan: Plan, loaded: Loaded) -> Facts:
+    risk = plan.risk
+    limits = (
+        ("order", risk.max_order_notional),
+        ("position", risk.max_position_notional),
+        ("gross", risk.max_gross_notional),
+        ("daily loss", risk.max_daily_loss),
+    )
+    strategies = [
+        ("strategy", _strategy(entry, factory.params))
+        for entry, factory in zip(plan.strategies, loaded.strategies, strict=True)
+    ]
+    scanners = [
+        ("scanner", _scanner(entry, factory.params))
+        for entry, factory in zip(plan.scanners, loaded.scanners, strict=True)
+    ]
+    return [
+        ("consumers", words.count(plan.consumers.count)),
+        *(strategies or [("strategy", "none")]),
+        *(scanners or [("scanner", "none")]),
+        *(("risk", f"{name} at most {limit:,.2f}") for name, limit in limits),
+        ("risk", f"at most {words.count(risk.max_orders_per_minute)} orders per minute"),
+        ("risk", f"no entries on data older than {plan.guards.max_data_latency_s:g} s"),
+        ("broker", f"{plan.broker.kind}, slippage {plan.broker.slippage_bps:g} bps"),
+    ]
+
+
+def _results(plan: Plan) -> Facts:
+    return [
+        ("results", f"runs/{plan.session.name}-<utc time>/, unless --run-dir names another folder"),
+        ("ledger", plan.ledger.url.replace("{run_dir}", "<run folder>")),
+    ]
+
+
+def _strategy(entry: StrategyPlan, params: Params) -> str:
+    symbols = f"those of scanner {entry.scanner}" if entry.scanner else _symbols(entry.symbols)
+    return f"{entry.name} = {entry.use}, on {symbols}{_params(params)}"
+
+
+def _scanner(entry: ScannerPlan, params: Params) -> str:
+    return f"{entry.name} = {entry.use}, every {entry.every_s} s, at most {entry.max_symbols}{_params(params)}"
+
+
+def _symbols(symbols: Sequence[str]) -> str:
+    return "all" if tuple(symbols) == ("*",) else ", ".join(symbols)
+
+
+def _params(params: Params) -> str:
+    return "".join(f", {name} = {value!r}" for name, value in msgspec.structs.asdict(params).items())

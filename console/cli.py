@@ -1,0 +1,94 @@
+"""The command line: `desk run`, `desk check`, `desk report`, `desk tape info`.
+
+Exit status: 0 run complete and balanced, 1 run failed or does not balance, 2 bad plan or arguments,
+3 credentials. stdout is for people; errors go to stderr.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from console.faults import Faults
+
+app = typer.Typer(
+    name="desk",
+    help="A trading desk on live market data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tape = typer.Typer(help="Recorded market data.", no_args_is_help=True)
+app.add_typer(tape, name="tape")
+
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Tradeplan (TOML).")]
+
+
+def main() -> None:
+    """The `desk` command. Strategies and scanners may stand in the current directory."""
+    sys.path.insert(0, str(Path.cwd()))
+    app()
+
+
+@app.command()
+def run(
+    plan: PlanPath,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Folder for the results; default: runs/<name>-<utc time>.")
+    ] = None,
+    consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
+    in_process: Annotated[bool, typer.Option("--in-process", help="The whole desk in this process, no Ray.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: one of its own.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors and the last line.")] = False,
+) -> None:
+    """Run a tradeplan."""
+    if in_process and address is not None:
+        raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
+    with Faults() as faults:
+        from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
+
+        house = running.in_process if in_process else running.on_ray(address)
+        options = running.RunOptions(run_dir, consumers, live, quiet)
+        raise typer.Exit(running.run_plan(plan, options, house, people(), faults))
+
+
+@app.command()
+def check(plan: PlanPath) -> None:
+    """Check a tradeplan and its strategies, and print what would run."""
+    with Faults():
+        from console.check import check_plan  # noqa: PLC0415 - `desk --help` starts quickly
+
+        check_plan(plan, people())
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of a finished run.")],
+) -> None:
+    """Print the figures of a finished run."""
+    with Faults():
+        from console.report import print_report  # noqa: PLC0415 - `desk --help` starts quickly
+
+        print_report(folder, people())
+
+
+@tape.command()
+def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A tape: file or folder.")]) -> None:
+    """Print what a tape holds."""
+    with Faults():
+        from console.tape import print_tape_info  # noqa: PLC0415 - `desk --help` starts quickly
+
+        print_tape_info(path, people())
+
+
+def people() -> Console:
+    """stdout; where it is no terminal, and so has no width, wide enough that no figure is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+if __name__ == "__main__":
+    main()

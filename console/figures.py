@@ -1,0 +1,132 @@
+"""The figures of a finished run, printed for people."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from desk.report import words
+from desk.report.summary import ClassCounts, Quantiles, Summary
+
+
+def print_figures(console: Console, summary: Summary) -> None:
+    """The run in a screenful: accounting, rates, latency, orders, gaps, the first line of each problem."""
+    console.print(_title(summary))
+    console.print(_ticks(summary))
+    console.print(_latency(summary))
+    console.print(_consumers(summary))
+    for line in _lines(summary):
+        console.print(line, markup=False, highlight=False)
+    for problem in summary.problems:
+        line, _, _ = problem.partition("\n")
+        console.print(Text(f"! {line}", style="red"), soft_wrap=True)
+
+
+def verdict(summary: Summary, folder: Path) -> str:
+    """The last line of a run: ok or not, balanced or not, and where the figures are."""
+    if summary.ok:
+        word = "ok"
+    elif summary.complete:
+        word = f"complete with {words.some(len(summary.problems), 'problem')}"
+    else:
+        word = "failed"
+    return f"{word} · {'balanced' if summary.balanced else 'not balanced'} · {folder}"
+
+
+def _title(summary: Summary) -> Text:
+    where = "in one process" if summary.in_process else words.some(len(summary.consumers), "consumer")
+    rest = f" · {summary.mode} · {where} · {words.duration(summary.wall_s)}"
+    return Text.assemble((summary.plan, "bold"), (rest, "dim"))
+
+
+def _plain_table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+    return table
+
+
+def _ticks(summary: Summary) -> Table:
+    """The accounting; a column that most runs leave empty appears when it holds something."""
+    by_class = summary.ticks.by_class()
+    rows = {name: _columns(counts) for name, counts in by_class.items()}
+    usual = [column for column in _columns(ClassCounts()) if column not in {"backfilled", "skipped"}]
+    unusual = [column for column in ("backfilled", "skipped") if any(row[column] for row in rows.values())]
+    table = _plain_table("ticks", *usual, *unusual, "")
+    for name, row in rows.items():
+        figures = (words.count(row[column]) for column in (*usual, *unusual))
+        table.add_row(name, *figures, _balance(by_class[name]))
+    return table
+
+
+def _columns(counts: ClassCounts) -> dict[str, int]:
+    return {
+        "received": counts.received,
+        "backfilled": counts.backfilled,
+        "applied": counts.applied,
+        "conflated": counts.conflated,
+        "dropped": sum(counts.dropped.values()),
+        "rejected": sum(counts.rejected.values()),
+        "skipped": counts.skipped,
+    }
+
+
+def _balance(counts: ClassCounts) -> Text:
+    missing = counts.came - counts.went
+    return Text(f"{missing:+,}", style="red") if missing else Text("balanced", style="green")
+
+
+def _latency(summary: Summary) -> Table:
+    table = _plain_table("latency", "p50", "p95", "p99", "max")
+    latency = summary.latency_ms
+    for name, quantiles in (
+        ("data latency", latency.data_latency),
+        ("time in queue", latency.time_in_queue),
+        ("  in the lane", latency.in_lane),
+        ("  on the link", latency.on_link),
+    ):
+        table.add_row(name, *_quantiles(quantiles))
+    return table
+
+
+def _quantiles(quantiles: Quantiles | None) -> list[str]:
+    if quantiles is None:
+        return [words.NOTHING] * 4
+    return [words.milliseconds(ms) for ms in (quantiles.p50, quantiles.p95, quantiles.p99, quantiles.max)]
+
+
+def _consumers(summary: Summary) -> Table:
+    table = _plain_table("consumer", "pid", "symbols", "applied", "busy", "restarts", "CPU", "memory")
+    for c in summary.consumers:
+        symbols, applied, restarts = map(words.count, (c.symbols, c.applied, c.restarts))
+        memory = f"{c.max_rss_mb:,.0f} MB"
+        cpu = words.duration(c.cpu_s)
+        table.add_row(f"shard {c.shard}", str(c.pid), symbols, applied, words.percent(c.busy), restarts, cpu, memory)
+    return table
+
+
+def _lines(summary: Summary) -> list[str]:
+    rates, orders, pnl = summary.events_per_s, summary.orders, summary.pnl
+    return [
+        f"rates      produced {words.rate(rates.produced)}, consumed {words.rate(rates.consumed)}",
+        f"bars       {words.count(summary.bars)}",
+        f"decisions  {words.count(summary.decisions)}",
+        (
+            f"orders     {words.count(orders.submitted)} submitted, {words.count(orders.filled)} filled, "
+            f"{words.count(orders.canceled)} canceled, {words.count(orders.rejected)} rejected, "
+            f"{words.count(orders.refused_by_risk)} refused by risk"
+        ),
+        (
+            f"P&L        realized {words.money(pnl.realized)}, unrealized {words.money(pnl.unrealized)}, "
+            f"fees {words.money(-pnl.fees)}, net {words.money(pnl.net)}"
+        ),
+        f"gaps       {_gaps(summary)}",
+    ]
+
+
+def _gaps(summary: Summary) -> str:
+    if not summary.gaps:
+        return "none"
+    open_gaps = sum(not gap.repaired for gap in summary.gaps)
+    return f"{len(summary.gaps):,}, {open_gaps:,} of them not repaired"

@@ -1,0 +1,93 @@
+"""`desk run`: from a plan's file to a run, shown while it goes, and its verdict."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from console.faults import Faults
+from console.figures import print_figures, verdict
+from console.loaded import load_all
+from console.screen import screen_for
+from desk.config import Plan, load_plan, load_settings, override
+from desk.model.errors import PlanError
+from desk.report.live import DeskView
+from desk.report.summary import Summary
+from desk.runs import RunFolder
+
+Show = Callable[[DeskView], None]
+House = Callable[[Plan, RunFolder, Show], Summary]
+"""Runs a plan to its end, showing itself now and then, and leaves the run's files in the folder."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says beside the plan's path and the house."""
+
+    run_dir: Path | None = None
+    consumers: int | None = None
+    live: bool = False
+    quiet: bool = False
+
+
+def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
+    """Run the plan and return the exit status: 0 when it came to its end and balances, else 1.
+
+    Raises DeskError for a bad plan, before there is a folder, and what the house raises; then too the last
+    line is printed.
+    """
+    plan = override(load_plan(path), load_settings(), options.consumers)
+    refuse_unasked_live(path, plan, asked=options.live)
+    load_all(path, plan)
+    folder = RunFolder.create(None, options.run_dir, plan.session.name, time.time_ns())
+    faults.log = folder.log
+    try:
+        summary = _shown(plan, folder, options, house, console)
+    except Exception:
+        _last_line(console, f"failed · not balanced · {folder.dir}")
+        raise
+    if not options.quiet:
+        print_figures(console, summary)
+    _last_line(console, verdict(summary, folder.dir))
+    return 0 if summary.complete else 1
+
+
+def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
+    """A plan that trades live needs --live beside it. Raises PlanError."""
+    if plan.session.mode == "live" and not asked:
+        raise PlanError(
+            f"{path}, [session] mode",
+            '`"live"` without --live on the command line',
+            "both, because real orders would be sent",
+            'Add --live, or set mode = "paper".',
+        )
+
+
+def in_process(plan: Plan, folder: RunFolder, show: Show) -> Summary:
+    """The house in this process, without Ray."""
+    from desk.wiring import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
+
+    return run_in_process(plan, folder, show=show)
+
+
+def on_ray(address: str | None) -> House:
+    """The house as Ray actors, in the cluster at `address` or one of its own."""
+
+    def run(plan: Plan, folder: RunFolder, show: Show) -> Summary:
+        from actors.supervisor import run_desk  # noqa: PLC0415 - Ray takes a second to import
+
+        return run_desk(plan, folder, address=address, show=show)
+
+    return run
+
+
+def _shown(plan: Plan, folder: RunFolder, options: RunOptions, house: House, console: Console) -> Summary:
+    title = f"{plan.session.name} · {plan.session.mode}"
+    with screen_for(console, title, time.time_ns, quiet=options.quiet) as screen:
+        return house(plan, folder, screen.show)
+
+
+def _last_line(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=True, markup=False, highlight=False)

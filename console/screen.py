@@ -1,0 +1,128 @@
+"""Where the views of a running desk go: a live table on a terminal, calm lines elsewhere, nowhere when quiet."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from console.plain import desk_line
+from console.table import desk_table
+from desk.model.units import MS_NS, SECOND_NS
+from desk.report.live import DeskView
+
+LINE_EVERY_NS: Final = 2 * SECOND_NS
+TABLE_EVERY_NS: Final = 250 * MS_NS
+
+WallClock = Callable[[], int]
+
+
+class Screen(Protocol):
+    """Shows views while it is open; showing is cheap, and no view has to be shown."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+    def show(self, view: DeskView) -> None:
+        """Take the newest view."""
+        ...
+
+
+def screen_for(console: Console, title: str, clock_ns: WallClock, *, quiet: bool) -> Screen:
+    """The screen that suits the console."""
+    if quiet:
+        return Dark()
+    return LiveTable(console, title, clock_ns) if console.is_terminal else Lines(console, clock_ns)
+
+
+class Dark:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, view: DeskView) -> None:
+        """Take the view and show nothing."""
+
+
+class Pace:
+    """Lets one view through per `every_ns` of the caller's clock, and any change of state."""
+
+    def __init__(self, every_ns: int, clock_ns: WallClock) -> None:
+        self._every_ns = every_ns
+        self._clock_ns = clock_ns
+        self._due_ns: int | None = None
+        self._state = ""
+
+    def due(self, view: DeskView) -> bool:
+        """Whether this view should be shown; if so the next one waits again."""
+        now_ns = self._clock_ns()
+        if self._due_ns is not None and now_ns < self._due_ns and view.state == self._state:
+            return False
+        self._due_ns = now_ns + self._every_ns
+        self._state = view.state
+        return True
+
+
+class Lines:
+    """One line about every two seconds; the last view always gets its line."""
+
+    def __init__(self, console: Console, clock_ns: WallClock) -> None:
+        self._console = console
+        self._pace = Pace(LINE_EVERY_NS, clock_ns)
+        self._unshown: DeskView | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._unshown is not None:
+            self._print(self._unshown)
+
+    def show(self, view: DeskView) -> None:
+        if self._pace.due(view):
+            self._print(view)
+        else:
+            self._unshown = view
+
+    def _print(self, view: DeskView) -> None:
+        self._console.print(desk_line(view), soft_wrap=True, markup=False, highlight=False)
+        self._unshown = None
+
+
+class LiveTable:
+    """A table that redraws itself in place, up to four times a second.
+
+    It draws in the caller's thread: a refreshing thread of its own would take the interpreter lock from an
+    in-process desk.
+    """
+
+    def __init__(self, console: Console, title: str, clock_ns: WallClock) -> None:
+        self._console = console
+        self._title = title
+        self._pace = Pace(TABLE_EVERY_NS, clock_ns)
+        self._newest = DeskView()
+        self._live = Live(self._drawn(), console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.update(self._drawn(), refresh=True)
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, view: DeskView) -> None:
+        self._newest = view
+        if self._pace.due(view):
+            self._live.update(self._drawn(), refresh=True)
+
+    def _drawn(self) -> RenderableType:
+        return desk_table(self._newest, self._title, self._console.width)

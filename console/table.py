@@ -1,0 +1,135 @@
+"""The live table of a running desk, drawn from a DeskView."""
+
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from desk.report import words
+from desk.report.live import ConsumerView, DeskState, DeskView, LaneView
+
+MAX_NOTES: Final = 4
+WIDE: Final = 100
+
+_STATE_STYLE: Final[dict[DeskState, str]] = {
+    "starting": "yellow",
+    "running": "bold green",
+    "draining": "yellow",
+    "closed": "dim",
+}
+_FULL, _EMPTY = "█", "░"
+
+
+def desk_table(view: DeskView, title: str, width: int) -> RenderableType:
+    """The whole picture, at most `width` columns wide; below WIDE it leaves out the second-rate columns."""
+    parts: list[RenderableType] = [_headline(view)]
+    if view.progress is not None:
+        parts.append(_progress(view.progress))
+    parts.append(_rates(view))
+    if view.consumers or view.lanes:
+        parts.append(_shards(view, wide=width >= WIDE))
+    parts.append(_book(view))
+    parts.extend(_note(note) for note in view.notes[-MAX_NOTES:])
+    return Panel(Group(*parts), title=Text(title, style="bold"), title_align="left", border_style="dim", width=width)
+
+
+def _headline(view: DeskView) -> RenderableType:
+    line = Table.grid(expand=True)
+    line.add_column()
+    line.add_column(justify="right")
+    session = Text.assemble(("session ", "dim"), (words.exchange_time(view.session_ns), "bold"), (" exchange", "dim"))
+    line.add_row(session, Text(view.state, style=_STATE_STYLE[view.state]))
+    return line
+
+
+def _progress(progress: float) -> RenderableType:
+    line = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    line.add_column(ratio=1)
+    line.add_column(justify="right", width=4)
+    line.add_row(ProgressBar(total=1.0, completed=progress), words.percent(progress))
+    return line
+
+
+def _rates(view: DeskView) -> RenderableType:
+    return _facts(
+        ("produced", words.rate(view.produced_per_s)),
+        ("consumed", words.rate(view.consumed_per_s)),
+        ("queue p99", words.milliseconds(view.worst_time_in_queue_ms)),
+        ("symbols", words.count(view.subscribed)),
+        ("scanned", words.count(view.wanted_by_scanners)),
+    )
+
+
+def _book(view: DeskView) -> RenderableType:
+    pnl_style = "green" if view.pnl > 0 else "red" if view.pnl < 0 else ""
+    line = _facts(
+        ("orders", words.count(view.orders.submitted)),
+        ("filled", words.count(view.orders.filled)),
+        ("refused", words.count(view.orders.refused)),
+        ("positions", words.count(view.open_positions)),
+    )
+    line.append_text(Text.assemble(("P&L ", "dim"), (words.money(view.pnl), pnl_style)))
+    if stopped := sum(consumer.strategies_stopped for consumer in view.consumers):
+        line.append(f"  stopped {stopped}", style="red")
+    return line
+
+
+def _facts(*facts: tuple[str, str]) -> Text:
+    line = Text(overflow="fold")
+    for name, figure in facts:
+        line.append_text(Text.assemble((f"{name} ", "dim"), figure, "  "))
+    return line
+
+
+def _shards(view: DeskView, *, wide: bool) -> Table:
+    table = Table(expand=True, box=None, padding=(0, 1, 0, 0), header_style="dim")
+    headings = ["shard", "consumed", "busy", "queue p50", "p99", "lane", "window", "conflated", "dropped"]
+    wide_headings = ["pid", "symbols"] if wide else []
+    for heading in headings[:1] + wide_headings + headings[1:]:
+        table.add_column(heading, justify="left" if heading == "lane" else "right", no_wrap=True)
+    lanes = {lane.shard: lane for lane in view.lanes}
+    consumers = {consumer.shard: consumer for consumer in view.consumers}
+    for shard in sorted(lanes.keys() | consumers.keys()):
+        own = _consumer_cells(consumers.get(shard), wide=wide)
+        table.add_row(str(shard), *own, *_lane_cells(lanes.get(shard), 12 if wide else 6))
+    return table
+
+
+def _consumer_cells(consumer: ConsumerView | None, *, wide: bool) -> list[RenderableType]:
+    if consumer is None:
+        return [words.NOTHING] * (6 if wide else 4)
+    cells: list[RenderableType] = [str(consumer.pid), words.count(consumer.symbols)] if wide else []
+    busy_style = "red" if consumer.busy > 0.9 else "yellow" if consumer.busy > 0.7 else ""
+    cells += [
+        words.rate(consumer.consumed_per_s),
+        Text(words.percent(consumer.busy), style=busy_style),
+        words.milliseconds(consumer.time_in_queue_p50_ms),
+        words.milliseconds(consumer.time_in_queue_p99_ms),
+    ]
+    return cells
+
+
+def _lane_cells(lane: LaneView | None, bar_width: int) -> list[RenderableType]:
+    if lane is None:
+        return [words.NOTHING] * 4
+    return [
+        fill_bar(lane.depth, lane.capacity, bar_width),
+        f"{lane.in_flight}/{lane.window}",
+        Text(words.short_count(lane.conflated)),
+        Text(words.short_count(lane.dropped), style="red" if lane.dropped else ""),
+    ]
+
+
+def fill_bar(depth: int, capacity: int, width: int) -> Text:
+    """How full a lane is: a bar of `width` cells and a percentage; anything above empty shows a cell."""
+    fraction = min(depth / capacity, 1.0)
+    cells = min(-(-depth * width // capacity), width)
+    style = "red" if fraction >= 0.8 else "yellow" if fraction >= 0.5 else "green"
+    return Text.assemble((_FULL * cells, style), (_EMPTY * (width - cells), "dim"), f"{words.percent(fraction):>5}")
+
+
+def _note(note: str) -> Text:
+    return Text(f"! {note}", style="yellow", overflow="ellipsis", no_wrap=True)

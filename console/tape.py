@@ -1,0 +1,45 @@
+"""`desk tape info`: what a tape holds."""
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from console.facts import Facts, fact_table
+from desk.report import words
+from desk.tape.info import TapeInfo, tape_info
+
+SYMBOLS_SHOWN: Final = 20
+
+
+def print_tape_info(path: Path, console: Console) -> None:
+    """Print the facts of the tape at `path`. Raises TapeError when it is none."""
+    facts = tape_facts(tape_info(path))
+    console.print(Text(str(path), style="bold"), soft_wrap=True)
+    console.print(fact_table(facts))
+
+
+def tape_facts(tape: TapeInfo) -> Facts:
+    """A tape in a dozen lines; times in exchange time."""
+    span_s = (tape.end_ns - tape.start_ns) / 1_000_000_000
+    other = f", {words.count(tape.other)} other" if tape.other else ""
+    lag = f"median {words.milliseconds(tape.median_lag_ms)}, at most {words.milliseconds(tape.max_lag_ms)}"
+    return [
+        ("version", tape.version),
+        ("size", f"{tape.bytes / 1e6:,.1f} MB in {words.some(tape.files, 'file')}"),
+        ("rows", words.count(tape.rows)),
+        ("of them", f"{words.count(tape.trades)} trades, {words.count(tape.quotes)} quotes{other}"),
+        ("from", f"{words.exchange_time(tape.start_ns)} exchange time"),
+        ("to", f"{words.exchange_time(tape.end_ns)} ({words.duration(span_s)})"),
+        ("busiest", f"{words.exchange_time(tape.peak_ns)}: {words.count(tape.peak_events)} rows in that second"),
+        ("received", f"{lag} after the venue's own time"),
+        *(("symbols", line) for line in _symbols(tape)),
+    ]
+
+
+def _symbols(tape: TapeInfo) -> list[str]:
+    shown = list(tape.symbols.items())[:SYMBOLS_SHOWN]
+    lines = [f"{symbol:<8}{words.count(rows):>14}" for symbol, rows in shown]
+    rest = len(tape.symbols) - len(shown)
+    return [*lines, f"and {words.count(rest)} more"] if rest else lines

@@ -1,0 +1,146 @@
+"""One symbol's minutes from its trades: open ones, and closed ones that late trades may still revise."""
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+from desk.bars.conditions import eligibility
+from desk.bars.series import BarSeries
+from desk.model.bars import NO_TIME, Bar, BarFlag
+from desk.model.ticks import Trade
+from desk.model.units import MINUTE_NS
+
+
+class BarBuilder:
+    """Folds trades into minutes by venue time.
+
+    Minutes before `closed_to_ns`, which every call is given, are closed: what comes for them is a revision.
+    A bar is complete if the symbol was subscribed for the whole minute and no trade of it was dropped,
+    repaired if it lies before or goes on from warm-up minutes, else partial. `changed` holds the closed
+    minutes that came or changed since it was last emptied.
+    """
+
+    __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "series", "since_ns", "symbol")
+
+    def __init__(self, symbol: str, since_ns: int) -> None:
+        self.symbol = symbol
+        self.since_ns = since_ns
+        self.series = BarSeries()
+        self.changed: dict[int, Bar] = {}
+        self._minutes: dict[int, Bar] = {}
+        self._newest: Bar | None = None
+        self._lost: set[int] = set()
+        self._repaired_to_ns = 0
+
+    def add(self, trade: Trade, closed_to_ns: int) -> int | None:
+        """Fold a trade in; the minute's start if this opened a minute that is still to be closed."""
+        ts_ns = trade.ts_ns
+        bar = self._newest
+        opened = None
+        if bar is None or not 0 <= ts_ns - bar.minute_ns < MINUTE_NS:
+            bar, opened = self._find(ts_ns - ts_ns % MINUTE_NS, closed_to_ns)
+        volume, high_low, open_close = eligibility(trade.conditions)
+        price = trade.price
+        if volume:
+            size = trade.size
+            bar.volume += size
+            bar.notional += price * size
+            bar.trades += 1
+        if high_low:
+            if price > bar.high:
+                bar.high = price
+            if price < bar.low:
+                bar.low = price
+        if open_close:
+            key_ns = bar.close_ns
+            if ts_ns > key_ns or (ts_ns == key_ns and trade.ordinal > bar.close_ordinal):
+                bar.close = price
+                bar.close_ns = ts_ns
+                bar.close_ordinal = trade.ordinal
+            key_ns = bar.open_ns
+            if key_ns == NO_TIME or ts_ns < key_ns or (ts_ns == key_ns and trade.ordinal < bar.open_ordinal):
+                bar.open = price
+                bar.open_ns = ts_ns
+                bar.open_ordinal = trade.ordinal
+        if bar.minute_ns < closed_to_ns:
+            self._publish(bar)
+        return opened
+
+    def close(self, minute_ns: int) -> Bar | None:
+        """Close the minute; its bar, if a trade gave it a price."""
+        bar = self._minutes.get(minute_ns)
+        if bar is None:
+            return None
+        self._publish(bar)
+        return bar if bar.priced else None
+
+    def spoil(self, minute_ns: int, closed_to_ns: int) -> None:
+        """Mark a minute as partial: one of its trades was dropped, or its end was not seen."""
+        self._lost.add(minute_ns)
+        bar = self._minutes.get(minute_ns)
+        if bar is not None and bar.flags != "partial":
+            bar.flags = "partial"
+            if minute_ns < closed_to_ns:
+                self._publish(bar)
+
+    def warm(self, bars: list[Bar], closed_to_ns: int) -> list[int]:
+        """Take the session's earlier minutes in; gives the starts of those that are still to be closed."""
+        self._repaired_to_ns = self.since_ns
+        self._newest = None
+        opened = []
+        for bar in bars:
+            bar.flags = "repaired"
+            self._minutes[bar.minute_ns] = bar
+            if bar.minute_ns < closed_to_ns:
+                self._publish(bar)
+            else:
+                opened.append(bar.minute_ns)
+        return opened
+
+    def forget(self, before_ns: int) -> None:
+        """Let go of the closed minutes before `before_ns`: nothing may revise them any more."""
+        for minute_ns in [minute for minute in self._minutes if minute < before_ns]:
+            if self._minutes.pop(minute_ns) is self._newest:
+                self._newest = None
+        self._lost = {minute for minute in self._lost if minute >= before_ns}
+
+    def state(self) -> tuple[int, int, list[Bar], list[int]]:
+        """What a successor needs besides the closed minutes: since, repaired to, minutes at hand, lost minutes."""
+        minutes = [self._minutes[minute_ns] for minute_ns in sorted(self._minutes)]
+        return self.since_ns, self._repaired_to_ns, minutes, sorted(self._lost)
+
+    def restore(self, repaired_to_ns: int, minutes: Iterable[Bar], lost: Iterable[int], closed: Iterable[Bar]) -> None:
+        """Go on from a kept state; `closed` are the session's closed minutes, in any order."""
+        self._repaired_to_ns = repaired_to_ns
+        self._minutes = {bar.minute_ns: bar for bar in minutes}
+        self._lost = set(lost)
+        for bar in sorted(closed, key=attrgetter("minute_ns")):
+            if bar.priced:
+                self.series.put(bar)
+
+    def open_minutes(self, closed_to_ns: int) -> list[int]:
+        """The starts of the minutes not closed yet, oldest first."""
+        return sorted(minute for minute in self._minutes if minute >= closed_to_ns)
+
+    def _find(self, minute_ns: int, closed_to_ns: int) -> tuple[Bar, int | None]:
+        bar = self._minutes.get(minute_ns)
+        opened = None
+        if bar is None:
+            bar = self._minutes[minute_ns] = Bar(self.symbol, minute_ns, flags=self._flag(minute_ns))
+            if minute_ns >= closed_to_ns:
+                opened = minute_ns
+        if self._newest is None or minute_ns > self._newest.minute_ns:
+            self._newest = bar
+        return bar, opened
+
+    def _flag(self, minute_ns: int) -> BarFlag:
+        if minute_ns in self._lost:
+            return "partial"
+        if minute_ns >= self.since_ns:
+            return "complete"
+        return "repaired" if minute_ns < self._repaired_to_ns else "partial"
+
+    def _publish(self, bar: Bar) -> None:
+        """Make a closed minute, or its revision, visible to strategies and the keeper."""
+        self.changed[bar.minute_ns] = bar
+        if bar.priced:
+            self.series.put(bar)

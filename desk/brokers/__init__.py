@@ -1,0 +1,1 @@
+"""The venues that orders go to, one file each."""

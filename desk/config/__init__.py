@@ -1,0 +1,40 @@
+"""Configuration: the tradeplan, and what flags and the environment lay over it. Read once, at the start."""
+
+from desk.config.feed import FeedPlan, SyntheticPlan
+from desk.config.load import load_plan
+from desk.config.override import choose_consumers, override
+from desk.config.plan import (
+    BarsPlan,
+    BrokerPlan,
+    ConsumersPlan,
+    FlowPlan,
+    GuardsPlan,
+    LedgerPlan,
+    Plan,
+    RiskPlan,
+    ScannerPlan,
+    SessionPlan,
+    StrategyPlan,
+)
+from desk.config.settings import Settings, load_settings
+
+__all__ = [
+    "BarsPlan",
+    "BrokerPlan",
+    "ConsumersPlan",
+    "FeedPlan",
+    "FlowPlan",
+    "GuardsPlan",
+    "LedgerPlan",
+    "Plan",
+    "RiskPlan",
+    "ScannerPlan",
+    "SessionPlan",
+    "Settings",
+    "StrategyPlan",
+    "SyntheticPlan",
+    "choose_consumers",
+    "load_plan",
+    "load_settings",
+    "override",
+]

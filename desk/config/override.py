@@ -1,0 +1,49 @@
+"""Flag over environment over plan."""
+
+import os
+
+from desk.config.plan import Plan
+from desk.config.settings import Settings
+from desk.model.errors import PlanError
+
+
+def choose_consumers(cores: int, least: int, most: int) -> int:
+    """How many consumers a machine of so many cores gets: all but one, which is the producer's, within bounds."""
+    return max(least, min(most, cores - 1))
+
+
+def override(plan: Plan, settings: Settings, consumers: int | None) -> Plan:
+    """The plan as it shall run: `consumers` (None = no flag) over NUM_CONSUMERS over the plan's count.
+
+    The count of what is returned is never 0. Raises PlanError for what this plan cannot take.
+    """
+    if settings.data_connector is not None:
+        raise PlanError(
+            "environment, DATA_CONNECTOR",
+            f"`{settings.data_connector}`",
+            f'no value: this release has no such feed, and the plan says kind = "{plan.feed.kind}"',
+            "Unset DATA_CONNECTOR.",
+        )
+    count = _count(plan, settings, consumers)
+    if count == 0:
+        count = choose_consumers(os.cpu_count() or 1, plan.consumers.min, plan.consumers.max)
+    return plan.model_copy(update={"consumers": plan.consumers.model_copy(update={"count": count})})
+
+
+def _count(plan: Plan, settings: Settings, flag: int | None) -> int:
+    if flag is not None:
+        return _allowed("command line, --consumers", flag, plan.consumers.max)
+    if settings.num_consumers is not None:
+        return _allowed("environment, NUM_CONSUMERS", settings.num_consumers, plan.consumers.max)
+    return plan.consumers.count
+
+
+def _allowed(place: str, count: int, most: int) -> int:
+    if not 0 <= count <= most:
+        raise PlanError(
+            place,
+            f"`{count}`",
+            f"a whole number from 0 (choose) to {most}",
+            f"Raise [consumers] max in the plan ({most}) for more.",
+        )
+    return count

@@ -1,0 +1,296 @@
+"""The tradeplan: what shall run. Attribute names are the TOML keys; units stand in names and descriptions.
+
+Times of day are exchange time, money is in account currency, fractions lie between 0 and 1.
+"""
+
+from collections.abc import Iterator
+from datetime import time
+from typing import Any, Literal
+
+from pydantic import Field
+
+from desk.config.feed import FeedPlan
+from desk.config.section import Fault, Section
+from desk.config.values import ClassPath, LedgerUrl, Mic, Name, Symbols, TimeOfDay, class_name
+
+MAX_CONSUMERS = 1024
+
+
+class SessionPlan(Section):
+    """[session]: what the run is called, and which clock it lives by."""
+
+    name: Name = Field(description="name of the run; part of every client_order_id and of the run folder's name")
+    mode: Literal["replay", "paper", "live"] = Field(
+        default="replay",
+        description="recorded or made-up market (replay), live market and pretended money (paper), or live",
+    )
+    clock: Literal["real"] = Field(default="real", description="the clock of session time outside replay")
+    lockstep: bool = Field(
+        default_factory=lambda data: data["mode"] == "replay",
+        description="whether decisions wait for every shard each second, so that they repeat exactly (replay only)",
+    )
+    start: TimeOfDay = Field(
+        default="", description="exchange time at which the session starts; empty = as soon as possible"
+    )
+    stop: TimeOfDay = Field(
+        default="", description="exchange time at which the session ends; empty = when the feed ends"
+    )
+    calendar: Mic = Field(default="XNYS", description="exchange whose trading days and hours apply, by ISO 10383 code")
+
+    @property
+    def start_time(self) -> time | None:
+        """`start` as a time of day; None when empty."""
+        return time.fromisoformat(self.start) if self.start else None
+
+    @property
+    def stop_time(self) -> time | None:
+        """`stop` as a time of day; None when empty."""
+        return time.fromisoformat(self.stop) if self.stop else None
+
+    def disagreements(self) -> Iterator[Fault]:
+        if self.lockstep and self.mode != "replay":
+            yield Fault(
+                ("lockstep",),
+                f'`true` with mode = "{self.mode}"',
+                '`false`, or mode = "replay"',
+                "A live market does not wait: leave `lockstep` out.",
+            )
+        if self.start_time and self.stop_time and self.stop_time <= self.start_time:
+            yield Fault(
+                ("stop",),
+                f'`"{self.stop}"`, which is not after start = "{self.start}"',
+                "a time of day after `start`",
+                "Move `stop` past `start`, or leave one of them empty.",
+            )
+
+
+class ConsumersPlan(Section):
+    """[consumers]: how many shards, each in a process of its own."""
+
+    count: int = Field(
+        default=0, ge=0, le=MAX_CONSUMERS, description="consumer processes; 0 = choose by the cores here"
+    )
+    min: int = Field(default=1, ge=1, le=MAX_CONSUMERS, description="fewest consumers when the count is chosen")
+    max: int = Field(default=8, ge=1, le=MAX_CONSUMERS, description="most consumers, chosen or fixed")
+    cpus: float = Field(default=1.0, gt=0, le=256, description="Ray CPUs that each consumer asks for")
+
+    def disagreements(self) -> Iterator[Fault]:
+        if self.min > self.max:
+            yield Fault(
+                ("min",),
+                f"`{self.min}`, which is above max = {self.max}",
+                f"a whole number ≤ {self.max}",
+                "Lower `min` or raise `max`.",
+            )
+        if self.count > self.max:
+            yield Fault(
+                ("count",),
+                f"`{self.count}`, which is above max = {self.max}",
+                f"a whole number ≤ {self.max}",
+                "Lower `count` or raise `max`.",
+            )
+
+
+class FlowPlan(Section):
+    """[flow]: the lanes between the producer and its consumers."""
+
+    capacity: int = Field(default=50_000, ge=1, le=10_000_000, description="ticks a lane may hold")
+    window: int = Field(default=4, ge=1, le=1024, description="batches sent and not yet acknowledged, per lane")
+    linger_ms: float = Field(
+        default=1.0, ge=0, le=1000, description="least time between two batches while the window is open, in ms"
+    )
+    write_timeout_ms: float = Field(
+        default=1000,
+        gt=0,
+        le=3_600_000,
+        description="how long a trade may wait in a lane before it is dropped, in ms; live feeds",
+    )
+    lag_threshold: int = Field(
+        default_factory=lambda data: data["capacity"] // 2,
+        ge=0,
+        description="ticks in a lane above which a warning is given; left out: half of `capacity`",
+    )
+    checkpoint_s: float = Field(default=1.0, gt=0, le=3600, description="time between two checkpoints of a shard, in s")
+
+    def disagreements(self) -> Iterator[Fault]:
+        if self.lag_threshold > self.capacity:
+            yield Fault(
+                ("lag_threshold",),
+                f"`{self.lag_threshold}`, which is above capacity = {self.capacity}",
+                f"a whole number ≤ {self.capacity}",
+                "A lane never holds more than `capacity`: lower `lag_threshold` or leave it out.",
+            )
+
+
+class GuardsPlan(Section):
+    """[guards]: when data is too old to act on, and a strategy too slow."""
+
+    max_data_latency_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=86_400,
+        description="age of the data above which entries are refused, in s; exits stay allowed",
+    )
+    strategy_budget_ms: float = Field(
+        default=50, gt=0, le=60_000, description="time one call of a strategy may take before it is reported, in ms"
+    )
+
+
+class RiskPlan(Section):
+    """[risk]: limits that every entry must keep; 0 lets none through."""
+
+    max_order_notional: float = Field(
+        default=10_000.0, ge=0, description="quantity x price of one order, in account currency"
+    )
+    max_position_notional: float = Field(
+        default=25_000.0, ge=0, description="size of one symbol's position, in account currency"
+    )
+    max_gross_notional: float = Field(default=100_000.0, ge=0, description="size of all positions, in account currency")
+    max_orders_per_minute: int = Field(
+        default=60, ge=0, description="orders per minute of session time, over all strategies"
+    )
+    max_daily_loss: float = Field(
+        default=2000.0, ge=0, description="loss of the day at which entries are refused, in account currency"
+    )
+
+
+class BrokerPlan(Section):
+    """[broker]: where orders go."""
+
+    kind: Literal["simulated"] = Field(default="simulated", description="the venue that takes the orders")
+    slippage_bps: float = Field(
+        default=1.0,
+        ge=0,
+        le=10_000,
+        description="how much worse than the quote a simulated fill is, in hundredths of a percent",
+    )
+    fee_per_share: float = Field(
+        default=0.0, ge=0, description="fee of a simulated fill per share, in account currency"
+    )
+
+
+class LedgerPlan(Section):
+    """[ledger]: where decisions, orders and fills are written down."""
+
+    url: LedgerUrl = Field(
+        default="sqlite:///{run_dir}/ledger.db",
+        description="database of orders and fills; {run_dir} stands for the run folder",
+    )
+
+
+class BarsPlan(Section):
+    """[bars]: when a minute counts as closed, and how long it may still change."""
+
+    grace_s: float = Field(
+        default=1.0, ge=0, le=3600, description="wait after a minute's end before its bar is given, in s"
+    )
+    revise_s: float = Field(
+        default=900.0,
+        ge=0,
+        le=86_400,
+        description="how long after its end a minute takes late trades, in s; later ones are late",
+    )
+
+    def disagreements(self) -> Iterator[Fault]:
+        if self.revise_s < self.grace_s:
+            yield Fault(
+                ("revise_s",),
+                f"`{self.revise_s}`, which is below grace_s = {self.grace_s}",
+                f"a number ≥ {self.grace_s}",
+                "A minute takes trades at least until its bar is given: raise `revise_s` or lower `grace_s`.",
+            )
+
+
+class ScannerPlan(Section):
+    """[[scanners]]: a class that picks symbols out of the whole market."""
+
+    use: ClassPath = Field(description="the scanner's class")
+    name: Name = Field(default_factory=class_name, description="unique name of the scanner; left out: the class's name")
+    every_s: int = Field(default=60, ge=1, le=86_400, description="session time between two scans, in s")
+    max_symbols: int = Field(default=50, ge=1, le=20_000, description="symbols it may want at once")
+    params: dict[str, Any] = Field(default_factory=dict, description="the scanner's own parameters")
+
+
+class StrategyPlan(Section):
+    """[[strategies]]: a class that trades, and the symbols it trades."""
+
+    use: ClassPath = Field(description="the strategy's class")
+    name: Name = Field(
+        default_factory=class_name, description="unique name of the strategy; left out: the class's name"
+    )
+    scanner: str = Field(
+        default="", description="name of the scanner that picks the symbols; empty = those of `symbols`"
+    )
+    symbols: Symbols = Field(
+        default_factory=lambda data: () if data["scanner"] else ("*",),
+        description='symbols the strategy trades; ["*"] = all that are subscribed',
+    )
+    params: dict[str, Any] = Field(default_factory=dict, description="the strategy's own parameters")
+
+    def disagreements(self) -> Iterator[Fault]:
+        if self.scanner and self.symbols:
+            yield Fault(
+                ("symbols",),
+                f'`symbols` beside scanner = "{self.scanner}"',
+                "one of the two",
+                "Leave `symbols` out to trade what the scanner picks, or leave `scanner` out.",
+            )
+        if not self.scanner and not self.symbols:
+            yield Fault(
+                ("symbols",),
+                "an empty list and no `scanner`",
+                "at least one symbol, or a `scanner`",
+                'Leave `symbols` out to trade all that are subscribed, as symbols = ["*"] does.',
+            )
+
+
+class Plan(Section):
+    """A whole tradeplan. Two plans are equal when they would run the same."""
+
+    session: SessionPlan = Field(description="what the run is called, and its clock")
+    feed: FeedPlan = Field(default_factory=FeedPlan, description="where market data comes from")
+    consumers: ConsumersPlan = Field(default_factory=ConsumersPlan, description="how many shards")
+    flow: FlowPlan = Field(default_factory=FlowPlan, description="the lanes to the shards")
+    guards: GuardsPlan = Field(default_factory=GuardsPlan, description="limits of age and slowness")
+    risk: RiskPlan = Field(default_factory=RiskPlan, description="limits of every entry")
+    broker: BrokerPlan = Field(default_factory=BrokerPlan, description="where orders go")
+    ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where orders are written down")
+    bars: BarsPlan = Field(default_factory=BarsPlan, description="when minutes close")
+    scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")
+    strategies: tuple[StrategyPlan, ...] = Field(default=(), strict=False, description="classes that trade")
+
+    def disagreements(self) -> Iterator[Fault]:
+        if self.session.mode == "live":
+            yield Fault(
+                ("session", "mode"),
+                f'`"live"` with a broker that cannot trade live (broker.kind = "{self.broker.kind}")',
+                '"replay" or "paper"',
+                'No broker of this release reaches a live venue: set mode = "paper".',
+            )
+        yield from _repeated("scanners", [scanner.name for scanner in self.scanners])
+        yield from _repeated("strategies", [strategy.name for strategy in self.strategies])
+        yield from self._missing_scanners()
+
+    def _missing_scanners(self) -> Iterator[Fault]:
+        names = [scanner.name for scanner in self.scanners]
+        known = ", ".join(f'"{name}"' for name in names)
+        for index, strategy in enumerate(self.strategies):
+            if strategy.scanner and strategy.scanner not in names:
+                yield Fault(
+                    ("strategies", index, "scanner"),
+                    f'`"{strategy.scanner}"`, which is no scanner of this plan',
+                    f"one of {known}" if known else "the name of a scanner",
+                    "Name a scanner of this plan, or add one under [[scanners]].",
+                )
+
+
+def _repeated(table: str, names: list[str]) -> Iterator[Fault]:
+    for index, name in enumerate(names):
+        first = names.index(name)
+        if first != index:
+            yield Fault(
+                (table, index, "name"),
+                f'`"{name}"`, the name of [[{table}]] #{first + 1} already',
+                "a name of its own",
+                "Give one of the two another `name`; left out, it is the class's name.",
+            )

@@ -1,0 +1,73 @@
+"""What the environment says. No other place in the program reads it.
+
+A variable goes before a file of its name in the folder that RAYDESK_SECRETS_DIR names.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+from desk.model.errors import PlanError
+
+
+class Settings(BaseSettings):
+    """Values of the environment and of secrets files; attribute names are the variables', in lower case.
+
+    `num_consumers` None = not said, 0 = choose. Secrets show as asterisks wherever they are printed.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+    num_consumers: int | None = Field(default=None, ge=0, description="a whole number ≥ 0 (0 = choose)")
+    data_connector: Literal["alpaca", "polygon"] | None = Field(default=None, description='"alpaca" or "polygon"')
+    alpaca_api_key: SecretStr | None = Field(default=None, description="text")
+    alpaca_secret_key: SecretStr | None = Field(default=None, description="text")
+    polygon_api_key: SecretStr | None = Field(default=None, description="text")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, files: whoever is asked first decides. There is no dotenv file."""
+        _ = dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, _secrets_folder())
+
+
+def load_settings() -> Settings:
+    """The settings of this process; raises PlanError for a value that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        key = str(details["loc"][0])
+        raise PlanError(
+            f"environment, {key.upper()}",
+            f"`{details['input']}`",
+            Settings.model_fields[key].description or "",
+            "Set it to that, or unset it.",
+        ) from None
+
+
+def _secrets_folder() -> str | None:
+    folder = os.environ.get("RAYDESK_SECRETS_DIR")
+    if folder and not Path(folder).is_dir():
+        raise PlanError(
+            "environment, RAYDESK_SECRETS_DIR",
+            f"`{folder}`, which is no folder",
+            "a folder of files, each named like the variable it stands for",
+            "Make the folder, or unset the variable.",
+        )
+    return folder or None

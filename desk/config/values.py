@@ -1,0 +1,87 @@
+"""Kinds of values that several tables of the tradeplan share, each with its own plain words for messages."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+
+def class_name(data: dict[str, Any]) -> str:
+    """The class part of an entry's `use`."""
+    return str(data["use"]).partition(":")[2]
+
+
+def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(items)) != len(items):
+        raise ValueError("named twice")
+    return items
+
+
+def _all_or_some(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in symbols and len(symbols) > 1:
+        raise ValueError("all, and some")
+    return symbols
+
+
+def _known_template(url: str) -> str:
+    if set(re.findall(r"[{}][^{}]*}?", url)) - {"{run_dir}"}:
+        raise ValueError("another template than {run_dir}")
+    return url
+
+
+# With the session's (40) and the strategy's name (40), a symbol (16) and a decision number, a
+# client_order_id stays within the 128 characters that venues allow.
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._-]{1,40}$",
+        json_schema_extra={"words": 'text of 1 to 40 letters, digits, ".", "_" or "-"'},
+    ),
+]
+
+ClassPath = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$",
+        json_schema_extra={"words": 'text of the form "package.module:Class"'},
+    ),
+]
+
+TimeOfDay = Annotated[
+    str,
+    Field(
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$",
+        json_schema_extra={"words": 'text: a time of day as "HH:MM" or "HH:MM:SS", or ""'},
+    ),
+]
+
+Mic = Annotated[
+    str,
+    Field(pattern=r"^[A-Z0-9]{4}$", json_schema_extra={"words": 'text: a code of four capitals such as "XNYS"'}),
+]
+
+Symbol = Annotated[
+    str,
+    Field(
+        pattern=r"^(\*|[A-Z0-9][A-Za-z0-9./^=+_-]{0,15})$",
+        json_schema_extra={"words": 'text: a symbol as the venue writes it, such as "SPY", or "*"'},
+    ),
+]
+
+Symbols = Annotated[
+    tuple[Symbol, ...],
+    Field(strict=False, json_schema_extra={"words": 'a list of symbols, each once, or ["*"] alone'}),
+    AfterValidator(_distinct),
+    AfterValidator(_all_or_some),
+]
+
+Distinct = AfterValidator(_distinct)
+
+LedgerUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^sqlite:///.+$",
+        json_schema_extra={"words": 'text: "sqlite:///" and the path of a file, in which {run_dir} may stand'},
+    ),
+    AfterValidator(_known_template),
+]

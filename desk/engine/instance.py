@@ -1,0 +1,227 @@
+"""One strategy on one symbol: its state, its orders, its position, and what it may see and do."""
+
+import math
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+import msgspec
+
+from desk.bars.builder import BarBuilder
+from desk.bars.series import BarSeries
+from desk.engine.now import Now
+from desk.model.orders import (
+    TERMINAL,
+    CancelIntent,
+    Intent,
+    OrderEvent,
+    OrderKind,
+    Side,
+    TimeInForce,
+    client_order_id,
+)
+from desk.model.ticks import Quote, Trade
+from desk.positions import after_fill
+from desk.strategy import Fill, Position, Strategy
+
+
+class StrategyEntry(msgspec.Struct, frozen=True):
+    """A `[[strategies]]` entry: on which symbols instances run, and how one is made.
+
+    `symbols` is None for all of the desk's symbols; `scanner` names the scanner that chooses them instead.
+    """
+
+    name: str
+    create: Callable[[], Strategy]
+    symbols: frozenset[str] | None = None
+    scanner: str | None = None
+
+    def wants(self, symbol: str, scanners: list[str]) -> bool:
+        """Whether an instance should run on this symbol, which these scanners want now."""
+        if self.scanner is not None:
+            return self.scanner in scanners
+        return self.symbols is None or symbol in self.symbols
+
+
+class SymbolView(Protocol):
+    """What the instances on one symbol share."""
+
+    symbol: str
+    bars: BarBuilder
+    trade: Trade | None
+    quote: Quote | None
+    warm: bool
+
+
+class Instance:
+    """The strategy object with its context: implements `desk.strategy.Context`."""
+
+    __slots__ = (
+        "_now",
+        "_view",
+        "closing",
+        "entry",
+        "number",
+        "orders",
+        "position",
+        "random_source",
+        "stopped",
+        "strategy",
+        "symbol",
+        "wanted",
+    )
+
+    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now) -> None:
+        self.entry = entry
+        self.symbol = view.symbol
+        self.strategy = entry.create()
+        self.position = Position()
+        self.number = 0
+        self.orders: dict[str, Side] = {}
+        self.wanted = False
+        self.stopped = False
+        self._view = view
+        self.closing: str | None = None
+        self.random_source: Random | None = None
+        self._now = now
+
+    @property
+    def active(self) -> bool:
+        """Whether its hooks run: it is wanted, or has something open to look after."""
+        return not self.stopped and (self.wanted or bool(self.orders) or self.position.quantity != 0)
+
+    @property
+    def bars(self) -> BarSeries:
+        """The symbol's closed minutes of this session."""
+        return self._view.bars.series
+
+    @property
+    def trade(self) -> Trade | None:
+        """The symbol's last trade."""
+        return self._view.trade
+
+    @property
+    def quote(self) -> Quote | None:
+        """The symbol's last quote."""
+        return self._view.quote
+
+    @property
+    def warm(self) -> bool:
+        """Whether `bars` reach back to the session's start."""
+        return self._view.warm
+
+    @property
+    def now_ns(self) -> int:
+        """Session time: the last mark's."""
+        return self._now.session_ns
+
+    @property
+    def session_start_ns(self) -> int:
+        """When the session began."""
+        return self._now.session_start_ns
+
+    @property
+    def age_ns(self) -> int:
+        """Age of the data by the last mark."""
+        return self._now.age_ns
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the data were too old for entries at the last mark."""
+        return self._now.degraded
+
+    @property
+    def rng(self) -> Random:
+        """The random source of this instance alone."""
+        if self.random_source is None:
+            self.random_source = Random(f"{self._now.session}/{self.entry.name}/{self.symbol}")  # noqa: S311 - a seeded source is the point
+        return self.random_source
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """Ids of the orders that are not done, oldest first."""
+        return tuple(self.orders)
+
+    def buy(
+        self, quantity: float, *, limit: float | None = None, stop: float | None = None, tif: TimeInForce = "day"
+    ) -> str:
+        """Ask for a buy."""
+        return self._order("buy", quantity, limit, stop, tif)
+
+    def sell(
+        self, quantity: float, *, limit: float | None = None, stop: float | None = None, tif: TimeInForce = "day"
+    ) -> str:
+        """Ask for a sale."""
+        return self._order("sell", quantity, limit, stop, tif)
+
+    def close(self) -> str | None:
+        """Ask for a market order that flattens the position."""
+        held = self.position.quantity
+        if held == 0:
+            return None
+        if self.closing not in self.orders:
+            self.closing = self._order("sell" if held > 0 else "buy", abs(held), None, None, "day")
+        return self.closing
+
+    def cancel(self, client_order_id: str) -> None:
+        """Ask to take back what is left of an order."""
+        if client_order_id not in self.orders:
+            raise ValueError(f"{client_order_id!r} is no open order of {self.entry.name} on {self.symbol}")
+        self._now.intents.append(CancelIntent(client_order_id, self.entry.name, self.symbol, self._now.session_ns))
+
+    def on_event(self, event: OrderEvent) -> Fill | None:
+        """Take one step of one of its orders in; the fill, if it is one."""
+        done = event.status in TERMINAL
+        if done:
+            self.orders.pop(event.client_order_id, None)
+        if event.fill_quantity == 0:
+            return None
+        self.position = after_fill(self.position, event.side, event.fill_quantity, event.fill_price, event.fee)
+        return Fill(
+            event.client_order_id, event.side, event.fill_quantity, event.fill_price, event.fee, event.ts_ns, done
+        )
+
+    def _order(self, side: Side, quantity: float, limit: float | None, stop: float | None, tif: TimeInForce) -> str:
+        _require_positive("quantity", quantity)
+        kind: OrderKind = "market"
+        if limit is not None:
+            _require_positive("limit", limit)
+            kind = "limit"
+        if stop is not None:
+            _require_positive("stop", stop)
+            kind = "stop" if limit is None else "stop_limit"
+        now = self._now
+        self.number += 1
+        intent = Intent(
+            client_order_id(now.session, self.entry.name, self.symbol, self.number),
+            self.entry.name,
+            self.symbol,
+            self.number,
+            side,
+            float(quantity),
+            now.session_ns,
+            now.age_ns,
+            now.degraded,
+            self._reference_price(),
+            kind,
+            limit,
+            stop,
+            tif,
+        )
+        now.intents.append(intent)
+        self.orders[intent.client_order_id] = side
+        return intent.client_order_id
+
+    def _reference_price(self) -> float:
+        trade = self._view.trade
+        if trade is not None:
+            return trade.price
+        quote = self._view.quote
+        if quote is not None and quote.bid_size > 0 and quote.ask_size > 0:
+            return (quote.bid + quote.ask) / 2
+        return 0.0
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a positive finite number, not {value!r}")

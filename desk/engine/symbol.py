@@ -1,0 +1,56 @@
+"""Everything a shard keeps about one symbol."""
+
+from desk.bars.builder import BarBuilder
+from desk.engine.instance import Instance
+from desk.matching import Matcher
+from desk.model.ticks import Quote, Trade
+
+
+class SymbolState:
+    """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event."""
+
+    __slots__ = (
+        "bars",
+        "instances",
+        "last_event",
+        "last_ordinal",
+        "matcher",
+        "on_quote",
+        "on_trade",
+        "quote",
+        "scanners",
+        "symbol",
+        "trade",
+        "warm",
+        "watched",
+    )
+
+    def __init__(self, symbol: str, since_ns: int) -> None:
+        self.symbol = symbol
+        self.bars = BarBuilder(symbol, since_ns)
+        self.last_ordinal = -1
+        self.last_event = 0
+        self.trade: Trade | None = None
+        self.quote: Quote | None = None
+        self.warm = False
+        self.watched = True
+        self.scanners: list[str] = []
+        self.matcher: Matcher | None = None
+        self.instances: list[Instance] = []
+        self.on_trade: list[Instance] = []
+        self.on_quote: list[Instance] = []
+
+    def refresh(self) -> None:
+        """Work out again whose tick hooks run."""
+        active = [instance for instance in self.instances if instance.active]
+        self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
+        self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
+
+    def last_price(self) -> float | None:
+        """The last trade's price, else the middle of the last two-sided quote."""
+        if self.trade is not None:
+            return self.trade.price
+        quote = self.quote
+        if quote is not None and quote.bid_size > 0 and quote.ask_size > 0:
+            return (quote.bid + quote.ask) / 2
+        return None

@@ -1,0 +1,1 @@
+"""Where market data comes from: the synthetic market, and the venues' streams."""

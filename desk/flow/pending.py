@@ -1,0 +1,149 @@
+"""What waits in a lane: a bounded sequence from the middle of which ticks may be taken out.
+
+Theory. Removing from the middle of a list is linear, so a removed tick leaves a hole (None) and the list is
+rebuilt when holes outnumber the capacity: constant time per tick, and never more than 2 x capacity + the
+uncounted items in memory. Conflation needs the place of each symbol's newest quote. That index is built when
+the lane first fills up and dropped when it has drained to half, so that an unhurried lane pays for none of it.
+"""
+
+from desk.model.items import Item
+from desk.model.ticks import Quote, Tick, Trade
+from desk.model.units import MINUTE_NS, floor_to
+
+
+class Pending:
+    """Items in order, at most `capacity` of them ticks, with the overflow rules of the lane by class.
+
+    A full sequence makes room in this order: the older quotes of a symbol go, the newer keeps its own place
+    (no look-ahead); then trades older than `write_timeout_ns` (`aged`); then the oldest trade, or, where no
+    trade waits, the oldest quote (`full`). Other items are never taken out and never counted.
+    """
+
+    def __init__(self, capacity: int, write_timeout_ns: int) -> None:
+        self.capacity = capacity
+        self.items: list[Item | None] = []
+        self.others = 0
+        self.quotes_conflated = 0
+        self.quotes_full = 0
+        self.trades_aged = 0
+        self.trades_full = 0
+        self.lost: set[tuple[str, int]] = set()
+        self._write_timeout_ns = write_timeout_ns
+        self._holes = 0
+        self._base = 0
+        self._newest_quote: dict[str, int] | None = None
+        self._oldest_trade = 0
+        self._oldest_quote = 0
+
+    @property
+    def ticks(self) -> int:
+        """Ticks that wait."""
+        return len(self.items) - self._holes - self.others
+
+    def append(self, item: Item) -> None:
+        """Add an item that is never dropped and does not count against the capacity."""
+        self.items.append(item)
+        self.others += 1
+
+    def offer(self, tick: Tick, now_ns: int) -> None:
+        """Add a tick, making room for it first where there is none."""
+        if self._newest_quote is None:
+            if len(self.items) - self._holes - self.others < self.capacity:
+                self.items.append(tick)
+                return
+            self._index_quotes()
+        self._offer_tight(tick, now_ns)
+
+    def first(self, count: int) -> list[Item]:
+        """The items in the first `count` places; they stay here until discarded."""
+        chunk = self.items[:count]
+        if not self._holes:
+            return chunk  # type: ignore[return-value]  # without holes there is no None
+        return [item for item in chunk if item is not None]
+
+    def discard(self, count: int, others: int) -> None:
+        """Forget the first `count` places, of which `others` items did not count against the capacity."""
+        if self._holes:
+            self._holes -= self.items[:count].count(None)
+        self._base += min(count, len(self.items))
+        del self.items[:count]
+        self.others -= others
+        if self._newest_quote is not None and self.ticks * 2 < self.capacity:
+            self._newest_quote = None
+
+    def _offer_tight(self, tick: Tick, now_ns: int) -> None:
+        newest = self._newest_quote
+        if newest is None:
+            raise AssertionError("offered without an index of quotes")
+        if type(tick) is Quote:
+            older = newest.get(tick.symbol, -1) - self._base
+            if older >= 0:
+                self._remove(older)
+                self.quotes_conflated += 1
+            newest[tick.symbol] = self._base + len(self.items)
+        if self.ticks >= self.capacity:
+            self._make_room(now_ns)
+        self.items.append(tick)
+        if self._holes > self.capacity:
+            self._compact()
+
+    def _make_room(self, now_ns: int) -> None:
+        aged_before = now_ns - self._write_timeout_ns
+        oldest = self._seek_trade()
+        while oldest is not None and oldest.received_ns < aged_before:
+            self._drop_trade(oldest)
+            self.trades_aged += 1
+            oldest = self._seek_trade()
+        if self.ticks < self.capacity:
+            return
+        if oldest is not None:
+            self._drop_trade(oldest)
+            self.trades_full += 1
+        else:
+            self._drop_oldest_quote()
+            self.quotes_full += 1
+
+    def _seek_trade(self) -> Trade | None:
+        index = max(self._oldest_trade - self._base, 0)
+        items = self.items
+        while index < len(items):
+            item = items[index]
+            if type(item) is Trade:
+                self._oldest_trade = self._base + index
+                return item
+            index += 1
+        self._oldest_trade = self._base + index
+        return None
+
+    def _drop_trade(self, trade: Trade) -> None:
+        self._remove(self._oldest_trade - self._base)
+        self.lost.add((trade.symbol, floor_to(trade.ts_ns, MINUTE_NS)))
+
+    def _drop_oldest_quote(self) -> None:
+        index = max(self._oldest_quote - self._base, 0)
+        while type(self.items[index]) is not Quote:
+            index += 1
+        self._oldest_quote = self._base + index
+        self._remove(index)
+
+    def _remove(self, index: int) -> None:
+        self.items[index] = None
+        self._holes += 1
+
+    def _index_quotes(self) -> None:
+        """Conflate what waits, and remember the place of each symbol's newest quote."""
+        newest: dict[str, int] = {}
+        for index, item in enumerate(self.items):
+            if type(item) is Quote:
+                older = newest.get(item.symbol, -1)
+                if older >= 0:
+                    self._remove(older)
+                    self.quotes_conflated += 1
+                newest[item.symbol] = index
+        self._newest_quote = {symbol: self._base + index for symbol, index in newest.items()}
+        self._oldest_trade = self._oldest_quote = self._base
+
+    def _compact(self) -> None:
+        self.items = [item for item in self.items if item is not None]
+        self._holes = 0
+        self._index_quotes()

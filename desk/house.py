@@ -1,0 +1,125 @@
+"""The whole desk in one process: what `desk run --in-process` starts. The pipeline, wired and run to its end."""
+
+from collections.abc import Callable, Iterable
+
+from desk import wiring
+from desk.checkpoint import KeeperStore
+from desk.clock import SystemClock
+from desk.closing import open_log, write_results
+from desk.config import Plan
+from desk.model.errors import DeskError
+from desk.model.orders import OrderEvent
+from desk.model.units import MS_NS
+from desk.pipeline.intake import Intake
+from desk.pipeline.local import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
+from desk.pipeline.record import FeedRecord, RunRecord, strategy_problems
+from desk.pipeline.shard import Shard
+from desk.pipeline.viewing import Viewer
+from desk.report.live import DeskState, DeskView
+from desk.report.summary import Summary
+from desk.runs import RunFolder
+from desk.signals import StopSignals
+from desk.usage import process_usage
+
+SHOW_EVERY_NS = 250 * MS_NS
+
+Show = Callable[[DeskView], None]
+
+
+class House:
+    """All parts of the desk, built from a plan, connected by plain calls."""
+
+    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.clock = SystemClock()
+        self.started_ns = self.clock.wall_ns()
+        source = wiring.market_source(plan)
+        self.session = wiring.open_session(plan, source)
+        self.store = KeeperStore(folder.keeper)
+        self.book = wiring.ledger(plan, self.session, folder.dir, self.started_ns)
+        self.manager = wiring.order_manager(plan, self.session, self.book)
+        self.scanning = wiring.scanning(plan, self.session, source)
+        broker = LocalBroker(self.manager, self._deliver)
+        keeper = LocalKeeper(self.store)
+        self.shards: dict[int, Shard] = {
+            number: wiring.shard(plan, self.session, number, 1, self.clock, keeper, broker)
+            for number in range(plan.consumers.count)
+        }
+        self.intake: Intake = wiring.intake(
+            plan,
+            self.session,
+            source,
+            LocalLinks(self.shards),
+            broker,
+            LocalScanners(self.scanning),
+            self.clock,
+            epoch=1,
+        )
+        self._viewer = Viewer(self.session.start_ns)
+        self._shown_ns = 0
+
+    def run(self, show: Show) -> Summary:
+        """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed."""
+        log = open_log(self.folder.log)
+        log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
+        began_ns = self.clock.wall_ns()
+        try:
+            with StopSignals(self.intake.stop):
+                self.intake.play(lambda: self._show(show, "running"))
+            ended_ns = self.clock.wall_ns()
+            self._show(show, "closed", at_once=True)
+            self.book.close_session(ended_ns)
+            record = self._record(began_ns, ended_ns)
+            for problem in record.problems:
+                log.error("%s", problem)
+            summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
+            log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        except DeskError as fault:
+            log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            raise
+        else:
+            return summary
+        finally:
+            self.book.close()
+
+    def _deliver(self, events: Iterable[OrderEvent]) -> None:
+        self.intake.deliver(events)
+
+    def _show(self, show: Show, state: DeskState, *, at_once: bool = False) -> None:
+        now_ns = self.clock.wall_ns()
+        if not at_once and now_ns - self._shown_ns < SHOW_EVERY_NS:
+            return
+        self._shown_ns = now_ns
+        pid = process_usage().pid
+        shards = [shard.stats() for shard in self.shards.values()]
+        orders = self.manager.summary()
+        show(self._viewer.view(now_ns, state, self.intake.stats(), shards, dict.fromkeys(self.shards, pid), orders))
+
+    def _record(self, began_ns: int, ended_ns: int) -> RunRecord:
+        counts = self.intake.feed.counts
+        shards = [shard.stats() for shard in self.shards.values()]
+        usage = process_usage()
+        return RunRecord(
+            run_id=self.folder.dir.name,
+            plan=self.plan.session.name,
+            mode=self.plan.session.mode,
+            in_process=True,
+            session=self.session,
+            started_ns=self.started_ns,
+            ended_ns=ended_ns,
+            play_ns=ended_ns - began_ns,
+            feed=FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples),
+            shards=shards,
+            consumers=[usage] * len(shards),
+            producer=usage,
+            orders=self.manager.summary(),
+            bars=0,
+            decisions=0,
+            problems=[*self.manager.problems, *strategy_problems(shards), *self.scanning.problems],
+        )
+
+
+def run_in_process(plan: Plan, folder: RunFolder, *, show: Show) -> Summary:
+    """Run the plan in this process and give its summary. Raises DeskError."""
+    return House(plan, folder).run(show)

@@ -1,0 +1,92 @@
+"""Rows and messages: each message is a row whose columns are its fields."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from desk.model.orders import Intent, OrderEvent
+from desk.model.records import Decision
+
+Row = dict[str, Any]
+
+ACCEPTED = "accepted"
+
+INTENT_FIELDS = Intent.__struct_fields__
+EVENT_FIELDS = OrderEvent.__struct_fields__
+
+
+def decision_row(session: str, decision: Decision) -> Row:
+    """The decision with its verdict."""
+    row = msgspec.structs.asdict(decision.intent)
+    if math.isnan(row["reference_price"]):
+        row["reference_price"] = None
+    return row | {"session": session, "verdict": decision.outcome}
+
+
+def event_row(session: str, event: OrderEvent) -> Row:
+    """The order event."""
+    return msgspec.structs.asdict(event) | {"session": session}
+
+
+def decision_of(row: RowMapping) -> Decision:
+    """The decision; its outcome is the verdict where it was refused, else the status of its order."""
+    fields = {name: row[name] for name in INTENT_FIELDS}
+    if fields["reference_price"] is None:
+        fields["reference_price"] = math.nan
+    accepted = row["verdict"] == ACCEPTED
+    return Decision(Intent(**fields), (accepted and row["status"]) or row["verdict"])
+
+
+def event_of(row: RowMapping) -> OrderEvent:
+    """The order event."""
+    return OrderEvent(**{name: row[name] for name in EVENT_FIELDS})
+
+
+def fill_rows(events: Iterable[Row]) -> list[Row]:
+    """One row for each event that bears an execution."""
+    return [
+        {
+            "client_order_id": event["client_order_id"],
+            "number": event["number"],
+            "session": event["session"],
+            "symbol": event["symbol"],
+            "quantity": event["fill_quantity"],
+            "price": event["fill_price"],
+            "fee": event["fee"],
+        }
+        for event in events
+        if event["fill_quantity"]
+    ]
+
+
+def order_after(order: Row | None, event: Row) -> Row:
+    """The order's row after one more event, `None` before its first; its average price is left as it was.
+
+    An event that comes after one with a higher number says nothing new about where the order stands.
+    """
+    if order is not None and event["number"] < order["last_number"]:
+        return order
+    return {name: event[name] for name in _ORDER_FIELDS} | {
+        "average_price": order["average_price"] if order else None,
+        "last_number": event["number"],
+        "updated_ns": event["ts_ns"],
+    }
+
+
+_ORDER_FIELDS = (
+    "client_order_id",
+    "session",
+    "strategy",
+    "symbol",
+    "side",
+    "kind",
+    "tif",
+    "quantity",
+    "limit_price",
+    "stop_price",
+    "status",
+    "filled",
+)

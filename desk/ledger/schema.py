@@ -1,0 +1,140 @@
+"""The ledger's tables. Nothing in them belongs to one database: SQLite and Postgres take the same ones.
+
+Times are BIGINT nanoseconds since the epoch, UTC; prices, quantities and fees are NUMERIC. Columns that
+share a message's field bear its name, so that rows and messages turn into one another without a table.
+"""
+
+import math
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, MetaData, Numeric, String, Table
+from sqlalchemy.types import TypeDecorator
+
+
+class Money(TypeDecorator[float]):
+    """A NUMERIC that is a float in Python and comes back as the same float.
+
+    It is bound as a Decimal of the float's shortest exact text: a binary double would be cut to 15 digits on
+    its way into a NUMERIC (PostgreSQL, float8 to numeric). SQLite has no decimals and keeps the double
+    itself. NaN is stored as NULL.
+    """
+
+    impl = Numeric(asdecimal=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | Decimal | None:
+        """The value as the driver takes it."""
+        if value is None or math.isnan(value):
+            return None
+        return float(value) if dialect.name == "sqlite" else Decimal(repr(float(value)))
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002  # the hook's signature
+        """The value as a float: SQLite keeps a whole NUMERIC as an integer."""
+        return None if value is None else float(value)
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, String, primary_key=True)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, String, nullable=False)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _money(name: str, *, nullable: bool = False) -> Column[float]:
+    return Column(name, Money, nullable=nullable)
+
+
+metadata = MetaData()
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _key("session"),
+    _text("plan"),
+    _text("mode"),
+    _text("day"),
+    _time("started_ns"),
+    _time("closed_ns", nullable=True),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _key("client_order_id"),
+    _text("session"),
+    _text("strategy"),
+    _text("symbol"),
+    Column("number", BigInteger, nullable=False),
+    _text("side"),
+    _money("quantity"),
+    _time("decision_ns"),
+    _time("data_age_ns"),
+    Column("degraded", Boolean, nullable=False),
+    _money("reference_price", nullable=True),
+    _text("kind"),
+    _money("limit_price", nullable=True),
+    _money("stop_price", nullable=True),
+    _text("tif"),
+    _text("verdict"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _key("client_order_id"),
+    _text("session"),
+    _text("strategy"),
+    _text("symbol"),
+    _text("side"),
+    _text("kind"),
+    _text("tif"),
+    _money("quantity"),
+    _money("limit_price", nullable=True),
+    _money("stop_price", nullable=True),
+    _text("status"),
+    _money("filled"),
+    _money("average_price", nullable=True),
+    Column("last_number", BigInteger, nullable=False),
+    _time("updated_ns"),
+)
+
+order_events = Table(
+    "order_events",
+    metadata,
+    _key("session"),
+    _key("symbol"),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("strategy"),
+    _text("client_order_id"),
+    _text("status"),
+    _text("side"),
+    _text("kind"),
+    _text("tif"),
+    _money("quantity"),
+    _time("ts_ns"),
+    _money("filled"),
+    _money("fill_quantity"),
+    _money("fill_price"),
+    _money("fee"),
+    _money("limit_price", nullable=True),
+    _money("stop_price", nullable=True),
+    _text("reason"),
+    Column("simulated", Boolean, nullable=False),
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    _key("client_order_id"),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("session"),
+    _text("symbol"),
+    _money("quantity"),
+    _money("price"),
+    _money("fee"),
+)

@@ -1,0 +1,28 @@
+"""Sessions: the names under which one day's orders are kept, minted once and resumed after a crash."""
+
+from sqlalchemy import Connection, select, update
+
+from desk.ledger.schema import sessions
+
+
+def open_session(connection: Connection, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
+    """The latest unclosed session of (plan, mode, day); where there is none, `session`, begun or opened again."""
+    unclosed = (
+        select(sessions.c.session)
+        .where(sessions.c.plan == plan, sessions.c.mode == mode, sessions.c.day == day, sessions.c.closed_ns.is_(None))
+        .order_by(sessions.c.started_ns.desc())
+        .limit(1)
+    )
+    resumed: str | None = connection.execute(unclosed).scalar_one_or_none()
+    if resumed is not None:
+        return resumed
+    if not close_session(connection, session, None):
+        row = {"session": session, "plan": plan, "mode": mode, "day": day, "started_ns": now_ns, "closed_ns": None}
+        connection.execute(sessions.insert(), row)
+    return session
+
+
+def close_session(connection: Connection, session: str, now_ns: int | None) -> bool:
+    """Mark the session as closed at `now_ns`, or with None as open; whether it is there at all."""
+    statement = update(sessions).where(sessions.c.session == session).values(closed_ns=now_ns)
+    return bool(connection.execute(statement).rowcount)

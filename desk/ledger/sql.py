@@ -1,0 +1,108 @@
+"""The ledger in a SQL database: SQLite by default, anything that SQLAlchemy speaks by URL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, func, make_url, select
+
+from desk.ledger import sessions
+from desk.ledger.database import WRITES, connect
+from desk.ledger.faults import told
+from desk.ledger.rows import ACCEPTED, decision_of, decision_row, event_of, event_row
+from desk.ledger.schema import decisions as decisions_table
+from desk.ledger.schema import fills, metadata, order_events, orders
+from desk.ledger.writing import apply_events, insert_new
+from desk.model.orders import OrderEvent
+from desk.model.records import Decision
+
+
+class SqlLedger:
+    """The book of one session: desk.ports.Ledger on a database.
+
+    Several sessions may share a database; all that is written and read here belongs to `session`. One
+    process writes; every call is one transaction, committed when it returns and undone when it raises.
+    Whatever the database refuses is a LedgerError.
+    """
+
+    def __init__(self, url: str, session: str = "", busy_timeout_ms: int = 5_000) -> None:
+        with told("[ledger] url"):
+            parsed = make_url(url)
+        self.place = parsed.render_as_string(hide_password=True)
+        self.session = session
+        with told(self.place):
+            self._engine = connect(parsed, busy_timeout_ms)
+            self._writer = self._engine.execution_options(**{WRITES: True})
+            try:
+                with self._writer.begin() as connection:
+                    metadata.create_all(connection)
+            except BaseException:
+                self._engine.dispose()
+                raise
+
+    def open_session(self, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
+        """Go on with the session of (plan, mode, day) that was never closed, else begin `session`; its name."""
+        with told(self.place), self._writer.begin() as connection:
+            self.session = sessions.open_session(connection, session, plan=plan, mode=mode, day=day, now_ns=now_ns)
+        return self.session
+
+    def close_session(self, now_ns: int) -> None:
+        """The session ended in order: the next start begins another."""
+        with told(self.place), self._writer.begin() as connection:
+            sessions.close_session(connection, self.session, now_ns)
+
+    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
+        """Write decisions with their verdict ("accepted" or "refused: why") and events in one commit.
+
+        An exact repeat, by client_order_id and by (symbol, event number), changes nothing. The same key
+        with other content raises LedgerError, which names it, and nothing of the call is written.
+        """
+        with told(self.place), self._writer.begin() as connection:
+            rows = [decision_row(self.session, decision) for decision in decisions]
+            insert_new(connection, decisions_table, rows, self.place)
+            new = insert_new(connection, order_events, [event_row(self.session, event) for event in events], self.place)
+            apply_events(connection, new)
+
+    def decisions(self) -> list[Decision]:
+        """Every decision with its outcome, by (decision_ns, strategy, symbol, number)."""
+        joined = decisions_table.outerjoin(orders, decisions_table.c.client_order_id == orders.c.client_order_id)
+        statement = (
+            select(decisions_table, orders.c.status)
+            .select_from(joined)
+            .where(decisions_table.c.session == self.session)
+        )
+        with told(self.place), self._engine.connect() as connection:
+            found = [decision_of(row) for row in connection.execute(statement).mappings()]
+        # Sorted here: a database's collation need not be ours.
+        return sorted(found, key=_canonical)
+
+    def fills(self) -> list[OrderEvent]:
+        """The events that bear an execution, by (ts_ns, symbol, number)."""
+        same = and_(fills.c.client_order_id == order_events.c.client_order_id, fills.c.number == order_events.c.number)
+        statement = select(order_events).join(fills, same).where(order_events.c.session == self.session)
+        with told(self.place), self._engine.connect() as connection:
+            found = [event_of(row) for row in connection.execute(statement).mappings()]
+        return sorted(found, key=lambda event: (event.ts_ns, event.symbol, event.number))
+
+    def counts(self) -> dict[str, int]:
+        """How many orders were submitted and how they stand now, as summary.json names them."""
+        verdicts = (
+            select(decisions_table.c.verdict == ACCEPTED, func.count())
+            .where(decisions_table.c.session == self.session)
+            .group_by(decisions_table.c.verdict == ACCEPTED)
+        )
+        statuses = (
+            select(orders.c.status, func.count()).where(orders.c.session == self.session).group_by(orders.c.status)
+        )
+        with told(self.place), self._engine.connect() as connection:
+            by_verdict = {bool(accepted): count for accepted, count in connection.execute(verdicts)}
+            by_status: dict[str, int] = dict(connection.execute(statuses).all())
+        ended = {status: by_status.get(status, 0) for status in ("filled", "canceled", "expired", "rejected")}
+        return {"submitted": by_verdict.get(True, 0), **ended, "refused_by_risk": by_verdict.get(False, 0)}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+def _canonical(decision: Decision) -> tuple[int, str, str, int]:
+    intent = decision.intent
+    return intent.decision_ns, intent.strategy, intent.symbol, intent.number

@@ -1,0 +1,97 @@
+"""Writing rows so that a repeat changes nothing, and a contradiction is told."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Connection, Table, bindparam, func, select, tuple_
+
+from desk.ledger.rows import Row, fill_rows, order_after
+from desk.ledger.schema import decisions, fills, order_events, orders
+from desk.model.errors import LedgerError
+
+CHUNK_KEYS: Final = 1_000  # SQLite takes 32,766 parameters in one statement (sqlite.org, "Limits")
+
+Key = tuple[Any, ...]
+
+# Statements are built once: building one takes longer than SQLite needs to execute it.
+_KEYS: Final[BindParameter[Any]] = bindparam("keys", expanding=True)
+_IN_TABLE: Final = {
+    table: select(table).where(tuple_(*table.primary_key.columns).in_(_KEYS)) for table in (decisions, order_events)
+}
+_INSERT: Final = {table: table.insert() for table in (decisions, order_events, orders, fills)}
+_ORDERS: Final = select(orders).where(orders.c.client_order_id.in_(_KEYS))
+_UPDATE_ORDERS: Final = orders.update().where(orders.c.client_order_id == bindparam("key"))
+_AVERAGE_PRICES: Final = (
+    select(fills.c.client_order_id, func.sum(fills.c.price * fills.c.quantity) / func.sum(fills.c.quantity))
+    .where(fills.c.client_order_id.in_(_KEYS))
+    .group_by(fills.c.client_order_id)
+)
+
+
+def insert_new(connection: Connection, table: Table, rows: Iterable[Row], place: str) -> list[Row]:
+    """Insert the rows whose primary key is new, and return them in the order given.
+
+    Raises LedgerError, naming key and fields, for a row that is there with other content.
+    """
+    columns = [column.name for column in table.primary_key.columns]
+    fresh: dict[Key, Row] = {}
+    for row in rows:
+        key = tuple(row[name] for name in columns)
+        _same(place, table, key, fresh.setdefault(key, row), row)
+    for keys in _chunks(list(fresh)):
+        for found in connection.execute(_IN_TABLE[table], {"keys": keys}).mappings():
+            key = tuple(found[name] for name in columns)
+            _same(place, table, key, dict(found), fresh.pop(key))
+    _insert(connection, table, list(fresh.values()))
+    return list(fresh.values())
+
+
+def apply_events(connection: Connection, events: Sequence[Row]) -> None:
+    """Book the executions of events that were not there before, and bring their orders up to date."""
+    keys = list({event["client_order_id"] for event in events})
+    known = {row["client_order_id"]: row for row in _orders(connection, keys)}
+    after: dict[str, Row] = {}
+    for event in sorted(events, key=lambda event: (event["symbol"], event["number"])):
+        key = event["client_order_id"]
+        after[key] = order_after(after.get(key) or known.get(key), event)
+    if executions := fill_rows(events):
+        _insert(connection, fills, executions)
+        for key, price in _average_prices(connection, list({row["client_order_id"] for row in executions})):
+            after[key] |= {"average_price": price}
+    _insert(connection, orders, [row for key, row in after.items() if key not in known])
+    if changed := [{"key": key} | row for key, row in after.items() if key in known]:
+        connection.execute(_UPDATE_ORDERS, changed)
+
+
+def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    if rows:
+        connection.execute(_INSERT[table], rows)
+
+
+def _orders(connection: Connection, keys: Sequence[str]) -> Iterator[Row]:
+    for chunk in _chunks(keys):
+        yield from (dict(row) for row in connection.execute(_ORDERS, {"keys": chunk}).mappings())
+
+
+def _average_prices(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """The mean price of each order's executions, weighted by quantity."""
+    for chunk in _chunks(keys):
+        yield from ((key, price) for key, price in connection.execute(_AVERAGE_PRICES, {"keys": chunk}))
+
+
+def _same(place: str, table: Table, key: Key, kept: Row, given: Row) -> None:
+    if kept == given:
+        return
+    differing = [name for name in given if kept[name] != given[name]]
+    told = ", ".join(f"{name} {kept[name]!r}, now {given[name]!r}" for name in differing)
+    raise LedgerError(
+        place,
+        f"{table.name} {'/'.join(str(part) for part in key if part)} is already written with other content: {told}",
+        "the same content whenever it is written again",
+        "Two runs share this ledger under one session name, or a run diverged: give each its own ledger.",
+    )
+
+
+def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(keys), CHUNK_KEYS):
+        yield keys[start : start + CHUNK_KEYS]

@@ -1,0 +1,114 @@
+"""One order's life: its states, the legal steps between them, and what a late report does."""
+
+from math import inf, isfinite
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import msgspec
+
+from desk.model.orders import TERMINAL, Intent, OrderStatus, Report
+
+DUST: Final = 1e-9
+"""Quantities at or below this many shares are rounding, not shares: venues count nine decimals at most."""
+
+FILLS: Final[frozenset[OrderStatus]] = frozenset({"partially_filled", "filled"})
+
+STEPS: Final = MappingProxyType[OrderStatus, frozenset[OrderStatus]](
+    {
+        "accepted": frozenset({"pending_cancel", "partially_filled", "filled", "canceled", "expired", "rejected"}),
+        "pending_cancel": frozenset({"partially_filled", "filled", "canceled", "expired", "rejected"}),
+        "partially_filled": frozenset({"pending_cancel", "partially_filled", "filled", "canceled", "expired"}),
+        "canceled": FILLS,
+        "expired": FILLS,
+        "rejected": FILLS,
+        "filled": FILLS,
+        "refused": frozenset(),
+    }
+)
+"""From a status to those that may follow. Out of a terminal status only a late fill leads, as `absorb` says."""
+
+
+class IllegalTransitionError(ValueError):
+    """A report or a request asks for a step that an order in this status cannot take."""
+
+
+class Order(msgspec.Struct):
+    """One order as the desk knows it: the intent, its status, and how much is filled.
+
+    `seen` holds the numbers of the reports already applied.
+    """
+
+    intent: Intent
+    status: OrderStatus = "accepted"
+    filled: float = 0.0
+    seen: set[int] = set()
+
+    @property
+    def remaining(self) -> float:
+        """Shares not filled yet; never negative, and never mere rounding."""
+        left = self.intent.quantity - self.filled
+        return left if left > DUST else 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order may still fill by itself."""
+        return self.status not in TERMINAL
+
+
+class Step(NamedTuple):
+    """What a report did to its order: the shares that count, and those beyond the order's quantity."""
+
+    counted: float = 0.0
+    excess: float = 0.0
+
+
+def move(order: Order, status: OrderStatus) -> None:
+    """Take a step that brings no fill. Raises IllegalTransitionError."""
+    _check(order, status)
+    order.status = status
+
+
+def absorb(order: Order, report: Report) -> Step | None:
+    """Apply one report; None when it changes nothing.
+
+    - A report number seen before is ignored, whatever it says. Numbers may come out of order.
+    - A fill always counts, up to the order's quantity, also after canceled, expired or rejected: the
+      shares changed hands at the venue before its last word was heard here. It makes the order filled
+      when nothing remains; otherwise a terminal status, or pending_cancel, stays as it is.
+    - What is not a fill changes nothing in a terminal status, nor when it repeats the order's status or
+      its acceptance, from which every order set out.
+    - A refused order was never sent: any report on it is illegal.
+
+    Raises IllegalTransitionError, and leaves the order as it was, for any other step.
+    """
+    if report.number in order.seen:
+        return None
+    if report.status in FILLS:
+        step = _fill(order, report)
+    elif order.status != "refused" and (not order.is_open or report.status in {"accepted", order.status}):
+        step = None
+    else:
+        move(order, report.status)
+        step = Step()
+    order.seen.add(report.number)
+    return step
+
+
+def _fill(order: Order, report: Report) -> Step:
+    _check(order, report.status)
+    if not (report.quantity > 0.0 and 0.0 < report.price < inf and isfinite(report.fee)):
+        execution = f"{report.quantity:g} shares at {report.price:g}, fee {report.fee:g}"
+        raise IllegalTransitionError(f"{report.client_order_id}: no fill can be {execution}")
+    counted = min(report.quantity, order.remaining)
+    excess = report.quantity - counted
+    order.filled += counted
+    if order.remaining == 0.0:
+        order.status = "filled"
+    elif order.status == "accepted":
+        order.status = "partially_filled"
+    return Step(counted, excess if excess > DUST else 0.0)
+
+
+def _check(order: Order, status: OrderStatus) -> None:
+    if status not in STEPS[order.status]:
+        raise IllegalTransitionError(f"{order.intent.client_order_id}: no step from {order.status} to {status}")

@@ -1,0 +1,97 @@
+"""Finding the class that a plan's `use` names."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from types import ModuleType
+from typing import TypeVar
+
+from desk.loading.words import cause, place_in_code
+from desk.model.errors import StrategyError
+
+T = TypeVar("T")
+
+
+def find_class(use: str, base: type[T], place: str) -> type[T]:
+    """The subclass of `base` that `use` ("package.module:Class") names. Raises StrategyError."""
+    module_name, _, name = use.partition(":")
+    if not (name.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
+        raise StrategyError(
+            place,
+            f'use = "{use}"',
+            'text of the form "package.module:Class"',
+            f"Name the module, a colon, and the {base.__name__} class in it.",
+        )
+    module = _import(module_name, place)
+    if not hasattr(module, name):
+        raise _no_class(module, name, base, place)
+    found = getattr(module, name)
+    if not (isinstance(found, type) and issubclass(found, base) and found is not base):
+        raise _unfit(use, found, base, place)
+    return found
+
+
+def _import(name: str, place: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as fault:
+        missing = fault.name
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
+            raise _no_module(name, missing, place) from fault
+        raise StrategyError(
+            place,
+            f"`{name}` cannot be imported: it needs `{missing or fault}`, which is not here ({place_in_code(fault)})",
+            "a module whose own imports all work",
+            "Install what is missing in the desk's environment, or correct that import.",
+        ) from fault
+    except SyntaxError as fault:
+        raise StrategyError(
+            place,
+            f"`{name}` cannot be imported: {fault.msg} in {fault.filename}, line {fault.lineno}",
+            "valid Python",
+            "Correct that line.",
+        ) from fault
+    except (Exception, SystemExit) as fault:
+        raise StrategyError(
+            place,
+            f"`{name}` cannot be imported: it raised {cause(fault)}",
+            "a module that imports without an error",
+            "Correct what its top level does.",
+        ) from fault
+
+
+def _no_module(name: str, missing: str, place: str) -> StrategyError:
+    parent, _, _ = missing.rpartition(".")
+    path = getattr(sys.modules.get(parent), "__path__", []) if parent else []
+    siblings = [f"{parent}.{module.name}" for module in pkgutil.iter_modules(path)]
+    remedy = _did_you_mean(missing, siblings) or "Write its path from the working directory, and start the desk there."
+    return StrategyError(place, f"no module `{missing}`", f"`{name}` to be importable", remedy)
+
+
+def _no_class(module: ModuleType, name: str, base: type, place: str) -> StrategyError:
+    known = sorted(
+        attribute
+        for attribute, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, base) and value is not base
+    )
+    expected = "one of " + ", ".join(f"`{each}`" for each in known) if known else f"a subclass of {base.__name__}"
+    remedy = _did_you_mean(name, known) or f"Name a {base.__name__} of that module."
+    return StrategyError(place, f"no class `{name}` in `{module.__name__}`", expected, remedy)
+
+
+def _unfit(use: str, found: object, base: type, place: str) -> StrategyError:
+    if found is base:
+        what, remedy = f"is {base.__name__} itself", "Name a class that inherits from it."
+    elif not isinstance(found, type):
+        what, remedy = f"is no class but of type {type(found).__name__}", f"Name a class, without calling it: {use}."
+    else:
+        what = f"is a class, but no {base.__name__}"
+        remedy = f"Let it inherit from {base.__module__}.{base.__name__}, or move the entry to the table it belongs to."
+    return StrategyError(place, f"`{use}` {what}", f"a subclass of {base.__module__}.{base.__name__}", remedy)
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"Did you mean `{close[0]}`?" if close else ""

@@ -1,0 +1,80 @@
+"""What a plan's entry becomes: a factory that was tried once, and pickles its way into any process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from desk.loading.classes import find_class
+from desk.loading.hooks import check_hooks, check_method
+from desk.loading.params import read_params
+from desk.loading.pickling import check_pickles
+from desk.loading.words import cause
+from desk.model.errors import StrategyError
+from desk.scanner import Scanner
+from desk.strategy import Params, Strategy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyFactory:
+    """A strategy class with its params. It pickles by the class's name: the module must import where it arrives."""
+
+    cls: type[Strategy]
+    params: Params
+
+    def create(self) -> Strategy:
+        """A fresh instance."""
+        return self.cls(self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerFactory:
+    """A scanner class with its params; likewise."""
+
+    cls: type[Scanner]
+    params: Params
+
+    def create(self) -> Scanner:
+        """A fresh instance."""
+        return self.cls(self.params)
+
+
+def load_strategy(use: str, params: Mapping[str, object], place: str) -> StrategyFactory:
+    """The factory of the strategy that a plan's entry names, after one instance was built and tried.
+
+    `place` says where the entry stands, for the StrategyError that is raised for whatever is wrong with it.
+    """
+    cls = find_class(use, Strategy, place)
+    factory = StrategyFactory(cls, read_params(cls, params, place))
+    strategy = _build(factory.create, use, place)
+    check_hooks(strategy, place)
+    check_pickles(strategy, place)
+    check_pickles(factory, place)
+    return factory
+
+
+def load_scanner(use: str, params: Mapping[str, object], place: str) -> ScannerFactory:
+    """The factory of the scanner that a plan's entry names, likewise."""
+    cls = find_class(use, Scanner, place)
+    if cls.scan is Scanner.scan:
+        found = f"`{cls.__name__}` does not define `scan`"
+        raise StrategyError(place, found, "`def scan(self, market)`", "Let it return the symbols it wants, best first.")
+    factory = ScannerFactory(cls, read_params(cls, params, place))
+    scanner = _build(factory.create, use, place)
+    check_method(scanner, "scan", ("market",), place)
+    check_pickles(scanner, place)
+    check_pickles(factory, place)
+    return factory
+
+
+def _build(create: Callable[[], T], use: str, place: str) -> T:
+    try:
+        return create()
+    except (Exception, SystemExit) as fault:
+        raise StrategyError(
+            place,
+            f"building `{use}` raised {cause(fault)}",
+            "a class that `Class(params)` builds",
+            "Correct its `__init__(self, params)`, or the params it was given.",
+        ) from fault

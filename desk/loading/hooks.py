@@ -1,0 +1,64 @@
+"""The hooks a strategy defines: the engine calls by name, so a mistyped one would silently never run."""
+
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, Final
+
+from desk.model.errors import StrategyError
+from desk.strategy import HOOKS, Strategy
+
+ARGUMENTS: Final = {"on_bar": ("ctx", "bar"), "on_trade": ("ctx", "trade"), "on_quote": ("ctx", "quote")} | {
+    "on_second": ("ctx",),
+    "on_fill": ("ctx", "fill"),
+}
+
+_ELSEWHERE: Final = {
+    "on_tick": "`on_trade` or `on_quote`",
+    "on_data": "`on_trade` or `on_quote`",
+    "on_timer": "`on_second`",
+    "on_minute": "`on_bar`",
+    "on_order": "`on_fill`",
+}
+"""What hooks of other names, usual in other systems, are called here."""
+
+_KNOWN: Final = "one of " + ", ".join(f"`{hook}`" for hook in HOOKS)
+
+
+def check_hooks(strategy: Strategy, place: str) -> None:
+    """Raises StrategyError for no hooks, unknown ones, and ones that the engine could not call."""
+    cls = type(strategy)
+    for name in dir(cls):
+        if name.startswith("on_") and name not in HOOKS and callable(getattr(cls, name)):
+            raise _unknown(cls, name, place)
+    hooks = [hook for hook in HOOKS if hasattr(strategy, hook)]
+    if not hooks:
+        remedy = "Define the one at which it should act."
+        raise StrategyError(place, f"`{cls.__name__}` defines no hook, so it would never run", _KNOWN, remedy)
+    for hook in hooks:
+        check_method(strategy, hook, ARGUMENTS[hook], place)
+
+
+def check_method(owner: object, name: str, arguments: tuple[str, ...], place: str) -> None:
+    """Whether the method can be called with these arguments and runs at once. Raises StrategyError."""
+    method: Callable[..., Any] = getattr(owner, name)
+    expected = f"`def {name}(self, {', '.join(arguments)})`"
+    where = f"`{type(owner).__name__}.{name}`"
+    if not callable(method):
+        raise StrategyError(place, f"{where} is no method", expected, "Define it as a method.")
+    if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        remedy = "Calling it would run nothing of it: write a plain method, without async or yield."
+        raise StrategyError(place, f"{where} is a coroutine or generator", expected, remedy)
+    signature = inspect.signature(method)
+    try:
+        signature.bind(*arguments)
+    except TypeError as fault:
+        found = f"{where} takes {signature}: {fault}"
+        raise StrategyError(place, found, expected, "Give it these arguments.") from fault
+
+
+def _unknown(cls: type, name: str, place: str) -> StrategyError:
+    close = get_close_matches(name, HOOKS, n=1, cutoff=0.75)
+    meant = f"`{close[0]}`" if close else _ELSEWHERE.get(name)
+    remedy = f"Did you mean {meant}?" if meant else "Name it after a hook, or begin its name with something else."
+    return StrategyError(place, f"`{cls.__name__}.{name}` is no hook, so it would never run", _KNOWN, remedy)

@@ -1,0 +1,42 @@
+"""Which rows of a block are sound, and the class that each is counted under."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.market.blocks import TRADE, UNKNOWN, Block
+
+CAUSES: Final = ("", "size", "price", "time", "symbol", "kind")
+
+
+def causes(block: Block) -> NDArray[np.int8]:
+    """Per row an index into CAUSES, 0 for a sound row; of several faults the one furthest right there.
+
+    kind: neither trade nor quote. symbol: null or empty. time: the venue's time is null, zero or negative.
+    price: a trade's is not above 0, a quote's bid or ask below 0. size: below 0. Null and infinite numbers
+    are faults; 0 is a quote's way to say that a side is empty, and a trade's to say that it is information.
+    """
+    trade = block.kind == TRADE
+    good_price = np.where(trade, _within(block.price) & (block.price > 0), _within(block.bid) & _within(block.ask))
+    good_size = np.where(trade, _within(block.size), _within(block.bid_size) & _within(block.ask_size))
+    named = np.array([bool(name) for name in block.symbols] + [False])
+    cause = np.zeros(len(block), np.int8)
+    cause[~good_size] = 1
+    cause[~good_price] = 2
+    cause[block.ts_ns <= 0] = 3
+    cause[~named[block.symbol]] = 4
+    cause[block.kind == UNKNOWN] = 5
+    return cause
+
+
+def counted_as_trade(block: Block) -> NDArray[np.bool_]:
+    """Whether a row counts under "trades", else under "quotes": an unknown kind does if it has a price."""
+    mask: NDArray[np.bool_] = (block.kind == TRADE) | ((block.kind == UNKNOWN) & ~np.isnan(block.price))
+    return mask
+
+
+def _within(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each is a finite number, 0 or more."""
+    mask: NDArray[np.bool_] = (values >= 0) & (values < np.inf)
+    return mask

@@ -1,0 +1,186 @@
+"""Recorded or generated market data as a feed: as fast as it is taken, or at a factor of real time."""
+
+from bisect import bisect_left
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.market.blocks import Block, BlockSource
+from desk.market.rows import Counts, Row, Rows
+from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
+from desk.ports import Clock, FeedCounts
+
+MAX_TICKS: Final = 4096
+PACED_FRAME_NS: Final = 10 * MS_NS
+
+
+class BlockFeed:
+    """A feed over a block source, which is read once; the ordinal of a tick is its row number.
+
+    Session time is `recv_ns`. The session runs from the second of `start_ns` (None: of the first row) to
+    the end of the second of the last row or to `stop_ns`, whichever is first; rows before `start_ns` are
+    skipped, rows from `stop_ns` on are not read. Each second ends with a frame that bears its mark, with
+    or without ticks. No frame has more than MAX_TICKS ticks.
+
+    With `speed` None there is one frame per second (more if it is too full), as fast as the caller takes
+    them. Otherwise session time passes `speed` times as fast as wall time, in frames that span at most
+    10 ms of wall time; due times count from the first frame, so delays do not add up. Quiet seconds before
+    the source's first row are not waited for.
+
+    Rows of symbols not subscribed and of channels ("trades", "quotes") not asked for are skipped. Malformed
+    rows of the others are received and rejected, see desk/market/checks.py.
+    """
+
+    counts: FeedCounts
+
+    def __init__(
+        self,
+        source: BlockSource,
+        clock: Clock,
+        *,
+        channels: frozenset[str] = frozenset({"trades", "quotes"}),
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+        speed: float | None = None,
+    ) -> None:
+        if speed is not None and not 0 < speed < float("inf"):
+            raise ValueError(f"speed is {speed}; expected a positive number, or None for as fast as possible")
+        self.lossless = speed is None
+        self._source = source
+        self._clock = clock
+        self._channels = channels
+        self._speed = speed
+        self._from_ns = source.start_ns if start_ns is None else start_ns
+        self._stop_ns = stop_ns
+        self.start_ns: int | None = floor_to(self._from_ns, SECOND_NS)
+        last_ns = source.end_ns if stop_ns is None else min(stop_ns, source.end_ns)
+        self.end_ns: int | None = max(ceil_to(last_ns, SECOND_NS), self.start_ns)
+        self.counts = self._counts = Counts()
+        self._symbols: set[str] = set()
+        self._changed = False
+        self._reached_ns = self.start_ns
+        self._boundary_ns: int | None = None
+        self._pending: list[Row] = []
+        self._pending_lag_ns: list[int] = []
+        self._paced_from: tuple[int, int] | None = None
+
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        """Hand over these symbols' ticks from the next frame on."""
+        self._symbols.update(symbols)
+        self._changed = True
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        """Skip these symbols' rows from the next frame on."""
+        self._symbols.difference_update(symbols)
+        self._changed = True
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames to the end of the session; every whole second is marked."""
+        table: tuple[str, ...] | None = None
+        wanted = np.empty(0, np.bool_)
+        for block in self._source.blocks():
+            stop = self._rows_before_stop(block)
+            row = 0
+            while row < stop:
+                if self._changed or block.symbols is not table:
+                    table, wanted = block.symbols, self._wanted(block.symbols)
+                    self._changed = False
+                rows = Rows(block, row, stop, wanted, self._channels, self._from_ns)
+                row = yield from self._frames_of(rows, row)
+            if stop < len(block):
+                break
+        yield from self._last_frames()
+
+    def _frames_of(self, rows: Rows, row: int) -> Generator[Frame, None, int]:
+        """The frames that these rows complete, until they end or subscriptions change: then, the next row."""
+        while row < rows.stop:
+            boundary_ns = self._boundary_ns or self._next_boundary(rows.recv_ns[row])
+            self._boundary_ns = boundary_ns
+            full = bisect_left(rows.recv_ns, boundary_ns, row, rows.stop)
+            upto = rows.limit(full, MAX_TICKS - len(self._pending))
+            taken, lag_ns = rows.take(upto, self._counts, self._source.place)
+            if upto < full:
+                yield self._frame(taken, lag_ns, rows.recv_ns[upto - 1])
+            elif full < rows.stop:
+                self._boundary_ns = None
+                yield self._frame(taken, lag_ns, boundary_ns)
+            else:
+                self._pending.extend(taken)
+                self._pending_lag_ns.extend(lag_ns)
+            row = upto
+            if self._changed:
+                break
+        return row
+
+    def _last_frames(self) -> Iterator[Frame]:
+        """What is left of the last second, and the quiet ones to the end of the session."""
+        while self._pending or self._boundary_ns or self._reached_ns < (self.end_ns or 0):
+            boundary_ns = self._boundary_ns or self._next_mark()
+            self._boundary_ns = None
+            yield self._frame(iter(()), [], boundary_ns)
+
+    def _frame(self, taken: Iterator[Row], lag_ns: list[int], session_ns: int) -> Frame:
+        """The frame of the pending rows and those taken, once it is due."""
+        if self._speed is not None:
+            self._wait_for(session_ns, self._speed)
+        rows: Iterable[Row] = taken
+        if self._pending:
+            rows = chain(self._pending, taken)
+            lag_ns = self._pending_lag_ns + lag_ns
+            self._pending, self._pending_lag_ns = [], []
+        mark = session_ns % SECOND_NS == 0 and self._boundary_ns is None
+        self._reached_ns = session_ns
+        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns))
+
+    def _next_boundary(self, recv_ns: int) -> int:
+        """The session time of the next frame, whose first row was received at `recv_ns`."""
+        mark_ns = self._next_mark()
+        if self._speed is None or recv_ns >= mark_ns:
+            return mark_ns
+        span_ns = max(1, int(PACED_FRAME_NS * self._speed))
+        return min(mark_ns, max(recv_ns, self._reached_ns) + span_ns)
+
+    def _next_mark(self) -> int:
+        return floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
+
+    def _wait_for(self, session_ns: int, speed: float) -> None:
+        """Sleep until a frame of this session time is due."""
+        now_ns = self._clock.wall_ns()
+        if self._paced_from is None:
+            first_ns = max(self._reached_ns, floor_to(self._source.start_ns, SECOND_NS))
+            self._paced_from = (first_ns, now_ns)
+        first_ns, began_ns = self._paced_from
+        early_ns = began_ns + int((session_ns - first_ns) / speed) - now_ns
+        if early_ns > 0:
+            self._clock.sleep(early_ns / SECOND_NS)
+
+    def _rows_before_stop(self, block: Block) -> int:
+        if self._stop_ns is None:
+            return len(block)
+        return int(np.searchsorted(block.recv_ns, self._stop_ns))
+
+    def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
+        """By symbol index, whether its rows are looked at: nameless rows are, so that they can be rejected."""
+        return np.array([name in self._symbols or not name for name in symbols] + [True], np.bool_)
+
+
+def _ticks(rows: Iterable[Row], received_ns: int) -> list[Tick]:
+    """The hot loop: one struct per row, positional because keywords cost twice as much."""
+    return [
+        Trade(ordinal, symbol, ts_ns, received_ns, first, size, conditions, exchange, trade_id)
+        if trade
+        else Quote(ordinal, symbol, ts_ns, received_ns, first, size, ask, ask_size, exchange, conditions)
+        for trade, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id in rows
+    ]
+
+
+def _median(values: list[int]) -> int | None:
+    if not values:
+        return None
+    values.sort()
+    count = len(values)
+    return (values[(count - 1) // 2] + values[count // 2]) // 2

@@ -1,0 +1,129 @@
+"""A block's rows as plain lists: what is handed over, what is skipped, what is rejected.
+
+Everything is decided and converted once per block; frames then only slice and count.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.market.blocks import TRADE, Block
+from desk.market.checks import CAUSES, causes, counted_as_trade
+
+Row = tuple[bool, int, str, int, float, float, float, float, str, str, int]
+
+EXAMPLES: Final = 5
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a feed has counted since it began, by class. `received` counts the rejected, not the skipped."""
+
+    received: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
+    rejected: dict[str, dict[str, int]] = field(default_factory=lambda: {"trades": {}, "quotes": {}})
+    skipped: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
+    examples: list[str] = field(default_factory=list)
+
+    def reject(self, kind: str, cause: str, place: str) -> None:
+        """Count a row that was received and is not usable; the first few are told in `examples`."""
+        self.received[kind] += 1
+        causes_of = self.rejected[kind]
+        causes_of[cause] = causes_of.get(cause, 0) + 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(f"{place}: {cause}")
+
+
+class Rows:
+    """The rows of a block from `start` on, taken in order; row numbers are the block's.
+
+    `wanted` says by symbol index whether its ticks are handed over (null symbols: the last entry), `classes`
+    which of "trades" and "quotes" are; rows received before `from_ns` are skipped like those of others.
+    """
+
+    def __init__(
+        self, block: Block, start: int, stop: int, wanted: NDArray[np.bool_], classes: frozenset[str], from_ns: int
+    ) -> None:
+        self.stop = stop
+        self.recv_ns: list[int] = block.recv_ns.tolist()
+        as_trade = counted_as_trade(block)
+        cause = causes(block)
+        asked = wanted[block.symbol] & (block.recv_ns >= from_ns)
+        if "trades" not in classes:
+            asked &= ~as_trade
+        if "quotes" not in classes:
+            asked &= as_trade
+        ahead = np.zeros(len(block), np.bool_)
+        ahead[start:stop] = True
+        kept = np.flatnonzero(asked & (cause == 0) & ahead)
+        self._kept: Sequence[int] = range(start, stop) if len(kept) == stop - start else kept.tolist()
+        self._trades: bytes = (block.kind[kept] == TRADE).tobytes()
+        self._lag_ns: list[int] = (block.recv_ns[kept] - block.ts_ns[kept]).tolist()
+        self._columns = _columns(block, kept)
+        others = ~asked & ahead
+        self._skipped = {
+            "trades": np.flatnonzero(others & as_trade).tolist(),
+            "quotes": np.flatnonzero(others & ~as_trade).tolist(),
+        }
+        self._rejected = [
+            (int(row), "trades" if as_trade[row] else "quotes", CAUSES[cause[row]])
+            for row in np.flatnonzero(asked & (cause != 0) & ahead)
+        ]
+        self._first_ordinal = block.first_ordinal
+        self._at = 0
+        self._skipped_at = {"trades": 0, "quotes": 0}
+        self._rejected_at = 0
+
+    def limit(self, upto: int, room: int) -> int:
+        """The row to take to so that at most `room` ticks come before `upto`."""
+        last = self._at + room
+        if last < len(self._kept) and self._kept[last] < upto:
+            return self._kept[last - 1] + 1
+        return upto
+
+    def take(self, upto: int, counts: Counts, place: str) -> tuple[Iterator[Row], list[int]]:
+        """Go on to row `upto` (exclusive), counting: the usable rows passed, and their lags."""
+        before = self._at
+        after = self._at = bisect_left(self._kept, upto, before)
+        trades = self._trades.count(1, before, after)
+        counts.received["trades"] += trades
+        counts.received["quotes"] += after - before - trades
+        for kind, rows in self._skipped.items():
+            passed = self._skipped_at[kind]
+            if passed < len(rows) and rows[passed] < upto:
+                self._skipped_at[kind] = bisect_left(rows, upto, passed)
+                counts.skipped[kind] += self._skipped_at[kind] - passed
+        while self._rejected_at < len(self._rejected) and self._rejected[self._rejected_at][0] < upto:
+            row, kind, cause = self._rejected[self._rejected_at]
+            counts.reject(kind, cause, f"{place}: row {self._first_ordinal + row}")
+            self._rejected_at += 1
+        return islice(self._columns, after - before), self._lag_ns[before:after]
+
+
+def _columns(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
+    """The rows `kept` as tuples; of a trade the third and fourth number mean nothing."""
+    trade = block.kind[kept] == TRADE
+    return zip(
+        trade.tolist(),
+        (block.first_ordinal + kept).tolist(),
+        _names(block.symbols, block.symbol[kept]),
+        block.ts_ns[kept].tolist(),
+        np.where(trade, block.price[kept], block.bid[kept]).tolist(),
+        np.where(trade, block.size[kept], block.bid_size[kept]).tolist(),
+        block.ask[kept].tolist(),
+        block.ask_size[kept].tolist(),
+        _names(block.condition_codes, block.conditions[kept]),
+        _names(block.exchanges, block.exchange[kept]),
+        block.trade_id[kept].tolist(),
+        strict=True,
+    )
+
+
+def _names(table: tuple[str, ...], index: NDArray[np.int32]) -> list[Any]:
+    """The strings that the indices stand for; "" for -1."""
+    names: list[Any] = np.array((*table, ""), object)[index].tolist()
+    return names

@@ -1,0 +1,47 @@
+"""The session's orders and money in a few figures."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from desk.lifecycle import Order
+from desk.risk import Exposure
+
+
+class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of orders, and money in account currency at the last known prices.
+
+    `submitted` orders were approved; `filled` are those filled whole, `canceled` those that ended by a
+    cancel or with the session. `refused_by_risk` never left the desk. `gross` and `net` are the notionals
+    of what is held: sums of |quantity| x price and of quantity x price. `realized` is before fees.
+    """
+
+    submitted: int = 0
+    filled: int = 0
+    canceled: int = 0
+    rejected: int = 0
+    refused_by_risk: int = 0
+    realized: float = 0.0
+    unrealized: float = 0.0
+    fees: float = 0.0
+    gross: float = 0.0
+    net: float = 0.0
+
+
+def summarize(orders: Iterable[Order], exposure: Exposure) -> OrderSummary:
+    """Count the orders by status, and value the book."""
+    counts = Counter(order.status for order in orders)
+    book = exposure.book
+    return OrderSummary(
+        submitted=counts.total() - counts["refused"],
+        filled=counts["filled"],
+        canceled=counts["canceled"] + counts["expired"],
+        rejected=counts["rejected"],
+        refused_by_risk=counts["refused"],
+        realized=book.realized,
+        unrealized=book.unrealized(exposure.prices),
+        fees=book.fees,
+        gross=book.gross(exposure.prices),
+        net=book.net(exposure.prices),
+    )

@@ -1,0 +1,166 @@
+"""What a run comes to: the accounts of all parts, put together as the summary."""
+
+import msgspec
+
+from desk.meters import Histogram
+from desk.model.units import SECOND_NS
+from desk.orders import OrderSummary
+from desk.pipeline.session import Session
+from desk.pipeline.shard import ShardStats
+from desk.report.summary import (
+    ClassCounts,
+    Consumer,
+    Latencies,
+    Orders,
+    Producer,
+    ProfitAndLoss,
+    Quantiles,
+    Rates,
+    Summary,
+    Ticks,
+)
+
+MAX_PROBLEMS = 50
+
+
+class ProcessUsage(msgspec.Struct, array_like=True):
+    """What one process has used."""
+
+    pid: int = 0
+    node: str = ""
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+
+
+class FeedRecord(msgspec.Struct, array_like=True):
+    """What a feed has counted, by class ("trades", "quotes") and cause."""
+
+    received: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    skipped: dict[str, int]
+    examples: list[str]
+
+
+class RunRecord(msgspec.Struct, kw_only=True):
+    """Everything that the summary is made of."""
+
+    run_id: str
+    plan: str
+    mode: str
+    in_process: bool
+    session: Session
+    started_ns: int
+    ended_ns: int
+    play_ns: int
+    feed: FeedRecord
+    shards: list[ShardStats]
+    consumers: list[ProcessUsage]
+    producer: ProcessUsage
+    orders: OrderSummary
+    bars: int
+    decisions: int
+    problems: list[str]
+    failed: bool = False
+
+
+def summarize(record: RunRecord) -> Summary:
+    """The figures of summary.json, judged."""
+    applied = sum(shard.audit.trades + shard.audit.quotes for shard in record.shards)
+    played_s = max(record.play_ns, 1) / SECOND_NS
+    summary = Summary(
+        run_id=record.run_id,
+        plan=record.plan,
+        mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
+        in_process=record.in_process,
+        problems=record.problems[:MAX_PROBLEMS],
+        started_ns=record.started_ns,
+        ended_ns=record.ended_ns,
+        wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),
+        ticks=Ticks(_counts(record, "trades"), _counts(record, "quotes")),
+        events_per_s=Rates(
+            round(sum(record.feed.received.values()) / played_s, 1),
+            round(applied / played_s, 1),
+        ),
+        latency_ms=_latencies(record),
+        consumers=[
+            _consumer(shard, usage, record.play_ns)
+            for shard, usage in zip(record.shards, record.consumers, strict=True)
+        ],
+        producer=Producer(record.producer.pid, round(record.producer.cpu_s, 3), round(record.producer.max_rss_mb, 1)),
+        bars=record.bars,
+        decisions=record.decisions,
+        orders=Orders(
+            record.orders.submitted,
+            record.orders.filled,
+            record.orders.canceled,
+            record.orders.rejected,
+            record.orders.refused_by_risk,
+        ),
+        pnl=ProfitAndLoss(
+            round(record.orders.realized, 6),
+            round(record.orders.unrealized, 6),
+            round(record.orders.fees, 6),
+        ),
+    )
+    return summary.judged(failed=record.failed)
+
+
+def strategy_problems(shards: list[ShardStats]) -> list[str]:
+    """One line for each strategy that was stopped for a symbol, in canonical order."""
+    faults = sorted(
+        (fault for shard in shards for fault in shard.audit.stopped),
+        key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
+    )
+    return [
+        f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.hook} raised "
+        f"{fault.detail.strip().splitlines()[-1]}\n{fault.detail.strip()}"
+        for fault in faults
+    ]
+
+
+def _counts(record: RunRecord, kind: str) -> ClassCounts:
+    shards = record.shards
+    rejected: dict[str, int] = dict(record.feed.rejected.get(kind, {}))
+    for shard in shards:
+        causes = shard.audit.rejected_trades if kind == "trades" else shard.audit.rejected_quotes
+        for cause, ticks in causes.items():
+            rejected[cause] = rejected.get(cause, 0) + ticks
+    if kind == "trades":
+        applied = sum(shard.audit.trades for shard in shards)
+        conflated = 0
+        dropped = {
+            "aged": sum(shard.lane.trades_aged for shard in shards),
+            "full": sum(shard.lane.trades_full for shard in shards),
+        }
+    else:
+        applied = sum(shard.audit.quotes for shard in shards)
+        conflated = sum(shard.lane.quotes_conflated for shard in shards)
+        dropped = {"full": sum(shard.lane.quotes_full for shard in shards)}
+    return ClassCounts(
+        received=record.feed.received.get(kind, 0),
+        applied=applied,
+        conflated=conflated,
+        dropped={cause: ticks for cause, ticks in dropped.items() if ticks},
+        rejected=rejected,
+        skipped=record.feed.skipped.get(kind, 0),
+    )
+
+
+def _latencies(record: RunRecord) -> Latencies:
+    def quantiles(name: str) -> Quantiles | None:
+        return Quantiles.of(Histogram.of(*(getattr(shard, name) for shard in record.shards)))
+
+    return Latencies(quantiles("data_latency"), quantiles("time_in_queue"), quantiles("in_lane"), quantiles("on_link"))
+
+
+def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int) -> Consumer:
+    return Consumer(
+        shard=shard.shard,
+        pid=usage.pid,
+        node=usage.node,
+        applied=shard.audit.trades + shard.audit.quotes,
+        symbols=shard.symbols,
+        busy=round(shard.busy_ns / max(play_ns, 1), 4),
+        cpu_s=round(usage.cpu_s, 3),
+        max_rss_mb=round(usage.max_rss_mb, 1),
+    )

@@ -1,0 +1,79 @@
+"""Which symbols the desk listens to, who wants them, and which must not be let go."""
+
+from collections.abc import Iterable
+
+from desk.model.orders import TERMINAL, OrderEvent
+
+PLAN = ""
+
+
+class Subscriptions:
+    """Symbols by who wants them: the plan, or scanners by name.
+
+    A symbol that nobody wants any more is kept while a position or an order is open in it.
+    """
+
+    def __init__(self, always: Iterable[str]) -> None:
+        self._always = frozenset(always)
+        self._wanted: dict[str, frozenset[str]] = {}
+        self._subscribed: dict[str, list[str]] = {symbol: [PLAN] for symbol in sorted(self._always)}
+        self._held: dict[tuple[str, str], float] = {}
+        self._open_orders: dict[str, str] = {}
+
+    @property
+    def symbols(self) -> list[str]:
+        """Everything subscribed."""
+        return list(self._subscribed)
+
+    @property
+    def wanted_by_scanners(self) -> int:
+        """How many symbols any scanner wants now."""
+        return len(frozenset().union(*self._wanted.values()))
+
+    @property
+    def open_positions(self) -> int:
+        """How many (strategy, symbol) hold something."""
+        return sum(quantity != 0 for quantity in self._held.values())
+
+    def scanners_of(self, symbol: str) -> list[str]:
+        """Who wants the symbol."""
+        wanting = [name for name in sorted(self._wanted) if symbol in self._wanted[name]]
+        return [PLAN, *wanting] if symbol in self._always else wanting
+
+    def want(self, scanner: str, symbols: Iterable[str]) -> None:
+        """A scanner's newest wish replaces its last one."""
+        self._wanted[scanner] = frozenset(symbols)
+
+    def changes(self) -> tuple[list[str], list[str], list[str]]:
+        """Bring the subscriptions in line with what is wanted: (new, wanted by others than before, gone) symbols."""
+        wanted = sorted(self._always.union(*self._wanted.values()))
+        kept = frozenset(wanted) | self._busy()
+        new = [symbol for symbol in wanted if symbol not in self._subscribed]
+        gone = [symbol for symbol in self._subscribed if symbol not in kept]
+        changed = []
+        for symbol in gone:
+            del self._subscribed[symbol]
+        for symbol, scanners in self._subscribed.items():
+            now = self.scanners_of(symbol)
+            if now != scanners:
+                self._subscribed[symbol] = now
+                changed.append(symbol)
+        for symbol in new:
+            self._subscribed[symbol] = self.scanners_of(symbol)
+        return new, changed, gone
+
+    def on_event(self, event: OrderEvent) -> None:
+        """Keep track of what is open in each symbol."""
+        if event.status in TERMINAL:
+            self._open_orders.pop(event.client_order_id, None)
+        else:
+            self._open_orders[event.client_order_id] = event.symbol
+        if event.fill_quantity:
+            signed = event.fill_quantity if event.side == "buy" else -event.fill_quantity
+            key = (event.strategy, event.symbol)
+            held = self._held.get(key, 0.0) + signed
+            self._held[key] = held if abs(held) > 1e-9 else 0.0
+
+    def _busy(self) -> frozenset[str]:
+        held = {symbol for (_, symbol), quantity in self._held.items() if quantity}
+        return frozenset(held.union(self._open_orders.values()))

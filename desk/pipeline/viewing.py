@@ -1,0 +1,84 @@
+"""The live view, made of what producer, shards and broker tell at one moment."""
+
+from collections.abc import Mapping, Sequence
+
+from desk.meters import Histogram, Snapshot
+from desk.model.units import MS_NS, SECOND_NS
+from desk.orders import OrderSummary
+from desk.pipeline.intake import IntakeStats
+from desk.pipeline.shard import ShardStats
+from desk.report.live import ConsumerView, DeskState, DeskView, LaneView, OrdersView
+
+
+class Viewer:
+    """Makes views. Rates, busy fractions and latencies are those since the view before."""
+
+    def __init__(self, session_start_ns: int) -> None:
+        self._start_ns = session_start_ns
+        self._now_ns = 0
+        self._received = 0
+        self._shards: dict[int, ShardStats] = {}
+
+    def view(
+        self,
+        now_ns: int,
+        state: DeskState,
+        intake: IntakeStats,
+        shards: Sequence[ShardStats],
+        pids: Mapping[int, int],
+        orders: OrderSummary,
+    ) -> DeskView:
+        """The desk at wall time `now_ns`."""
+        received = sum(intake.received.values())
+        passed_s = max(now_ns - self._now_ns, 1) / SECOND_NS if self._now_ns else float("inf")
+        consumers = [self._consumer(stats, pids.get(stats.shard, 0), passed_s) for stats in shards]
+        view = DeskView(
+            state=state,
+            session_ns=intake.session_ns if intake.session_ns > self._start_ns else None,
+            progress=intake.progress,
+            produced_per_s=(received - self._received) / passed_s,
+            consumed_per_s=sum(consumer.consumed_per_s for consumer in consumers),
+            lanes=[LaneView(*lane) for lane in intake.lanes],
+            consumers=consumers,
+            orders=OrdersView(orders.submitted, orders.filled, orders.refused_by_risk),
+            open_positions=intake.open_positions,
+            pnl=orders.realized + orders.unrealized - orders.fees,
+            subscribed=intake.subscribed,
+            wanted_by_scanners=intake.wanted_by_scanners,
+            notes=[*intake.notes, *(_stopped(stats) for stats in shards if stats.audit.stopped)],
+        )
+        self._now_ns = now_ns
+        self._received = received
+        self._shards = {stats.shard: stats for stats in shards}
+        return view
+
+    def _consumer(self, stats: ShardStats, pid: int, passed_s: float) -> ConsumerView:
+        before = self._shards.get(stats.shard)
+        applied = stats.audit.trades + stats.audit.quotes
+        since = applied - (before.audit.trades + before.audit.quotes) if before else 0
+        busy_ns = stats.busy_ns - before.busy_ns if before else 0
+        queue = _since(stats.time_in_queue, before.time_in_queue if before else Snapshot())
+        return ConsumerView(
+            shard=stats.shard,
+            pid=pid,
+            symbols=stats.symbols,
+            consumed_per_s=since / passed_s,
+            busy=min(busy_ns / SECOND_NS / passed_s, 1.0),
+            time_in_queue_p50_ms=_ms(queue.quantile(0.5)),
+            time_in_queue_p99_ms=_ms(queue.quantile(0.99)),
+            strategies_stopped=len(stats.audit.stopped),
+        )
+
+
+def _since(now: Snapshot, before: Snapshot) -> Histogram:
+    buckets = {index: count - before.buckets.get(index, 0) for index, count in now.buckets.items()}
+    return Histogram.of(Snapshot({index: count for index, count in buckets.items() if count}, now.max_ns))
+
+
+def _ms(value_ns: int | None) -> float | None:
+    return None if value_ns is None else value_ns / MS_NS
+
+
+def _stopped(stats: ShardStats) -> str:
+    fault = stats.audit.stopped[-1]
+    return f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.detail.strip().splitlines()[-1]}"

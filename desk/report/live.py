@@ -1,0 +1,81 @@
+"""The live view: what a running desk looks like at one moment."""
+
+from typing import Literal
+
+import msgspec
+
+DeskState = Literal["starting", "running", "draining", "closed"]
+
+
+class LaneView(msgspec.Struct):
+    """One lane: `depth` of `capacity` ticks waiting, `in_flight` of `window` batches unacknowledged.
+
+    `conflated` and `dropped` are totals since the run began.
+    """
+
+    shard: int
+    depth: int
+    capacity: int
+    in_flight: int
+    window: int
+    conflated: int = 0
+    dropped: int = 0
+
+
+class ConsumerView(msgspec.Struct):
+    """One shard's process; `busy` is the fraction of the last moments that it worked.
+
+    The quantiles of time in queue are None while nothing was applied.
+    """
+
+    shard: int
+    pid: int
+    symbols: int = 0
+    consumed_per_s: float = 0.0
+    busy: float = 0.0
+    time_in_queue_p50_ms: float | None = None
+    time_in_queue_p99_ms: float | None = None
+    strategies_stopped: int = 0
+
+
+class OrdersView(msgspec.Struct):
+    """Orders since the run began."""
+
+    submitted: int = 0
+    filled: int = 0
+    refused: int = 0
+
+
+class DeskView(msgspec.Struct, kw_only=True):
+    """The desk at one moment; `notes` holds the latest problems and warnings, newest last.
+
+    `session_ns` is None before the first mark, `progress` (0..1) where no end is known; `pnl` is realized and
+    unrealized less fees, in account currency.
+    """
+
+    state: DeskState = "starting"
+    session_ns: int | None = None
+    progress: float | None = None
+    produced_per_s: float = 0.0
+    consumed_per_s: float = 0.0
+    lanes: list[LaneView] = []
+    consumers: list[ConsumerView] = []
+    orders: OrdersView = msgspec.field(default_factory=OrdersView)
+    open_positions: int = 0
+    pnl: float = 0.0
+    subscribed: int = 0
+    wanted_by_scanners: int = 0
+    notes: list[str] = []
+
+    @property
+    def worst_time_in_queue_ms(self) -> float | None:
+        """The greatest p99 among the consumers."""
+        return max((c.time_in_queue_p99_ms for c in self.consumers if c.time_in_queue_p99_ms is not None), default=None)
+
+    @property
+    def conflated(self) -> int:
+        return sum(lane.conflated for lane in self.lanes)
+
+    @property
+    def dropped(self) -> int:
+        return sum(lane.dropped for lane in self.lanes)

@@ -1,0 +1,200 @@
+"""The figures of a run: summary.json, field by field."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import msgspec
+
+from desk.meters import Histogram
+from desk.model.units import MS_NS
+
+TickClass = Literal["trades", "quotes"]
+
+
+class ClassCounts(msgspec.Struct):
+    """Where the ticks of one class went; `dropped` and `rejected` by cause.
+
+    `skipped` rows of a tape, which nobody subscribed, stand outside the balance.
+    """
+
+    received: int = 0
+    backfilled: int = 0
+    applied: int = 0
+    conflated: int = 0
+    dropped: dict[str, int] = {}
+    rejected: dict[str, int] = {}
+    skipped: int = 0
+
+    @property
+    def came(self) -> int:
+        """What came in: received + backfilled."""
+        return self.received + self.backfilled
+
+    @property
+    def went(self) -> int:
+        """What is accounted for: applied + conflated + dropped + rejected."""
+        return self.applied + self.conflated + sum(self.dropped.values()) + sum(self.rejected.values())
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every tick that came in is accounted for."""
+        return self.came == self.went
+
+
+class Ticks(msgspec.Struct):
+    """The accounting by class."""
+
+    trades: ClassCounts = msgspec.field(default_factory=ClassCounts)
+    quotes: ClassCounts = msgspec.field(default_factory=ClassCounts)
+
+    @property
+    def balanced(self) -> bool:
+        return self.trades.balanced and self.quotes.balanced
+
+    def by_class(self) -> dict[TickClass, ClassCounts]:
+        return {"trades": self.trades, "quotes": self.quotes}
+
+
+class Rates(msgspec.Struct):
+    """Ticks per second of wall time over the whole run."""
+
+    produced: float = 0.0
+    consumed: float = 0.0
+
+
+class Quantiles(msgspec.Struct):
+    """A latency in ms."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Self | None:
+        """What the histogram tells; None when nothing was counted."""
+        if not histogram.count:
+            return None
+        return cls(*(round((histogram.quantile(q) or 0) / MS_NS, 3) for q in (0.5, 0.95, 0.99, 1.0)))
+
+
+class Latencies(msgspec.Struct):
+    """Latencies by name; null where nothing was measured.
+
+    `data_latency` is venue time → applied, null in replay at speed "max": there is no live clock to compare
+    with. `time_in_queue` is from entering the lane to taken up by the shard; `in_lane` and `on_link` are its parts.
+    """
+
+    data_latency: Quantiles | None = None
+    time_in_queue: Quantiles | None = None
+    in_lane: Quantiles | None = None
+    on_link: Quantiles | None = None
+
+
+class Gap(msgspec.Struct):
+    """A stretch of session time without data for so many symbols."""
+
+    from_ns: int
+    to_ns: int
+    symbols: int
+    why: str
+    repaired: bool
+
+
+class Consumer(msgspec.Struct):
+    """One shard over the whole run; `busy` is the fraction of wall time it worked, `pid` its last process."""
+
+    shard: int
+    pid: int
+    node: str = ""
+    applied: int = 0
+    symbols: int = 0
+    busy: float = 0.0
+    restarts: int = 0
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+
+
+class Producer(msgspec.Struct):
+    """The process that held the market-data connection."""
+
+    pid: int = 0
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+    reconnects: int = 0
+
+
+class Orders(msgspec.Struct):
+    """Orders by what became of them; `refused_by_risk` never reached the venue."""
+
+    submitted: int = 0
+    filled: int = 0
+    canceled: int = 0
+    rejected: int = 0
+    refused_by_risk: int = 0
+
+
+class ProfitAndLoss(msgspec.Struct):
+    """Profit and loss in account currency; fees are not yet taken off the other two."""
+
+    realized: float = 0.0
+    unrealized: float = 0.0
+    fees: float = 0.0
+
+    @property
+    def net(self) -> float:
+        return self.realized + self.unrealized - self.fees
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """The figures of one run. `ok` and `balanced` are false until `judged`.
+
+    `failed` says that the run broke off; the key is absent in every other summary.
+    """
+
+    run_id: str
+    plan: str
+    mode: Literal["replay", "paper", "live"]
+    in_process: bool
+    ok: bool = False
+    problems: list[str] = []
+    started_ns: int
+    ended_ns: int
+    wall_s: float
+    ticks: Ticks = msgspec.field(default_factory=Ticks)
+    balanced: bool = False
+    events_per_s: Rates = msgspec.field(default_factory=Rates)
+    latency_ms: Latencies = msgspec.field(default_factory=Latencies)
+    gaps: list[Gap] = []
+    consumers: list[Consumer] = []
+    producer: Producer = msgspec.field(default_factory=Producer)
+    bars: int = 0
+    decisions: int = 0
+    orders: Orders = msgspec.field(default_factory=Orders)
+    pnl: ProfitAndLoss = msgspec.field(default_factory=ProfitAndLoss)
+    failed: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end and balances; there may have been problems on the way."""
+        return self.balanced and self.failed is not True
+
+    def judged(self, *, failed: bool = False) -> Self:
+        """The same figures with their verdict: ok when there is no problem, the ticks balance and nothing failed."""
+        balanced = self.ticks.balanced
+        return msgspec.structs.replace(
+            self,
+            balanced=balanced,
+            ok=balanced and not failed and not self.problems,
+            failed=True if failed else msgspec.UNSET,
+        )
+
+    def builtins(self) -> dict[str, Any]:
+        """The content of summary.json."""
+        figures: dict[str, Any] = msgspec.to_builtins(self)
+        return figures
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Any]) -> Self:
+        """The summary that summary.json holds. Raises msgspec.ValidationError where a field is not as it should be."""
+        return msgspec.convert(figures, cls)

@@ -1,0 +1,7 @@
+"""Risk: the limits, what the desk is exposed to, and the gate that alone approves orders."""
+
+from desk.risk.exposure import Exposure, Stake
+from desk.risk.gate import Approved, RiskGate
+from desk.risk.limits import RiskLimits
+
+__all__ = ["Approved", "Exposure", "RiskGate", "RiskLimits", "Stake"]

@@ -1,0 +1,115 @@
+"""The risk gate: no order leaves the desk without its approval."""
+
+from collections import deque
+from math import inf
+from typing import Final
+
+from desk.model.orders import Intent
+from desk.model.units import MINUTE_NS
+from desk.risk.exposure import Exposure
+from desk.risk.limits import RiskLimits
+
+_SEAL: Final = object()
+
+
+class Approved:
+    """An intent that the gate let through: the only thing a venue takes. Only the gate can make one."""
+
+    __slots__ = ("intent", "is_exit")
+
+    def __init__(self, intent: Intent, *, is_exit: bool, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only the risk gate approves orders")
+        self.intent = intent
+        self.is_exit = is_exit
+
+
+class RiskGate:
+    """Judges intents against the limits, one after the other; remembers only when it approved the last ones.
+
+    An exit (an order that does nothing but reduce the strategy's position in the symbol) is held back by
+    max_orders_per_minute alone, for at most a minute: a desk must be able to get out with old data, after its loss
+    limit, and of a position that grew beyond an order's limit. Everything else is an entry.
+    """
+
+    def __init__(self, limits: RiskLimits) -> None:
+        self.limits = limits
+        self._approved_ns: deque[int] = deque(maxlen=max(limits.max_orders_per_minute, 1))
+
+    def judge(self, intent: Intent, exposure: Exposure) -> Approved | str:
+        """The approval, or the reason for refusing. Whoever gets an approval adds the order to `exposure`."""
+        is_exit = exposure.stake((intent.strategy, intent.symbol)).is_reduced_by(intent.side, intent.quantity)
+        now_ns = max(intent.decision_ns, self._approved_ns[-1] if self._approved_ns else 0)
+        reason = _malformed(intent) or self._rate(now_ns)
+        if not reason and not is_exit:
+            reason = self._entry(intent, exposure)
+        if reason:
+            return reason
+        self._approved_ns.append(now_ns)
+        return Approved(intent, is_exit=is_exit, seal=_SEAL)
+
+    def _rate(self, now_ns: int) -> str:
+        limit = self.limits.max_orders_per_minute
+        while self._approved_ns and self._approved_ns[0] <= now_ns - MINUTE_NS:
+            self._approved_ns.popleft()
+        recent = len(self._approved_ns)
+        return f"max_orders_per_minute: {recent + 1} > {limit}" if recent >= limit else ""
+
+    def _entry(self, intent: Intent, exposure: Exposure) -> str:
+        if intent.degraded:
+            return "stale data"
+        price = _price(intent)
+        if not 0.0 < price < inf:
+            return "no price known for the symbol"
+        return (
+            _above("max_order_notional", intent.quantity * price, self.limits.max_order_notional)
+            or self._room(intent, max(price, exposure.prices.get(intent.symbol, 0.0)), exposure)
+            or self._loss(exposure)
+        )
+
+    def _room(self, intent: Intent, price: float, exposure: Exposure) -> str:
+        stake = exposure.stake((intent.strategy, intent.symbol))
+        shares = exposure.shares(intent.symbol)
+        shares_after = shares - stake.worst + stake.plus(intent.side, intent.quantity).worst
+        others = exposure.gross_notional() - shares * exposure.prices.get(intent.symbol, 0.0)
+        notional = shares_after * price
+        return _above("max_position_notional", notional, self.limits.max_position_notional) or _above(
+            "max_gross_notional", others + notional, self.limits.max_gross_notional
+        )
+
+    def _loss(self, exposure: Exposure) -> str:
+        loss, limit = exposure.loss(), self.limits.max_daily_loss
+        return f"max_daily_loss: {loss:.2f} >= {limit:.2f}" if loss >= limit else ""
+
+
+def _above(name: str, value: float, limit: float) -> str:
+    return f"{name}: {value:.2f} > {limit:.2f}" if value > limit else ""
+
+
+def _price(intent: Intent) -> float:
+    """The most that a share may cost or bring, as far as is known before the fill.
+
+    A buy never pays more than its limit. Everything else may trade at the market, which is at the stop
+    when that triggers; a sale may bring more than its limit.
+    """
+    if intent.side == "buy" and intent.limit_price is not None:
+        return intent.limit_price
+    return max(intent.reference_price, intent.limit_price or 0.0, intent.stop_price or 0.0)
+
+
+def _malformed(intent: Intent) -> str:
+    if not 0.0 < intent.quantity < inf:
+        return f"quantity: {intent.quantity:g} is no positive finite number"
+    needs = {
+        "market": (),
+        "limit": ("limit_price",),
+        "stop": ("stop_price",),
+        "stop_limit": ("limit_price", "stop_price"),
+    }
+    for name in ("limit_price", "stop_price"):
+        price: float | None = getattr(intent, name)
+        if (price is not None) != (name in needs[intent.kind]):
+            return f"{name}: {price} for a {intent.kind} order"
+        if price is not None and not 0.0 < price < inf:
+            return f"{name}: {price:g} is no positive finite number"
+    return ""

@@ -1,0 +1,1 @@
+"""Tapes: recorded market data in Parquet files, read, written and described."""

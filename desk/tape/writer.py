@@ -1,0 +1,161 @@
+"""Writing tapes."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from desk.market.blocks import QUOTE, TRADE, Block
+from desk.model.errors import TapeError
+from desk.model.ticks import Tick, Trade
+from desk.tape.schema import WRITTEN
+
+ROWS_PER_GROUP: Final = 131_072
+
+
+class TapeWriter:
+    """A tape in the making: a neighbour file `*.part` until it is closed, then renamed in one step.
+
+    As a context manager it closes at the end and leaves nothing behind after an exception. Rows must come
+    in the order of arrival. Holds at most one row group in memory. Raises TapeError where it cannot write.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.rows = 0
+        self._part = self.path.with_name(f"{self.path.name}.part")
+        self._newest_ns: int | None = None
+        self._waiting: list[Any] = []
+        self._waiting_rows = 0
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: Any = pq.ParquetWriter(self._part, WRITTEN, compression="zstd")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def write(self, block: Block) -> None:
+        """Append a block. Raises TapeError if its `recv_ns` goes back, within it or from what came before."""
+        if len(block):
+            self._refuse_disorder(block)
+            self._append(_from_block(block))
+
+    def write_ticks(self, ticks: Sequence[Tick]) -> None:
+        """Append ticks; `received_ns` becomes `recv_ns`, held back to the newest where a clock was set back."""
+        if ticks:
+            received_ns = np.array([tick.received_ns for tick in ticks], np.int64)
+            if self._newest_ns is not None:
+                received_ns[0] = max(int(received_ns[0]), self._newest_ns)
+            self._append(_from_ticks(ticks, np.maximum.accumulate(received_ns)))
+
+    def close(self) -> None:
+        """Write what waits and give the tape its name; does nothing the second time."""
+        if self._file is None:
+            return
+        self._flush()
+        try:
+            self._file.close()
+            self._part.replace(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._file = None
+
+    def discard(self) -> None:
+        """Give up: nothing is left behind."""
+        if self._file is not None:
+            # The file is deleted anyway: what is wrong with it is no news.
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+            self._part.unlink(missing_ok=True)
+
+    def _append(self, batch: Any) -> None:
+        self._newest_ns = batch.column("recv_ns")[-1].as_py()
+        self.rows += batch.num_rows
+        self._waiting.append(batch)
+        self._waiting_rows += batch.num_rows
+        if self._waiting_rows >= ROWS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.Table.from_batches(self._waiting).unify_dictionaries()
+        self._waiting, self._waiting_rows = [], 0
+        try:
+            self._file.write_table(table, ROWS_PER_GROUP)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _refuse_disorder(self, block: Block) -> None:
+        first_ns = int(block.recv_ns[0])
+        if np.any(block.recv_ns[1:] < block.recv_ns[:-1]) or first_ns < (self._newest_ns or first_ns):
+            raise TapeError(
+                str(self.path), f"`recv_ns` goes back after row {self.rows}", "rows in the order of their arrival"
+            )
+
+    def _unwritable(self, error: OSError) -> TapeError:
+        return TapeError(
+            str(self.path), f"cannot be written ({error.strerror or error})", "a writable folder with room"
+        )
+
+
+def _from_block(block: Block) -> Any:
+    rows = len(block)
+    kinds = np.where(block.kind <= QUOTE, block.kind, -1)
+    columns = {
+        "recv_ns": block.recv_ns,
+        "ts_ns": block.ts_ns,
+        "kind": _texts(kinds, ("trade", "quote")),
+        "symbol": _texts(block.symbol, block.symbols),
+        "exchange": _texts(block.exchange, block.exchanges),
+        "conditions": _texts(block.conditions, block.condition_codes),
+        "trade_id": pa.array(block.trade_id, mask=block.kind != TRADE),
+        "tape": pa.nulls(rows, WRITTEN.field("tape").type),
+    }
+    for name in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
+        columns[name] = pa.array(getattr(block, name), from_pandas=True)
+    return _batch(columns)
+
+
+def _from_ticks(ticks: Sequence[Tick], recv_ns: NDArray[np.int64]) -> Any:
+    trades = [tick if isinstance(tick, Trade) else None for tick in ticks]
+    quotes = [None if isinstance(tick, Trade) else tick for tick in ticks]
+    columns: dict[str, Any] = {
+        "recv_ns": recv_ns,
+        "ts_ns": [tick.ts_ns for tick in ticks],
+        "kind": ["quote" if trade is None else "trade" for trade in trades],
+    }
+    for name in ("symbol", "exchange", "conditions"):
+        columns[name] = [getattr(tick, name) for tick in ticks]
+    for name in ("price", "size", "trade_id", "tape"):
+        columns[name] = [None if trade is None else getattr(trade, name) for trade in trades]
+    for name in ("bid", "bid_size", "ask", "ask_size"):
+        columns[name] = [None if quote is None else getattr(quote, name) for quote in quotes]
+    return _batch(columns)
+
+
+def _batch(columns: dict[str, Any]) -> Any:
+    return pa.record_batch([pa.array(columns[field.name], field.type) for field in WRITTEN], schema=WRITTEN)
+
+
+def _texts(index: NDArray[Any], table: tuple[str, ...]) -> Any:
+    """A dictionary column; -1 is null."""
+    values = index.astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(values, mask=values < 0), pa.array(table, pa.string()))

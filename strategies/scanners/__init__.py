@@ -1,0 +1,1 @@
+"""Scanners: what picks symbols out of the whole market."""

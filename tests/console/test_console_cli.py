@@ -1,0 +1,193 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from console.cli import app
+from desk.report.summary import Summary
+
+PLAN = """
+[session]
+name = "small-day"
+start = "09:30"
+[feed]
+kind = "synthetic"
+symbols = ["*"]
+[feed.synthetic]
+symbols = 20
+events_per_s = 50
+minutes = 1
+[[strategies]]
+name = "quiet"
+use = "quiet_strategy:Quiet"
+params = { minutes = 15 }
+"""
+STRATEGY = """
+from desk.strategy import Params, Strategy
+
+
+class QuietParams(Params):
+    minutes: int = 5
+    risk_usd: float = 50.0
+
+
+class Quiet(Strategy):
+    Params = QuietParams
+
+    def on_second(self, ctx):
+        pass
+"""
+
+
+# Raised within exchange_calendars, which still reads a pandas property that is going away.
+calendar_library = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
+
+
+def desk(*args: object) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def plan_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "quiet_strategy.py").write_text(STRATEGY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "quiet_strategy", raising=False)
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    return path
+
+
+@calendar_library
+def test_check_prints_what_would_run(plan_path: Path) -> None:
+    result = desk("check", plan_path)
+
+    assert result.exit_code == 0, result.stderr
+    for told in (
+        "small-day", "replay", "2026-01-05 09:30:00", "synthetic", "trades and quotes", "all, of 20 in the market",
+        "consumers", "quiet = quiet_strategy:Quiet", "minutes = 15, risk_usd = 50.0", "order at most 10,000.00",
+        "runs/small-day", "ledger.db", f"ok · {plan_path}",
+    ):  # fmt: skip
+        assert told in result.stdout
+
+
+def test_check_of_a_bad_plan_exits_2_with_place_and_remedy(plan_path: Path) -> None:
+    plan_path.write_text(PLAN.replace("kind =", "knid ="))
+
+    result = desk("check", plan_path)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert f"error: {plan_path}, [feed] knid" in result.stderr
+    assert "Did you mean `kind`?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "change", [("quiet_strategy:Quiet", "quiet_strategy:Loud"), ("minutes = 15 }", "minuets = 15 }")]
+)
+def test_check_loads_every_strategy(plan_path: Path, change: tuple[str, str]) -> None:
+    plan_path.write_text(PLAN.replace(*change))
+
+    result = desk("check", plan_path)
+
+    assert result.exit_code == 2
+    assert f"error: {plan_path}, [[strategies]] #1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [["run"], ["run", "p.toml", "--consumers", "many"], ["fly"], ["run", "p", "--in-process", "--address", "x"]]
+)
+def test_wrong_arguments_exit_2(args: list[str]) -> None:
+    assert desk(*args).exit_code == 2
+
+
+def test_a_missing_plan_exits_2_and_names_it(tmp_path: Path) -> None:
+    result = desk("run", tmp_path / "nowhere.toml")
+
+    assert result.exit_code == 2
+    assert "nowhere.toml" in result.stderr
+
+
+def test_more_consumers_than_the_plan_allows_exits_2(plan_path: Path) -> None:
+    result = desk("run", plan_path, "--consumers", 99, "--in-process", "--run-dir", plan_path.parent / "run")
+
+    assert result.exit_code == 2
+    assert "--consumers" in result.stderr
+    assert not (plan_path.parent / "run").exists()
+
+
+def test_report_prints_the_figures_of_a_finished_run(tmp_path: Path, finished_run: Summary) -> None:
+    (tmp_path / "summary.json").write_text(json.dumps(finished_run.builtins()))
+
+    result = desk("report", tmp_path)
+
+    assert result.exit_code == 0
+    assert "221,347,000" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"ok · balanced · {tmp_path}"
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"run_id": 7}'])
+def test_report_of_no_finished_run_exits_2(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "summary.json").write_text(content)
+
+    result = desk("report", tmp_path)
+
+    assert result.exit_code == 2
+    assert "summary.json" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_tape_info_tells_what_a_tape_holds(shared_data: Path) -> None:
+    result = desk("tape", "info", shared_data / "soun-2025-05-02-open.parquet")
+
+    assert result.exit_code == 0, result.stderr
+    for told in ("88,239", "SOUN", "2025-05-02 09:30:00"):
+        assert told in result.stdout
+
+
+def test_tape_info_of_something_else_exits_2(tmp_path: Path) -> None:
+    (tmp_path / "no.parquet").write_text("no tape")
+
+    result = desk("tape", "info", tmp_path / "no.parquet")
+
+    assert result.exit_code == 2
+    assert "no.parquet" in result.stderr
+
+
+@calendar_library
+def test_a_run_in_process_leaves_its_folder_and_verdict(plan_path: Path) -> None:
+    folder = plan_path.parent / "run"
+
+    result = desk("run", plan_path, "--in-process", "--quiet", "--run-dir", folder)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"ok · balanced · {folder}\n"
+    assert json.loads((folder / "summary.json").read_text())["ok"] is True
+
+
+def test_help_imports_neither_ray_nor_the_desk() -> None:
+    code = "import sys; import console.cli; print([m for m in ('ray', 'pyarrow', 'numpy') if m in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert loaded.stdout == "[]\n"
+
+
+def test_the_current_directory_is_searched_for_strategies(plan_path: Path) -> None:
+    code = "import sys; from console.cli import main; sys.argv = ['desk', 'check', 'plan.toml']; main()"
+    project = Path(__file__).parents[2]
+
+    checked = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[0] = {str(project)!r}; {code}"],
+        cwd=plan_path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stderr
+    assert "quiet_strategy:Quiet" in checked.stdout

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+import typer
+
+from console.faults import Faults
+from desk.model.errors import CredentialsError, DeskError, LedgerError, PlanError
+
+
+@pytest.mark.parametrize(("kind", "status"), [(PlanError, 2), (CredentialsError, 3), (LedgerError, 1)])
+def test_a_fault_is_told_in_full_without_a_traceback(
+    kind: type[DeskError], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as exit_, Faults():
+        raise kind("plan.toml, [feed] kind", "`tap`", '"tape" or "synthetic"', "Did you mean `tape`?")
+
+    told = capsys.readouterr()
+    assert exit_.value.exit_code == status
+    assert told.out == ""
+    for part in ("plan.toml, [feed] kind", "`tap`", '"tape" or "synthetic"', "Did you mean `tape`?"):
+        assert part in told.err
+    assert "Traceback" not in told.err
+
+
+def test_what_is_unknown_about_a_fault_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), Faults():
+        raise PlanError("plan.toml", "no such file")
+
+    assert capsys.readouterr().err == "error: plan.toml: no such file\n"
+
+
+def test_a_defect_is_one_line_with_its_traceback_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "desk.log"
+    log.write_text("what the desk had logged\n")
+
+    faults = Faults()
+    faults.log = log
+    with pytest.raises(typer.Exit) as exit_, faults:
+        raise ZeroDivisionError("two\nlines")
+
+    assert exit_.value.exit_code == 1
+    assert capsys.readouterr().err == f"error: unexpected ZeroDivisionError: two (traceback in {log})\n"
+    assert log.read_text().startswith("what the desk had logged\nTraceback")
+
+
+def test_a_defect_before_there_is_a_run_folder_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), Faults():
+        raise KeyError("x")
+
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert told.splitlines()[-1] == "error: unexpected KeyError: 'x'"
+
+
+def test_an_exit_and_an_interrupt_pass() -> None:
+    with pytest.raises(typer.Exit) as exit_, Faults():
+        raise typer.Exit(7)
+    with pytest.raises(KeyboardInterrupt), Faults():
+        raise KeyboardInterrupt
+
+    assert exit_.value.exit_code == 7

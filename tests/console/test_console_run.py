@@ -1,0 +1,127 @@
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from console.faults import Faults
+from console.run import House, RunOptions, refuse_unasked_live, run_plan
+from desk.config import Plan, load_plan
+from desk.model.errors import PlanError, RunFailed, RunFolderError
+from desk.report.live import DeskView
+from desk.report.summary import ClassCounts, Summary, Ticks
+from desk.runs import RunFolder
+
+PLAN = '[session]\nname = "opening-range"\n'
+
+
+@pytest.fixture
+def plan_path(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    return path
+
+
+def house_of(summary: Summary, view: DeskView) -> House:
+    def run(plan: Plan, folder: RunFolder, show: Callable[[DeskView], None]) -> Summary:
+        show(view)
+        folder.write_summary(summary.builtins())
+        return msgspec.structs.replace(summary, plan=plan.session.name)
+
+    return run
+
+
+def run(path: Path, house: House, *, quiet: bool = False) -> tuple[int, list[str]]:
+    console = Console(file=StringIO(), width=160)
+    options = RunOptions(run_dir=path.parent / "run", quiet=quiet)
+    status = run_plan(path, options, house, console, Faults())
+    assert isinstance(console.file, StringIO)
+    return status, console.file.getvalue().splitlines()
+
+
+def test_a_good_run_exits_0_and_ends_with_its_verdict(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView
+) -> None:
+    status, lines = run(plan_path, house_of(finished_run, busy_desk))
+
+    assert status == 0
+    assert lines[0].startswith("running  37%")
+    assert any("221,347,000" in line for line in lines)
+    assert lines[-1] == f"ok · balanced · {plan_path.parent / 'run'}"
+
+
+def test_a_quiet_run_prints_its_last_line_only(plan_path: Path, finished_run: Summary, busy_desk: DeskView) -> None:
+    status, lines = run(plan_path, house_of(finished_run, busy_desk), quiet=True)
+
+    assert status == 0
+    assert lines == [f"ok · balanced · {plan_path.parent / 'run'}"]
+
+
+def test_a_complete_run_with_a_problem_exits_0_and_says_so(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView
+) -> None:
+    summary = msgspec.structs.replace(finished_run, problems=["range was stopped for BAC\nTraceback"]).judged()
+
+    status, lines = run(plan_path, house_of(summary, busy_desk))
+
+    assert status == 0
+    assert "! range was stopped for BAC" in lines
+    assert lines[-1].startswith("complete with 1 problem · balanced")
+
+
+def test_an_unbalanced_run_and_a_failed_one_exit_1(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView, tmp_path: Path
+) -> None:
+    unbalanced = msgspec.structs.replace(finished_run, ticks=Ticks(trades=ClassCounts(received=1))).judged()
+    other = tmp_path / "other" / "plan.toml"
+    other.parent.mkdir()
+    other.write_text(PLAN)
+
+    assert run(plan_path, house_of(unbalanced, busy_desk), quiet=True)[0] == 1
+    assert run(other, house_of(finished_run.judged(failed=True), busy_desk), quiet=True)[0] == 1
+
+
+def test_a_run_that_cannot_go_on_still_ends_with_a_line(plan_path: Path) -> None:
+    def house(plan: Plan, folder: RunFolder, show: Callable[[DeskView], None]) -> Summary:
+        raise RunFailed("consumer 0", "its process is gone")
+
+    console, faults = Console(file=StringIO(), width=160), Faults()
+    options = RunOptions(run_dir=plan_path.parent / "run", quiet=True)
+
+    with pytest.raises(RunFailed):
+        run_plan(plan_path, options, house, console, faults)
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue() == f"failed · not balanced · {plan_path.parent / 'run'}\n"
+    assert faults.log == plan_path.parent / "run" / "desk.log"
+
+
+def test_a_bad_plan_makes_no_folder(plan_path: Path, finished_run: Summary, busy_desk: DeskView) -> None:
+    plan_path.write_text(PLAN + '[[strategies]]\nuse = "no.such.module:Class"\n')
+
+    with pytest.raises(Exception, match=r"plan\.toml, \[\[strategies\]\] #1"):
+        run(plan_path, house_of(finished_run, busy_desk))
+
+    assert not (plan_path.parent / "run").exists()
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView
+) -> None:
+    run(plan_path, house_of(finished_run, busy_desk), quiet=True)
+
+    with pytest.raises(RunFolderError):
+        run(plan_path, house_of(finished_run, busy_desk), quiet=True)
+
+
+def test_a_live_plan_needs_live_on_the_command_line(plan_path: Path) -> None:
+    plan = load_plan(plan_path)
+    live = plan.model_copy(update={"session": plan.session.model_copy(update={"mode": "live"})})
+
+    with pytest.raises(PlanError, match="--live"):
+        refuse_unasked_live(plan_path, live, asked=False)
+
+    refuse_unasked_live(plan_path, live, asked=True)
+    refuse_unasked_live(plan_path, plan, asked=False)

@@ -1,0 +1,255 @@
+"""Of every shard the keeper has one checkpoint and exactly the bars of the checkpoints up to it."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from desk.checkpoint import KeeperStore
+from desk.model.bars import Bar
+from desk.model.checkpoint import Checkpoint
+from desk.model.errors import RunFailed
+from desk.model.units import MINUTE_NS
+
+
+def bar(symbol: str, minute: int, volume: float = 1.0) -> Bar:
+    return Bar(
+        symbol, minute * MINUTE_NS, 1.0, 2.0, 0.5, 1.5, volume, volume, 1, minute * MINUTE_NS, 1, minute * MINUTE_NS, 2
+    )
+
+
+def checkpoint(number: int, *bars: Bar, shard: int = 0, epoch: int = 1, session_ns: int | None = None) -> Checkpoint:
+    mark = number if session_ns is None else session_ns
+    return Checkpoint(shard, epoch, number, mark, number * 10, list(bars), f"state {epoch}/{number}".encode())
+
+
+def volumes(store: KeeperStore) -> dict[tuple[str, int], float]:
+    found = [((each.symbol, each.minute_ns // MINUTE_NS), each.volume) for each in store.bars()]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+@contextmanager
+def files_up_to(limit_bytes: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_the_last_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1)))
+    last = checkpoint(2, bar("SPY", 2), bar("BAC", 2))
+
+    assert store.save(last)
+
+    assert store.latest(0) == KeeperStore(tmp_path).latest(0) == last
+
+
+def test_a_checkpoint_without_bars_keeps_those_before(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1)))
+
+    store.save(checkpoint(2))
+
+    assert store.latest(0) == checkpoint(2)
+    assert volumes(store) == {("SPY", 1): 1.0}
+
+
+def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path / "keeper")
+
+    assert store.latest(0) is None
+    assert store.shards() == []
+    assert list(store.bars()) == []
+
+
+def test_the_later_version_of_a_minute_is_final(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1, 10.0), bar("BAC", 1, 20.0)))
+    store.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 1, 12.0)))
+
+    found = volumes(store)
+
+    assert found == {("SPY", 1): 12.0, ("BAC", 1): 20.0}
+
+
+def test_the_shard_with_the_later_mark_has_the_final_version(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1, 12.0), shard=0, session_ns=70))
+    store.save(checkpoint(9, bar("SPY", 1, 11.0), shard=10, session_ns=60))
+
+    found = volumes(store)
+
+    assert found == {("SPY", 1): 12.0}
+    assert store.shards() == [0, 10]
+
+
+def test_a_repeat_is_confirmed_and_changes_nothing(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1)))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    again = [store.save(checkpoint(1, bar("SPY", 1))), KeeperStore(tmp_path).save(checkpoint(1, bar("SPY", 1)))]
+
+    assert again == [True, True]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(("epoch", "number"), [(2, 4), (1, 5), (1, 6), (1, 99)])
+def test_what_an_earlier_incarnation_sends_late_is_refused(tmp_path: Path, epoch: int, number: int) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(5, bar("SPY", 1, 5.0), epoch=2))
+
+    assert not store.save(checkpoint(number, bar("SPY", 1, 99.0), epoch=epoch))
+
+    assert store.latest(0) == checkpoint(5, bar("SPY", 1, 5.0), epoch=2)
+    assert volumes(store) == {("SPY", 1): 5.0}
+
+
+def test_a_successor_goes_on_above_what_it_was_restored_from(tmp_path: Path) -> None:
+    KeeperStore(tmp_path).save(checkpoint(5, bar("SPY", 1)))
+    store = KeeperStore(tmp_path)
+
+    assert store.save(checkpoint(6, bar("SPY", 2), epoch=2))
+
+    assert volumes(store) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
+
+
+def test_a_record_cut_off_at_any_byte_is_as_if_it_had_never_been_begun(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1, 10.0)))
+    log, state = tmp_path / "shard-0.bars", tmp_path / "shard-0.state"
+    whole, before = log.stat().st_size, state.read_bytes()
+    store.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 2)))
+    written, after = log.read_bytes(), state.read_bytes()
+
+    for cut in range(whole, len(written) + 1):
+        log.write_bytes(written[:cut])
+        state.write_bytes(before)
+        torn = KeeperStore(tmp_path)
+        assert torn.latest(0) == checkpoint(1, bar("SPY", 1, 10.0))
+        assert volumes(torn) == {("SPY", 1): 10.0}
+        assert torn.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 2)))
+        assert log.read_bytes() == written
+        assert state.read_bytes() == after
+
+
+def test_a_torn_tail_longer_than_the_next_record_is_cut_off(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1)))
+    with (tmp_path / "shard-0.bars").open("ab") as log:
+        log.write(b"\xff" * 10_000)
+
+    KeeperStore(tmp_path).save(checkpoint(2, bar("SPY", 2)))
+
+    assert (tmp_path / "shard-0.bars").stat().st_size < 1_000
+    assert volumes(store) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
+
+
+def test_a_state_that_never_took_its_place_does_not_count(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1)))
+    (tmp_path / "shard-0.state.new").write_bytes(b"half a sta")
+
+    again = KeeperStore(tmp_path)
+
+    assert again.shards() == [0]
+    assert again.latest(0) == checkpoint(1, bar("SPY", 1))
+
+
+@pytest.mark.parametrize("name", ["shard-0.bars", "shard-0.state"])
+def test_a_changed_byte_anywhere_is_told_with_its_file_never_read_as_data(tmp_path: Path, name: str) -> None:
+    KeeperStore(tmp_path).save(checkpoint(1, bar("SPY", 1)))
+    path = tmp_path / name
+    content = path.read_bytes()
+
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+        with pytest.raises(RunFailed, match=name):
+            list(KeeperStore(tmp_path).bars())
+
+
+@pytest.mark.parametrize("name", ["shard-0.bars", "shard-0.state"])
+def test_a_file_that_lost_its_end_is_told(tmp_path: Path, name: str) -> None:
+    KeeperStore(tmp_path).save(checkpoint(1, bar("SPY", 1)))
+    path = tmp_path / name
+    content = path.read_bytes()
+
+    for size in range(len(content)):
+        path.write_bytes(content[:size])
+        with pytest.raises(RunFailed, match=name):
+            list(KeeperStore(tmp_path).bars())
+
+
+def test_a_disk_that_fills_up_is_told_and_costs_nothing_saved_before(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1)))
+
+    with files_up_to(4_096), pytest.raises(RunFailed, match=r"shard-0.bars.* File too large"):
+        store.save(checkpoint(2, *(bar("SPY", minute) for minute in range(2, 500))))
+
+    assert store.latest(0) == checkpoint(1, bar("SPY", 1))
+    assert store.save(checkpoint(2, bar("SPY", 2)))
+    assert volumes(store) == volumes(KeeperStore(tmp_path)) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(RunFailed, match="keeper"):
+        KeeperStore(tmp_path / "file" / "keeper")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    saves=st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(1, 3),
+            st.integers(1, 6),
+            st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2)), max_size=3),
+            st.booleans(),
+        ),
+        max_size=20,
+    )
+)
+def test_any_arrivals_leave_what_a_plain_table_would_hold(
+    saves: list[tuple[int, int, int, list[tuple[str, int]], bool]],
+) -> None:
+    latest: dict[int, Checkpoint] = {}
+    accepted: list[Checkpoint] = []
+    with TemporaryDirectory() as folder:
+        store = KeeperStore(Path(folder))
+        for volume, (shard, epoch, number, minutes, reopened) in enumerate(saves, 1):
+            bars = [bar(symbol, minute, float(volume)) for symbol, minute in minutes]
+            given_now = checkpoint(number, *bars, shard=shard, epoch=epoch, session_ns=0)
+            if reopened:
+                store = KeeperStore(Path(folder))
+            order, kept = (epoch, number), latest.get(shard)
+
+            confirmed = store.save(given_now)
+
+            assert confirmed == (kept is None or (kept.epoch, kept.number) <= order)
+            if kept is None or (kept.epoch, kept.number) < order:
+                latest[shard] = given_now
+                accepted.append(given_now)
+        final = {
+            (each.symbol, each.minute_ns // MINUTE_NS): each.volume
+            for one in sorted(accepted, key=lambda one: (one.epoch, one.number))
+            for each in one.bars
+        }
+        ties = {(one.epoch, one.number) for one in accepted}
+
+        assert {shard: store.latest(shard) for shard in store.shards()} == latest
+        assert set(volumes(store)) == set(final)
+        if len(ties) == len(accepted):
+            assert volumes(store) == final

@@ -1,0 +1,30 @@
+"""A ledger in memory that keeps the port's promises, and can be told to fail."""
+
+from collections.abc import Sequence
+
+from desk.model.errors import LedgerError
+from desk.model.orders import OrderEvent
+from desk.model.records import Decision
+
+
+class MemoryLedger:
+    """Idempotent by client_order_id and (symbol, event number); `commits` counts the calls that wrote."""
+
+    def __init__(self) -> None:
+        self.commits = 0
+        self.broken = False
+        self.verdicts: dict[str, Decision] = {}
+        self.events: dict[tuple[str, int], OrderEvent] = {}
+
+    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
+        if self.broken:
+            raise LedgerError("ledger", "the disk is full", remedy="Make room.")
+        self.commits += 1
+        for decision in decisions:
+            self.verdicts.setdefault(decision.intent.client_order_id, decision)
+        for event in events:
+            self.events.setdefault((event.symbol, event.number), event)
+
+    def decisions(self) -> list[Decision]:
+        by_place = lambda row: (row.intent.decision_ns, row.intent.strategy, row.intent.symbol, row.intent.number)  # noqa: E731
+        return sorted(self.verdicts.values(), key=by_place)

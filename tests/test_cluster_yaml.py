@@ -1,0 +1,141 @@
+"""cluster.yaml passes Ray's own offline validation, and opens nothing to the world."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+import yaml
+from jsonschema import ValidationError  # type: ignore[import-untyped]
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+CLUSTER = Path(__file__).resolve().parents[1] / "cluster.yaml"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(CLUSTER.read_text(encoding="utf-8"))
+    return loaded
+
+
+def option(command: str, name: str) -> str:
+    return next(word.partition("=")[2] for word in command.split() if word.startswith(f"--{name}="))
+
+
+def environment(cluster: dict[str, Any]) -> dict[str, str]:
+    options = [entry.partition(" ") for entry in cluster["docker"]["run_options"]]
+    return dict(value.split("=", 1) for name, _, value in options if name == "--env")
+
+
+def test_ray_accepts_it_without_starting_anything(cluster: dict[str, Any]) -> None:
+    prepared = prepare_config(deepcopy(cluster))
+
+    validate_config(prepared)
+
+    assert not ray.is_initialized()
+
+
+def test_nothing_is_left_to_rays_own_defaults(cluster: dict[str, Any]) -> None:
+    prepared = prepare_config(deepcopy(cluster))
+
+    assert set(prepared) == set(cluster)
+
+
+def unknown_key(cluster: dict[str, Any]) -> None:
+    cluster["idle_timeout_minute"] = 5
+
+
+def unknown_node_key(cluster: dict[str, Any]) -> None:
+    cluster["available_node_types"]["worker.consumer"]["max_worker"] = 8
+
+
+def half_a_cpu(cluster: dict[str, Any]) -> None:
+    cluster["available_node_types"]["worker.consumer"]["resources"]["CPU"] = 0.5
+
+
+def absent_head_type(cluster: dict[str, Any]) -> None:
+    cluster["head_node_type"] = "absent"
+
+
+def more_nodes_than_allowed(cluster: dict[str, Any]) -> None:
+    cluster["available_node_types"]["worker.consumer"]["min_workers"] = cluster["max_workers"] + 1
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error"),
+    [
+        (unknown_key, ValidationError),
+        (unknown_node_key, ValidationError),
+        (half_a_cpu, ValidationError),
+        (absent_head_type, ValueError),
+        (more_nodes_than_allowed, ValueError),
+    ],
+)
+def test_ray_refuses_it_when_broken(
+    cluster: dict[str, Any], break_it: Callable[[dict[str, Any]], None], error: type[Exception]
+) -> None:
+    broken = deepcopy(cluster)
+    break_it(broken)
+
+    with pytest.raises(error):
+        validate_config(prepare_config(broken))
+
+
+def test_the_dashboard_listens_on_loopback_only(cluster: dict[str, Any]) -> None:
+    start = cluster["head_start_ray_commands"][-1]
+
+    assert option(start, "dashboard-host") == "127.0.0.1"
+    assert "0.0.0.0" not in CLUSTER.read_text(encoding="utf-8")
+
+
+def test_every_node_asks_for_the_token_of_the_mounted_secrets_folder(cluster: dict[str, Any]) -> None:
+    variables = environment(cluster)
+
+    assert variables["RAY_AUTH_MODE"] == "token"
+    assert variables["RAYDESK_SECRETS_DIR"].replace("/home/ray", "~") in cluster["file_mounts"]
+    assert variables["RAY_AUTH_TOKEN_PATH"].startswith(variables["RAYDESK_SECRETS_DIR"] + "/")
+
+
+def test_no_secret_travels_as_a_variable(cluster: dict[str, Any]) -> None:
+    variables = environment(cluster)
+
+    assert not [name for name in variables if name.endswith(("TOKEN", "KEY", "SECRET", "PASSWORD"))]
+
+
+def test_every_process_has_the_same_hash_seed_and_sends_no_usage_data(cluster: dict[str, Any]) -> None:
+    variables = environment(cluster)
+
+    assert variables["PYTHONHASHSEED"] == "0"
+    assert variables["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_the_image_holds_the_ray_that_is_pinned_here(cluster: dict[str, Any]) -> None:
+    image = cluster["docker"]["image"]
+
+    assert image == f"rayproject/ray:{version('ray')}-py311"
+
+
+def test_every_node_names_its_machine_image(cluster: dict[str, Any]) -> None:
+    images = {node["node_config"].get("ImageId", "") for node in cluster["available_node_types"].values()}
+
+    assert len(images) == 1
+    assert images.pop().startswith("ami-")
+
+
+def test_consumers_have_nodes_of_their_own(cluster: dict[str, Any]) -> None:
+    head = cluster["available_node_types"][cluster["head_node_type"]]
+    worker = cluster["available_node_types"]["worker.consumer"]
+
+    assert head["resources"] == {"CPU": 0}
+    assert option(cluster["head_start_ray_commands"][-1], "num-cpus") == "0"
+    assert worker["resources"]["CPU"] >= 1
+    assert (worker["min_workers"], worker["max_workers"]) == (0, cluster["max_workers"])
+
+
+def test_every_node_installs_what_constraints_pin(cluster: dict[str, Any]) -> None:
+    setup = " ".join(cluster["setup_commands"])
+
+    assert "--constraint constraints.txt" in setup
