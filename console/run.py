@@ -67,7 +67,7 @@ def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
 
 def in_process(plan: Plan, folder: RunFolder, show: Show) -> Summary:
     """The house in this process, without Ray."""
-    from desk.wiring import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
+    from desk.house import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
 
     return run_in_process(plan, folder, show=show)
 

@@ -26,6 +26,10 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def tree(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
 def documents() -> list[Path]:
     return sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -90,6 +94,12 @@ def test_no_file_names_a_package_registry(texts: dict[str, str]) -> None:
     assert places == []
 
 
+def test_no_module_is_hidden_by_an_ignore_pattern(texts: dict[str, str]) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for folder in (*PACKAGES, "tests") for path in tree(folder)}
+
+    assert modules <= set(texts)
+
+
 def test_no_large_file_is_kept(texts: dict[str, str]) -> None:
     large = {name: len(text) for name, text in texts.items() if len(text) > 200_000}
 
@@ -97,7 +107,7 @@ def test_no_large_file_is_kept(texts: dict[str, str]) -> None:
 
 
 def test_every_public_module_says_what_it_is_for() -> None:
-    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    modules = [path for package in PACKAGES for path in tree(package)]
 
     silent = [
         path.relative_to(ROOT).as_posix()

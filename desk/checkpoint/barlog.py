@@ -7,6 +7,7 @@ looked at, and is cut off by the next append.
 
 import struct
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -38,13 +39,15 @@ class BarLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file: FileIO | None = None
 
     def append(self, checkpoint: Checkpoint, start: int) -> int:
         """Write the checkpoint's bars at `start`, cutting off what stands there; where they end."""
         body = _encode(checkpoint.bars)
         key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns)
         record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
-        with told(self.path), self.path.open("ab", buffering=0) as file:
+        with told(self.path):
+            file = self._file = self._file or FileIO(self.path, "a")
             file.truncate(start)
             rest = memoryview(record)
             while rest:
@@ -78,6 +81,12 @@ class BarLog:
         if _checksum(body, *key) != checksum:
             raise damaged(self.path, f"the record at byte {start} does not match its checksum")
         return _decode(body)
+
+    def close(self) -> None:
+        """Let go of the file that `append` keeps open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def _checksum(body: bytes, epoch: int, number: int, session_ns: int) -> int:

@@ -76,3 +76,7 @@ class ShardFiles:
     def bars(self, record: Record) -> list[Bar]:
         """The bars of one record."""
         return self.log.bars(record.start)
+
+    def close(self) -> None:
+        """Let go of the file that `write` keeps open."""
+        self.log.close()

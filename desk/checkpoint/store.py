@@ -28,6 +28,7 @@ class KeeperStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._files: dict[int, ShardFiles] = {}
         self._last: dict[int, Kept] = {}
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -72,8 +73,13 @@ class KeeperStore:
                     minutes.add(bar.minute_ns)
                     yield bar
 
+    def close(self) -> None:
+        """Let go of the files that `save` keeps open."""
+        for files in self._files.values():
+            files.close()
+
     def _shard(self, shard: int) -> ShardFiles:
-        return ShardFiles(self.folder, shard)
+        return self._files.setdefault(shard, ShardFiles(self.folder, shard))
 
 
 def _kept(state: State | None) -> Kept:

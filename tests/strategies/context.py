@@ -10,7 +10,7 @@ from desk.model.orders import Side, TimeInForce
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.positions import after_fill
-from desk.strategy import Fill, Position
+from desk.strategy import Bars, Fill, Position
 
 START_NS = 1_381_152_600 * SECOND_NS
 """2013-10-07, 09:30 in New York."""
@@ -98,7 +98,8 @@ class DriverContext:
         self.age_ns = 0
         self.degraded = False
         self.warm = True
-        self.bars = DriverBars()
+        self.closed = DriverBars()
+        self.bars: Bars = self.closed
         self.trade: Trade | None = None
         self.quote: Quote | None = None
         self.position = Position()
@@ -155,7 +156,7 @@ class DriverContext:
         """Let a minute pass and close; its bar."""
         minute_ns = self.now_ns - self.now_ns % MINUTE_NS
         bar = Bar(self.symbol, minute_ns, low, high, low, high if close is None else close, 1_000.0, 1_000.0 * low, 10)
-        self.bars.rows.append(bar)
+        self.closed.rows.append(bar)
         self.second(bar.close, seconds=60)
         return bar
 

@@ -18,7 +18,7 @@ def market(
 ) -> MarketSnapshot:
     """`minute_volume`: rows are minutes, oldest first, the last still open; columns are symbols."""
     prices = np.array(price, dtype=np.float64)
-    volume = np.array(minute_volume, dtype=np.float64).reshape(-1, len(symbols))
+    volume = np.array(minute_volume, dtype=np.float64).reshape(len(minute_volume), len(symbols))
     has_traded = ~np.isnan(prices)
     return MarketSnapshot(
         now_ns=0,

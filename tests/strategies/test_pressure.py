@@ -144,4 +144,4 @@ def test_a_restart_in_mid_life_changes_no_decision() -> None:
                 ctx.fill(100.0)
 
     assert runs[1][1].asked == runs[0][1].asked
-    assert len(runs[0][1].asked) == 3
+    assert [side for side, _ in runs[0][1].asked] == ["buy", "sell", "sell", "buy"]

@@ -1,7 +1,7 @@
 """Of every shard the keeper has one checkpoint and exactly the bars of the checkpoints up to it."""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,8 @@ from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint
 from desk.model.errors import RunFailed
 from desk.model.units import MINUTE_NS
+
+Opened = Callable[[Path], KeeperStore]
 
 
 def bar(symbol: str, minute: int, volume: float = 1.0) -> Bar:
@@ -34,6 +36,20 @@ def volumes(store: KeeperStore) -> dict[tuple[str, int], float]:
     return dict(found)
 
 
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Opens stores that are closed when the test ends."""
+    stores: list[KeeperStore] = []
+
+    def open_(folder: Path) -> KeeperStore:
+        stores.append(KeeperStore(folder))
+        return stores[-1]
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
 @contextmanager
 def files_up_to(limit_bytes: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -44,18 +60,18 @@ def files_up_to(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_the_last_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_the_last_checkpoint_comes_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
     last = checkpoint(2, bar("SPY", 2), bar("BAC", 2))
 
     assert store.save(last)
 
-    assert store.latest(0) == KeeperStore(tmp_path).latest(0) == last
+    assert store.latest(0) == opened(tmp_path).latest(0) == last
 
 
-def test_a_checkpoint_without_bars_keeps_those_before(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_a_checkpoint_without_bars_keeps_those_before(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
 
     store.save(checkpoint(2))
@@ -64,16 +80,16 @@ def test_a_checkpoint_without_bars_keeps_those_before(tmp_path: Path) -> None:
     assert volumes(store) == {("SPY", 1): 1.0}
 
 
-def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path / "keeper")
+def test_an_empty_folder_holds_nothing(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path / "keeper")
 
     assert store.latest(0) is None
     assert store.shards() == []
     assert list(store.bars()) == []
 
 
-def test_the_later_version_of_a_minute_is_final(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_the_later_version_of_a_minute_is_final(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1, 10.0), bar("BAC", 1, 20.0)))
     store.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 1, 12.0)))
 
@@ -82,8 +98,8 @@ def test_the_later_version_of_a_minute_is_final(tmp_path: Path) -> None:
     assert found == {("SPY", 1): 12.0, ("BAC", 1): 20.0}
 
 
-def test_the_shard_with_the_later_mark_has_the_final_version(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_the_shard_with_the_later_mark_has_the_final_version(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1, 12.0), shard=0, session_ns=70))
     store.save(checkpoint(9, bar("SPY", 1, 11.0), shard=10, session_ns=60))
 
@@ -93,20 +109,22 @@ def test_the_shard_with_the_later_mark_has_the_final_version(tmp_path: Path) -> 
     assert store.shards() == [0, 10]
 
 
-def test_a_repeat_is_confirmed_and_changes_nothing(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_a_repeat_is_confirmed_and_changes_nothing(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
-    again = [store.save(checkpoint(1, bar("SPY", 1))), KeeperStore(tmp_path).save(checkpoint(1, bar("SPY", 1)))]
+    again = [store.save(checkpoint(1, bar("SPY", 1))), opened(tmp_path).save(checkpoint(1, bar("SPY", 1)))]
 
     assert again == [True, True]
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(("epoch", "number"), [(2, 4), (1, 5), (1, 6), (1, 99)])
-def test_what_an_earlier_incarnation_sends_late_is_refused(tmp_path: Path, epoch: int, number: int) -> None:
-    store = KeeperStore(tmp_path)
+def test_what_an_earlier_incarnation_sends_late_is_refused(
+    opened: Opened, tmp_path: Path, epoch: int, number: int
+) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(5, bar("SPY", 1, 5.0), epoch=2))
 
     assert not store.save(checkpoint(number, bar("SPY", 1, 99.0), epoch=epoch))
@@ -115,83 +133,87 @@ def test_what_an_earlier_incarnation_sends_late_is_refused(tmp_path: Path, epoch
     assert volumes(store) == {("SPY", 1): 5.0}
 
 
-def test_a_successor_goes_on_above_what_it_was_restored_from(tmp_path: Path) -> None:
-    KeeperStore(tmp_path).save(checkpoint(5, bar("SPY", 1)))
-    store = KeeperStore(tmp_path)
+def test_a_successor_goes_on_above_what_it_was_restored_from(opened: Opened, tmp_path: Path) -> None:
+    opened(tmp_path).save(checkpoint(5, bar("SPY", 1)))
+    store = opened(tmp_path)
 
     assert store.save(checkpoint(6, bar("SPY", 2), epoch=2))
 
     assert volumes(store) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
 
 
-def test_a_record_cut_off_at_any_byte_is_as_if_it_had_never_been_begun(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_a_record_cut_off_at_any_byte_is_as_if_it_had_never_been_begun(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1, 10.0)))
     log, state = tmp_path / "shard-0.bars", tmp_path / "shard-0.state"
     whole, before = log.stat().st_size, state.read_bytes()
     store.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 2)))
+    store.close()
     written, after = log.read_bytes(), state.read_bytes()
 
     for cut in range(whole, len(written) + 1):
         log.write_bytes(written[:cut])
         state.write_bytes(before)
-        torn = KeeperStore(tmp_path)
+        torn = opened(tmp_path)
         assert torn.latest(0) == checkpoint(1, bar("SPY", 1, 10.0))
         assert volumes(torn) == {("SPY", 1): 10.0}
         assert torn.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 2)))
+        torn.close()
         assert log.read_bytes() == written
         assert state.read_bytes() == after
 
 
-def test_a_torn_tail_longer_than_the_next_record_is_cut_off(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_a_torn_tail_longer_than_the_next_record_is_cut_off(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
     with (tmp_path / "shard-0.bars").open("ab") as log:
         log.write(b"\xff" * 10_000)
 
-    KeeperStore(tmp_path).save(checkpoint(2, bar("SPY", 2)))
+    opened(tmp_path).save(checkpoint(2, bar("SPY", 2)))
 
     assert (tmp_path / "shard-0.bars").stat().st_size < 1_000
     assert volumes(store) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
 
 
-def test_a_state_that_never_took_its_place_does_not_count(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_a_state_that_never_took_its_place_does_not_count(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
     (tmp_path / "shard-0.state.new").write_bytes(b"half a sta")
 
-    again = KeeperStore(tmp_path)
+    again = opened(tmp_path)
 
     assert again.shards() == [0]
     assert again.latest(0) == checkpoint(1, bar("SPY", 1))
 
 
 @pytest.mark.parametrize("name", ["shard-0.bars", "shard-0.state"])
-def test_a_changed_byte_anywhere_is_told_with_its_file_never_read_as_data(tmp_path: Path, name: str) -> None:
-    KeeperStore(tmp_path).save(checkpoint(1, bar("SPY", 1)))
+def test_a_changed_byte_anywhere_is_told_with_its_file_never_read_as_data(
+    opened: Opened, tmp_path: Path, name: str
+) -> None:
+    opened(tmp_path).save(checkpoint(1, bar("SPY", 1)))
     path = tmp_path / name
     content = path.read_bytes()
 
     for place in range(len(content)):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
         with pytest.raises(RunFailed, match=name):
-            list(KeeperStore(tmp_path).bars())
+            list(opened(tmp_path).bars())
 
 
 @pytest.mark.parametrize("name", ["shard-0.bars", "shard-0.state"])
-def test_a_file_that_lost_its_end_is_told(tmp_path: Path, name: str) -> None:
-    KeeperStore(tmp_path).save(checkpoint(1, bar("SPY", 1)))
+def test_a_file_that_lost_its_end_is_told(opened: Opened, tmp_path: Path, name: str) -> None:
+    opened(tmp_path).save(checkpoint(1, bar("SPY", 1)))
     path = tmp_path / name
     content = path.read_bytes()
 
     for size in range(len(content)):
         path.write_bytes(content[:size])
         with pytest.raises(RunFailed, match=name):
-            list(KeeperStore(tmp_path).bars())
+            list(opened(tmp_path).bars())
 
 
-def test_a_disk_that_fills_up_is_told_and_costs_nothing_saved_before(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_a_disk_that_fills_up_is_told_and_costs_nothing_saved_before(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
 
     with files_up_to(4_096), pytest.raises(RunFailed, match=r"shard-0.bars.* File too large"):
@@ -199,14 +221,14 @@ def test_a_disk_that_fills_up_is_told_and_costs_nothing_saved_before(tmp_path: P
 
     assert store.latest(0) == checkpoint(1, bar("SPY", 1))
     assert store.save(checkpoint(2, bar("SPY", 2)))
-    assert volumes(store) == volumes(KeeperStore(tmp_path)) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
+    assert volumes(store) == volumes(opened(tmp_path)) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_told(opened: Opened, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(RunFailed, match="keeper"):
-        KeeperStore(tmp_path / "file" / "keeper")
+        opened(tmp_path / "file" / "keeper")
 
 
 @settings(max_examples=40, deadline=None)
@@ -233,6 +255,7 @@ def test_any_arrivals_leave_what_a_plain_table_would_hold(
             bars = [bar(symbol, minute, float(volume)) for symbol, minute in minutes]
             given_now = checkpoint(number, *bars, shard=shard, epoch=epoch, session_ns=0)
             if reopened:
+                store.close()
                 store = KeeperStore(Path(folder))
             order, kept = (epoch, number), latest.get(shard)
 
@@ -253,3 +276,4 @@ def test_any_arrivals_leave_what_a_plain_table_would_hold(
         assert set(volumes(store)) == set(final)
         if len(ties) == len(accepted):
             assert volumes(store) == final
+        store.close()

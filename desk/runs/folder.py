@@ -1,0 +1,108 @@
+"""The run folder: where one run's summary, bars, decisions, ledger, log and report stand."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from desk.model.bars import Bar
+from desk.model.errors import RunFolderError
+from desk.model.records import Decision
+from desk.model.units import SECOND_NS
+from desk.runs.atomic import replacing
+from desk.runs.bars_file import write_bars
+from desk.runs.decisions_file import write_decisions
+
+
+class RunFolder:
+    """The folder `dir` and the paths in it; those of files that the run has not written yet, too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dir = folder
+        self.summary = folder / "summary.json"
+        self.bars = folder / "bars.parquet"
+        self.decisions = folder / "decisions.parquet"
+        self.ledger = folder / "ledger.db"
+        self.log = folder / "desk.log"
+        self.report = folder / "report.html"
+        self.keeper = folder / "keeper"
+
+    @classmethod
+    def create(cls, base: Path | None, run_dir: Path | None, name: str, now_ns: int) -> Self:
+        """A new, empty folder: `run_dir` where it is given, else `<base>/<name>-<utc time>`; base is `runs`.
+
+        Raises RunFolderError when `run_dir` holds something already, or when it cannot be made.
+        """
+        try:
+            return cls(_empty(run_dir) if run_dir is not None else _fresh(base or Path("runs"), name, now_ns))
+        except OSError as error:
+            raise RunFolderError(
+                str(run_dir or base or Path("runs")),
+                f"the run folder cannot be made: {error.strerror}",
+                "a folder that can be made and written",
+                "Correct its permissions, or name another with --run-dir.",
+            ) from error
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The folder of a finished run. Raises RunFolderError when it holds none."""
+        run = cls(folder)
+        run.read_summary()
+        return run
+
+    def read_summary(self) -> dict[str, Any]:
+        """What summary.json says. Raises RunFolderError when there is none to read."""
+        try:
+            return msgspec.json.decode(self.summary.read_bytes(), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError) as error:
+            found = error.strerror if isinstance(error, OSError) else str(error)
+            raise RunFolderError(
+                str(self.summary),
+                f"it cannot be read: {found}",
+                "the folder of a finished run",
+                "Name one; `desk run` prints it at its end.",
+            ) from error
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write summary.json at once, NaN and infinities as null. Raises RunFailed."""
+        content = msgspec.json.format(msgspec.json.encode(dict(summary)), indent=2) + b"\n"
+        with replacing(self.summary) as beside:
+            beside.write_bytes(content)
+
+    def write_bars(self, bars: Iterable[Bar]) -> int:
+        """Write bars.parquet from the priced bars among these, in any order; its rows. Raises RunFailed."""
+        return write_bars(self.bars, bars)
+
+    def write_decisions(self, decisions: Iterable[Decision]) -> int:
+        """Write decisions.parquet in canonical order; its rows. Raises RunFailed."""
+        return write_decisions(self.decisions, decisions)
+
+
+def _empty(folder: Path) -> Path:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunFolderError(
+            str(folder),
+            "it is not empty" if folder.is_dir() else "it is not a folder",
+            "a folder that is absent or empty",
+            "Name another with --run-dir, or move this one away.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fresh(base: Path, name: str, now_ns: int) -> Path:
+    base.mkdir(parents=True, exist_ok=True)
+    at = datetime.fromtimestamp(now_ns // SECOND_NS, UTC)
+    stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}-{at:%Y%m%dT%H%M%SZ}"
+    for attempt in count(1):
+        folder = base / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError  # count() does not end
