@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Said out loud, so that no Ray process has to guess: `ray start` and its clients must agree on both.
-export RAY_AUTH_MODE ?= token
+# Said out loud, so that no Ray process has to guess. The Ray that the desk starts for itself listens on loopback only.
+export RAY_AUTH_MODE ?= disabled
 export RAY_USAGE_STATS_ENABLED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1

@@ -22,7 +22,8 @@ class Template(strategy.Strategy):
     ACT      ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") give an order's id;
              ctx.cancel(id), ctx.open_orders; ctx.close() flattens, and may be repeated.
              An order may be refused, filled in parts, or late: judge by ctx.position and ctx.open_orders, not by
-             what you asked for. The desk refuses entries on old data or above a limit of [risk]; exits pass.
+             what you asked for. Entries on old data or above a limit of [risk] are refused; of exits, only those
+             above max_orders_per_minute: ask again.
     STATE    keep it in `self`, as plain data: it is pickled every second, and a restart goes on from there. No
              clock, no random, no file, no global: ctx.now_ns and ctx.rng make a replay repeat itself exactly.
     PLAN     [[strategies]]

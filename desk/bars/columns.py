@@ -47,7 +47,7 @@ class TradeColumns(NamedTuple):
 
     def only(self, mask: NDArray[np.bool_]) -> "TradeColumns":
         """The trades that the mask names."""
-        return TradeColumns(*(column[mask] for column in self))
+        return TradeColumns(self.ts_ns[mask], self.ordinal[mask], self.price[mask], self.size[mask], self.allowed[mask])
 
 
 class BarColumns:

@@ -84,19 +84,16 @@ class SqlLedger:
 
     def counts(self) -> dict[str, int]:
         """How many orders were submitted and how they stand now, as summary.json names them."""
-        verdicts = (
-            select(decisions_table.c.verdict == ACCEPTED, func.count())
-            .where(decisions_table.c.session == self.session)
-            .group_by(decisions_table.c.verdict == ACCEPTED)
-        )
-        statuses = (
-            select(orders.c.status, func.count()).where(orders.c.session == self.session).group_by(orders.c.status)
+        verdicts, statuses = (
+            select(column, func.count()).where(table.c.session == self.session).group_by(column)
+            for table, column in ((decisions_table, decisions_table.c.verdict), (orders, orders.c.status))
         )
         with told(self.place), self._engine.connect() as connection:
-            by_verdict = {bool(accepted): count for accepted, count in connection.execute(verdicts)}
+            by_verdict: dict[str, int] = dict(connection.execute(verdicts).all())
             by_status: dict[str, int] = dict(connection.execute(statuses).all())
+        submitted = by_verdict.get(ACCEPTED, 0)
         ended = {status: by_status.get(status, 0) for status in ("filled", "canceled", "expired", "rejected")}
-        return {"submitted": by_verdict.get(True, 0), **ended, "refused_by_risk": by_verdict.get(False, 0)}
+        return {"submitted": submitted, **ended, "refused_by_risk": sum(by_verdict.values()) - submitted}
 
     def close(self) -> None:
         """Let go of the database."""

@@ -24,7 +24,8 @@ class BlockFeed:
     Session time is `recv_ns`. The session runs from the second of `start_ns` (None: of the first row) to
     the end of the second of the last row or to `stop_ns`, whichever is first; rows before `start_ns` are
     skipped, rows from `stop_ns` on are not read. Each second ends with a frame that bears its mark, with
-    or without ticks. No frame has more than MAX_TICKS ticks.
+    or without ticks. No frame has more than MAX_TICKS ticks:
+    a second that does is cut into several, of which the last bears the mark.
 
     With `speed` None there is one frame per second (more if it is too full), as fast as the caller takes
     them. Otherwise session time passes `speed` times as fast as wall time, in frames that span at most
@@ -58,7 +59,8 @@ class BlockFeed:
         self._stop_ns = stop_ns
         self.start_ns: int | None = floor_to(self._from_ns, SECOND_NS)
         last_ns = source.end_ns if stop_ns is None else min(stop_ns, source.end_ns)
-        self.end_ns: int | None = max(ceil_to(last_ns, SECOND_NS), self.start_ns)
+        self._end_ns = max(ceil_to(last_ns, SECOND_NS), self.start_ns)
+        self.end_ns: int | None = self._end_ns
         self.counts = self._counts = Counts()
         self._symbols: set[str] = set()
         self._changed = False
@@ -101,10 +103,10 @@ class BlockFeed:
             boundary_ns = self._boundary_ns or self._next_boundary(rows.recv_ns[row])
             self._boundary_ns = boundary_ns
             full = bisect_left(rows.recv_ns, boundary_ns, row, rows.stop)
-            upto = rows.limit(full, MAX_TICKS - len(self._pending))
+            upto = rows.limit(row, full, MAX_TICKS - len(self._pending))
             taken, lag_ns = rows.take(upto, self._counts, self._source.place)
             if upto < full:
-                yield self._frame(taken, lag_ns, rows.recv_ns[upto - 1])
+                yield self._frame(taken, lag_ns, rows.recv_ns[upto])
             elif full < rows.stop:
                 self._boundary_ns = None
                 yield self._frame(taken, lag_ns, boundary_ns)
@@ -118,7 +120,7 @@ class BlockFeed:
 
     def _last_frames(self) -> Iterator[Frame]:
         """What is left of the last second, and the quiet ones to the end of the session."""
-        while self._pending or self._boundary_ns or self._reached_ns < (self.end_ns or 0):
+        while self._pending or self._boundary_ns or self._reached_ns < self._end_ns:
             boundary_ns = self._boundary_ns or self._next_mark()
             self._boundary_ns = None
             yield self._frame(iter(()), [], boundary_ns)

@@ -78,11 +78,11 @@ class Rows:
         self._skipped_at = {"trades": 0, "quotes": 0}
         self._rejected_at = 0
 
-    def limit(self, upto: int, room: int) -> int:
-        """The row to take to so that at most `room` ticks come before `upto`."""
-        last = self._at + room
-        if last < len(self._kept) and self._kept[last] < upto:
-            return self._kept[last - 1] + 1
+    def limit(self, row: int, upto: int, room: int) -> int:
+        """How far to go from `row` towards `upto` so that at most `room` ticks are taken."""
+        end = self._at + room
+        if end < len(self._kept) and self._kept[end] < upto:
+            return self._kept[end - 1] + 1 if room else row
         return upto
 
     def take(self, upto: int, counts: Counts, place: str) -> tuple[Iterator[Row], list[int]]:

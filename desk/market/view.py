@@ -21,11 +21,12 @@ class MarketView:
 
     Time only goes forward: take the snapshot of a mark before asking for bars up to a later one. The
     session's figures are of trades whose venue time is `start_ns` or later (None: the source's first row);
-    the price and the minutes go back to the source's beginning. Malformed rows are passed over.
+    the price (of the latest trade that may set a close) and the minutes go back to the source's beginning.
+    Malformed rows are passed over.
     """
 
     def __init__(self, source: BlockSource, start_ns: int | None = None) -> None:
-        self.now_ns = source.start_ns
+        self.now_ns = 0
         self.symbols = source.symbols
         self._start_ns = source.start_ns if start_ns is None else start_ns
         self._blocks = source.blocks()

@@ -13,7 +13,7 @@ from desk.tape.schema import VERSION
 
 
 class TapeInfo(msgspec.Struct, frozen=True):
-    """Times are when rows were received, ns since the epoch, UTC; lag is received - venue time.
+    """Times are when rows were received, ns since the epoch, UTC; lag is received - venue time, of rows that have one.
 
     `other` are rows that are neither trade nor quote; `symbols` counts each symbol's rows, most first;
     `peak_ns` is the start of the busiest second, `peak_events` its rows.
@@ -48,7 +48,7 @@ def tape_info(path: Path | str) -> TapeInfo:
         starts, events = np.unique(block.recv_ns // SECOND_NS, return_counts=True)
         for start, count in zip(starts.tolist(), events.tolist(), strict=True):
             seconds[start] += count
-        lags.append(block.recv_ns - block.ts_ns)
+        lags.append((block.recv_ns - block.ts_ns)[block.ts_ns > 0])
     lag_ns = np.concatenate(lags)
     peak, peak_events = seconds.most_common(1)[0]
     order = sorted(range(len(symbols)), key=lambda index: (-symbols[index], source.symbols[index]))
@@ -65,6 +65,6 @@ def tape_info(path: Path | str) -> TapeInfo:
         end_ns=source.end_ns - 1,
         peak_ns=peak * SECOND_NS,
         peak_events=peak_events,
-        median_lag_ms=float(np.median(lag_ns)) / MS_NS,
-        max_lag_ms=float(lag_ns.max()) / MS_NS,
+        median_lag_ms=float(np.median(lag_ns)) / MS_NS if len(lag_ns) else 0.0,
+        max_lag_ms=float(lag_ns.max(initial=0)) / MS_NS,
     )

@@ -59,7 +59,8 @@ class TapeSource:
 
     def _block(self, batch: Any, first_ordinal: int) -> Block:
         symbol, names = _texts(batch, "symbol")
-        numbers = np.array([*(self._number[name] for name in names), -1], np.int32)
+        # A dictionary may hold names that no row has.
+        numbers = np.array([*(self._number.get(name, -1) for name in names), -1], np.int32)
         kind, kinds = _texts(batch, "kind")
         known = np.array([*(_KINDS.get(name, UNKNOWN) for name in kinds), UNKNOWN], np.int8)
         exchange, exchanges = _texts(batch, "exchange")

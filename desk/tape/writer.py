@@ -123,7 +123,8 @@ def _from_block(block: Block) -> Any:
         "recv_ns": block.recv_ns,
         "ts_ns": block.ts_ns,
         "kind": _texts(kinds, ("trade", "quote")),
-        "symbol": _texts(block.symbol, block.symbols),
+        # A row without a symbol stays one that a feed rejects; null would make the whole tape unreadable.
+        "symbol": _texts(np.where(block.symbol < 0, len(block.symbols), block.symbol), (*block.symbols, "")),
         "exchange": _texts(block.exchange, block.exchanges),
         "conditions": _texts(block.conditions, block.condition_codes),
         "trade_id": pa.array(block.trade_id, mask=block.kind != TRADE),

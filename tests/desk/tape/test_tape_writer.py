@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from desk.model.errors import TapeError
+from desk.model.ticks import Quote, Tick, Trade
+from desk.tape.reader import TapeSource
+from desk.tape.writer import TapeWriter
+
+TICKS: list[Tick] = [
+    Trade(0, "AAA", 95, 100, 10.5, 20.0, "@", "Q", 77, "C"),
+    Quote(1, "BBB", 99, 100, 0.0, 0.0, 11.0, 300.0, "P", "R"),
+    Trade(2, "BBB", 90, 110, 11.0, 0.5),
+]
+
+
+def read(path: Path) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for block in TapeSource(path).blocks():
+        for row in range(len(block)):
+            numbers = [getattr(block, name)[row] for name in ("price", "size", "bid", "bid_size", "ask", "ask_size")]
+            rows.append(
+                (
+                    block.first_ordinal + row,
+                    int(block.recv_ns[row]),
+                    int(block.ts_ns[row]),
+                    int(block.kind[row]),
+                    block.symbols[block.symbol[row]],
+                    *(None if number != number else float(number) for number in numbers),  # noqa: PLR0124 - NaN
+                    block.exchanges[block.exchange[row]],
+                    block.condition_codes[block.conditions[row]],
+                    int(block.trade_id[row]),
+                )
+            )
+    return rows
+
+
+def test_ticks_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "day.parquet"
+
+    with TapeWriter(path) as tape:
+        tape.write_ticks(TICKS[:2])
+        tape.write_ticks(TICKS[2:])
+        tape.write_ticks([])
+
+    assert read(path) == [
+        (0, 100, 95, 0, "AAA", 10.5, 20.0, None, None, None, None, "Q", "@", 77),
+        (1, 100, 99, 1, "BBB", None, None, 0.0, 0.0, 11.0, 300.0, "P", "R", 0),
+        (2, 110, 90, 0, "BBB", 11.0, 0.5, None, None, None, None, "", "", 0),
+    ]
+    assert pq.read_table(path).column("tape").to_pylist() == ["C", None, ""]
+
+
+def test_blocks_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    with TapeWriter(tmp_path / "first.parquet") as tape:
+        tape.write_ticks(TICKS)
+
+    with TapeWriter(tmp_path / "second.parquet") as copy:
+        for block in TapeSource(tmp_path / "first.parquet").blocks():
+            copy.write(block)
+
+    assert copy.rows == 3
+    assert read(tmp_path / "second.parquet") == read(tmp_path / "first.parquet")
+
+
+def test_real_rows_survive_a_copy(tmp_path: Path, shared_data: Path) -> None:
+    source = TapeSource(shared_data / "soun-2025-05-02-open.parquet")
+
+    with TapeWriter(tmp_path / "copy.parquet") as tape:
+        for block in source.blocks():
+            tape.write(block)
+
+    columns = pq.read_table(source.files[0]).column_names
+    copied = pq.read_table(tmp_path / "copy.parquet", columns=columns)
+    original = pq.read_table(source.files[0])
+    for name in columns:
+        kind = "string" if name in {"kind", "symbol", "exchange", "conditions"} else original.schema.field(name).type
+        assert copied.column(name).cast(kind).equals(original.column(name).cast(kind)), name
+
+
+def test_a_tape_has_no_name_until_it_is_closed(tmp_path: Path) -> None:
+    tape = TapeWriter(tmp_path / "day.parquet")
+    tape.write_ticks(TICKS)
+
+    assert not (tmp_path / "day.parquet").exists()
+    tape.close()
+    tape.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["day.parquet"]
+
+
+def record_until_the_power_fails(path: Path) -> None:
+    with TapeWriter(path) as tape:
+        tape.write_ticks(TICKS)
+        raise RuntimeError("power cut")
+
+
+def test_a_failed_recording_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="power cut"):
+        record_until_the_power_fails(tmp_path / "day.parquet")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blocks_that_go_back_in_time_are_refused(tmp_path: Path) -> None:
+    with TapeWriter(tmp_path / "first.parquet") as tape:
+        tape.write_ticks(TICKS)
+    (block,) = TapeSource(tmp_path / "first.parquet").blocks()
+
+    with TapeWriter(tmp_path / "second.parquet") as tape:
+        tape.write(block)
+        with pytest.raises(TapeError, match="`recv_ns` goes back after row 3"):
+            tape.write(block)
+
+
+def test_a_clock_set_back_does_not_take_the_tape_back(tmp_path: Path) -> None:
+    late = Trade(3, "AAA", 100, 50, 10.0, 1.0)
+
+    with TapeWriter(tmp_path / "day.parquet") as tape:
+        tape.write_ticks([*TICKS, late])
+        tape.write_ticks([late])
+
+    assert [row[1] for row in read(tmp_path / "day.parquet")] == [100, 100, 110, 110, 110]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(TapeError, match=r"file.day\.parquet: cannot be written"):
+        TapeWriter(tmp_path / "file" / "day.parquet")
