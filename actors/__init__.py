@@ -1,4 +1,6 @@
-"""Who lives in which process. The only floor that knows Ray, and of it only these files:
+"""Who lives in which process.
+
+This is the only floor that knows Ray, and of it only these files do:
 
     cluster.py    starting or joining Ray, creating actors, ending them
     links.py      the doors of `desk.ports` as calls to actor handles

@@ -1,4 +1,4 @@
-"""`python -m actors PLAN …`: what `desk run PLAN …` does, for `ray job submit --working-dir . -- python -m actors PLAN`."""
+"""`python -m actors PLAN …`: what `desk run PLAN …` does, as the entry point of a Ray job."""
 
 import sys
 

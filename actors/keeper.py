@@ -32,6 +32,10 @@ class Keeper:
         self._bytes += len(checkpoint)
         return self._store.save(decode_checkpoint(checkpoint))
 
+    def close(self) -> None:
+        """Let go of the files."""
+        self._store.close()
+
     def stats(self) -> int:
         """How many checkpoints were kept."""
         self._meters.totals({"checkpoints_total": self._saved, "checkpoint_bytes_total": self._bytes})

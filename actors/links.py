@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from actors.wire import decode_events, encode
 from desk.model.bars import Bar
@@ -65,6 +65,17 @@ class RayShardLinks:
         if not done and wait:
             done, _ = ray.wait(refs, num_returns=1, fetch_local=False)
         return [self._ack(ref) for ref in done]
+
+    def drain(self) -> list[Ack]:
+        """All acks under way, in one `ray.get`: the cheapest when there is nothing else to do meanwhile."""
+        refs = list(self._under_way)
+        try:
+            acks = [decode_ack(ack) for ack in ray.get(refs)]
+        except RayError:
+            # One of them is gone: fetched one by one, the fault finds its name.
+            return [self._ack(ref) for ref in refs]
+        self._under_way.clear()
+        return acks
 
     def settle(self) -> None:
         """Wait until every consumer has settled what it sent."""

@@ -64,7 +64,9 @@ class Supervisor:
         self._stats: dict[str, Any] = {}
         self._asked: dict[Any, str] = {}
         self._usage: dict[str, ProcessUsage] = {}
-        self.cluster = Cluster(address, plan.consumers.count * plan.consumers.cpus, f"raydesk-{folder.dir.name}")
+        self.cluster = Cluster(
+            address, plan.consumers.count * plan.consumers.cpus, f"raydesk-{folder.dir.name}-{self.started_ns:x}"
+        )
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too."""
@@ -200,6 +202,8 @@ class Supervisor:
         decisions = RayLedger(self.ledger).decisions()
         with told("ledger"):
             ray.get(self.ledger.close.remote())
+        with told("keeper"):
+            ray.get(self.keeper.close.remote())
         for problem in record.problems:
             self.log.error("%s", problem)
         return write_results(self.folder, record, KeeperStore(self.folder.keeper).bars, decisions)

@@ -81,6 +81,7 @@ class House:
         else:
             return summary
         finally:
+            self.store.close()
             self.book.close()
 
     def _deliver(self, events: Iterable[OrderEvent]) -> None:

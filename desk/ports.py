@@ -70,6 +70,10 @@ class ShardLinks(Protocol):
         """The acks that came in since the last call; with `wait` at least one. Raises ActorDied."""
         ...
 
+    def drain(self) -> list[Ack]:
+        """The acks of everything under way, waited for. Raises ActorDied."""
+        ...
+
     def settle(self) -> None:
         """Return once everything that the shards asked of the broker so far is decided and given back."""
         ...

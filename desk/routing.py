@@ -15,10 +15,17 @@ def slot_of(symbol: str) -> int:
 
 
 class RoutingTable(msgspec.Struct, frozen=True, array_like=True):
-    """Slot i belongs to shard `shards[i]`; every change is a new table with the next version."""
+    """Slot i belongs to shard `shards[i]`; every change is a new table with the next version.
+
+    Raises ValueError unless there is exactly one shard for every slot.
+    """
 
     version: int
     shards: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.shards) != SLOTS:
+            raise ValueError(f"a routing table names a shard for each of {SLOTS} slots, not for {len(self.shards)}")
 
     @classmethod
     def even(cls, shards: Sequence[int]) -> "RoutingTable":
@@ -32,8 +39,10 @@ class RoutingTable(msgspec.Struct, frozen=True, array_like=True):
         return self.shards[slot_of(symbol)]
 
     def moved(self, slots: Iterable[int], shard: int) -> "RoutingTable":
-        """The next table, in which these slots belong to `shard`."""
+        """The next table, in which these slots belong to `shard`. Raises ValueError for what is no slot."""
         moving = frozenset(slots)
+        if unknown := sorted(moving.difference(range(SLOTS))):
+            raise ValueError(f"no slots of a table of {SLOTS}: {unknown}")
         return RoutingTable(
             self.version + 1,
             tuple(shard if slot in moving else owner for slot, owner in enumerate(self.shards)),

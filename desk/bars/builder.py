@@ -1,7 +1,9 @@
 """One symbol's minutes from its trades: open ones, and closed ones that late trades may still revise."""
 
 from collections.abc import Iterable
+from copy import copy
 from operator import attrgetter
+from typing import Final
 
 from desk.bars.conditions import eligibility
 from desk.bars.series import BarSeries
@@ -9,14 +11,19 @@ from desk.model.bars import NO_TIME, Bar, BarFlag
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS
 
+_content: Final = attrgetter(
+    "high", "low", "volume", "notional", "trades", "open_ns", "open_ordinal", "close_ns", "close_ordinal"
+)
+"""What tells two bars of one minute apart; open and close belong to the trades that these name."""
+
 
 class BarBuilder:
     """Folds trades into minutes by venue time.
 
     Minutes before `closed_to_ns`, which every call is given, are closed: what comes for them is a revision.
     A bar is complete if the symbol was subscribed for the whole minute and no trade of it was dropped,
-    repaired if it lies before or goes on from warm-up minutes, else partial. `changed` holds the closed
-    minutes that came or changed since it was last emptied.
+    repaired if it began before that and the warm-up minutes reach to the subscription, else partial.
+    `changed` holds the closed minutes that came or changed since it was last emptied.
     """
 
     __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "series", "since_ns", "symbol")
@@ -32,19 +39,23 @@ class BarBuilder:
         self._repaired_to_ns = 0
 
     def add(self, trade: Trade, closed_to_ns: int) -> int | None:
-        """Fold a trade in; the minute's start if this opened a minute that is still to be closed."""
+        """Fold a trade in; the minute's start if this opened a minute that is still to be closed.
+
+        A trade that does not count for volume counts for nothing.
+        """
+        volume, high_low, open_close = eligibility(trade.conditions)
+        if not volume:
+            return None
         ts_ns = trade.ts_ns
         bar = self._newest
         opened = None
         if bar is None or not 0 <= ts_ns - bar.minute_ns < MINUTE_NS:
             bar, opened = self._find(ts_ns - ts_ns % MINUTE_NS, closed_to_ns)
-        volume, high_low, open_close = eligibility(trade.conditions)
         price = trade.price
-        if volume:
-            size = trade.size
-            bar.volume += size
-            bar.notional += price * size
-            bar.trades += 1
+        size = trade.size
+        bar.volume += size
+        bar.notional += price * size
+        bar.trades += 1
         if high_low:
             if price > bar.high:
                 bar.high = price
@@ -66,12 +77,12 @@ class BarBuilder:
         return opened
 
     def close(self, minute_ns: int) -> Bar | None:
-        """Close the minute; its bar, if a trade gave it a price."""
+        """Close the minute; a copy of its bar, if a trade gave it a price: later revisions leave the copy alone."""
         bar = self._minutes.get(minute_ns)
         if bar is None:
             return None
         self._publish(bar)
-        return bar if bar.priced else None
+        return copy(bar) if bar.priced else None
 
     def spoil(self, minute_ns: int, closed_to_ns: int) -> None:
         """Mark a minute as partial: one of its trades was dropped, or its end was not seen."""
@@ -83,11 +94,18 @@ class BarBuilder:
                 self._publish(bar)
 
     def warm(self, bars: list[Bar], closed_to_ns: int) -> list[int]:
-        """Take the session's earlier minutes in; gives the starts of those that are still to be closed."""
+        """Take the session's earlier minutes in; gives the starts of those that are still to be closed.
+
+        They hold every trade received before `since_ns`, so they stand for what is here. A minute that a
+        subscription before this one saw whole, and that is no different now, is left as it is.
+        """
         self._repaired_to_ns = self.since_ns
         self._newest = None
+        self._lost.clear()
         opened = []
         for bar in bars:
+            if self._stands(bar):
+                continue
             bar.flags = "repaired"
             self._minutes[bar.minute_ns] = bar
             if bar.minute_ns < closed_to_ns:
@@ -138,6 +156,12 @@ class BarBuilder:
         if minute_ns >= self.since_ns:
             return "complete"
         return "repaired" if minute_ns < self._repaired_to_ns else "partial"
+
+    def _stands(self, bar: Bar) -> bool:
+        known = self._minutes.get(bar.minute_ns)
+        if known is None:
+            return self.series.holds(bar)
+        return known.flags == "complete" and _content(known) == _content(bar)
 
     def _publish(self, bar: Bar) -> None:
         """Make a closed minute, or its revision, visible to strategies and the keeper."""

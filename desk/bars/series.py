@@ -37,18 +37,26 @@ class BarSeries:
     def put(self, bar: Bar) -> None:
         """Insert the minute, or replace its row. Minutes mostly come in order: then this appends."""
         length = self._length
-        row = (bar.minute_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap, bar.trades)
+        row = _row(bar)
         if length == 0 or bar.minute_ns > self._rows[length - 1]["minute_ns"]:
             self._make_room()
             self._rows[length] = row
             self._length = length + 1
             return
-        index = int(np.searchsorted(self._rows["minute_ns"][:length], bar.minute_ns))
+        index = self._place(bar.minute_ns)
         if self._rows[index]["minute_ns"] != bar.minute_ns:
             self._make_room()
             self._rows[index + 1 : length + 1] = self._rows[index:length]
             self._length = length + 1
         self._rows[index] = row
+
+    def holds(self, bar: Bar) -> bool:
+        """Whether the minute has a row, and the row is this bar's."""
+        index = self._place(bar.minute_ns)
+        return index < self._length and self._rows[index].item() == _row(bar)
+
+    def _place(self, minute_ns: int) -> int:
+        return int(np.searchsorted(self._rows["minute_ns"][: self._length], minute_ns))
 
     def _make_room(self) -> None:
         if self._length == len(self._rows):
@@ -105,3 +113,7 @@ class BarSeries:
     def trades(self) -> NDArray[np.int64]:
         """Trades that count for volume."""
         return self._ints("trades")
+
+
+def _row(bar: Bar) -> tuple[int, float, float, float, float, float, float, int]:
+    return bar.minute_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap, bar.trades

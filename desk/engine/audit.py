@@ -1,24 +1,34 @@
 """What a shard tells about itself: counts by class and cause, and what went wrong in strategies."""
 
+import traceback
+from typing import Self
+
 import msgspec
 
 MAX_EXAMPLES = 20
+MAX_FRAMES = 20
+MAX_LINE = 300
 
 
 class StrategyFault(msgspec.Struct, array_like=True):
-    """A strategy that raised, or took longer than its budget, in one hook call."""
+    """A strategy that raised, or took longer than its budget, in one call.
+
+    `hook` is the hook's name, or "__init__", "checkpoint" or "restore". `what` is one line, `detail` the traceback.
+    """
 
     strategy: str
     symbol: str
     hook: str
     session_ns: int
-    detail: str
+    what: str
+    detail: str = ""
 
 
 class Audit(msgspec.Struct, array_like=True):
     """Running totals of one shard. `repeated` ticks came again after they were applied: not in the balance.
 
-    `stopped` holds one fault per instance that raised; `slow` the first calls above the budget.
+    `stopped` holds one fault per instance that raised, the first MAX_EXAMPLES with their tracebacks; `slow` the
+    first calls above the budget.
     """
 
     trades: int = 0
@@ -31,7 +41,30 @@ class Audit(msgspec.Struct, array_like=True):
     slow: list[StrategyFault] = []
     intents: int = 0
 
+    def copy(self) -> Self:
+        """The totals as they are now, which stay so."""
+        return msgspec.structs.replace(
+            self,
+            rejected_trades=dict(self.rejected_trades),
+            rejected_quotes=dict(self.rejected_quotes),
+            stopped=list(self.stopped),
+            slow=list(self.slow),
+        )
+
 
 def count(causes: dict[str, int], cause: str) -> None:
     """Add one under its cause."""
     causes[cause] = causes.get(cause, 0) + 1
+
+
+def one_line(fault: BaseException) -> str:
+    """The exception's type and message, on one line."""
+    told = traceback.format_exception_only(fault)
+    # Lines of source come before it (SyntaxError), notes after it.
+    line = next(line for line in told if not line.startswith(" "))
+    return " ".join(line.split())[:MAX_LINE]
+
+
+def trace(fault: BaseException) -> str:
+    """The traceback's last frames: a strategy's recursion may be a thousand deep."""
+    return "".join(traceback.format_exception(fault, limit=-MAX_FRAMES)).strip()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
+from typing import Final, Never, Protocol, get_args
 
 import msgspec
 
@@ -22,7 +22,11 @@ from desk.model.orders import (
 )
 from desk.model.ticks import Quote, Trade
 from desk.positions import after_fill
-from desk.strategy import Fill, Position, Strategy
+from desk.strategy import Fill, Params, Position, Strategy
+
+TIMES_IN_FORCE: Final = get_args(TimeInForce)
+AT_REST: Final = Strategy(Params())
+"""A strategy without hooks: what an instance has before its own is built, and when it is stopped."""
 
 
 class StrategyEntry(msgspec.Struct, frozen=True):
@@ -74,7 +78,7 @@ class Instance:
     def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now) -> None:
         self.entry = entry
         self.symbol = view.symbol
-        self.strategy = entry.create()
+        self.strategy = AT_REST
         self.position = Position()
         self.number = 0
         self.orders: dict[str, Side] = {}
@@ -84,6 +88,14 @@ class Instance:
         self.closing: str | None = None
         self.random_source: Random | None = None
         self._now = now
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a context is valid during a hook call only: keep what you need of it, not the context itself")
+
+    def retire(self) -> None:
+        """Let no hook run any more."""
+        self.stopped = True
+        self.strategy = AT_REST
 
     @property
     def active(self) -> bool:
@@ -182,14 +194,16 @@ class Instance:
         )
 
     def _order(self, side: Side, quantity: float, limit: float | None, stop: float | None, tif: TimeInForce) -> str:
-        _require_positive("quantity", quantity)
+        quantity = _positive("quantity", quantity)
         kind: OrderKind = "market"
         if limit is not None:
-            _require_positive("limit", limit)
+            limit = _positive("limit", limit)
             kind = "limit"
         if stop is not None:
-            _require_positive("stop", stop)
+            stop = _positive("stop", stop)
             kind = "stop" if limit is None else "stop_limit"
+        if tif not in TIMES_IN_FORCE:
+            raise ValueError(f"tif must be one of {', '.join(TIMES_IN_FORCE)}, not {tif!r}")
         now = self._now
         self.number += 1
         intent = Intent(
@@ -198,7 +212,7 @@ class Instance:
             self.symbol,
             self.number,
             side,
-            float(quantity),
+            quantity,
             now.session_ns,
             now.age_ns,
             now.degraded,
@@ -222,6 +236,8 @@ class Instance:
         return 0.0
 
 
-def _require_positive(name: str, value: float) -> None:
+def _positive(name: str, value: float) -> float:
+    """The value as a plain float: numbers out of numpy columns cannot be sent."""
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a positive finite number, not {value!r}")
+    return float(value)

@@ -10,6 +10,7 @@ from random import Random
 import msgspec
 
 from desk.engine.audit import Audit
+from desk.engine.guard import Guard
 from desk.engine.instance import Instance
 from desk.engine.symbol import SymbolState
 from desk.matching import Matcher
@@ -74,8 +75,8 @@ encode_state = _encoder.encode
 decode_state = _decoder.decode
 
 
-def pack_symbol(state: SymbolState) -> SymbolSnapshot:
-    """What there is to keep of one symbol. Raises whatever pickling one of its strategies raises."""
+def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
+    """What there is to keep of one symbol; strategies that do not pickle are stopped."""
     return SymbolSnapshot(
         state.symbol,
         state.last_ordinal,
@@ -87,16 +88,43 @@ def pack_symbol(state: SymbolState) -> SymbolSnapshot:
         state.scanners,
         *state.bars.state(),
         state.matcher,
-        [pack_instance(instance) for instance in state.instances],
+        [_pack_instance(instance, guard) for instance in state.instances],
     )
 
 
-def pack_instance(instance: Instance) -> InstanceSnapshot:
-    """What there is to keep of one instance; of a stopped one the orders and the position only."""
+def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
+    """The symbol as it was, still without its instances; `closed` are its closed minutes."""
+    state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
+    state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
+    state.trade, state.quote = kept.trade, kept.quote
+    state.warm, state.scanners = kept.warm, kept.scanners
+    state.matcher = kept.matcher
+    state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
+    return state
+
+
+def unpack_instance(kept: InstanceSnapshot, instance: Instance, guard: Guard) -> None:
+    """Put a kept state into a fresh instance; a strategy that does not unpickle is stopped."""
+    instance.number = kept.number
+    instance.orders = kept.orders
+    instance.position = kept.position
+    instance.wanted = kept.wanted
+    instance.closing = kept.closing
+    if kept.rng is not None:
+        instance.random_source = Random()  # noqa: S311 - its state follows
+        instance.random_source.setstate(pickle.loads(kept.rng))  # noqa: S301 - this desk's own, from its keeper
+    if kept.stopped:
+        instance.retire()
+    else:
+        guard.thaw(instance, kept.strategy)
+
+
+def _pack_instance(instance: Instance, guard: Guard) -> InstanceSnapshot:
     rng = instance.random_source
+    strategy = guard.freeze(instance)
     return InstanceSnapshot(
         instance.entry.name,
-        b"" if instance.stopped else pickle.dumps(instance.strategy),
+        strategy,
         instance.number,
         instance.orders,
         instance.position,
@@ -105,18 +133,3 @@ def pack_instance(instance: Instance) -> InstanceSnapshot:
         instance.closing,
         None if rng is None else pickle.dumps(rng.getstate()),
     )
-
-
-def unpack_instance(kept: InstanceSnapshot, instance: Instance) -> None:
-    """Put a kept state into a fresh instance. The pickles are this desk's own, from its keeper."""
-    if kept.strategy:
-        instance.strategy = pickle.loads(kept.strategy)  # noqa: S301 - written by this desk, see above
-    instance.number = kept.number
-    instance.orders = kept.orders
-    instance.position = kept.position
-    instance.wanted = kept.wanted
-    instance.stopped = kept.stopped
-    instance.closing = kept.closing
-    if kept.rng is not None:
-        instance.random_source = Random()  # noqa: S311 - its state follows
-        instance.random_source.setstate(pickle.loads(kept.rng))  # noqa: S301 - as above

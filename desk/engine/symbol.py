@@ -15,6 +15,7 @@ class SymbolState:
         "last_event",
         "last_ordinal",
         "matcher",
+        "on_bar",
         "on_quote",
         "on_trade",
         "quote",
@@ -25,7 +26,7 @@ class SymbolState:
         "watched",
     )
 
-    def __init__(self, symbol: str, since_ns: int) -> None:
+    def __init__(self, symbol: str, since_ns: int, *, watched: bool = True) -> None:
         self.symbol = symbol
         self.bars = BarBuilder(symbol, since_ns)
         self.last_ordinal = -1
@@ -33,16 +34,18 @@ class SymbolState:
         self.trade: Trade | None = None
         self.quote: Quote | None = None
         self.warm = False
-        self.watched = True
+        self.watched = watched
         self.scanners: list[str] = []
         self.matcher: Matcher | None = None
         self.instances: list[Instance] = []
+        self.on_bar: list[Instance] = []
         self.on_trade: list[Instance] = []
         self.on_quote: list[Instance] = []
 
     def refresh(self) -> None:
-        """Work out again whose tick hooks run."""
+        """Work out again whose hooks run on ticks and bars."""
         active = [instance for instance in self.instances if instance.active]
+        self.on_bar = [instance for instance in active if hasattr(instance.strategy, "on_bar")]
         self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
         self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
 

@@ -6,7 +6,7 @@ import msgspec
 
 from desk.flow.pending import Pending
 from desk.model.batch import MAX_BATCH_BYTES, Ack, Batch, LaneTotals, encode
-from desk.model.items import Item, Lost, Second
+from desk.model.items import Item, Second
 from desk.model.ticks import Quote, Tick, Trade
 
 FIRST_BATCH_ITEMS = 256
@@ -43,7 +43,7 @@ class Lane:
         self.shard = shard
         self.config = config
         self.table_version = table_version
-        self.pending = Pending(config.capacity, config.write_timeout_ns)
+        self.pending = Pending(config.capacity, config.write_timeout_ns, lossless=config.lossless)
         self.lagging = False
         self.in_flight: deque[int] = deque()
         self._cut_trades = 0
@@ -73,7 +73,7 @@ class Lane:
         return len(self.in_flight) < self.config.window_batches
 
     def offer(self, tick: Tick, now_ns: int) -> None:
-        """Put a tick in; a full lane makes room by class. The producer of a lossless feed looks at `room` first."""
+        """Put a tick in; a full lane makes room by class, or raises OverflowError if its feed is lossless."""
         self.pending.offer(tick, now_ns)
 
     def put(self, item: Item) -> None:
@@ -91,14 +91,19 @@ class Lane:
         items = self.pending.items
         if not items or not self.window_open:
             return None
-        if not hurry and now_ns - self._last_cut_ns < self.config.linger_ns:
+        if not hurry and 0 <= now_ns - self._last_cut_ns < self.config.linger_ns:  # below 0: the clock was set back
             return None
         if full_only and len(items) < self._items_per_batch:
             return None
         return self._cut(now_ns, want_reply)
 
     def on_ack(self, ack: Ack) -> None:
-        """Take an ack in; acks of one shard come in order, so everything up to its seq is done."""
+        """Take an ack in; acks of one shard come in order, so everything up to its seq is done.
+
+        An ack of what was acknowledged before, or of what this lane never cut, changes nothing.
+        """
+        if ack.seq > self._seq:
+            return
         in_flight = self.in_flight
         while in_flight and in_flight[0] <= ack.seq:
             in_flight.popleft()
@@ -108,7 +113,7 @@ class Lane:
         return self._totals(self._cut_trades, self._cut_quotes)
 
     def crossed_threshold(self) -> bool:
-        """Whether the lane has just come to hold more than `lag_threshold`; armed again below half of it."""
+        """Whether the lane has just come to hold more than `lag_threshold`; armed again at half of it."""
         depth = self.pending.ticks
         if self.lagging:
             self.lagging = depth * 2 > self.config.lag_threshold
@@ -119,9 +124,8 @@ class Lane:
     def _cut(self, now_ns: int, want_reply: bool) -> bytes:
         pending = self.pending
         count = self._items_per_batch
-        lost = [Lost(sorted(pending.lost))] if pending.lost else []
         while True:
-            chunk = pending.first(count)
+            chunk, places = pending.first(count)
             trades, quotes = self._stamp(chunk, now_ns)
             batch = Batch(
                 self.config.source,
@@ -131,15 +135,14 @@ class Lane:
                 self._seq + 1,
                 now_ns,
                 self._totals(self._cut_trades + trades, self._cut_quotes + quotes),
-                lost + chunk,
-                want_reply and count >= len(pending.items),
+                chunk,
+                want_reply and places == len(pending.items),
             )
             payload = encode(batch)
-            if len(payload) <= self.config.max_batch_bytes or len(chunk) <= 1:
+            if len(payload) <= self.config.max_batch_bytes or len(chunk) == 1:
                 break
             count = len(chunk) // 2
-        pending.discard(count, others=len(chunk) - trades - quotes)
-        pending.lost.clear()
+        pending.discard(places, others=len(chunk) - trades - quotes)
         self._cut_trades += trades
         self._cut_quotes += quotes
         self._seq += 1
@@ -157,7 +160,7 @@ class Lane:
             limit_ns = self.config.max_data_latency_ns
             for item in chunk:
                 if type(item) is Second:
-                    item.lane_age_ns = now_ns - item.received_ns
+                    item.lane_age_ns = max(now_ns - item.received_ns, 0)
                     item.degraded = item.feed_lag_ns > limit_ns or item.lane_age_ns > limit_ns
         return trades, quotes
 
@@ -174,6 +177,5 @@ class Lane:
 
     def _learn_size(self, items: int, size_bytes: int) -> None:
         """Aim the next batch at the size limit, growing at most twofold at a time."""
-        if items:
-            fitting = int(FILL_SHARE * self.config.max_batch_bytes * items / size_bytes)
-            self._items_per_batch = max(1, min(fitting, 2 * self._items_per_batch))
+        fitting = int(FILL_SHARE * self.config.max_batch_bytes * items / size_bytes)
+        self._items_per_batch = max(1, min(fitting, 2 * self._items_per_batch))

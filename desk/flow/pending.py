@@ -1,12 +1,17 @@
 """What waits in a lane: a bounded sequence from the middle of which ticks may be taken out.
 
 Theory. Removing from the middle of a list is linear, so a removed tick leaves a hole (None) and the list is
-rebuilt when holes outnumber the capacity: constant time per tick, and never more than 2 x capacity + the
-uncounted items in memory. Conflation needs the place of each symbol's newest quote. That index is built when
-the lane first fills up and dropped when it has drained to half, so that an unhurried lane pays for none of it.
+rebuilt when the holes outnumber all that may wait: constant time per tick (amortised), and never more than
+2 x (capacity + the uncounted items) + 1 places. Conflation needs the place of each symbol's newest quote. That
+index is built when the lane fills up and dropped when it has drained below half, so that an unhurried lane pays
+for none of it; between the two, quotes go on being conflated, so that the lane does not flutter.
+
+The first trade that is dropped of a (symbol, minute) leaves a `Lost` in its place: after the symbol's `Watch`,
+before whatever of the symbol comes later. Of one (symbol, minute) at most one such item waits, so their number
+does not depend on the rate of trades.
 """
 
-from desk.model.items import Item
+from desk.model.items import Item, Lost
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
@@ -16,10 +21,15 @@ class Pending:
 
     A full sequence makes room in this order: the older quotes of a symbol go, the newer keeps its own place
     (no look-ahead); then trades older than `write_timeout_ns` (`aged`); then the oldest trade, or, where no
-    trade waits, the oldest quote (`full`). Other items are never taken out and never counted.
+    trade waits, the oldest quote (`full`). Other items are never taken out and never counted. With `lossless`
+    nothing is taken out: a tick offered to a full sequence is the producer's fault.
+
+    `items` is the same list for good: where there surely is room, a tick may be appended to it straight.
     """
 
-    def __init__(self, capacity: int, write_timeout_ns: int) -> None:
+    def __init__(self, capacity: int, write_timeout_ns: int, *, lossless: bool = False) -> None:
+        if capacity < 1:
+            raise ValueError(f"a lane of capacity {capacity} holds no tick")
         self.capacity = capacity
         self.items: list[Item | None] = []
         self.others = 0
@@ -27,7 +37,8 @@ class Pending:
         self.quotes_full = 0
         self.trades_aged = 0
         self.trades_full = 0
-        self.lost: set[tuple[str, int]] = set()
+        self._lossless = lossless
+        self._lost: set[tuple[str, int]] = set()
         self._write_timeout_ns = write_timeout_ns
         self._holes = 0
         self._base = 0
@@ -46,35 +57,47 @@ class Pending:
         self.others += 1
 
     def offer(self, tick: Tick, now_ns: int) -> None:
-        """Add a tick, making room for it first where there is none."""
+        """Add a tick, making room for it first where there is none. Raises OverflowError when lossless and full."""
         if self._newest_quote is None:
             if len(self.items) - self._holes - self.others < self.capacity:
                 self.items.append(tick)
                 return
+            if self._lossless:
+                raise OverflowError(f"a lossless lane holds {self.ticks} ticks already: look at its room first")
             self._index_quotes()
         self._offer_tight(tick, now_ns)
 
-    def first(self, count: int) -> list[Item]:
-        """The items in the first `count` places; they stay here until discarded."""
-        chunk = self.items[:count]
+    def first(self, count: int) -> tuple[list[Item], int]:
+        """The first `count` items, and how many places they span; they stay here until discarded."""
+        items = self.items
         if not self._holes:
-            return chunk  # type: ignore[return-value]  # without holes there is no None
-        return [item for item in chunk if item is not None]
+            chunk = items[:count]
+            return chunk, len(chunk)  # type: ignore[return-value]  # without holes there is no None
+        found: list[Item] = []
+        places = 0
+        while len(found) < count and places < len(items):
+            part = items[places : places + count - len(found)]
+            found += [item for item in part if item is not None]
+            places += len(part)
+        return found, places
 
-    def discard(self, count: int, others: int) -> None:
-        """Forget the first `count` places, of which `others` items did not count against the capacity."""
+    def discard(self, places: int, others: int) -> None:
+        """Forget the first places, in which `others` items did not count against the capacity."""
         if self._holes:
-            self._holes -= self.items[:count].count(None)
-        self._base += min(count, len(self.items))
-        del self.items[:count]
+            self._holes -= self.items[:places].count(None)
+        if self._lost:
+            for item in self.items[:places]:
+                if type(item) is Lost:
+                    self._lost.difference_update(item.minutes)
+        self._base += places
+        del self.items[:places]
         self.others -= others
         if self._newest_quote is not None and self.ticks * 2 < self.capacity:
             self._newest_quote = None
 
     def _offer_tight(self, tick: Tick, now_ns: int) -> None:
         newest = self._newest_quote
-        if newest is None:
-            raise AssertionError("offered without an index of quotes")
+        assert newest is not None, "offered without an index of quotes"
         if type(tick) is Quote:
             older = newest.get(tick.symbol, -1) - self._base
             if older >= 0:
@@ -84,7 +107,7 @@ class Pending:
         if self.ticks >= self.capacity:
             self._make_room(now_ns)
         self.items.append(tick)
-        if self._holes > self.capacity:
+        if self._holes > self.capacity + self.others:
             self._compact()
 
     def _make_room(self, now_ns: int) -> None:
@@ -116,15 +139,24 @@ class Pending:
         return None
 
     def _drop_trade(self, trade: Trade) -> None:
-        self._remove(self._oldest_trade - self._base)
-        self.lost.add((trade.symbol, floor_to(trade.ts_ns, MINUTE_NS)))
+        index = self._oldest_trade - self._base
+        minute = (trade.symbol, floor_to(trade.ts_ns, MINUTE_NS))
+        if minute in self._lost:
+            self._remove(index)
+        else:
+            self._lost.add(minute)
+            self.items[index] = Lost([minute])
+            self.others += 1
 
     def _drop_oldest_quote(self) -> None:
+        items = self.items
         index = max(self._oldest_quote - self._base, 0)
-        while type(self.items[index]) is not Quote:
+        while type(oldest := items[index]) is not Quote:
             index += 1
         self._oldest_quote = self._base + index
         self._remove(index)
+        assert self._newest_quote is not None, "a quote dropped without an index of quotes"
+        del self._newest_quote[oldest.symbol]
 
     def _remove(self, index: int) -> None:
         self.items[index] = None
@@ -144,6 +176,6 @@ class Pending:
         self._oldest_trade = self._oldest_quote = self._base
 
     def _compact(self) -> None:
-        self.items = [item for item in self.items if item is not None]
+        self.items[:] = [item for item in self.items if item is not None]
         self._holes = 0
         self._index_quotes()

@@ -7,6 +7,7 @@ import msgspec
 
 from desk.flow import Lane
 from desk.model.batch import Ack
+from desk.model.errors import RunFailed
 from desk.model.items import Close, Item, Second, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
 from desk.model.ticks import Frame, Tick
@@ -78,6 +79,7 @@ class Intake:
         self._asked: Request = Request()
         self._scanning = False
         self._stopping = False
+        self._closing = False
         self._feed_lag_ns = 0
         self._flushed_ns = 0
         self._put = _Puts(self.lane_of)
@@ -86,14 +88,14 @@ class Intake:
         """Run to the end. `show` is called after every frame. Raises what links, broker and scanners raise."""
         self._subscribe_first()
         for frame in self.feed.frames():
-            if self._stopping:
-                break
             self._take(frame)
             if frame.mark:
                 self._mark(frame)
             else:
                 self._pump()
             show()
+            if self._stopping:
+                break
         self._finish()
 
     def stop(self) -> None:
@@ -200,7 +202,7 @@ class Intake:
         """Carry out one lockstep round: what all shards ask at this mark is decided in one call."""
         self._flush(want_reply=True)
         request, self._asked = self._asked, Request()
-        if request:
+        if request or (self._closing and request.prices):
             self._give(self._broker.decide(request))
 
     def _scan(self, mark_ns: int) -> None:
@@ -238,6 +240,9 @@ class Intake:
     def _pump(self) -> None:
         """Send what is worth sending: full batches of a lossless feed, everything else as the lanes will have it."""
         self._empty_inbox()
+        if not self.feed.lossless:
+            # Nothing else would ever open the windows of lanes that do not wait.
+            self._take_acks(self._links.acks(wait=False))
         now_ns = self._clock.wall_ns()
         full_only = self.feed.lossless and now_ns - self._flushed_ns < FLUSH_NS
         if not full_only:
@@ -260,10 +265,17 @@ class Intake:
         """Send everything and wait until it is acknowledged."""
         while not all(lane.idle for lane in self._lanes.values()):
             self._send(hurry=True, want_reply=want_reply)
-            self._take_acks(self._links.acks(wait=True))
+            self._take_acks(self._links.drain())
 
     def _take_acks(self, acks: list[Ack]) -> None:
         for ack in acks:
+            if ack.refused:
+                raise RunFailed(
+                    f"shard {ack.shard}",
+                    f"it refused batch {ack.seq}: it has heard of a newer producer than this one",
+                    "one producer at a time",
+                    "End the other desk on this run folder, and run again.",
+                )
             self._lanes[ack.shard].on_ack(ack)
             if ack.request is not None:
                 self._asked.intents += ack.request.intents
@@ -273,6 +285,7 @@ class Intake:
     def _finish(self) -> None:
         """Drain the lanes, close the session, and go on until nobody asks for anything more."""
         self._settle()
+        self._closing = True
         for lane in self._lanes.values():
             lane.put(Close(self.session_ns))
         self._settle()

@@ -37,6 +37,10 @@ class LocalLinks:
         acks, self._acks = self._acks, []
         return acks
 
+    def drain(self) -> list[Ack]:
+        """Every ack since the last call."""
+        return self.acks(wait=True)
+
     def settle(self) -> None:
         """Nothing is ever under way."""
 

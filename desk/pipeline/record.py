@@ -97,9 +97,9 @@ def summarize(record: RunRecord) -> Summary:
             record.orders.refused_by_risk,
         ),
         pnl=ProfitAndLoss(
-            round(record.orders.realized, 6),
-            round(record.orders.unrealized, 6),
-            round(record.orders.fees, 6),
+            round(float(record.orders.realized), 6),
+            round(float(record.orders.unrealized), 6),
+            round(float(record.orders.fees), 6),
         ),
     )
     return summary.judged(failed=record.failed)
@@ -112,9 +112,24 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
     return [
-        f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.hook} raised "
-        f"{fault.detail.strip().splitlines()[-1]}\n{fault.detail.strip()}"
+        f"strategy {fault.strategy} was stopped for {fault.symbol}: "
+        + f"{fault.hook} raised {fault.what}\n{fault.detail}".strip()
         for fault in faults
+    ]
+
+
+def strategy_warnings(shards: list[ShardStats]) -> list[str]:
+    """What is worth a line in the log: the first calls of each shard that took longer than their budget."""
+    slow = sum(shard.audit.slow_calls for shard in shards)
+    if not slow:
+        return []
+    return [
+        f"{slow:,} calls of strategies took longer than strategy_budget_ms",
+        *(
+            f"strategy {fault.strategy} on {fault.symbol}: {fault.hook} took {fault.what}"
+            for shard in shards
+            for fault in shard.audit.slow
+        ),
     ]
 
 

@@ -11,6 +11,8 @@ from desk.model.records import ScanAnswer
 from desk.model.units import SECOND_NS
 from desk.scanner import MarketSnapshot, Scanner
 
+MAX_PROBLEMS = 20
+
 
 class View(Protocol):
     """The scanners' own view of the market."""
@@ -81,7 +83,7 @@ class Scanning:
         self.scans += 1
         problem = ""
         try:
-            wished = entry.scanner.scan(market)[: entry.max_symbols]
+            wished = [str(symbol) for symbol in entry.scanner.scan(market)[: entry.max_symbols]]
             _require_known(wished, market)
             self._last[entry.name] = wished
         except (Exception, SystemExit) as fault:  # noqa: BLE001 - whatever a scanner raises is reported, and stops nobody else
@@ -90,7 +92,7 @@ class Scanning:
         return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
 
     def _note(self, problem: str) -> None:
-        if problem not in self.problems:
+        if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
 
 

@@ -28,7 +28,7 @@ class ShardConfig(msgspec.Struct, frozen=True):
 
 
 class ShardStats(msgspec.Struct, array_like=True):
-    """What a shard has done so far; running totals, latencies in ns."""
+    """What a shard has done so far: running totals as they were when asked for, latencies in ns."""
 
     shard: int
     mark_ns: int
@@ -98,7 +98,7 @@ class Shard:
             self._batches,
             self._busy_ns,
             self._lane,
-            engine.audit,
+            engine.audit.copy(),
             self._time_in_queue.snapshot(),
             self._in_lane.snapshot(),
             self._on_link.snapshot(),
@@ -114,11 +114,14 @@ class Shard:
         self._checkpoint(self._clock.wall_ns())
 
     def _request(self, want_reply: bool) -> Request | None:
-        """Hand over what the engine asks for: with the ack, or straight to the broker."""
+        """Hand over what the engine asks for: with the ack, or straight to the broker.
+
+        At the end the last prices go, whatever is asked for: what is still held is worth that much.
+        """
         if self.config.lockstep:
             return self.engine.take_request() if want_reply else None
         request = self.engine.take_request()
-        if request:
+        if request or (self.engine.closed and request.prices):
             self._broker.submit(request)
         return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from desk.lifecycle import DUST
 from desk.model.orders import TERMINAL, OrderEvent
 
 PLAN = ""
@@ -10,7 +11,8 @@ PLAN = ""
 class Subscriptions:
     """Symbols by who wants them: the plan, or scanners by name.
 
-    A symbol that nobody wants any more is kept while a position or an order is open in it.
+    A symbol that nobody wants any more is kept while a position or an order is open in it; one in which an order
+    turns out to be open after it was let go is taken back.
     """
 
     def __init__(self, always: Iterable[str]) -> None:
@@ -19,6 +21,7 @@ class Subscriptions:
         self._subscribed: dict[str, list[str]] = {symbol: [PLAN] for symbol in sorted(self._always)}
         self._held: dict[tuple[str, str], float] = {}
         self._open_orders: dict[str, str] = {}
+        self._last_event: dict[str, int] = {}
 
     @property
     def symbols(self) -> list[str]:
@@ -46,9 +49,8 @@ class Subscriptions:
 
     def changes(self) -> tuple[list[str], list[str], list[str]]:
         """Bring the subscriptions in line with what is wanted: (new, wanted by others than before, gone) symbols."""
-        wanted = sorted(self._always.union(*self._wanted.values()))
-        kept = frozenset(wanted) | self._busy()
-        new = [symbol for symbol in wanted if symbol not in self._subscribed]
+        kept = self._always.union(*self._wanted.values(), self._busy())
+        new = sorted(kept.difference(self._subscribed))
         gone = [symbol for symbol in self._subscribed if symbol not in kept]
         changed = []
         for symbol in gone:
@@ -63,7 +65,10 @@ class Subscriptions:
         return new, changed, gone
 
     def on_event(self, event: OrderEvent) -> None:
-        """Keep track of what is open in each symbol."""
+        """Keep track of what is open in each symbol. An event that comes again changes nothing."""
+        if event.number <= self._last_event.get(event.symbol, 0):
+            return
+        self._last_event[event.symbol] = event.number
         if event.status in TERMINAL:
             self._open_orders.pop(event.client_order_id, None)
         else:
@@ -72,7 +77,7 @@ class Subscriptions:
             signed = event.fill_quantity if event.side == "buy" else -event.fill_quantity
             key = (event.strategy, event.symbol)
             held = self._held.get(key, 0.0) + signed
-            self._held[key] = held if abs(held) > 1e-9 else 0.0
+            self._held[key] = held if abs(held) > DUST else 0.0
 
     def _busy(self) -> frozenset[str]:
         held = {symbol for (_, symbol), quantity in self._held.items() if quantity}

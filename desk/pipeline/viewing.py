@@ -45,7 +45,7 @@ class Viewer:
             pnl=orders.realized + orders.unrealized - orders.fees,
             subscribed=intake.subscribed,
             wanted_by_scanners=intake.wanted_by_scanners,
-            notes=[*intake.notes, *(_stopped(stats) for stats in shards if stats.audit.stopped)],
+            notes=[*intake.notes, *(note for stats in shards for note in _notes(stats))],
         )
         self._now_ns = now_ns
         self._received = received
@@ -71,14 +71,27 @@ class Viewer:
 
 
 def _since(now: Snapshot, before: Snapshot) -> Histogram:
-    buckets = {index: count - before.buckets.get(index, 0) for index, count in now.buckets.items()}
-    return Histogram.of(Snapshot({index: count for index, count in buckets.items() if count}, now.max_ns))
+    """What was counted since; its maximum is exact if it is the highest ever, else the middle of its bucket."""
+    grown = ((index, count - before.buckets.get(index, 0)) for index, count in now.buckets.items())
+    buckets = {index: count for index, count in grown if count}
+    max_ns = now.max_ns
+    if buckets and max_ns == before.max_ns:
+        max_ns = Histogram.of(Snapshot({max(buckets): 2}, max_ns)).quantile(0.5) or 0
+    return Histogram.of(Snapshot(buckets, max_ns))
 
 
 def _ms(value_ns: int | None) -> float | None:
     return None if value_ns is None else value_ns / MS_NS
 
 
-def _stopped(stats: ShardStats) -> str:
-    fault = stats.audit.stopped[-1]
-    return f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.detail.strip().splitlines()[-1]}"
+def _notes(stats: ShardStats) -> list[str]:
+    """The latest of what went wrong in the shard's strategies."""
+    audit = stats.audit
+    notes = []
+    if audit.slow:
+        fault = audit.slow[-1]
+        notes.append(f"strategy {fault.strategy} is slow: {fault.hook} took {fault.what} on {fault.symbol}")
+    if audit.stopped:
+        fault = audit.stopped[-1]
+        notes.append(f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.what}")
+    return notes

@@ -1,0 +1,216 @@
+"""The actors are plain classes: here they run the whole desk in one process, connected by plain calls."""
+
+import gc
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from actors.broker import Broker
+from actors.consumer import Consumer
+from actors.keeper import Keeper
+from actors.ledger import Ledger
+from actors.producer import Producer
+from actors.scanner import Scanner
+from actors.wire import decode_events, encode
+from desk import wiring
+from desk.checkpoint import KeeperStore
+from desk.config import Plan
+from desk.model.bars import Bar
+from desk.model.batch import Ack, decode_ack
+from desk.model.orders import OrderEvent, Request
+from desk.model.records import ScanAnswer
+from desk.pipeline.session import Session
+
+SHARDS = 2
+
+
+class DirectLinks:
+    def __init__(self, consumers: Mapping[int, Consumer]) -> None:
+        self._consumers = consumers
+        self._acks: list[Ack] = []
+
+    def send(self, shard: int, batch: bytes) -> None:
+        self._acks.append(decode_ack(self._consumers[shard].apply(batch)))
+
+    def acks(self, wait: bool) -> list[Ack]:
+        acks, self._acks = self._acks, []
+        return acks
+
+    def drain(self) -> list[Ack]:
+        return self.acks(wait=True)
+
+    def settle(self) -> None:
+        for consumer in self._consumers.values():
+            consumer.settle()
+
+
+class DirectBroker:
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        return decode_events(self._broker.decide(encode(request)))
+
+    def submit(self, request: Request) -> None:
+        self._broker.submit(encode(request))
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        return decode_events(self._broker.close(session_ns))
+
+    def settle(self) -> None:
+        """Nothing is ever under way."""
+
+
+class DirectKeeper:
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def save(self, shard: int, checkpoint: bytes) -> None:
+        assert self._keeper.save(checkpoint)
+
+    def settle(self) -> None:
+        """Nothing is ever under way."""
+
+
+class DirectScanner:
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._answers: list[ScanAnswer] = []
+
+    def ask(self, mark_ns: int, subscribed: list[str]) -> bool:
+        self._answers = self._scanner.scan(mark_ns, subscribed)
+        return bool(self._answers)
+
+    def answers(self, wait: bool) -> list[ScanAnswer]:
+        answers, self._answers = self._answers, []
+        return answers
+
+    def history(self, symbols: list[str], until_ns: int) -> dict[str, list[Bar]]:
+        return self._scanner.history(symbols, until_ns)
+
+
+class Desk:
+    """All actors of a plan, by hand."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.folder = folder
+        self.session: Session = wiring.open_session(plan, wiring.market_source(plan))
+        self.keeper = Keeper(folder / "keeper")
+        self.ledger = Ledger(plan, self.session, folder)
+        self.broker = Broker(plan, self.session, self.ledger)
+        self.scanner = Scanner(plan, self.session)
+        self.consumers = {
+            number: Consumer(plan, self.session, number, 1, DirectKeeper(self.keeper), DirectBroker(self.broker))
+            for number in range(SHARDS)
+        }
+        self.producer = Producer(
+            plan,
+            self.session,
+            1,
+            DirectLinks(self.consumers),
+            DirectBroker(self.broker),
+            DirectScanner(self.scanner),
+        )
+        self.broker.attach(self.producer)
+
+
+def plan_of(lockstep: bool) -> Plan:
+    return Plan.model_validate(
+        {
+            "session": {"name": "plain", "lockstep": lockstep},
+            "feed": {
+                "symbols": ["SYN0000", "SYN0001", "SYN0002"],
+                "synthetic": {"symbols": 40, "events_per_s": 300.0, "minutes": 4},
+            },
+            "consumers": {"count": SHARDS},
+            "scanners": [
+                {"use": "strategies.scanners.top_movers:TopMovers", "every_s": 30, "params": {"min_change": 0.001}}
+            ],
+            "strategies": [
+                {"use": "strategies.examples.mean_reversion:MeanReversion"},
+                {"use": "strategies.examples.pressure:Pressure", "scanner": "TopMovers"},
+            ],
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """Actors take the garbage collector into their own hands; here it goes back."""
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.fixture(params=[True, False], ids=["lockstep", "free-running"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(plan_of(lockstep=request.param), tmp_path)
+    yield desk
+    desk.keeper.close()
+    desk.ledger.close()
+
+
+def test_the_actor_classes_run_a_session_without_ray(desk: Desk) -> None:
+    counts = desk.producer.play()
+
+    stats = [consumer.stats() for consumer in desk.consumers.values()]
+    received = counts.received["trades"] + counts.received["quotes"]
+    assert received > 10_000
+    assert received == sum(shard.audit.trades + shard.audit.quotes for shard in stats)
+    assert {shard.mark_ns for shard in stats} == {desk.session.end_ns}
+
+
+def test_orders_pass_broker_and_ledger_and_their_fills_come_back_through_the_lanes(desk: Desk) -> None:
+    desk.producer.play()
+
+    orders = desk.broker.stats()
+    decisions = desk.ledger.decisions()
+    assert orders.filled > 0
+    assert len(decisions) == orders.submitted + orders.refused_by_risk
+    assert {decision.outcome for decision in decisions}.isdisjoint({"accepted", "partially_filled", "pending_cancel"})
+    assert desk.broker.problems() == []
+
+
+def test_the_keeper_holds_every_bar_when_the_feed_has_ended(desk: Desk) -> None:
+    desk.producer.play()
+
+    store = KeeperStore(desk.folder / "keeper")
+    final = [store.latest(shard) for shard in range(SHARDS)]
+    minutes = {(bar.symbol, bar.minute_ns) for bar in store.bars()}
+    assert all(checkpoint is not None and checkpoint.final for checkpoint in final)
+    assert {"SYN0000", "SYN0001", "SYN0002"} <= {symbol for symbol, _ in minutes}
+    assert desk.keeper.stats() >= SHARDS
+
+
+def test_scanners_add_symbols_that_the_plan_did_not_name(desk: Desk) -> None:
+    desk.producer.play()
+
+    assert desk.scanner.stats() == 8
+    assert desk.scanner.problems() == []
+    assert desk.producer.stats().intake.subscribed > 3
+
+
+def test_every_actor_names_itself_as_the_dashboard_shows_it(desk: Desk) -> None:
+    actors = [desk.producer, *desk.consumers.values(), desk.scanner, desk.broker, desk.ledger, desk.keeper]
+
+    assert [repr(actor) for actor in actors] == [
+        "producer",
+        "consumer-00",
+        "consumer-01",
+        "scanner",
+        "broker",
+        "ledger",
+        "keeper",
+    ]
+
+
+def test_a_stopped_producer_drains_what_it_took_in(desk: Desk) -> None:
+    desk.producer.stop()
+
+    counts = desk.producer.play()
+
+    assert sum(counts.received.values()) == sum(
+        consumer.stats().audit.trades + consumer.stats().audit.quotes for consumer in desk.consumers.values()
+    )
+    assert all(checkpoint is not None for checkpoint in map(KeeperStore(desk.folder / "keeper").latest, range(SHARDS)))

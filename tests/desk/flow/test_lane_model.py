@@ -1,0 +1,185 @@
+"""The lane against its slow twin, for any interleaving of what producer, shard and clock may do."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from lane_makers import ack, drain, lane, mark, order_event, quote, trade, waiting
+from slow_lane import SlowLane
+
+from desk.flow import Lane
+from desk.model.batch import Batch, decode_batch
+from desk.model.items import Item, Lost, Second, Watch
+from desk.model.ticks import Quote, Tick, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS
+
+SYMBOLS = ("A", "B", "C", "D")
+symbols = st.sampled_from(SYMBOLS)
+steps_ns = st.sampled_from((0, 1, 400_000, 1_000_000, SECOND_NS // 2, SECOND_NS, 11 * SECOND_NS))
+
+
+def label(item: Item) -> tuple[object, ...]:
+    """What an item is, whatever the lane writes into marks when it cuts."""
+    if isinstance(item, Second):
+        return "mark", item.session_ns
+    if isinstance(item, Tick):
+        return "tick", item.ordinal
+    return (item,)
+
+
+class LaneMachine(RuleBasedStateMachine):
+    lane: Lane
+    slow: SlowLane
+
+    @initialize(
+        capacity=st.integers(1, 9),
+        window=st.integers(1, 3),
+        max_batch_bytes=st.sampled_from((1, 200, 320, 700, 90_000)),
+        timeout_ns=st.sampled_from((1, SECOND_NS, MINUTE_NS)),
+        watched=st.booleans(),
+    )
+    def begin(self, capacity: int, window: int, max_batch_bytes: int, timeout_ns: int, watched: bool) -> None:
+        self.lane = lane(
+            capacity=capacity, window_batches=window, max_batch_bytes=max_batch_bytes, write_timeout_ns=timeout_ns
+        )
+        self.slow = SlowLane(capacity, timeout_ns)
+        self.now_ns = self.received_ns = 10**18
+        self.cut_ns = 0
+        self.offered: list[Tick] = []
+        self.delivered: list[Item] = []
+        self.sent = self.acked = self.others = 0
+        if watched:
+            for symbol in SYMBOLS:
+                self.put(Watch(symbol, 0))
+
+    def put(self, item: Item) -> None:
+        self.others += 1
+        self.lane.put(item)
+        self.slow.put(item)
+
+    def offer(self, tick: Tick) -> None:
+        self.offered.append(tick)
+        self.lane.offer(tick, self.now_ns)
+        self.slow.offer(tick, self.now_ns)
+
+    @rule(symbol=symbols, minute=st.integers(0, 2))
+    def trade(self, symbol: str, minute: int) -> None:
+        self.offer(trade(len(self.offered), symbol, minute * MINUTE_NS + self.now_ns % 7, self.received_ns))
+
+    @rule(symbol=symbols)
+    def quote(self, symbol: str) -> None:
+        self.offer(quote(len(self.offered), symbol, self.received_ns))
+
+    @rule(burst=st.lists(st.tuples(st.booleans(), symbols), min_size=5, max_size=25))
+    def burst(self, burst: list[tuple[bool, str]]) -> None:
+        for is_trade, symbol in burst:
+            self.trade(symbol, 0) if is_trade else self.quote(symbol)
+            self.nothing_is_lost_without_a_name()
+
+    @rule(lag_ns=st.sampled_from((0, 11 * SECOND_NS)))
+    def mark(self, lag_ns: int) -> None:
+        self.put(mark(self.others, self.now_ns, lag_ns))
+
+    @rule(symbol=symbols)
+    def order_event(self, symbol: str) -> None:
+        self.put(order_event(self.others, symbol))
+
+    @rule(step_ns=steps_ns, read=st.booleans())
+    def time_passes(self, step_ns: int, read: bool) -> None:
+        self.now_ns += step_ns
+        if read:
+            self.received_ns = self.now_ns
+
+    @rule(hurry=st.booleans(), want_reply=st.booleans())
+    def cut(self, hurry: bool, want_reply: bool) -> None:
+        due = hurry or self.now_ns - self.cut_ns >= self.lane.config.linger_ns
+        window_open = self.sent - self.acked < self.lane.config.window_batches
+
+        payload = self.lane.cut(self.now_ns, hurry=hurry, want_reply=want_reply)
+
+        assert (payload is not None) == (bool(self.slow.waiting) and window_open and due)
+        if payload is not None:
+            batch = decode_batch(payload)
+            self.batch_is_right(batch, len(payload))
+            assert batch.want_reply == (want_reply and len(batch.items) == len(self.slow.waiting))
+            self.slow.cut(len(batch.items))
+            self.delivered += batch.items
+            self.sent, self.cut_ns = batch.seq, self.now_ns
+
+    def batch_is_right(self, batch: Batch, size_bytes: int) -> None:
+        config = self.lane.config
+        assert (batch.source, batch.epoch, batch.shard, batch.table_version) == ("producer", 3, 5, 2)
+        assert (batch.seq, batch.sent_ns) == (self.sent + 1, self.now_ns)
+        assert batch.totals == self.lane.totals()
+        assert batch.items
+        assert size_bytes <= config.max_batch_bytes or len(batch.items) == 1
+        assert list(map(label, batch.items)) == list(map(label, self.slow.waiting[: len(batch.items)]))
+        for item in batch.items:
+            if isinstance(item, Second):
+                assert item.lane_age_ns == self.now_ns - item.received_ns
+                assert item.degraded == (max(item.feed_lag_ns, item.lane_age_ns) > config.max_data_latency_ns)
+
+    @precondition(lambda self: self.sent > self.acked)
+    @rule(data=st.data())
+    def acknowledge(self, data: st.DataObject) -> None:
+        self.acked = data.draw(st.integers(self.acked + 1, self.sent))
+        self.lane.on_ack(ack(self.acked))
+
+    @rule(ahead=st.integers(1, 5), behind=st.integers(0, 5))
+    def acks_that_mean_nothing(self, ahead: int, behind: int) -> None:
+        self.lane.on_ack(ack(self.sent + ahead))
+        self.lane.on_ack(ack(self.acked - behind))
+
+    @invariant()
+    def what_waits_is_what_the_rules_leave(self) -> None:
+        assert list(map(label, waiting(self.lane))) == list(map(label, self.slow.waiting))
+        assert self.lane.depth == self.slow.ticks
+        assert self.lane.room == self.lane.config.capacity - self.slow.ticks
+        assert len(self.lane.in_flight) == self.sent - self.acked
+        assert self.lane.idle == (not self.slow.waiting and self.sent == self.acked)
+
+    @invariant()
+    def nothing_is_lost_without_a_name(self) -> None:
+        lane, slow, totals = self.lane, self.slow, self.lane.totals()
+        cut = [item for item in self.delivered if isinstance(item, Tick)]
+        still = [item for item in slow.waiting if isinstance(item, Tick)]
+        assert 0 <= lane.depth <= lane.config.capacity
+        assert len(lane.pending.items) <= 2 * (lane.config.capacity + lane.pending.others) + 1
+        assert totals.quotes_conflated == len(slow.conflated)
+        assert totals.trades_aged == len(slow.aged)
+        assert totals.trades_full == sum(isinstance(tick, Trade) for tick in slow.full)
+        assert totals.quotes_full == sum(isinstance(tick, Quote) for tick in slow.full)
+        trades_cut = sum(isinstance(tick, Trade) for tick in cut)
+        assert totals.trades == trades_cut + totals.trades_aged + totals.trades_full
+        assert totals.quotes == len(cut) - trades_cut + totals.quotes_conflated + totals.quotes_full
+        assert totals.trades + totals.quotes + len(still) == len(self.offered)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "lane"):
+            return
+        batches = drain(self.lane, self.now_ns)
+        assert [batch.seq for batch in batches] == list(range(self.sent + 1, self.sent + 1 + len(batches)))
+        self.delivered += [item for batch in batches for item in batch.items]
+        assert self.lane.idle
+        self.the_shard_hears_of_every_loss_in_time()
+
+    def the_shard_hears_of_every_loss_in_time(self) -> None:
+        others = [item for item in self.delivered if not isinstance(item, Tick | Lost)]
+        arrived = {item.ordinal: place for place, item in enumerate(self.delivered) if isinstance(item, Tick)}
+        told = [(place, item.minutes) for place, item in enumerate(self.delivered) if isinstance(item, Lost)]
+        watched = {item.symbol: place for place, item in enumerate(self.delivered) if isinstance(item, Watch)}
+        assert len(others) == self.others
+        assert list(arrived) == sorted(arrived)
+        for lost in self.offered:
+            if isinstance(lost, Trade) and lost.ordinal not in arrived:
+                minute = (lost.symbol, lost.ts_ns - lost.ts_ns % MINUTE_NS)
+                later = [arrived[tick.ordinal] for tick in self.later_of(lost) if tick.ordinal in arrived]
+                heard = [place for place, minutes in told if minute in minutes]
+                assert heard
+                assert any(watched.get(lost.symbol, -1) < place < min([*later, 10**9]) for place in heard)
+
+    def later_of(self, tick: Tick) -> list[Tick]:
+        return [other for other in self.offered[tick.ordinal + 1 :] if other.symbol == tick.symbol]
+
+
+LaneMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+test_the_lane_keeps_the_overflow_rules_whatever_happens = LaneMachine.TestCase
