@@ -34,7 +34,7 @@ bench: $(READY) ## the short set of benchmarks: measured and printed, never asse
 	$(BIN)/python -m benchmarks.short
 
 trials: $(READY) ## full counts and whole days: long
-	$(BIN)/pytest -m trial
+	$(BIN)/pytest -m trial -s
 
 constraints: $(READY) ## write constraints.txt anew from what is installed
 	$(BIN)/pip freeze --exclude-editable > constraints.txt

@@ -1,6 +1,7 @@
 """The whole desk in one process: what `desk run --in-process` starts. The pipeline, wired and run to its end."""
 
 from collections.abc import Callable, Iterable
+from logging import Logger
 
 from desk import wiring
 from desk.checkpoint import KeeperStore
@@ -12,7 +13,7 @@ from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
 from desk.pipeline.intake import Intake
 from desk.pipeline.local import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
-from desk.pipeline.record import FeedRecord, RunRecord, strategy_problems
+from desk.pipeline.record import FeedRecord, RunRecord, strategy_problems, warnings
 from desk.pipeline.shard import Shard
 from desk.pipeline.viewing import Viewer
 from desk.report.live import DeskState, DeskView
@@ -63,26 +64,30 @@ class House:
         """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed."""
         log = open_log(self.folder.log)
         log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
-        began_ns = self.clock.wall_ns()
         try:
             with StopSignals(self.intake.stop):
-                self.intake.play(lambda: self._show(show, "running"))
-            ended_ns = self.clock.wall_ns()
-            self._show(show, "closed", at_once=True)
-            self.book.close_session(ended_ns)
-            record = self._record(began_ns, ended_ns)
-            for problem in record.problems:
-                log.error("%s", problem)
-            summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
-            log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+                return self._run(show, log)
         except DeskError as fault:
             log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
-        else:
-            return summary
         finally:
             self.store.close()
             self.book.close()
+
+    def _run(self, show: Show, log: Logger) -> Summary:
+        began_ns = self.clock.wall_ns()
+        self.intake.play(lambda: self._show(show, "running"))
+        ended_ns = self.clock.wall_ns()
+        self._show(show, "closed", at_once=True)
+        self.book.close_session(ended_ns)
+        record = self._record(began_ns, ended_ns)
+        for warning in warnings(record):
+            log.warning("%s", warning)
+        for problem in record.problems:
+            log.error("%s", problem)
+        summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
+        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        return summary
 
     def _deliver(self, events: Iterable[OrderEvent]) -> None:
         self.intake.deliver(events)

@@ -118,18 +118,16 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
     ]
 
 
-def strategy_warnings(shards: list[ShardStats]) -> list[str]:
-    """What is worth a line in the log: the first calls of each shard that took longer than their budget."""
-    slow = sum(shard.audit.slow_calls for shard in shards)
-    if not slow:
-        return []
-    return [
-        f"{slow:,} calls of strategies took longer than strategy_budget_ms",
-        *(
-            f"strategy {fault.strategy} on {fault.symbol}: {fault.hook} took {fault.what}"
-            for shard in shards
-            for fault in shard.audit.slow
-        ),
+def warnings(record: RunRecord) -> list[str]:
+    """What is worth a line in the log: the first rejected rows, and the first calls that took too long."""
+    slow = sum(shard.audit.slow_calls for shard in record.shards)
+    lines = [f"rejected {example}" for example in record.feed.examples]
+    if slow:
+        lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
+    return lines + [
+        f"strategy {fault.strategy} on {fault.symbol}: {fault.hook} took {fault.what}"
+        for shard in record.shards
+        for fault in shard.audit.slow
     ]
 
 

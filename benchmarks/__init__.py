@@ -1,0 +1,1 @@
+"""Benchmarks: each module measures and prints one JSON line and a table. None asserts a time."""

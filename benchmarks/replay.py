@@ -1,0 +1,107 @@
+"""A replay as fast as it goes: one plain loop (the floor), the desk in one process, the desk on Ray.
+
+    python -m benchmarks.replay [TAPE] [--consumers N] [--minutes M]
+
+Without a tape it plays M minutes of the synthetic market. All three do the same events and the same bar
+work; the desk's rates are those between start-up and the books' close.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.frame import publish
+from desk import wiring
+from desk.bars.builder import BarBuilder
+from desk.clock import SystemClock
+from desk.config import Plan
+from desk.house import run_in_process
+from desk.model.ticks import Trade
+from desk.report.summary import Summary
+from desk.runs import RunFolder
+
+
+def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -> Plan:
+    """All symbols, no scanners; with or without the example strategies in lockstep."""
+    feed: dict[str, Any] = {"kind": "tape", "path": tape} if tape else {"synthetic": {"minutes": minutes}}
+    examples = ("opening_range:OpeningRange", "mean_reversion:MeanReversion", "pressure:Pressure")
+    return Plan.model_validate(
+        {
+            "session": {"name": "bench"},
+            "feed": feed,
+            "consumers": {"count": consumers},
+            "strategies": [{"use": f"strategies.examples.{name}"} for name in examples] if strategies else [],
+        }
+    )
+
+
+def floor(plan: Plan) -> dict[str, Any]:
+    """Decode and fold, in one loop: no lane, no shard, no actor."""
+    source = wiring.market_source(plan)
+    session = wiring.open_session(plan, source)
+    feed = wiring.market_feed(plan, session, source, SystemClock())
+    feed.subscribe(session.always)
+    builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.always}
+    quotes = {}
+    began_s = time.perf_counter()
+    for frame in feed.frames():
+        for tick in frame.ticks:
+            if type(tick) is Trade:
+                builders[tick.symbol].add(tick, 0)
+            else:
+                quotes[tick.symbol] = tick
+    return _row("floor: decode and bars in one loop", sum(feed.counts.received.values()), time.perf_counter() - began_s)
+
+
+def desk_row(what: str, summary: Summary, marks: int) -> dict[str, Any]:
+    """The desk's own figures."""
+    events = sum(counts.received for counts in summary.ticks.by_class().values())
+    seconds = events / summary.events_per_s.produced
+    return _row(what, events, seconds) | {
+        "ms_per_mark": round(1e3 * seconds / marks, 3),
+        "balanced": str(summary.balanced),
+    }
+
+
+def on_ray(plan: Plan, folder: RunFolder) -> Summary:
+    """The desk on a Ray of its own."""
+    from actors.supervisor import run_desk  # noqa: PLC0415 - the other rows need no Ray
+
+    return run_desk(plan, folder, address=None, show=lambda _: None)
+
+
+def measure(tape: str | None, minutes: int, consumers: int) -> list[dict[str, Any]]:
+    """All rows, one after the other in the same call."""
+    bare = plan_for(tape, minutes, consumers, strategies=False)
+    busy = plan_for(tape, minutes, consumers, strategies=True)
+    source = wiring.market_source(bare)
+    marks = (source.end_ns - source.start_ns) // 1_000_000_000
+    rows = [floor(bare)]
+    for plan, what in ((bare, "no strategies"), (busy, "three strategies in lockstep")):
+        for place, run in (("one process", lambda p, f: run_in_process(p, f, show=lambda _: None)), ("Ray", on_ray)):
+            with tempfile.TemporaryDirectory() as parent:
+                folder = RunFolder.create(None, Path(parent) / "run", "bench", time.time_ns())
+                rows.append(desk_row(f"{place}, {consumers} shards, {what}", run(plan, folder), marks))
+    return rows
+
+
+def _row(what: str, events: int, seconds: float) -> dict[str, Any]:
+    return {"what": what, "events": events, "seconds": round(seconds, 3), "events_per_s": round(events / seconds)}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tape", nargs="?")
+    parser.add_argument("--consumers", type=int, default=2)
+    parser.add_argument("--minutes", type=int, default=5)
+    options = parser.parse_args()
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    publish("benchmarks.replay", measure(options.tape, options.minutes, options.consumers), tape=options.tape)
+
+
+if __name__ == "__main__":
+    main()
