@@ -59,6 +59,31 @@ class Feed(Protocol):
         ...
 
 
+class LiveFeed(Feed, Protocol):
+    """A feed that cannot wait, from a venue that can be asked for less.
+
+    `patience_s` is how long the next frame may be waited for. `read_age_ns` is received − venue time of what
+    was read last, over `floor_age_ns`, its recent floor: how far reading is behind.
+    """
+
+    patience_s: float
+    read_age_ns: int
+    floor_age_ns: int
+    reconnects: int
+
+    def session_to_wall(self, session_ns: int) -> int:
+        """The wall time at which the session's clock showed this."""
+        ...
+
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        """Ask the venue for these symbols' quotes no longer."""
+        ...
+
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        """Ask for them again."""
+        ...
+
+
 class ShardLinks(Protocol):
     """The link under the lanes: batches go out in order per shard, acks come back."""
 

@@ -80,6 +80,27 @@ class Lane:
         """Put in what is never dropped: marks, order events, watches."""
         self.pending.append(item)
 
+    def takes(self, ticks: int) -> bool:
+        """Whether so many ticks may be appended straight to `pending.items`."""
+        return self.room >= ticks and not self.pending.tight
+
+    def age_ns(self, now_ns: int) -> int:
+        """How long the oldest tick here has waited."""
+        oldest_ns = self.pending.oldest_received_ns
+        return 0 if oldest_ns is None else max(now_ns - oldest_ns, 0)
+
+    def conflate(self, *, on: bool) -> None:
+        """Conflate quotes whether full or not, from now on or no longer."""
+        self.pending.conflate(on=on)
+
+    def drop_aged(self, now_ns: int) -> None:
+        """Drop the trades older than the write timeout, full or not; only while quotes are conflated."""
+        self.pending.drop_aged(now_ns)
+
+    def shed(self, trade: Trade) -> None:
+        """Drop a trade that was too old when it came in."""
+        self.pending.shed(trade)
+
     def cut(
         self, now_ns: int, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False
     ) -> bytes | None:
@@ -161,7 +182,7 @@ class Lane:
             for item in chunk:
                 if type(item) is Second:
                     item.lane_age_ns = max(now_ns - item.received_ns, 0)
-                    item.degraded = item.feed_lag_ns > limit_ns or item.lane_age_ns > limit_ns
+                    item.degraded = item.degraded or item.feed_lag_ns > limit_ns or item.lane_age_ns > limit_ns
         return trades, quotes
 
     def _totals(self, cut_trades: int, cut_quotes: int) -> LaneTotals:

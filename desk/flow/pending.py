@@ -38,6 +38,7 @@ class Pending:
         self.trades_aged = 0
         self.trades_full = 0
         self._lossless = lossless
+        self._conflating = False
         self._lost: set[tuple[str, int]] = set()
         self._write_timeout_ns = write_timeout_ns
         self._holes = 0
@@ -67,6 +68,41 @@ class Pending:
             self._index_quotes()
         self._offer_tight(tick, now_ns)
 
+    @property
+    def tight(self) -> bool:
+        """Whether quotes are being conflated: ticks must be offered, not appended."""
+        return self._newest_quote is not None
+
+    @property
+    def oldest_received_ns(self) -> int | None:
+        """When the tick that has waited longest was received; None where none waits."""
+        for item in self.items:
+            if type(item) is Trade or type(item) is Quote:
+                return item.received_ns
+        return None
+
+    def conflate(self, *, on: bool) -> None:
+        """Conflate quotes whether full or not, from now on or no longer."""
+        self._conflating = on
+        if on and self._newest_quote is None:
+            self._index_quotes()
+
+    def drop_aged(self, now_ns: int) -> None:
+        """Drop the trades older than the write timeout, full or not; only while quotes are conflated."""
+        oldest = self._seek_trade()
+        while oldest is not None and oldest.received_ns < now_ns - self._write_timeout_ns:
+            self._drop_trade(oldest)
+            self.trades_aged += 1
+            oldest = self._seek_trade()
+
+    def shed(self, trade: Trade) -> None:
+        """Drop a trade that was too old when it came in."""
+        self.trades_aged += 1
+        minute = (trade.symbol, floor_to(trade.ts_ns, MINUTE_NS))
+        if minute not in self._lost:
+            self._lost.add(minute)
+            self.append(Lost([minute]))
+
     def first(self, count: int) -> tuple[list[Item], int]:
         """The first `count` items, and how many places they span; they stay here until discarded."""
         items = self.items
@@ -92,8 +128,10 @@ class Pending:
         self._base += places
         del self.items[:places]
         self.others -= others
-        if self._newest_quote is not None and self.ticks * 2 < self.capacity:
+        if self._newest_quote is not None and not self._conflating and self.ticks * 2 < self.capacity:
             self._newest_quote = None
+        if self._holes > self.capacity + self.others:
+            self._compact()
 
     def _offer_tight(self, tick: Tick, now_ns: int) -> None:
         newest = self._newest_quote
@@ -111,14 +149,10 @@ class Pending:
             self._compact()
 
     def _make_room(self, now_ns: int) -> None:
-        aged_before = now_ns - self._write_timeout_ns
-        oldest = self._seek_trade()
-        while oldest is not None and oldest.received_ns < aged_before:
-            self._drop_trade(oldest)
-            self.trades_aged += 1
-            oldest = self._seek_trade()
+        self.drop_aged(now_ns)
         if self.ticks < self.capacity:
             return
+        oldest = self._seek_trade()
         if oldest is not None:
             self._drop_trade(oldest)
             self.trades_full += 1
@@ -178,4 +212,5 @@ class Pending:
     def _compact(self) -> None:
         self.items[:] = [item for item in self.items if item is not None]
         self._holes = 0
-        self._index_quotes()
+        if self._newest_quote is not None:
+            self._index_quotes()

@@ -1,22 +1,27 @@
 """The producer's work: frames in, ticks routed into lanes, marks set, batches out, acks and order events in."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from desk.flow import Lane
+from desk.flow.ladder import Ladder, LadderConfig
 from desk.model.batch import Ack
 from desk.model.errors import RunFailed
 from desk.model.items import Close, Item, Second, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
 from desk.model.ticks import Frame, Tick
 from desk.model.units import MS_NS
-from desk.pipeline.subscriptions import Subscriptions
-from desk.ports import BrokerDoor, Clock, Feed, ScannerDoor, ShardLinks
+from desk.pipeline.overload import Overload
+from desk.pipeline.subscriptions import ALL, Subscriptions
+from desk.ports import BrokerDoor, Clock, Feed, LiveFeed, ScannerDoor, ShardLinks
 from desk.routing import RoutingTable
 
 FLUSH_NS = 50 * MS_NS
+ACKS_NS = 20 * MS_NS
+PATIENCE_BUSY_S = 0.001
+PATIENCE_IDLE_S = 0.05
 MAX_NOTES = 50
 
 
@@ -63,9 +68,12 @@ class Intake:
         scanner: ScannerDoor,
         clock: Clock,
         subscriptions: Subscriptions,
+        *,
+        live: LiveFeed | None = None,
     ) -> None:
         self.config = config
         self.feed = feed
+        self.live = live
         self.subscriptions = subscriptions
         self.session_ns = config.session_start_ns
         self.notes: deque[str] = deque(maxlen=MAX_NOTES)
@@ -82,7 +90,12 @@ class Intake:
         self._closing = False
         self._feed_lag_ns = 0
         self._flushed_ns = 0
-        self._put = _Puts(self.lane_of)
+        self._acked_ns = 0
+        self._lane_by_symbol: dict[str, Lane] = {}
+        self._put = _Puts(self._meet)
+        write_timeout_ns = next(iter(self._lanes.values())).config.write_timeout_ns
+        ladder = Ladder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
+        self.overload = Overload(ladder, self._lanes, live, self.notes.append)
 
     def play(self, show: Callable[[], None]) -> None:
         """Run to the end. `show` is called after every frame. Raises what links, broker and scanners raise."""
@@ -150,35 +163,54 @@ class Intake:
         warm = self.config.history_from_start
         bars = self._scanner.history(symbols, start_ns) if warm else {}
         for symbol in symbols:
-            scanners = self.subscriptions.scanners_of(symbol)
-            self.lane_of(symbol).put(Watch(symbol, start_ns, scanners, warm, bars.get(symbol, [])))
+            if symbol != ALL:
+                scanners = self.subscriptions.scanners_of(symbol)
+                self.lane_of(symbol).put(Watch(symbol, start_ns, scanners, warm, bars.get(symbol, [])))
         self.feed.subscribe(symbols)
 
     def _take(self, frame: Frame) -> None:
-        ticks = frame.ticks
         if frame.lag_ns is not None:
             self._feed_lag_ns = frame.lag_ns
-        if self.feed.lossless:
-            put = self._put
-            most = min(lane.config.capacity for lane in self._lanes.values())
-            for first in range(0, len(ticks), most):
-                part = ticks[first : first + most]
-                self._make_room(len(part))
-                for tick in part:
-                    put[tick.symbol](tick)
-        else:
-            self._offer(ticks)
+        if frame.ticks:
+            if self.feed.lossless:
+                self._put_waiting(frame.ticks)
+            else:
+                self._put_or_drop(frame.ticks)
         self.session_ns = frame.session_ns
 
-    def _offer(self, ticks: list[Tick]) -> None:
+    def _put_waiting(self, ticks: list[Tick]) -> None:
+        put = self._put
+        most = min(lane.config.capacity for lane in self._lanes.values())
+        for first in range(0, len(ticks), most):
+            part = ticks[first : first + most]
+            self._make_room(len(part))
+            for tick in part:
+                put[tick.symbol](tick)
+
+    def _put_or_drop(self, ticks: Sequence[Tick]) -> None:
         now_ns = self._clock.wall_ns()
+        put = self._put
+        ticks = self.overload.admit(ticks, now_ns, self._meet)
+        if all(lane.takes(len(ticks)) for lane in self._lanes.values()):
+            for tick in ticks:
+                put[tick.symbol](tick)
+            return
         for tick in ticks:
-            self.lane_of(tick.symbol).offer(tick, now_ns)
+            self._meet(tick.symbol).offer(tick, now_ns)
         for lane in self._lanes.values():
             if lane.crossed_threshold():
                 self.notes.append(
                     f"lane {lane.shard} holds {lane.depth:,} ticks, above lag_threshold {lane.config.lag_threshold:,}"
                 )
+
+    def _meet(self, symbol: str) -> Lane:
+        """The symbol's lane; with all symbols subscribed, one never seen before is watched first."""
+        lane = self._lane_by_symbol.get(symbol)
+        if lane is None:
+            lane = self._lane_by_symbol[symbol] = self.lane_of(symbol)
+            if self.subscriptions.meet(symbol):
+                lane.put(Watch(symbol, self.session_ns, self.subscriptions.scanners_of(symbol)))
+        return lane
 
     def _make_room(self, ticks: int) -> None:
         """Wait until every lane can take so many ticks (lossless feeds)."""
@@ -189,7 +221,7 @@ class Intake:
     def _mark(self, frame: Frame) -> None:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
         now_ns = self._clock.wall_ns()
-        degraded = self._feed_lag_ns > self.config.max_data_latency_ns
+        degraded = self.overload.hold or self._feed_lag_ns > self.config.max_data_latency_ns
         for lane in self._lanes.values():
             lane.put(Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
         if self.config.lockstep:
@@ -240,15 +272,27 @@ class Intake:
     def _pump(self) -> None:
         """Send what is worth sending: full batches of a lossless feed, everything else as the lanes will have it."""
         self._empty_inbox()
-        if not self.feed.lossless:
-            # Nothing else would ever open the windows of lanes that do not wait.
-            self._take_acks(self._links.acks(wait=False))
         now_ns = self._clock.wall_ns()
-        full_only = self.feed.lossless and now_ns - self._flushed_ns < FLUSH_NS
+        if not self.feed.lossless:
+            self._pump_live(now_ns)
+            return
+        full_only = now_ns - self._flushed_ns < FLUSH_NS
         if not full_only:
             self._flushed_ns = now_ns
         if self._send(full_only=full_only):
             self._take_acks(self._links.acks(wait=False))
+
+    def _pump_live(self, now_ns: int) -> None:
+        """Asking for acks costs as much as sending: only when windows fill up, or now and then."""
+        self.overload.control(now_ns)
+        self._send()
+        crowded = any(2 * len(lane.in_flight) >= lane.config.window_batches for lane in self._lanes.values())
+        if crowded or now_ns - self._acked_ns >= ACKS_NS:
+            self._acked_ns = now_ns
+            self._take_acks(self._links.acks(wait=False))
+        if self.live is not None:
+            waiting = any(lane.depth for lane in self._lanes.values())
+            self.live.patience_s = PATIENCE_BUSY_S if waiting else PATIENCE_IDLE_S
 
     def _send(self, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False) -> bool:
         """Cut and send while windows are open; whether anything went out."""

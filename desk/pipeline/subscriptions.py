@@ -6,6 +6,7 @@ from desk.lifecycle import DUST
 from desk.model.orders import TERMINAL, OrderEvent
 
 PLAN = ""
+ALL = "*"
 
 
 class Subscriptions:
@@ -41,7 +42,14 @@ class Subscriptions:
     def scanners_of(self, symbol: str) -> list[str]:
         """Who wants the symbol."""
         wanting = [name for name in sorted(self._wanted) if symbol in self._wanted[name]]
-        return [PLAN, *wanting] if symbol in self._always else wanting
+        return [PLAN, *wanting] if symbol in self._always or ALL in self._always else wanting
+
+    def meet(self, symbol: str) -> bool:
+        """Whether the symbol is new, and there because all symbols are subscribed."""
+        if ALL not in self._always or symbol in self._subscribed:
+            return False
+        self._subscribed[symbol] = [PLAN]
+        return True
 
     def want(self, scanner: str, symbols: Iterable[str]) -> None:
         """A scanner's newest wish replaces its last one."""
@@ -49,7 +57,8 @@ class Subscriptions:
 
     def changes(self) -> tuple[list[str], list[str], list[str]]:
         """Bring the subscriptions in line with what is wanted: (new, wanted by others than before, gone) symbols."""
-        kept = self._always.union(*self._wanted.values(), self._busy())
+        met = self._subscribed if ALL in self._always else ()
+        kept = self._always.union(*self._wanted.values(), self._busy(), met)
         new = sorted(kept.difference(self._subscribed))
         gone = [symbol for symbol in self._subscribed if symbol not in kept]
         changed = []

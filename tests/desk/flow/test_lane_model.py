@@ -181,5 +181,5 @@ class LaneMachine(RuleBasedStateMachine):
         return [other for other in self.offered[tick.ordinal + 1 :] if other.symbol == tick.symbol]
 
 
-LaneMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+LaneMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 test_the_lane_keeps_the_overflow_rules_whatever_happens = LaneMachine.TestCase

@@ -1,0 +1,106 @@
+"""What the producer does about data that grow old: it climbs the ladder, and comes down again."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from desk.flow import Lane
+from desk.flow.ladder import CONFLATE, HOLD, SHED, THIN, Ladder
+from desk.model.ticks import Quote, Tick, Trade
+from desk.model.units import MS_NS, SECOND_NS
+from desk.ports import LiveFeed
+
+CONTROL_NS: Final = 20 * MS_NS
+THIN_EVERY_NS: Final = SECOND_NS
+THIN_SHARE: Final = 0.5
+
+
+class Overload:
+    """Watches lane age and read age, and does what the ladder's rung says.
+
+    Read age is received minus venue time, over its recent floor, as the feed tells it: when the producer itself is
+    too slow, the lanes stay empty while the socket ages. `note` is told of every step, with its numbers.
+    """
+
+    def __init__(
+        self, ladder: Ladder, lanes: Mapping[int, Lane], feed: LiveFeed | None, note: Callable[[str], None]
+    ) -> None:
+        self.ladder = ladder
+        self._lanes = tuple(lanes.values())
+        self._feed = feed
+        self._note = note
+        self._controlled_ns = 0
+        self._thinned_ns = 0
+        self._quotes: Counter[str] = Counter()
+        self._thinned: set[str] = set()
+
+    @property
+    def hold(self) -> bool:
+        """Whether marks are to be degraded whatever their own ages say."""
+        return self.ladder.rung >= HOLD
+
+    def admit(self, ticks: Sequence[Tick], now_ns: int, lane_of: Callable[[str], Lane]) -> Sequence[Tick]:
+        """The ticks worth routing: all of them, but for trades that the socket has aged beyond use.
+
+        On a rung above CALM it also counts which symbols the quotes belong to.
+        """
+        rung = self.ladder.rung
+        if rung < CONFLATE:
+            return ticks
+        self._quotes.update([tick.symbol for tick in ticks if type(tick) is Quote])
+        if rung < SHED or self._feed is None:
+            return ticks
+        oldest_ns = now_ns - self._feed.floor_age_ns - self._lanes[0].config.write_timeout_ns
+        kept = []
+        for tick in ticks:
+            if type(tick) is Trade and self._feed.session_to_wall(tick.ts_ns) < oldest_ns:
+                lane_of(tick.symbol).shed(tick)
+            else:
+                kept.append(tick)
+        return kept
+
+    def control(self, now_ns: int) -> None:
+        """Look at the ages, at most every CONTROL_NS, and act."""
+        if now_ns - self._controlled_ns < CONTROL_NS:
+            return
+        self._controlled_ns = now_ns
+        age_ns = max(lane.age_ns(now_ns) for lane in self._lanes)
+        if self._feed is not None:
+            age_ns = max(age_ns, self._feed.read_age_ns)
+        step = self.ladder.observe(age_ns, now_ns)
+        if step is not None:
+            self._note(str(step))
+            for lane in self._lanes:
+                lane.conflate(on=step.after >= CONFLATE)
+            if step.after < THIN:
+                self._restore()
+            if step.after < CONFLATE:
+                self._quotes.clear()
+        if self.ladder.rung >= SHED:
+            for lane in self._lanes:
+                lane.drop_aged(now_ns)
+        if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
+            self._thin(now_ns)
+
+    def _thin(self, now_ns: int) -> None:
+        """Ask the venue for no more quotes of the symbols that make up half of those that still come."""
+        if self._feed is None or now_ns - self._thinned_ns < THIN_EVERY_NS or not self._quotes:
+            return
+        self._thinned_ns = now_ns
+        hot = []
+        left = self._quotes.total() * THIN_SHARE
+        for symbol, quotes in self._quotes.most_common():
+            if left <= 0:
+                break
+            hot.append(symbol)
+            left -= quotes
+        self._quotes.clear()
+        self._thinned.update(hot)
+        self._feed.drop_quotes(hot)
+        self._note(f"quotes of the {len(hot):,} hottest symbols stopped; {len(self._thinned):,} in all")
+
+    def _restore(self) -> None:
+        if self._thinned and self._feed is not None:
+            self._feed.restore_quotes(sorted(self._thinned))
+            self._note(f"quotes of {len(self._thinned):,} symbols asked for again")
+            self._thinned.clear()

@@ -1,0 +1,193 @@
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from engine_parts import (
+    START_NS,
+    a_fill,
+    a_quote,
+    a_trade,
+    a_watch,
+    an_engine,
+    an_entry,
+    an_event,
+    at,
+    doing,
+    instance_of,
+    intents_of,
+    mark,
+)
+
+from desk.engine import Engine
+from desk.engine.instance import Instance
+from desk.model.orders import CancelIntent, Intent
+from desk.strategy import Context, Position
+
+
+def an_instance(*items: Any) -> tuple[Engine, Instance]:
+    engine = an_engine(an_entry(doing(lambda ctx: None)))
+    engine.apply([a_watch(), *items])
+    return engine, instance_of(engine)
+
+
+def test_intents_bear_the_decisions_own_number_time_age_and_price() -> None:
+    engine, ctx = an_instance(a_trade(1, 0, price=12.5), mark(3, feed_lag_ns=40, lane_age_ns=2, degraded=True))
+
+    ids = [ctx.buy(3), ctx.sell(2, limit=13.0, tif="ioc"), ctx.sell(1, stop=9.0), ctx.buy(4, limit=9.5, stop=9.0)]
+
+    intents = intents_of(engine)
+    assert [intent.client_order_id for intent in intents] == ids == [f"day-s-A-{number}" for number in (1, 2, 3, 4)]
+    assert intents[0] == Intent(
+        "day-s-A-1", "s", "A", 1, "buy", 3.0, at(3), 42, True, 12.5, "market", None, None, "day"
+    )
+    assert [(i.side, i.kind, i.limit_price, i.stop_price, i.tif) for i in intents[1:]] == [
+        ("sell", "limit", 13.0, None, "ioc"),
+        ("sell", "stop", None, 9.0, "day"),
+        ("buy", "stop_limit", 9.5, 9.0, "day"),
+    ]
+    assert engine.audit.intents == 4
+
+
+def test_the_reference_price_is_the_last_trades_else_the_middle_of_the_quote_else_nothing() -> None:
+    engine, ctx = an_instance()
+
+    ctx.buy(1)
+    engine.apply([a_quote(1, bid=9.0, ask=11.0)])
+    ctx.buy(1)
+    engine.apply([a_trade(2, 0, price=10.5)])
+    ctx.buy(1)
+
+    assert [intent.reference_price for intent in intents_of(engine)] == [0.0, 10.0, 10.5]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ctx: ctx.buy(0),
+        lambda ctx: ctx.buy(-1),
+        lambda ctx: ctx.sell(float("nan")),
+        lambda ctx: ctx.sell(float("inf")),
+        lambda ctx: ctx.buy(1, limit=0),
+        lambda ctx: ctx.buy(1, stop=float("nan")),
+        lambda ctx: ctx.buy(1, tif="fok"),
+        lambda ctx: ctx.cancel("day-s-A-7"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_where_it_is_asked(ask: Callable[[Context], Any]) -> None:
+    engine, ctx = an_instance()
+
+    with pytest.raises(ValueError, match=r"positive finite|must be one of|no open order"):
+        ask(ctx)  # type: ignore[arg-type]  # properties stand for its attributes
+
+    assert not engine.take_request()
+    assert ctx.open_orders == ()
+
+
+def test_numbers_out_of_numpy_columns_can_be_sent() -> None:
+    engine, ctx = an_instance(mark(1))
+
+    ctx.buy(np.float64(3), limit=np.float64(9.5), stop=np.float32(9.25))  # type: ignore[arg-type]
+    ctx.sell(np.int64(2))  # type: ignore[arg-type]
+
+    sent = msgspec.msgpack.decode(msgspec.msgpack.encode(engine.take_request().intents), type=list[Intent])
+    assert [(intent.quantity, intent.limit_price, intent.stop_price) for intent in sent] == [
+        (3.0, 9.5, 9.25),
+        (2.0, None, None),
+    ]
+
+
+def test_fills_through_the_lane_change_position_and_open_orders() -> None:
+    engine, ctx = an_instance(mark(1))
+    order = ctx.buy(4)
+    intent = intents_of(engine)[0]
+
+    engine.apply([an_event(intent, 1)])
+    engine.apply([an_event(intent, 2, "partially_filled", filled=1.0, fill_quantity=1.0, fill_price=10.0, fee=0.5)])
+    part, still_open = ctx.position, ctx.open_orders
+    engine.apply([a_fill(intent, 3, price=14.0, fill_quantity=3.0)])
+
+    assert (part, still_open) == (Position(1.0, 10.0, 0.0, 0.5), (order,))
+    assert (ctx.position, ctx.open_orders) == (Position(4.0, 13.0, 0.0, 0.5), ())
+
+
+def test_only_the_instance_that_asked_is_filled() -> None:
+    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(1)), "a"), an_entry(doing(lambda ctx: None), "b"))
+    engine.apply([a_watch(), mark(1)])
+
+    engine.apply([a_fill(intents_of(engine)[0], 1)])
+
+    assert [instance_of(engine, name=name).position.quantity for name in "ab"] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("side", "back"), [("buy", "sell"), ("sell", "buy")])
+def test_close_flattens_once_and_repeats_itself_until_that_order_is_done(side: str, back: str) -> None:
+    engine, ctx = an_instance(mark(1))
+    assert ctx.close() is None
+    getattr(ctx, side)(4)
+    engine.apply([a_fill(intents_of(engine)[0], 1)])
+
+    ids = {ctx.close(), ctx.close()}
+    intents = intents_of(engine)
+    engine.apply([an_event(intents[0], 2, "refused")])
+    again = ctx.close()
+    engine.apply([a_fill(intents_of(engine)[0], 3)])
+
+    assert [(intent.side, intent.quantity) for intent in intents] == [(back, 4.0)]
+    assert ids == {intents[0].client_order_id}
+    assert again == "day-s-A-3"
+    assert ctx.close() is None
+
+
+def test_a_cancel_is_asked_for_by_the_orders_id() -> None:
+    engine, ctx = an_instance(mark(2))
+    order = ctx.buy(1, limit=5.0)
+
+    ctx.cancel(order)
+
+    assert engine.take_request().intents[1:] == [CancelIntent(order, "s", "A", at(2))]
+
+
+def test_the_context_shows_the_last_marks_time_and_age() -> None:
+    engine, ctx = an_instance()
+    start = (ctx.now_ns, ctx.age_ns, ctx.degraded)
+
+    engine.apply([a_trade(1, 0), a_quote(2), mark(7, feed_lag_ns=5, lane_age_ns=6, degraded=True), a_trade(3, 7)])
+
+    assert start == (START_NS, 0, False)
+    assert (ctx.symbol, ctx.now_ns, ctx.age_ns, ctx.degraded) == ("A", at(7), 11, True)
+    assert ctx.session_start_ns == START_NS
+    assert (ctx.trade, ctx.quote) == (a_trade(3, 7), a_quote(2))
+    assert ctx.warm
+
+
+def test_chance_depends_on_session_strategy_and_symbol_alone() -> None:
+    drawn: dict[tuple[str, str], list[float]] = {}
+
+    def draw(name: str) -> Callable[[Context], None]:
+        return lambda ctx: drawn.setdefault((name, ctx.symbol), []).append(ctx.rng.random())
+
+    both = an_engine(an_entry(doing(draw("x")), "x"), an_entry(doing(draw("y")), "y"))
+    both.apply([a_watch("B"), a_watch("A"), mark(1), mark(2)])
+    together, drawn = drawn, {}
+    alone = an_engine(an_entry(doing(draw("y")), "y"))
+    alone.apply([a_watch("A"), mark(1), mark(2)])
+
+    assert drawn["y", "A"] == together["y", "A"]
+    assert len({value for values in together.values() for value in values}) == 8
+
+
+def test_chance_is_the_same_whatever_the_hash_seed() -> None:
+    _, ctx = an_instance()
+
+    # What random.Random("day/s/A") gives: text seeds go through SHA-512, not through hash().
+    assert ctx.rng.random() == 0.2904968512051108
+
+
+def test_a_context_is_not_to_be_kept() -> None:
+    _, ctx = an_instance()
+
+    with pytest.raises(TypeError, match="valid during a hook call only"):
+        pickle.dumps(ctx)

@@ -1,0 +1,289 @@
+"""A whole desk in a test: real feed, lanes, shards, engines, risk gate; only disk and time are stood in for."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from desk import strategy
+from desk.brokers.simulated import SimulatedVenue
+from desk.engine import Engine, EngineConfig, StrategyEntry
+from desk.flow import Lane, LaneConfig
+from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block, BlockSource
+from desk.market.replay import BlockFeed
+from desk.market.view import MarketView
+from desk.model.bars import Bar
+from desk.model.batch import Ack, Batch, decode_batch
+from desk.model.checkpoint import Checkpoint
+from desk.model.items import Item
+from desk.model.orders import OrderEvent
+from desk.model.records import Decision
+from desk.model.ticks import Quote, Tick, Trade
+from desk.model.units import MS_NS, SECOND_NS
+from desk.orders import OrderManager
+from desk.pipeline.intake import Intake, IntakeConfig
+from desk.pipeline.local import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
+from desk.pipeline.scanning import ScannerEntry, Scanning
+from desk.pipeline.shard import Shard, ShardConfig
+from desk.pipeline.subscriptions import Subscriptions
+from desk.risk import RiskGate, RiskLimits
+from desk.routing import RoutingTable
+from desk.scanner import MarketSnapshot, Scanner
+
+START_NS = 1_600_000_020 * SECOND_NS
+NO_PARAMS = strategy.Params()
+KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN}
+
+
+def at(seconds: float) -> int:
+    return START_NS + round(seconds * SECOND_NS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a tape; times in seconds after the start. A price of 0 is malformed."""
+
+    at_s: float
+    symbol: str = "A"
+    kind: str = "trade"
+    price: float = 10.0
+    size: float = 100.0
+    late_s: float = 0.0
+
+
+class Rows:
+    """A block source of these rows."""
+
+    def __init__(self, rows: Iterable[Row], symbols: Iterable[str] = (), rows_per_block: int = 7) -> None:
+        self.rows = sorted(rows, key=lambda row: row.at_s)
+        self.place = "rows"
+        self.symbols = tuple(sorted({row.symbol for row in self.rows}.union(symbols)))
+        self.start_ns = at(self.rows[0].at_s)
+        self.end_ns = at(self.rows[-1].at_s) + 1
+        self._rows_per_block = rows_per_block
+
+    def blocks(self) -> Iterator[Block]:
+        for first in range(0, len(self.rows), self._rows_per_block):
+            yield self._block(first, self.rows[first : first + self._rows_per_block])
+
+    def _block(self, first: int, rows: Sequence[Row]) -> Block:
+        def floats(kind: str, value: Callable[[Row], float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+            return np.array([value(row) if row.kind == kind else np.nan for row in rows], np.float64)
+
+        nothing = np.full(len(rows), -1, np.int32)
+        return Block(
+            first_ordinal=first,
+            recv_ns=np.array([at(row.at_s) for row in rows], np.int64),
+            ts_ns=np.array([at(row.at_s - row.late_s) for row in rows], np.int64),
+            kind=np.array([KINDS[row.kind] for row in rows], np.int8),
+            symbol=np.array([self.symbols.index(row.symbol) for row in rows], np.int32),
+            price=floats("trade", lambda row: row.price),
+            size=floats("trade", lambda row: row.size),
+            bid=floats("quote", lambda row: row.price - 0.01),
+            bid_size=floats("quote", lambda row: row.size),
+            ask=floats("quote", lambda row: row.price + 0.01),
+            ask_size=floats("quote", lambda row: row.size),
+            exchange=nothing,
+            conditions=nothing,
+            trade_id=np.zeros(len(rows), np.int64),
+            symbols=self.symbols,
+            exchanges=(),
+            condition_codes=(),
+        )
+
+
+@dataclass
+class Clock:
+    """Wall time that passes by 1 µs with every look at it, and in sleep."""
+
+    now_ns: int = 5_000 * SECOND_NS
+
+    def wall_ns(self) -> int:
+        self.now_ns += 1_000
+        return self.now_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ns += round(seconds * SECOND_NS)
+
+
+class Listening(LocalLinks):
+    """Plain links that remember the batches that went over them."""
+
+    def __init__(self, shards: Mapping[int, Shard]) -> None:
+        super().__init__(shards)
+        self.batches: dict[int, list[Batch]] = {number: [] for number in shards}
+
+    def send(self, shard: int, batch: bytes) -> None:
+        self.batches[shard].append(decode_batch(batch))
+        super().send(shard, batch)
+
+    def items(self, shard: int) -> list[Item]:
+        return [item for batch in self.batches[shard] for item in batch.items]
+
+
+class Late(Listening):
+    """Links whose acks are there one look later than they could be."""
+
+    def __init__(self, shards: Mapping[int, Shard]) -> None:
+        super().__init__(shards)
+        self._ready: list[Ack] = []
+
+    def acks(self, wait: bool) -> list[Ack]:
+        ready, self._ready = self._ready, super().acks(wait)
+        if wait:
+            ready, self._ready = ready + self._ready, []
+        return ready
+
+
+class Store:
+    """Checkpoints in memory; the last version of every bar counts."""
+
+    def __init__(self) -> None:
+        self.checkpoints: list[Checkpoint] = []
+        self.bars: dict[tuple[str, int], Bar] = {}
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        self.checkpoints.append(checkpoint)
+        self.bars |= {(bar.symbol, bar.minute_ns): bar for bar in checkpoint.bars}
+        return True
+
+
+class Book:
+    """The ledger in memory."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[str, Decision] = {}
+
+    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
+        self.verdicts |= {decision.intent.client_order_id: decision for decision in decisions}
+
+    def decisions(self) -> list[Decision]:
+        rows = self.verdicts.values()
+        return sorted(rows, key=lambda row: (row.intent.decision_ns, row.intent.strategy, row.intent.symbol))
+
+
+class Wanting(Scanner):
+    """Wants what it is told to, by the second of the session at which it is asked."""
+
+    def __init__(self, plan: Mapping[int, Sequence[str]]) -> None:
+        super().__init__(NO_PARAMS)
+        self.plan = plan
+        self.markets: list[MarketSnapshot] = []
+
+    def scan(self, market: MarketSnapshot) -> list[str]:
+        self.markets.append(market)
+        second = (market.now_ns - START_NS) // SECOND_NS
+        return list(self.plan[max(known for known in self.plan if known <= second)])
+
+
+@dataclass
+class Desk:
+    """What a test may want to be different, and the parts that come of it."""
+
+    source: BlockSource
+    always: Sequence[str]
+    strategies: Sequence[StrategyEntry] = ()
+    scanners: Sequence[ScannerEntry] = ()
+    shards: int = 2
+    capacity: int = 1_000
+    window: int = 4
+    linger_ms: float = 0.0
+    max_batch_bytes: int = 90 * 1024
+    lockstep: bool = True
+    speed: float | None = None
+    start_ns: int = START_NS
+    checkpoint_s: float = 1.0
+    revise_s: int = 3_600
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    links: type[Listening] = Listening
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
+        self.store, self.book = Store(), Book()
+        self.manager = OrderManager("day", RiskGate(self.limits), self.book, SimulatedVenue())
+        broker = LocalBroker(self.manager, self._deliver)
+        numbers = range(self.shards)
+        self.consumers = {number: self._shard(number, broker) for number in numbers}
+        self.wire = self.links(self.consumers)
+        self.feed = BlockFeed(self.source, self.clock, start_ns=self.start_ns, speed=self.speed)
+        lane = LaneConfig(
+            "producer",
+            1,
+            self.capacity,
+            self.window,
+            round(self.linger_ms * MS_NS),
+            1_000 * MS_NS,
+            self.capacity // 2,
+            10 * SECOND_NS,
+            self.feed.lossless,
+            self.max_batch_bytes,
+        )
+        self.scanning = Scanning(MarketView(self.source, self.start_ns), self.scanners, self.start_ns)
+        self.intake = Intake(
+            IntakeConfig(
+                self.lockstep, self.start_ns, 10 * SECOND_NS, history_from_start=self.start_ns > self.source.start_ns
+            ),
+            self.feed,
+            RoutingTable.even(numbers),
+            {number: Lane(number, lane) for number in numbers},
+            self.wire,
+            broker,
+            LocalScanners(self.scanning),
+            self.clock,
+            Subscriptions(self.always),
+        )
+
+    def _deliver(self, events: Iterable[OrderEvent]) -> None:
+        self.intake.deliver(events)
+
+    def _shard(self, number: int, broker: LocalBroker) -> Shard:
+        engine = Engine(
+            EngineConfig("day", self.start_ns, SECOND_NS, self.revise_s * SECOND_NS, 10**12), self.strategies, lambda: 0
+        )
+        config = ShardConfig(number, 1, round(self.checkpoint_s * SECOND_NS), self.lockstep)
+        return Shard(config, engine, self.clock, LocalKeeper(self.store), broker)
+
+    def play(self, show: Callable[[], None] = lambda: None) -> "Desk":
+        self.intake.play(show)
+        return self
+
+    @property
+    def applied(self) -> dict[str, int]:
+        audits = [shard.engine.audit for shard in self.consumers.values()]
+        return {"trades": sum(audit.trades for audit in audits), "quotes": sum(audit.quotes for audit in audits)}
+
+    def balance(self) -> dict[str, int]:
+        """By class: what was received less what is accounted for; the lanes and the shards must agree, too."""
+        left = dict(self.feed.counts.received)
+        for kind, causes in self.feed.counts.rejected.items():
+            left[kind] -= sum(causes.values())
+        for kind, ticks in self.applied.items():
+            left[kind] -= ticks
+        for number, shard in self.consumers.items():
+            stats, totals = shard.stats(), self.intake._lanes[number].totals()
+            assert stats.lane == totals
+            left["trades"] -= totals.trades_aged + totals.trades_full + sum(stats.audit.rejected_trades.values())
+            left["quotes"] -= totals.quotes_conflated + totals.quotes_full + sum(stats.audit.rejected_quotes.values())
+        return left
+
+    def check_lanes(self, symbols: Iterable[str]) -> None:
+        """Every symbol has one lane and its ticks rise in it; every lane has the same marks, each once."""
+        marks = {number: marks_of(self.wire.items(number)) for number in self.consumers}
+        for number, found in marks.items():
+            assert found == marks[0]
+            assert all(later - earlier == SECOND_NS for earlier, later in pairwise(found))
+            ticks = [item for item in self.wire.items(number) if isinstance(item, Tick)]
+            for symbol in symbols:
+                ordinals = [tick.ordinal for tick in ticks if tick.symbol == symbol]
+                assert ordinals == sorted(set(ordinals))
+                assert not ordinals or self.intake.lane_of(symbol).shard == number
+
+
+def marks_of(items: Iterable[Item]) -> list[int]:
+    return [item.session_ns for item in items if type(item).__name__ == "Second"]
+
+
+def ticks_of(items: Iterable[Item]) -> list[Trade | Quote]:
+    return [item for item in items if isinstance(item, Trade | Quote)]
