@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from desk.config.section import Fault, Section
-from desk.config.values import Distinct, Symbols
+from desk.config.values import Distinct, StreamUrl, Symbols
 
 SATURDAY: Final = 5
 
@@ -51,8 +51,11 @@ class SyntheticPlan(Section):
 class FeedPlan(Section):
     """[feed]: one source of market data."""
 
-    kind: Literal["tape", "synthetic"] = Field(
-        default="synthetic", description="recorded market data, or a made-up market"
+    kind: Literal["tape", "synthetic", "alpaca"] = Field(
+        default="synthetic", description="recorded market data, a made-up market, or a live stream"
+    )
+    url: StreamUrl = Field(
+        default="", description="alpaca: another endpoint than the vendor's, such as that of a `desk venue`"
     )
     path: str = Field(default="", description="the tape: a file, a folder or a glob, first looked for beside the plan")
     speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
@@ -79,4 +82,11 @@ class FeedPlan(Section):
                 'missing, with kind = "tape"',
                 "the path of a tape: a file, a folder or a glob",
                 'Add path = "…", or set kind = "synthetic" for a made-up market.',
+            )
+        if self.kind != "alpaca" and self.url:
+            yield Fault(
+                ("url",),
+                f'`"{self.url}"` with kind = "{self.kind}"',
+                "no `url`: only a live feed has an address",
+                'Leave `url` out, or set kind = "alpaca".',
             )

@@ -2,6 +2,8 @@
 
 import os
 
+from pydantic import ValidationError
+
 from desk.config.plan import Plan
 from desk.config.settings import Settings
 from desk.model.errors import PlanError
@@ -17,17 +19,35 @@ def override(plan: Plan, settings: Settings, consumers: int | None) -> Plan:
 
     The count of what is returned is never 0. Raises PlanError for what this plan cannot take.
     """
-    if settings.data_connector is not None:
-        raise PlanError(
-            "environment, DATA_CONNECTOR",
-            f"`{settings.data_connector}`",
-            f'no value: this release has no such feed, and the plan says kind = "{plan.feed.kind}"',
-            "Unset DATA_CONNECTOR.",
-        )
+    plan = _connected(plan, settings)
     count = _count(plan, settings, consumers)
     if count == 0:
         count = choose_consumers(os.cpu_count() or 1, plan.consumers.min, plan.consumers.max)
     return plan.model_copy(update={"consumers": plan.consumers.model_copy(update={"count": count})})
+
+
+def _connected(plan: Plan, settings: Settings) -> Plan:
+    """The plan with the feed that DATA_CONNECTOR names, if it names one."""
+    connector = settings.data_connector
+    if connector is None or connector == plan.feed.kind:
+        return plan
+    if connector != "alpaca":
+        raise PlanError(
+            "environment, DATA_CONNECTOR",
+            f"`{connector}`",
+            'no value, or "alpaca": this release has no such feed',
+            "Unset DATA_CONNECTOR.",
+        )
+    changed = plan.model_dump() | {"feed": plan.feed.model_dump() | {"kind": connector, "path": ""}}
+    try:
+        return Plan.model_validate(changed)
+    except ValidationError as error:
+        raise PlanError(
+            "environment, DATA_CONNECTOR",
+            f"`{connector}`, with which the plan does not fit: {error.errors(include_url=False)[0]['msg']}",
+            f'the plan\'s own feed ("{plan.feed.kind}"), or a plan for a live feed',
+            "Unset DATA_CONNECTOR, or change the plan.",
+        ) from None
 
 
 def _count(plan: Plan, settings: Settings, flag: int | None) -> int:

@@ -24,7 +24,10 @@ class SessionPlan(Section):
         default="replay",
         description="recorded or made-up market (replay), live market and pretended money (paper), or live",
     )
-    clock: Literal["real"] = Field(default="real", description="the clock of session time outside replay")
+    clock: Literal["real", "venue"] = Field(
+        default="real",
+        description="the clock of session time outside replay: real time, or that of a venue that plays a recorded day",
+    )
     lockstep: bool = Field(
         default_factory=lambda data: data["mode"] == "replay",
         description="whether decisions wait for every shard each second, so that they repeat exactly (replay only)",
@@ -267,9 +270,34 @@ class Plan(Section):
                 '"replay" or "paper"',
                 'No broker of this release reaches a live venue: set mode = "paper".',
             )
+        yield from self._live_feed()
         yield from _repeated("scanners", [scanner.name for scanner in self.scanners])
         yield from _repeated("strategies", [strategy.name for strategy in self.strategies])
         yield from self._missing_scanners()
+
+    def _live_feed(self) -> Iterator[Fault]:
+        live = self.feed.kind == "alpaca"
+        if live and self.session.mode == "replay":
+            yield Fault(
+                ("session", "mode"),
+                f'`"replay"` with a live feed (feed.kind = "{self.feed.kind}")',
+                '"paper"',
+                'Set mode = "paper", or replay a tape.',
+            )
+        if live and self.scanners:
+            yield Fault(
+                ("scanners", 0, "use"),
+                f'a scanner with a live feed (feed.kind = "{self.feed.kind}")',
+                "no scanners: they need a market that they can see whole, a tape or the synthetic one",
+                "Name the symbols in [feed] symbols.",
+            )
+        if self.session.clock == "venue" and not (live and self.feed.url):
+            yield Fault(
+                ("session", "clock"),
+                '`"venue"` without a venue that has a clock of its own',
+                '"real", or a live feed with a `url`',
+                "Set feed.kind and feed.url to a `desk venue`, or leave `clock` out.",
+            )
 
     def _missing_scanners(self) -> Iterator[Fault]:
         names = [scanner.name for scanner in self.scanners]

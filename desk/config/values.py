@@ -85,3 +85,11 @@ LedgerUrl = Annotated[
     ),
     AfterValidator(_known_template),
 ]
+
+StreamUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^(wss?://[^\s/@]+(/\S*)?)?$",
+        json_schema_extra={"words": 'text: a websocket address as "ws://host:port/path" or "wss://host/path", or ""'},
+    ),
+]

@@ -46,12 +46,21 @@ def test_a_count_beyond_the_plan_is_refused_where_it_was_said(said: int, flag: i
 
 
 @pytest.mark.parametrize("connector", ["alpaca", "polygon"])
-def test_a_connector_without_a_feed_is_refused(connector: str) -> None:
+def test_a_connector_that_does_not_fit_is_refused(connector: str) -> None:
     settings = Settings.model_validate({"data_connector": connector})
 
     with pytest.raises(PlanError) as caught:
         override(plan(1), settings, None)
 
     assert caught.value.place == "environment, DATA_CONNECTOR"
-    assert caught.value.found == f"`{connector}`"
+    assert caught.value.found.startswith(f"`{connector}`")
     assert "Unset" in caught.value.remedy
+
+
+def test_a_connector_replaces_the_feed_of_a_paper_plan() -> None:
+    paper = Plan.model_validate({"session": {"name": "paper", "mode": "paper"}, "feed": {"symbols": ["SPY"]}})
+
+    connected = override(paper, Settings(data_connector="alpaca"), None)
+
+    assert connected.feed.kind == "alpaca"
+    assert connected.feed.symbols == ("SPY",)

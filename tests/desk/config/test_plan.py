@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -143,3 +144,22 @@ def test_every_number_has_bounds() -> None:
     ]
 
     assert unbounded == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"session": {"name": "x", "mode": "replay"}, "feed": {"kind": "alpaca"}}, "session.mode"),
+        (
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca"}, "scanners": [{"use": "m:C"}]},
+            "scanner",
+        ),
+        ({"session": {"name": "x", "mode": "paper", "clock": "venue"}}, "session.clock"),
+        ({"session": {"name": "x", "mode": "paper"}, "feed": {"url": "ws://127.0.0.1:1/v2/sip"}}, "url"),
+    ],
+)
+def test_a_live_feed_asks_for_a_plan_that_fits_it(changed: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Plan.model_validate(changed)
+
+    assert place.rpartition(".")[2] in str(caught.value)
