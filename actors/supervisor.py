@@ -32,7 +32,7 @@ from desk.closing import open_log, write_results
 from desk.config import Plan
 from desk.model.errors import DeskError
 from desk.orders import OrderSummary
-from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize
+from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize, warnings
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
 from desk.pipeline.viewing import Viewer
@@ -206,6 +206,8 @@ class Supervisor:
             ray.get(self.keeper.close.remote())
         for problem in record.problems:
             self.log.error("%s", problem)
+        for warning in warnings(record):
+            self.log.warning("%s", warning)
         return write_results(self.folder, record, KeeperStore(self.folder.keeper).bars, decisions)
 
     def _write_what_is_left(self, fault: DeskError, began_ns: int) -> None:

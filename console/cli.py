@@ -1,4 +1,4 @@
-"""The command line: `desk run`, `desk check`, `desk report`, `desk tape info`.
+"""The command line: `desk run`, `desk check`, `desk report`, `desk venue`, `desk tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed or does not balance, 2 bad plan or arguments,
 3 credentials. stdout is for people; errors go to stderr.
@@ -73,6 +73,45 @@ def report(
         from console.report import print_report  # noqa: PLC0415 - `desk --help` starts quickly
 
         print_report(folder, people())
+
+
+@app.command()
+def venue(
+    tape_path: Annotated[Path | None, typer.Option("--tape", metavar="PATH", help="Play this tape.")] = None,
+    standard: Annotated[
+        bool, typer.Option("--standard", help="Play the standard load: Zipf rates, Poisson arrivals.")
+    ] = False,
+    symbols: Annotated[int, typer.Option(help="Made-up market: how many symbols.")] = 600,
+    events_per_s: Annotated[float, typer.Option(help="Made-up market: events per second of session.")] = 2000.0,
+    minutes: Annotated[int, typer.Option(help="Made-up market: length of the session.")] = 390,
+    seed: Annotated[int, typer.Option(help="Of the made-up market and of the arrivals of --rate.")] = 1,
+    mix: Annotated[str, typer.Option(help="trades, quotes or both.")] = "both",
+    limit: Annotated[int | None, typer.Option(help="Only the source's first events.")] = None,
+    speed: Annotated[str | None, typer.Option(help='Factor of real time, or "max".', show_default="1")] = None,
+    rate: Annotated[float | None, typer.Option(help="Events per second, Poisson, instead of --speed.")] = None,
+    frame_ms: Annotated[float, typer.Option(help="Events of so many ms gathered into one frame.")] = 1.0,
+    single: Annotated[bool, typer.Option("--single", help="Every event in a frame of its own.")] = False,
+    restamp: Annotated[bool, typer.Option("--restamp", help="Times moved to now.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end, with new trade ids.")] = False,
+    wait_clients: Annotated[int, typer.Option(help="Begin when so many clients have subscribed.")] = 1,
+    seconds: Annotated[float | None, typer.Option(help="Leave after playing so long.")] = None,
+    port: Annotated[int, typer.Option(help="0 = a free one.")] = 8080,
+    port_file: Annotated[Path | None, typer.Option(help="Write the port here when listening.")] = None,
+    key: Annotated[str | None, typer.Option(help="The only key let in; default: any.")] = None,
+    secret: Annotated[str | None, typer.Option(help="The only secret let in; default: any.")] = None,
+    symbol_limit: Annotated[int | None, typer.Option(help="Trade and quote symbols per connection (405).")] = None,
+    connection_limit: Annotated[int, typer.Option(help="Connections per endpoint (406).")] = 1,
+    buffer_mb: Annotated[float, typer.Option(help="What may wait for a slow client (407), in MiB.")] = 64.0,
+    compress: Annotated[bool, typer.Option("--compress", help="Allow permessage-deflate.")] = False,
+) -> None:
+    """Play market data to clients of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, /v2/sip, /v2/test)."""
+    with Faults():
+        from console import venue as venues  # noqa: PLC0415 - `desk --help` starts quickly
+
+        source = venues.SourceOptions(tape_path, standard, symbols, events_per_s, minutes, seed, mix, limit)
+        pace = venues.PaceOptions(speed, rate, frame_ms, single, restamp, loop, wait_clients, seconds)
+        door = venues.DoorOptions(port, port_file, key, secret, symbol_limit, connection_limit, buffer_mb, compress)
+        venues.run_venue(source, pace, door, people())
 
 
 @tape.command()

@@ -223,6 +223,39 @@ def test_the_newer_quote_keeps_its_own_place() -> None:
     assert one.totals().quotes_conflated == 1
 
 
+@pytest.mark.parametrize(("left", "conflated"), [(2, 1), (1, 0)])
+def test_a_lane_that_was_full_conflates_until_less_than_half_of_it_is_left(left: int, conflated: int) -> None:
+    one = lane(capacity=4, max_batch_bytes=1)
+    for ordinal, symbol in enumerate("WXYZB"):
+        one.offer(quote(ordinal, symbol), 0)
+    for _ in range(4 - left):
+        cut(one)
+
+    one.offer(quote(6, "B"), 0)
+
+    assert one.totals().quotes_conflated == conflated
+
+
+def test_a_drained_lane_sheds_its_holes_without_conflating() -> None:
+    one = lane(capacity=4, max_batch_bytes=1)
+    for second in range(20):
+        one.put(mark(second))
+    for ordinal in range(24):
+        one.offer(quote(ordinal, "AB"[ordinal % 2]), 0)
+    one.put(mark(21))
+    while one.depth * 2 >= 4 or one.pending.others > 1:
+        assert one.depth <= 4
+        cut(one)
+        one.on_ack(ack(one.in_flight[-1]))
+    conflated = one.totals().quotes_conflated
+
+    one.offer(quote(30, "A"), 0)
+    one.offer(quote(31, "A"), 0)
+
+    assert one.totals().quotes_conflated == conflated
+    assert len(one.pending.items) <= 2 * (4 + one.pending.others)
+
+
 def test_aged_trades_go_before_the_oldest() -> None:
     one = lane(capacity=3, write_timeout_ns=SECOND_NS)
     for ordinal, received_ns in ((1, 0), (2, 10), (3, 20)):

@@ -17,7 +17,7 @@ from desk.market.view import MarketView
 from desk.model.bars import Bar
 from desk.model.batch import Ack, Batch, decode_batch
 from desk.model.checkpoint import Checkpoint
-from desk.model.items import Item
+from desk.model.items import Item, Second
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.ticks import Quote, Tick, Trade
@@ -282,7 +282,7 @@ class Desk:
 
 
 def marks_of(items: Iterable[Item]) -> list[int]:
-    return [item.session_ns for item in items if type(item).__name__ == "Second"]
+    return [item.session_ns for item in items if isinstance(item, Second)]
 
 
 def ticks_of(items: Iterable[Item]) -> list[Trade | Quote]:

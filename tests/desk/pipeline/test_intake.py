@@ -16,7 +16,6 @@ from pipeline_parts import (
     Rows,
     at,
     marks_of,
-    ticks_of,
 )
 
 from desk import strategy
@@ -24,6 +23,7 @@ from desk.engine import StrategyEntry
 from desk.model.batch import Ack
 from desk.model.errors import RunFailed
 from desk.model.items import Close, Second, Watch
+from desk.model.ticks import Tick
 from desk.model.units import MINUTE_NS
 from desk.risk import RiskLimits
 from desk.strategy import Context
@@ -107,8 +107,8 @@ def test_every_lane_has_every_mark_and_each_symbols_ticks_in_order(tape: list[Ro
         for item in items:
             if isinstance(item, Second):
                 reached_ns = item.session_ns
-            elif item in ticks_of([item]):
-                row = desk.source.rows[item.ordinal]  # type: ignore[attr-defined, union-attr]
+            elif isinstance(item, Tick):
+                row = desk.source.rows[item.ordinal]  # type: ignore[attr-defined]  # it is Rows
                 assert reached_ns <= at(row.at_s) < reached_ns + 1_000_000_000 or not reached_ns
 
 

@@ -1,0 +1,140 @@
+"""Frames become ticks: exactly, in order, and one malformed message costs nobody else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk.feeds.alpaca.codec import Codec
+from desk.feeds.alpaca.timestamps import rfc3339_ns
+from desk.feeds.alpaca.wire import Acknowledgement, Success
+from desk.market.rows import Counts
+from desk.model.ticks import Quote, Tick, Trade
+from alpaca_server import quote, stamp, trade
+from test_alpaca_timestamps import text_of
+
+NOW_NS = 1_800_000_000_000_000_000
+
+
+def decoded(codec: Codec, frame: bytes) -> list[Tick]:
+    ticks: list[Tick] = []
+    codec.decode(frame, NOW_NS, ticks)
+    return ticks
+
+
+def recorded(folder: Path) -> list[list[dict[str, Any]]]:
+    lines = [json.loads(line) for line in (folder / "alpaca-wire-frames.jsonl").read_text().splitlines()]
+    return [line["frame"] for line in lines if line["dir"] == "<" and isinstance(line["frame"], list)]
+
+
+def as_tick(ordinal: int, m: dict[str, Any]) -> Tick:
+    conditions = "".join(m["c"]).replace(" ", "")
+    ts_ns = rfc3339_ns(m["t"])
+    if m["T"] == "t":
+        return Trade(ordinal, m["S"], ts_ns, NOW_NS, m["p"], m["s"], conditions, m["x"], m["i"], m["z"])
+    exchange = m["bx"] if m["bx"] == m["ax"] else f"{m['bx']}/{m['ax']}"
+    return Quote(ordinal, m["S"], ts_ns, NOW_NS, m["bp"], m["bs"], m["ap"], m["as"], exchange, conditions)
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: Any) -> None:
+    codec = Codec(encoding, "recorded", Counts())
+    expected, found, controls = [], [], []
+
+    for frame in recorded(shared_data):
+        expected += [
+            as_tick(len(expected) + number, m) for number, m in enumerate([m for m in frame if m["T"] in "tq"], 1)
+        ]
+        if encoding == "json":
+            data = msgspec.json.encode(frame)
+        else:
+            data = msgspec.msgpack.encode([{**m, "t": stamp(rfc3339_ns(m["t"]))} if "t" in m else m for m in frame])
+        controls += codec.decode(data, NOW_NS, found)
+
+    assert found == expected
+    assert len(found) == 10
+    assert found[-3].trade_id == 52983625699126
+    assert found[-3].conditions == "FTI"
+    assert [type(control) for control in controls] == [Success, Success, Acknowledgement]
+    assert codec.ignored == {"c": 1, "x": 1, "l": 1, "i": 1, "b": 1}
+
+
+numbers = st.floats(0.0001, 1e6)
+letters = st.lists(st.sampled_from(["@", "F", "T", "I", " ", "7"]), max_size=4)
+times = st.integers(1, 4_000_000_000 * 1_000_000_000)
+wire_trades = st.builds(
+    lambda s, p, z, c, t, i: {"T": "t", "S": s, "p": p, "s": z, "c": c, "t": t, "i": i, "x": "V", "z": "B"},
+    st.text(min_size=1, max_size=6), numbers, st.integers(0, 10**6), letters, times, st.integers(0, 2**47),
+)  # fmt: skip
+wire_quotes = st.builds(
+    lambda s, p, z, c, t, x: {"T": "q", "S": s, "bp": p, "bs": z, "ap": 0, "as": 0, "c": c, "t": t, "bx": "V", "ax": x},
+    st.text(min_size=1, max_size=6), numbers, st.integers(0, 10**6), letters, times, st.sampled_from("VQ"),
+)  # fmt: skip
+
+
+@given(st.lists(wire_trades | wire_quotes, max_size=60), st.sampled_from(["msgpack", "json"]))
+def test_what_is_encoded_is_decoded_to_the_nanosecond(messages: list[dict[str, Any]], encoding: Any) -> None:
+    counts = Counts()
+    codec = Codec(encoding, "round trip", counts)
+    dressed = [{**m, "t": stamp(m["t"]) if encoding == "msgpack" else text_of(m["t"])} for m in messages]
+
+    found = decoded(codec, codec.encode(dressed))
+
+    assert found == [as_tick(number, {**m, "t": text_of(m["t"])}) for number, m in enumerate(messages, 1)]
+    assert sum(counts.received.values()) == len(messages)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "cause"),
+    [
+        (trade("A", 1, price=0), "trades", "price"),
+        (trade("A", 1, price=float("nan")), "trades", "price"),
+        (trade("A", 1, price=float("inf")), "trades", "price"),
+        (trade("A", 1, price="1"), "trades", "price"),
+        (trade("A", 1, s=-1), "trades", "size"),
+        (trade("", 1), "trades", "symbol"),
+        (trade("A", 0), "trades", "time"),
+        (trade("A", 1, t="soon"), "trades", "time"),
+        (trade("A", 1, c=[1]), "trades", "message"),
+        ({"T": "t", "S": "A", "p": 1, "s": 1}, "trades", "time"),
+        (quote("A", 1, bp=-1), "quotes", "price"),
+        (quote("A", 1, **{"as": None}), "quotes", "size"),
+        ({"S": "A"}, "trades", "kind"),
+        (17, "trades", "kind"),
+    ],
+)
+def test_a_malformed_message_is_rejected_and_the_rest_of_its_frame_delivered(fault: Any, kind: str, cause: str) -> None:
+    counts = Counts()
+    codec = Codec("msgpack", "here", counts)
+
+    found = decoded(codec, codec.encode([trade("A", 5), fault, quote("B", 6)]))
+
+    assert [(tick.ordinal, tick.symbol) for tick in found] == [(1, "A"), (2, "B")]
+    assert counts.rejected[kind] == {cause: 1}
+    assert sum(counts.received.values()) == 3
+    assert counts.examples == [f"here: frame 1, message 2: {cause}"]
+
+
+def test_kinds_that_nobody_knows_are_counted_and_passed_over() -> None:
+    codec = Codec("msgpack", "here", counts := Counts())
+
+    found = decoded(codec, codec.encode([{"T": "zz"}, trade("A", 5), {"T": "b", "S": "A"}]))
+
+    assert [tick.symbol for tick in found] == ["A"]
+    assert codec.ignored == {"zz": 1, "b": 1}
+    assert counts.rejected == {"trades": {}, "quotes": {}}
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x93\x01", msgspec.msgpack.encode({"T": "t"})])
+def test_a_frame_that_is_no_array_of_messages_is_one_rejected(frame: bytes) -> None:
+    codec = Codec("msgpack", "here", counts := Counts())
+
+    found = decoded(codec, frame)
+
+    assert found == []
+    assert counts.rejected["trades"] == {"frame": 1}
+    assert counts.examples == ["here: frame 1: frame"]

@@ -1,0 +1,282 @@
+"""The feed against a server that speaks the real protocol on a real socket."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
+
+from desk.clock import SystemClock
+from desk.feeds.alpaca import AlpacaFeed
+from desk.model.errors import CredentialsError, RunFailed
+from desk.model.ticks import Frame, Tick
+
+KEY, SECRET = "the-key-itself", "the-secret-itself"
+BOTH = frozenset({"trades", "quotes"})
+START_NS = 1_800_000_000 * NS
+MAX_FRAMES = 20_000
+
+
+class HandClock:
+    """Wall time that stands still until it is moved."""
+
+    def __init__(self, now_ns: int = START_NS) -> None:
+        self.now_ns = now_ns
+
+    def wall_ns(self) -> int:
+        return self.now_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ns += int(seconds * NS)
+
+
+class NoWait(random.Random):
+    """Waits of nothing."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+def feed_of(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
+    options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": NoWait()} | more
+    feed = AlpacaFeed(server.url, KEY, SECRET, clock=clock or SystemClock(), **options)
+    feed.patience_s = 0.01
+    feed.subscribe(["A", "B"])
+    return feed
+
+
+def until(frames: Iterator[Frame], done: Callable[[list[Tick]], bool]) -> list[Tick]:
+    """Take frames until `done` says so of all ticks seen; fails after very many."""
+    seen: list[Tick] = []
+    for _ in range(MAX_FRAMES):
+        if done(seen):
+            return seen
+        seen += next(frames).ticks
+    raise AssertionError(f"not done after {MAX_FRAMES} frames: {len(seen)} ticks")
+
+
+async def nothing_more(client: Client) -> None:
+    await client.greet()
+    await client.acknowledge()
+    await client.stay()
+
+
+def sending(*messages: dict[str, Any], stay: bool = True) -> Script:
+    async def script(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        await client.send(*messages)
+        if stay:
+            await client.stay()
+
+    return script
+
+
+def failing(code: int, *, authenticated: bool = False) -> Script:
+    async def script(client: Client) -> None:
+        if authenticated:
+            await client.greet()
+            await client.acknowledge()
+        else:
+            await client.send({"T": "success", "msg": "connected"})
+            await client.receive()
+        await client.send({"T": "error", "code": code, "msg": f"{KEY} {SECRET}"})
+        await client.stay()
+
+    return script
+
+
+def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
+    with AlpacaServer(sending(trade("A", START_NS), quote("B", START_NS + 1))) as server:
+        feed = feed_of(server)
+        frames = feed.frames()
+
+        ticks = until(frames, lambda seen: len(seen) >= 2)
+        frames.close()
+
+    assert [(tick.ordinal, tick.symbol, tick.ts_ns) for tick in ticks] == [(1, "A", START_NS), (2, "B", START_NS + 1)]
+    assert server.headers == ["application/msgpack"]
+    assert server.received == [
+        {"action": "auth", "key": KEY, "secret": SECRET},
+        {"action": "subscribe", "quotes": ["A", "B"], "trades": ["A", "B"]},
+    ]
+    assert feed.counts.received == {"trades": 1, "quotes": 1}
+    assert feed.gaps == []
+    assert server.errors == []
+
+
+def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
+    with AlpacaServer(sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))) as server:
+        feed = feed_of(server)
+        frames = feed.frames()
+
+        ticks = until(frames, lambda seen: len(seen) >= 2)
+        frames.close()
+
+    assert [(tick.ordinal, tick.symbol) for tick in ticks] == [(1, "A"), (2, "B")]
+    assert feed.reconnects == 1
+    (gap,) = feed.gaps
+    assert ticks[0].received_ns <= gap.from_ns <= gap.to_ns
+    assert "closed" in gap.why
+    subscriptions = [message for message in server.received if message["action"] == "subscribe"]
+    assert subscriptions == [{"action": "subscribe", "quotes": ["A", "B"], "trades": ["A", "B"]}] * 2
+
+
+def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_once() -> None:
+    with AlpacaServer(failing(407, authenticated=True), sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock=HandClock(), rng=random.Random(1))
+        frames = feed.frames()
+
+        until(frames, lambda seen: len(seen) >= 1)
+        frames.close()
+
+    assert feed.slow_clients == 1
+    assert feed.reconnects == 1
+
+
+@pytest.mark.parametrize("code", [404, 406, 500])
+def test_an_error_that_heals_is_waited_out(code: int) -> None:
+    clock = HandClock()
+    with AlpacaServer(failing(code), sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock, rng=random.Random(1))
+        frames = feed.frames()
+
+        until(frames, lambda _: bool(feed.last_end))
+        assert str(code) in feed.problems[0]
+        next(frames)
+        connections_before = server.connections
+        clock.now_ns += NS
+        until(frames, lambda seen: len(seen) >= 1)
+        frames.close()
+
+    assert (connections_before, server.connections) == (1, 2)
+
+
+@pytest.mark.parametrize(("code", "fault"), [(402, CredentialsError), (409, CredentialsError), (405, RunFailed)])
+def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Exception], caplog: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    with AlpacaServer(failing(code)) as server:
+        feed = feed_of(server)
+
+        with pytest.raises(fault) as caught:
+            until(feed.frames(), lambda _: False)
+
+    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.problems} {feed.last_end}"
+    told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
+    assert KEY not in told
+    assert SECRET not in told
+    assert server.connections == 1
+
+
+def test_keys_are_asked_for_before_anything_is_connected() -> None:
+    with pytest.raises(CredentialsError, match="ALPACA_API_KEY"):
+        AlpacaFeed("ws://nowhere/v2/iex", "", "", channels=BOTH, clock=SystemClock(), session_clock="real")
+
+
+def test_a_mute_connection_is_made_again() -> None:
+    clock = HandClock()
+    with AlpacaServer(nothing_more, sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock)
+        frames = feed.frames()
+        until(frames, lambda _: feed.connected)
+
+        clock.now_ns += int((feed.mute_s + 1) * NS)
+        until(frames, lambda seen: len(seen) >= 1)
+        frames.close()
+
+    assert feed.mutes == 1
+    assert feed.reconnects == 1
+    assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS, START_NS + 31 * NS)]
+    assert "mute" in feed.gaps[0].why
+
+
+def test_out_of_session_silence_is_no_fault() -> None:
+    clock = HandClock()
+    with AlpacaServer(nothing_more) as server:
+        feed = feed_of(server, clock, is_open=lambda _: False)
+        feed.mute_s = 5.0
+        frames = feed.frames()
+        until(frames, lambda _: feed.connected)
+
+        for _ in range(4):
+            clock.now_ns += 6 * NS
+            next(frames)
+        frames.close()
+
+    assert feed.mutes == 0
+    assert feed.reconnects == 0
+
+
+def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> None:
+    clock = HandClock(START_NS + 1)
+    with AlpacaServer(sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock, stop_ns=START_NS + 4 * NS)
+        frames = feed.frames()
+        until(frames, lambda seen: len(seen) >= 1)
+
+        clock.now_ns = START_NS + 2 * NS
+        marks = [next(frames), next(frames)]
+        clock.now_ns = START_NS + 60 * NS
+        marks += frames
+
+    assert [(frame.session_ns, frame.mark) for frame in marks if frame.mark] == [
+        (START_NS + second * NS, True) for second in (1, 2, 3, 4)
+    ]
+
+
+def test_lag_and_read_age_are_those_of_the_frame() -> None:
+    clock = HandClock()
+
+    async def script(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        await client.send(*[trade("A", START_NS - ms * 1_000_000) for ms in (20, 30, 5000)])
+        await client.acknowledge()
+        await client.send(trade("A", START_NS - 50_000_000))
+        await client.stay()
+
+    with AlpacaServer(script) as server:
+        feed = feed_of(server, clock)
+        frames = feed.frames()
+        first = next(frame for frame in frames if frame.ticks)
+        feed.subscribe(["C"])
+        second = next(frame for frame in frames if frame.ticks)
+        age_ns = feed.read_age_ns
+        empty = next(frame for frame in frames if not frame.ticks)
+        frames.close()
+
+    assert (first.lag_ns, second.lag_ns, empty.lag_ns) == (30_000_000, 50_000_000, None)
+    assert age_ns == 20_000_000
+    assert feed.read_age_ns == 0
+
+
+def test_session_time_follows_a_venue_to_its_end() -> None:
+    day_ns = 1_381_152_600 * NS
+    state = {"state": "playing", "session_ns": day_ns + NS // 2}
+
+    async def script(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        await client.send(trade("A", day_ns))
+        state.update(state="ended", session_ns=day_ns + 3 * NS + 1)
+
+    with AlpacaServer(script, clock=lambda: {"wall_ns": START_NS, "speed": 2.0, **state}) as server:
+        feed = feed_of(server, HandClock(), session_clock="venue")
+
+        frames = list(feed.frames())
+
+    assert [tick.symbol for frame in frames for tick in frame.ticks] == ["A"]
+    marks = [frame.session_ns for frame in frames if frame.mark]
+    assert marks == [day_ns + second * NS for second in (1, 2, 3, 4)]
+    assert feed.gaps == []
+
+
+def test_a_venue_without_a_clock_is_a_clear_fault() -> None:
+    with AlpacaServer(nothing_more) as server:
+        url = server.url
+    feed = AlpacaFeed(url, KEY, SECRET, channels=BOTH, clock=SystemClock(), session_clock="venue")
+
+    with pytest.raises(RunFailed, match=r"venue clock http://127\.0\.0\.1:\d+/clock"):
+        next(feed.frames())

@@ -1,0 +1,30 @@
+"""Strategies that plans of tests name."""
+
+from pathlib import Path
+
+from desk import strategy
+from desk.model.units import SECOND_NS
+
+
+class Broken(strategy.Strategy):
+    """Raises in its third second."""
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        if ctx.now_ns >= ctx.session_start_ns + 3 * SECOND_NS:
+            raise ZeroDivisionError("by nothing")
+
+
+class Stuck(strategy.Strategy):
+    """Never comes back from its first second; a file says that it is in there."""
+
+    class Params(strategy.Params, frozen=True):
+        """`marker` is the file's path."""
+
+        marker: str
+
+    params: Params
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        Path(self.params.marker).touch()
+        while True:
+            pass
