@@ -52,6 +52,12 @@ def subscribed(port: int, **channels: list[str]) -> Iterator[ClientConnection]:
         yield client
 
 
+def everything(port: int) -> list[tuple[Any, int]]:
+    """Each frame of trades until the venue closes, and when it was read."""
+    with subscribed(port, trades=["*"]) as client:
+        return [(msgpack.unpackb(frame), time.time_ns()) for frame in client]
+
+
 def page(port: int, path: str) -> Any:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_S) as answer:
         return json.load(answer)
@@ -61,8 +67,7 @@ def test_the_standard_load_bears_all_fields_and_the_time_of_now(tmp_path: Path) 
     load = ("--standard", "--mix", "trades", "--rate", "2000", "--loop", "--limit", "20000", "--restamp", "--single")
 
     with running(tmp_path / "port", *load, "--seconds", "0.2") as (process, port):
-        with subscribed(port, trades=["*"]) as client:
-            received = [(msgpack.unpackb(frame), time.time_ns()) for frame in client]
+        received = everything(port)
         out, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 0, err
@@ -75,12 +80,16 @@ def test_the_standard_load_bears_all_fields_and_the_time_of_now(tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_and_the_figures_are_told(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path / "port", "--symbols", "5", "--events-per-s", "100", "--minutes", "1") as (process, port):
-        with subscribed(port, trades=["*"], quotes=["*"]) as client:
-            client.recv(PATIENCE_S)
-            clock, stats = page(port, "/clock"), page(port, "/stats")
-            process.send_signal(number)
-            out, err = process.communicate(timeout=PATIENCE_S)
+    small = ("--symbols", "5", "--events-per-s", "100", "--minutes", "1")
+
+    with (
+        running(tmp_path / "port", *small) as (process, port),
+        subscribed(port, trades=["*"], quotes=["*"]) as client,
+    ):
+        client.recv(PATIENCE_S)
+        clock, stats = page(port, "/clock"), page(port, "/stats")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 0, err
     assert (clock["state"], clock["speed"]) == ("playing", 1.0)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import msgpack
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def block_of(drawn: list[tuple[int, int, float, float, int, int, int, int]]) -> 
 
 def bodies(templates: Templates) -> list[bytes]:
     edges = templates.edges.tolist()
-    return [templates.buffer[a:b].tobytes() for a, b in zip(edges, edges[1:], strict=False)]
+    return [templates.buffer[a:b].tobytes() for a, b in pairwise(edges)]
 
 
 def as_frame(wire: Wire, messages: list[bytes]) -> str | bytes:
@@ -44,7 +46,9 @@ def as_frame(wire: Wire, messages: list[bytes]) -> str | bytes:
 
 @wires
 @given(drawn=st.lists(rows, min_size=1, max_size=20))
-def test_templates_say_what_the_events_say(wire: Wire, drawn: list[tuple[int, int, float, float, int, int, int, int]]) -> None:
+def test_templates_say_what_the_events_say(
+    wire: Wire, drawn: list[tuple[int, int, float, float, int, int, int, int]]
+) -> None:
     block = block_of(drawn)
 
     templates = encode(block, wire, framed=False, fresh_ids=False)
@@ -59,7 +63,9 @@ def test_templates_say_what_the_events_say(wire: Wire, drawn: list[tuple[int, in
 
 @wires
 @given(drawn=st.lists(rows, min_size=1, max_size=5))
-def test_every_framed_template_is_a_whole_frame(wire: Wire, drawn: list[tuple[int, int, float, float, int, int, int, int]]) -> None:
+def test_every_framed_template_is_a_whole_frame(
+    wire: Wire, drawn: list[tuple[int, int, float, float, int, int, int, int]]
+) -> None:
     block = block_of(drawn)
 
     templates = encode(block, wire, framed=True, fresh_ids=True)
@@ -88,7 +94,11 @@ def test_rewriting_times_and_ids_changes_nothing_else(wire: Wire) -> None:
 
     first, second = rounds
     assert [message["t"] - 1 for message in second] == [message["t"] for message in first]
-    assert [message["i"] for message in second if "i" in message] == [FIRST_FRESH_ID, FIRST_FRESH_ID + 2, FIRST_FRESH_ID + 4]
+    assert [message["i"] for message in second if "i" in message] == [
+        FIRST_FRESH_ID,
+        FIRST_FRESH_ID + 2,
+        FIRST_FRESH_ID + 4,
+    ]
     for message in (*first, *second):
         del message["t"]
         message.pop("i", None)
