@@ -121,7 +121,13 @@ class AlpacaServer:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         async with serve(
-            self._follow, "127.0.0.1", 0, compression=None, process_request=self._page, ping_interval=None
+            self._follow,
+            "127.0.0.1",
+            0,
+            compression=None,
+            process_request=self._page,
+            ping_interval=None,
+            close_timeout=0.1,
         ) as server:
             port = server.sockets[0].getsockname()[1]
             self.url = f"ws://127.0.0.1:{port}/v2/test"

@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from alpaca_server import quote, stamp, trade
 from hypothesis import given
 from hypothesis import strategies as st
+from test_alpaca_timestamps import text_of
 
 from desk.feeds.alpaca.codec import Codec
 from desk.feeds.alpaca.timestamps import rfc3339_ns
 from desk.feeds.alpaca.wire import Acknowledgement, Success
 from desk.market.rows import Counts
 from desk.model.ticks import Quote, Tick, Trade
-from alpaca_server import quote, stamp, trade
-from test_alpaca_timestamps import text_of
 
 NOW_NS = 1_800_000_000_000_000_000
 

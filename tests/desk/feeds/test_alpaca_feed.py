@@ -263,7 +263,7 @@ def test_session_time_follows_a_venue_to_its_end() -> None:
         state.update(state="ended", session_ns=day_ns + 3 * NS + 1)
 
     with AlpacaServer(script, clock=lambda: {"wall_ns": START_NS, "speed": 2.0, **state}) as server:
-        feed = feed_of(server, HandClock(), session_clock="venue")
+        feed = feed_of(server, HandClock(), session_clock="venue", rng=random.Random(1))
 
         frames = list(feed.frames())
 

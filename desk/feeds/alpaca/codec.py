@@ -1,0 +1,175 @@
+"""Frames of the stream into ticks and control messages, and wishes into bytes."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import attrgetter, or_
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec.msgpack import Ext
+
+from desk.feeds.alpaca.timestamps import exts_ns, texts_ns
+from desk.feeds.alpaca.wire import OTHERS, Acknowledgement, Kind, Other, Refusal, Success, WireQuote, WireTrade
+from desk.market.rows import Counts
+from desk.model.ticks import Quote, Tick, Trade
+
+Encoding = Literal["msgpack", "json"]
+Control = Success | Refusal | Acknowledgement
+CONTROLS: Final = (Success, Refusal, Acknowledgement)
+CAUSE_OF_KEY: Final = {"S": "symbol", "t": "time", "p": "price", "bp": "price", "ap": "price"} | dict.fromkeys(
+    ("s", "bs", "as"), "size"
+)
+CLASS_OF_KIND: Final = {"t": "trades", "q": "quotes"}
+MAX_CONDITIONS: Final = 4096
+MAX_KINDS: Final = 64
+
+_stamp = attrgetter("stamp")
+
+
+class Codec:
+    """Decodes whole frames at once; only a frame that holds something malformed is taken apart.
+
+    Malformed ticks are counted in `counts` by cause, with the first few as examples, and so is a frame that
+    is no array of messages (as one trade, cause "frame"). Kinds that are not read are counted in `ignored`.
+    Ordinals rise by one from `ordinal`, which is that of the last tick.
+    """
+
+    def __init__(self, encoding: Encoding, place: str, counts: Counts, first_ordinal: int = 1) -> None:
+        codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
+        stamp: Any = Ext if encoding == "msgpack" else str
+        message = reduce(or_, (WireTrade[stamp], WireQuote[stamp], *CONTROLS, *OTHERS))
+        self.encode: Callable[[object], bytes] = codec.Encoder().encode
+        self.ordinal = first_ordinal - 1
+        self.ignored: Counter[str] = Counter()
+        self._place = place
+        self._counts = counts
+        self._frame = codec.Decoder(list[message]).decode  # type: ignore[valid-type]
+        self._parts = codec.Decoder(list[msgspec.Raw]).decode
+        self._message = codec.Decoder(message).decode
+        self._kind = codec.Decoder(Kind).decode
+        self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
+        self._conditions = _Conditions()
+        self._frames = 0
+
+    def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
+        """Append the frame's ticks to `ticks`, in order; the control messages in it."""
+        self._frames += 1
+        try:
+            messages = self._frame(frame)
+            kinds = list(map(type, messages))
+            trades, quotes = kinds.count(WireTrade), kinds.count(WireQuote)
+            if trades + quotes == len(messages):
+                controls: list[Control] = []
+                made = self._ticks(messages, received_ns)
+            else:
+                controls = [message for message in messages if isinstance(message, CONTROLS)]
+                made = self._ticks([m for m in messages if isinstance(m, WireTrade | WireQuote)], received_ns)
+                self.ignored.update(_tag(message) for message in messages if isinstance(message, Other))
+        except (msgspec.MsgspecError, ValueError):
+            return self._one_by_one(frame, received_ns, ticks)
+        ticks += made
+        self._counts.received["trades"] += trades
+        self._counts.received["quotes"] += quotes
+        return controls
+
+    def _ticks(self, messages: Sequence[WireTrade[Any] | WireQuote[Any]], received_ns: int) -> list[Tick]:
+        """The hot loop: one struct per message, positional because keywords cost twice as much."""
+        if not messages:
+            return []
+        times_ns = self._times_ns(list(map(_stamp, messages)))
+        if min(times_ns) <= 0:
+            raise ValueError("a time before 1970")
+        conditions = self._conditions
+        trade = WireTrade
+        ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(messages))
+        self.ordinal += len(messages)
+        return [
+            Trade(
+                n,
+                m.symbol,
+                ts_ns,
+                received_ns,
+                m.price,
+                m.size,
+                conditions[m.conditions],
+                m.exchange,
+                m.trade_id,
+                m.tape,
+            )
+            if type(m) is trade
+            else _quote(n, m, ts_ns, received_ns, conditions[m.conditions])
+            for n, m, ts_ns in zip(ordinals, messages, times_ns, strict=True)
+        ]
+
+    def _one_by_one(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
+        """Take a frame apart that has something malformed in it."""
+        try:
+            parts = self._parts(frame)
+        except (msgspec.MsgspecError, ValueError):
+            self._counts.reject("trades", "frame", f"{self._place}: frame {self._frames}")
+            return []
+        controls: list[Control] = []
+        for number, part in enumerate(parts, 1):
+            try:
+                message = self._message(part)
+                if isinstance(message, Other):
+                    self._ignore(_tag(message))
+                elif isinstance(message, CONTROLS):
+                    controls.append(message)
+                else:
+                    ticks += self._ticks([message], received_ns)
+                    self._counts.received["trades" if type(message) is WireTrade else "quotes"] += 1
+            except (msgspec.MsgspecError, ValueError) as error:
+                self._reject(part, number, error)
+        return controls
+
+    def _reject(self, part: msgspec.Raw, number: int, error: Exception) -> None:
+        """Count a message that cannot be used: under its class and cause, or as of a kind that is not read."""
+        try:
+            kind = self._kind(part).kind
+        except (msgspec.MsgspecError, ValueError):
+            kind = None
+        place = f"{self._place}: frame {self._frames}, message {number}"
+        if not isinstance(kind, str):
+            self._counts.reject("trades", "kind", place)
+        elif kind in CLASS_OF_KIND:
+            self._counts.reject(CLASS_OF_KIND[kind], _cause(error), place)
+        else:
+            self._ignore(kind)
+
+    def _ignore(self, kind: str) -> None:
+        if kind not in self.ignored and len(self.ignored) >= MAX_KINDS:
+            kind = "…"
+        self.ignored[kind] += 1
+
+
+def _quote(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: str) -> Quote:
+    exchange = m.bid_exchange
+    if exchange != m.ask_exchange:
+        exchange = f"{exchange}/{m.ask_exchange}"
+    return Quote(ordinal, m.symbol, ts_ns, received_ns, m.bid, m.bid_size, m.ask, m.ask_size, exchange, conditions)
+
+
+class _Conditions(dict[tuple[str, ...] | None, str]):
+    """Condition letters joined, remembered; " " means regular and stands for nothing."""
+
+    def __missing__(self, letters: tuple[str, ...] | None) -> str:
+        if len(self) >= MAX_CONDITIONS:
+            self.clear()
+        joined = self[letters] = "".join(letters or ()).replace(" ", "")
+        return joined
+
+
+def _tag(message: Other) -> str:
+    return str(message.__struct_config__.tag)
+
+
+def _cause(error: Exception) -> str:
+    """The cause by the key at which decoding failed: "… - at `$.bp`", "… missing required field `t`"."""
+    if not isinstance(error, msgspec.MsgspecError):
+        return "time"
+    key = str(error).rstrip("`").rpartition("`")[2].removeprefix("$.")
+    if key == "$":
+        key = str(error).partition("field `")[2].partition("`")[0]
+    return CAUSE_OF_KEY.get(key, "message")

@@ -1,0 +1,96 @@
+"""The Alpaca stream as a feed: its protocol on the shared socket loop."""
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Literal
+from urllib.parse import urlsplit
+
+from desk.feeds.alpaca.codec import Encoding
+from desk.feeds.alpaca.protocol import AlpacaProtocol
+from desk.feeds.live import LiveFeed, always
+from desk.feeds.session_clock import RealSession, VenueSession, clock_url
+from desk.market.rows import Counts
+from desk.model.errors import CredentialsError
+from desk.ports import Clock
+
+
+class AlpacaFeed(LiveFeed):
+    """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
+
+    `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
+    `first_ordinal`. Raises CredentialsError without keys.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        secret: str,
+        *,
+        channels: frozenset[str],
+        clock: Clock,
+        session_clock: Literal["real", "venue"],
+        stop_ns: int | None = None,
+        rng: Random | None = None,
+        encoding: Encoding = "msgpack",
+        is_open: Callable[[int], bool] = always,
+        first_ordinal: int = 1,
+    ) -> None:
+        parts = urlsplit(url)
+        place = f"alpaca stream {parts.scheme}://{parts.hostname}{parts.path}"
+        if not (key and secret):
+            raise CredentialsError(
+                place,
+                "no key or no secret",
+                "both",
+                "Set ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment or in secrets files.",
+            )
+        counts = Counts()
+        self._alpaca = AlpacaProtocol(
+            key, secret, place=place, channels=channels, counts=counts, encoding=encoding, first_ordinal=first_ordinal
+        )
+        super().__init__(
+            url,
+            self._alpaca,
+            counts,
+            clock=clock,
+            session=RealSession() if session_clock == "real" else VenueSession(clock_url(url), clock),
+            stop_ns=stop_ns,
+            rng=rng,
+            is_open=is_open,
+        )
+
+    def __repr__(self) -> str:
+        return f"AlpacaFeed({self._alpaca.place!r})"
+
+    @property
+    def slow_clients(self) -> int:
+        """How often the venue hung up because the desk read too slowly (error 407)."""
+        return self._alpaca.slow_clients
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """Messages of kinds that the desk does not read, by kind."""
+        return dict(self._alpaca.codec.ignored)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not as it should be right now, for people."""
+        down = [] if self.connected or not self.last_end else [f"{self._alpaca.place}: {self.last_end}"]
+        return down + self._alpaca.problems
+
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        """Hand over these symbols' ticks as soon as the venue sends them; "*" is all."""
+        self._alpaca.subscribe(symbols)
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        """Skip these symbols' ticks from the next frame on, and ask the venue to stop."""
+        self._alpaca.unsubscribe(symbols)
+
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        """Do without the quotes of these symbols for now."""
+        self._alpaca.drop_quotes(symbols)
+
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        """Take their quotes again."""
+        self._alpaca.restore_quotes(symbols)

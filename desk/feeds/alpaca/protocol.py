@@ -1,0 +1,150 @@
+"""The Alpaca stream as a state machine: greeting, authentication, subscription, data. No socket inside."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from desk.feeds.alpaca.codec import Codec, Control, Encoding
+from desk.feeds.alpaca.faults import SLOW_CLIENT, meaning
+from desk.feeds.alpaca.subscription import Subscription
+from desk.feeds.alpaca.wire import Acknowledgement, Refusal, Success
+from desk.feeds.stream import HangUp
+from desk.market.rows import Counts
+from desk.model.errors import DeskError
+from desk.model.ticks import Tick, Trade
+
+MAX_REPORTS: Final = 50
+
+
+class AlpacaProtocol:
+    """Data bytes in, ticks out; wishes in, bytes out.
+
+    `slow_clients` counts how often the venue hung up because the desk read too slowly (407). Key and secret
+    are in nothing that is printed; the venue's own words are searched for them.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        secret: str,
+        *,
+        place: str,
+        channels: frozenset[str],
+        counts: Counts,
+        encoding: Encoding = "msgpack",
+        first_ordinal: int = 1,
+    ) -> None:
+        self.place = place
+        self.binary = encoding == "msgpack"
+        self.headers = {"Content-Type": "application/msgpack"} if self.binary else {}
+        self.codec = Codec(encoding, place, counts, first_ordinal)
+        self.counts = counts
+        self.subscription = Subscription(channels)
+        self.ticks: list[Tick] = []
+        self.verdict: HangUp | DeskError | None = None
+        self.slow_clients = 0
+        self.ready = False
+        self._key = key
+        self._secret = secret
+        self._requests = 0
+        self._greeted = False
+        self._authenticating = False
+
+    def __repr__(self) -> str:
+        return f"AlpacaProtocol({self.place!r}, ready={self.ready})"
+
+    @property
+    def awaiting(self) -> str:
+        """What the venue owes now; "" when nothing."""
+        if not self._greeted:
+            return "the greeting"
+        if not self.ready:
+            return "the answer to the authentication"
+        return f"the answer to subscription request {self._requests}" if self.subscription.pending else ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the subscription stands, as far as the venue grants it."""
+        return self.ready and not self.subscription.pending
+
+    @property
+    def listening(self) -> bool:
+        """Whether anything is wanted at all."""
+        return self.settled and any(self.subscription.wanted.values())
+
+    @property
+    def problems(self) -> list[str]:
+        """What the venue does not grant, for people."""
+        return [
+            f"{self.place}: {len(symbols)} of the {channel} wanted are not granted: {', '.join(sorted(symbols)[:10])}"
+            for channel, symbols in self.subscription.missing.items()
+            if symbols
+        ]
+
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        """Want these symbols; "*" is all of them."""
+        self.subscription.want(symbols)
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        """Want these no more: what still arrives of them is skipped."""
+        self.subscription.forget(symbols)
+
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        """Ask the venue to send no quotes of these for now."""
+        self.subscription.without_quotes(symbols)
+
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        """Ask for them again."""
+        self.subscription.with_quotes(symbols)
+
+    def connected(self) -> None:
+        """Begin anew on a new connection."""
+        self.ready = self._greeted = self._authenticating = False
+        self.verdict = None
+        self.subscription.connected()
+
+    def receive(self, message: bytes | bytearray, received_ns: int) -> None:
+        """Take one message of the socket in."""
+        first = len(self.ticks)
+        for control in self.codec.decode(message, received_ns, self.ticks):
+            self._on_control(control)
+        if not self.subscription.exact:
+            self._skip_unwanted(first)
+
+    def data_to_send(self) -> list[bytes]:
+        """What has to go out now: the authentication, or the next subscription request."""
+        if self._greeted and not self._authenticating:
+            self._authenticating = True
+            return [self.codec.encode({"action": "auth", "key": self._key, "secret": self._secret})]
+        if self.ready and (request := self.subscription.request()) is not None:
+            self._requests += 1
+            return [self.codec.encode(request)]
+        return []
+
+    def _on_control(self, message: Control) -> None:
+        if isinstance(message, Acknowledgement):
+            self.subscription.acknowledge(message)
+        elif isinstance(message, Refusal):
+            self.slow_clients += message.code == SLOW_CLIENT
+            self.verdict = meaning(message.code, self._without_secrets(message.msg), self.place)
+        elif isinstance(message, Success):
+            self._greeted = self._greeted or message.msg == "connected"
+            self.ready = self.ready or message.msg == "authenticated"
+
+    def _skip_unwanted(self, first: int) -> None:
+        """Take out what was not asked for, or not any more."""
+        takes = self.subscription.takes
+        kept: list[Tick] = []
+        for tick in self.ticks[first:]:
+            channel = "trades" if isinstance(tick, Trade) else "quotes"
+            if channel in self.subscription.wanted and takes(channel, tick.symbol):
+                kept.append(tick)
+            else:
+                self.counts.received[channel] -= 1
+                self.counts.skipped[channel] += 1
+        self.ticks[first:] = kept
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in (self._key, self._secret):
+            if secret:
+                text = text.replace(secret, "*****")
+        return text

@@ -1,0 +1,85 @@
+"""The stream's messages as they look on the wire; `T` names the kind.
+
+Numbers are checked while they are decoded, so that a message which gets through is sound.
+"""
+
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+FINITE: Final = 1.7976931348623157e308
+Symbol = Annotated[str, Meta(min_length=1)]
+Price = Annotated[float, Meta(gt=0, le=FINITE)]
+Side = Annotated[float, Meta(ge=0, le=FINITE)]
+Conditions = tuple[str, ...] | None
+Stamp = TypeVar("Stamp")
+
+
+class WireTrade(msgspec.Struct, Generic[Stamp], tag_field="T", tag="t", gc=False):
+    """A trade; `t` is an extension in MessagePack and text in JSON."""
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Stamp = msgspec.field(name="t")
+    price: Price = msgspec.field(name="p")
+    size: Side = msgspec.field(name="s")
+    trade_id: int = msgspec.field(name="i", default=0)
+    exchange: str = msgspec.field(name="x", default="")
+    conditions: Conditions = msgspec.field(name="c", default=())
+    tape: str = msgspec.field(name="z", default="")
+
+
+class WireQuote(msgspec.Struct, Generic[Stamp], tag_field="T", tag="q", gc=False):
+    """A quote; a side without a bid or an ask has price and size 0.
+
+    Sizes are in shares since 2025-11-03 (SEC market data infrastructure rules: the consolidated feeds
+    changed for everyone); before, they were round lots. A live stream has no older ones.
+    """
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Stamp = msgspec.field(name="t")
+    bid: Side = msgspec.field(name="bp")
+    bid_size: Side = msgspec.field(name="bs")
+    ask: Side = msgspec.field(name="ap")
+    ask_size: Side = msgspec.field(name="as")
+    bid_exchange: str = msgspec.field(name="bx", default="")
+    ask_exchange: str = msgspec.field(name="ax", default="")
+    conditions: Conditions = msgspec.field(name="c", default=())
+
+
+class Success(msgspec.Struct, tag_field="T", tag="success"):
+    """The greeting ("connected"), or the answer to it ("authenticated")."""
+
+    msg: str
+
+
+class Refusal(msgspec.Struct, tag_field="T", tag="error"):
+    """An error of the venue."""
+
+    code: int
+    msg: str = ""
+
+
+class Acknowledgement(msgspec.Struct, tag_field="T", tag="subscription"):
+    """The whole subscription as it stands now; channels that the desk does not read are left out."""
+
+    trades: list[str] | None = None
+    quotes: list[str] | None = None
+
+
+class Other(msgspec.Struct, tag_field="T", tag=""):
+    """What every kind that the desk does not read has in common."""
+
+
+def _others(*kinds: str) -> tuple[Any, ...]:
+    return tuple(msgspec.defstruct(f"Other_{kind}", [], bases=(Other,), tag=kind) for kind in kinds)
+
+
+# Bars (b u d), corrections and cancels (which follow the trades), statuses, bands, imbalances, news.
+OTHERS: Final = _others("b", "u", "d", "c", "x", "s", "l", "i", "n")
+
+
+class Kind(msgspec.Struct):
+    """Only what a message says it is: for messages that are nothing else."""
+
+    kind: Any = msgspec.field(name="T", default=None)

@@ -1,0 +1,196 @@
+"""A live stream as a feed: frames of what was just read, a mark for every whole second of session time."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Final
+
+import msgspec
+
+from desk.feeds.lag import ReadAge, median_ns
+from desk.feeds.session_clock import SessionClock
+from desk.feeds.socket import Socket
+from desk.feeds.stream import StreamProtocol
+from desk.model.ticks import Frame, Tick, Trade
+from desk.model.units import SECOND_NS, ceil_to, floor_to
+from desk.ports import Clock, FeedCounts
+
+PATIENCE_S: Final = 0.05
+MUTE_S: Final = 30.0
+FAREWELL_NS: Final = 5 * SECOND_NS
+DRAINED_NS: Final = SECOND_NS
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Session time in which nothing could be received, from the last message to the renewed subscription."""
+
+    from_ns: int
+    to_ns: int
+    why: str
+
+
+def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
+    """Every moment is within the session."""
+    return True
+
+
+class LiveFeed:
+    """Runs a stream protocol on a socket, inside the iteration of its frames: there is no thread.
+
+    A frame comes as soon as anything was read, or after at most `patience_s`; it holds one read's ticks. Every
+    whole second of session time is marked once, in order; ticks read before the second's end precede its mark.
+    The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
+    to read, or when the caller stops iterating; what is read after the stop is skipped.
+
+    A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
+    subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too: `mutes` counts those.
+    Raises DeskError for what no new connection can heal.
+    """
+
+    lossless = False
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+    def __init__(
+        self,
+        url: str,
+        protocol: StreamProtocol,
+        counts: FeedCounts,
+        *,
+        clock: Clock,
+        session: SessionClock,
+        stop_ns: int | None = None,
+        rng: Random | None = None,
+        is_open: Callable[[int], bool] = always,
+    ) -> None:
+        self.counts = counts
+        self.patience_s = PATIENCE_S
+        self.mute_s = MUTE_S
+        self.gaps: list[Gap] = []
+        self.mutes = 0
+        self._protocol = protocol
+        self._clock = clock
+        self._session = session
+        self._end_ns = None if stop_ns is None else ceil_to(stop_ns, SECOND_NS)
+        self._is_open = is_open
+        self._age = ReadAge()
+        self._lost: tuple[int, int, str] | None = None
+        self._reached_ns = 0
+        # Waits need no secrecy.
+        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_lost)  # noqa: S311
+
+    @property
+    def reconnects(self) -> int:
+        """How many connections were made after the first."""
+        return self._socket.reconnects
+
+    @property
+    def last_end(self) -> str:
+        """Why the last connection, or attempt at one, ended; "" before."""
+        return self._socket.last_end
+
+    @property
+    def read_age_ns(self) -> int:
+        """Received - venue time of the last frame, above its recent floor: grows when this reader is too slow."""
+        return self._age.age_ns
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection stands and its subscription is acknowledged."""
+        return self._socket.open and self._protocol.settled
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the session ends; can be iterated once."""
+        try:
+            self._socket.finish(self._session.ask())
+            self._reached_ns = self._now_ns()
+            yield from self._run()
+        finally:
+            self._close_gap()
+            self._socket.close()
+
+    def _run(self) -> Iterator[Frame]:
+        mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
+        while True:
+            ticks = self._read(mark_ns)
+            read_ns = self._at(self._socket.read_ns) if ticks else self._now_ns()
+            quiet = not ticks
+            while mark_ns <= read_ns and not self._past_end(mark_ns):
+                yield Frame([], mark_ns, mark=True)
+                mark_ns += SECOND_NS
+                quiet = False
+            self._reached_ns = max(self._reached_ns, read_ns)
+            if self._past_end(mark_ns):
+                self._skip(ticks)
+                return
+            if ticks or quiet:
+                yield self._frame(ticks)
+            if quiet and self._session.ended and self._drained():
+                if self._reached_ns > mark_ns - SECOND_NS:
+                    yield Frame([], mark_ns, mark=True)
+                return
+
+    def _read(self, mark_ns: int) -> list[Tick]:
+        """What one turn of the socket brings, not waiting beyond the next mark."""
+        wall_ns = self._clock.wall_ns()
+        if self._session.due(wall_ns):
+            self._socket.start(self._session.ask())
+        self._watch_mute(wall_ns)
+        self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
+        if self._lost is not None and self.connected:
+            self._close_gap()
+        protocol = self._protocol
+        ticks, protocol.ticks = protocol.ticks, []
+        return ticks
+
+    def _frame(self, ticks: list[Tick]) -> Frame:
+        lag_ns = median_ns(self._reached_ns, ticks)
+        if lag_ns is None:
+            self._age.caught_up()
+        else:
+            self._age.read(self._socket.read_ns, lag_ns)
+        return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns)
+
+    def _drained(self) -> bool:
+        """Whether a venue that has ended has nothing left under way."""
+        return not self._socket.open or self._clock.wall_ns() - self._socket.read_ns >= DRAINED_NS
+
+    def _past_end(self, mark_ns: int) -> bool:
+        return self._end_ns is not None and mark_ns > self._end_ns
+
+    def _skip(self, ticks: list[Tick]) -> None:
+        """Take ticks read after the stop out of what was received."""
+        for tick in ticks:
+            kind = "trades" if isinstance(tick, Trade) else "quotes"
+            self.counts.received[kind] -= 1
+            self.counts.skipped[kind] += 1
+
+    def _watch_mute(self, wall_ns: int) -> None:
+        """Hang up on a connection that should speak and does not."""
+        silent_ns = wall_ns - self._socket.message_ns
+        if (
+            silent_ns >= self.mute_s * SECOND_NS
+            and self._socket.open
+            and self._protocol.listening
+            and self._is_open(self._at(wall_ns))
+        ):
+            self.mutes += 1
+            self._socket.hang_up(f"connected, and mute for {silent_ns / SECOND_NS:.0f} s")
+
+    def _on_lost(self, reason: str) -> None:
+        if self._lost is None:
+            self._lost = (self._at(self._socket.message_ns), self._clock.wall_ns(), reason)
+        self._session.hurry()
+
+    def _close_gap(self) -> None:
+        """Write the gap down; a venue that ended right after it hung up has left none."""
+        if self._lost is not None:
+            from_ns, wall_ns, why = self._lost
+            self._lost = None
+            if not (self._session.ended and self._clock.wall_ns() - wall_ns < FAREWELL_NS):
+                self.gaps.append(Gap(from_ns, max(from_ns, self._now_ns()), why))
+
+    def _now_ns(self) -> int:
+        return self._at(self._clock.wall_ns())
+
+    def _at(self, wall_ns: int) -> int:
+        return self._session.session_ns(wall_ns)

@@ -1,0 +1,259 @@
+"""The socket loop, written once under the live feeds: connect, watch, and connect again.
+
+The loop runs only inside `turn`, and a turn ends with the first read: whoever takes ticks slowly leaves the
+rest in the kernel's buffers, and so with the venue. Nothing gathers here.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from random import Random
+from typing import Any, Final
+
+from websockets.exceptions import InvalidURI
+from websockets.uri import WebSocketURI, parse_uri
+
+from desk.feeds.backoff import Backoff
+from desk.feeds.connection import Connection
+from desk.feeds.stream import StreamProtocol
+from desk.model.errors import CredentialsError, DeskError, PlanError, RunFailed
+from desk.model.units import SECOND_NS
+from desk.ports import Clock
+
+CONNECT_NS: Final = 10 * SECOND_NS
+ANSWER_NS: Final = 10 * SECOND_NS
+PING_NS: Final = 20 * SECOND_NS
+PONG_NS: Final = 10 * SECOND_NS
+FAREWELL_S: Final = 1.0
+REFUSED: Final = frozenset({401, 403})
+RETRIED_BELOW_500: Final = frozenset({408, 425, 429})
+
+
+class Socket:
+    """One connection at a time to `url`, for a protocol; everything that waits is measured on `clock`.
+
+    Connecting, and every answer that the protocol awaits, has 10 s. A connection on which nothing was read
+    for 20 s is pinged, and given up after 10 s more. A lost connection is made again after a wait (see
+    Backoff), at once when the protocol says so and the connection had been of use. `reconnects` counts the
+    connections made after the first that opened; `on_lost(reason)` is told of each that had opened and ended.
+    `read_ns` and `message_ns` are when something, and when a message, was last read; `last_end` is why the
+    last attempt or connection ended.
+    """
+
+    def __init__(
+        self, url: str, protocol: StreamProtocol, clock: Clock, rng: Random, on_lost: Callable[[str], None]
+    ) -> None:
+        self.reconnects = 0
+        self.read_ns = 0
+        self.message_ns = 0
+        self.last_end = ""
+        self._uri = _parsed(url)
+        self._protocol = protocol
+        self._clock = clock
+        self._backoff = Backoff(rng)
+        self._on_lost = on_lost
+        self._turning = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._connecting: asyncio.Task[Any] | None = None
+        self._connection: Connection | None = None
+        self._leaving: set[Connection] = set()
+        self._open = False
+        self._ever_open = False
+        self._due_ns = 0
+        self._deadline_ns = 0
+        self._awaited = ""
+        self._pinged = False
+        self._fault: DeskError | None = None
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Made when it is first run, so that a feed which is never played holds nothing."""
+        return asyncio.new_event_loop()
+
+    @property
+    def open(self) -> bool:
+        """Whether the websocket stands."""
+        return self._open
+
+    def turn(self, patience_s: float) -> None:
+        """Go on until something was read, or for `patience_s`. Raises the DeskError that ends the feed."""
+        self._watch(self._clock.wall_ns())
+        self._send_wishes()
+        timer = self._loop.call_later(max(0.0, patience_s), self._loop.stop)
+        self._turning = True
+        try:
+            self._loop.run_forever()
+        finally:
+            self._turning = False
+            timer.cancel()
+        if self._fault is not None:
+            raise self._fault
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something else run in the turns."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something to its end, now."""
+        self._loop.run_until_complete(work)
+
+    def hang_up(self, reason: str, *, at_once: bool = False) -> None:
+        """End the connection, and make another."""
+        connection = self._connection
+        if connection is not None:
+            connection.end(reason)
+            if at_once:
+                self._due_ns = 0
+
+    def close(self) -> None:
+        """End everything. The socket is of no use afterwards."""
+        if self._connection is not None:
+            last_end = self.last_end
+            self._connection.end("the feed ended")
+            self.last_end = last_end
+        for task in (*self._tasks, *filter(None, [self._connecting])):
+            task.cancel()
+        self._loop.run_until_complete(self._farewell())
+        self._loop.close()
+
+    async def _farewell(self) -> None:
+        tasks = [*self._tasks, *filter(None, [self._connecting])]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in self._leaving:
+            try:
+                await asyncio.wait_for(connection.gone.wait(), FAREWELL_S)
+            except TimeoutError:
+                connection.abort()
+                await connection.gone.wait()
+        await self._loop.shutdown_default_executor()
+
+    def _watch(self, now_ns: int) -> None:
+        """Everything that has a time limit."""
+        if self._connection is None and self._connecting is None:
+            if now_ns >= self._due_ns:
+                self._deadline_ns = now_ns + CONNECT_NS
+                self._connecting = self._loop.create_task(self._connect())
+        elif not self._open:
+            if now_ns >= self._deadline_ns:
+                self._give_up_connecting()
+        else:
+            self._watch_answer(now_ns)
+            self._watch_silence(now_ns)
+
+    def _watch_answer(self, now_ns: int) -> None:
+        awaited = self._protocol.awaiting
+        if awaited != self._awaited:
+            self._awaited = awaited
+            self._deadline_ns = now_ns + ANSWER_NS
+        elif awaited and now_ns >= self._deadline_ns:
+            self.hang_up(f"the venue owed {awaited} for {ANSWER_NS // SECOND_NS} s")
+
+    def _watch_silence(self, now_ns: int) -> None:
+        silent_ns = now_ns - self.read_ns
+        if silent_ns >= PING_NS + PONG_NS and self._pinged:
+            self.hang_up("no answer to a ping")
+        elif silent_ns >= PING_NS and not self._pinged and self._connection is not None:
+            self._pinged = True
+            self._connection.ping()
+
+    async def _connect(self) -> None:
+        uri = self._uri
+        try:
+            tls = ssl.create_default_context() if uri.secure else None
+            await self._loop.create_connection(self._new_connection, uri.host, uri.port, ssl=tls)
+        except OSError as error:
+            self.on_end(f"no connection: {error}", None)
+        finally:
+            if self._connecting is asyncio.current_task():
+                self._connecting = None
+
+    def _new_connection(self) -> Connection:
+        self._connection = Connection(self._uri, self._protocol.headers, self)
+        return self._connection
+
+    def _give_up_connecting(self) -> None:
+        reason = f"no connection within {CONNECT_NS // SECOND_NS} s"
+        task, self._connecting = self._connecting, None
+        if task is not None:
+            task.cancel()
+        if self._connection is not None:
+            self._connection.end(reason)
+        else:
+            self.on_end(reason, None)
+
+    def on_bytes(self) -> None:
+        """Take the time: everything in this read was received now."""
+        self.read_ns = self._clock.wall_ns()
+        self._pinged = False
+
+    def on_open(self) -> None:
+        """Begin anew with the protocol."""
+        self.message_ns = self.read_ns
+        self.reconnects += self._ever_open
+        self._open = self._ever_open = True
+        self._awaited = ""
+        self._protocol.connected()
+
+    def on_message(self, message: bytes | bytearray) -> None:
+        """Hand a message to the protocol, unless it has had enough."""
+        self.message_ns = self.read_ns
+        if self._protocol.verdict is None:
+            self._protocol.receive(message, self.read_ns)
+
+    def on_read(self) -> None:
+        """Answer, judge, and let the turn end."""
+        protocol = self._protocol
+        if self._open:
+            if protocol.settled:
+                self._backoff.succeeded()
+            verdict = protocol.verdict
+            if isinstance(verdict, DeskError):
+                self._fault = verdict
+                self.hang_up(str(verdict))
+            elif verdict is not None:
+                self.hang_up(verdict.reason, at_once=verdict.at_once and protocol.settled)
+            else:
+                self._send_wishes()
+        self._wake()
+
+    def on_end(self, reason: str, status: int | None) -> None:
+        """The connection is gone, or could not be made: say so, and set the time of the next."""
+        self._leaving = {connection for connection in self._leaving if not connection.gone.is_set()}
+        if self._connection is not None:
+            self._leaving.add(self._connection)
+        was_open, self._open, self._connection = self._open, False, None
+        self.last_end = reason
+        self._due_ns = self._clock.wall_ns() + self._backoff.next_ns()
+        if status is not None and status < 500 and status not in RETRIED_BELOW_500:
+            self._fault = _refused(self._protocol.place, status)
+        if was_open:
+            self._on_lost(reason)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let the turn end, if there is one."""
+        if self._turning:
+            self._loop.stop()
+
+    def _send_wishes(self) -> None:
+        connection = self._connection
+        if self._open and connection is not None:
+            for message in self._protocol.data_to_send():
+                connection.send(message, binary=self._protocol.binary)
+
+
+def _parsed(url: str) -> WebSocketURI:
+    try:
+        return parse_uri(url)
+    except (InvalidURI, ValueError) as error:
+        raise PlanError("feed.url", str(error), "ws://… or wss://…", "Correct the url.") from None
+
+
+def _refused(place: str, status: int) -> DeskError:
+    found = f"the server answers HTTP {status} instead of opening a websocket"
+    if status in REFUSED:
+        return CredentialsError(place, found, "an endpoint that is open to this account", "Check url and keys.")
+    return RunFailed(place, found, "a websocket endpoint", "Check the url of the feed.")

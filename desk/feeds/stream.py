@@ -1,0 +1,57 @@
+"""What a venue's protocol is to the socket loop: bytes in and out, and what it makes of them. No socket inside."""
+
+from typing import Protocol
+
+import msgspec
+
+from desk.model.errors import DeskError
+from desk.model.ticks import Tick
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """Why the connection is of no more use; `at_once`: connect again without waiting."""
+
+    reason: str
+    at_once: bool = False
+
+
+class StreamProtocol(Protocol):
+    """One venue's stream, without a socket.
+
+    `binary` says how its messages are sent, `headers` what the opening handshake bears. `awaiting` names what
+    the venue owes ("the greeting"), "" when nothing; a debt that stands too long ends the connection.
+    `ready`: authenticated. `settled`: ready, and the subscription stands as far as it ever will.
+    `verdict` is set when the connection has to end: a fault ends the feed too.
+    """
+
+    place: str
+    binary: bool
+    headers: dict[str, str]
+    ticks: list[Tick]
+    verdict: HangUp | DeskError | None
+
+    @property
+    def awaiting(self) -> str: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def settled(self) -> bool: ...
+
+    @property
+    def listening(self) -> bool:
+        """Whether something is subscribed, so that silence means something."""
+        ...
+
+    def connected(self) -> None:
+        """Begin anew on a new connection."""
+        ...
+
+    def receive(self, message: bytes | bytearray, received_ns: int) -> None:
+        """Take one message in; its ticks are appended to `ticks`."""
+        ...
+
+    def data_to_send(self) -> list[bytes]:
+        """The messages that have to go out now."""
+        ...
