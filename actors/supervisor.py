@@ -28,6 +28,7 @@ from actors.producer import Producer, ProducerStats
 from actors.scanner import Scanner
 from desk import wiring
 from desk.checkpoint import KeeperStore
+from desk.clock import SystemClock
 from desk.closing import open_log, write_results
 from desk.config import Plan
 from desk.model.errors import DeskError
@@ -56,7 +57,7 @@ class Supervisor:
         self.folder = folder
         self.started_ns = time.time_ns()
         source = wiring.market_source(plan)
-        self.session: Session = wiring.open_session(plan, source)
+        self.session: Session = wiring.open_session(plan, source, SystemClock())
         self.log = open_log(folder.log)
         self._shards = range(plan.consumers.count)
         self._viewer = Viewer(self.session.start_ns)

@@ -41,7 +41,7 @@ def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -
 def floor(plan: Plan) -> dict[str, Any]:
     """Decode and fold, in one loop: no lane, no shard, no actor."""
     source = wiring.market_source(plan)
-    session = wiring.open_session(plan, source)
+    session = wiring.open_session(plan, source, SystemClock())
     feed = wiring.market_feed(plan, session, source, SystemClock())
     feed.subscribe(session.always)
     builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.always}
@@ -77,8 +77,8 @@ def measure(tape: str | None, minutes: int, consumers: int) -> list[dict[str, An
     """All rows, one after the other in the same call."""
     bare = plan_for(tape, minutes, consumers, strategies=False)
     busy = plan_for(tape, minutes, consumers, strategies=True)
-    source = wiring.market_source(bare)
-    marks = (source.end_ns - source.start_ns) // 1_000_000_000
+    session = wiring.open_session(bare, wiring.market_source(bare), SystemClock())
+    marks = ((session.end_ns or session.start_ns) - session.start_ns) // 1_000_000_000
     rows = [floor(bare)]
     for plan, what in ((bare, "no strategies"), (busy, "three strategies in lockstep")):
         for place, run in (("one process", lambda p, f: run_in_process(p, f, show=lambda _: None)), ("Ray", on_ray)):

@@ -9,13 +9,15 @@ from rich.text import Text
 
 from console.facts import Facts, fact_table
 from console.loaded import Loaded, load_all
+from desk.clock import SystemClock
 from desk.config import Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
 from desk.strategy import Params
 from desk.tape.reader import TapeSource
-from desk.wiring import market_source, open_session
+from desk.wiring import market_source, open_session, require_credentials
+from desk.wiring.markets import ALPACA_STREAM
 
 
 def check_plan(path: Path, console: Console) -> None:
@@ -23,11 +25,29 @@ def check_plan(path: Path, console: Console) -> None:
     plan = load_plan(path, load_settings())
     loaded = load_all(path, plan)
     source = market_source(plan)
-    session = open_session(plan, source)
-    facts = [*_session(plan, session), *_market(plan, session, source), *_trading(plan, loaded), *_results(plan)]
+    if source is None:
+        require_credentials(plan)
+        market = _stream(plan)
+    else:
+        session = open_session(plan, source, SystemClock())
+        market = [*_session(plan, session), *_market(plan, session, source)]
+    facts = [*market, *_trading(plan, loaded), *_results(plan)]
     console.print(Text(plan.session.name, style="bold"))
     console.print(fact_table(facts))
     console.print(Text(f"ok · {path}"), soft_wrap=True)
+
+
+def _stream(plan: Plan) -> Facts:
+    """What is known of a live stream before it is connected."""
+    feed = plan.feed
+    end = f"{plan.session.stop} exchange time" if plan.session.stop else "stopped"
+    return [
+        ("mode", plan.session.mode),
+        ("session", f"from its start until {end}, on {plan.session.clock} time"),
+        ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {feed.url or ALPACA_STREAM}"),
+        ("credentials", "present"),
+        ("symbols", _symbols(feed.symbols)),
+    ]
 
 
 def _session(plan: Plan, session: Session) -> Facts:

@@ -36,7 +36,7 @@ class House:
         self.clock = SystemClock()
         self.started_ns = self.clock.wall_ns()
         source = wiring.market_source(plan)
-        self.session = wiring.open_session(plan, source)
+        self.session = wiring.open_session(plan, source, self.clock)
         self.store = KeeperStore(folder.keeper)
         self.book = wiring.ledger(plan, self.session, folder.dir, self.started_ns)
         self.manager = wiring.order_manager(plan, self.session, self.book)

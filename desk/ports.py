@@ -62,17 +62,24 @@ class Feed(Protocol):
 class LiveFeed(Feed, Protocol):
     """A feed that cannot wait, from a venue that can be asked for less.
 
-    `patience_s` is how long the next frame may be waited for. `read_age_ns` is received − venue time of what
-    was read last, over `floor_age_ns`, its recent floor: how far reading is behind.
+    `patience_s` is how long the next frame may be waited for. `read_age_ns` is received - venue time of what
+    was read last, over its recent floor: how far reading is behind.
     """
 
     patience_s: float
-    read_age_ns: int
-    floor_age_ns: int
-    reconnects: int
 
-    def session_to_wall(self, session_ns: int) -> int:
-        """The wall time at which the session's clock showed this."""
+    @property
+    def read_age_ns(self) -> int:
+        """How far reading is behind."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How many connections were made after the first."""
+        ...
+
+    def venue_ns(self, wall_ns: int) -> int:
+        """The venue time of what a reader who is not behind would have read last at this wall time."""
         ...
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:

@@ -28,6 +28,7 @@ class ReadAge:
 
     def __init__(self) -> None:
         self.age_ns = 0
+        self.floor_ns = 0
         self._floors: tuple[int | None, int | None] = (None, None)
         self._window_ns = 0
 
@@ -39,7 +40,8 @@ class ReadAge:
             self._window_ns = now_ns
         newer = lag_ns if newer is None else min(newer, lag_ns)
         self._floors = (older, newer)
-        self.age_ns = lag_ns - (newer if older is None else min(older, newer))
+        self.floor_ns = newer if older is None else min(older, newer)
+        self.age_ns = lag_ns - self.floor_ns
 
     def caught_up(self) -> None:
         """Nothing was left to read."""

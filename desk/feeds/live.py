@@ -93,6 +93,10 @@ class LiveFeed:
         """Received - venue time of the last frame, above its recent floor: grows when this reader is too slow."""
         return self._age.age_ns
 
+    def venue_ns(self, wall_ns: int) -> int:
+        """The venue time of what a reader who is not behind would have read last at this wall time."""
+        return self._at(wall_ns) - self._age.floor_ns
+
     @property
     def connected(self) -> bool:
         """Whether a connection stands and its subscription is acknowledged."""

@@ -50,10 +50,10 @@ class Overload:
         self._quotes.update([tick.symbol for tick in ticks if type(tick) is Quote])
         if rung < SHED or self._feed is None:
             return ticks
-        oldest_ns = now_ns - self._feed.floor_age_ns - self._lanes[0].config.write_timeout_ns
+        oldest_ns = self._feed.venue_ns(now_ns - self._lanes[0].config.write_timeout_ns)
         kept = []
         for tick in ticks:
-            if type(tick) is Trade and self._feed.session_to_wall(tick.ts_ns) < oldest_ns:
+            if type(tick) is Trade and tick.ts_ns < oldest_ns:
                 lane_of(tick.symbol).shed(tick)
             else:
                 kept.append(tick)

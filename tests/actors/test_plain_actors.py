@@ -15,6 +15,7 @@ from actors.scanner import Scanner
 from actors.wire import decode_events, encode
 from desk import wiring
 from desk.checkpoint import KeeperStore
+from desk.clock import SystemClock
 from desk.config import Plan
 from desk.model.bars import Bar
 from desk.model.batch import Ack, decode_ack
@@ -95,7 +96,7 @@ class Desk:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.folder = folder
-        self.session: Session = wiring.open_session(plan, wiring.market_source(plan))
+        self.session: Session = wiring.open_session(plan, wiring.market_source(plan), SystemClock())
         self.keeper = Keeper(folder / "keeper")
         self.ledger = Ledger(plan, self.session, folder)
         self.broker = Broker(plan, self.session, self.ledger)

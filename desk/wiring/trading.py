@@ -1,0 +1,24 @@
+"""The broker's side: ledger, risk gate, venue."""
+
+from pathlib import Path
+
+from desk.brokers.simulated import SimulatedVenue
+from desk.config import Plan
+from desk.ledger import SqlLedger
+from desk.orders import OrderManager
+from desk.pipeline.session import Session
+from desk.ports import Ledger
+from desk.risk import RiskGate, RiskLimits
+
+
+def ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
+    """The plan's ledger, with this session opened in it."""
+    book = SqlLedger(plan.ledger.url.format(run_dir=run_dir), session.id)
+    book.open_session(session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns)
+    return book
+
+
+def order_manager(plan: Plan, session: Session, book: Ledger) -> OrderManager:
+    """The work behind the broker door."""
+    limits = RiskLimits(**plan.risk.model_dump())
+    return OrderManager(session.id, RiskGate(limits), book, SimulatedVenue())
