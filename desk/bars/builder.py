@@ -117,8 +117,7 @@ class BarBuilder:
     def forget(self, before_ns: int) -> None:
         """Let go of the closed minutes before `before_ns`: nothing may revise them any more."""
         for minute_ns in [minute for minute in self._minutes if minute < before_ns]:
-            if self._minutes.pop(minute_ns) is self._newest:
-                self._newest = None
+            del self._minutes[minute_ns]
         self._lost = {minute for minute in self._lost if minute >= before_ns}
 
     def state(self) -> tuple[int, int, list[Bar], list[int]]:

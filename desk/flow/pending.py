@@ -7,7 +7,8 @@ index is built when the lane fills up and dropped when it has drained below half
 for none of it; between the two, quotes go on being conflated, so that the lane does not flutter.
 
 The first trade that is dropped of a (symbol, minute) leaves a `Lost` in its place: after the symbol's `Watch`,
-before whatever of the symbol comes later. Of one (symbol, minute) at most one such item waits, so their number
+before whatever of the symbol comes later. One that is shed before it gets here leaves a `Lost` at the end, which
+says nothing for what is dropped before it. Of one (symbol, minute) at most one of each kind waits, so their number
 does not depend on the rate of trades.
 """
 
@@ -40,12 +41,14 @@ class Pending:
         self._lossless = lossless
         self._conflating = False
         self._lost: set[tuple[str, int]] = set()
+        self._shed: set[tuple[str, int]] = set()
         self._write_timeout_ns = write_timeout_ns
         self._holes = 0
         self._base = 0
         self._newest_quote: dict[str, int] | None = None
         self._oldest_trade = 0
         self._oldest_quote = 0
+        self._oldest_tick = 0
 
     @property
     def ticks(self) -> int:
@@ -76,9 +79,15 @@ class Pending:
     @property
     def oldest_received_ns(self) -> int | None:
         """When the tick that has waited longest was received; None where none waits."""
-        for item in self.items:
+        items = self.items
+        index = max(self._oldest_tick - self._base, 0)
+        while index < len(items):
+            item = items[index]
             if type(item) is Trade or type(item) is Quote:
+                self._oldest_tick = self._base + index
                 return item.received_ns
+            index += 1
+        self._oldest_tick = self._base + index
         return None
 
     def conflate(self, *, on: bool) -> None:
@@ -99,8 +108,8 @@ class Pending:
         """Drop a trade that was too old when it came in."""
         self.trades_aged += 1
         minute = (trade.symbol, floor_to(trade.ts_ns, MINUTE_NS))
-        if minute not in self._lost:
-            self._lost.add(minute)
+        if minute not in self._lost and minute not in self._shed:
+            self._shed.add(minute)
             self.append(Lost([minute]))
 
     def first(self, count: int) -> tuple[list[Item], int]:
@@ -121,16 +130,17 @@ class Pending:
         """Forget the first places, in which `others` items did not count against the capacity."""
         if self._holes:
             self._holes -= self.items[:places].count(None)
-        if self._lost:
+        if self._lost or self._shed:
             for item in self.items[:places]:
                 if type(item) is Lost:
                     self._lost.difference_update(item.minutes)
+                    self._shed.difference_update(item.minutes)
         self._base += places
         del self.items[:places]
         self.others -= others
         if self._newest_quote is not None and not self._conflating and self.ticks * 2 < self.capacity:
             self._newest_quote = None
-        if self._holes > self.capacity + self.others:
+        if self._holes > self.capacity + self.others or 0 < self._holes == len(self.items):
             self._compact()
 
     def _offer_tight(self, tick: Tick, now_ns: int) -> None:
@@ -207,10 +217,10 @@ class Pending:
                     self.quotes_conflated += 1
                 newest[item.symbol] = index
         self._newest_quote = {symbol: self._base + index for symbol, index in newest.items()}
-        self._oldest_trade = self._oldest_quote = self._base
 
     def _compact(self) -> None:
         self.items[:] = [item for item in self.items if item is not None]
         self._holes = 0
+        self._oldest_trade = self._oldest_quote = self._oldest_tick = self._base
         if self._newest_quote is not None:
             self._index_quotes()

@@ -1,8 +1,10 @@
-"""The overflow rules of a lane, written to be read: every step walks the whole list."""
+"""The overflow rules of a lane, written to be read: every step walks the whole list.
 
-from desk.model.items import Item, Lost
+What the lane says of its losses, `Lost`, is left out here.
+"""
+
+from desk.model.items import Item
 from desk.model.ticks import Quote, Tick, Trade
-from desk.model.units import MINUTE_NS
 
 
 class SlowLane:
@@ -12,6 +14,7 @@ class SlowLane:
         self.capacity = capacity
         self.write_timeout_ns = write_timeout_ns
         self.waiting: list[Item] = []
+        self.told_to_conflate = False
         self.conflating = False
         self.conflated: list[Quote] = []
         self.aged: list[Trade] = []
@@ -28,20 +31,26 @@ class SlowLane:
         if self.ticks == self.capacity:
             self.conflating = True
         if self.conflating:
-            self._conflate(tick)
+            self._conflate_older(than=tick)
         if self.ticks == self.capacity:
-            self._drop_aged(now_ns - self.write_timeout_ns)
+            self.drop_aged(now_ns)
         if self.ticks == self.capacity:
             self._drop_oldest()
         self.waiting.append(tick)
 
     def cut(self, items: int) -> None:
         del self.waiting[:items]
-        if 2 * self.ticks < self.capacity:
+        if 2 * self.ticks < self.capacity and not self.told_to_conflate:
             self.conflating = False
 
-    def _conflate(self, tick: Tick) -> None:
-        newer = {tick.symbol} if isinstance(tick, Quote) else set()
+    def conflate(self, *, on: bool) -> None:
+        self.told_to_conflate = on
+        if on:
+            self.conflating = True
+            self._conflate_older(than=None)
+
+    def _conflate_older(self, than: Tick | None) -> None:
+        newer = {than.symbol} if isinstance(than, Quote) else set()
         for item in self.waiting[::-1]:
             if isinstance(item, Quote):
                 if item.symbol in newer:
@@ -49,22 +58,15 @@ class SlowLane:
                     self.conflated.append(item)
                 newer.add(item.symbol)
 
-    def _drop_aged(self, before_ns: int) -> None:
+    def drop_aged(self, now_ns: int) -> None:
         for item in list(self.waiting):
-            if isinstance(item, Trade) and item.received_ns < before_ns:
-                self._drop_trade(item)
+            if isinstance(item, Trade) and item.received_ns < now_ns - self.write_timeout_ns:
+                self.waiting.remove(item)
                 self.aged.append(item)
 
     def _drop_oldest(self) -> None:
         trades = [item for item in self.waiting if isinstance(item, Trade)]
         quotes = [item for item in self.waiting if isinstance(item, Quote)]
-        self.full.append((trades or quotes)[0])
-        if trades:
-            self._drop_trade(trades[0])
-        else:
-            self.waiting.remove(quotes[0])
-
-    def _drop_trade(self, trade: Trade) -> None:
-        lost = Lost([(trade.symbol, trade.ts_ns // MINUTE_NS * MINUTE_NS)])
-        place = self.waiting.index(trade)
-        self.waiting[place : place + 1] = [] if lost in self.waiting else [lost]
+        oldest = (trades or quotes)[0]
+        self.waiting.remove(oldest)
+        self.full.append(oldest)

@@ -236,39 +236,19 @@ def test_a_lane_that_was_full_conflates_until_less_than_half_of_it_is_left(left:
     assert one.totals().quotes_conflated == conflated
 
 
-def test_a_drained_lane_sheds_its_holes_without_conflating() -> None:
-    one = lane(capacity=4, max_batch_bytes=1)
-    for second in range(20):
-        one.put(mark(second))
-    for ordinal in range(24):
-        one.offer(quote(ordinal, "AB"[ordinal % 2]), 0)
-    one.put(mark(21))
-    while one.depth * 2 >= 4 or one.pending.others > 1:
-        assert one.depth <= 4
-        cut(one)
-        one.on_ack(ack(one.in_flight[-1]))
-    conflated = one.totals().quotes_conflated
-
-    one.offer(quote(30, "A"), 0)
-    one.offer(quote(31, "A"), 0)
-
-    assert one.totals().quotes_conflated == conflated
-    assert len(one.pending.items) <= 2 * (4 + one.pending.others)
-
-
 def test_aged_trades_go_before_the_oldest() -> None:
     one = lane(capacity=3, write_timeout_ns=SECOND_NS)
     for ordinal, received_ns in ((1, 0), (2, 10), (3, 20)):
         one.offer(trade(ordinal, ts_ns=ordinal * MINUTE_NS, received_ns=received_ns), received_ns)
 
-    one.offer(trade(4, received_ns=SECOND_NS + 15), SECOND_NS + 15)
-    one.offer(quote(5), SECOND_NS + 15)
-    one.offer(quote(6, "A"), SECOND_NS + 15)
+    one.offer(trade(4, received_ns=SECOND_NS + 20), SECOND_NS + 20)
+    one.offer(quote(5), SECOND_NS + 20)
+    one.offer(quote(6, "A"), SECOND_NS + 20)
 
     assert (one.totals().trades_aged, one.totals().trades_full) == (2, 1)
     assert waiting(one) == [
         *(Lost([("SPY", minute * MINUTE_NS)]) for minute in (1, 2, 3)),
-        trade(4, received_ns=SECOND_NS + 15),
+        trade(4, received_ns=SECOND_NS + 20),
         quote(5),
         quote(6, "A"),
     ]
@@ -291,6 +271,32 @@ def test_a_loss_is_told_after_the_watch_of_its_symbol_and_once_per_minute() -> N
         one.offer(trade(ordinal, ts_ns=ordinal), 0)
 
     assert waiting(one) == [Watch("SPY", 0), Lost([("SPY", 0)]), trade(4, ts_ns=4)]
+
+
+def test_a_trade_shed_before_the_lane_says_nothing_for_one_dropped_before_it() -> None:
+    one = lane(capacity=2)
+    one.offer(trade(1), 0)
+    one.offer(trade(2), 0)
+    one.shed(trade(3))
+    one.shed(trade(4))
+
+    one.offer(trade(5), 0)
+
+    lost = Lost([("SPY", 0)])
+    assert waiting(one) == [lost, trade(2), lost, trade(5)]
+    assert (one.totals().trades_aged, one.totals().trades_full) == (2, 1)
+
+
+def test_a_lane_of_nothing_but_holes_is_empty() -> None:
+    one = lane(capacity=3, max_batch_bytes=1, write_timeout_ns=1)
+    for ordinal in range(3):
+        one.offer(trade(ordinal), 0)
+    one.conflate(on=True)
+    one.drop_aged(5)
+
+    assert cut(one).items == [Lost([("SPY", 0)])]
+    assert one.cut(0, hurry=True) is None
+    assert one.pending.items == []
 
 
 def test_a_loss_after_a_cut_is_told_again() -> None:

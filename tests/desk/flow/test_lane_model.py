@@ -17,13 +17,11 @@ symbols = st.sampled_from(SYMBOLS)
 steps_ns = st.sampled_from((0, 1, 400_000, 1_000_000, SECOND_NS // 2, SECOND_NS, 11 * SECOND_NS))
 
 
-def label(item: Item) -> tuple[object, ...]:
-    """What an item is, whatever the lane writes into marks when it cuts."""
-    if isinstance(item, Second):
-        return "mark", item.session_ns
-    if isinstance(item, Tick):
-        return "tick", item.ordinal
-    return (item,)
+def labels(items: list[Item]) -> list[object]:
+    """What the items are, without `Lost` and without what the lane writes into marks when it cuts."""
+    return [
+        ("mark", item.session_ns) if isinstance(item, Second) else item for item in items if not isinstance(item, Lost)
+    ]
 
 
 class LaneMachine(RuleBasedStateMachine):
@@ -46,6 +44,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.cut_ns = 0
         self.offered: list[Tick] = []
         self.delivered: list[Item] = []
+        self.minutes: set[tuple[str, int]] = set()
         self.sent = self.acked = self.others = 0
         if watched:
             for symbol in SYMBOLS:
@@ -58,6 +57,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     def offer(self, tick: Tick) -> None:
         self.offered.append(tick)
+        self.minutes.add((tick.symbol, tick.ts_ns - tick.ts_ns % MINUTE_NS))
         self.lane.offer(tick, self.now_ns)
         self.slow.offer(tick, self.now_ns)
 
@@ -74,6 +74,25 @@ class LaneMachine(RuleBasedStateMachine):
         for is_trade, symbol in burst:
             self.trade(symbol, 0) if is_trade else self.quote(symbol)
             self.nothing_is_lost_without_a_name()
+
+    @rule(on=st.booleans())
+    def conflate(self, on: bool) -> None:
+        self.lane.conflate(on=on)
+        self.slow.conflate(on=on)
+
+    @precondition(lambda self: self.slow.conflating)
+    @rule()
+    def drop_aged(self) -> None:
+        self.lane.drop_aged(self.now_ns)
+        self.slow.drop_aged(self.now_ns)
+
+    @rule(symbol=symbols, minute=st.integers(0, 2))
+    def shed(self, symbol: str, minute: int) -> None:
+        old = trade(len(self.offered), symbol, minute * MINUTE_NS, self.received_ns)
+        self.offered.append(old)
+        self.minutes.add((symbol, minute * MINUTE_NS))
+        self.lane.shed(old)
+        self.slow.aged.append(old)
 
     @rule(lag_ns=st.sampled_from((0, 11 * SECOND_NS)))
     def mark(self, lag_ns: int) -> None:
@@ -94,14 +113,15 @@ class LaneMachine(RuleBasedStateMachine):
         due = hurry or self.now_ns - self.cut_ns >= self.lane.config.linger_ns
         window_open = self.sent - self.acked < self.lane.config.window_batches
 
+        something_waits = bool(waiting(self.lane))
         payload = self.lane.cut(self.now_ns, hurry=hurry, want_reply=want_reply)
 
-        assert (payload is not None) == (bool(self.slow.waiting) and window_open and due)
+        assert (payload is not None) == (something_waits and window_open and due)
         if payload is not None:
             batch = decode_batch(payload)
             self.batch_is_right(batch, len(payload))
-            assert batch.want_reply == (want_reply and len(batch.items) == len(self.slow.waiting))
-            self.slow.cut(len(batch.items))
+            assert batch.want_reply == (want_reply and not waiting(self.lane))
+            self.slow.cut(len(labels(batch.items)))
             self.delivered += batch.items
             self.sent, self.cut_ns = batch.seq, self.now_ns
 
@@ -112,7 +132,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert batch.totals == self.lane.totals()
         assert batch.items
         assert size_bytes <= config.max_batch_bytes or len(batch.items) == 1
-        assert list(map(label, batch.items)) == list(map(label, self.slow.waiting[: len(batch.items)]))
+        assert labels(batch.items) == labels(self.slow.waiting)[: len(labels(batch.items))]
         for item in batch.items:
             if isinstance(item, Second):
                 assert item.lane_age_ns == self.now_ns - item.received_ns
@@ -131,11 +151,14 @@ class LaneMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_is_what_the_rules_leave(self) -> None:
-        assert list(map(label, waiting(self.lane))) == list(map(label, self.slow.waiting))
+        assert labels(waiting(self.lane)) == labels(self.slow.waiting)
         assert self.lane.depth == self.slow.ticks
         assert self.lane.room == self.lane.config.capacity - self.slow.ticks
         assert len(self.lane.in_flight) == self.sent - self.acked
-        assert self.lane.idle == (not self.slow.waiting and self.sent == self.acked)
+        assert self.lane.idle == (not waiting(self.lane) and self.sent == self.acked)
+        ticks = [item for item in self.slow.waiting if isinstance(item, Tick)]
+        assert self.lane.age_ns(self.now_ns) == (self.now_ns - ticks[0].received_ns if ticks else 0)
+        assert self.lane.takes(self.lane.room) != self.slow.conflating
 
     @invariant()
     def nothing_is_lost_without_a_name(self) -> None:
@@ -143,6 +166,7 @@ class LaneMachine(RuleBasedStateMachine):
         cut = [item for item in self.delivered if isinstance(item, Tick)]
         still = [item for item in slow.waiting if isinstance(item, Tick)]
         assert 0 <= lane.depth <= lane.config.capacity
+        assert sum(isinstance(item, Lost) for item in waiting(lane)) <= 2 * len(self.minutes)
         assert len(lane.pending.items) <= 2 * (lane.config.capacity + lane.pending.others) + 1
         assert totals.quotes_conflated == len(slow.conflated)
         assert totals.trades_aged == len(slow.aged)

@@ -93,3 +93,20 @@ def test_losses_of_one_minute_take_one_place_at_any_rate() -> None:
         held.offer(trade(i, f"S{i % 4}", ts_ns=i % MINUTE_NS), now_ns=0)
 
     assert held.others == 4
+
+
+def test_a_drained_lane_lets_go_of_its_holes_without_conflating_on() -> None:
+    held = Pending(4, write_timeout_ns=1)
+    for ordinal, symbol in enumerate("XYZ"):
+        held.offer(quote(ordinal, symbol), now_ns=0)
+    for second in range(20):
+        held.append(mark(second))
+    for ordinal in range(3, 20):
+        held.offer(quote(ordinal, "A"), now_ns=0)
+
+    front, places = held.first(23)
+    held.discard(places, others=20)
+
+    assert len(front) == 23
+    assert held.items == [quote(19, "A")]
+    assert not held.tight
