@@ -3,13 +3,13 @@
 from actors.counters import MetersFactory, NoMeters
 from actors.doors import ProducerDoor
 from actors.wire import decode_request, encode
-from desk import wiring
 from desk.config import Plan
 from desk.orders import OrderSummary
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
 from desk.ports import Ledger
 from desk.usage import process_usage
+from desk.wiring import trading
 
 
 class Broker:
@@ -18,7 +18,7 @@ class Broker:
     def __init__(
         self, plan: Plan, session: Session, ledger: Ledger, meters: MetersFactory = NoMeters, node: str = ""
     ) -> None:
-        self._manager = wiring.order_manager(plan, session, ledger)
+        self._manager = trading.order_manager(plan, session, ledger)
         self._producer: ProducerDoor | None = None
         self._meters = meters("broker")
         self._node = node

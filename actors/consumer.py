@@ -2,7 +2,6 @@
 
 from actors.counters import MetersFactory, NoMeters
 from actors.doors import SettlingBroker, SettlingKeeper
-from desk import wiring
 from desk.clock import SystemClock
 from desk.collector import Collector
 from desk.config import Plan
@@ -13,6 +12,7 @@ from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
 from desk.usage import process_usage
+from desk.wiring import shards
 
 
 class Consumer:
@@ -33,7 +33,7 @@ class Consumer:
         self._keeper = keeper
         self._broker = broker
         self._node = node
-        self._shard = wiring.shard(plan, session, number, epoch, SystemClock(), keeper, broker)
+        self._shard = shards.shard(plan, session, number, epoch, SystemClock(), keeper, broker)
         self._meters = meters(self._name)
         self._collector = Collector()
 

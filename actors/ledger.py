@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actors.counters import MetersFactory, NoMeters
-from desk import wiring
 from desk.clock import SystemClock
 from desk.config import Plan
 from desk.model.orders import OrderEvent
@@ -12,6 +11,7 @@ from desk.model.records import Decision
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
 from desk.usage import process_usage
+from desk.wiring import trading
 
 
 class Ledger:
@@ -21,7 +21,7 @@ class Ledger:
         self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters, node: str = ""
     ) -> None:
         self._clock = SystemClock()
-        self._book = wiring.ledger(plan, session, run_dir, self._clock.wall_ns())
+        self._book = trading.ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = meters("ledger")
         self._node = node
         self._commits = 0

@@ -4,7 +4,6 @@ import msgspec
 
 from actors.counters import MetersFactory, NoMeters
 from actors.wire import decode_events
-from desk import wiring
 from desk.clock import SystemClock
 from desk.collector import Collector
 from desk.config import Plan
@@ -14,6 +13,7 @@ from desk.pipeline.record import FeedRecord, ProcessUsage
 from desk.pipeline.session import Session
 from desk.ports import BrokerDoor, ScannerDoor, ShardLinks
 from desk.usage import process_usage
+from desk.wiring import flow, markets
 
 STATS_EVERY_NS = 200 * MS_NS
 
@@ -44,8 +44,8 @@ class Producer:
     ) -> None:
         self._clock = SystemClock()
         self._node = node
-        self._intake = wiring.intake(
-            plan, session, wiring.market_source(plan), links, broker, scanner, self._clock, epoch=epoch
+        self._intake = flow.intake(
+            plan, session, markets.market_source(plan, session), links, broker, scanner, self._clock, epoch=epoch
         )
         self._meters = meters("producer")
         self._collector = Collector()

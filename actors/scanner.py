@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 
 from actors.counters import MetersFactory, NoMeters
-from desk import wiring
 from desk.config import Plan
 from desk.model.bars import Bar
 from desk.model.records import ScanAnswer
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
 from desk.usage import process_usage
+from desk.wiring import markets, shards
 
 
 class Scanner:
     """Runs all scanners of the plan, and knows the session's earlier minutes of every symbol."""
 
     def __init__(self, plan: Plan, session: Session, meters: MetersFactory = NoMeters, node: str = "") -> None:
-        self._scanning = wiring.scanning(plan, session, wiring.market_source(plan))
+        self._scanning = shards.scanning(plan, session, markets.market_source(plan, session))
         self._meters = meters("scanner")
         self._node = node
 

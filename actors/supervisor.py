@@ -26,7 +26,6 @@ from actors.links import (
 )
 from actors.producer import Producer, ProducerStats
 from actors.scanner import Scanner
-from desk import wiring
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
@@ -41,6 +40,7 @@ from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.signals import StopSignals
+from desk.wiring import markets, sessions
 
 WATCH_EVERY_S: Final = 0.25
 EPOCH: Final = 1
@@ -56,8 +56,8 @@ class Supervisor:
         self.plan = plan
         self.folder = folder
         self.started_ns = time.time_ns()
-        source = wiring.market_source(plan)
-        self.session: Session = wiring.open_session(plan, source, SystemClock())
+        source = markets.market_source(plan)
+        self.session: Session = sessions.open_session(plan, source, SystemClock())
         self.log = open_log(folder.log)
         self._shards = range(plan.consumers.count)
         self._viewer = Viewer(self.session.start_ns)

@@ -16,8 +16,8 @@ from desk.pipeline.session import Session
 from desk.report import words
 from desk.strategy import Params
 from desk.tape.reader import TapeSource
-from desk.wiring import market_source, open_session, require_credentials
-from desk.wiring.markets import ALPACA_STREAM
+from desk.wiring.markets import ALPACA_STREAM, market_source, require_credentials
+from desk.wiring.sessions import open_session
 
 
 def check_plan(path: Path, console: Console) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from logging import Logger
 
-from desk import wiring
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
@@ -21,6 +20,7 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.signals import StopSignals
 from desk.usage import process_usage
+from desk.wiring import flow, markets, sessions, shards, trading
 
 SHOW_EVERY_NS = 250 * MS_NS
 
@@ -35,19 +35,19 @@ class House:
         self.folder = folder
         self.clock = SystemClock()
         self.started_ns = self.clock.wall_ns()
-        source = wiring.market_source(plan)
-        self.session = wiring.open_session(plan, source, self.clock)
+        source = markets.market_source(plan)
+        self.session = sessions.open_session(plan, source, self.clock)
         self.store = KeeperStore(folder.keeper)
-        self.book = wiring.ledger(plan, self.session, folder.dir, self.started_ns)
-        self.manager = wiring.order_manager(plan, self.session, self.book)
-        self.scanning = wiring.scanning(plan, self.session, source)
+        self.book = trading.ledger(plan, self.session, folder.dir, self.started_ns)
+        self.manager = trading.order_manager(plan, self.session, self.book)
+        self.scanning = shards.scanning(plan, self.session, source)
         broker = LocalBroker(self.manager, self._deliver)
         keeper = LocalKeeper(self.store)
         self.shards: dict[int, Shard] = {
-            number: wiring.shard(plan, self.session, number, 1, self.clock, keeper, broker)
+            number: shards.shard(plan, self.session, number, 1, self.clock, keeper, broker)
             for number in range(plan.consumers.count)
         }
-        self.intake: Intake = wiring.intake(
+        self.intake: Intake = flow.intake(
             plan,
             self.session,
             source,

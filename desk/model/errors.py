@@ -1,15 +1,15 @@
 """Everything that raydesk raises on purpose, grouped by what the caller can do.
 
-    DeskError
-    ├── BadInput            fix the input                     exit 2
-    │   ├── PlanError       tradeplan, configuration, arguments
-    │   ├── StrategyError   a strategy or scanner that cannot be used
-    │   ├── TapeError       recorded data that cannot be read
-    │   └── RunFolderError  a run folder that cannot be used
-    ├── CredentialsError    provide the credentials           exit 3
-    └── RunFailed           stop; the run cannot go on        exit 1
-        ├── ActorDied       a process of the desk is gone
-        └── LedgerError     the ledger cannot be written or read
+DeskError
+├── BadInput            fix the input                     exit 2
+│   ├── PlanError       tradeplan, configuration, arguments
+│   ├── StrategyError   a strategy or scanner that cannot be used
+│   ├── TapeError       recorded data that cannot be read
+│   └── RunFolderError  a run folder that cannot be used
+├── CredentialsError    provide the credentials           exit 3
+└── RunFailed           stop; the run cannot go on        exit 1
+    ├── ActorDied       a process of the desk is gone
+    └── LedgerError     the ledger cannot be written or read
 """
 
 from typing import ClassVar

@@ -10,7 +10,7 @@ from desk.model.ticks import Quote, Trade
 class Second(msgspec.Struct, array_like=True, tag="s", gc=False):
     """A mark: one whole second of session time is complete. Time flows in-band; there is no other clock.
 
-    `feed_lag_ns` is received − venue time, `lane_age_ns` how long the mark itself waited in the lane
+    `feed_lag_ns` is received - venue time, `lane_age_ns` how long the mark itself waited in the lane
     (0 where the feed waits for the lanes), `degraded` that either is above `max_data_latency_s`.
     """
 

@@ -6,8 +6,6 @@ from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import exchange_calendars
-from exchange_calendars.errors import InvalidCalendarName
 from pydantic import SecretStr
 
 from desk.config import Plan, load_settings
@@ -19,7 +17,6 @@ from desk.model.errors import CredentialsError, PlanError
 from desk.model.units import SECOND_NS
 from desk.pipeline.session import Session
 from desk.ports import Clock
-from desk.tape.reader import TapeSource
 
 OPEN: Final = time(9, 30)
 ALPACA_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
@@ -27,23 +24,27 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_KEY: Final = SecretStr("local")
 
 
-def market_source(plan: Plan) -> BlockSource | None:
+def market_source(plan: Plan, session: Session | None = None) -> BlockSource | None:
     """The market data that the plan names, where it can be played again; None for a live stream.
 
-    Raises TapeError, PlanError.
+    With a session its time zone is used, else that of the plan's calendar is looked up. Raises TapeError,
+    PlanError.
     """
     feed = plan.feed
     if feed.kind == "alpaca":
         return None
     if feed.kind == "tape":
+        from desk.tape.reader import TapeSource  # noqa: PLC0415 - brings pyarrow, which other feeds do without
+
         return TapeSource(Path(feed.path))
+    zone = exchange_zone(plan) if session is None else ZoneInfo(session.timezone)
     made = feed.synthetic
     return SyntheticMarket(
         SyntheticConfig(
             seed=made.seed,
             symbols=made.symbols,
             events_per_s=made.events_per_s,
-            start_ns=exchange_ns(date.fromisoformat(made.date), OPEN, exchange_zone(plan)),
+            start_ns=exchange_ns(date.fromisoformat(made.date), OPEN, zone),
             duration_s=60 * made.minutes,
             bursts=made.bursts,
             late_fraction=made.late_fraction,
@@ -54,6 +55,9 @@ def market_source(plan: Plan) -> BlockSource | None:
 
 def exchange_zone(plan: Plan) -> ZoneInfo:
     """The time zone of the plan's exchange. Raises PlanError for a calendar that nobody knows."""
+    import exchange_calendars  # noqa: PLC0415 - brings pandas, which only the driver needs
+    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415 - as above
+
     try:
         calendar = exchange_calendars.get_calendar(plan.session.calendar)
     except InvalidCalendarName as error:
@@ -123,6 +127,8 @@ class Hours:
     """The regular hours of an exchange, with pre-market and after hours left out: quiet there is usual."""
 
     def __init__(self, calendar: str) -> None:
+        import exchange_calendars  # noqa: PLC0415 - as above
+
         self._calendar = exchange_calendars.get_calendar(calendar)
 
     def __call__(self, session_ns: int) -> bool:

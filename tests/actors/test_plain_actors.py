@@ -13,7 +13,6 @@ from actors.ledger import Ledger
 from actors.producer import Producer
 from actors.scanner import Scanner
 from actors.wire import decode_events, encode
-from desk import wiring
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.config import Plan
@@ -22,6 +21,7 @@ from desk.model.batch import Ack, decode_ack
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.pipeline.session import Session
+from desk.wiring import markets, sessions
 
 SHARDS = 2
 
@@ -96,7 +96,7 @@ class Desk:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.folder = folder
-        self.session: Session = wiring.open_session(plan, wiring.market_source(plan), SystemClock())
+        self.session: Session = sessions.open_session(plan, markets.market_source(plan), SystemClock())
         self.keeper = Keeper(folder / "keeper")
         self.ledger = Ledger(plan, self.session, folder)
         self.broker = Broker(plan, self.session, self.ledger)

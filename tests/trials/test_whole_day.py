@@ -32,9 +32,8 @@ def run(plan: Path, run_dir: Path, *flags: str) -> dict[str, Any]:
     summary: dict[str, Any] = msgspec.json.decode((run_dir / "summary.json").read_bytes())
     events = sum(summary["ticks"][kind]["received"] for kind in ("trades", "quotes"))
     seconds = events / summary["events_per_s"]["produced"]
-    print(
-        f"\n{' '.join(flags):16} {events:,} events in {seconds:.2f} s after start-up, {summary['decisions']:,} decisions"
-    )
+    figures = f"{events:,} events in {seconds:.2f} s after start-up, {summary['decisions']:,} decisions"
+    print(f"\n{' '.join(flags):28} {figures}")
     return summary
 
 
