@@ -8,9 +8,12 @@ from desk.flow.pending import Pending
 from desk.model.batch import MAX_BATCH_BYTES, Ack, Batch, LaneTotals, encode
 from desk.model.items import Item, Second
 from desk.model.ticks import Quote, Tick, Trade
+from desk.model.units import MS_NS
 
 FIRST_BATCH_ITEMS = 256
 FILL_SHARE = 0.9
+FIRST_STRETCH_NS = MS_NS
+MAX_LINGER_NS = 16 * MS_NS
 
 
 class LaneConfig(msgspec.Struct, frozen=True):
@@ -35,8 +38,9 @@ class Lane:
     """The queue that batches by itself.
 
     While the window is open it sends what it has, at least `linger_ns` apart; while it is closed, ticks
-    gather. So low load makes small batches and high load large ones. `capacity` counts ticks not yet
-    cut into a batch; a cut batch never changes.
+    gather. So low load makes small batches and high load large ones. A producer that falls behind stretches
+    the linger in force: a call costs the same whatever it carries, so fewer and larger batches are its relief.
+    `capacity` counts ticks not yet cut into a batch; a cut batch never changes.
     """
 
     def __init__(self, shard: int, config: LaneConfig, table_version: int = 1) -> None:
@@ -45,6 +49,7 @@ class Lane:
         self.table_version = table_version
         self.pending = Pending(config.capacity, config.write_timeout_ns, lossless=config.lossless)
         self.lagging = False
+        self.linger_ns = config.linger_ns
         self.in_flight: deque[int] = deque()
         self._cut_trades = 0
         self._cut_quotes = 0
@@ -80,9 +85,14 @@ class Lane:
         """Put in what is never dropped: marks, order events, watches."""
         self.pending.append(item)
 
-    def takes(self, ticks: int) -> bool:
-        """Whether so many ticks may be appended straight to `pending.items`."""
-        return self.room >= ticks and not self.pending.tight
+    def stretch(self, factor: float) -> None:
+        """Multiply the linger in force, within `linger_ns` of the plan and MAX_LINGER_NS."""
+        least_ns = self.config.linger_ns
+        self.linger_ns = max(least_ns, min(round(max(self.linger_ns, FIRST_STRETCH_NS) * factor), MAX_LINGER_NS))
+
+    def takes(self, ticks: int, *, quotes: bool) -> bool:
+        """Whether so many ticks, with or without quotes among them, may be appended straight to `pending.items`."""
+        return self.room >= ticks and not (quotes and self.pending.tight)
 
     def age_ns(self, now_ns: int) -> int:
         """How long the oldest tick here has waited."""
@@ -112,7 +122,8 @@ class Lane:
         items = self.pending.items
         if not items or not self.window_open:
             return None
-        if not hurry and 0 <= now_ns - self._last_cut_ns < self.config.linger_ns:  # below 0: the clock was set back
+        linger_ns = self.linger_ns if len(items) < self._items_per_batch else self.config.linger_ns
+        if not hurry and 0 <= now_ns - self._last_cut_ns < linger_ns:  # below 0: the clock was set back
             return None
         if full_only and len(items) < self._items_per_batch:
             return None

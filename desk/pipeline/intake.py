@@ -11,7 +11,7 @@ from desk.model.batch import Ack
 from desk.model.errors import RunFailed
 from desk.model.items import Close, Item, Second, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
-from desk.model.ticks import Frame, Tick
+from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import MS_NS
 from desk.pipeline.overload import Overload
 from desk.pipeline.subscriptions import ALL, Subscriptions
@@ -191,7 +191,8 @@ class Intake:
         now_ns = self._clock.wall_ns()
         put = self._put
         ticks = self.overload.admit(ticks, now_ns, self._meet)
-        if all(lane.takes(len(ticks)) for lane in self._lanes.values()):
+        quotes = Quote in map(type, ticks)
+        if all(lane.takes(len(ticks), quotes=quotes) for lane in self._lanes.values()):
             for tick in ticks:
                 put[tick.symbol](tick)
             return

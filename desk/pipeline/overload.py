@@ -11,6 +11,7 @@ from desk.model.units import MS_NS, SECOND_NS
 from desk.ports import LiveFeed
 
 CONTROL_NS: Final = 20 * MS_NS
+BEHIND_NS: Final = 4 * MS_NS
 THIN_EVERY_NS: Final = SECOND_NS
 THIN_SHARE: Final = 0.5
 
@@ -66,7 +67,9 @@ class Overload:
         self._controlled_ns = now_ns
         age_ns = max(lane.age_ns(now_ns) for lane in self._lanes)
         if self._feed is not None:
-            age_ns = max(age_ns, self._feed.read_age_ns)
+            read_age_ns = self._feed.read_age_ns
+            age_ns = max(age_ns, read_age_ns)
+            self._pace(read_age_ns)
         step = self.ladder.observe(age_ns, now_ns)
         if step is not None:
             self._note(str(step))
@@ -81,6 +84,15 @@ class Overload:
                 lane.drop_aged(now_ns)
         if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
             self._thin(now_ns)
+
+    def _pace(self, read_age_ns: int) -> None:
+        """Send less often while reading is behind, and come back slowly."""
+        if read_age_ns > BEHIND_NS:
+            for lane in self._lanes:
+                lane.stretch(2.0)
+        elif read_age_ns < BEHIND_NS // 4:
+            for lane in self._lanes:
+                lane.stretch(0.98)
 
     def _thin(self, now_ns: int) -> None:
         """Ask the venue for no more quotes of the symbols that make up half of those that still come."""

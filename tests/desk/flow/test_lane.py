@@ -326,3 +326,21 @@ def test_a_lane_without_capacity_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity 0"):
         lane(capacity=0)
     assert CONFIG.capacity > 0
+
+
+def test_a_stretched_linger_holds_part_batches_back_and_returns_to_the_plan() -> None:
+    one = lane(linger_ns=MS_NS)
+    now_ns = 10**18
+    one.offer(trade(1), now_ns)
+    one.cut(now_ns)
+
+    for _ in range(10):
+        one.stretch(2.0)
+    one.offer(trade(2), now_ns)
+
+    assert one.linger_ns == 16 * MS_NS
+    assert one.cut(now_ns + 15 * MS_NS) is None
+    assert one.cut(now_ns + 16 * MS_NS) is not None
+    for _ in range(200):
+        one.stretch(0.98)
+    assert one.linger_ns == MS_NS

@@ -158,7 +158,8 @@ class LaneMachine(RuleBasedStateMachine):
         assert self.lane.idle == (not waiting(self.lane) and self.sent == self.acked)
         ticks = [item for item in self.slow.waiting if isinstance(item, Tick)]
         assert self.lane.age_ns(self.now_ns) == (self.now_ns - ticks[0].received_ns if ticks else 0)
-        assert self.lane.takes(self.lane.room) != self.slow.conflating
+        assert self.lane.takes(self.lane.room, quotes=True) != self.slow.conflating
+        assert self.lane.takes(self.lane.room, quotes=False)
 
     @invariant()
     def nothing_is_lost_without_a_name(self) -> None:
