@@ -1,6 +1,8 @@
 """Starting or joining Ray, creating actors, ending them."""
 
 import os
+import re
+import socket
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -23,6 +25,10 @@ ENVIRONMENT: Final = {
     "RAY_worker_num_grpc_internal_threads": "1",
 }
 
+NAMES: Final = ("auto", "local")
+HOST_AND_PORT: Final = re.compile(r"(?:ray://)?(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
+LISTENER_TIMEOUT_S: Final = 5.0
+
 
 class Cluster:
     """A connection to Ray, and the actors made through it. Closing it ends them all."""
@@ -42,7 +48,7 @@ class Cluster:
                 self._join(joined, namespace)
             else:
                 self._start(cpus, namespace)
-        except (ConnectionError, RayError, ValueError) as error:
+        except (OSError, RayError, ValueError) as error:
             raise PlanError(
                 "--address" if address else "Ray",
                 f"no cluster to work on: {str(error).strip().splitlines()[0]}",
@@ -94,6 +100,7 @@ class Cluster:
         ray.shutdown()
 
     def _join(self, address: str, namespace: str) -> None:
+        _require_listener(address)
         ray.init(
             address=address,
             namespace=namespace,
@@ -115,3 +122,16 @@ class Cluster:
             logging_level="warning",
             _node_ip_address="127.0.0.1",
         )
+
+
+def _require_listener(address: str) -> None:
+    """Where nobody listens, Ray tries for more than a minute and a socket knows at once. Raises OSError, ValueError."""
+    if address in NAMES:
+        return
+    found = HOST_AND_PORT.fullmatch(address)
+    if found is None:
+        raise ValueError(f"`{address}` is no address of the form host:port")
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), LISTENER_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"nothing listens at {address} ({error})") from error

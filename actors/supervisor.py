@@ -4,7 +4,7 @@ It owns every actor and none is detached: its death ends the desk, and another `
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import ray
@@ -58,7 +58,6 @@ class Supervisor:
         self.started_ns = time.time_ns()
         source = markets.market_source(plan)
         self.session: Session = sessions.open_session(plan, source, SystemClock())
-        self.log = open_log(folder.log)
         self._shards = range(plan.consumers.count)
         self._viewer = Viewer(self.session.start_ns)
         self._state: DeskState = "starting"
@@ -68,6 +67,7 @@ class Supervisor:
         self.cluster = Cluster(
             address, plan.consumers.count * plan.consumers.cpus, f"raydesk-{folder.dir.name}-{self.started_ns:x}"
         )
+        self.log = open_log(folder.log)
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too."""
@@ -135,7 +135,7 @@ class Supervisor:
         self._state = "running"
         playing = self.producer.play.remote()
         try:
-            with StopSignals(self._stop):
+            with StopSignals(self.stop):
                 feed = self._watch(playing, show)
         except DeskError as fault:
             self._write_what_is_left(fault, began_ns)
@@ -143,7 +143,18 @@ class Supervisor:
         ended_ns = time.time_ns()
         return self._close(feed, began_ns, ended_ns, show)
 
-    def _stop(self) -> None:
+    @property
+    def stats(self) -> Mapping[str, Any]:
+        """What each actor told last, by its name: ProducerStats, ShardStats, OrderSummary, …; for who is shown."""
+        return self._stats
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The actors' processes by name."""
+        return {name: usage.pid for name, usage in self._usage.items()}
+
+    def stop(self) -> None:
+        """Ask for an orderly end: the lanes are drained, the books are closed."""
         self._state = "draining"
         self.producer.stop.remote()
 

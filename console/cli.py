@@ -4,14 +4,17 @@ Exit status: 0 run complete and balanced, 1 run failed or does not balance, 2 ba
 3 credentials. stdout is for people; errors go to stderr.
 """
 
+import io
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from console.faults import Faults
+from console.unseen import Unseen
 
 app = typer.Typer(
     name="desk",
@@ -29,6 +32,10 @@ PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Tradeplan (TOML)
 def main() -> None:
     """The `desk` command. Strategies and scanners may stand in the current directory."""
     sys.path.insert(0, str(Path.cwd()))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # In a terminal of few letters a "?" for a "·" beats no figures at all.
+            stream.reconfigure(errors="replace")
     app()
 
 
@@ -47,12 +54,14 @@ def run(
     """Run a tradeplan."""
     if in_process and address is not None:
         raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
+    # Until the desk takes signals itself, one ends it at once: KeyboardInterrupt gets lost where Python cannot raise.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with Faults() as faults:
         from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
 
         house = running.in_process if in_process else running.on_ray(address)
         options = running.RunOptions(run_dir, consumers, live, quiet)
-        raise typer.Exit(running.run_plan(plan, options, house, people(), faults))
+        raise typer.Exit(running.run_plan(plan, options, house, people(Unseen(sys.stdout)), faults))
 
 
 @app.command()
@@ -123,10 +132,10 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A tape: file
         print_tape_info(path, people())
 
 
-def people() -> Console:
-    """stdout; where it is no terminal, and so has no width, wide enough that no figure is cut."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+def people(stream: Any = None) -> Console:
+    """stdout, or a stream before it; where it is no terminal, so without a width, wide enough that no figure is cut."""
+    console = Console(file=stream)
+    return console if console.is_terminal else Console(file=stream, width=160)
 
 
 if __name__ == "__main__":

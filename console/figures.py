@@ -11,13 +11,15 @@ from desk.report.summary import ClassCounts, Quantiles, Summary
 
 
 def print_figures(console: Console, summary: Summary) -> None:
-    """The run in a screenful: accounting, rates, latency, orders, gaps, the first line of each problem."""
+    """The run in a screenful: accounting, rates, latency, orders, gaps, warnings, the first line of each problem."""
     console.print(_title(summary))
     console.print(_ticks(summary))
     console.print(_latency(summary))
     console.print(_consumers(summary))
     for line in _lines(summary):
         console.print(line, markup=False, highlight=False)
+    for warning in summary.warnings or ():
+        console.print(Text(f"~ {warning}", style="yellow"), soft_wrap=True)
     for problem in summary.problems:
         line, _, _ = problem.partition("\n")
         console.print(Text(f"! {line}", style="red"), soft_wrap=True)

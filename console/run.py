@@ -12,7 +12,7 @@ from console.figures import print_figures, verdict
 from console.loaded import load_all
 from console.screen import screen_for
 from desk.config import Plan, load_plan, load_settings, override
-from desk.model.errors import PlanError
+from desk.model.errors import BadInput, PlanError
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -36,21 +36,28 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     """Run the plan and return the exit status: 0 when it came to its end and balances, else 1.
 
     Raises DeskError for a bad plan, before there is a folder, and what the house raises; then too the last
-    line is printed.
+    line is printed. Of a run that bad input kept from beginning no folder stays.
     """
     plan = override(load_plan(path), load_settings(), options.consumers)
     refuse_unasked_live(path, plan, asked=options.live)
     load_all(path, plan)
+    from desk.wiring import trading  # noqa: PLC0415 - a plan with a fault is told quickly
+
     folder = RunFolder.create(None, options.run_dir, plan.session.name, time.time_ns())
     faults.log = folder.log
+    shown = _near(folder.dir)
     try:
+        trading.require_ledger(plan, folder.dir)
         summary = _shown(plan, folder, options, house, console)
-    except Exception:
-        _last_line(console, f"failed · not balanced · {folder.dir}")
+    except Exception as fault:
+        if isinstance(fault, BadInput):
+            folder.discard()
+        if folder.dir.exists():
+            _last_line(console, f"failed · not balanced · {shown}")
         raise
     if not options.quiet:
         print_figures(console, summary)
-    _last_line(console, verdict(summary, folder.dir))
+    _last_line(console, verdict(summary, shown))
     return 0 if summary.complete else 1
 
 
@@ -87,6 +94,12 @@ def _shown(plan: Plan, folder: RunFolder, options: RunOptions, house: House, con
     title = f"{plan.session.name} · {plan.session.mode}"
     with screen_for(console, title, time.time_ns, quiet=options.quiet) as screen:
         return house(plan, folder, screen.show)
+
+
+def _near(folder: Path) -> Path:
+    """The folder as one would type it here."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def _last_line(console: Console, line: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from desk.config.faults import plan_error
+from desk.config.faults import plan_error, shown
 from desk.config.override import override
 from desk.config.plan import Plan
 from desk.config.settings import Settings
@@ -26,14 +26,14 @@ def load_plan(path: Path, settings: Settings | None = None) -> Plan:
     except ValidationError as error:
         raise plan_error(str(path), raw, error) from None
     if plan.feed.path:
-        feed = plan.feed.model_copy(update={"path": _found(plan.feed.path, path.parent)})
+        feed = plan.feed.model_copy(update={"path": _looked_for(path, plan.feed.path)})
         plan = plan.model_copy(update={"feed": feed})
     return plan if settings is None else override(plan, settings, None)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
         return tomllib.loads(text)
     except FileNotFoundError:
         raise PlanError(str(path), "no such file", "a tradeplan (TOML)", "Check the path.") from None
@@ -66,3 +66,14 @@ def _found(written: str, folder: Path) -> str:
         if place.exists() or any(iglob(written, root_dir=root)):  # noqa: PTH207  takes absolute globs too
             return str(place.resolve())
     return str((folder / written).resolve())
+
+
+def _looked_for(path: Path, written: str) -> str:
+    """Where the plan's tape is. Raises PlanError for text that is no path at all, such as one far too long."""
+    try:
+        return _found(written, path.parent)
+    except (OSError, RuntimeError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise PlanError(
+            f"{path}, [feed] path", f"{shown(written)}: {why}", "the path of a tape", "Correct `path`."
+        ) from None

@@ -62,24 +62,22 @@ class Instance:
 
     __slots__ = (
         "_now",
+        "_position",
         "_view",
         "closing",
         "entry",
         "number",
         "orders",
-        "position",
         "random_source",
         "stopped",
         "strategy",
-        "symbol",
         "wanted",
     )
 
     def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now) -> None:
         self.entry = entry
-        self.symbol = view.symbol
         self.strategy = AT_REST
-        self.position = Position()
+        self._position = Position()
         self.number = 0
         self.orders: dict[str, Side] = {}
         self.wanted = False
@@ -92,15 +90,29 @@ class Instance:
     def __reduce__(self) -> Never:
         raise TypeError("a context is valid during a hook call only: keep what you need of it, not the context itself")
 
+    def resume(self, position: Position) -> None:
+        """Hold what a checkpoint says."""
+        self._position = position
+
     def retire(self) -> None:
         """Let no hook run any more."""
         self.stopped = True
         self.strategy = AT_REST
 
     @property
+    def symbol(self) -> str:
+        """What it trades."""
+        return self._view.symbol
+
+    @property
+    def position(self) -> Position:
+        """What it holds."""
+        return self._position
+
+    @property
     def active(self) -> bool:
         """Whether its hooks run: it is wanted, or has something open to look after."""
-        return not self.stopped and (self.wanted or bool(self.orders) or self.position.quantity != 0)
+        return not self.stopped and (self.wanted or bool(self.orders) or self._position.quantity != 0)
 
     @property
     def bars(self) -> BarSeries:
@@ -188,7 +200,7 @@ class Instance:
             self.orders.pop(event.client_order_id, None)
         if event.fill_quantity == 0:
             return None
-        self.position = after_fill(self.position, event.side, event.fill_quantity, event.fill_price, event.fee)
+        self._position = after_fill(self._position, event.side, event.fill_quantity, event.fill_price, event.fee)
         return Fill(
             event.client_order_id, event.side, event.fill_quantity, event.fill_price, event.fee, event.ts_ns, done
         )

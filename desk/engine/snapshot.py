@@ -107,7 +107,7 @@ def unpack_instance(kept: InstanceSnapshot, instance: Instance, guard: Guard) ->
     """Put a kept state into a fresh instance; a strategy that does not unpickle is stopped."""
     instance.number = kept.number
     instance.orders = kept.orders
-    instance.position = kept.position
+    instance.resume(kept.position)
     instance.wanted = kept.wanted
     instance.closing = kept.closing
     if kept.rng is not None:

@@ -1,6 +1,7 @@
 """Finding the class that a plan's `use` names."""
 
 import importlib
+import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable
@@ -49,17 +50,27 @@ def _import(name: str, place: str) -> ModuleType:
     except SyntaxError as fault:
         raise StrategyError(
             place,
-            f"`{name}` cannot be imported: {fault.msg} in {fault.filename}, line {fault.lineno}",
+            f"`{name}` cannot be imported: {fault.msg} in {_source(name, fault)}",
             "valid Python",
             "Correct that line.",
         ) from fault
-    except (Exception, SystemExit) as fault:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
         raise StrategyError(
             place,
             f"`{name}` cannot be imported: it raised {cause(fault)}",
             "a module that imports without an error",
             "Correct what its top level does.",
         ) from fault
+
+
+def _source(name: str, fault: SyntaxError) -> str:
+    """File and line; Python names neither for a file that is no text at all."""
+    if fault.filename:
+        return f"{fault.filename}, line {fault.lineno}"
+    spec = importlib.util.find_spec(name)
+    return str(spec.origin) if spec else name
 
 
 def _no_module(name: str, missing: str, place: str) -> StrategyError:

@@ -71,7 +71,9 @@ def load_scanner(use: str, params: Mapping[str, object], place: str) -> ScannerF
 def _build(create: Callable[[], T], use: str, place: str) -> T:
     try:
         return create()
-    except (Exception, SystemExit) as fault:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
         raise StrategyError(
             place,
             f"building `{use}` raised {cause(fault)}",

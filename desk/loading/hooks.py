@@ -5,6 +5,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Final
 
+from desk.loading.words import cause
 from desk.model.errors import StrategyError
 from desk.strategy import HOOKS, Strategy
 
@@ -31,7 +32,7 @@ def check_hooks(strategy: Strategy, place: str) -> None:
     for name in dir(cls):
         if name.startswith("on_") and name not in HOOKS and callable(getattr(cls, name)):
             raise _unknown(cls, name, place)
-    hooks = [hook for hook in HOOKS if hasattr(strategy, hook)]
+    hooks = [hook for hook in HOOKS if hasattr(cls, hook) or hook in getattr(strategy, "__dict__", ())]
     if not hooks:
         remedy = "Define the one at which it should act."
         raise StrategyError(place, f"`{cls.__name__}` defines no hook, so it would never run", _KNOWN, remedy)
@@ -41,9 +42,13 @@ def check_hooks(strategy: Strategy, place: str) -> None:
 
 def check_method(owner: object, name: str, arguments: tuple[str, ...], place: str) -> None:
     """Whether the method can be called with these arguments and runs at once. Raises StrategyError."""
-    method: Callable[..., Any] = getattr(owner, name)
     expected = f"`def {name}(self, {', '.join(arguments)})`"
     where = f"`{type(owner).__name__}.{name}`"
+    try:
+        method: Callable[..., Any] = getattr(owner, name)
+    except Exception as fault:
+        found = f"{where} raised {cause(fault)} when it was looked up"
+        raise StrategyError(place, found, expected, "Define it as a method.") from fault
     if not callable(method):
         raise StrategyError(place, f"{where} is no method", expected, "Define it as a method.")
     if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):

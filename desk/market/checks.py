@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.market.blocks import TRADE, UNKNOWN, Block
+from desk.model.units import DAY_NS
 
 CAUSES: Final = ("", "size", "price", "time", "symbol", "kind")
 
@@ -13,7 +14,8 @@ CAUSES: Final = ("", "size", "price", "time", "symbol", "kind")
 def causes(block: Block) -> NDArray[np.int8]:
     """Per row an index into CAUSES, 0 for a sound row; of several faults the one furthest right there.
 
-    kind: neither trade nor quote. symbol: null or empty. time: the venue's time is null, zero or negative.
+    kind: neither trade nor quote. symbol: null or empty. time: the venue's time is null, zero, negative
+    or more than a day after the row was received.
     price: a trade's is not above 0, a quote's bid or ask below 0. size: below 0. Null and infinite numbers
     are faults; 0 is a quote's way to say that a side is empty, and a trade's to say that it is information.
     """
@@ -24,7 +26,7 @@ def causes(block: Block) -> NDArray[np.int8]:
     cause = np.zeros(len(block), np.int8)
     cause[~good_size] = 1
     cause[~good_price] = 2
-    cause[block.ts_ns <= 0] = 3
+    cause[(block.ts_ns <= 0) | (block.ts_ns > block.recv_ns + DAY_NS)] = 3
     cause[~named[block.symbol]] = 4
     cause[block.kind == UNKNOWN] = 5
     return cause

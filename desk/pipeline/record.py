@@ -73,6 +73,7 @@ def summarize(record: RunRecord) -> Summary:
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
         problems=record.problems[:MAX_PROBLEMS],
+        warnings=warnings(record)[:MAX_PROBLEMS] or msgspec.UNSET,
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
         wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),
@@ -119,7 +120,7 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
 
 
 def warnings(record: RunRecord) -> list[str]:
-    """What is worth a line in the log: the first rejected rows, and the first calls that took too long."""
+    """What is worth a line in log and figures: the first rejected rows, and the first calls that took too long."""
     slow = sum(shard.audit.slow_calls for shard in record.shards)
     lines = [f"rejected {example}" for example in record.feed.examples]
     if slow:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from desk.model.bars import Bar
 from desk.model.records import ScanAnswer
@@ -83,10 +84,12 @@ class Scanning:
         self.scans += 1
         problem = ""
         try:
-            wished = [str(symbol) for symbol in entry.scanner.scan(market)[: entry.max_symbols]]
+            wished = _symbols(entry.scanner.scan(market))[: entry.max_symbols]
             _require_known(wished, market)
             self._last[entry.name] = wished
-        except (Exception, SystemExit) as fault:  # noqa: BLE001 - whatever a scanner raises is reported, and stops nobody else
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:  # noqa: BLE001 - whatever a scanner raises is reported, and stops nobody else
             problem = f"scanner {entry.name} failed: {''.join(traceback.format_exception(fault)).strip()}"
             self._note(problem)
         return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
@@ -94,6 +97,13 @@ class Scanning:
     def _note(self, problem: str) -> None:
         if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
+
+
+def _symbols(answer: object) -> list[str]:
+    """What `scan` returned as plain text, which numpy's is not: a list, a tuple or an array of symbols."""
+    if isinstance(answer, list | tuple | np.ndarray):
+        return [str(symbol) for symbol in answer]
+    raise TypeError(f"scan returned {type(answer).__name__}; expected a list of symbols")
 
 
 def _require_known(symbols: list[str], market: MarketSnapshot) -> None:

@@ -149,7 +149,8 @@ class ProfitAndLoss(msgspec.Struct):
 class Summary(msgspec.Struct, kw_only=True):
     """The figures of one run. `ok` and `balanced` are false until `judged`.
 
-    `failed` says that the run broke off; the key is absent in every other summary.
+    `failed` says that the run broke off; `warnings` are no problems, but worth knowing: the first rejected rows,
+    the first slow calls. Both keys are absent where there is nothing to say.
     """
 
     run_id: str
@@ -173,6 +174,7 @@ class Summary(msgspec.Struct, kw_only=True):
     orders: Orders = msgspec.field(default_factory=Orders)
     pnl: ProfitAndLoss = msgspec.field(default_factory=ProfitAndLoss)
     failed: bool | msgspec.UnsetType = msgspec.UNSET
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def complete(self) -> bool:

@@ -1,6 +1,7 @@
 """The run folder: where one run's summary, bars, decisions, ledger, log and report stand."""
 
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import count
@@ -23,6 +24,7 @@ class RunFolder:
 
     def __init__(self, folder: Path) -> None:
         self.dir = folder
+        self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"
         self.decisions = folder / "decisions.parquet"
@@ -38,7 +40,10 @@ class RunFolder:
         Raises RunFolderError when `run_dir` holds something already, or when it cannot be made.
         """
         try:
-            return cls(_empty(run_dir) if run_dir is not None else _fresh(base or Path("runs"), name, now_ns))
+            found = run_dir is not None and run_dir.exists()
+            folder = _empty(run_dir) if run_dir is not None else _fresh(base or Path("runs"), name, now_ns)
+            # Absolute, so that nothing depends on what a process takes for its working directory.
+            run = cls(folder.absolute())
         except OSError as error:
             raise RunFolderError(
                 str(run_dir or base or Path("runs")),
@@ -46,6 +51,16 @@ class RunFolder:
                 "a folder that can be made and written",
                 "Correct its permissions, or name another with --run-dir.",
             ) from error
+        run._found = found
+        return run
+
+    def discard(self) -> None:
+        """Take away what `create` made if its run never began, as its log would tell; a run that did is kept."""
+        if self.log.exists():
+            return
+        self.ledger.unlink(missing_ok=True)
+        if not self._found:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     @classmethod
     def open(cls, folder: Path) -> Self:

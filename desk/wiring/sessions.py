@@ -2,16 +2,22 @@
 
 import asyncio
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from desk.config import Plan
 from desk.feeds.session_clock import VenueSession, clock_url
 from desk.market.blocks import BlockSource
-from desk.model.errors import PlanError
-from desk.model.units import SECOND_NS, floor_to
+from desk.model.errors import PlanError, TapeError
+from desk.model.units import DAY_NS, SECOND_NS, floor_to
 from desk.pipeline.session import Session
 from desk.ports import Clock
 from desk.wiring.markets import exchange_ns, exchange_zone
+
+LONGEST_DAYS: Final = 31
+LONGEST_NS: Final = LONGEST_DAYS * DAY_NS
 
 
 def open_session(plan: Plan, source: BlockSource | None, clock: Clock) -> Session:
@@ -57,6 +63,7 @@ def _venue_now_ns(plan: Plan, clock: Clock) -> int:
 
 
 def _recorded(plan: Plan, source: BlockSource) -> Session:
+    _require_span(source)
     zone = exchange_zone(plan)
     day = datetime.fromtimestamp(source.start_ns / SECOND_NS, zone).date()
     start_ns = floor_to(source.start_ns, SECOND_NS)
@@ -66,6 +73,7 @@ def _recorded(plan: Plan, source: BlockSource) -> Session:
     if plan.session.stop_time is not None:
         stop_ns = exchange_ns(day, plan.session.stop_time, zone)
     _require_rows(plan, source, start_ns, stop_ns, zone)
+    _require_symbols(plan, source)
     ends = [-(-source.end_ns // SECOND_NS) * SECOND_NS] + ([stop_ns] if stop_ns is not None else [])
     return Session(
         id=f"{plan.session.name}-{day:%Y%m%d}",
@@ -95,15 +103,35 @@ def _require_rows(plan: Plan, source: BlockSource, start_ns: int, stop_ns: int |
         )
 
 
+def _require_span(source: BlockSource) -> None:
+    """Every second of a session is played, so one stray stamp would mean years of them."""
+    if source.start_ns > 0 and source.end_ns - source.start_ns <= LONGEST_NS:
+        return
+    first, last = (np.datetime64(ns, "ns").astype("datetime64[s]") for ns in (source.start_ns, source.end_ns - 1))
+    raise TapeError(
+        source.place,
+        f"rows received from {first} to {last} (UTC)",
+        f"times after 1970, {LONGEST_DAYS} days of them at most",
+        "Correct `recv_ns`, which is in ns since the epoch, or play fewer files at once.",
+    )
+
+
+def _require_symbols(plan: Plan, source: BlockSource) -> None:
+    """Every symbol that the plan names is in the market data, where a mistyped one would never tick."""
+    named = {"[feed] symbols": plan.feed.symbols} | {
+        f"[[strategies]] {entry.name} symbols": entry.symbols for entry in plan.strategies
+    }
+    known = {*source.symbols, "*"}
+    for place, symbols in named.items():
+        for symbol in symbols:
+            if symbol not in known:
+                raise PlanError(
+                    place,
+                    f'`"{symbol}"`, which {source.place} does not have',
+                    f"symbols such as {', '.join(source.symbols[:5])}",
+                    'Correct it, or take all with symbols = ["*"].',
+                )
+
+
 def _always(plan: Plan, source: BlockSource) -> tuple[str, ...]:
-    if plan.feed.symbols == ("*",):
-        return tuple(source.symbols)
-    unknown = [symbol for symbol in plan.feed.symbols if symbol not in source.symbols]
-    if unknown:
-        raise PlanError(
-            "[feed] symbols",
-            f'`"{unknown[0]}"`, which {source.place} does not have',
-            f"symbols such as {', '.join(source.symbols[:5])}",
-            'Correct it, or take all with symbols = ["*"].',
-        )
-    return plan.feed.symbols
+    return tuple(source.symbols) if plan.feed.symbols == ("*",) else plan.feed.symbols

@@ -5,17 +5,30 @@ from pathlib import Path
 from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan
 from desk.ledger import SqlLedger
+from desk.model.errors import LedgerError, PlanError
 from desk.orders import OrderManager
 from desk.pipeline.session import Session
 from desk.ports import Ledger
 from desk.risk import RiskGate, RiskLimits
 
 
+def require_ledger(plan: Plan, run_dir: Path) -> None:
+    """See that the plan's ledger can be opened, before anything starts. Raises PlanError."""
+    try:
+        SqlLedger(_url(plan, run_dir)).close()
+    except LedgerError as fault:
+        raise PlanError(f"[ledger] url, {fault.place}", fault.found, fault.expected, fault.remedy) from fault
+
+
 def ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
     """The plan's ledger, with this session opened in it."""
-    book = SqlLedger(plan.ledger.url.format(run_dir=run_dir), session.id)
+    book = SqlLedger(_url(plan, run_dir), session.id)
     book.open_session(session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns)
     return book
+
+
+def _url(plan: Plan, run_dir: Path) -> str:
+    return plan.ledger.url.format(run_dir=run_dir)
 
 
 def order_manager(plan: Plan, session: Session, book: Ledger) -> OrderManager:

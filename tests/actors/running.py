@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from conftest import BIN, ROOT, wait_until
+from heads import BIN, ROOT, wait_until
 
 END_DEADLINE_S = 150.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import BIN, ROOT, RayHead, clean_environment, wait_until
+from heads import BIN, ROOT, RayHead, clean_environment, wait_until
 from running import RunningDesk, is_alive
 
 pytestmark = pytest.mark.ray

@@ -125,3 +125,17 @@ def test_a_live_plan_needs_live_on_the_command_line(plan_path: Path) -> None:
 
     refuse_unasked_live(plan_path, live, asked=True)
     refuse_unasked_live(plan_path, plan, asked=False)
+
+
+def test_a_run_that_bad_input_keeps_from_beginning_leaves_no_folder(plan_path: Path) -> None:
+    def house(plan: Plan, folder: RunFolder, show: Callable[[DeskView], None]) -> Summary:
+        raise PlanError("[feed] path", "missing")
+
+    console = Console(file=StringIO())
+
+    with pytest.raises(PlanError):
+        run_plan(plan_path, RunOptions(run_dir=plan_path.parent / "run"), house, console, Faults())
+
+    assert not (plan_path.parent / "run").exists()
+    assert isinstance(console.file, StringIO)
+    assert not console.file.getvalue()

@@ -366,3 +366,25 @@ def test_what_is_no_sound_scanner_is_refused(write: WriteModule, source: str, fo
         load_scanner(f"{write(source)}:Mine", {}, PLACE)
 
     assert found in caught.value.found
+
+
+def test_a_hook_that_raises_when_it_is_looked_up_is_told(write: WriteModule) -> None:
+    module = write(with_hook("on_second = property(lambda self: 1 / 0)"))
+
+    with pytest.raises(StrategyError, match=r"`Mine\.on_second` raised ZeroDivisionError"):
+        load_strategy(f"{module}:Mine", {}, PLACE)
+
+
+def test_a_file_that_is_no_text_is_named(write: WriteModule, tmp_path: Path) -> None:
+    module = write("")
+    (tmp_path / f"{module}.py").write_bytes(b"x = 1\0")
+
+    with pytest.raises(StrategyError, match=f"{module}.py"):
+        load_strategy(f"{module}:Mine", {}, PLACE)
+
+
+def test_whatever_an_import_raises_is_told(write: WriteModule) -> None:
+    module = write("raise BaseException('end')")
+
+    with pytest.raises(StrategyError, match="it raised BaseException: end"):
+        load_strategy(f"{module}:Mine", {}, PLACE)

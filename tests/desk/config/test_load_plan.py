@@ -309,3 +309,18 @@ def test_whatever_text_a_file_holds_is_a_plan_or_a_plan_error(
         load_plan(path)
 
     assert str(path) in caught.value.place
+
+
+def test_a_byte_order_mark_before_the_plan_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(NAMED, encoding="utf-8-sig")
+
+    assert load_plan(path).session.name == "day"
+
+
+@pytest.mark.parametrize("written", [r"a\u0000b", "a" * 5000])
+def test_text_that_can_be_no_path_is_told_at_its_key(tmp_path: Path, written: str) -> None:
+    fault = refusal(tmp_path, NAMED + f'[feed]\nkind = "tape"\npath = "{written}"\n')
+
+    assert fault.place.endswith("[feed] path")
+    assert fault.expected == "the path of a tape"

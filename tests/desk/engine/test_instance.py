@@ -191,3 +191,11 @@ def test_a_context_is_not_to_be_kept() -> None:
 
     with pytest.raises(TypeError, match="valid during a hook call only"):
         pickle.dumps(ctx)
+
+
+@pytest.mark.parametrize("name", ["symbol", "position", "now_ns", "trade", "quote", "bars", "degraded", "warm"])
+def test_what_a_strategy_sees_it_cannot_set(name: str) -> None:
+    _, ctx = an_instance()
+
+    with pytest.raises(AttributeError):
+        setattr(ctx, name, None)

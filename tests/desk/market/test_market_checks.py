@@ -36,6 +36,8 @@ def test_a_sound_row_has_no_cause(line: Line) -> None:
         (Line(0, size=-1.0), "size"),
         (Line(0, ts_ns=0), "time"),
         (Line(0, ts_ns=-1), "time"),
+        (Line(0, ts_ns=2**63 - 1), "time"),
+        (Line(0, lag_ms=-86_400_001), "time"),
         (Line(0, symbol=None), "symbol"),
         (Line(0, symbol=""), "symbol"),
         (Line(0, kind="other"), "kind"),

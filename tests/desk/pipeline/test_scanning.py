@@ -218,3 +218,12 @@ def test_a_symbol_found_by_a_scanner_has_the_bars_of_one_subscribed_from_the_sta
 
 def bars_of(desk: Desk) -> dict[tuple[str, int], tuple[Any, ...]]:
     return {key: content(bar) for key, bar in sorted(desk.store.bars.items()) if bar.priced}
+
+
+@pytest.mark.parametrize("answer", [None, "AAA", {"A": 1}, iter(["A"])])
+def test_an_answer_that_is_no_list_is_named_as_what_it_is(answer: Any) -> None:
+    one = scanning(a_scanner(lambda market: answer))
+
+    one.scan(at(2), [])
+
+    assert f"scan returned {type(answer).__name__}; expected a list of symbols" in one.problems[0]

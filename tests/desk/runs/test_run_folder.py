@@ -27,7 +27,7 @@ def test_the_base_is_runs_unless_it_is_given(tmp_path: Path, monkeypatch: pytest
 
     run = RunFolder.create(None, None, "orb", NOW_NS)
 
-    assert run.dir == Path("runs/orb-20131007T133000Z")
+    assert run.dir == tmp_path / "runs/orb-20131007T133000Z"
     assert (tmp_path / run.dir).is_dir()
 
 
@@ -128,3 +128,30 @@ def test_nothing_is_left_beside_what_was_written(tmp_path: Path) -> None:
     run.write_decisions([])
 
     assert sorted(path.name for path in run.dir.iterdir()) == ["bars.parquet", "decisions.parquet", "summary.json"]
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, None, "orb", NOW_NS)
+    run.ledger.touch()
+
+    run.discard()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_that_was_given_stays_and_is_empty_again(tmp_path: Path) -> None:
+    run = RunFolder.create(None, tmp_path, "orb", NOW_NS)
+    run.ledger.touch()
+
+    run.discard()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_began_is_never_discarded(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, None, "orb", NOW_NS)
+    run.log.touch()
+
+    run.discard()
+
+    assert run.log.exists()

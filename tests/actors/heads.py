@@ -1,0 +1,101 @@
+"""One Ray for the whole test session, started as a user would: `ray start --head`, token authentication, loopback."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+LOGICAL_CPUS = 8
+START_DEADLINE_S = 90.0
+
+
+@dataclass(frozen=True)
+class RayHead:
+    """A running head: where it is, and the environment that its clients need."""
+
+    address: str
+    dashboard: str
+    environment: dict[str, str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(done: Callable[[], bool], deadline_s: float, what: str) -> None:
+    """Poll until `done`; fails the test when the deadline passes first."""
+    end_s = time.monotonic() + deadline_s
+    while not done():
+        if time.monotonic() > end_s:
+            pytest.fail(f"{what} did not happen within {deadline_s:.0f} s")
+        time.sleep(0.02)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without anything that configures Ray or the desk."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "RAYDESK_"))}
+    kept.pop("NUM_CONSUMERS", None)
+    return kept | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+@pytest.fixture(scope="session")
+def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
+    """A head with a dashboard; ended at the end of the session, by the id of the process started here."""
+    folder = tmp_path_factory.mktemp("ray")
+    token = folder / "auth_token"
+    token.write_text(secrets.token_hex(32))
+    token.chmod(0o600)
+    environment = clean_environment() | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_worker_niceness": "0",
+        "PYTHONHASHSEED": "0",
+    }
+    port, dashboard_port = free_port(), free_port()
+    command = [
+        BIN / "ray",
+        "start",
+        "--head",
+        "--block",
+        "--node-ip-address=127.0.0.1",
+        f"--port={port}",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={dashboard_port}",
+        "--include-dashboard=true",
+        f"--num-cpus={LOGICAL_CPUS}",
+        f"--object-store-memory={128 * 1024 * 1024}",
+        f"--ray-client-server-port={free_port()}",
+    ]
+    log = folder / "start.log"
+    with log.open("wb") as output:
+        head = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    try:
+        wait_until(
+            lambda: head.poll() is not None or "Ray runtime started" in log.read_text(),
+            START_DEADLINE_S,
+            "the start of Ray",
+        )
+        assert head.poll() is None, log.read_text()
+        yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard_port}", environment)
+    finally:
+        head.send_signal(signal.SIGTERM)
+        try:
+            head.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(head.pid, signal.SIGKILL)
+            head.wait()
