@@ -173,8 +173,8 @@ class Supervisor:
                     name = self._asked.pop(ref)
                     with told(name):
                         self._stats[name] = ray.get(ref)
-            if not self._asked:
-                self._show(show)
+                    if not self._asked:
+                        self._show(show)
             if playing in done:
                 with told("producer"):
                     record: FeedRecord = ray.get(playing)
