@@ -25,6 +25,7 @@ class RayHead:
 
     address: str
     dashboard: str
+    metrics: str
     environment: dict[str, str]
 
 
@@ -64,7 +65,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         "RAY_worker_niceness": "0",
         "PYTHONHASHSEED": "0",
     }
-    port, dashboard_port = free_port(), free_port()
+    port, dashboard_port, metrics_port = free_port(), free_port(), free_port()
     command = [
         BIN / "ray",
         "start",
@@ -75,6 +76,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={dashboard_port}",
         "--include-dashboard=true",
+        f"--metrics-export-port={metrics_port}",
         f"--num-cpus={LOGICAL_CPUS}",
         f"--object-store-memory={128 * 1024 * 1024}",
         f"--ray-client-server-port={free_port()}",
@@ -91,7 +93,8 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
             "the start of Ray",
         )
         assert head.poll() is None, log.read_text()
-        yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard_port}", environment)
+        urls = (f"http://127.0.0.1:{dashboard_port}", f"http://127.0.0.1:{metrics_port}/metrics")
+        yield RayHead(f"127.0.0.1:{port}", *urls, environment)
     finally:
         head.send_signal(signal.SIGTERM)
         try:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -92,6 +94,13 @@ def in_process_run(slice_plan: Path, tmp_path_factory: pytest.TempPathFactory) -
     return desk.run_dir
 
 
+def exporting(head: RayHead) -> set[str]:
+    """The actors whose counters stand in Ray's metrics."""
+    with urllib.request.urlopen(head.metrics, timeout=5) as answer:
+        text = answer.read().decode()
+    return set(re.findall(r'^ray_raydesk_\w+\{.*?actor="([^"]+)"', text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("consumers", [1, 2, 4])
 def test_bars_and_decisions_are_those_of_one_process_whatever_the_number_of_consumers(
     consumers: int, ray_head: RayHead, slice_plan: Path, in_process_run: Path, tmp_path: Path
@@ -134,9 +143,10 @@ def test_a_dead_actor_is_noticed_and_named(
     wait_until(lambda: not any(map(is_alive, pids.values())), 30.0, "the end of every actor")
 
 
-def test_sigterm_drains_and_closes_the_books(started: RunningDesk) -> None:
+def test_every_actor_exports_counters_and_sigterm_closes_the_books(ray_head: RayHead, started: RunningDesk) -> None:
     pids = started.pids()
     started.wait_for_ticks()
+    wait_until(lambda: exporting(ray_head) == set(ACTORS), 60.0, "the export of every actor's counters")
 
     started.process.send_signal(signal.SIGTERM)
     status, out, err = started.finish()
