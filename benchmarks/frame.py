@@ -12,7 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-PACKAGES = ("ray", "msgspec", "numpy", "pyarrow", "websockets")
+PACKAGES = ("ray", "msgspec", "numpy", "pyarrow", "websockets", "alpaca-py")
+WIDEST = 10
+"""Tables with more figures than these have a line for each figure."""
 
 
 def machine() -> dict[str, Any]:
@@ -27,18 +29,42 @@ def machine() -> dict[str, Any]:
 
 def publish(name: str, rows: Sequence[Mapping[str, Any]], **about: Any) -> None:
     """Print the figures: one JSON line for scripts, one table for people."""
-    command = f"python -m {name} {' '.join(sys.argv[1:])}".strip()
+    module = sys.modules["__main__"].__spec__
+    command = f"python -m {module.name if module else name} {' '.join(sys.argv[1:])}".strip()
     print(json.dumps({"benchmark": name, "command": command, "machine": machine(), **about, "rows": list(rows)}))
-    table = Table(title=name)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column == "what" else "right")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    figures = list(dict.fromkeys(key for row in rows for key in row))
+    table = _wide(rows, figures) if len(figures) <= WIDEST else _tall(rows, figures)
+    table.title = name
     Console(width=160).print(table)
 
 
+def _wide(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Table:
+    """A line for each row."""
+    table = Table()
+    for figure in figures:
+        table.add_column(figure.replace("_", " "), justify="left" if figure == "what" else "right")
+    for row in rows:
+        table.add_row(*(_cell(row.get(figure, "")) for figure in figures))
+    return table
+
+
+def _tall(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Table:
+    """A line for each figure."""
+    table = Table()
+    table.add_column("")
+    for row in rows:
+        table.add_column(_cell(row.get("what", "")), justify="right")
+    for figure in figures:
+        if figure != "what":
+            table.add_row(figure.replace("_", " "), *(_cell(row.get(figure, "")) for row in rows))
+    return table
+
+
 def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.frame import publish
-from desk import wiring
 from desk.bars.builder import BarBuilder
 from desk.clock import SystemClock
 from desk.config import Plan
@@ -22,6 +21,7 @@ from desk.house import run_in_process
 from desk.model.ticks import Trade
 from desk.report.summary import Summary
 from desk.runs import RunFolder
+from desk.wiring import markets, sessions
 
 
 def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -> Plan:
@@ -40,9 +40,9 @@ def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -
 
 def floor(plan: Plan) -> dict[str, Any]:
     """Decode and fold, in one loop: no lane, no shard, no actor."""
-    source = wiring.market_source(plan)
-    session = wiring.open_session(plan, source, SystemClock())
-    feed = wiring.market_feed(plan, session, source, SystemClock())
+    source = markets.market_source(plan)
+    session = sessions.open_session(plan, source, SystemClock())
+    feed = markets.market_feed(plan, session, source, SystemClock())
     feed.subscribe(session.always)
     builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.always}
     quotes = {}
@@ -77,7 +77,7 @@ def measure(tape: str | None, minutes: int, consumers: int) -> list[dict[str, An
     """All rows, one after the other in the same call."""
     bare = plan_for(tape, minutes, consumers, strategies=False)
     busy = plan_for(tape, minutes, consumers, strategies=True)
-    session = wiring.open_session(bare, wiring.market_source(bare), SystemClock())
+    session = sessions.open_session(bare, markets.market_source(bare), SystemClock())
     marks = ((session.end_ns or session.start_ns) - session.start_ns) // 1_000_000_000
     rows = [floor(bare)]
     for plan, what in ((bare, "no strategies"), (busy, "three strategies in lockstep")):

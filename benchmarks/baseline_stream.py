@@ -1,0 +1,26 @@
+"""The websocket of the baselines: websockets' asyncio client, the desk's own codec and handshake, no more."""
+
+import time
+from collections.abc import AsyncIterator
+
+from websockets.asyncio.client import connect
+
+from desk.feeds.alpaca.protocol import AlpacaProtocol
+from desk.market.rows import Counts
+from desk.model.ticks import Tick
+
+
+async def ticks_of(url: str) -> AsyncIterator[list[Tick]]:
+    """Each message's ticks, until the venue closes the connection."""
+    protocol = AlpacaProtocol("local", "local", place="baseline", channels=frozenset({"trades"}), counts=Counts())
+    protocol.subscribe(["*"])
+    protocol.connected()
+    async with connect(url, additional_headers=protocol.headers, compression=None, max_size=None) as socket:
+        async for message in socket:
+            assert isinstance(message, bytes)
+            protocol.receive(message, time.time_ns())
+            for data in protocol.data_to_send():
+                await socket.send(data)
+            ticks, protocol.ticks = protocol.ticks, []
+            if ticks:
+                yield ticks

@@ -1,0 +1,129 @@
+"""A trial of the desk itself: venue → producer → consumers on a Ray of its own, watched through its supervisor."""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from actors.producer import ProducerStats
+from actors.supervisor import Supervisor
+from benchmarks.load import SYMBOLS, Venue
+from benchmarks.processes import Processes
+from benchmarks.reading import Reading
+from benchmarks.trial import Timing, Trial
+from desk.config import Plan
+from desk.pipeline.shard import ShardStats
+from desk.report.live import DeskView
+from desk.report.summary import Summary
+from desk.routing import RoutingTable
+from desk.runs import RunFolder
+
+SLOW_SHARD: Final = 0
+SUPERVISOR: Final = "supervisor"
+
+
+@dataclass(frozen=True)
+class DeskOptions:
+    """What of the plan a benchmark varies; `strategies` are entries of [[strategies]]."""
+
+    consumers: int = 4
+    linger_ms: float = 1.0
+    channels: tuple[str, ...] = ("trades",)
+    strategies: tuple[dict[str, Any], ...] = ({"use": "benchmarks.strategies:Idle"},)
+
+    def plan(self, url: str) -> Plan:
+        """All symbols of the venue, guards and lanes as they are by default."""
+        return Plan.model_validate(
+            {
+                "session": {"name": "bench", "mode": "paper"},
+                "feed": {"kind": "alpaca", "url": url, "channels": list(self.channels), "symbols": ["*"]},
+                "consumers": {"count": self.consumers, "max": max(self.consumers, 8), "cpus": 0.1},
+                "flow": {"linger_ms": self.linger_ms},
+                "strategies": list(self.strategies),
+            }
+        )
+
+
+def one_slow(consumers: int, busy_us: float) -> tuple[dict[str, Any], ...]:
+    """Strategies that return at once, but for those of one shard, which take their time on each symbol and second."""
+    table = RoutingTable.even(range(consumers))
+    by_slow: dict[bool, list[str]] = {True: [], False: []}
+    for symbol in (f"LD{number:04d}" for number in range(SYMBOLS)):
+        by_slow[table.shard_of(symbol) == SLOW_SHARD].append(symbol)
+    entries: list[dict[str, Any]] = [
+        {"use": "benchmarks.strategies:Idle", "symbols": by_slow[False]},
+        {"use": "benchmarks.strategies:Slow", "symbols": by_slow[True], "params": {"busy_us": busy_us}},
+    ]
+    return tuple(entry for entry in entries if entry["symbols"])
+
+
+@dataclass(frozen=True)
+class DeskRun:
+    """A finished trial: what was seen, the desk's own summary, and what its producer noted on the way."""
+
+    trial: Trial
+    summary: Summary
+    notes: list[str]
+
+    def row(self) -> dict[str, Any]:
+        """The trial's figures, and whether the desk's own accounts balance."""
+        return self.trial.row() | {"balanced": self.summary.balanced}
+
+
+def run(venue: Venue, options: DeskOptions, timing: Timing) -> DeskRun:
+    """Run a desk on the venue until the window is over and everything is through. Raises DeskError."""
+    trial = Trial(venue, timing)
+    notes: dict[str, None] = {}
+    with tempfile.TemporaryDirectory() as parent:
+        folder = RunFolder.create(None, Path(parent) / "run", "bench", time.time_ns())
+        supervisor = Supervisor(options.plan(venue.url), folder, None)
+        processes: list[Processes] = []
+
+        def show(_: DeskView) -> None:
+            if not processes:
+                names = {pid: name for name, pid in supervisor.pids.items()} | {os.getpid(): SUPERVISOR}
+                processes.append(Processes(os.getpid(), names, {venue.pid}))
+            notes.update(dict.fromkeys(_producer(supervisor).intake.notes))
+            if trial.look(reading_of(_producer(supervisor), _shards(supervisor)), processes[0]):
+                supervisor.stop()
+
+        summary = supervisor.run(show)
+    return DeskRun(trial, summary, list(notes))
+
+
+def reading_of(producer: ProducerStats, shards: Sequence[ShardStats]) -> Reading:
+    """What producer and shards told, as a reading. Conflated quotes count as dropped here: they went no further."""
+    parts = [
+        Reading(
+            0,
+            applied=stats.audit.trades + stats.audit.quotes,
+            dropped=stats.lane.trades_aged
+            + stats.lane.trades_full
+            + stats.lane.quotes_full
+            + stats.lane.quotes_conflated,
+            age=stats.data_latency,
+            queue=stats.time_in_queue,
+        )
+        for stats in shards
+    ]
+    total = Reading.sum(time.time_ns(), parts)
+    return Reading(
+        total.wall_ns,
+        sum(producer.intake.received.values()),
+        total.applied,
+        total.dropped,
+        total.age,
+        total.queue,
+    )
+
+
+def _producer(supervisor: Supervisor) -> ProducerStats:
+    stats: ProducerStats = supervisor.stats["producer"]
+    return stats
+
+
+def _shards(supervisor: Supervisor) -> list[ShardStats]:
+    return [stats for stats in supervisor.stats.values() if isinstance(stats, ShardStats)]

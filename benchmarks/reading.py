@@ -1,0 +1,68 @@
+"""Readings: what a system under test has done so far, and what it did between two of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from desk.meters import Histogram, Snapshot
+from desk.model.units import MS_NS
+
+QUANTILES: Final = (0.5, 0.95, 0.99)
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True):
+    """Running totals at one moment. `age` is venue time → taken up by a worker, `queue` received → taken up."""
+
+    wall_ns: int
+    received: int = 0
+    applied: int = 0
+    dropped: int = 0
+    age: Snapshot = Snapshot()
+    queue: Snapshot = Snapshot()
+
+    @classmethod
+    def sum(cls, wall_ns: int, parts: Iterable["Reading"]) -> "Reading":
+        """Of several workers together."""
+        known = list(parts)
+        return cls(
+            wall_ns,
+            sum(part.received for part in known),
+            sum(part.applied for part in known),
+            sum(part.dropped for part in known),
+            Histogram.of(*(part.age for part in known)).snapshot(),
+            Histogram.of(*(part.queue for part in known)).snapshot(),
+        )
+
+
+def since(now: Snapshot, before: Snapshot) -> Histogram:
+    """What was counted after `before`; the maximum may be an older one."""
+    grown = {index: count - before.buckets.get(index, 0) for index, count in now.buckets.items()}
+    return Histogram.of(Snapshot({index: count for index, count in grown.items() if count}, now.max_ns))
+
+
+def quantiles_ms(name: str, histogram: Histogram) -> dict[str, float | None]:
+    """`name`_p50_ms and so on."""
+    found = {}
+    for q in QUANTILES:
+        value_ns = histogram.quantile(q)
+        found[f"{name}_p{100 * q:.0f}_ms"] = None if value_ns is None else round(value_ns / MS_NS, 3)
+    return found
+
+
+def median_ns(readings: Sequence[Reading]) -> int | None:
+    """The median age of what was taken up between the first and the last of these; None if nothing was."""
+    return since(readings[-1].age, readings[0].age).quantile(0.5)
+
+
+def growth_s(readings: Sequence[Reading]) -> float:
+    """How much older the data were in the last quarter than in the first: a backlog that grows, told in seconds.
+
+    Infinite when nothing was taken up in the last quarter.
+    """
+    quarter = max(len(readings) // 4, 1)
+    first = median_ns(readings[: quarter + 1])
+    last = median_ns(readings[-quarter - 1 :])
+    if last is None:
+        return float("inf")
+    return (last - (first or 0)) / 1e9

@@ -1,0 +1,163 @@
+"""One trial: a load, a system under test, and what was seen of both at the same moments."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from benchmarks.load import Venue
+from benchmarks.processes import Processes, Usage, loopback_bytes
+from benchmarks.reading import Reading, growth_s, quantiles_ms, since
+from benchmarks.sustained import Window
+from desk.model.units import SECOND_NS
+from desk.venue.stats import VenueStats
+
+WARM_S: Final = 2.0
+DRAIN_S: Final = 10.0
+LAGS: Final = 4
+"""So many lags are looked at: the least of them is a schedule that is late, not a frame that was."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen at one moment, `since_s` after the play began."""
+
+    since_s: float
+    venue: VenueStats
+    reading: Reading
+    usage: dict[str, Usage]
+    loopback_bytes: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long it is looked at: the first `warm_s` do not count. `rate` is the schedule's, None if there is none."""
+
+    rate: float | None
+    window_s: float
+    warm_s: float = WARM_S
+
+
+class Trial:
+    """Looks at venue and system now and then; ends the venue when the window is over, and lets the system drain."""
+
+    def __init__(self, venue: Venue, timing: Timing) -> None:
+        self.timing = timing
+        self.sights: list[Sight] = []
+        self.sent = 0
+        self.drained: Reading | None = None
+        self._venue = venue
+        self._deadline_s = 0.0
+        self._warm = False
+
+    def look(self, reading: Reading, processes: Processes) -> bool:
+        """Take one look; whether the system may stop now, because all that was sent is through, or never will be."""
+        if self.drained is not None:
+            return False
+        if self._deadline_s:
+            through = min(reading.received, reading.applied + reading.dropped)
+            if through < self.sent and time.monotonic() < self._deadline_s:
+                return False
+            self.drained = reading
+            return True
+        stats = self._venue.stats()
+        if stats.state == "waiting":
+            return False
+        if stats.elapsed_s >= self.timing.warm_s:
+            if not self._warm:
+                self._warm = True
+                processes.refresh()
+            self.sights.append(Sight(stats.elapsed_s, stats, reading, processes.usage(), loopback_bytes()))
+        if stats.elapsed_s >= self.timing.warm_s + self.timing.window_s:
+            self.sent = self._venue.stop()
+            self._deadline_s = time.monotonic() + DRAIN_S
+        return False
+
+    def window(self) -> Window:
+        """The sights between warm-up and end, for the verdict."""
+        first, last = self.sights[0], self.sights[-1]
+        seconds = last.since_s - first.since_s
+        offered = last.venue.offered - first.venue.offered
+        late_s = _lag_s(self.sights[-LAGS:]) - _lag_s(self.sights[:LAGS])
+        queue_ns = since(last.reading.queue, first.reading.queue).quantile(0.99)
+        lost = last.venue.dropped_clients - first.venue.dropped_clients
+        return Window(
+            seconds=seconds,
+            due=offered + (self.timing.rate or 0.0) * max(late_s, 0.0),
+            sent=last.venue.sent - first.venue.sent,
+            dropped=last.reading.dropped - first.reading.dropped + lost,
+            growth_s=growth_s([sight.reading for sight in self.sights]),
+            queue_p99_s=None if queue_ns is None else queue_ns / SECOND_NS,
+        )
+
+    def row(self) -> dict[str, Any]:
+        """The figures of the window, per second and per event applied in it."""
+        window = self.window()
+        first, last = self.sights[0], self.sights[-1]
+        applied = last.reading.applied - first.reading.applied
+        reading_s = (last.reading.wall_ns - first.reading.wall_ns) / SECOND_NS
+        return {
+            "offered_per_s": round(window.due / window.seconds),
+            "sent_per_s": round(window.sent / window.seconds),
+            "received_per_s": round((last.reading.received - first.reading.received) / reading_s),
+            "applied_per_s": round(applied / reading_s),
+            **quantiles_ms("age", since(last.reading.age, first.reading.age)),
+            **quantiles_ms("queue", since(last.reading.queue, first.reading.queue)),
+            **costs(first.usage, last.usage, window.seconds, applied),
+            "loopback_bytes_per_event": round((last.loopback_bytes - first.loopback_bytes) / max(applied, 1)),
+            "sustained": window.failing() or "yes",
+            **self.accounts(),
+        }
+
+    def accounts(self) -> dict[str, Any]:
+        """Every event that the venue sent, over the whole trial: applied, dropped, or missing."""
+        end = self.drained or self.sights[-1].reading
+        return {
+            "sent": self.sent,
+            "received": end.received,
+            "applied": end.applied,
+            "dropped": end.dropped,
+            "missing": self.sent - end.applied - end.dropped,
+        }
+
+
+@dataclass
+class Roles:
+    """CPU and memory added up by role: "consumers" are many processes, "ray" is everything of Ray's own."""
+
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    peak_mb: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, cpu_s: float, peak_mb: float) -> None:
+        """Count one process."""
+        role = role_of(name)
+        self.cpu_s[role] = self.cpu_s.get(role, 0.0) + cpu_s
+        self.peak_mb[role] = self.peak_mb.get(role, 0.0) + peak_mb
+
+
+def role_of(name: str) -> str:
+    """consumer-03 → consumers; what Ray itself runs → ray; the rest as it is called."""
+    if name.startswith("consumer-"):
+        return "consumers"
+    if name.startswith("ray: "):
+        return "ray"
+    return "control" if name in {"broker", "ledger", "keeper", "scanner"} else name
+
+
+def costs(first: dict[str, Usage], last: dict[str, Usage], seconds: float, applied: int) -> dict[str, Any]:
+    """CPU in µs per event by role and in all, as a share of one core, and peak memory by role."""
+    roles = Roles()
+    for name, usage in last.items():
+        before = first.get(name)
+        roles.add(name, usage.cpu_s - (before.cpu_s if before else 0.0), usage.peak_rss_mb)
+    total_s = sum(roles.cpu_s.values())
+    return {
+        "cpu_us_per_event": round(1e6 * total_s / max(applied, 1), 2),
+        "cpu_share_of_a_core": round(total_s / seconds, 3),
+        **{f"cpu_us_of_{role}": round(1e6 * used / max(applied, 1), 2) for role, used in roles.cpu_s.items()},
+        **{f"peak_rss_mb_of_{role}": round(peak) for role, peak in roles.peak_mb.items()},
+    }
+
+
+def _lag_s(sights: Sequence[Sight]) -> float:
+    return min(sight.venue.schedule_lag_ms for sight in sights) / 1000

@@ -1,0 +1,161 @@
+"""A load whose rate changes, and whose symbols come and go: the standard load with its time bent.
+
+    python -m benchmarks.varying --stretch RATE:SECONDS ... [--symbols N] [--rotate-s S] --port-file FILE
+
+It is served by the local venue and moved to now. When its stretches are over the venue stays open, and mute.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from benchmarks.load import SEED, SYMBOLS
+from console.venue import DoorOptions, PaceOptions, SourceOptions, run_venue
+from desk.market.blocks import Block, BlockSource
+from desk.model.units import SECOND_NS
+from desk.venue.events import taken
+from desk.venue.standard import START_NS, StandardLoad
+
+ROTATED_SHARE: Final = 0.1
+"""How many of the symbols in play are replaced at each turn."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """So many events per second for so many seconds."""
+
+    rate_per_s: float
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Stretch":
+        """From RATE:SECONDS. Raises ValueError."""
+        rate, _, seconds = text.partition(":")
+        return cls(float(rate), float(seconds))
+
+    def __str__(self) -> str:
+        return f"{self.rate_per_s:g}:{self.seconds:g}"
+
+
+def varying(
+    stretches: Sequence[Stretch], *, mix: str = "trades", symbols: int = SYMBOLS, rotate_s: float = 0
+) -> list[str]:
+    """The command of a venue that plays these stretches, one after the other."""
+    told = [part for stretch in stretches for part in ("--stretch", str(stretch))]
+    return ["benchmarks.varying", *told, "--mix", mix, "--symbols", str(symbols), "--rotate-s", str(rotate_s)]
+
+
+class VaryingLoad:
+    """A `BlockSource`: Poisson arrivals whose rate is that of the stretch they fall into.
+
+    By the time change of the Poisson process: arrivals at unit rate are events counted off; the inverse of the
+    cumulated rate turns counts into times. Of `symbols` at most `playing` are in play, by Zipf's law; every
+    `rotate_s` a tenth of those in play gives way to the next.
+    """
+
+    def __init__(
+        self, stretches: Sequence[Stretch], *, symbols: int, playing: int, rotate_s: float, quotes: bool, seed: int
+    ) -> None:
+        ends_s = np.cumsum([0.0, *(stretch.seconds for stretch in stretches)])
+        counts = np.cumsum([0.0, *(stretch.rate_per_s * stretch.seconds for stretch in stretches)])
+        self.place = "varying load, " + " ".join(map(str, stretches))
+        self.symbols = tuple(f"LD{number:04d}" for number in range(symbols))
+        self.start_ns = START_NS
+        self.end_ns = START_NS + int(ends_s[-1] * SECOND_NS)
+        self._ends_ns = ends_s * SECOND_NS
+        self._counts = counts
+        self._rotate_ns = rotate_s * SECOND_NS
+        self._step = max(int(playing * ROTATED_SHARE), 1)
+        events = int(counts[-1] + 10 * counts[-1] ** 0.5 + 10)
+        self._unit = StandardLoad(seed, playing, 1.0, events, quotes)
+
+    def blocks(self) -> Iterator[Block]:
+        """The same rows in every call."""
+        for block in self._unit.blocks():
+            counted = (block.recv_ns - START_NS) / SECOND_NS
+            inside = counted < self._counts[-1]
+            if not inside.any():
+                return
+            since_ns = np.interp(counted, self._counts, self._ends_ns).astype(np.int64)
+            bent = replace(
+                block,
+                recv_ns=START_NS + since_ns,
+                ts_ns=START_NS + since_ns,
+                symbol=self._rotated(block.symbol, since_ns),
+                symbols=self.symbols,
+            )
+            yield bent if inside.all() else taken(bent, np.flatnonzero(inside))
+
+    def _rotated(self, symbol: NDArray[np.int32], since_ns: NDArray[np.int64]) -> NDArray[np.int32]:
+        if not self._rotate_ns:
+            return symbol
+        turns = since_ns // self._rotate_ns
+        return ((symbol + turns * self._step) % len(self.symbols)).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class VaryingOptions(SourceOptions):
+    """The options of `desk venue`'s source, for this one."""
+
+    stretches: tuple[Stretch, ...] = ()
+    rotate_s: float = 0.0
+
+    def source(self) -> BlockSource:
+        """The varying load; rotating, a third of the symbols is in play."""
+        playing = self.symbols // 3 if self.rotate_s else self.symbols
+        return VaryingLoad(
+            self.stretches,
+            symbols=self.symbols,
+            playing=max(playing, 1),
+            rotate_s=self.rotate_s,
+            quotes=self.mix != "trades",
+            seed=self.seed,
+        )
+
+
+def main() -> None:
+    """Serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stretch", type=Stretch.parse, action="append", required=True)
+    parser.add_argument("--mix", default="trades")
+    parser.add_argument("--symbols", type=int, default=SYMBOLS)
+    parser.add_argument("--rotate-s", type=float, default=0.0)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port-file", type=Path)
+    options = parser.parse_args()
+    source = VaryingOptions(
+        tape=None,
+        standard=False,
+        symbols=options.symbols,
+        events_per_s=1.0,
+        minutes=0,
+        seed=SEED,
+        mix=options.mix,
+        limit=None,
+        stretches=tuple(options.stretch),
+        rotate_s=options.rotate_s,
+    )
+    pace = PaceOptions(
+        speed="1", rate=None, frame_ms=1.0, single=False, restamp=True, loop=False, wait_clients=1, seconds=None
+    )
+    door = DoorOptions(
+        port=options.port,
+        port_file=options.port_file,
+        key=None,
+        secret=None,
+        symbol_limit=None,
+        connection_limit=1,
+        buffer_mb=64.0,
+        compress=False,
+    )
+    run_venue(source, pace, door, Console(width=160))
+
+
+if __name__ == "__main__":
+    main()
