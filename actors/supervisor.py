@@ -35,7 +35,7 @@ from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize, warnings
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
-from desk.pipeline.viewing import Viewer
+from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -60,6 +60,7 @@ class Supervisor:
         self.session: Session = sessions.open_session(plan, source, SystemClock())
         self._shards = range(plan.consumers.count)
         self._viewer = Viewer(self.session.start_ns)
+        self._new_notes = NewNotes()
         self._state: DeskState = "starting"
         self._stats: dict[str, Any] = {}
         self._asked: dict[Any, str] = {}
@@ -185,6 +186,8 @@ class Supervisor:
         orders: OrderSummary | None = self._stats.get("broker")
         if producer is None or orders is None:
             return
+        for note in self._new_notes.of(producer.intake):
+            self.log.warning("%s", note)
         pids = {number: self._usage[consumer_name(number)].pid for number in self._shards}
         show(self._viewer.view(time.time_ns(), self._state, producer.intake, self._shard_stats(), pids, orders))
 

@@ -14,7 +14,7 @@ from desk.pipeline.intake import Intake
 from desk.pipeline.local import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.pipeline.record import FeedRecord, RunRecord, strategy_problems, warnings
 from desk.pipeline.shard import Shard
-from desk.pipeline.viewing import Viewer
+from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -33,6 +33,7 @@ class House:
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.plan = plan
         self.folder = folder
+        self.log = open_log(folder.log)
         self.clock = SystemClock()
         self.started_ns = self.clock.wall_ns()
         source = markets.market_source(plan)
@@ -58,11 +59,12 @@ class House:
             epoch=1,
         )
         self._viewer = Viewer(self.session.start_ns)
+        self._new_notes = NewNotes()
         self._shown_ns = 0
 
     def run(self, show: Show) -> Summary:
         """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed."""
-        log = open_log(self.folder.log)
+        log = self.log
         log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
         try:
             with StopSignals(self.intake.stop):
@@ -100,7 +102,10 @@ class House:
         pid = process_usage().pid
         shards = [shard.stats() for shard in self.shards.values()]
         orders = self.manager.summary()
-        show(self._viewer.view(now_ns, state, self.intake.stats(), shards, dict.fromkeys(self.shards, pid), orders))
+        intake = self.intake.stats()
+        for note in self._new_notes.of(intake):
+            self.log.warning("%s", note)
+        show(self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders))
 
     def _record(self, began_ns: int, ended_ns: int) -> RunRecord:
         counts = self.intake.feed.counts

@@ -39,7 +39,10 @@ class IntakeConfig(msgspec.Struct, frozen=True):
 
 
 class IntakeStats(msgspec.Struct, array_like=True):
-    """What the producer sees at one moment, for the live table."""
+    """What the producer sees at one moment, for the live table.
+
+    `notes` are the latest of `noted`, newest last.
+    """
 
     session_ns: int
     progress: float | None
@@ -49,6 +52,7 @@ class IntakeStats(msgspec.Struct, array_like=True):
     open_positions: int
     lanes: list[tuple[int, int, int, int, int, int, int]]
     notes: list[str]
+    noted: int = 0
 
 
 class Intake:
@@ -77,6 +81,7 @@ class Intake:
         self.subscriptions = subscriptions
         self.session_ns = config.session_start_ns
         self.notes: deque[str] = deque(maxlen=MAX_NOTES)
+        self._noted = 0
         self._table = table
         self._lanes = dict(lanes)
         self._links = links
@@ -95,7 +100,7 @@ class Intake:
         self._put = _Puts(self._meet)
         write_timeout_ns = next(iter(self._lanes.values())).config.write_timeout_ns
         ladder = Ladder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
-        self.overload = Overload(ladder, self._lanes, live, self.notes.append)
+        self.overload = Overload(ladder, self._lanes, live, self._note)
 
     def play(self, show: Callable[[], None]) -> None:
         """Run to the end. `show` is called after every frame. Raises what links, broker and scanners raise."""
@@ -155,7 +160,12 @@ class Intake:
             self.subscriptions.open_positions,
             lanes,
             list(self.notes),
+            self._noted,
         )
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self._noted += 1
 
     def _subscribe_first(self) -> None:
         symbols = self.subscriptions.symbols
@@ -200,7 +210,7 @@ class Intake:
             self._meet(tick.symbol).offer(tick, now_ns)
         for lane in self._lanes.values():
             if lane.crossed_threshold():
-                self.notes.append(
+                self._note(
                     f"lane {lane.shard} holds {lane.depth:,} ticks, above lag_threshold {lane.config.lag_threshold:,}"
                 )
 
@@ -246,7 +256,7 @@ class Intake:
                 self.subscriptions.want(answer.scanner, answer.symbols)
                 bars.update(answer.bars)
                 if answer.problem:
-                    self.notes.append(answer.problem)
+                    self._note(answer.problem)
             new, changed, gone = self.subscriptions.changes()
             for symbol in gone:
                 self.lane_of(symbol).put(Unwatch(symbol, mark_ns))

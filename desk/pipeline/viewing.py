@@ -70,6 +70,19 @@ class Viewer:
         )
 
 
+class NewNotes:
+    """Tells each of the producer's notes once, for the log."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def of(self, intake: IntakeStats) -> list[str]:
+        """The notes since the last call, as far as they are still there."""
+        new = intake.noted - self._told
+        self._told = intake.noted
+        return intake.notes[-new:] if new else []
+
+
 def _since(now: Snapshot, before: Snapshot) -> Histogram:
     """What was counted since; its maximum is exact if it is the highest ever, else the middle of its bucket."""
     grown = ((index, count - before.buckets.get(index, 0)) for index, count in now.buckets.items())

@@ -9,7 +9,7 @@ from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.pipeline.intake import IntakeStats
 from desk.pipeline.shard import ShardStats
-from desk.pipeline.viewing import Viewer
+from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskView
 
 
@@ -93,3 +93,13 @@ def test_strategies_in_trouble_are_noted() -> None:
         "strategy s was stopped for A: ValueError: no",
     ]
     assert view.consumers[0].strategies_stopped == 2
+
+
+def test_each_note_is_told_once_for_the_log() -> None:
+    told = NewNotes()
+
+    first = told.of(intake(0, notes=["a", "b"], noted=2))
+    again = told.of(intake(0, notes=["a", "b"], noted=2))
+    later = told.of(intake(0, notes=["b", "c"], noted=3))
+
+    assert (first, again, later) == (["a", "b"], [], ["c"])
