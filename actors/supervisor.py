@@ -42,7 +42,7 @@ from desk.runs import RunFolder
 from desk.signals import StopSignals
 from desk.wiring import markets, sessions
 
-WATCH_EVERY_S: Final = 0.25
+WATCH_EVERY_S: Final = 0.5
 EPOCH: Final = 1
 PRODUCER_THREADS: Final = 4
 

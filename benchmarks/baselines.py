@@ -35,7 +35,6 @@ from desk.model.units import SECOND_NS
 
 START_RATE: Final = {"desk": 100_000, "tasks": 50_000, "batched": 100_000, "queues": 20_000, "alpaca": 10_000}
 SLOW_TOO: Final = ("desk", "tasks", "batched")
-PATIENCE_S: Final = 60.0
 
 
 class Parts:
@@ -115,10 +114,8 @@ class Contest:
                     parts.start(f"consumer-{number:02}", consume, queue, us)
                 parts.start("producer", read_plainly if name == "queues" else read_with_alpaca, venue.url, queues)
             processes = Processes(os.getpid(), parts.names | {os.getpid(): "driver"}, {venue.pid})
-            deadline_s = time.monotonic() + PATIENCE_S + timing.warm_s + timing.window_s
             while not trial.look(parts.reading(REPORT_NS / SECOND_NS), processes):
-                if time.monotonic() > deadline_s:
-                    raise TimeoutError(f"{name}: the trial did not come to its end")
+                pass
         return trial
 
 

@@ -1,11 +1,11 @@
-"""The short set, what `make bench` runs: each benchmark once, in under three minutes, one after the other.
+"""The short set, what `make bench` runs: the live benchmarks once each, in about three minutes, one after the other.
 
 Windows are short, so the figures are rough; docs/performance.md names the commands of the full ones.
 """
 
 import os
 
-from benchmarks import baselines, end_to_end, floor, overload, replay, soak
+from benchmarks import baselines, end_to_end, floor, overload, soak
 from benchmarks.desk_trial import DeskOptions
 from benchmarks.frame import publish
 
@@ -18,7 +18,6 @@ def main() -> None:
     """Measure and print."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     publish("benchmarks.floor", floor.measure(200_000, 100_000))
-    publish("benchmarks.replay", replay.measure(None, 1, 2))
     rates = (400.0, 100_000.0)
     publish("benchmarks.end_to_end", end_to_end.measure(rates, DeskOptions(), single=False, seconds=WINDOW_S))
     contest = baselines.Contest(4, WINDOW_S)

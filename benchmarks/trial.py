@@ -14,6 +14,9 @@ from desk.venue.stats import VenueStats
 
 WARM_S: Final = 2.0
 DRAIN_S: Final = 10.0
+PATIENCE_S: Final = 120.0
+"""What start and drain may take beside warm-up and window; a trial that takes longer is broken off."""
+
 LAGS: Final = 4
 """So many lags are looked at: the least of them is a schedule that is late, not a frame that was."""
 
@@ -48,10 +51,14 @@ class Trial:
         self.drained: Reading | None = None
         self._venue = venue
         self._deadline_s = 0.0
+        self._patience_s = time.monotonic() + PATIENCE_S + timing.warm_s + timing.window_s
         self._warm = False
 
     def look(self, reading: Reading, processes: Processes) -> bool:
-        """Take one look; whether the system may stop now, because all that was sent is through, or never will be."""
+        """Take one look; whether the system may stop now, because all that was sent is through, or never will be.
+
+        Raises TimeoutError when the trial does not get there, RuntimeError when the venue is gone.
+        """
         if self.drained is not None:
             return False
         if self._deadline_s:
@@ -60,6 +67,8 @@ class Trial:
                 return False
             self.drained = reading
             return True
+        if time.monotonic() > self._patience_s:
+            raise TimeoutError(f"the trial did not come to its end within {PATIENCE_S:g} s of what it should take")
         stats = self._venue.stats()
         if stats.state == "waiting":
             return False

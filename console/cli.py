@@ -1,4 +1,4 @@
-"""The command line: `desk run`, `desk check`, `desk report`, `desk venue`, `desk tape info`.
+"""The command line: `desk run`, `desk check`, `desk report`, `desk tune`, `desk venue`, `desk tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed or does not balance, 2 bad plan or arguments,
 3 credentials. stdout is for people; errors go to stderr.
@@ -82,6 +82,22 @@ def report(
         from console.report import print_report  # noqa: PLC0415 - `desk --help` starts quickly
 
         print_report(folder, people())
+
+
+@app.command()
+def tune(
+    plan: PlanPath,
+    burst_seconds: Annotated[float, typer.Option(help="Burst that the lanes shall hold, in s.")] = 5.0,
+    safety: Annotated[float, typer.Option(help="Times the burst that capacity is for.")] = 2.0,
+    from_run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run folder that has seen the market; live feeds need one.")
+    ] = None,
+) -> None:
+    """Measure a plan's market and costs, and print capacity, window, linger and consumers for it."""
+    with Faults():
+        from console.tune import tune_plan  # noqa: PLC0415 - `desk --help` starts quickly
+
+        tune_plan(plan, burst_seconds, safety, from_run, people())
 
 
 @app.command()

@@ -313,6 +313,7 @@ class Intake:
                 batch := lane.cut(self._clock.wall_ns(), hurry=hurry, full_only=full_only, want_reply=want_reply)
             ) is not None:
                 self._links.send(lane.shard, batch)
+                self.overload.batches += 1
                 sent = True
         return sent
 

@@ -12,6 +12,7 @@ from desk.ports import LiveFeed
 
 CONTROL_NS: Final = 20 * MS_NS
 BEHIND_NS: Final = 4 * MS_NS
+MANY_BATCHES: Final = 12
 THIN_EVERY_NS: Final = SECOND_NS
 THIN_SHARE: Final = 0.5
 
@@ -21,6 +22,7 @@ class Overload:
 
     Read age is received minus venue time, over its recent floor, as the feed tells it: when the producer itself is
     too slow, the lanes stay empty while the socket ages. `note` is told of every step, with its numbers.
+    `batches` counts those sent since the last look: only many of them are worth sending less often.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Overload:
         self._lanes = tuple(lanes.values())
         self._feed = feed
         self._note = note
+        self.batches = 0
         self._controlled_ns = 0
         self._thinned_ns = 0
         self._quotes: Counter[str] = Counter()
@@ -86,8 +89,9 @@ class Overload:
             self._thin(now_ns)
 
     def _pace(self, read_age_ns: int) -> None:
-        """Send less often while reading is behind, and come back slowly."""
-        if read_age_ns > BEHIND_NS:
+        """Send less often while reading is behind and calls are many, and come back slowly."""
+        batches, self.batches = self.batches, 0
+        if read_age_ns > BEHIND_NS and batches >= MANY_BATCHES:
             for lane in self._lanes:
                 lane.stretch(2.0)
         elif read_age_ns < BEHIND_NS // 4:
