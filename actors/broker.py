@@ -57,6 +57,7 @@ class Broker:
     def stats(self) -> OrderSummary:
         """Orders and money so far."""
         summary = self._manager.summary()
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals(
             {
                 "orders_submitted_total": summary.submitted,

@@ -54,6 +54,7 @@ class Consumer:
         """What the shard has done so far."""
         stats = self._shard.stats()
         queue = Histogram.of(stats.time_in_queue)
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals(
             {
                 "trades_applied_total": stats.audit.trades,

@@ -38,5 +38,6 @@ class Keeper:
 
     def stats(self) -> int:
         """How many checkpoints were kept."""
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"checkpoints_total": self._saved, "checkpoint_bytes_total": self._bytes})
         return self._saved

@@ -52,5 +52,6 @@ class Ledger:
 
     def stats(self) -> int:
         """How many commits there were."""
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"commits_total": self._commits, "commit_seconds_total": self._commit_ns / 1e9})
         return self._commits

@@ -77,6 +77,7 @@ class Producer:
     def stats(self) -> ProducerStats:
         """What there was to see at most `STATS_EVERY_NS` ago while the feed runs."""
         intake = self._stats.intake
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({f"{kind}_received_total": count for kind, count in intake.received.items()})
         self._meters.levels(
             {

@@ -41,5 +41,6 @@ class Scanner:
 
     def stats(self) -> int:
         """How many scans have run."""
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"scans_total": self._scanning.scans})
         return self._scanning.scans

@@ -126,6 +126,7 @@ class Session:
         self._ordinal = 0
         self._now_ns = START_NS
         self._watched: set[str] = set()
+        self._changed: dict[str, int] = {"A": START_NS}
 
     def play(self) -> None:
         self._give(Watch("A", START_NS, [""]))
@@ -160,6 +161,10 @@ class Session:
                 self._give(Lost([(symbol, floor_to(self._now_ns - more % 90 * SECOND_NS, MINUTE_NS))]))
 
     def _watch(self, symbol: str, more: int) -> None:
+        """Change a subscription: at one mark the producer does so once per symbol at most."""
+        if self._changed.get(symbol) == self._now_ns:
+            return
+        self._changed[symbol] = self._now_ns
         if symbol in self._watched and more % 8 == 1:
             self._watched.discard(symbol)
             self._give(Unwatch(symbol, self._now_ns))

@@ -114,3 +114,13 @@ def test_changes_always_lead_to_what_is_wanted(always: set[str], wanted: list[tu
         there = (there | set(new)) - set(gone)
         assert there == always.union(*last.values()) == set(subscriptions.symbols)
         assert there.issuperset(changed)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["S", "T"]), st.sets(st.sampled_from("ABCD"))), max_size=20))
+def test_at_one_mark_a_symbol_changes_once_at_most(wishes: list[tuple[str, set[str]]]) -> None:
+    one = Subscriptions(["A"])
+
+    for scanner, symbols in wishes:
+        one.want(scanner, symbols)
+        new, changed, gone = one.changes()
+        assert len({*new, *changed, *gone}) == len(new) + len(changed) + len(gone)
