@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from desk.meters import Histogram, Snapshot
+from desk.meters import Histogram, Snapshot, since
 from desk.model.units import MS_NS
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
@@ -33,12 +33,6 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
             Histogram.of(*(part.age for part in known)).snapshot(),
             Histogram.of(*(part.queue for part in known)).snapshot(),
         )
-
-
-def since(now: Snapshot, before: Snapshot) -> Histogram:
-    """What was counted after `before`; the maximum may be an older one."""
-    grown = {index: count - before.buckets.get(index, 0) for index, count in now.buckets.items()}
-    return Histogram.of(Snapshot({index: count for index, count in grown.items() if count}, now.max_ns))
 
 
 def quantiles_ms(name: str, histogram: Histogram) -> dict[str, float | None]:

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.reading import since
 from benchmarks.trial import Sight
+from desk.meters import since
 from desk.model.units import MS_NS
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from benchmarks.load import Venue
 from benchmarks.processes import Processes, Usage, loopback_bytes
-from benchmarks.reading import Reading, growth_s, quantiles_ms, since
+from benchmarks.reading import Reading, growth_s, quantiles_ms
 from benchmarks.sustained import Window
+from desk.meters import since
 from desk.model.units import SECOND_NS
 from desk.venue.stats import VenueStats
 

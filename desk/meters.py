@@ -102,6 +102,16 @@ class Histogram:
         return histogram
 
 
+def since(now: Snapshot, before: Snapshot) -> Histogram:
+    """What was counted since; its maximum is exact if it is the highest ever, else the middle of its bucket."""
+    grown = ((index, count - before.buckets.get(index, 0)) for index, count in now.buckets.items())
+    buckets = {index: count for index, count in grown if count}
+    max_ns = now.max_ns
+    if buckets and max_ns == before.max_ns:
+        max_ns = Histogram.of(Snapshot({max(buckets): 2}, max_ns)).quantile(0.5) or 0
+    return Histogram.of(Snapshot(buckets, max_ns))
+
+
 def _middle_ns(index: int) -> int:
     if index == 0:
         return 0

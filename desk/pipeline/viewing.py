@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from desk.meters import Histogram, Snapshot
+from desk.meters import Snapshot, since
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.pipeline.intake import IntakeStats
@@ -55,14 +55,14 @@ class Viewer:
     def _consumer(self, stats: ShardStats, pid: int, passed_s: float) -> ConsumerView:
         before = self._shards.get(stats.shard)
         applied = stats.audit.trades + stats.audit.quotes
-        since = applied - (before.audit.trades + before.audit.quotes) if before else 0
+        grown = applied - (before.audit.trades + before.audit.quotes) if before else 0
         busy_ns = stats.busy_ns - before.busy_ns if before else 0
-        queue = _since(stats.time_in_queue, before.time_in_queue if before else Snapshot())
+        queue = since(stats.time_in_queue, before.time_in_queue if before else Snapshot())
         return ConsumerView(
             shard=stats.shard,
             pid=pid,
             symbols=stats.symbols,
-            consumed_per_s=since / passed_s,
+            consumed_per_s=grown / passed_s,
             busy=min(busy_ns / SECOND_NS / passed_s, 1.0),
             time_in_queue_p50_ms=_ms(queue.quantile(0.5)),
             time_in_queue_p99_ms=_ms(queue.quantile(0.99)),
@@ -81,16 +81,6 @@ class NewNotes:
         new = intake.noted - self._told
         self._told = intake.noted
         return intake.notes[-new:] if new else []
-
-
-def _since(now: Snapshot, before: Snapshot) -> Histogram:
-    """What was counted since; its maximum is exact if it is the highest ever, else the middle of its bucket."""
-    grown = ((index, count - before.buckets.get(index, 0)) for index, count in now.buckets.items())
-    buckets = {index: count for index, count in grown if count}
-    max_ns = now.max_ns
-    if buckets and max_ns == before.max_ns:
-        max_ns = Histogram.of(Snapshot({max(buckets): 2}, max_ns)).quantile(0.5) or 0
-    return Histogram.of(Snapshot(buckets, max_ns))
 
 
 def _ms(value_ns: int | None) -> float | None:
