@@ -33,7 +33,7 @@ from benchmarks.sustained import highest
 from benchmarks.trial import Timing, Trial
 from desk.model.units import SECOND_NS
 
-START_RATE: Final = {"desk": 100_000, "tasks": 50_000, "batched": 100_000, "queues": 20_000, "alpaca": 10_000}
+START_RATE: Final = {"desk": 256_000, "tasks": 200_000, "batched": 256_000, "queues": 120_000, "alpaca": 30_000}
 SLOW_TOO: Final = ("desk", "tasks", "batched")
 
 

@@ -79,12 +79,16 @@ class Venue:
 
     def stats(self) -> VenueStats:
         """Its figures now. Raises RuntimeError when it is gone, OSError when it does not answer."""
-        if (status := self._running.poll()) is not None:
-            raise RuntimeError(f"the venue is gone, with exit status {status}: python -m {' '.join(self._command)}")
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=END_TIMEOUT_S)
         try:
             connection.request("GET", "/stats")
             return _stats.decode(connection.getresponse().read())
+        except ConnectionRefusedError as error:
+            # Who listens no more is about to end; what it has to say goes to stderr.
+            status = self._running.wait(END_TIMEOUT_S)
+            raise RuntimeError(
+                f"the venue is gone, with exit status {status}: python -m {' '.join(self._command)}"
+            ) from error
         finally:
             connection.close()
 

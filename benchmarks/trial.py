@@ -78,7 +78,7 @@ class Trial:
                 self._warm = True
                 processes.refresh()
             self.sights.append(Sight(stats.elapsed_s, stats, reading, processes.usage(), loopback_bytes()))
-        if stats.elapsed_s >= self.timing.warm_s + self.timing.window_s:
+        if stats.state == "ended" or stats.elapsed_s >= self.timing.warm_s + self.timing.window_s:
             self.sent = self._venue.stop()
             self._deadline_s = time.monotonic() + DRAIN_S
         return False
