@@ -107,9 +107,9 @@ class Lane:
         """Drop the trades older than the write timeout, full or not; only while quotes are conflated."""
         self.pending.drop_aged(now_ns)
 
-    def shed(self, trade: Trade) -> None:
-        """Drop a trade that was too old when it came in."""
-        self.pending.shed(trade)
+    def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
+        """Drop so many trades of one symbol and minute, which were too old when they came in."""
+        self.pending.shed(symbol, minute_ns, trades)
 
     def cut(
         self, now_ns: int, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False

@@ -104,10 +104,10 @@ class Pending:
             self.trades_aged += 1
             oldest = self._seek_trade()
 
-    def shed(self, trade: Trade) -> None:
-        """Drop a trade that was too old when it came in."""
-        self.trades_aged += 1
-        minute = (trade.symbol, floor_to(trade.ts_ns, MINUTE_NS))
+    def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
+        """Drop so many trades of one symbol and minute, which were too old when they came in."""
+        self.trades_aged += trades
+        minute = (symbol, minute_ns)
         if minute not in self._lost and minute not in self._shed:
             self._shed.add(minute)
             self.append(Lost([minute]))

@@ -7,7 +7,7 @@ from typing import Final
 from desk.flow import Lane
 from desk.flow.ladder import CONFLATE, HOLD, SHED, THIN, Ladder
 from desk.model.ticks import Quote, Tick, Trade
-from desk.model.units import MS_NS, SECOND_NS
+from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
 from desk.ports import LiveFeed
 
 CONTROL_NS: Final = 20 * MS_NS
@@ -51,17 +51,29 @@ class Overload:
         rung = self.ladder.rung
         if rung < CONFLATE:
             return ticks
-        self._quotes.update([tick.symbol for tick in ticks if type(tick) is Quote])
+        if Quote in map(type, ticks):
+            self._quotes.update([tick.symbol for tick in ticks if type(tick) is Quote])
         if rung < SHED or self._feed is None:
             return ticks
         oldest_ns = self._feed.venue_ns(now_ns - self._lanes[0].config.write_timeout_ns)
-        kept = []
-        for tick in ticks:
-            if type(tick) is Trade and tick.ts_ns < oldest_ns:
-                lane_of(tick.symbol).shed(tick)
-            else:
-                kept.append(tick)
-        return kept
+        stale = [tick for tick in ticks if tick.ts_ns < oldest_ns and type(tick) is Trade]
+        if not stale:
+            return ticks
+        self._shed(stale, lane_of)
+        if len(stale) == len(ticks):
+            return ()
+        return [tick for tick in ticks if not (tick.ts_ns < oldest_ns and type(tick) is Trade)]
+
+    def _shed(self, stale: Sequence[Tick], lane_of: Callable[[str], Lane]) -> None:
+        """Drop trades by symbol and minute: what is let go has to cost much less than what is carried."""
+        ages = [tick.ts_ns for tick in stale]
+        minute_ns = floor_to(min(ages), MINUTE_NS)
+        if max(ages) < minute_ns + MINUTE_NS:
+            lost = {(symbol, minute_ns): n for symbol, n in Counter([tick.symbol for tick in stale]).items()}
+        else:
+            lost = Counter([(tick.symbol, floor_to(tick.ts_ns, MINUTE_NS)) for tick in stale])
+        for (symbol, minute_ns), trades in lost.items():
+            lane_of(symbol).shed(symbol, minute_ns, trades)
 
     def control(self, now_ns: int) -> None:
         """Look at the ages, at most every CONTROL_NS, and act."""

@@ -277,8 +277,7 @@ def test_a_trade_shed_before_the_lane_says_nothing_for_one_dropped_before_it() -
     one = lane(capacity=2)
     one.offer(trade(1), 0)
     one.offer(trade(2), 0)
-    one.shed(trade(3))
-    one.shed(trade(4))
+    one.shed("SPY", 0, 2)
 
     one.offer(trade(5), 0)
 

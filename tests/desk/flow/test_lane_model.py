@@ -86,13 +86,14 @@ class LaneMachine(RuleBasedStateMachine):
         self.lane.drop_aged(self.now_ns)
         self.slow.drop_aged(self.now_ns)
 
-    @rule(symbol=symbols, minute=st.integers(0, 2))
-    def shed(self, symbol: str, minute: int) -> None:
-        old = trade(len(self.offered), symbol, minute * MINUTE_NS, self.received_ns)
-        self.offered.append(old)
+    @rule(symbol=symbols, minute=st.integers(0, 2), trades=st.integers(1, 3))
+    def shed(self, symbol: str, minute: int, trades: int) -> None:
+        for _ in range(trades):
+            old = trade(len(self.offered), symbol, minute * MINUTE_NS, self.received_ns)
+            self.offered.append(old)
+            self.slow.aged.append(old)
         self.minutes.add((symbol, minute * MINUTE_NS))
-        self.lane.shed(old)
-        self.slow.aged.append(old)
+        self.lane.shed(symbol, minute * MINUTE_NS, trades)
 
     @rule(lag_ns=st.sampled_from((0, 11 * SECOND_NS)))
     def mark(self, lag_ns: int) -> None:
