@@ -87,8 +87,8 @@ class Contest:
     single: bool = False
     slow_us: float = 0.0
 
-    def trial(self, name: str, rate: float) -> Trial:
-        """One of them at one rate."""
+    def trial(self, name: str, rate: float) -> Trial | None:
+        """One of them at one rate; None when the venue hung up on it because it read too slowly (error 407)."""
         with Venue(standard(rate, single=self.single)) as venue:
             timing = Timing(rate, self.seconds)
             if name == "desk":
@@ -100,7 +100,7 @@ class Contest:
             return desk_trial.DeskOptions(self.workers)
         return desk_trial.DeskOptions(self.workers, strategies=desk_trial.one_slow(self.workers, self.slow_us))
 
-    def _baseline(self, name: str, venue: Venue, timing: Timing) -> Trial:
+    def _baseline(self, name: str, venue: Venue, timing: Timing) -> Trial | None:
         trial = Trial(venue, timing)
         slow_us = [self.slow_us if worker == desk_trial.SLOW_SHARD else 0.0 for worker in range(self.workers)]
         with ExitStack() as stack:
@@ -114,8 +114,13 @@ class Contest:
                     parts.start(f"consumer-{number:02}", consume, queue, us)
                 parts.start("producer", read_plainly if name == "queues" else read_with_alpaca, venue.url, queues)
             processes = Processes(os.getpid(), parts.names | {os.getpid(): "driver"}, {venue.pid})
-            while not trial.look(parts.reading(REPORT_NS / SECOND_NS), processes):
-                pass
+            try:
+                while not trial.look(parts.reading(REPORT_NS / SECOND_NS), processes):
+                    pass
+            except EOFError:
+                if venue.stats().dropped_clients:
+                    return None
+                raise
         return trial
 
 
@@ -126,15 +131,18 @@ def measure(names: Sequence[str], contest: Contest, rate: float | None, *, searc
         tried: dict[float, Trial] = {}
 
         def sustains(at: float, name: str = name, tried: dict[float, Trial] = tried) -> bool:
-            tried[at] = contest.trial(name, at)
-            return not tried[at].window().failing()
+            trial = contest.trial(name, at)
+            if trial is not None:
+                tried[at] = trial
+            return trial is not None and not trial.window().failing()
 
         start = rate or START_RATE[name]
         best = highest(sustains, start) if search else start
         if best not in tried:
             sustains(best or min(tried, default=start))
-        shown = tried.get(best) or tried[min(tried)]
-        rows.append({"what": f"{name}, {best:,.0f}/s", **shown.row()})
+        what = f"{name}, {best:,.0f}/s"
+        shown = tried.get(best) or (tried[min(tried)] if tried else None)
+        rows.append({"what": what, **(shown.row() if shown else {"sustained": "hung up by the venue"})})
     return rows
 
 
