@@ -35,7 +35,7 @@ class IllegalTransitionError(ValueError):
 class Order(msgspec.Struct):
     """One order as the desk knows it: the intent, its status, and how much is filled.
 
-    `seen` holds the numbers of the reports already applied.
+    `seen` holds the numbers of the reports that changed it.
     """
 
     intent: Intent
@@ -61,6 +61,11 @@ class Step(NamedTuple):
     counted: float = 0.0
     excess: float = 0.0
 
+    @property
+    def void(self) -> bool:
+        """Whether it brought nothing but shares beyond the order's quantity."""
+        return not self.counted and bool(self.excess)
+
 
 def move(order: Order, status: OrderStatus) -> None:
     """Take a step that brings no fill. Raises IllegalTransitionError."""
@@ -71,7 +76,8 @@ def move(order: Order, status: OrderStatus) -> None:
 def absorb(order: Order, report: Report) -> Step | None:
     """Apply one report; None when it changes nothing.
 
-    - A report number seen before is ignored, whatever it says. Numbers may come out of order.
+    - The number of a report that changed the order is ignored from then on, whatever it says. Numbers may come
+      out of order. So an order is what its events tell, and what changed nothing need not be remembered.
     - A fill always counts, up to the order's quantity, also after canceled, expired or rejected: the
       shares changed hands at the venue before its last word was heard here. It makes the order filled
       when nothing remains; otherwise a terminal status, or pending_cancel, stays as it is.
@@ -90,7 +96,8 @@ def absorb(order: Order, report: Report) -> Step | None:
     else:
         move(order, report.status)
         step = Step()
-    order.seen.add(report.number)
+    if step is not None and not step.void:
+        order.seen.add(report.number)
     return step
 
 

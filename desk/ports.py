@@ -3,11 +3,12 @@
 The in-process desk and the tests plug plain objects in; the actors plug Ray calls in.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from desk.model.bars import Bar
-from desk.model.batch import Ack
+from desk.model.checkpoint import Checkpoint, ProducerState
+from desk.model.batch import News, Position
 from desk.model.orders import OrderEvent, OrderKind, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Frame
@@ -33,6 +34,29 @@ class FeedCounts(Protocol):
     skipped: dict[str, int]
     examples: list[str]
 
+    def restore(
+        self,
+        received: dict[str, int],
+        rejected: dict[str, dict[str, int]],
+        skipped: dict[str, int],
+        examples: list[str],
+    ) -> None:
+        """Go on counting from these."""
+        ...
+
+
+class FeedGap(Protocol):
+    """Session time in which nothing could be received, and why."""
+
+    @property
+    def from_ns(self) -> int: ...
+
+    @property
+    def to_ns(self) -> int: ...
+
+    @property
+    def why(self) -> str: ...
+
 
 class Feed(Protocol):
     """Market data as frames, in arrival order.
@@ -54,8 +78,12 @@ class Feed(Protocol):
         """Stop handing over these symbols' ticks from the next frame on."""
         ...
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Frames until the feed ends; a frame with `mark` closes every whole second of session time."""
+        ...
+
+    def take_gaps(self) -> Sequence[FeedGap]:
+        """The times without data that ended since the last call."""
         ...
 
 
@@ -92,18 +120,26 @@ class LiveFeed(Feed, Protocol):
 
 
 class ShardLinks(Protocol):
-    """The link under the lanes: batches go out in order per shard, acks come back."""
+    """The link under the lanes: batches go out in order per shard, acks come back.
+
+    A shard that dies is told once as lost; what was under way to it gets no ack. Nothing is to be sent to it until
+    its successor is told as back. Raises ActorDied where no successor comes.
+    """
 
     def send(self, shard: int, batch: bytes) -> None:
         """Pass one encoded batch on, without waiting for the shard."""
         ...
 
-    def acks(self, wait: bool) -> list[Ack]:
-        """The acks that came in since the last call; with `wait` at least one. Raises ActorDied."""
+    def news(self, wait: bool) -> list[News]:
+        """What came in since the last call; with `wait` at least one, if anything is under way or anybody lost."""
         ...
 
-    def drain(self) -> list[Ack]:
-        """The acks of everything under way, waited for. Raises ActorDied."""
+    def drain(self) -> list[News]:
+        """Acks of everything under way, waited for; where nothing is, the same as `news` with waiting."""
+        ...
+
+    def positions(self) -> list[Position]:
+        """Where every shard stands, once it is there: for a producer that takes up where another left."""
         ...
 
     def settle(self) -> None:
@@ -120,6 +156,10 @@ class BrokerDoor(Protocol):
 
     def submit(self, request: Request) -> None:
         """The same without waiting; the events come to the producer's lanes by themselves."""
+        ...
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """Events of all symbols above these numbers (0 where a symbol is not named), by symbol and number."""
         ...
 
     def close(self, session_ns: int) -> list[OrderEvent]:
@@ -142,12 +182,36 @@ class ScannerDoor(Protocol):
         """The session's minutes of these symbols, oldest first, from the rows received before `until_ns`."""
         ...
 
+    def forget_before(self, mark_ns: int) -> None:
+        """Questions asked at marks before this one will not be asked again."""
+        ...
+
 
 class KeeperDoor(Protocol):
-    """The keeper's letter box: a checkpoint goes in without waiting for an answer."""
+    """The keeper's letter box: what goes in is not waited for, and is kept in its order whoever dies."""
 
-    def save(self, shard: int, checkpoint: bytes) -> None:
-        """Keep an encoded checkpoint."""
+    def save(self, number: int, checkpoint: bytes) -> None:
+        """Keep an encoded checkpoint, whose number it is."""
+        ...
+
+    def confirmed(self) -> int:
+        """The number of the last checkpoint, of those given here, that is known to be kept; 0 before the first."""
+        ...
+
+    def save_producer(self, state: bytes) -> None:
+        """Keep an encoded producer state in the place of the last."""
+        ...
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """The shard's last checkpoint, waited for."""
+        ...
+
+    def producer(self) -> ProducerState | None:
+        """The last producer state, waited for."""
+        ...
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        """The final version of every kept minute of these symbols, over all shards, waited for; in no set order."""
         ...
 
 

@@ -33,11 +33,20 @@ def event_row(session: str, event: OrderEvent) -> Row:
 
 def decision_of(row: RowMapping) -> Decision:
     """The decision; its outcome is the verdict where it was refused, else the status of its order."""
+    accepted = row["verdict"] == ACCEPTED
+    return Decision(_intent_of(row), (accepted and row["status"]) or row["verdict"])
+
+
+def verdict_of(row: RowMapping) -> Decision:
+    """The decision as it was recorded: its outcome is the verdict."""
+    return Decision(_intent_of(row), row["verdict"])
+
+
+def _intent_of(row: RowMapping) -> Intent:
     fields = {name: row[name] for name in INTENT_FIELDS}
     if fields["reference_price"] is None:
         fields["reference_price"] = math.nan
-    accepted = row["verdict"] == ACCEPTED
-    return Decision(Intent(**fields), (accepted and row["status"]) or row["verdict"])
+    return Intent(**fields)
 
 
 def event_of(row: RowMapping) -> OrderEvent:

@@ -125,6 +125,18 @@ order_events = Table(
     _money("stop_price", nullable=True),
     _text("reason"),
     Column("simulated", Boolean, nullable=False),
+    Column("report", BigInteger, nullable=False),
+    _time("given_ns"),
+    # Counts the session's events in the order in which they were recorded, over all symbols; gaps mean nothing.
+    Column("line", BigInteger, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    _key("session"),
+    _key("name"),
+    _text("text"),
 )
 
 fills = Table(

@@ -6,7 +6,12 @@ from desk.ledger.schema import sessions
 
 
 def open_session(connection: Connection, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
-    """The latest unclosed session of (plan, mode, day); where there is none, `session`, begun or opened again."""
+    """`session`, if it is there, opened again; else the latest unclosed of (plan, mode, day); else `session`, begun.
+
+    Who knows the name resumes that session and no other, however many of the day were left unclosed.
+    """
+    if close_session(connection, session, None):
+        return session
     unclosed = (
         select(sessions.c.session)
         .where(sessions.c.plan == plan, sessions.c.mode == mode, sessions.c.day == day, sessions.c.closed_ns.is_(None))
@@ -16,9 +21,8 @@ def open_session(connection: Connection, session: str, *, plan: str, mode: str, 
     resumed: str | None = connection.execute(unclosed).scalar_one_or_none()
     if resumed is not None:
         return resumed
-    if not close_session(connection, session, None):
-        row = {"session": session, "plan": plan, "mode": mode, "day": day, "started_ns": now_ns, "closed_ns": None}
-        connection.execute(sessions.insert(), row)
+    row = {"session": session, "plan": plan, "mode": mode, "day": day, "started_ns": now_ns, "closed_ns": None}
+    connection.execute(sessions.insert(), row)
     return session
 
 

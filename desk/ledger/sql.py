@@ -1,22 +1,25 @@
 """The ledger in a SQL database: SQLite by default, anything that SQLAlchemy speaks by URL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
-from sqlalchemy import and_, func, make_url, select
+from sqlalchemy import Connection, and_, func, make_url, select
 
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
 from desk.ledger.faults import told
-from desk.ledger.rows import ACCEPTED, decision_of, decision_row, event_of, event_row
+from desk.ledger.rows import ACCEPTED, decision_of, decision_row, event_of, event_row, verdict_of
 from desk.ledger.schema import decisions as decisions_table
 from desk.ledger.schema import fills, metadata, order_events, orders
-from desk.ledger.writing import apply_events, insert_new
+from desk.ledger.schema import notes as notes_table
+from desk.ledger.upgrades import require_columns
+from desk.ledger.writing import apply_events, insert_new, replace_notes
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 
 
 class SqlLedger:
-    """The book of one session: desk.ports.Ledger on a database.
+    """The book of one session: desk.orders.OrderLedger on a database.
 
     Several sessions may share a database; all that is written and read here belongs to `session`. One
     process writes; every call is one transaction, committed when it returns and undone when it raises.
@@ -28,18 +31,23 @@ class SqlLedger:
             parsed = make_url(url)
         self.place = parsed.render_as_string(hide_password=True)
         self.session = session
+        self._lines: tuple[str, Iterator[int]] | None = None
         with told(self.place):
             self._engine = connect(parsed, busy_timeout_ms)
             self._writer = self._engine.execution_options(**{WRITES: True})
             try:
                 with self._writer.begin() as connection:
                     metadata.create_all(connection)
+                    require_columns(connection, self.place)
             except BaseException:
                 self._engine.dispose()
                 raise
 
     def open_session(self, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
-        """Go on with the session of (plan, mode, day) that was never closed, else begin `session`; its name."""
+        """Go on with `session` itself, else with the one of (plan, mode, day) that was never closed, else begin it.
+
+        Gives the name under which everything is kept from now on.
+        """
         with told(self.place), self._writer.begin() as connection:
             self.session = sessions.open_session(connection, session, plan=plan, mode=mode, day=day, now_ns=now_ns)
         return self.session
@@ -49,17 +57,23 @@ class SqlLedger:
         with told(self.place), self._writer.begin() as connection:
             sessions.close_session(connection, self.session, now_ns)
 
-    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
-        """Write decisions with their verdict ("accepted" or "refused: why") and events in one commit.
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write decisions with their verdict ("accepted" or "refused: why"), events and notes in one commit.
 
         An exact repeat, by client_order_id and by (symbol, event number), changes nothing. The same key
-        with other content raises LedgerError, which names it, and nothing of the call is written.
+        with other content raises LedgerError, which names it, and nothing of the call is written. A note takes the
+        place of the last of its name.
         """
         with told(self.place), self._writer.begin() as connection:
             rows = [decision_row(self.session, decision) for decision in decisions]
             insert_new(connection, decisions_table, rows, self.place)
-            new = insert_new(connection, order_events, [event_row(self.session, event) for event in events], self.place)
-            apply_events(connection, new)
+            if events:
+                event_rows = [event_row(self.session, event) for event in events]
+                new = insert_new(connection, order_events, event_rows, self.place, self._next_lines(connection))
+                apply_events(connection, new)
+            replace_notes(connection, self.session, notes or {})
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome, by (decision_ns, strategy, symbol, number)."""
@@ -73,6 +87,21 @@ class SqlLedger:
             found = [decision_of(row) for row in connection.execute(statement).mappings()]
         # Sorted here: a database's collation need not be ours.
         return sorted(found, key=_canonical)
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        """Decisions with their verdict, in canonical order; events in the order in which they were recorded."""
+        decided = select(decisions_table).where(decisions_table.c.session == self.session)
+        given = select(order_events).where(order_events.c.session == self.session).order_by(order_events.c.line)
+        with told(self.place), self._engine.connect() as connection:
+            decisions = [verdict_of(row) for row in connection.execute(decided).mappings()]
+            events = [event_of(row) for row in connection.execute(given).mappings()]
+        return sorted(decisions, key=_canonical), events
+
+    def notes(self) -> dict[str, str]:
+        """The last note of each name."""
+        statement = select(notes_table.c.name, notes_table.c.text).where(notes_table.c.session == self.session)
+        with told(self.place), self._engine.connect() as connection:
+            return dict(connection.execute(statement).all())
 
     def fills(self) -> list[OrderEvent]:
         """The events that bear an execution, by (ts_ns, symbol, number)."""
@@ -98,6 +127,13 @@ class SqlLedger:
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    def _next_lines(self, connection: Connection) -> Iterator[int]:
+        """The numbers after the session's last; looked up once, as nobody else writes it."""
+        if self._lines is None or self._lines[0] != self.session:
+            last = select(func.max(order_events.c.line)).where(order_events.c.session == self.session)
+            self._lines = (self.session, count((connection.execute(last).scalar_one() or 0) + 1))
+        return self._lines[1]
 
 
 def _canonical(decision: Decision) -> tuple[int, str, str, int]:

@@ -1,12 +1,12 @@
 """Writing rows so that a repeat changes nothing, and a contradiction is told."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, func, select, tuple_
+from sqlalchemy import BindParameter, Connection, Table, and_, bindparam, func, select, tuple_
 
 from desk.ledger.rows import Row, fill_rows, order_after
-from desk.ledger.schema import decisions, fills, order_events, orders
+from desk.ledger.schema import decisions, fills, notes, order_events, orders
 from desk.model.errors import LedgerError
 
 CHUNK_KEYS: Final = 1_000  # SQLite takes 32,766 parameters in one statement (sqlite.org, "Limits")
@@ -18,9 +18,12 @@ _KEYS: Final[BindParameter[Any]] = bindparam("keys", expanding=True)
 _IN_TABLE: Final = {
     table: select(table).where(tuple_(*table.primary_key.columns).in_(_KEYS)) for table in (decisions, order_events)
 }
-_INSERT: Final = {table: table.insert() for table in (decisions, order_events, orders, fills)}
+_INSERT: Final = {table: table.insert() for table in (decisions, order_events, orders, fills, notes)}
 _ORDERS: Final = select(orders).where(orders.c.client_order_id.in_(_KEYS))
 _UPDATE_ORDERS: Final = orders.update().where(orders.c.client_order_id == bindparam("key"))
+_DELETE_NOTES: Final = notes.delete().where(
+    and_(notes.c.session == bindparam("session"), notes.c.name == bindparam("name"))
+)
 _AVERAGE_PRICES: Final = (
     select(fills.c.client_order_id, func.sum(fills.c.price * fills.c.quantity) / func.sum(fills.c.quantity))
     .where(fills.c.client_order_id.in_(_KEYS))
@@ -28,10 +31,13 @@ _AVERAGE_PRICES: Final = (
 )
 
 
-def insert_new(connection: Connection, table: Table, rows: Iterable[Row], place: str) -> list[Row]:
+def insert_new(
+    connection: Connection, table: Table, rows: Iterable[Row], place: str, lines: Iterator[int] | None = None
+) -> list[Row]:
     """Insert the rows whose primary key is new, and return them in the order given.
 
-    Raises LedgerError, naming key and fields, for a row that is there with other content.
+    `lines` number them in that order, where the table has such a column. Raises LedgerError, naming key and fields,
+    for a row that is there with other content.
     """
     columns = [column.name for column in table.primary_key.columns]
     fresh: dict[Key, Row] = {}
@@ -41,9 +47,19 @@ def insert_new(connection: Connection, table: Table, rows: Iterable[Row], place:
     for keys in _chunks(list(fresh)):
         for found in connection.execute(_IN_TABLE[table], {"keys": keys}).mappings():
             key = tuple(found[name] for name in columns)
-            _same(place, table, key, dict(found), fresh.pop(key))
-    _insert(connection, table, list(fresh.values()))
-    return list(fresh.values())
+            given = fresh.pop(key)
+            _same(place, table, key, {name: found[name] for name in given}, given)
+    new = list(fresh.values()) if lines is None else [row | {"line": next(lines)} for row in fresh.values()]
+    _insert(connection, table, new)
+    return new
+
+
+def replace_notes(connection: Connection, session: str, texts: Mapping[str, str]) -> None:
+    """Let these texts stand under their names, whatever stood there."""
+    rows = [{"session": session, "name": name, "text": text} for name, text in texts.items()]
+    if rows:
+        connection.execute(_DELETE_NOTES, [{"session": session, "name": name} for name in texts])
+        _insert(connection, notes, rows)
 
 
 def apply_events(connection: Connection, events: Sequence[Row]) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from desk.model.items import Item
+from desk.model.items import Item, Release
 from desk.model.orders import Request
 
 MAX_BATCH_BYTES: Final = 90 * 1024
@@ -26,7 +26,8 @@ class Batch(msgspec.Struct, array_like=True):
 
     `seq` rises by one per (source, epoch, shard) and serves the window alone; what makes a tick count
     once is its ordinal. `sent_ns` is wall time. `want_reply`: the ack carries what the shard asks of the
-    broker (lockstep).
+    broker (lockstep), once it has reached `mark_ns`, the producer's last mark. `checkpoint`: one is wanted now.
+    `more`: a part of the batch of this number, of which another follows.
     """
 
     source: str
@@ -39,10 +40,17 @@ class Batch(msgspec.Struct, array_like=True):
     items: list[Item]
     want_reply: bool = False
     traceparent: str | None = None
+    mark_ns: int = 0
+    checkpoint: bool = False
+    more: bool = False
 
 
 class Ack(msgspec.Struct, array_like=True):
-    """A shard's answer to one batch: what it has applied, and how busy it was. Counters are running totals."""
+    """A shard's answer to one batch: what it has applied, and how busy it was. Counters are running totals.
+
+    `durable_seq` and `durable_mark_ns` are those of the last checkpoint that the keeper confirmed. `released` are
+    the states of moves that this batch asked for, by move.
+    """
 
     shard: int
     epoch: int
@@ -53,12 +61,63 @@ class Ack(msgspec.Struct, array_like=True):
     busy_ns: int
     refused: bool = False
     request: Request | None = None
+    durable_seq: int = 0
+    durable_mark_ns: int = 0
+    released: dict[int, bytes] | None = None
+
+
+class Released(msgspec.Struct, array_like=True):
+    """What a shard handed over and still holds: it is forgotten when the other side's checkpoint has it."""
+
+    release: Release
+    state: bytes
+
+
+class Position(msgspec.Struct, array_like=True):
+    """Where a shard stands, for a producer that takes it up: right after its restart, or after the producer's own.
+
+    `seq` is the last batch applied of the source's `source_epoch` (0: none of any). `durable_mark_ns` is that of its
+    last confirmed checkpoint. `events` are the last order events by symbol; `released` what it has handed over and
+    still holds, `adopted` the slots that it took over, both by move.
+    """
+
+    shard: int
+    epoch: int
+    source_epoch: int
+    seq: int
+    mark_ns: int
+    durable_mark_ns: int
+    lane: LaneTotals
+    watched: dict[str, list[str]] = {}
+    events: dict[str, int] = {}
+    released: dict[int, Released] = {}
+    adopted: dict[int, list[int]] = {}
+    closed: bool = False
+
+
+class ShardLost(msgspec.Struct, frozen=True):
+    """A shard's process is gone, or gave no sensible answer: what was under way to it may or may not be applied."""
+
+    shard: int
+    why: str
+
+
+class ShardBack(msgspec.Struct, frozen=True):
+    """A shard's successor is there, restored as far as `position`."""
+
+    position: Position
+
+
+News = Ack | ShardLost | ShardBack
+"""What comes back over the links."""
 
 
 _batch_encoder = msgspec.msgpack.Encoder()
 _batch_decoder = msgspec.msgpack.Decoder(Batch)
 _ack_decoder = msgspec.msgpack.Decoder(Ack)
+_position_decoder = msgspec.msgpack.Decoder(Position)
 
 encode = _batch_encoder.encode
 decode_batch = _batch_decoder.decode
 decode_ack = _ack_decoder.decode
+decode_position = _position_decoder.decode

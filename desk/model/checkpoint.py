@@ -3,6 +3,7 @@
 import msgspec
 
 from desk.model.bars import Bar
+from desk.model.records import GapRecord
 
 
 class Checkpoint(msgspec.Struct, array_like=True):
@@ -10,7 +11,8 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
     `number` rises within a shard, through its incarnations too: a successor goes on above the number it was
     restored from. `session_ns` is the last mark, `seq` the last batch applied in this epoch. `state` is the
-    engine's own encoding; nobody else looks into it. `final`: the session is over, nothing follows.
+    engine's own encoding, `totals` the shard's; nobody else looks into them. `final`: the session is over,
+    nothing follows. `source_epoch` is the incarnation of the producer that cut the batch `seq`.
     """
 
     shard: int
@@ -21,10 +23,39 @@ class Checkpoint(msgspec.Struct, array_like=True):
     bars: list[Bar]
     state: bytes
     final: bool = False
+    source_epoch: int = 0
+    totals: bytes = b""
+
+
+class ProducerState(msgspec.Struct, array_like=True):
+    """What a producer leaves with the keeper, so that a successor goes on from its mark.
+
+    It is kept once every shard has a confirmed checkpoint at `mark_ns` or later: a successor that begins there
+    misses nothing. It was taken at the mark, before the scanners' answers took effect; `asked_ns` is the mark at
+    which they were asked last, None if no answer is outstanding. `feed_lag_ns` is the lag that the mark told.
+    `subscriptions` and `table` are what their owners encoded.
+    """
+
+    epoch: int
+    mark_ns: int
+    asked_ns: int | None
+    received: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    skipped: dict[str, int]
+    examples: list[str]
+    subscriptions: bytes
+    table: bytes
+    moves: int = 0
+    gaps: list[GapRecord] = []
+    feed_lag_ns: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Checkpoint)
 
+_producer_decoder = msgspec.msgpack.Decoder(ProducerState)
+
 encode_checkpoint = _encoder.encode
 decode_checkpoint = _decoder.decode
+encode_producer = _encoder.encode
+decode_producer = _producer_decoder.decode

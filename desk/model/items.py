@@ -48,10 +48,68 @@ class Lost(msgspec.Struct, array_like=True, tag="l"):
     minutes: list[tuple[str, int]]
 
 
+class Stop(msgspec.Struct, array_like=True, tag="x", gc=False):
+    """The strategy is stopped for the symbol, from outside: it hung, or diverged. `why` is one line."""
+
+    strategy: str
+    symbol: str
+    why: str
+
+
+class Gap(msgspec.Struct, array_like=True, tag="g", gc=False):
+    """Session time from `from_ns` to `to_ns` of which ticks are missing: minutes in it are partial.
+
+    `trades` and `quotes` were received and are lost for this shard (it died unprotected); 0 where nothing could be
+    received. `symbols` None: all of the shard.
+    """
+
+    from_ns: int
+    to_ns: int
+    why: str
+    trades: int = 0
+    quotes: int = 0
+    symbols: list[str] | None = None
+
+
+class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
+    """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settled`, bear their state.
+
+    `move` rises with every move of a session.
+    """
+
+    move: int
+    slots: list[int]
+    to: int
+
+
+class Adopt(msgspec.Struct, array_like=True, tag="a", gc=False):
+    """The shard takes over what another released in `move`: its state, then the items held meanwhile.
+
+    `items` are encoded (`encode_items`): ticks of the moved slots, and the marks that this shard has had already.
+    """
+
+    move: int
+    slots: list[int]
+    state: bytes
+    items: bytes
+
+
+class Settled(msgspec.Struct, array_like=True, tag="m", gc=False):
+    """The other side's checkpoint holds what was released in `move`: it can be forgotten here."""
+
+    move: int
+
+
 class Close(msgspec.Struct, array_like=True, tag="c", gc=False):
     """The session ends here: minutes are closed, day orders expire, nothing follows."""
 
     session_ns: int
 
 
-Item = Trade | Quote | Second | OrderEvent | Watch | Unwatch | Lost | Close
+Item = (
+    Trade | Quote | Second | OrderEvent | Watch | Unwatch | Lost | Stop | Gap | Release | Adopt | Settled | Close
+)
+
+_items = msgspec.msgpack.Decoder(list[Item])
+encode_items = msgspec.msgpack.Encoder().encode
+decode_items = _items.decode

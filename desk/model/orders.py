@@ -67,12 +67,14 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report", gc=Fals
 class Request(msgspec.Struct, array_like=True):
     """What shards ask of the broker door in one call.
 
-    `prices` are the last prices of symbols in which something is held, for profit and loss.
+    `prices` are the last prices of symbols in which something is held, for profit and loss. `mark_ns` is the mark
+    at which it is asked: the events that answer it bear it.
     """
 
     intents: list[Intent | CancelIntent] = []
     reports: list[Report] = []
     prices: dict[str, float] = {}
+    mark_ns: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.intents or self.reports)
@@ -83,7 +85,8 @@ class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False
 
     `number` counts the events of the symbol from 1. `filled` is the order's running total,
     `fill_quantity` and `fill_price` belong to this event alone. `simulated` orders are matched by the
-    shard that owns the symbol.
+    shard that owns the symbol. `report` is the number of the report that it answers, 0 where it answers the desk's
+    own doing; `given_ns` is the mark at which it was given.
     """
 
     number: int
@@ -104,6 +107,8 @@ class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False
     stop_price: float | None = None
     reason: str = ""
     simulated: bool = False
+    report: int = 0
+    given_ns: int = 0
 
 
 def client_order_id(session: str, strategy: str, symbol: str, number: int) -> str:

@@ -19,6 +19,16 @@ class ScanAnswer(msgspec.Struct, array_like=True):
     problem: str = ""
 
 
+class GapRecord(msgspec.Struct, array_like=True):
+    """Session time in which nothing came from the venue, for so many subscribed symbols, and why."""
+
+    from_ns: int
+    to_ns: int
+    symbols: int
+    why: str
+    repaired: bool = False
+
+
 class Decision(msgspec.Struct, array_like=True):
     """An intent and what became of it: the final status of its order, or `refused: why`."""
 

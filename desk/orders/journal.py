@@ -1,5 +1,6 @@
 """The journal: every order event of the session, numbered per symbol, and what each of them answered."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from desk.lifecycle import Order
@@ -22,6 +23,7 @@ class Journal:
         order: Order,
         question: Question,
         ts_ns: int,
+        given_ns: int,
         *,
         fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
         reason: str = "",
@@ -48,6 +50,8 @@ class Journal:
             stop_price=intent.stop_price,
             reason=reason,
             simulated=self._simulated,
+            report=question if isinstance(question, int) else 0,
+            given_ns=given_ns,
         )
         events.append(event)
         self._answers[intent.client_order_id, question] = event
@@ -57,6 +61,20 @@ class Journal:
         """The event that answered the question, if it was asked before and changed anything."""
         return self._answers.get((client_order_id, question))
 
-    def after(self, symbol: str, number: int) -> list[OrderEvent]:
-        """The symbol's events above this number, in order."""
-        return self._events.get(symbol, [])[number:]
+    def recall(self, event: OrderEvent) -> Question:
+        """Take in an event that was written before, the next of its symbol; what it answered."""
+        question = self._question(event)
+        self._events.setdefault(event.symbol, []).append(event)
+        self._answers[event.client_order_id, question] = event
+        return question
+
+    def after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """All symbols' events above these numbers, 0 where a symbol is not named, by symbol and number."""
+        return [event for symbol in sorted(self._events) for event in self._events[symbol][numbers.get(symbol, 0) :]]
+
+    def _question(self, event: OrderEvent) -> Question:
+        if event.report:
+            return event.report
+        if (event.client_order_id, "intent") not in self._answers:
+            return "intent"
+        return "cancel" if event.status == "pending_cancel" else "close"

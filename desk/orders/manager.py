@@ -1,16 +1,18 @@
 """The order manager: what the broker actor and the in-process desk run behind the broker door."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from desk.lifecycle import IllegalTransitionError, Order, absorb, move
+from desk.model.errors import LedgerError
 from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderStatus, Report, Request, client_order_id
 from desk.model.records import Decision
 from desk.orders.journal import Journal
+from desk.orders.ledger import OrderLedger
+from desk.orders.notes import Notes, read_notes
 from desk.orders.summary import OrderSummary, summarize
 from desk.orders.venue import OrderVenue
-from desk.ports import Ledger
 from desk.positions import Pair
 from desk.risk import Approved, Exposure, RiskGate
 from desk.strategy import Position
@@ -20,13 +22,19 @@ MAX_PROBLEMS: Final = 100
 
 @dataclass(slots=True)
 class _Round:
-    """What one call brings about: rows for the ledger, answers for the shards, orders for the venue."""
+    """What one call brings about: rows for the ledger, answers for the shards, orders for the venue.
 
+    `given_ns` is the mark at which it was made. `priced` are the symbols whose last price the request itself tells.
+    """
+
+    given_ns: int
+    priced: Mapping[str, float] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     events: list[OrderEvent] = field(default_factory=list)
     answers: list[OrderEvent] = field(default_factory=list)
     approved: list[Approved] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def tell(self, event: OrderEvent) -> None:
         self.events.append(event)
@@ -37,8 +45,11 @@ class OrderManager:
     """Decides requests, keeps orders and positions, and lets nothing out that the ledger has not committed.
 
     The same question has the same answer: a repeated intent, cancel or report gives back the event it gave
-    the first time, under its old number, and writes nothing. So a shard that is restored and decides again
-    finds its events at the same place in its lane, and drops those whose number it already has.
+    the first time, under its old number, and writes nothing; so does a repeated close. So a shard that is restored
+    and decides again finds its events at the same place in its lane, and drops those whose number it already has.
+
+    All that it knows is in the ledger: decisions, events in the order in which they were recorded, and notes of the
+    rest. A fresh manager that was given them back (`restore`) answers everything as this one would.
 
     A failure of the ledger is fatal: what the call had worked out was neither committed nor given, but the state has
     moved, so every later call raises the same error. Single-threaded.
@@ -48,7 +59,7 @@ class OrderManager:
     used: they must be stopped, and their further intents are refused.
     """
 
-    def __init__(self, session: str, gate: RiskGate, ledger: Ledger, venue: OrderVenue) -> None:
+    def __init__(self, session: str, gate: RiskGate, ledger: OrderLedger, venue: OrderVenue) -> None:
         self.session = session
         self.problems: list[str] = []
         self.diverged: set[Pair] = set()
@@ -59,25 +70,25 @@ class OrderManager:
         self._orders: dict[str, Order] = {}
         self._journal = Journal(simulated=venue.simulated)
         self._fault: Exception | None = None
-        self._closed = False
+        self._closing: list[OrderEvent] | None = None
 
     def decide(self, request: Request) -> list[OrderEvent]:
         """Decide all of it in canonical order; the events are committed when this returns.
 
         Reports come first, by (symbol, client_order_id, number), then prices, then cancels by (decision_ns,
         strategy, symbol, client_order_id), then intents by (decision_ns, strategy, symbol, number), last the
-        cancels of these very intents. Raises LedgerError.
+        cancels of those intents that are new. Raises LedgerError.
         """
         self._check_ledger()
-        work = _Round()
+        work = _Round(request.mark_ns, request.prices)
         for report in sorted(
             request.reports, key=lambda report: (report.symbol, report.client_order_id, report.number)
         ):
             self._on_report(report, work)
         for symbol, price in request.prices.items():
-            self._exposure.mark(symbol, price)
+            self._mark(symbol, price, work)
         intents = _intents(request.intents)
-        asked_now = {intent.client_order_id for intent in intents}
+        asked_now = {intent.client_order_id for intent in intents}.difference(self._orders)
         cancels = _cancels(request.intents)
         for cancel in cancels:
             if cancel.client_order_id not in asked_now:
@@ -93,24 +104,61 @@ class OrderManager:
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End the session: day and ioc orders expire, gtc orders are canceled, later intents are refused.
 
-        Late fills still count. Raises LedgerError.
+        Late fills still count. A repeat gives the same events, and ends nothing more. Raises LedgerError.
         """
         self._check_ledger()
-        work = _Round()
+        if self._closing is not None:
+            return list(self._closing)
+        work = _Round(session_ns)
         for order in sorted(self._exposure.open_orders(), key=lambda order: _place(order.intent)):
             status: OrderStatus = "canceled" if order.intent.tif == "gtc" else "expired"
             move(order, status)
             self._exposure.discard(order)
-            work.tell(self._journal.write(order, "close", session_ns, reason="session closed"))
+            work.tell(self._journal.write(order, "close", session_ns, session_ns, reason="session closed"))
             work.canceled.append(order.intent.client_order_id)
-        self._closed = True
+        self._closing = list(work.answers)
+        work.notes.closed()
         self._commit(work)
         return work.answers
 
-    def events_after(self, symbol: str, number: int) -> list[OrderEvent]:
-        """The symbol's events above this number, for a shard that was restored."""
+    def restore(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Become, from fresh, the manager that had these recorded: `events` in that order. Raises LedgerError.
+
+        The venue is told again what is open and what was taken back: that manager may have died before it said so.
+        """
+        intents = {decision.intent.client_order_id: decision.intent for decision in decisions}
+        approved: dict[str, Approved] = {}
+        taken_back: dict[str, None] = {}
+        closing: list[OrderEvent] = []
+        for event in events:
+            key = event.client_order_id
+            match self._journal.recall(event):
+                case "intent":
+                    if key not in intents:
+                        raise _incomplete(self.session, event)
+                    if approval := self._recall_intent(intents[key], event):
+                        approved[key] = approval
+                    continue
+                case "cancel":
+                    taken_back[key] = None
+                case "close":
+                    taken_back[key] = None
+                    closing.append(event)
+            self._recall_step(self._orders[key], event)
+        noted = read_notes(notes or {})
+        self._exposure.prices.update(noted.prices)
+        self.problems, self.diverged = noted.problems, noted.diverged
+        self._closing = closing if noted.closed else None
+        self._tell_venue(
+            [approval for key, approval in approved.items() if self._orders[key].is_open], list(taken_back)
+        )
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """Events of all symbols above these numbers, 0 where a symbol is not named, by (symbol, number)."""
         self._check_ledger()
-        return self._journal.after(symbol, number)
+        return self._journal.after(numbers)
 
     def positions(self) -> dict[Pair, Position]:
         """Every (strategy, symbol) that ever had a fill."""
@@ -123,7 +171,10 @@ class OrderManager:
     def _on_report(self, report: Report, work: _Round) -> None:
         order = self._orders.get(report.client_order_id)
         if order is None or order.intent.symbol != report.symbol:
-            self._problem(f"report {report.number} on {report.client_order_id} ({report.symbol}): no such order")
+            self._problem(f"report {report.number} on {report.client_order_id} ({report.symbol}): no such order", work)
+            return
+        if report.number < 1:
+            self._problem(f"report {report.number} on {report.client_order_id}: reports count from 1", work)
             return
         if known := self._journal.answer(report.client_order_id, report.number):
             work.answers.append(known)
@@ -131,13 +182,13 @@ class OrderManager:
         try:
             step = absorb(order, report)
         except IllegalTransitionError as error:
-            self._problem(f"report {report.number}: {error}")
+            self._problem(f"report {report.number}: {error}", work)
             return
         if step is None:
             return
         if step.excess:
-            self._problem(f"report {report.number} on {report.client_order_id}: {step.excess:g} shares too many")
-        if step.counted or not step.excess:
+            self._problem(f"report {report.number} on {report.client_order_id}: {step.excess:g} shares too many", work)
+        if not step.void:
             self._settle(order, report, step.counted, work)
 
     def _settle(self, order: Order, report: Report, counted: float, work: _Round) -> None:
@@ -145,30 +196,36 @@ class OrderManager:
         fill = (counted, report.price, report.fee) if counted else (0.0, 0.0, 0.0)
         if counted:
             self._exposure.book.fill((intent.strategy, intent.symbol), intent.side, *fill)
-            self._exposure.mark(intent.symbol, report.price)
+            self._mark(intent.symbol, report.price, work)
         if not order.is_open:
             self._exposure.discard(order)
-        work.tell(self._journal.write(order, report.number, report.ts_ns, fill=fill, reason=report.reason))
+        work.tell(
+            self._journal.write(order, report.number, report.ts_ns, work.given_ns, fill=fill, reason=report.reason)
+        )
 
     def _on_cancel(self, cancel: CancelIntent, work: _Round) -> None:
         order = self._orders.get(cancel.client_order_id)
         if order is None or (order.intent.strategy, order.intent.symbol) != (cancel.strategy, cancel.symbol):
-            self._problem(f"cancel of {cancel.client_order_id} by {cancel.strategy} on {cancel.symbol}: no such order")
+            self._problem(
+                f"cancel of {cancel.client_order_id} by {cancel.strategy} on {cancel.symbol}: no such order", work
+            )
         elif known := self._journal.answer(cancel.client_order_id, "cancel"):
             work.answers.append(known)
-        elif order.is_open:
+        elif order.is_open and order.status != "pending_cancel":
             move(order, "pending_cancel")
-            work.tell(self._journal.write(order, "cancel", cancel.decision_ns))
+            work.tell(self._journal.write(order, "cancel", cancel.decision_ns, work.given_ns))
             work.canceled.append(cancel.client_order_id)
 
     def _on_intent(self, intent: Intent, work: _Round) -> None:
         if known := self._journal.answer(intent.client_order_id, "intent"):
             work.answers.append(known)
             if _content(self._orders[intent.client_order_id].intent) != _content(intent):
-                self.diverged.add((intent.strategy, intent.symbol))
-                self._problem(f"divergence: {intent.client_order_id} was decided before, and differently")
+                self._diverge((intent.strategy, intent.symbol), work)
+                self._problem(f"divergence: {intent.client_order_id} was decided before, and differently", work)
             return
-        self._exposure.mark(intent.symbol, intent.reference_price)
+        # What the request itself tells stands: when it is repeated, its prices are all that is marked again.
+        if intent.symbol not in work.priced:
+            self._mark(intent.symbol, intent.reference_price, work)
         verdict = self._verdict(intent)
         reason = verdict if isinstance(verdict, str) else ""
         order = Order(intent, "refused" if reason else "accepted")
@@ -177,10 +234,10 @@ class OrderManager:
             self._exposure.add(order)
             work.approved.append(verdict)
         work.decisions.append(Decision(intent, f"refused: {reason}" if reason else "accepted"))
-        work.tell(self._journal.write(order, "intent", intent.decision_ns, reason=reason))
+        work.tell(self._journal.write(order, "intent", intent.decision_ns, work.given_ns, reason=reason))
 
     def _verdict(self, intent: Intent) -> Approved | str:
-        if self._closed:
+        if self._closing is not None:
             return "session closed"
         expected = client_order_id(self.session, intent.strategy, intent.symbol, intent.number)
         if intent.client_order_id != expected:
@@ -192,24 +249,71 @@ class OrderManager:
         return self._gate.judge(intent, self._exposure)
 
     def _commit(self, work: _Round) -> None:
-        if work.events:
+        if work.events or work.notes.texts:
             try:
-                self._ledger.record(work.decisions, work.events)
+                self._ledger.record(work.decisions, work.events, work.notes.texts)
             except Exception as error:
                 self._fault = error
                 raise
-        for approved in work.approved:
-            self._venue.submit(approved)
-        for canceled in work.canceled:
-            self._venue.cancel(canceled)
+        self._tell_venue(work.approved, work.canceled)
+
+    def _tell_venue(self, approved: Sequence[Approved], canceled: Sequence[str]) -> None:
+        for approval in approved:
+            self._venue.submit(approval)
+        for key in canceled:
+            self._venue.cancel(key)
+
+    def _recall_intent(self, intent: Intent, event: OrderEvent) -> Approved | None:
+        order = self._orders[intent.client_order_id] = Order(intent, event.status)
+        if not order.is_open:
+            return None
+        approval = self._gate.recall(intent, self._exposure)
+        self._exposure.add(order)
+        return approval
+
+    def _recall_step(self, order: Order, event: OrderEvent) -> None:
+        intent = order.intent
+        order.status, order.filled = event.status, event.filled
+        if event.report:
+            order.seen.add(event.report)
+        if event.fill_quantity:
+            fill = (event.fill_quantity, event.fill_price, event.fee)
+            self._exposure.book.fill((intent.strategy, intent.symbol), intent.side, *fill)
+        if not order.is_open:
+            self._exposure.discard(order)
 
     def _check_ledger(self) -> None:
         if self._fault is not None:
             raise self._fault
 
-    def _problem(self, text: str) -> None:
+    def _mark(self, symbol: str, price: float, work: _Round) -> None:
+        if self._exposure.mark(symbol, price):
+            work.notes.price(symbol, price)
+
+    def _diverge(self, pair: Pair, work: _Round) -> None:
+        if pair not in self.diverged:
+            self.diverged.add(pair)
+            work.notes.diverged(pair)
+
+    def _problem(self, text: str, work: _Round) -> None:
         if len(self.problems) < MAX_PROBLEMS and text not in self.problems:
             self.problems.append(text)
+            work.notes.problem(len(self.problems), text)
+
+
+def restored(manager: OrderManager, ledger: OrderLedger) -> OrderManager:
+    """The fresh manager, as it stood when the ledger was written last. Raises LedgerError."""
+    manager.restore(*ledger.history(), ledger.notes())
+    return manager
+
+
+def _incomplete(session: str, event: OrderEvent) -> LedgerError:
+    return LedgerError(
+        f"session {session}",
+        f"order event {event.number} of {event.symbol} on {event.client_order_id}, whose decision is not there",
+        "every order's decision beside its events",
+        "The ledger was changed by another hand: give the run its own.",
+    )
 
 
 def _cancels(wishes: Sequence[Intent | CancelIntent]) -> list[CancelIntent]:

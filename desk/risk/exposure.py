@@ -61,10 +61,12 @@ class Exposure:
         """Every open order."""
         return [order for of in self._open.values() for orders in of.values() for order in orders.values()]
 
-    def mark(self, symbol: str, price: float) -> None:
-        """Learn the symbol's last price; what is no positive finite price is ignored."""
-        if 0.0 < price < inf:
+    def mark(self, symbol: str, price: float) -> bool:
+        """Learn the symbol's last price, and whether it is news; what is no positive finite price is ignored."""
+        news = 0.0 < price < inf and self.prices.get(symbol) != price
+        if news:
             self.prices[symbol] = price
+        return news
 
     def stake(self, pair: Pair) -> Stake:
         """The strategy's part in the symbol."""

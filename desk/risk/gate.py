@@ -4,6 +4,7 @@ from collections import deque
 from math import inf
 from typing import Final
 
+from desk.lifecycle import DUST
 from desk.model.orders import Intent
 from desk.model.units import MINUTE_NS
 from desk.risk.exposure import Exposure
@@ -38,22 +39,30 @@ class RiskGate:
 
     def judge(self, intent: Intent, exposure: Exposure) -> Approved | str:
         """The approval, or the reason for refusing. Whoever gets an approval adds the order to `exposure`."""
-        is_exit = exposure.stake((intent.strategy, intent.symbol)).is_reduced_by(intent.side, intent.quantity)
-        now_ns = max(intent.decision_ns, self._approved_ns[-1] if self._approved_ns else 0)
-        reason = _malformed(intent) or self._rate(now_ns)
+        is_exit = _is_exit(intent, exposure)
+        reason = _malformed(intent) or self._rate(self._now_ns(intent))
         if not reason and not is_exit:
             reason = self._entry(intent, exposure)
         if reason:
             return reason
-        self._approved_ns.append(now_ns)
+        return self._approve(intent, is_exit=is_exit)
+
+    def recall(self, intent: Intent, exposure: Exposure) -> Approved:
+        """The approval that a gate gave before, in the same order and at the same exposure, and remember it."""
+        return self._approve(intent, is_exit=_is_exit(intent, exposure))
+
+    def _approve(self, intent: Intent, *, is_exit: bool) -> Approved:
+        self._approved_ns.append(self._now_ns(intent))
         return Approved(intent, is_exit=is_exit, seal=_SEAL)
 
+    def _now_ns(self, intent: Intent) -> int:
+        return max(intent.decision_ns, self._approved_ns[-1] if self._approved_ns else 0)
+
     def _rate(self, now_ns: int) -> str:
+        """Read only: what is remembered follows from the approvals alone, so that it can be recalled."""
         limit = self.limits.max_orders_per_minute
-        while self._approved_ns and self._approved_ns[0] <= now_ns - MINUTE_NS:
-            self._approved_ns.popleft()
-        recent = len(self._approved_ns)
-        return f"max_orders_per_minute: {recent + 1} > {limit}" if recent >= limit else ""
+        full = len(self._approved_ns) >= limit and (not limit or self._approved_ns[0] > now_ns - MINUTE_NS)
+        return f"max_orders_per_minute: {limit + 1} > {limit}" if full else ""
 
     def _entry(self, intent: Intent, exposure: Exposure) -> str:
         if intent.degraded:
@@ -82,6 +91,10 @@ class RiskGate:
         return f"max_daily_loss: {loss:.2f} >= {limit:.2f}" if loss >= limit else ""
 
 
+def _is_exit(intent: Intent, exposure: Exposure) -> bool:
+    return exposure.stake((intent.strategy, intent.symbol)).is_reduced_by(intent.side, intent.quantity)
+
+
 def _above(name: str, value: float, limit: float) -> str:
     return f"{name}: {value:.2f} > {limit:.2f}" if value > limit else ""
 
@@ -100,6 +113,8 @@ def _price(intent: Intent) -> float:
 def _malformed(intent: Intent) -> str:
     if not 0.0 < intent.quantity < inf:
         return f"quantity: {intent.quantity:g} is no positive finite number"
+    if intent.quantity <= DUST:
+        return f"quantity: {intent.quantity:g} is not above {DUST:g}, the least that counts as shares"
     needs = {
         "market": (),
         "limit": ("limit_price",),

@@ -1,6 +1,6 @@
 """A ledger in memory that keeps the port's promises, and can be told to fail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from desk.model.errors import LedgerError
 from desk.model.orders import OrderEvent
@@ -15,8 +15,11 @@ class MemoryLedger:
         self.broken = False
         self.verdicts: dict[str, Decision] = {}
         self.events: dict[tuple[str, int], OrderEvent] = {}
+        self.texts: dict[str, str] = {}
 
-    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
         if self.broken:
             raise LedgerError("ledger", "the disk is full", remedy="Make room.")
         self.commits += 1
@@ -24,6 +27,13 @@ class MemoryLedger:
             self.verdicts.setdefault(decision.intent.client_order_id, decision)
         for event in events:
             self.events.setdefault((event.symbol, event.number), event)
+        self.texts |= notes or {}
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        return self.decisions(), list(self.events.values())
+
+    def notes(self) -> dict[str, str]:
+        return dict(self.texts)
 
     def decisions(self) -> list[Decision]:
         by_place = lambda row: (row.intent.decision_ns, row.intent.strategy, row.intent.symbol, row.intent.number)  # noqa: E731

@@ -93,9 +93,10 @@ def test_all_of_a_request_is_one_commit() -> None:
 
 def test_nothing_new_is_no_commit() -> None:
     manager, ledger = a_manager()
+    manager.decide(Request(prices={"X": 5.0}))
 
     assert manager.decide(Request(prices={"X": 5.0})) == []
-    assert ledger.commits == 0
+    assert ledger.commits == 1
 
 
 def test_the_order_of_decisions_does_not_depend_on_the_order_of_arrival() -> None:
@@ -227,6 +228,15 @@ def test_a_cancel_of_what_is_done_does_nothing() -> None:
     assert manager.problems == []
 
 
+def test_a_cancel_of_what_the_venue_is_taking_back_already_does_nothing() -> None:
+    manager, _ = a_manager()
+    manager.decide(Request([an_intent()]))
+    manager.decide(Request(reports=[a_word("pending_cancel")]))
+
+    assert manager.decide(Request([a_cancel()])) == []
+    assert manager.problems == []
+
+
 def test_the_close_of_the_session_ends_every_order_and_refuses_what_comes_later() -> None:
     manager, ledger = a_manager()
     manager.decide(Request([an_intent(1), an_intent(2, tif="gtc"), an_intent(3)]))
@@ -243,7 +253,7 @@ def test_the_close_of_the_session_ends_every_order_and_refuses_what_comes_later(
         ("canceled", 1.0, ""),
         ("refused", 0.0, "session closed"),
     ]
-    assert manager.close(100) == []
+    assert manager.close(100) == closing
     assert len(ledger.events) == 8
     assert (manager.summary().filled, manager.summary().canceled) == (1, 2)
 
@@ -261,7 +271,7 @@ def test_a_failing_ledger_is_fatal_and_nothing_leaves_the_desk() -> None:
     with pytest.raises(LedgerError, match="disk is full"):
         manager.decide(Request())
     with pytest.raises(LedgerError, match="disk is full"):
-        manager.events_after("X", 0)
+        manager.events_after({})
     assert venue.told == []
 
 
@@ -280,10 +290,11 @@ def test_a_venue_is_told_after_the_commit_and_only_what_it_can_do() -> None:
 
 def test_a_restored_shard_is_given_its_events_again() -> None:
     manager, _ = a_manager()
-    events = manager.decide(Request([an_intent(1), an_intent(2)]))
+    events = manager.decide(Request([an_intent(1), an_intent(2), an_intent(1, symbol="W")]))
 
-    assert manager.events_after("X", 1) == events[1:]
-    assert manager.events_after("Y", 0) == []
+    assert [(event.symbol, event.number) for event in manager.events_after({"X": 1})] == [("W", 1), ("X", 2)]
+    assert manager.events_after({"X": 2, "W": 1}) == []
+    assert sorted(manager.events_after({}), key=str) == sorted(events, key=str)
 
 
 ticks = st.one_of(

@@ -43,3 +43,18 @@ def test_a_closed_session_of_the_same_name_is_opened_again(opened: Opened, url: 
 
     assert again == "orb-2013-10-07"
     assert opened(url).open_session("x", plan="orb", mode="replay", day="2013-10-07", now_ns=10) == again
+
+
+def test_a_session_that_is_still_open_is_opened_again_under_its_name(opened: Opened, url: str) -> None:
+    opened(url).open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
+
+    assert opened(url).open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=2) == "first"
+
+
+def test_who_names_a_session_resumes_that_one_whatever_else_was_left_open(opened: Opened, url: str) -> None:
+    ledger = opened(url)
+    ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
+    ledger.close_session(2)
+    ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=3)
+
+    assert ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=4) == "first"

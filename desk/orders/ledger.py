@@ -1,0 +1,30 @@
+"""What the order manager needs of a ledger: to write all that a call brought about, and to read it back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from desk.model.orders import OrderEvent
+from desk.model.records import Decision
+from desk.ports import Ledger
+
+
+class OrderLedger(Ledger, Protocol):
+    """A ledger that also keeps the manager's notes: what neither a decision nor an order event tells."""
+
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write decisions with their verdict, events, and notes by name, in one commit.
+
+        Idempotent by client_order_id and by (symbol, event number); a note takes the place of the last of its name.
+        Raises LedgerError.
+        """
+        ...
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        """Decisions with their verdict, in canonical order; events in the order in which they were recorded."""
+        ...
+
+    def notes(self) -> dict[str, str]:
+        """The last note of each name, in no set order."""
+        ...
