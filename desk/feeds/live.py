@@ -1,6 +1,6 @@
 """A live stream as a feed: frames of what was just read, a mark for every whole second of session time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from random import Random
 from typing import Final
 
@@ -18,10 +18,14 @@ PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0
 FAREWELL_NS: Final = 5 * SECOND_NS
 DRAINED_NS: Final = SECOND_NS
+RESTARTED: Final = "the producer was restarted"
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Session time in which nothing could be received, from the last message to the renewed subscription."""
+    """Session time in which nothing could be received, until the subscription was renewed.
+
+    It begins with the last message; where a producer died, with its last mark.
+    """
 
     from_ns: int
     to_ns: int
@@ -44,6 +48,9 @@ class LiveFeed:
     A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
     subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too: `mutes` counts those.
     Raises DeskError for what no new connection can heal.
+
+    With `resumed_from_ns`, the last mark of a feed whose producer died, the next mark is that of the second after
+    it: those that have passed meanwhile are given at once. The time until the first subscription stands is a gap.
     """
 
     lossless = False
@@ -61,17 +68,20 @@ class LiveFeed:
         stop_ns: int | None = None,
         rng: Random | None = None,
         is_open: Callable[[int], bool] = always,
+        resumed_from_ns: int | None = None,
     ) -> None:
         self.counts = counts
         self.patience_s = PATIENCE_S
         self.mute_s = MUTE_S
         self.gaps: list[Gap] = []
         self.mutes = 0
+        self._gaps_taken = 0
         self._protocol = protocol
         self._clock = clock
         self._session = session
         self._end_ns = None if stop_ns is None else ceil_to(stop_ns, SECOND_NS)
         self._is_open = is_open
+        self._resumed_from_ns = resumed_from_ns
         self._age = ReadAge()
         self._lost: tuple[int, int, str] | None = None
         self._reached_ns = 0
@@ -102,15 +112,27 @@ class LiveFeed:
         """Whether a connection stands and its subscription is acknowledged."""
         return self._socket.open and self._protocol.settled
 
-    def frames(self) -> Iterator[Frame]:
+    def take_gaps(self) -> list[Gap]:
+        """The gaps that were closed since the last call."""
+        taken = self.gaps[self._gaps_taken :]
+        self._gaps_taken += len(taken)
+        return taken
+
+    def frames(self) -> Generator[Frame, None, None]:
         """Frames until the session ends; can be iterated once."""
         try:
             self._socket.finish(self._session.ask())
-            self._reached_ns = self._now_ns()
+            self._reached_ns = self._now_ns() if self._resumed_from_ns is None else self._resume(self._resumed_from_ns)
             yield from self._run()
         finally:
             self._close_gap()
             self._socket.close()
+
+    def _resume(self, mark_ns: int) -> int:
+        """Open the gap that the dead producer left behind its last mark, which is the session time reached."""
+        # The death is no farewell of the venue's, however shortly before the venue's end it came.
+        self._lost = (mark_ns, self._clock.wall_ns() - FAREWELL_NS, RESTARTED)
+        return mark_ns
 
     def _run(self) -> Iterator[Frame]:
         mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
@@ -181,6 +203,8 @@ class LiveFeed:
             self._socket.hang_up(f"connected, and mute for {silent_ns / SECOND_NS:.0f} s")
 
     def _on_lost(self, reason: str) -> None:
+        if self._lost is not None and self._protocol.settled:
+            self._close_gap()  # the subscription stood, for less than a turn
         if self._lost is None:
             self._lost = (self._at(self._socket.message_ns), self._clock.wall_ns(), reason)
         self._session.hurry()
@@ -191,7 +215,9 @@ class LiveFeed:
             from_ns, wall_ns, why = self._lost
             self._lost = None
             if not (self._session.ended and self._clock.wall_ns() - wall_ns < FAREWELL_NS):
-                self.gaps.append(Gap(from_ns, max(from_ns, self._now_ns()), why))
+                now_ns = self._now_ns()
+                to_ns = now_ns if self._end_ns is None else min(now_ns, self._end_ns)
+                self.gaps.append(Gap(from_ns, max(from_ns, to_ns), why))
 
     def _now_ns(self) -> int:
         return self._at(self._clock.wall_ns())

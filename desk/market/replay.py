@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Final, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,11 @@ class BlockFeed:
     10 ms of wall time; due times count from the first frame, so delays do not add up. Quiet seconds before
     the source's first row are not waited for.
 
+    With `resume_ns`, a mark of the session that another feed over this source has given, it goes on behind that
+    mark: what was received before is passed over and counted nowhere, since whoever resumes puts those counts
+    back (`Counts.restore`). What follows is what the other feed would have given; due times count from that mark.
+    At or before the session's start there is nothing to pass over. Raises ValueError for what is no whole second.
+
     Rows of symbols not subscribed and of channels ("trades", "quotes") not asked for are skipped. Malformed
     rows of the others are received and rejected, see desk/market/checks.py.
     """
@@ -47,9 +52,12 @@ class BlockFeed:
         start_ns: int | None = None,
         stop_ns: int | None = None,
         speed: float | None = None,
+        resume_ns: int | None = None,
     ) -> None:
         if speed is not None and not 0 < speed < float("inf"):
             raise ValueError(f"speed is {speed}; expected a positive number, or None for as fast as possible")
+        if resume_ns is not None and resume_ns % SECOND_NS:
+            raise ValueError(f"resume_ns is {resume_ns}; expected a mark, which is a whole second")
         self.lossless = speed is None
         self._source = source
         self._clock = clock
@@ -64,7 +72,8 @@ class BlockFeed:
         self.counts = self._counts = Counts()
         self._symbols: set[str] = set()
         self._changed = False
-        self._reached_ns = self.start_ns
+        self._reached_ns = self.start_ns if resume_ns is None else max(resume_ns, self.start_ns)
+        self._passed_ns = self._reached_ns if self._reached_ns > self.start_ns else None
         self._boundary_ns: int | None = None
         self._pending: list[Row] = []
         self._pending_lag_ns: list[int] = []
@@ -80,13 +89,17 @@ class BlockFeed:
         self._symbols.difference_update(symbols)
         self._changed = True
 
-    def frames(self) -> Iterator[Frame]:
+    def take_gaps(self) -> list[Never]:
+        """None: everything that the source has can be read."""
+        return []
+
+    def frames(self) -> Generator[Frame, None, None]:
         """Frames to the end of the session; every whole second is marked."""
         table: tuple[str, ...] | None = None
         wanted = np.empty(0, np.bool_)
         for block in self._source.blocks():
-            stop = self._rows_before_stop(block)
-            row = 0
+            stop = len(block) if self._stop_ns is None else _rows_before(block, self._stop_ns)
+            row = 0 if self._passed_ns is None else _rows_before(block, self._passed_ns)
             while row < stop:
                 if self._changed or block.symbols is not table:
                     table, wanted = block.symbols, self._wanted(block.symbols)
@@ -160,14 +173,13 @@ class BlockFeed:
         if early_ns > 0:
             self._clock.sleep(early_ns / SECOND_NS)
 
-    def _rows_before_stop(self, block: Block) -> int:
-        if self._stop_ns is None:
-            return len(block)
-        return int(np.searchsorted(block.recv_ns, self._stop_ns))
-
     def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
         """By symbol index, whether its rows are looked at: nameless rows are, so that they can be rejected."""
         return np.array([name in self._symbols or not name for name in symbols] + [True], np.bool_)
+
+
+def _rows_before(block: Block, time_ns: int) -> int:
+    return int(np.searchsorted(block.recv_ns, time_ns))
 
 
 def _ticks(rows: Iterable[Row], received_ns: int) -> list[Tick]:

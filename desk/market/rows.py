@@ -4,7 +4,7 @@ Everything is decided and converted once per block; frames then only slice and c
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -36,6 +36,19 @@ class Counts:
         causes_of[cause] = causes_of.get(cause, 0) + 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(f"{place}: {cause}")
+
+    def restore(
+        self,
+        received: Mapping[str, int],
+        rejected: Mapping[str, Mapping[str, int]],
+        skipped: Mapping[str, int],
+        examples: Iterable[str],
+    ) -> None:
+        """Go on from what another feed had counted."""
+        self.received = dict(received)
+        self.rejected = {kind: dict(causes_of) for kind, causes_of in rejected.items()}
+        self.skipped = dict(skipped)
+        self.examples = list(examples)
 
 
 class Rows:

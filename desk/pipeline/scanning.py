@@ -1,18 +1,21 @@
 """The scanners' work: on their period, look at the market and name the symbols they want."""
 
 import traceback
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
 
 from desk.model.bars import Bar
+from desk.model.errors import RunFailed
 from desk.model.records import ScanAnswer
-from desk.model.units import SECOND_NS
+from desk.model.units import SECOND_NS, ceil_to
 from desk.scanner import MarketSnapshot, Scanner
 
-MAX_PROBLEMS = 20
+MAX_PROBLEMS: Final = 20
+MAX_ANSWERED: Final = 1_000
+MAX_WITH_MINUTES: Final = 16
 
 
 class View(Protocol):
@@ -41,18 +44,35 @@ class ScannerEntry(msgspec.Struct):
 
 
 class Scanning:
-    """Runs the scanners that are due at a mark.
+    """Runs the scanners that are due at a mark, and answers the same question twice alike.
+
+    Scanners are run once at every mark at which they are due, in order, from the session's start on: those marks
+    that nobody has asked about are made up for first. So whoever takes the place of another that died stands where
+    that one stood, at the cost of one pass over the market. The answers of the last MAX_ANSWERED marks are
+    remembered, unless told to be forgotten.
+
+    `afresh` gives another view of the same market, which has seen nothing: minutes of a time that `view` is beyond
+    are read from there. Without it there are none to be had.
 
     A scanner that raises keeps its last wish and is reported, once per kind of fault; the others go on.
     """
 
-    def __init__(self, view: View, entries: Iterable[ScannerEntry], session_start_ns: int) -> None:
+    def __init__(
+        self,
+        view: View,
+        entries: Iterable[ScannerEntry],
+        session_start_ns: int,
+        afresh: Callable[[], View] | None = None,
+    ) -> None:
         self.scans = 0
         self.problems: list[str] = []
-        self._view = view
+        self._view = _Market(view, afresh)
         self._entries = tuple(entries)
         self._start_ns = session_start_ns
         self._last: dict[str, list[str]] = {entry.name: [] for entry in self._entries}
+        self._ran_ns = session_start_ns
+        self._answers: dict[int, list[ScanAnswer]] = {}
+        self._minutes: dict[int, dict[str, list[Bar]]] = {}
 
     def due(self, mark_ns: int) -> list[ScannerEntry]:
         """The scanners whose period ends at this mark."""
@@ -60,25 +80,82 @@ class Scanning:
         return [entry for entry in self._entries if elapsed_s > 0 and elapsed_s % entry.every_s == 0]
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
-        """Answers of the scanners due now, with the minutes of new symbols as they will be at the next mark."""
-        entries = self.due(mark_ns)
-        if not entries:
+        """Answers of the scanners due now, with the minutes of new symbols as they will be at the next mark.
+
+        `subscribed` decides for which symbols minutes come along, and nothing else. Raises RunFailed for a mark
+        that is forgotten.
+        """
+        if not self.due(mark_ns):
             return []
-        self._view.advance(mark_ns)
-        market = self._view.snapshot()
-        answers = [self._ask(entry, market) for entry in entries]
+        self._run(mark_ns)
+        if mark_ns not in self._answers:
+            raise RunFailed(
+                "scanners",
+                f"asked again about {mark_ns}, which is forgotten",
+                f"a mark that may be asked about again, and one of the last {MAX_ANSWERED:,}",
+                "Run again; a shorter [flow] checkpoint_s leaves fewer marks to be asked about again.",
+            )
+        answers = self._answers[mark_ns]
         known = frozenset(subscribed)
         new = sorted({symbol for answer in answers for symbol in answer.symbols if symbol not in known})
-        bars = self.history(new, mark_ns + SECOND_NS)
-        for answer in answers:
-            answer.bars = {symbol: bars[symbol] for symbol in answer.symbols if symbol in bars}
-        return answers
+        bars = self._minutes_at(mark_ns, new)
+        return [
+            ScanAnswer(
+                answer.scanner,
+                list(answer.symbols),
+                {symbol: bars[symbol] for symbol in answer.symbols if symbol in bars},
+                answer.problem,
+            )
+            for answer in answers
+        ]
+
+    def forget_before(self, mark_ns: int) -> None:
+        """Nobody asks again about marks before this one."""
+        for kept in (self._answers, self._minutes):
+            for earlier_ns in [known_ns for known_ns in kept if known_ns < mark_ns]:
+                del kept[earlier_ns]
 
     def history(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols; an empty list for one without a trade."""
         wanted = list(symbols)
-        found = self._view.bars(wanted, until_ns) if wanted else {}
+        if not wanted:
+            return {}
+        # The view must not pass a mark at which scanners still have to look.
+        self._run(until_ns - 1)
+        found = self._view.bars(wanted, until_ns)
         return {symbol: found.get(symbol, []) for symbol in wanted}
+
+    def _run(self, upto_ns: int) -> None:
+        """Run what is due at every mark to this one, as far as it has not been run."""
+        for mark_ns in self._marks(upto_ns):
+            market = self._view.at(mark_ns)
+            self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
+            self._ran_ns = mark_ns
+            _keep(self._answers, MAX_ANSWERED)
+
+    def _marks(self, upto_ns: int) -> list[int]:
+        """The marks at which anything is due, after the last at which it was run; oldest first."""
+        start_ns = ceil_to(self._start_ns, SECOND_NS)
+        ran_s = max(self._ran_ns - start_ns, 0) // SECOND_NS
+        return sorted(
+            {
+                mark_ns
+                for every_s in {entry.every_s for entry in self._entries}
+                for mark_ns in range(
+                    start_ns + (ran_s // every_s + 1) * every_s * SECOND_NS, upto_ns + 1, every_s * SECOND_NS
+                )
+            }
+        )
+
+    def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, list[Bar]]:
+        """The minutes of these symbols that go with the answers of a mark."""
+        kept = self._minutes.get(mark_ns, {})
+        missing = [symbol for symbol in symbols if symbol not in kept]
+        if missing:
+            kept |= self.history(missing, mark_ns + SECOND_NS)
+            self._minutes[mark_ns] = kept
+            _keep(self._minutes, MAX_WITH_MINUTES)
+        return {symbol: kept[symbol] for symbol in symbols}
 
     def _ask(self, entry: ScannerEntry, market: MarketSnapshot) -> ScanAnswer:
         self.scans += 1
@@ -97,6 +174,40 @@ class Scanning:
     def _note(self, problem: str) -> None:
         if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
+
+
+class _Market:
+    """A view that goes forward, and another for what lies behind it: that is read once for rising times, too."""
+
+    def __init__(self, view: View, afresh: Callable[[], View] | None) -> None:
+        self._view = view
+        self._reached_ns = 0
+        self._afresh = afresh
+        self._past: View | None = None
+        self._past_ns = 0
+
+    def at(self, mark_ns: int) -> MarketSnapshot:
+        """The market at a time that was not passed yet."""
+        self._view.advance(mark_ns)
+        self._reached_ns, self._past = mark_ns, None
+        return self._view.snapshot()
+
+    def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
+        """The minutes of these symbols from the rows received before `until_ns`, whenever that is."""
+        if until_ns >= self._reached_ns or self._afresh is None:
+            found = self._view.bars(symbols, until_ns)
+            self._reached_ns, self._past = until_ns, None
+            return found
+        if self._past is None or until_ns < self._past_ns:
+            self._past = self._afresh()
+        self._past_ns = until_ns
+        return self._past.bars(symbols, until_ns)
+
+
+def _keep(remembered: dict[int, Any], most: int) -> None:
+    """Let the oldest go."""
+    while len(remembered) > most:
+        del remembered[next(iter(remembered))]
 
 
 def _symbols(answer: object) -> list[str]:

@@ -2,11 +2,28 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from desk.lifecycle import DUST
 from desk.model.orders import TERMINAL, OrderEvent
 
 PLAN = ""
 ALL = "*"
+
+
+class _State(msgspec.Struct, array_like=True):
+    """Everything that `Subscriptions` knows; `subscribed` in its order."""
+
+    always: list[str]
+    wanted: dict[str, list[str]]
+    subscribed: dict[str, list[str]]
+    held: list[tuple[str, str, float]]
+    open_orders: dict[str, str]
+    last_event: dict[str, int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
 
 
 class Subscriptions:
@@ -87,6 +104,29 @@ class Subscriptions:
             key = (event.strategy, event.symbol)
             held = self._held.get(key, 0.0) + signed
             self._held[key] = held if abs(held) > DUST else 0.0
+
+    def state(self) -> bytes:
+        """Everything, for `restore`."""
+        return _encode(
+            _State(
+                sorted(self._always),
+                {scanner: sorted(symbols) for scanner, symbols in self._wanted.items()},
+                self._subscribed,
+                [(strategy, symbol, quantity) for (strategy, symbol), quantity in self._held.items()],
+                self._open_orders,
+                self._last_event,
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Be what the subscriptions were that encoded this. Raises msgspec.MsgspecError."""
+        found = _decode(state)
+        self._always = frozenset(found.always)
+        self._wanted = {scanner: frozenset(symbols) for scanner, symbols in found.wanted.items()}
+        self._subscribed = found.subscribed
+        self._held = {(strategy, symbol): quantity for strategy, symbol, quantity in found.held}
+        self._open_orders = found.open_orders
+        self._last_event = found.last_event
 
     def _busy(self) -> frozenset[str]:
         held = {symbol for (_, symbol), quantity in self._held.items() if quantity}

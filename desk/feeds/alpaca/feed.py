@@ -18,7 +18,7 @@ class AlpacaFeed(LiveFeed):
     """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
 
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
-    `first_ordinal`. Raises CredentialsError without keys.
+    `first_ordinal`; `resumed_from_ns` is the last mark of a producer that died. Raises CredentialsError without keys.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class AlpacaFeed(LiveFeed):
         encoding: Encoding = "msgpack",
         is_open: Callable[[int], bool] = always,
         first_ordinal: int = 1,
+        resumed_from_ns: int | None = None,
     ) -> None:
         parts = urlsplit(url)
         place = f"alpaca stream {parts.scheme}://{parts.hostname}{parts.path}"
@@ -58,6 +59,7 @@ class AlpacaFeed(LiveFeed):
             stop_ns=stop_ns,
             rng=rng,
             is_open=is_open,
+            resumed_from_ns=resumed_from_ns,
         )
 
     def __repr__(self) -> str:

@@ -280,3 +280,100 @@ def test_a_venue_without_a_clock_is_a_clear_fault() -> None:
 
     with pytest.raises(RunFailed, match=r"venue clock http://127\.0\.0\.1:\d+/clock"):
         next(feed.frames())
+
+
+def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap() -> None:
+    clock = HandClock(START_NS + 5 * NS + NS // 2)
+    with AlpacaServer(sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock, resumed_from_ns=START_NS + 2 * NS, first_ordinal=7 << 40)
+        frames = feed.frames()
+        at_once = [next(frames) for _ in range(3)]
+
+        before = feed.take_gaps()
+        ticks = until(frames, lambda seen: len(seen) >= 1)
+        after = feed.take_gaps()
+        clock.now_ns += NS
+        later = next(frames)
+        frames.close()
+
+    assert [(frame.session_ns, frame.mark) for frame in at_once] == [
+        (START_NS + second * NS, True) for second in (3, 4, 5)
+    ]
+    assert (later.session_ns, later.mark) == (START_NS + 6 * NS, True)
+    assert [tick.ordinal for tick in ticks] == [7 << 40]
+    assert before == []
+    assert [(gap.from_ns, gap.to_ns, gap.why) for gap in after] == [
+        (START_NS + 2 * NS, START_NS + 5 * NS + NS // 2, "the producer was restarted")
+    ]
+    assert feed.gaps == after
+    assert feed.take_gaps() == []
+
+
+def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_of_a_restart() -> None:
+    clock = HandClock(START_NS + 5 * NS)
+    with AlpacaServer(failing(500), sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock, resumed_from_ns=START_NS)
+        frames = feed.frames()
+        until(frames, lambda _: bool(feed.last_end))
+        assert feed.gaps == []
+
+        clock.now_ns += 3 * NS
+        until(frames, lambda seen: len(seen) >= 1)
+        frames.close()
+
+    assert [(gap.from_ns, gap.to_ns, gap.why) for gap in feed.take_gaps()] == [
+        (START_NS, START_NS + 8 * NS, "the producer was restarted")
+    ]
+
+
+def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
+    clock = HandClock(START_NS + NS)
+    scripts = [sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))]
+    with AlpacaServer(*scripts) as server:
+        feed = feed_of(server, clock, resumed_from_ns=START_NS)
+        frames = feed.frames()
+        until(frames, lambda seen: len(seen) >= 1)
+        first = feed.take_gaps()
+        until(frames, lambda seen: len(seen) >= 1)
+        second = feed.take_gaps()
+        frames.close()
+
+    assert [gap.why for gap in first] == ["the producer was restarted"]
+    assert ["closed" in gap.why for gap in second] == [True]
+    assert feed.gaps == first + second
+
+
+def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_and_a_gap() -> None:
+    clock = HandClock(START_NS + 60 * NS)
+    with AlpacaServer(nothing_more) as server:
+        feed = feed_of(server, clock, resumed_from_ns=START_NS, stop_ns=START_NS + 3 * NS)
+
+        frames = list(feed.frames())
+
+    assert [(frame.session_ns, frame.mark) for frame in frames] == [
+        (START_NS + second * NS, True) for second in (1, 2, 3)
+    ]
+    assert [(gap.from_ns, gap.to_ns) for gap in feed.take_gaps()] == [(START_NS, START_NS + 3 * NS)]
+
+
+def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None:
+    reading = {"wall_ns": START_NS, "speed": 1.0, "state": "ended", "session_ns": START_NS + 2 * NS + NS // 2}
+    with AlpacaServer(sending(stay=False), clock=lambda: reading) as server:
+        feed = feed_of(server, HandClock(), session_clock="venue", resumed_from_ns=START_NS, rng=random.Random(1))
+
+        frames = list(feed.frames())
+
+    assert [frame.session_ns for frame in frames if frame.mark] == [START_NS + second * NS for second in (1, 2, 3)]
+    assert [(gap.from_ns, gap.to_ns) for gap in feed.take_gaps()] == [(START_NS, START_NS + 2 * NS + NS // 2)]
+
+
+def test_session_time_does_not_go_back_when_a_venues_clock_is_behind_the_last_mark() -> None:
+    with AlpacaServer(sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, HandClock(START_NS + NS // 2), resumed_from_ns=START_NS + NS)
+        frames = feed.frames()
+
+        frame = next(frame for frame in frames if frame.ticks)
+        frames.close()
+
+    assert (frame.session_ns, frame.mark) == (START_NS + NS, False)
+    assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS + NS, START_NS + NS)]

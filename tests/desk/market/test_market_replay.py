@@ -1,4 +1,6 @@
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from market_rows import NAN, T0, Line, Lines, StillClock, quote
 
 from desk.market.replay import MAX_TICKS, BlockFeed
+from desk.market.rows import Counts
 from desk.model.ticks import Frame, Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
 from desk.tape.reader import TapeSource
@@ -240,6 +243,131 @@ def test_quiet_seconds_before_the_first_row_are_not_waited_for() -> None:
 def test_a_speed_that_is_none_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="speed is"):
         BlockFeed(Lines([Line(0)]), StillClock(), speed=speed)
+
+
+def content(frame: Frame) -> tuple[Any, ...]:
+    """A frame without the time at which its ticks were read."""
+    ticks = [
+        [type(tick)] + [getattr(tick, name) for name in tick.__struct_fields__ if name != "received_ns"]
+        for tick in frame.ticks
+    ]
+    return ticks, frame.session_ns, frame.mark, frame.lag_ns
+
+
+market_lines = st.lists(
+    st.tuples(
+        st.integers(0, 6_000),
+        st.sampled_from(["AAA", "AAA", "BBB", "CCC", None]),
+        st.sampled_from(["trade", "quote", "other"]),
+        st.sampled_from([10.0, 10.0, -1.0]),
+        st.integers(0, 50),
+    ),
+    min_size=1,
+    max_size=60,
+).map(
+    lambda rows: [
+        Line(at_ms, symbol, kind, price, 100.0, 9.0, 11.0, 1.0, 1.0, lag_ms)
+        for at_ms, symbol, kind, price, lag_ms in sorted(rows, key=lambda row: row[0])
+    ]
+)
+
+
+@given(
+    market_lines,
+    st.integers(1, 61),
+    st.sampled_from([None, 0.5, 7.0, 1_000.0]),
+    st.sampled_from([None, 0, 1_500, 3_000]),
+    st.sampled_from([None, 4_500, 5_000, 9_000]),
+    st.data(),
+)
+def test_a_feed_resumed_at_a_mark_goes_on_as_the_undisturbed_one_did(
+    lines: list[Line],
+    rows_per_block: int,
+    speed: float | None,
+    start_ms: int | None,
+    stop_ms: int | None,
+    data: st.DataObject,
+) -> None:
+    source = Lines(lines, rows_per_block)
+    bounds: dict[str, Any] = {
+        "start_ns": None if start_ms is None else T0 + start_ms * MS_NS,
+        "stop_ns": None if stop_ms is None else T0 + stop_ms * MS_NS,
+        "speed": speed,
+    }
+    undisturbed = BlockFeed(source, StillClock(), **bounds)
+    undisturbed.subscribe(["AAA", "BBB"])
+    assert undisturbed.start_ns is not None
+    counts_at = {undisturbed.start_ns: Counts()}
+    after: dict[int, list[Any]] = {undisturbed.start_ns: []}
+    for frame in undisturbed.frames():
+        for frames in after.values():
+            frames.append(content(frame))
+        if frame.mark:
+            counts_at[frame.session_ns] = deepcopy(undisturbed._counts)
+            after[frame.session_ns] = []
+    mark_ns = data.draw(st.sampled_from(sorted(after)))
+
+    resumed = BlockFeed(source, StillClock(), **bounds, resume_ns=mark_ns)
+    at_mark = counts_at[mark_ns]
+    resumed._counts.restore(at_mark.received, at_mark.rejected, at_mark.skipped, at_mark.examples)
+    resumed.subscribe(["AAA", "BBB"])
+
+    assert [content(frame) for frame in resumed.frames()] == after[mark_ns]
+    assert resumed.counts == undisturbed.counts
+    assert (resumed.start_ns, resumed.end_ns) == (undisturbed.start_ns, undisturbed.end_ns)
+    assert resumed.take_gaps() == []
+
+
+def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
+    lines = [Line(100), Line(200, "BBB"), Line(300, price=NAN), Line(1_100), Line(2_000), Line(2_100, "BBB")]
+    feed = BlockFeed(Lines(lines, 2), StillClock(), resume_ns=T0 + 2 * SECOND_NS)
+
+    frames = play(feed)
+
+    assert seconds(frames) == [(3, [4])]
+    assert feed.counts == Counts(received={"trades": 1, "quotes": 0}, skipped={"trades": 1, "quotes": 0})
+    assert feed.start_ns == T0
+
+
+def test_rows_before_the_session_are_skipped_by_a_feed_that_resumes_at_its_start() -> None:
+    feed = BlockFeed(Lines([Line(100), Line(1_100)]), StillClock(), start_ns=T0 + SECOND_NS, resume_ns=T0 + SECOND_NS)
+
+    assert seconds(play(feed)) == [(2, [1])]
+    assert feed.counts.skipped == {"trades": 1, "quotes": 0}
+
+
+def test_restored_counts_are_a_copy_and_go_on_counting() -> None:
+    counts = Counts()
+    counts.reject("trades", "price", "here")
+    other = Counts()
+
+    other.restore(counts.received, counts.rejected, counts.skipped, counts.examples)
+    restored = deepcopy(other)
+    other.reject("trades", "price", "there")
+
+    assert restored == counts
+    assert counts.rejected == {"trades": {"price": 1}, "quotes": {}}
+    assert other.rejected == {"trades": {"price": 2}, "quotes": {}}
+    assert other.examples == ["here: price", "there: price"]
+
+
+def test_a_resumed_feed_is_paced_from_its_mark() -> None:
+    clock = StillClock()
+    began_ns = clock.now_ns
+    mark_ns = T0 + 3_600 * SECOND_NS
+    lines = [Line(at_ms) for at_ms in range(0, 3_603_000, 500)]
+    feed = BlockFeed(Lines(lines), clock, speed=2.0, resume_ns=mark_ns)
+    feed.subscribe(["AAA"])
+
+    for frame in feed.frames():
+        assert clock.now_ns - began_ns == pytest.approx((frame.session_ns - mark_ns) / 2.0, abs=2_000)
+
+    assert clock.slept_ns == pytest.approx(1.5 * SECOND_NS, abs=2_000)
+
+
+def test_a_time_that_is_no_mark_is_refused() -> None:
+    with pytest.raises(ValueError, match="whole second"):
+        BlockFeed(Lines([Line(0)]), StillClock(), resume_ns=T0 + 1)
 
 
 def test_a_recorded_morning_comes_whole(shared_data: Path) -> None:

@@ -2,6 +2,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pipeline_parts import NO_PARAMS, START_NS, Desk, Row, Rows, Wanting, at, marks_of, ticks_of
 
 from desk import strategy
@@ -9,8 +11,11 @@ from desk.engine import StrategyEntry
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.view import MarketView
 from desk.model.bars import Bar
+from desk.model.errors import RunFailed
 from desk.model.items import Unwatch, Watch
-from desk.pipeline.scanning import MAX_PROBLEMS, ScannerEntry, Scanning
+from desk.model.records import ScanAnswer
+from desk.pipeline.local import LocalScanners
+from desk.pipeline.scanning import MAX_ANSWERED, MAX_PROBLEMS, MAX_WITH_MINUTES, ScannerEntry, Scanning
 from desk.scanner import MarketSnapshot, Scanner
 
 TAPE = [Row(number / 10, "ABC"[number % 3]) for number in range(100)]
@@ -32,8 +37,12 @@ def a_scanner(act: Callable[[MarketSnapshot], Any], name: str = "S", every_s: in
     return ScannerEntry(name, Doing(act), every_s, most)
 
 
+def view() -> MarketView:
+    return MarketView(Rows(TAPE))
+
+
 def scanning(*entries: ScannerEntry) -> Scanning:
-    return Scanning(MarketView(Rows(TAPE)), entries, START_NS)
+    return Scanning(view(), entries, START_NS, view)
 
 
 def test_scanners_are_asked_on_their_periods_counted_from_the_start() -> None:
@@ -208,16 +217,16 @@ def test_a_symbol_found_by_a_scanner_has_the_bars_of_one_subscribed_from_the_sta
     found = Desk(market, market.symbols[:1], [look(True)], [scanner], start_ns=start_ns, shards=3).play()
     always = Desk(market, market.symbols, [look(False)], start_ns=start_ns, shards=3).play()
 
-    assert [content(bar) for bar in found.store.bars.values() if bar.priced] != []
+    assert [content(bar) for bar in found.store.rows.values() if bar.priced] != []
     assert bars_of(found) == bars_of(always)
     assert seen[True].items() <= seen[False].items()
     assert {symbol for symbol, _ in seen[True]} == set(market.symbols)
-    flags = {bar.flags for (symbol, _), bar in found.store.bars.items() if symbol != market.symbols[0]}
+    flags = {bar.flags for (symbol, _), bar in found.store.rows.items() if symbol != market.symbols[0]}
     assert flags == {"repaired", "complete", "partial"}
 
 
 def bars_of(desk: Desk) -> dict[tuple[str, int], tuple[Any, ...]]:
-    return {key: content(bar) for key, bar in sorted(desk.store.bars.items()) if bar.priced}
+    return {key: content(bar) for key, bar in sorted(desk.store.rows.items()) if bar.priced}
 
 
 @pytest.mark.parametrize("answer", [None, "AAA", {"A": 1}, iter(["A"])])
@@ -227,3 +236,143 @@ def test_an_answer_that_is_no_list_is_named_as_what_it_is(answer: Any) -> None:
     one.scan(at(2), [])
 
     assert f"scan returned {type(answer).__name__}; expected a list of symbols" in one.problems[0]
+
+
+class Counting(Scanner):
+    """Remembers how often it looked; wants another symbol each time, and fails every fourth time."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_PARAMS)
+        self.seen: list[tuple[int, int]] = []
+
+    def scan(self, market: MarketSnapshot) -> list[str]:
+        self.seen.append((market.now_ns, int(market.trades.sum())))
+        if len(self.seen) % 4 == 0:
+            raise RuntimeError("every fourth time")
+        return ["ABC"[len(self.seen) % 3]]
+
+
+def stateful() -> tuple[Scanning, list[Counting]]:
+    scanners = [Counting(), Counting()]
+    entries = [ScannerEntry("S", scanners[0], 2, 9), ScannerEntry("T", scanners[1], 3, 9)]
+    return scanning(*entries), scanners
+
+
+def undisturbed() -> tuple[dict[int, list[ScanAnswer]], list[str], int, list[Counting]]:
+    """What scanners that nothing happens to answer, by second."""
+    one, scanners = stateful()
+    answers = {second: one.scan(at(second), []) for second in range(1, 10)}
+    return answers, one.problems, one.scans, scanners
+
+
+def test_the_same_question_has_the_same_answer_and_is_not_put_to_the_scanners_again() -> None:
+    one, scanners = stateful()
+    first = {second: one.scan(at(second), []) for second in range(1, 10)}
+
+    again = {second: one.scan(at(second), []) for second in (8, 2, 3, 9, 2)}
+
+    assert again == {second: first[second] for second in again}
+    assert one.scans == sum(len(scanner.seen) for scanner in scanners) == 7
+    assert [scanner.seen for scanner in scanners] == [scanner.seen for scanner in undisturbed()[3]]
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 9), st.lists(st.integers(1, 9), max_size=6))
+def test_a_successor_stands_where_the_dead_one_stood(asked_first: int, asked_before: list[int]) -> None:
+    answers, problems, scans, dead = undisturbed()
+
+    successor, scanners = stateful()
+    for second in [asked_first, *asked_before, *range(asked_first, 10)]:
+        assert successor.scan(at(second), []) == answers[second]
+
+    assert successor.problems == problems
+    assert successor.scans == scans
+    assert [scanner.seen for scanner in scanners] == [scanner.seen for scanner in dead]
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.sets(st.sampled_from("ABC"))), max_size=12),
+    st.lists(st.tuples(st.integers(1, 9), st.sets(st.sampled_from("ABC"))), max_size=6),
+)
+def test_minutes_are_those_of_the_mark_whatever_was_asked_before(
+    questions: list[tuple[int, set[str]]], histories: list[tuple[int, set[str]]]
+) -> None:
+    one = scanning(a_scanner(lambda market: ["C", "A", "B"], every_s=1))
+
+    for second, subscribed in questions:
+        (answer,) = one.scan(at(second), sorted(subscribed))
+        assert answer.bars == view().bars(sorted({*"ABC"} - subscribed), at(second + 1))
+    for second, symbols in histories:
+        assert one.history(sorted(symbols), at(second)) == view().bars(sorted(symbols), at(second))
+
+
+def test_minutes_of_the_past_need_one_pass_for_rising_marks_and_the_other_view_is_let_go() -> None:
+    made: list[MarketView] = []
+
+    def afresh() -> MarketView:
+        made.append(view())
+        return made[-1]
+
+    one = Scanning(view(), [a_scanner(lambda market: ["A", "B"], every_s=1)], START_NS, afresh)
+    for second in range(1, 8):
+        one.scan(at(second), ["A", "B"])
+
+    for second in range(1, 7):
+        one.scan(at(second), ["B"])
+        one.scan(at(second), ["B"])
+    passes = len(made)
+    one.scan(at(8), [])
+    one.history(["C"], at(1))
+
+    assert (passes, len(made)) == (1, 2)
+
+
+def test_a_history_asked_of_a_successor_does_not_hide_the_market_of_earlier_marks() -> None:
+    answers = undisturbed()[0]
+    successor, _ = stateful()
+
+    bars = successor.history(["A"], at(6))
+
+    assert bars == view().bars(["A"], at(6))
+    assert [successor.scan(at(second), []) for second in (2, 8)] == [answers[2], answers[8]]
+
+
+def test_what_is_told_to_be_forgotten_is_answered_no_more() -> None:
+    one = scanning(a_scanner(lambda market: ["A"]))
+    for second in (2, 4, 6):
+        one.scan(at(second), [])
+
+    one.forget_before(at(4))
+
+    assert one.scan(at(4), [])[0].symbols == ["A"]
+    with pytest.raises(RunFailed, match="which is forgotten"):
+        one.scan(at(2), [])
+
+
+def test_no_more_than_so_many_marks_are_remembered() -> None:
+    one = scanning(a_scanner(lambda market: ["A"], every_s=1))
+    for second in range(1, MAX_ANSWERED + 2):
+        one.scan(at(second), [])
+
+    assert one.scan(at(2), [])[0].bars == view().bars(["A"], at(3))
+    assert len(one._minutes) == MAX_WITH_MINUTES
+    with pytest.raises(RunFailed, match="which is forgotten"):
+        one.scan(at(1), [])
+
+
+def test_an_answer_that_its_reader_changes_is_still_the_same_when_asked_for_again() -> None:
+    door = LocalScanners(scanning(a_scanner(lambda market: ["A"])))
+    door.ask(at(2), [])
+    (answer,) = door.answers(wait=True)
+    symbols, bars = list(answer.symbols), dict(answer.bars)
+
+    answer.symbols.clear()
+    answer.bars.clear()
+    door.ask(at(2), [])
+    (again,) = door.answers(wait=True)
+
+    assert (again.symbols, again.bars) == (symbols, bars)
+    door.forget_before(at(3))
+    with pytest.raises(RunFailed):
+        door.ask(at(2), [])

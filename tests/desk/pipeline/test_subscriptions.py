@@ -1,3 +1,4 @@
+from itertools import count
 from typing import Any
 
 from hypothesis import given
@@ -124,3 +125,54 @@ def test_at_one_mark_a_symbol_changes_once_at_most(wishes: list[tuple[str, set[s
         one.want(scanner, symbols)
         new, changed, gone = one.changes()
         assert len({*new, *changed, *gone}) == len(new) + len(changed) + len(gone)
+
+
+symbols_of = st.sets(st.sampled_from("ABCDE"))
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("want"), st.sampled_from("ST"), symbols_of),
+        st.tuples(st.just("meet"), st.sampled_from("ABCDE")),
+        st.tuples(st.just("changes")),
+        st.tuples(
+            st.just("event"),
+            st.sampled_from("ABC"),
+            st.sampled_from(["accepted", "partially_filled", "filled", "canceled"]),
+            st.sampled_from([0.0, 0.1, 3.0]),
+            st.sampled_from(["buy", "sell"]),
+            st.integers(1, 3),
+        ),
+    ),
+    max_size=15,
+)
+
+
+def carry_out(one: Subscriptions, done: list[tuple[Any, ...]], numbers: "count[int]") -> list[Any]:
+    """What the operations answer, and how things stand after each."""
+    told: list[Any] = []
+    for name, *values in done:
+        if name == "event":
+            symbol, status, fill, side, of = values
+            one.on_event(an_event(next(numbers), symbol, status, fill, side, of))
+            told.append(None)
+        else:
+            told.append(getattr(one, name)(*values))
+        told.append((one.symbols, one.wanted_by_scanners, one.open_positions))
+        told.append([one.scanners_of(symbol) for symbol in "ABCDE"])
+    return told
+
+
+@given(st.sampled_from([[], ["A"], ["B", "A"], ["*"]]), operations, operations)
+def test_restored_subscriptions_go_on_as_the_original_does(
+    always: list[str], before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
+) -> None:
+    original, restored = Subscriptions(always), Subscriptions(["Z"])
+    carry_out(original, before, count(1))
+
+    restored.restore(original.state())
+
+    assert restored.state() == original.state()
+    from_first = [carry_out(one, after, count(1)) for one in (original, restored)]
+    assert from_first[0] == from_first[1]
+    from_later = [carry_out(one, after, count(100)) for one in (original, restored)]
+    assert from_later[0] == from_later[1]
+    assert restored.state() == original.state()
