@@ -1,25 +1,33 @@
 """The broker actor: the one door to the venue, with the risk gate and the order lifecycle behind it."""
 
 from actors.counters import MetersFactory, NoMeters
-from actors.doors import ProducerDoor
-from actors.wire import decode_request, encode
+from actors.settling import ProducerDoor
+from actors.wire import decode_numbers, decode_request, encode
 from desk.config import Plan
-from desk.orders import OrderSummary
+from desk.orders import OrderLedger, OrderSummary
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
-from desk.ports import Ledger
 from desk.usage import process_usage
 from desk.wiring import trading
 
 
 class Broker:
-    """Decides one request at a time. What it gives back or delivers is committed in the ledger."""
+    """Decides one request at a time. What it gives back or delivers is committed in the ledger.
+
+    It begins where the ledger says that another stood.
+    """
 
     def __init__(
-        self, plan: Plan, session: Session, ledger: Ledger, meters: MetersFactory = NoMeters, node: str = ""
+        self,
+        plan: Plan,
+        session: Session,
+        ledger: OrderLedger,
+        producer: ProducerDoor,
+        meters: MetersFactory = NoMeters,
+        node: str = "",
     ) -> None:
         self._manager = trading.order_manager(plan, session, ledger)
-        self._producer: ProducerDoor | None = None
+        self._producer = producer
         self._meters = meters("broker")
         self._node = node
 
@@ -30,21 +38,19 @@ class Broker:
         """What this process has used."""
         return process_usage(self._node)
 
-    def attach(self, producer: ProducerDoor) -> None:
-        """Name the producer, whose lanes take the order events."""
-        self._producer = producer
-
     def decide(self, request: bytes) -> bytes:
         """Decide an encoded request; the encoded order events."""
         return encode(self._manager.decide(decode_request(request)))
 
     def submit(self, request: bytes) -> None:
         """Decide an encoded request and deliver the order events to the producer."""
-        if self._producer is None:
-            raise RuntimeError("the broker was given a request before it was attached to a producer")
         events = self._manager.decide(decode_request(request))
         if events:
             self._producer.deliver(encode(events))
+
+    def events_after(self, numbers: bytes) -> bytes:
+        """The encoded events of all symbols above these encoded numbers, 0 where a symbol is not named."""
+        return encode(self._manager.events_after(decode_numbers(numbers)))
 
     def close(self, session_ns: int) -> bytes:
         """End every order that is still open; the encoded order events."""

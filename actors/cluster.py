@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -10,11 +11,14 @@ import ray
 from ray.exceptions import RayError
 
 from actors.meters import RayMeters
+from actors.peers import told
 from desk.model.errors import ActorDied, PlanError
 
 OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
 HEAD: Final = {"node:__internal_head__": 0.001}
 READY_TIMEOUT_S: Final = 120.0
+NAME_TIMEOUT_S: Final = 10.0
+NAME_RETRY_S: Final = 0.02
 
 # What every process of the desk lives by. String hashes must not differ between incarnations of a shard, and
 # worker processes at Ray's default niceness of 15 would give way to anything else on the machine.
@@ -39,7 +43,7 @@ class Cluster:
         A cluster of its own has at least `cpus` logical CPUs, listens on loopback only, and ends with this
         process. Raises PlanError when there is no cluster at the address.
         """
-        self._made: list[tuple[str, Any]] = []
+        self._made: dict[str, Any] = {}
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         joined = address or os.environ.get("RAY_ADDRESS")
@@ -57,9 +61,10 @@ class Cluster:
             ) from error
 
     def create(self, plain: type, name: str, *args: Any, cpus: float | None = None, threads: int = 1) -> Any:
-        """Make an actor of a plain class; its last two arguments, meters and node, are given here.
+        """Make an actor of a plain class; its last argument, its meters, is given here.
 
-        Without `cpus` it is a control actor: on the head, asking for none.
+        Without `cpus` it is a control actor: on the head, asking for none. A name is free again a moment after its
+        actor was ended, which is waited for.
         """
         where: dict[str, Any] = {"resources": HEAD, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
         actor = ray.remote(plain).options(
@@ -70,14 +75,24 @@ class Cluster:
             enable_task_events=False,
             **where,
         )
-        handle = actor.remote(*args, RayMeters)
-        self._made.append((name, handle))
-        return handle
+        end_s = time.monotonic() + NAME_TIMEOUT_S
+        while True:
+            try:
+                handle = self._made[name] = actor.remote(*args, RayMeters)
+            except ValueError:  # the name is taken still
+                if time.monotonic() > end_s:
+                    raise
+                time.sleep(NAME_RETRY_S)
+            else:
+                return handle
+
+    def end(self, name: str) -> None:
+        """End what is left of the actor of this name."""
+        if (handle := self._made.pop(name, None)) is not None:
+            ray.kill(handle, no_restart=True)
 
     def ready(self, handles: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         """Wait until these actors answer; what `usage` of each says. Raises what building one raised."""
-        from actors.links import told  # noqa: PLC0415 - links needs a started Ray no more than this does
-
         found = {}
         for name, handle in handles:
             with told(name):
@@ -94,7 +109,7 @@ class Cluster:
 
     def close(self) -> None:
         """End every actor made here, the youngest first, and leave the cluster."""
-        for _, handle in reversed(self._made):
+        for handle in reversed(self._made.values()):
             ray.kill(handle, no_restart=True)
         self._made.clear()
         ray.shutdown()

@@ -1,12 +1,18 @@
 """The consumer actor: one shard in a process of its own."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from actors.counters import MetersFactory, NoMeters
-from actors.doors import SettlingBroker, SettlingKeeper
+from actors.settling import SettlingBroker, SettlingKeeper
+from desk.breadcrumbs import Trail
 from desk.clock import SystemClock
 from desk.collector import Collector
 from desk.config import Plan
+from desk.memory import Allowance
 from desk.meters import Histogram
 from desk.model.batch import encode
+from desk.model.items import Stop
 from desk.model.units import MS_NS
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
@@ -14,9 +20,15 @@ from desk.pipeline.shard import ShardStats
 from desk.usage import process_usage
 from desk.wiring import shards
 
+MIB: Final = 1024 * 1024
+
 
 class Consumer:
-    """Calls come one at a time, in the order in which they were sent."""
+    """Calls come one at a time, in the order in which they were sent. It begins where the keeper says it stood.
+
+    `stops` are the strategies that the supervisor has stopped. `desk` is the desk's name on its machines; without it this
+    process is not its own: it leaves no breadcrumbs, and its memory is not limited.
+    """
 
     def __init__(
         self,
@@ -26,6 +38,8 @@ class Consumer:
         epoch: int,
         keeper: SettlingKeeper,
         broker: SettlingBroker,
+        desk: str = "",
+        stops: Sequence[Stop] = (),
         meters: MetersFactory = NoMeters,
         node: str = "",
     ) -> None:
@@ -33,9 +47,12 @@ class Consumer:
         self._keeper = keeper
         self._broker = broker
         self._node = node
-        self._shard = shards.shard(plan, session, number, epoch, SystemClock(), keeper, broker)
+        self._trail = Trail.lay(desk, number, epoch) if desk else None
+        self._shard = shards.shard(plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail)
         self._meters = meters(self._name)
         self._collector = Collector()
+        if self._trail is not None:
+            self._trail.when_exhausted(Allowance(round(plan.guards.memory_mb * MIB)).renew)
 
     def __repr__(self) -> str:
         return self._name
@@ -46,9 +63,15 @@ class Consumer:
 
     def apply(self, batch: bytes) -> bytes:
         """Apply one encoded batch; the encoded ack."""
+        if self._trail is not None:
+            self._trail.batch()
         ack = self._shard.receive(batch)
         self._collector.at(ack.mark_ns)
         return encode(ack)
+
+    def position(self) -> bytes:
+        """Where the shard stands, encoded."""
+        return encode(self._shard.position())
 
     def stats(self) -> ShardStats:
         """What the shard has done so far."""

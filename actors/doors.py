@@ -1,29 +1,194 @@
-"""Doors that can be waited for: what an actor sent without waiting, it can settle later."""
+"""The doors of `desk.ports` as calls to other actors."""
 
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
 
-from desk.ports import BrokerDoor, KeeperDoor
+import ray
+from ray.exceptions import RayActorError
+
+from actors.peers import Outbox, Peer, told_by_task
+from actors.wire import decode_bars, decode_events, encode
+from desk.model.bars import Bar
+from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.orders import OrderEvent, Request
+from desk.model.records import Decision, ScanAnswer
+from desk.model.units import SECOND_NS
 
 
-class SettlingBroker(BrokerDoor, Protocol):
-    """A broker door that knows what it has under way."""
+class RayBroker:
+    """The broker door."""
+
+    def __init__(self) -> None:
+        self._peer = Peer("broker")
+        self._submitted = Outbox(self._peer, "submit")
+        self._numbers = count(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayBroker, ())
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        """Ask and wait."""
+        return decode_events(self._peer.ask("decide", encode(request)))
+
+    def submit(self, request: Request) -> None:
+        """Ask without waiting; a fault of an earlier request is raised here or at the next settling."""
+        self._submitted.put(next(self._numbers), encode(request))
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """Ask and wait."""
+        return decode_events(self._peer.ask("events_after", encode(numbers)))
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        """End what is open, and wait."""
+        return decode_events(self._peer.ask("close", session_ns))
 
     def settle(self) -> None:
-        """Return once everything submitted is decided and delivered. Raises ActorDied."""
-        ...
+        """Wait for everything submitted."""
+        self._submitted.settle()
 
 
-class SettlingKeeper(KeeperDoor, Protocol):
-    """A letter box that knows what it has under way."""
+class RayKeeper:
+    """The keeper's letter box."""
+
+    def __init__(self) -> None:
+        self._peer = Peer("keeper")
+        self._checkpoints = Outbox(self._peer, "save")
+        self._states = Outbox(self._peer, "save_producer")
+        self._numbers = count(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayKeeper, ())
+
+    def save(self, number: int, checkpoint: bytes) -> None:
+        """Send without waiting; a fault of an earlier one is raised here or at the next settling."""
+        self._checkpoints.put(number, checkpoint)
+
+    def confirmed(self) -> int:
+        """The last checkpoint that the keeper has confirmed, as far as it is known."""
+        self._checkpoints.collect()
+        return self._checkpoints.answered
+
+    def save_producer(self, state: bytes) -> None:
+        """Send without waiting; only the newest matters."""
+        self._states.replace(next(self._numbers), state)
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """Ask and wait."""
+        found = self._peer.ask("latest", shard)
+        return None if found is None else decode_checkpoint(found)
+
+    def producer(self) -> ProducerState | None:
+        """Ask and wait."""
+        found = self._peer.ask("producer")
+        return None if found is None else decode_producer(found)
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        """Ask and wait."""
+        return decode_bars(self._peer.ask("bars", list(symbols)))
 
     def settle(self) -> None:
-        """Return once everything sent is kept. Raises ActorDied."""
-        ...
+        """Wait for everything sent."""
+        self._checkpoints.settle()
+        self._states.settle()
 
 
-class ProducerDoor(Protocol):
-    """The way to the producer's lanes for order events."""
+class RayLedger:
+    """The ledger port."""
+
+    def __init__(self) -> None:
+        self._peer = Peer("ledger")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayLedger, ())
+
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write, and wait for the commit; written again to a successor, which changes nothing that was committed."""
+        self._peer.ask("record", decisions, events, notes)
+
+    def notes(self) -> dict[str, str]:
+        """The order manager's notes."""
+        found: dict[str, str] = self._peer.ask("notes")
+        return found
+
+    def decisions(self) -> list[Decision]:
+        """Every decision with its outcome."""
+        found: list[Decision] = self._peer.ask("decisions")
+        return found
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        """What was recorded so far."""
+        found: tuple[list[Decision], list[OrderEvent]] = self._peer.ask("history")
+        return found
+
+
+class RayScanners:
+    """The scanner door. `periods_s` are the scanners' periods: no call is made at a mark when none is due."""
+
+    def __init__(self, periods_s: Sequence[int], session_start_ns: int) -> None:
+        self._peer = Peer("scanner")
+        self._periods_s = tuple(periods_s)
+        self._start_ns = session_start_ns
+        self._question: tuple[int, list[str]] | None = None
+        self._under_way: Any = None
+        self._asked: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayScanners, (self._periods_s, self._start_ns))
+
+    def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
+        """Call without waiting, if any scanner is due."""
+        elapsed_s = (mark_ns - self._start_ns) // SECOND_NS
+        if elapsed_s <= 0 or not any(elapsed_s % period_s == 0 for period_s in self._periods_s):
+            return False
+        self._question = (mark_ns, list(subscribed))
+        self._scan()
+        return True
+
+    def answers(self, wait: bool) -> list[ScanAnswer]:
+        """What was asked for, once it is there; a successor is asked again."""
+        if self._question is None:
+            return []
+        while True:
+            if not wait and not ray.wait([self._under_way], timeout=0)[0]:
+                return []
+            try:
+                with told_by_task():
+                    answers: list[ScanAnswer] = ray.get(self._under_way)
+            except RayActorError:
+                self._peer.lost(self._asked)
+                self._scan()
+                continue
+            self._question = self._under_way = None
+            return answers
+
+    def _scan(self) -> None:
+        assert self._question is not None, "nothing was asked"
+        self._under_way = self._peer.call("scan", *self._question)
+        self._asked = self._peer.incarnation
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        """Ask and wait."""
+        bars: dict[str, list[Bar]] = self._peer.ask("history", list(symbols), until_ns)
+        return bars
+
+    def forget_before(self, mark_ns: int) -> None:
+        """Say so, without waiting."""
+        if self._periods_s:
+            self._peer.call("forget_before", mark_ns)
+
+
+class RayProducer:
+    """The producer's inbox."""
+
+    def __init__(self) -> None:
+        self._peer = Peer("producer")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayProducer, ())
 
     def deliver(self, events: bytes) -> None:
-        """Hand encoded order events over; they are in the producer's inbox when this returns."""
-        ...
+        """Hand over, and wait until they are in the inbox."""
+        self._peer.ask("deliver", events)

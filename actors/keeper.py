@@ -1,12 +1,17 @@
 """The keeper actor: keeps the shards' checkpoints and their closed bars in its own files."""
 
+from collections.abc import Iterable
 from pathlib import Path
+
+import msgspec
 
 from actors.counters import MetersFactory, NoMeters
 from desk.checkpoint import KeeperStore
-from desk.model.checkpoint import decode_checkpoint
+from desk.model.checkpoint import decode_checkpoint, decode_producer, encode_checkpoint, encode_producer
 from desk.pipeline.record import ProcessUsage
 from desk.usage import process_usage
+
+_encode_bars = msgspec.msgpack.Encoder().encode
 
 
 class Keeper:
@@ -31,6 +36,24 @@ class Keeper:
         self._saved += 1
         self._bytes += len(checkpoint)
         return self._store.save(decode_checkpoint(checkpoint))
+
+    def save_producer(self, state: bytes) -> bool:
+        """Keep an encoded producer state in the place of the last; False when it comes from a producer that is over."""
+        return self._store.save_producer(decode_producer(state))
+
+    def latest(self, shard: int) -> bytes | None:
+        """The shard's last checkpoint, encoded."""
+        checkpoint = self._store.latest(shard)
+        return None if checkpoint is None else encode_checkpoint(checkpoint)
+
+    def producer(self) -> bytes | None:
+        """The producer's last state, encoded."""
+        state = self._store.producer()
+        return None if state is None else encode_producer(state)
+
+    def bars(self, symbols: Iterable[str]) -> bytes:
+        """The final version of every kept minute of these symbols, over all shards: a list of bars, encoded."""
+        return _encode_bars(list(self._store.bars(symbols)))
 
     def close(self) -> None:
         """Let go of the files."""

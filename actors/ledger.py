@@ -1,6 +1,6 @@
 """The ledger actor: the single writer of decisions, orders and fills."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from actors.counters import MetersFactory, NoMeters
@@ -34,16 +34,26 @@ class Ledger:
         """What this process has used."""
         return process_usage(self._node)
 
-    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
-        """Write decisions and order events in one commit."""
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write decisions, order events and the order manager's notes in one commit."""
         began_ns = self._clock.wall_ns()
-        self._book.record(decisions, events)
+        self._book.record(decisions, events, notes)
         self._commits += 1
         self._commit_ns += self._clock.wall_ns() - began_ns
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
         return self._book.decisions()
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        """Decisions with their verdict, and order events in the order in which they were recorded."""
+        return self._book.history()
+
+    def notes(self) -> dict[str, str]:
+        """The order manager's last note of each name."""
+        return self._book.notes()
 
     def close(self) -> None:
         """Close the session and the database."""

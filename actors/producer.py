@@ -1,5 +1,7 @@
 """The producer actor: holds the feed and the lanes. Nothing else lives in its process."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from actors.counters import MetersFactory, NoMeters
@@ -8,10 +10,10 @@ from desk.clock import SystemClock
 from desk.collector import Collector
 from desk.config import Plan
 from desk.model.units import MS_NS
-from desk.pipeline.intake import IntakeStats
-from desk.pipeline.record import FeedRecord, ProcessUsage
+from desk.pipeline.intake_stats import IntakeStats
+from desk.pipeline.record import FeedRecord, ProcessUsage, feed_record
 from desk.pipeline.session import Session
-from desk.ports import BrokerDoor, ScannerDoor, ShardLinks
+from desk.ports import BrokerDoor, KeeperDoor, ScannerDoor, ShardLinks
 from desk.usage import process_usage
 from desk.wiring import flow, markets
 
@@ -28,7 +30,8 @@ class ProducerStats(msgspec.Struct):
 class Producer:
     """`play` runs in one thread until the feed ends; the other calls come in another thread.
 
-    They touch nothing but the inbox, the stop flag, and the stats that `play` publishes now and then.
+    They touch nothing but the inbox, the wished moves, the stop flag, and the stats that `play` publishes now and
+    then. It goes on where the keeper says that another producer left the session.
     """
 
     def __init__(
@@ -39,13 +42,22 @@ class Producer:
         links: ShardLinks,
         broker: BrokerDoor,
         scanner: ScannerDoor,
+        keeper: KeeperDoor,
         meters: MetersFactory = NoMeters,
         node: str = "",
     ) -> None:
         self._clock = SystemClock()
         self._node = node
         self._intake = flow.intake(
-            plan, session, markets.market_source(plan, session), links, broker, scanner, self._clock, epoch=epoch
+            plan,
+            session,
+            markets.market_source(plan, session),
+            links,
+            broker,
+            scanner,
+            keeper,
+            self._clock,
+            epoch=epoch,
         )
         self._meters = meters("producer")
         self._collector = Collector()
@@ -63,12 +75,15 @@ class Producer:
         """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""
         self._intake.play(self._publish)
         self._publish(at_once=True)
-        counts = self._intake.feed.counts
-        return FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples)
+        return feed_record(self._intake)
 
     def deliver(self, events: bytes) -> None:
         """Take committed order events in."""
         self._intake.deliver(decode_events(events))
+
+    def move(self, slots: Sequence[int], to: int) -> None:
+        """Let these slots belong to another shard soon."""
+        self._intake.move(slots, to)
 
     def stop(self) -> None:
         """End after the current frame, drained."""

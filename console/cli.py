@@ -41,7 +41,10 @@ def main() -> None:
 
 @app.command()
 def run(
-    plan: PlanPath,
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Tradeplan (TOML).")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder that was broken off.")
+    ] = None,
     run_dir: Annotated[
         Path | None, typer.Option(help="Folder for the results; default: runs/<name>-<utc time>.")
     ] = None,
@@ -51,7 +54,11 @@ def run(
     address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: one of its own.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only errors and the last line.")] = False,
 ) -> None:
-    """Run a tradeplan."""
+    """Run a tradeplan, or go on with a run that was broken off."""
+    if (plan is None) == (resume is None):
+        raise typer.BadParameter("a plan, or the folder of a run to go on with", param_hint="PLAN or --resume")
+    if resume is not None and (run_dir or consumers is not None or in_process):
+        raise typer.BadParameter("the run goes on as it was begun", param_hint="--resume")
     if in_process and address is not None:
         raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
     # Until the desk takes signals itself, one ends it at once: KeyboardInterrupt gets lost where Python cannot raise.
@@ -59,9 +66,13 @@ def run(
     with Faults() as faults:
         from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
 
-        house = running.in_process if in_process else running.on_ray(address)
         options = running.RunOptions(run_dir, consumers, live, quiet)
-        raise typer.Exit(running.run_plan(plan, options, house, people(Unseen(sys.stdout)), faults))
+        console = people(Unseen(sys.stdout))
+        if plan is None:
+            assert resume is not None, "checked above"
+            raise typer.Exit(running.resume_run(resume, options, running.house_at(address), console, faults))
+        house = running.house_at(address)(in_process)
+        raise typer.Exit(running.run_plan(plan, options, house, console, faults))
 
 
 @app.command()

@@ -16,10 +16,11 @@ from desk.model.errors import BadInput, PlanError
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
+from desk.runs.resume import Resume
 
 Show = Callable[[DeskView], None]
-House = Callable[[Plan, RunFolder, Show], Summary]
-"""Runs a plan to its end, showing itself now and then, and leaves the run's files in the folder."""
+House = Callable[[Plan, RunFolder, Resume | None, Show], Summary]
+"""Runs a plan to its end, or goes on with it, showing itself now and then; leaves the run's files in the folder."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,37 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     shown = _near(folder.dir)
     try:
         trading.require_ledger(plan, folder.dir)
-        summary = _shown(plan, folder, options, house, console)
+        summary = _shown(plan, folder, None, options, house, console)
     except Exception as fault:
         if isinstance(fault, BadInput):
             folder.discard()
         if folder.dir.exists():
             _last_line(console, f"failed · not balanced · {shown}")
         raise
-    if not options.quiet:
-        print_figures(console, summary)
-    _last_line(console, verdict(summary, shown))
-    return 0 if summary.complete else 1
+    return _told(summary, shown, options, console)
+
+
+def resume_run(
+    run_dir: Path, options: RunOptions, house: Callable[[bool], House], console: Console, faults: Faults
+) -> int:
+    """Go on with a run that was broken off, on what it left in its folder; the exit status, as of `run_plan`.
+
+    `house` makes the house, in this process or not, as the run was begun. Raises RunFolderError where there is nothing
+    to go on with, and what the house raises; nothing is taken away then.
+    """
+    folder = RunFolder(run_dir.absolute())
+    resume = folder.resume.read()
+    faults.log = folder.log
+    plan = Plan.model_validate(resume.plan)
+    refuse_unasked_live(folder.resume.path, plan, asked=options.live)
+    load_all(folder.resume.path, plan)
+    shown = _near(folder.dir)
+    try:
+        summary = _shown(plan, folder, resume, options, house(resume.in_process), console)
+    except Exception:
+        _last_line(console, f"failed · not balanced · {shown}")
+        raise
+    return _told(summary, shown, options, console)
 
 
 def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
@@ -72,28 +93,46 @@ def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
         )
 
 
-def in_process(plan: Plan, folder: RunFolder, show: Show) -> Summary:
+def in_process(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show) -> Summary:
     """The house in this process, without Ray."""
     from desk.house import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
 
-    return run_in_process(plan, folder, show=show)
+    return run_in_process(plan, folder, show=show, resume=resume)
 
 
 def on_ray(address: str | None) -> House:
     """The house as Ray actors, in the cluster at `address` or one of its own."""
 
-    def run(plan: Plan, folder: RunFolder, show: Show) -> Summary:
+    def run(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show) -> Summary:
         from actors.supervisor import run_desk  # noqa: PLC0415 - Ray takes a second to import
 
-        return run_desk(plan, folder, address=address, show=show)
+        return run_desk(plan, folder, address=address, show=show, resume=resume)
 
     return run
 
 
-def _shown(plan: Plan, folder: RunFolder, options: RunOptions, house: House, console: Console) -> Summary:
+def house_at(address: str | None) -> Callable[[bool], House]:
+    """Whether it is the house in this process, and else where."""
+
+    def house(alone: bool) -> House:
+        return in_process if alone else on_ray(address)
+
+    return house
+
+
+def _shown(
+    plan: Plan, folder: RunFolder, resume: Resume | None, options: RunOptions, house: House, console: Console
+) -> Summary:
     title = f"{plan.session.name} · {plan.session.mode}"
     with screen_for(console, title, time.time_ns, quiet=options.quiet) as screen:
-        return house(plan, folder, screen.show)
+        return house(plan, folder, resume, screen.show)
+
+
+def _told(summary: Summary, shown: Path, options: RunOptions, console: Console) -> int:
+    if not options.quiet:
+        print_figures(console, summary)
+    _last_line(console, verdict(summary, shown))
+    return 0 if summary.complete else 1
 
 
 def _near(folder: Path) -> Path:

@@ -12,15 +12,17 @@ from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
 from desk.pipeline.intake import Intake
 from desk.pipeline.local import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
-from desk.pipeline.record import FeedRecord, RunRecord, strategy_problems, warnings
+from desk.pipeline.record import RunRecord, feed_record, strategy_problems, warnings
 from desk.pipeline.shard import Shard
 from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
+from desk.runs.resume import Resume
 from desk.signals import StopSignals
 from desk.usage import process_usage
-from desk.wiring import flow, markets, sessions, shards, trading
+from desk.wiring import flow, markets, shards, trading
+from desk.wiring.beginning import begin
 
 SHOW_EVERY_NS = 250 * MS_NS
 
@@ -30,22 +32,22 @@ Show = Callable[[DeskView], None]
 class House:
     """All parts of the desk, built from a plan, connected by plain calls."""
 
-    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
         self.log = open_log(folder.log)
         self.clock = SystemClock()
-        self.started_ns = self.clock.wall_ns()
         source = markets.market_source(plan)
-        self.session = sessions.open_session(plan, source, self.clock)
+        begun = begin(plan, source, folder, resume, self.clock, in_process=True)
+        self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
         self.store = KeeperStore(folder.keeper)
         self.book = trading.ledger(plan, self.session, folder.dir, self.started_ns)
         self.manager = trading.order_manager(plan, self.session, self.book)
         self.scanning = shards.scanning(plan, self.session, source)
         broker = LocalBroker(self.manager, self._deliver)
-        keeper = LocalKeeper(self.store)
+        keepers = [LocalKeeper(self.store) for _ in range(plan.consumers.count)]
         self.shards: dict[int, Shard] = {
-            number: shards.shard(plan, self.session, number, 1, self.clock, keeper, broker)
+            number: shards.shard(plan, self.session, number, epoch, self.clock, keepers[number], broker)
             for number in range(plan.consumers.count)
         }
         self.intake: Intake = flow.intake(
@@ -55,8 +57,9 @@ class House:
             LocalLinks(self.shards),
             broker,
             LocalScanners(self.scanning),
+            LocalKeeper(self.store),
             self.clock,
-            epoch=1,
+            epoch=epoch,
         )
         self._viewer = Viewer(self.session.start_ns)
         self._new_notes = NewNotes()
@@ -88,6 +91,7 @@ class House:
         for problem in record.problems:
             log.error("%s", problem)
         summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
+        self.folder.resume.done()
         log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
 
@@ -108,7 +112,6 @@ class House:
         show(self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders))
 
     def _record(self, began_ns: int, ended_ns: int) -> RunRecord:
-        counts = self.intake.feed.counts
         shards = [shard.stats() for shard in self.shards.values()]
         usage = process_usage()
         return RunRecord(
@@ -120,17 +123,22 @@ class House:
             started_ns=self.started_ns,
             ended_ns=ended_ns,
             play_ns=ended_ns - began_ns,
-            feed=FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples),
+            feed=feed_record(self.intake),
             shards=shards,
             consumers=[usage] * len(shards),
             producer=usage,
             orders=self.manager.summary(),
             bars=0,
             decisions=0,
-            problems=[*self.manager.problems, *strategy_problems(shards), *self.scanning.problems],
+            problems=[
+                *self.manager.problems,
+                *strategy_problems(shards),
+                *self.scanning.problems,
+                *self.intake.problems,
+            ],
         )
 
 
-def run_in_process(plan: Plan, folder: RunFolder, *, show: Show) -> Summary:
-    """Run the plan in this process and give its summary. Raises DeskError."""
-    return House(plan, folder).run(show)
+def run_in_process(plan: Plan, folder: RunFolder, *, show: Show, resume: Resume | None = None) -> Summary:
+    """Run the plan in this process, or go on with it, and give its summary. Raises DeskError."""
+    return House(plan, folder, resume).run(show)

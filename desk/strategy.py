@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from desk.model.orders import TimeInForce
 from desk.model.ticks import Quote, Trade
 
-HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill")
+HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap")
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,6 +36,7 @@ class Strategy:
         on_trade(ctx, trade)  on every trade
         on_quote(ctx, quote)  on every quote that was not conflated
         on_fill(ctx, fill)    when one of this instance's orders is filled, in whole or in part
+        on_gap(ctx, gap)      when ticks of the symbol are missing: a process died, or the venue was out of reach
     """
 
     Params: ClassVar[type[Params]] = Params
@@ -88,6 +89,18 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     fee: float
     ts_ns: int
     done: bool
+
+
+class Gap(msgspec.Struct, frozen=True, gc=False):
+    """Session time from `from_ns` to `to_ns` of which ticks are missing; `why` is one line.
+
+    Minutes in it are partial, and on_trade and on_quote were not called for what is missing. The marks of that time
+    have come or will come: on_second is called for each of them.
+    """
+
+    from_ns: int
+    to_ns: int
+    why: str
 
 
 class Context(Protocol):

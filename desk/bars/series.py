@@ -55,6 +55,17 @@ class BarSeries:
         index = self._place(bar.minute_ns)
         return index < self._length and self._rows[index].item() == _row(bar)
 
+    def rows(self) -> bytes:
+        """All rows, as `put_rows` takes them."""
+        return self._rows[: self._length].tobytes()
+
+    def put_rows(self, rows: bytes) -> None:
+        """Take the rows of another series of the symbol in the place of these, if there are any."""
+        more = np.frombuffer(rows, ROW)
+        if len(more):
+            self._rows = np.concatenate((more, np.empty(max(len(more), FIRST_ROWS), ROW)))
+            self._length = len(more)
+
     def _place(self, minute_ns: int) -> int:
         return int(np.searchsorted(self._rows["minute_ns"][: self._length], minute_ns))
 

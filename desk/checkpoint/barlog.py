@@ -6,8 +6,9 @@ looked at, and is cut off by the next append.
 """
 
 import struct
-from collections.abc import Iterator
-from io import FileIO
+from collections.abc import Container, Iterator
+from io import SEEK_END, FileIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -23,6 +24,15 @@ _KEY: Final = struct.Struct("<Iqqq")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Bar]).decode
+
+
+class _Named(msgspec.Struct, array_like=True, gc=False):
+    """A bar's symbol, which comes first: a tenth of the work of decoding the whole."""
+
+    symbol: str
+
+
+_decode_names = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
 class Record(NamedTuple):
@@ -54,39 +64,53 @@ class BarLog:
                 rest = rest[file.write(rest) :]
         return start + len(record)
 
-    def records(self, end: int) -> Iterator[Record]:
-        """The records up to `end`, oldest first; their bodies are not read."""
+    def read(self, end: int) -> "Reading":
+        """The log up to byte `end`, which is above 0: a writer beside changes nothing there any more."""
         with told(self.path), self.path.open("rb") as file:
-            start = 0
-            while start < end:
-                file.seek(start)
-                header = file.read(HEADER.size)
-                if len(header) < HEADER.size:
-                    raise damaged(self.path, f"it ends before byte {end}")
-                length, _, epoch, number, session_ns = HEADER.unpack(header)
-                yield Record(session_ns, epoch, number, start)
-                start += HEADER.size + length
-        if start != end:
-            raise damaged(self.path, f"no record ends at byte {end}")
-
-    def bars(self, start: int) -> list[Bar]:
-        """The bars of the record that begins at `start`."""
-        with told(self.path), self.path.open("rb") as file:
-            file.seek(start)
-            header = file.read(HEADER.size)
-            if len(header) < HEADER.size:
-                raise damaged(self.path, f"it ends within the record at byte {start}")
-            length, checksum, *key = HEADER.unpack(header)
-            body = file.read(length)
-        if _checksum(body, *key) != checksum:
-            raise damaged(self.path, f"the record at byte {start} does not match its checksum")
-        return _decode(body)
+            if file.seek(0, SEEK_END) < end:
+                raise damaged(self.path, f"it ends before byte {end}")
+            return Reading(self.path, mmap(file.fileno(), end, access=ACCESS_READ))
 
     def close(self) -> None:
         """Let go of the file that `append` keeps open."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+class Reading:
+    """A log's records as they were at one moment. All calls raise RunFailed for damage."""
+
+    def __init__(self, path: Path, content: mmap) -> None:
+        self._path = path
+        self._content = content
+
+    def records(self) -> Iterator[Record]:
+        """The records, oldest first; their bodies are not read."""
+        start, end = 0, len(self._content)
+        while start < end:
+            length, _, epoch, number, session_ns = self._header(start)
+            yield Record(session_ns, epoch, number, start)
+            start += HEADER.size + length
+        if start != end:
+            raise damaged(self._path, f"no record ends at byte {end}")
+
+    def bars(self, start: int, symbols: Container[str] | None = None) -> list[Bar]:
+        """The bars of the record that begins at `start`, those of `symbols` alone if they are given."""
+        length, checksum, *key = self._header(start)
+        body = self._content[start + HEADER.size : start + HEADER.size + length]
+        if _checksum(body, *key) != checksum:
+            raise damaged(self._path, f"the record at byte {start} does not match its checksum")
+        if symbols is None:
+            return _decode(body)
+        if not any(named.symbol in symbols for named in _decode_names(body)):
+            return []
+        return [bar for bar in _decode(body) if bar.symbol in symbols]
+
+    def _header(self, start: int) -> tuple[int, int, int, int, int]:
+        if start + HEADER.size > len(self._content):
+            raise damaged(self._path, f"it ends within the record at byte {start}")
+        return HEADER.unpack_from(self._content, start)
 
 
 def _checksum(body: bytes, epoch: int, number: int, session_ns: int) -> int:

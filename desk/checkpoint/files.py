@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+from zlib import crc32
 
 from desk.model.errors import RunFailed
+
+CHECKSUM_BYTES: Final = 4
 
 
 @contextmanager
@@ -40,3 +44,21 @@ def replace(path: Path, content: bytes) -> None:
     beside = path.with_name(path.name + ".new")
     beside.write_bytes(content)
     beside.replace(path)
+
+
+def put(path: Path, body: bytes) -> None:
+    """Put `body`, checksummed, in the file's place at once. Raises RunFailed."""
+    with told(path):
+        replace(path, crc32(body).to_bytes(CHECKSUM_BYTES, "little") + body)
+
+
+def get(path: Path) -> bytes | None:
+    """What was `put` there last, None before the first. Raises RunFailed."""
+    with told(path):
+        if not path.exists():
+            return None
+        content = path.read_bytes()
+    checksum, body = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+    if crc32(body).to_bytes(CHECKSUM_BYTES, "little") != checksum:
+        raise damaged(path, "it does not match its checksum")
+    return body

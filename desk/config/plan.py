@@ -114,6 +114,12 @@ class FlowPlan(Section):
         description="ticks in a lane above which a warning is given; left out: half of `capacity`",
     )
     checkpoint_s: float = Field(default=1.0, gt=0, le=3600, description="time between two checkpoints of a shard, in s")
+    retain_mb: float = Field(
+        default=64.0,
+        gt=0,
+        le=65536,
+        description="what is kept of a shard's batches until its checkpoint has them, in MiB",
+    )
 
     def disagreements(self) -> Iterator[Fault]:
         if self.lag_threshold > self.capacity:
@@ -126,7 +132,7 @@ class FlowPlan(Section):
 
 
 class GuardsPlan(Section):
-    """[guards]: when data is too old to act on, and a strategy too slow."""
+    """[guards]: when data is too old to act on, and what strategies may take."""
 
     max_data_latency_s: float = Field(
         default=10.0,
@@ -136,6 +142,19 @@ class GuardsPlan(Section):
     )
     strategy_budget_ms: float = Field(
         default=50, gt=0, le=60_000, description="time one call of a strategy may take before it is reported, in ms"
+    )
+    hang_s: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=3600,
+        description="time after which a call of a strategy hangs, in s; the strategy is stopped for its symbol",
+    )
+    memory_mb: float = Field(
+        default=4096,
+        ge=64,
+        le=16_777_216,
+        description="memory a consumer may take beyond what it starts with, in MiB; the strategy that asks for more is "
+        "stopped for its symbol",
     )
 
 

@@ -13,7 +13,8 @@ MAX_LINE = 300
 class StrategyFault(msgspec.Struct, array_like=True):
     """A strategy that raised, or took longer than its budget, in one call.
 
-    `hook` is the hook's name, or "__init__", "checkpoint" or "restore". `what` is one line, `detail` the traceback.
+    `hook` is the hook's name, or "__init__", "checkpoint" or "restore"; "watchdog" where it was stopped from outside,
+    and `what` says why. `what` is one line, `detail` the traceback.
     """
 
     strategy: str
@@ -27,8 +28,9 @@ class StrategyFault(msgspec.Struct, array_like=True):
 class Audit(msgspec.Struct, array_like=True):
     """Running totals of one shard. `repeated` ticks came again after they were applied: not in the balance.
 
-    `stopped` holds one fault per instance that raised, the first MAX_EXAMPLES with their tracebacks; `slow` the
-    first calls above the budget.
+    `stopped` holds one fault per instance that was stopped, the first MAX_EXAMPLES with their tracebacks; `slow` the
+    first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard, but a gap swallowed
+    them.
     """
 
     trades: int = 0
@@ -40,6 +42,8 @@ class Audit(msgspec.Struct, array_like=True):
     slow_calls: int = 0
     slow: list[StrategyFault] = []
     intents: int = 0
+    lost_trades: int = 0
+    lost_quotes: int = 0
 
     def copy(self) -> Self:
         """The totals as they are now, which stay so."""

@@ -1,13 +1,17 @@
 """The engine: one function of items. Everything that changes a shard passes through `apply`, in order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from desk.engine.audit import Audit, count
+from desk.engine.crumbs import Crumbs, Unwatched
 from desk.engine.guard import Guard, SecondHook
 from desk.engine.instance import Instance, StrategyEntry
+from desk.engine.losses import Losses
 from desk.engine.minutes import Minutes
+from desk.engine.moves import Moves
+from desk.engine.moving import held_items, pack_whole, symbols_in
 from desk.engine.now import Now
 from desk.engine.snapshot import (
     EngineSnapshot,
@@ -21,10 +25,12 @@ from desk.engine.snapshot import (
 from desk.engine.symbol import SymbolState
 from desk.matching import Matcher
 from desk.model.bars import Bar
-from desk.model.items import Close, Item, Lost, Second, Unwatch, Watch
-from desk.model.orders import OrderEvent, Report, Request
+from desk.model.batch import Released
+from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unwatch, Watch
+from desk.model.orders import CancelIntent, Intent, OrderEvent, Report, Request
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS
+from desk.strategy import Gap as GapSeen
 
 
 class EngineConfig(msgspec.Struct, frozen=True):
@@ -43,10 +49,17 @@ class Engine:
     """One shard: its symbols, their bars, their strategies, their simulated orders.
 
     What was applied before changes nothing when it comes again: ticks by their ordinal, marks, watches and their
-    ends by session time, order events by their number.
+    ends by session time, order events by their number, gaps by being the same, moves by theirs.
+    What comes for slots that left was applied before they did.
     """
 
-    def __init__(self, config: EngineConfig, strategies: Iterable[StrategyEntry], stopwatch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: EngineConfig,
+        strategies: Iterable[StrategyEntry],
+        stopwatch: Callable[[], int],
+        crumbs: Crumbs | None = None,
+    ) -> None:
         self.config = config
         self.audit = Audit()
         self.symbols: dict[str, SymbolState] = {}
@@ -54,12 +67,26 @@ class Engine:
         self.closed = False
         self._entries = tuple(strategies)
         self._now = Now(config.session, config.session_start_ns)
-        self._guard = Guard(self._now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop)
+        self._stopwatch = stopwatch
+        self._crumbs = crumbs or Unwatched()
+        self._guard = Guard(self._now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
         self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns)
+        self._losses = Losses(self.symbols, self._minutes)
         self._watched: dict[str, SymbolState] = {}
         self._reports: list[Report] = []
         self._held: set[str] = set()
         self._second_hooks: list[SecondHook] | None = None
+        self._moves = Moves()
+
+    @property
+    def released(self) -> dict[int, Released]:
+        """What was handed over and is not settled yet, by move."""
+        return self._moves.released
+
+    @property
+    def adopted(self) -> dict[int, list[int]]:
+        """The slots that were taken over, by move."""
+        return self._moves.adopted
 
     def apply(self, items: Iterable[Item]) -> None:
         """Apply items in order."""
@@ -88,19 +115,19 @@ class Engine:
                     if state.matcher is not None:
                         self._reports += state.matcher.on_quote(item)  # type: ignore[arg-type]
                     if state.on_quote:
-                        self._guard.each(state.on_quote, "on_quote", item)
+                        self._guard.each(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
                 self._apply_rare(item)
 
     def take_request(self) -> Request:
-        """What the shard asks of the broker door since the last call, with prices of what is held.
+        """What the shard asks of the broker door since the last call, at the last mark, with prices of what is held.
 
         The prices always come along: the risk gate must not know less of a shard that happens to ask for nothing.
         """
         intents, self._now.intents = self._now.intents, []
         reports, self._reports = self._reports, []
         self.audit.intents += len(intents)
-        return Request(intents, reports, self.prices())
+        return Request(intents, reports, self.prices(), self.mark_ns)
 
     def prices(self) -> dict[str, float]:
         """Last prices of the symbols in which something is held."""
@@ -118,22 +145,15 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Everything needed to go on from here, encoded; `restore` takes it in."""
-        now = self._now
-        return encode_state(
-            EngineSnapshot(
-                self.mark_ns,
-                now.session_ns,
-                now.age_ns,
-                now.degraded,
-                self.closed,
-                self._minutes.closed_to_ns,
-                self._minutes.revisable_from_ns,
-                self.audit,
-                now.intents,
-                self._reports,
-                [pack_symbol(state, self._guard) for state in self.symbols.values()],
-            )
-        )
+        symbols = [pack_symbol(state, self._guard) for state in self.symbols.values()]
+        whole = self._packed(symbols, self._now.intents, self._reports, self.audit)
+        whole.gaps = list(self._losses.gaps)
+        whole.moves = self._moves
+        return encode_state(whole)
+
+    def forbid(self, stops: Iterable[Stop]) -> None:
+        """Do not let these strategies be brought back by `restore`; `apply` stops them afterwards."""
+        self._guard.forbidden.update((stop.strategy, stop.symbol) for stop in stops)
 
     def restore(self, snapshot: bytes, closed_bars: Iterable[Bar]) -> None:
         """Become, from a fresh engine, the shard that made the snapshot.
@@ -148,6 +168,8 @@ class Engine:
         now.session_ns, now.age_ns, now.degraded = kept.session_ns, kept.age_ns, kept.degraded
         now.intents = kept.intents
         self._reports = kept.reports
+        self._losses.gaps.extend(kept.gaps)
+        self._moves = kept.moves
         self._minutes.closed_to_ns = kept.closed_to_ns
         self._minutes.revisable_from_ns = kept.revisable_from_ns
         bars: dict[str, list[Bar]] = {}
@@ -155,6 +177,28 @@ class Engine:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
             self._restore_symbol(symbol, bars.get(symbol.symbol, []))
+
+    def _packed(
+        self,
+        symbols: list[SymbolSnapshot],
+        intents: list[Intent | CancelIntent],
+        reports: list[Report],
+        audit: Audit,
+    ) -> EngineSnapshot:
+        now, minutes = self._now, self._minutes
+        return EngineSnapshot(
+            self.mark_ns,
+            now.session_ns,
+            now.age_ns,
+            now.degraded,
+            self.closed,
+            minutes.closed_to_ns,
+            minutes.revisable_from_ns,
+            audit,
+            intents,
+            reports,
+            symbols,
+        )
 
     def _restore_symbol(self, kept: SymbolSnapshot, closed: list[Bar]) -> None:
         state = self.symbols[kept.symbol] = unpack_symbol(kept, closed)
@@ -164,7 +208,7 @@ class Engine:
             self._minutes.opened(minute_ns, state)
         entries = {entry.name: entry for entry in self._entries}
         for seat in kept.instances:
-            instance = Instance(entries[seat.entry], state, self._now)
+            instance = self._guard.seat(entries[seat.entry], state)
             state.instances.append(instance)
             unpack_instance(seat, instance, self._guard)
         self._note_held(state)
@@ -183,13 +227,14 @@ class Engine:
         if state.matcher is not None:
             self._reports += state.matcher.on_trade(trade)
         if state.on_trade:
-            self._guard.each(state.on_trade, "on_trade", trade)
+            self._guard.each(state.on_trade, "on_trade", trade, trade.ordinal)
 
     def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
         """Count a tick of a symbol that is not watched, once."""
-        state = self.symbols.get(tick.symbol)
-        if state is None:
-            state = self.symbols[tick.symbol] = SymbolState(tick.symbol, self.mark_ns, watched=False)
+        if self._moves.left(tick.symbol):
+            self.audit.repeated += 1
+            return
+        state = self._met(tick.symbol)
         if tick.ordinal <= state.last_ordinal:
             self.audit.repeated += 1
         else:
@@ -207,7 +252,17 @@ class Engine:
             case Unwatch():
                 self._unwatch(item)
             case Lost():
-                self._lost(item)
+                self._losses.lost(item)
+            case Stop():
+                self._stop(item)
+            case Gap():
+                self._gap(item)
+            case Release():
+                self._release(item)
+            case Adopt():
+                self._adopt(item)
+            case Settled():
+                self._moves.settle(item.move)
             case Close():
                 self._close(item)
             case _:
@@ -224,7 +279,7 @@ class Engine:
         for minute_ns, state in self._minutes.close_until(mark.session_ns):
             bar = state.bars.close(minute_ns)
             if bar is not None and state.on_bar:
-                self._guard.each(state.on_bar, "on_bar", bar)
+                self._guard.each(state.on_bar, "on_bar", bar, minute_ns)
         if self._minutes.let_go_until(mark.session_ns):
             for state in self.symbols.values():
                 state.bars.forget(self._minutes.revisable_from_ns)
@@ -233,21 +288,23 @@ class Engine:
         self._guard.seconds(self._second_hooks)
 
     def _gather_second_hooks(self) -> list[SecondHook]:
-        """In canonical order: by the plan's strategies, then by symbol."""
-        active = [
-            instance
-            for entry in self._entries
-            for _, state in sorted(self.symbols.items())
-            for instance in state.instances
-            if instance.entry is entry and instance.active
-        ]
+        active = self._active(self.symbols)
         return [
             (instance, instance.strategy.on_second) for instance in active if hasattr(instance.strategy, "on_second")
         ]
 
+    def _active(self, symbols: Iterable[str]) -> Iterator[Instance]:
+        """The active instances on these symbols, in canonical order: by the plan's strategies, then by symbol."""
+        states = [self.symbols[symbol] for symbol in sorted(symbols)]
+        for entry in self._entries:
+            for state in states:
+                yield from (each for each in state.instances if each.entry is entry and each.active)
+
     def _order_event(self, event: OrderEvent) -> None:
         state = self.symbols.get(event.symbol)
         if state is None:
+            if self._moves.left(event.symbol):
+                return
             raise LookupError(f"order event {event.number} of {event.symbol}, which this shard never watched")
         if event.number <= state.last_event:
             return
@@ -263,7 +320,7 @@ class Engine:
         active = instance.active
         fill = instance.on_event(event)
         if fill is not None and hasattr(instance.strategy, "on_fill"):
-            self._guard.each([instance], "on_fill", fill)
+            self._guard.each([instance], "on_fill", fill, event.number)
         if instance.active != active:
             self._refresh(self.symbols[instance.symbol])
 
@@ -284,7 +341,7 @@ class Engine:
             self._held.discard(state.symbol)
 
     def _watch(self, watch: Watch) -> None:
-        if watch.since_ns < self.mark_ns:
+        if watch.since_ns < self.mark_ns or self._moves.left(watch.symbol):
             return
         state = self.symbols.get(watch.symbol)
         if state is None:
@@ -311,7 +368,8 @@ class Engine:
             wanted = state.watched and entry.wants(state.symbol, state.scanners)
             instance = seated.get(entry.name)
             if instance is None and wanted:
-                instance = self._guard.create(entry, state)
+                why = state.stops.get(entry.name)
+                instance = self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
             if instance is not None:
                 instance.wanted = wanted
                 state.instances.append(instance)
@@ -328,11 +386,24 @@ class Engine:
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
         self._seat(state)
 
-    def _lost(self, lost: Lost) -> None:
-        for symbol, minute_ns in lost.minutes:
-            state = self.symbols.get(symbol)
-            if state is not None:
-                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
+    def _stop(self, stop: Stop) -> None:
+        """Stop an instance from outside, or see to it that it never begins."""
+        if self._moves.left(stop.symbol) or all(entry.name != stop.strategy for entry in self._entries):
+            return
+        state = self._met(stop.symbol)
+        state.stops.setdefault(stop.strategy, stop.why)
+        for instance in state.instances:
+            if instance.entry.name == stop.strategy and not instance.stopped:
+                self._guard.halt(instance, stop.why)
+
+    def _gap(self, gap: Gap) -> None:
+        symbols = self._losses.gap(gap)
+        if symbols is None:
+            return
+        self.audit.lost_trades += gap.trades
+        self.audit.lost_quotes += gap.quotes
+        told = [instance for instance in self._active(symbols) if hasattr(instance.strategy, "on_gap")]
+        self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why), gap.from_ns)
 
     def _close(self, close: Close) -> None:
         """End the session: minutes that were not seen to their end are partial; day orders expire."""
@@ -346,6 +417,60 @@ class Engine:
         for _, state in sorted(self.symbols.items()):
             if state.matcher is not None:
                 self._reports += state.matcher.expire(close.session_ns)
+
+    def _release(self, release: Release) -> None:
+        if self._moves.has_released(release.move):
+            return
+        leaving = self._take_out(symbols_in(release.slots, self.symbols))
+        self._moves.release(release, encode_state(leaving))
+
+    def _adopt(self, adopt: Adopt) -> None:
+        """Let an engine of the moved symbols alone catch up, then take them out of it and in here."""
+        if adopt.move in self._moves.adopted:
+            return
+        late = Engine(self.config, self._entries, self._stopwatch, self._crumbs)
+        late._guard.forbidden = self._guard.forbidden
+        late.restore(adopt.state, [])
+        self.audit.stopped += late.audit.stopped
+        late.audit = late._guard.audit = self.audit
+        late.apply(held_items(adopt))
+        if (late.mark_ns, late.closed) != (self.mark_ns, self.closed):
+            raise ValueError(
+                f"move {adopt.move} comes at mark {late.mark_ns}, closed {late.closed}; "
+                f"this shard is at mark {self.mark_ns}, closed {self.closed}"
+            )
+        self._moves.adopt(adopt)
+        self._take_in(late._take_out(list(late.symbols.values())))
+
+    def _take_out(self, states: list[SymbolState]) -> EngineSnapshot:
+        """Let these symbols leave with all that is theirs; what was counted here stays counted here."""
+        symbols = [pack_whole(state, self._guard) for state in states]
+        for state in states:
+            del self.symbols[state.symbol]
+            self._watched.pop(state.symbol, None)
+            self._held.discard(state.symbol)
+            self._minutes.forget(state.symbol)
+        self._second_hooks = None
+        leaving = {state.symbol for state in states}
+        now = self._now
+        intents = [intent for intent in now.intents if intent.symbol in leaving]
+        reports = [report for report in self._reports if report.symbol in leaving]
+        now.intents = [intent for intent in now.intents if intent.symbol not in leaving]
+        self._reports = [report for report in self._reports if report.symbol not in leaving]
+        return self._packed(symbols, intents, reports, Audit())
+
+    def _take_in(self, coming: EngineSnapshot) -> None:
+        self._now.intents += coming.intents
+        self._reports += coming.reports
+        for symbol in coming.symbols:
+            self._restore_symbol(symbol, [])
+
+    def _met(self, symbol: str) -> SymbolState:
+        """The symbol's state, made where it was never watched."""
+        state = self.symbols.get(symbol)
+        if state is None:
+            state = self.symbols[symbol] = SymbolState(symbol, self.mark_ns, watched=False)
+        return state
 
     def _on_stop(self, instance: Instance) -> None:
         self._refresh(self.symbols[instance.symbol])

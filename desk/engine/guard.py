@@ -4,9 +4,11 @@ KeyboardInterrupt alone passes through: it comes from whoever runs the desk.
 """
 
 import pickle
+import traceback
 from collections.abc import Callable, Iterable
 
 from desk.engine.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trace
+from desk.engine.crumbs import AT, CALL, CODES, Crumbs
 from desk.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.engine.now import Now
 
@@ -17,7 +19,8 @@ class Guard:
     """The one place from which strategies' code is called.
 
     `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. `on_stop` is told
-    of every instance that was stopped.
+    of every instance that was stopped. `crumbs` bear the call under way, for who looks from outside. What is in
+    `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that.
     """
 
     def __init__(
@@ -27,30 +30,50 @@ class Guard:
         budget_ns: int,
         stopwatch: Callable[[], int],
         on_stop: Callable[[Instance], None],
+        crumbs: Crumbs,
     ) -> None:
         self.audit = audit
+        self.forbidden: set[tuple[str, str]] = set()
         self._now = now
         self._budget_ns = budget_ns
         self._stopwatch = stopwatch
         self._on_stop = on_stop
+        self._crumbs = crumbs
+        self._cells = crumbs.cells
+
+    def seat(self, entry: StrategyEntry, view: SymbolView) -> Instance:
+        """An instance that has no strategy yet."""
+        return Instance(entry, view, self._now, self._crumbs.meet(entry.name, view.symbol))
 
     def create(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """A fresh instance; a stopped one where the strategy cannot be built."""
-        instance = Instance(entry, view, self._now)
+        instance = self.seat(entry, view)
+        self._enter(instance, "__init__")
         try:
             instance.strategy = entry.create()
         except KeyboardInterrupt:
             raise
         except BaseException as fault:  # noqa: BLE001 - see the module
             self.stop(instance, "__init__", fault)
+        self._cells[CALL] = 0
         return instance
 
-    def each(self, instances: Iterable[Instance], hook: str, argument: object) -> None:
-        """Call a hook of each instance that is not stopped."""
+    def forbid(self, entry: StrategyEntry, view: SymbolView, why: str) -> Instance:
+        """An instance that is stopped before it begins: what hung may have been the building of it."""
+        instance = self.seat(entry, view)
+        self.halt(instance, why)
+        return instance
+
+    def each(self, instances: Iterable[Instance], hook: str, argument: object, at: int) -> None:
+        """Call a hook of each instance that is not stopped; `at` tells this call from the next one."""
         stopwatch = self._stopwatch
+        cells = self._cells
+        code = CODES[hook]
+        cells[AT] = at
         for instance in instances:
             if instance.stopped:
                 continue
+            cells[CALL] = instance.crumb + code
             began_ns = stopwatch()
             try:
                 getattr(instance.strategy, hook)(instance, argument)
@@ -61,13 +84,17 @@ class Guard:
             took_ns = stopwatch() - began_ns
             if took_ns > self._budget_ns:
                 self._note_slow(instance, hook, took_ns)
+        cells[CALL] = 0
 
     def seconds(self, hooks: Iterable[SecondHook]) -> None:
         """Call these `on_second` hooks: the hottest of all, so one reading of the stopwatch serves two calls."""
         stopwatch = self._stopwatch
         budget_ns = self._budget_ns
+        cells = self._cells
+        cells[AT] = self._now.session_ns
         began_ns = stopwatch()
         for instance, hook in hooks:
+            cells[CALL] = instance.crumb  # the code of on_second is 0
             try:
                 hook(instance)
             except KeyboardInterrupt:
@@ -78,34 +105,68 @@ class Guard:
             if ended_ns - began_ns > budget_ns:
                 self._note_slow(instance, "on_second", ended_ns - began_ns)
             began_ns = ended_ns
+        cells[CALL] = 0
 
     def freeze(self, instance: Instance) -> bytes:
         """The strategy as a pickle; empty for one that is stopped, or that does not pickle and is stopped now."""
         if instance.stopped:
             return b""
+        self._enter(instance, "checkpoint")
+        frozen = b""
         try:
-            return pickle.dumps(instance.strategy)
+            frozen = pickle.dumps(instance.strategy)
         except KeyboardInterrupt:
             raise
         except BaseException as fault:  # noqa: BLE001 - see the module
             self.stop(instance, "checkpoint", fault)
-            return b""
+        self._cells[CALL] = 0
+        return frozen
 
     def thaw(self, instance: Instance, strategy: bytes) -> None:
         """Put a pickled strategy back: this desk's own, from its keeper."""
+        if (instance.entry.name, instance.symbol) in self.forbidden:
+            return
+        self._enter(instance, "restore")
         try:
             instance.strategy = pickle.loads(strategy)  # noqa: S301 - written by `freeze`
         except KeyboardInterrupt:
             raise
         except BaseException as fault:  # noqa: BLE001 - see the module
             self.stop(instance, "restore", fault)
+        self._cells[CALL] = 0
 
     def stop(self, instance: Instance, hook: str, fault: BaseException) -> None:
         """Stop a strategy for its symbol; its orders and its position are still followed."""
+        if isinstance(fault, MemoryError):
+            self._free(instance, fault)
         instance.retire()
-        detail = trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
-        self.audit.stopped.append(self._fault(instance, hook, one_line(fault), detail))
+        what, detail = self._told(fault)
+        self.audit.stopped.append(self._fault(instance, hook, what, detail))
         self._on_stop(instance)
+
+    def halt(self, instance: Instance, why: str) -> None:
+        """Stop a strategy for its symbol on word from outside: it never came back from a call, or diverged."""
+        instance.retire()
+        self.audit.stopped.append(self._fault(instance, "watchdog", why))
+        self._on_stop(instance)
+
+    def _enter(self, instance: Instance, call: str) -> None:
+        """Say which call is under way; who says so sets the cell back afterwards."""
+        self._cells[AT] = 0
+        self._cells[CALL] = instance.crumb + CODES[call]
+
+    def _free(self, instance: Instance, fault: MemoryError) -> None:
+        """Let go at once of what the strategy holds, in its call and in itself: others may refer to it still."""
+        traceback.clear_frames(fault.__traceback__)
+        getattr(instance.strategy, "__dict__", {}).clear()
+        self._crumbs.exhausted()
+
+    def _told(self, fault: BaseException) -> tuple[str, str]:
+        """What was raised in one line, and the traceback of the first ones, as far as there is memory to tell it."""
+        try:
+            return one_line(fault), trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
+        except MemoryError:
+            return type(fault).__name__, ""
 
     def _note_slow(self, instance: Instance, hook: str, took_ns: int) -> None:
         self.audit.slow_calls += 1

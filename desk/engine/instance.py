@@ -65,6 +65,7 @@ class Instance:
         "_position",
         "_view",
         "closing",
+        "crumb",
         "entry",
         "number",
         "orders",
@@ -74,8 +75,9 @@ class Instance:
         "wanted",
     )
 
-    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now) -> None:
+    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now, crumb: int = 0) -> None:
         self.entry = entry
+        self.crumb = crumb
         self.strategy = AT_REST
         self._position = Position()
         self.number = 0

@@ -23,6 +23,11 @@ class Minutes:
         """The symbol has something in this minute, which is not closed yet."""
         self._open.setdefault(minute_ns, {})[state.symbol] = state
 
+    def forget(self, symbol: str) -> None:
+        """Nothing of the symbol is to be closed here any more."""
+        for states in self._open.values():
+            states.pop(symbol, None)
+
     def close_until(self, mark_ns: int) -> list[tuple[int, SymbolState]]:
         """What closes at this mark, by minute and symbol."""
         closed_to_ns = floor_to(mark_ns - self._grace_ns, MINUTE_NS)
@@ -42,6 +47,10 @@ class Minutes:
             return False
         self.revisable_from_ns = revisable_from_ns
         return True
+
+    def touched(self, from_ns: int, to_ns: int) -> range:
+        """The minutes that overlap [from_ns, to_ns), but for those that nothing may revise any more."""
+        return range(max(floor_to(from_ns, MINUTE_NS), self.revisable_from_ns), to_ns, MINUTE_NS)
 
     def _take(self, before_ns: int) -> list[tuple[int, SymbolState]]:
         due = sorted(minute_ns for minute_ns in self._open if minute_ns < before_ns)

@@ -12,9 +12,11 @@ import msgspec
 from desk.engine.audit import Audit
 from desk.engine.guard import Guard
 from desk.engine.instance import Instance
+from desk.engine.moves import Moves
 from desk.engine.symbol import SymbolState
 from desk.matching import Matcher
 from desk.model.bars import Bar
+from desk.model.items import Gap
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
 from desk.strategy import Position
@@ -35,7 +37,10 @@ class InstanceSnapshot(msgspec.Struct, array_like=True):
 
 
 class SymbolSnapshot(msgspec.Struct, array_like=True):
-    """One symbol: `minutes` are the open and still revisable ones."""
+    """One symbol: `minutes` are the open and still revisable ones.
+
+    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks.
+    """
 
     symbol: str
     last_ordinal: int
@@ -51,10 +56,13 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     lost: list[int]
     matcher: Matcher | None
     instances: list[InstanceSnapshot]
+    stops: dict[str, str]
+    changed: list[Bar] = []
+    series: bytes = b""
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
-    """One shard, right after some item."""
+    """One shard, or the symbols of it that move, right after some item."""
 
     mark_ns: int
     session_ns: int
@@ -67,12 +75,33 @@ class EngineSnapshot(msgspec.Struct, array_like=True):
     intents: list[Intent | CancelIntent]
     reports: list[Report]
     symbols: list[SymbolSnapshot]
+    gaps: list[Gap] = []
+    moves: Moves = msgspec.field(default_factory=Moves)
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(EngineSnapshot)
 encode_state = _encoder.encode
 decode_state = _decoder.decode
+
+
+class _Marked(msgspec.Struct, array_like=True):
+    """The first field of an `EngineSnapshot`."""
+
+    mark_ns: int
+
+
+_decode_mark = msgspec.msgpack.Decoder(_Marked).decode
+
+
+def mark_of(state: bytes) -> int:
+    """The last mark of the shard that made the encoded state."""
+    return _decode_mark(state).mark_ns
+
+
+def symbols_of(state: bytes) -> list[str]:
+    """The symbols of an encoded state: those whose closed minutes `Engine.restore` needs."""
+    return [symbol.symbol for symbol in decode_state(state).symbols]
 
 
 def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
@@ -89,6 +118,7 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         *state.bars.state(),
         state.matcher,
         [_pack_instance(instance, guard) for instance in state.instances],
+        state.stops,
     )
 
 
@@ -98,8 +128,10 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
     state.trade, state.quote = kept.trade, kept.quote
     state.warm, state.scanners = kept.warm, kept.scanners
-    state.matcher = kept.matcher
+    state.matcher, state.stops = kept.matcher, kept.stops
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
+    state.bars.series.put_rows(kept.series)
+    state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}
     return state
 
 

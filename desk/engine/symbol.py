@@ -7,7 +7,10 @@ from desk.model.ticks import Quote, Trade
 
 
 class SymbolState:
-    """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event."""
+    """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event.
+
+    `stops` are the strategies that are stopped as soon as they are seated here, and why.
+    """
 
     __slots__ = (
         "bars",
@@ -20,6 +23,7 @@ class SymbolState:
         "on_trade",
         "quote",
         "scanners",
+        "stops",
         "symbol",
         "trade",
         "warm",
@@ -36,6 +40,7 @@ class SymbolState:
         self.warm = False
         self.watched = watched
         self.scanners: list[str] = []
+        self.stops: dict[str, str] = {}
         self.matcher: Matcher | None = None
         self.instances: list[Instance] = []
         self.on_bar: list[Instance] = []

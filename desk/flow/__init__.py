@@ -1,5 +1,6 @@
-"""Flow control between the producer and one shard: bounded, batched, counted."""
+"""Flow control between the producer and one shard: bounded, batched, counted, kept until it is durable."""
 
-from desk.flow.lane import Lane, LaneConfig
+from desk.flow.config import LaneConfig
+from desk.flow.lane import Lane
 
 __all__ = ["Lane", "LaneConfig"]

@@ -2,36 +2,20 @@
 
 from collections import deque
 
-import msgspec
-
+from desk.flow.config import LaneConfig
+from desk.flow.cutter import Cutter
+from desk.flow.missing import Missing
 from desk.flow.pending import Pending
-from desk.model.batch import MAX_BATCH_BYTES, Ack, Batch, LaneTotals, encode
+from desk.flow.resending import Resending
+from desk.flow.retained import Header, Kept, Retained
+from desk.model.batch import Ack, LaneTotals, Position
+from desk.model.errors import RunFailed
 from desk.model.items import Item, Second
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Tick
 from desk.model.units import MS_NS
 
-FIRST_BATCH_ITEMS = 256
-FILL_SHARE = 0.9
 FIRST_STRETCH_NS = MS_NS
 MAX_LINGER_NS = 16 * MS_NS
-
-
-class LaneConfig(msgspec.Struct, frozen=True):
-    """What every lane of one producer shares; see `[flow]` and `[guards]` in the tradeplan.
-
-    A lane of a `lossless` feed refuses to overflow: its producer waits for `room`.
-    """
-
-    source: str
-    epoch: int
-    capacity: int
-    window_batches: int
-    linger_ns: int
-    write_timeout_ns: int
-    lag_threshold: int
-    max_data_latency_ns: int
-    lossless: bool
-    max_batch_bytes: int = MAX_BATCH_BYTES
 
 
 class Lane:
@@ -41,9 +25,19 @@ class Lane:
     gather. So low load makes small batches and high load large ones. A producer that falls behind stretches
     the linger in force: a call costs the same whatever it carries, so fewer and larger batches are its relief.
     `capacity` counts ticks not yet cut into a batch; a cut batch never changes.
+
+    Cut batches are kept until a checkpoint that holds them is confirmed. A shard that is lost is sent nothing; when
+    its successor is back it is given again what it has not applied, then what has gathered meanwhile. Where more is
+    kept than `retain_bytes`, a lossless lane has no room; of any other the oldest go, and the shard is
+    `unprotected`: a `Gap` tells its successor how many ticks it misses.
+
+    `totals` are the shard's own, on which a producer's successor counts. Such a lane leaves its first batch number
+    free for a gap, should the shard be lost and come back behind these totals.
     """
 
-    def __init__(self, shard: int, config: LaneConfig, table_version: int = 1) -> None:
+    def __init__(
+        self, shard: int, config: LaneConfig, table_version: int = 1, totals: LaneTotals | None = None
+    ) -> None:
         self.shard = shard
         self.config = config
         self.table_version = table_version
@@ -51,11 +45,20 @@ class Lane:
         self.lagging = False
         self.linger_ns = config.linger_ns
         self.in_flight: deque[int] = deque()
-        self._cut_trades = 0
-        self._cut_quotes = 0
-        self._seq = 0
+        self.down = False
+        self._cutter = Cutter(shard, config, self.pending, totals or LaneTotals())
+        self._seq = 0 if totals is None else 1
+        self._retained = Retained(
+            config.retain_bytes, Header(self._seq, self._cutter.totals(), 0), lossless=config.lossless
+        )
+        self._missing = Missing()
+        self._again = Resending(self._retained)
+        self._window = config.window_batches
         self._last_cut_ns = 0
-        self._items_per_batch = FIRST_BATCH_ITEMS
+        self._acked_seq = 0
+        self._asked_seq = 0
+        self._shard_epoch = 0
+        self._stops = 0
 
     @property
     def depth(self) -> int:
@@ -64,18 +67,62 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """Ticks that fit before the lane is full."""
-        return self.config.capacity - self.pending.ticks
+        """Ticks that fit before the lane is full; none while a lossless lane keeps more than it may."""
+        return 0 if self._retained.full else self.config.capacity - self.pending.ticks
 
     @property
     def idle(self) -> bool:
-        """Nothing waits and nothing is unacknowledged."""
-        return not self.pending.items and not self.in_flight
+        """The shard is there, and nothing waits, is to be sent again or is unacknowledged."""
+        return not (self.pending.items or self.in_flight or self._again or self.down)
 
     @property
     def window_open(self) -> bool:
         """Whether another batch may be sent."""
-        return len(self.in_flight) < self.config.window_batches
+        return len(self.in_flight) < self._window
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next batch that is cut."""
+        return self._seq + 1
+
+    @property
+    def mark_ns(self) -> int:
+        """The last mark put in; 0 before the first."""
+        return self._cutter.mark_ns
+
+    @mark_ns.setter
+    def mark_ns(self, mark_ns: int) -> None:
+        self._cutter.mark_ns = mark_ns
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of what was cut and is not let go yet."""
+        return self._retained.size_bytes
+
+    @property
+    def needs_checkpoint(self) -> bool:
+        """A lossless lane keeps more than it may, and no `poke` that asks for a checkpoint is under way."""
+        return self._retained.full and not self.down and not self._again and self._asked_seq <= self._acked_seq
+
+    @property
+    def durable(self) -> bool:
+        """Whether confirmed checkpoints hold every item that was cut; empty batches hold none."""
+        return self._retained.durable
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a checkpoint that holds any batch of this lane is confirmed."""
+        return self._retained.durable_seq > 0
+
+    @property
+    def unprotected(self) -> bool:
+        """Whether the shard, lost now, may miss ticks afterwards."""
+        return self._retained.unprotected
+
+    @property
+    def quarantined(self) -> list[tuple[Item, int]]:
+        """Ticks that were left out because the shard died of them, each with its batch's number; to be cleared."""
+        return self._again.quarantined
 
     def offer(self, tick: Tick, now_ns: int) -> None:
         """Put a tick in; a full lane makes room by class, or raises OverflowError if its feed is lossless."""
@@ -83,7 +130,19 @@ class Lane:
 
     def put(self, item: Item) -> None:
         """Put in what is never dropped: marks, order events, watches."""
+        if type(item) is Second:
+            self._cutter.mark_ns = item.session_ns
         self.pending.append(item)
+
+    def carry(self, trades: int, quotes: int, trades_full: int = 0, quotes_full: int = 0) -> None:
+        """Count the ticks that travel in the `Adopt` put in last, and those dropped while they were held for it."""
+        self._cutter.carry(trades, quotes)
+        self.pending.trades_full += trades_full
+        self.pending.quotes_full += quotes_full
+
+    def adopted_in(self, move: int) -> int | None:
+        """The number of the batch in which the move's `Adopt` was cut; None while it waits."""
+        return self._cutter.adopts.get(move)
 
     def stretch(self, factor: float) -> None:
         """Multiply the linger in force, within `linger_ns` of the plan and MAX_LINGER_NS."""
@@ -117,32 +176,88 @@ class Lane:
         """The next batch, encoded, if the window is open and something waits; None otherwise.
 
         `hurry` sends before `linger_ns` has passed. `full_only` waits for a batch of full size: cheapest per
-        tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack.
+        tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. What is to be
+        sent again comes first, as it was, whatever these say.
         """
+        if self._again:
+            return self._send_again()
         items = self.pending.items
         if not items or not self.window_open:
             return None
-        linger_ns = self.linger_ns if len(items) < self._items_per_batch else self.config.linger_ns
+        per_batch = self._cutter.items_per_batch
+        linger_ns = self.linger_ns if len(items) < per_batch else self.config.linger_ns
         if not hurry and 0 <= now_ns - self._last_cut_ns < linger_ns:  # below 0: the clock was set back
             return None
-        if full_only and len(items) < self._items_per_batch:
+        if full_only and len(items) < per_batch:
             return None
-        return self._cut(now_ns, want_reply)
+        self._last_cut_ns = now_ns
+        return self._send(self._cutter.cut(self._seq + 1, self.table_version, now_ns, want_reply=want_reply))
 
-    def on_ack(self, ack: Ack) -> None:
+    def poke(self, now_ns: int, *, checkpoint: bool = False) -> bytes | None:
+        """An empty batch: its ack tells what is durable, and with `checkpoint` it asks for more to be so.
+
+        None while the window is closed or something is to be sent again.
+        """
+        if self._again or not self.window_open:
+            return None
+        if checkpoint:
+            self._asked_seq = self._seq + 1
+        return self._send(self._cutter.empty(self._seq + 1, self.table_version, now_ns, checkpoint=checkpoint))
+
+    def on_ack(self, ack: Ack) -> bool:
         """Take an ack in; acks of one shard come in order, so everything up to its seq is done.
 
-        An ack of what was acknowledged before, or of what this lane never cut, changes nothing.
+        Whether its request is news: it is not where the batch had been acknowledged before it was sent again. An
+        ack of what is acknowledged already, of what this lane never cut or of a lost shard changes nothing.
         """
-        if ack.seq > self._seq:
-            return
+        seq = ack.seq
+        if seq > self._seq or self.down or ack.epoch < self._shard_epoch:
+            return False
+        if self._retained.durable_seq < ack.durable_seq <= self._seq:
+            self._retained.confirm(ack.durable_seq)
+            self._missing.confirm(ack.durable_seq)
         in_flight = self.in_flight
-        while in_flight and in_flight[0] <= ack.seq:
+        if self._again.parts is not None and not self._ends_parts(seq):
+            return False
+        while in_flight and in_flight[0] <= seq:
             in_flight.popleft()
+        if 0 < self._again.careful_until <= seq:
+            self._again.careful_until = 0
+            self._widen()
+        if seq <= self._acked_seq:
+            return False
+        self._acked_seq = seq
+        return True
+
+    def lost(self) -> None:
+        """The shard is gone: what was under way may or may not be applied, and nothing is cut until it is back.
+
+        Raises RunFailed where it died of an item that nothing makes up for.
+        """
+        oldest, newest = (self.in_flight[0], self.in_flight[-1]) if self.in_flight else (0, 0)
+        self.down = True
+        self._window = 0
+        self.in_flight.clear()
+        self._again.lost(oldest, newest)
+
+    def back(self, position: Position, now_ns: int) -> None:
+        """The shard's successor is there: what it has not applied is to be sent again.
+
+        Raises RunFailed where a lossless lane has let that go, because it was confirmed to be durable.
+        """
+        if position.stops > self._stops:
+            self._again.explained()
+        self._stops = position.stops
+        after = position.seq if position.source_epoch == self.config.epoch else 0
+        head = self._head(after, position, now_ns)
+        self._again.begin(self._retained.after(after), head)
+        self._shard_epoch = position.epoch
+        self.down = False
+        self._widen()
 
     def totals(self) -> LaneTotals:
         """Received by class is what was cut, conflated or dropped: what still waits is not counted yet."""
-        return self._totals(self._cut_trades, self._cut_quotes)
+        return self._cutter.totals()
 
     def crossed_threshold(self) -> bool:
         """Whether the lane has just come to hold more than `lag_threshold`; armed again at half of it."""
@@ -153,61 +268,51 @@ class Lane:
         self.lagging = depth > self.config.lag_threshold
         return self.lagging
 
-    def _cut(self, now_ns: int, want_reply: bool) -> bytes:
-        pending = self.pending
-        count = self._items_per_batch
-        while True:
-            chunk, places = pending.first(count)
-            trades, quotes = self._stamp(chunk, now_ns)
-            batch = Batch(
-                self.config.source,
-                self.config.epoch,
-                self.shard,
-                self.table_version,
-                self._seq + 1,
-                now_ns,
-                self._totals(self._cut_trades + trades, self._cut_quotes + quotes),
-                chunk,
-                want_reply and places == len(pending.items),
-            )
-            payload = encode(batch)
-            if len(payload) <= self.config.max_batch_bytes or len(chunk) == 1:
-                break
-            count = len(chunk) // 2
-        pending.discard(places, others=len(chunk) - trades - quotes)
-        self._cut_trades += trades
-        self._cut_quotes += quotes
-        self._seq += 1
-        self._last_cut_ns = now_ns
-        self.in_flight.append(self._seq)
-        self._learn_size(len(chunk), len(payload))
+    def _send(self, batch: Kept) -> bytes:
+        self._seq = batch.seq
+        self.in_flight.append(batch.seq)
+        for gone in self._retained.keep(batch):
+            self._missing.remember(gone)
+        return batch.payload
+
+    def _send_again(self) -> bytes | None:
+        if not self.window_open:
+            return None
+        seq, payload = self._again.take()
+        self.in_flight.append(seq)
         return payload
 
-    def _stamp(self, chunk: list[Item], now_ns: int) -> tuple[int, int]:
-        """Count trades and quotes, and write into the marks how long they waited here."""
-        kinds = list(map(type, chunk))
-        trades = kinds.count(Trade)
-        quotes = kinds.count(Quote)
-        if trades + quotes < len(chunk) and not self.config.lossless:
-            limit_ns = self.config.max_data_latency_ns
-            for item in chunk:
-                if type(item) is Second:
-                    item.lane_age_ns = max(now_ns - item.received_ns, 0)
-                    item.degraded = item.degraded or item.feed_lag_ns > limit_ns or item.lane_age_ns > limit_ns
-        return trades, quotes
+    def _ends_parts(self, seq: int) -> bool:
+        """Take in the ack of a part; whether it was the last. Any ack is the part's: nothing else is under way.
 
-    def _totals(self, cut_trades: int, cut_quotes: int) -> LaneTotals:
-        pending = self.pending
-        return LaneTotals(
-            trades=cut_trades + pending.trades_aged + pending.trades_full,
-            quotes=cut_quotes + pending.quotes_conflated + pending.quotes_full,
-            quotes_conflated=pending.quotes_conflated,
-            trades_aged=pending.trades_aged,
-            trades_full=pending.trades_full,
-            quotes_full=pending.quotes_full,
-        )
+        That of a part of which another follows may name the batch before.
+        """
+        parts = self._again.parts
+        if parts is None or not self.in_flight or (parts.last and seq < parts.batch.seq):
+            return False
+        last = parts.last
+        self._again.part_done()
+        if not last:
+            self.in_flight.clear()
+        return last
 
-    def _learn_size(self, items: int, size_bytes: int) -> None:
-        """Aim the next batch at the size limit, growing at most twofold at a time."""
-        fitting = int(FILL_SHARE * self.config.max_batch_bytes * items / size_bytes)
-        self._items_per_batch = max(1, min(fitting, 2 * self._items_per_batch))
+    def _widen(self) -> None:
+        self._window = 1 if self._again.careful_until else self.config.window_batches
+
+    def _head(self, after: int, position: Position, now_ns: int) -> Kept | None:
+        """The batch that heads what is sent again, under the number of the last one let go: what the shard misses."""
+        retained = self._retained
+        gone = retained.gone
+        if gone.seq <= after or (self.config.lossless and gone.seq <= retained.first.seq):
+            return None
+        if self.config.lossless:
+            raise RunFailed(
+                f"shard {self.shard}",
+                f"it is back at batch {after}, while all up to batch {gone.seq} was confirmed to be kept",
+                "a checkpoint no older than the last one confirmed",
+                "Look for damage in the run folder's checkpoints, and run again in a new one.",
+            )
+        items = self._missing.items(after, gone, position)
+        if not items:
+            return None
+        return self._cutter.headed(gone.seq, self.table_version, now_ns, gone.totals, gone.mark_ns, items)

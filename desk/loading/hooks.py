@@ -12,6 +12,7 @@ from desk.strategy import HOOKS, Strategy
 ARGUMENTS: Final = {"on_bar": ("ctx", "bar"), "on_trade": ("ctx", "trade"), "on_quote": ("ctx", "quote")} | {
     "on_second": ("ctx",),
     "on_fill": ("ctx", "fill"),
+    "on_gap": ("ctx", "gap"),
 }
 
 _ELSEWHERE: Final = {

@@ -100,7 +100,7 @@ class _Bench:
         self._links = MeteredLinks(self._shard, self._meter, len(session.always) if session.history else 0)
         view = Scanning(MarketView(whole, session.start_ns), [], session.start_ns)
         self._intake = flow.intake(
-            plan, session, excerpt, self._links, broker, MeteredHistory(view, self._meter), clock, epoch=1
+            plan, session, excerpt, self._links, broker, MeteredHistory(view, self._meter), NoKeeper(), clock, epoch=1
         )
         self._ends_ns = clock.wall_ns() + TRIAL_S * SECOND_NS
 
@@ -197,8 +197,29 @@ class MeteredHistory(LocalScanners):
 class NoKeeper:
     """Takes checkpoints and lets them go."""
 
-    def save(self, shard: int, checkpoint: bytes) -> None:
+    def __init__(self) -> None:
+        self._given = 0
+
+    def save(self, number: int, checkpoint: bytes) -> None:  # noqa: ARG002 - nothing is kept
+        """Take it as kept."""
+        self._given = number
+
+    def confirmed(self) -> int:
+        """All that was given."""
+        return self._given
+
+    def save_producer(self, state: bytes) -> None:
         """Nothing is kept."""
+
+    def latest(self, shard: int) -> None:
+        """Nothing is there."""
+
+    def producer(self) -> None:
+        """Nothing is there."""
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:  # noqa: ARG002 - nothing is kept
+        """Nothing is there."""
+        return []
 
 
 def _per(spent_ns: float, count: int) -> float:

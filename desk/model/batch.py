@@ -78,7 +78,8 @@ class Position(msgspec.Struct, array_like=True):
 
     `seq` is the last batch applied of the source's `source_epoch` (0: none of any). `durable_mark_ns` is that of its
     last confirmed checkpoint. `events` are the last order events by symbol; `released` what it has handed over and
-    still holds, `adopted` the slots that it took over, both by move.
+    still holds, `adopted` the slots that it took over, both by move. `stops` counts the strategies that were stopped
+    from outside, by symbol: more of them than before explain why its predecessor died.
     """
 
     shard: int
@@ -93,6 +94,7 @@ class Position(msgspec.Struct, array_like=True):
     released: dict[int, Released] = {}
     adopted: dict[int, list[int]] = {}
     closed: bool = False
+    stops: int = 0
 
 
 class ShardLost(msgspec.Struct, frozen=True):

@@ -77,7 +77,7 @@ class OrderManager:
 
         Reports come first, by (symbol, client_order_id, number), then prices, then cancels by (decision_ns,
         strategy, symbol, client_order_id), then intents by (decision_ns, strategy, symbol, number), last the
-        cancels of those intents that are new. Raises LedgerError.
+        cancels of those intents that are new. The answers are by symbol and number. Raises LedgerError.
         """
         self._check_ledger()
         work = _Round(request.mark_ns, request.prices)
@@ -99,7 +99,7 @@ class OrderManager:
             if cancel.client_order_id in asked_now:
                 self._on_cancel(cancel, work)
         self._commit(work)
-        return work.answers
+        return _by_number(work.answers)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End the session: day and ioc orders expire, gtc orders are canceled, later intents are refused.
@@ -314,6 +314,11 @@ def _incomplete(session: str, event: OrderEvent) -> LedgerError:
         "every order's decision beside its events",
         "The ledger was changed by another hand: give the run its own.",
     )
+
+
+def _by_number(answers: list[OrderEvent]) -> list[OrderEvent]:
+    """By symbol and number: known answers come in the order of the question, and a shard drops a number below its last."""
+    return sorted(answers, key=lambda event: (event.symbol, event.number))
 
 
 def _cancels(wishes: Sequence[Intent | CancelIntent]) -> list[CancelIntent]:

@@ -1,21 +1,28 @@
 """The producer's work: frames in, ticks routed into lanes, marks set, batches out, acks and order events in."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 
 import msgspec
 
-from desk.flow import Lane
+from desk.flow import Lane, LaneConfig
 from desk.flow.ladder import Ladder, LadderConfig
-from desk.model.batch import Ack
+from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
+from desk.model.checkpoint import ProducerState
 from desk.model.errors import RunFailed
-from desk.model.items import Close, Item, Second, Unwatch, Watch
+from desk.model.items import Close, Gap, Item, Second, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
+from desk.model.records import GapRecord
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import MS_NS
+from desk.pipeline.holding import Holding
+from desk.pipeline.intake_stats import IntakeStats, lane_rows, progress_of
+from desk.pipeline.moves import Moves
 from desk.pipeline.overload import Overload
+from desk.pipeline.states import ProducerStates
 from desk.pipeline.subscriptions import ALL, Subscriptions
-from desk.ports import BrokerDoor, Clock, Feed, LiveFeed, ScannerDoor, ShardLinks
+from desk.ports import BrokerDoor, Clock, Feed, KeeperDoor, LiveFeed, ScannerDoor, ShardLinks
 from desk.routing import RoutingTable
 
 FLUSH_NS = 50 * MS_NS
@@ -23,42 +30,31 @@ ACKS_NS = 20 * MS_NS
 PATIENCE_BUSY_S = 0.001
 PATIENCE_IDLE_S = 0.05
 MAX_NOTES = 50
+NEVER_NS = 1 << 62
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class IntakeConfig(msgspec.Struct, frozen=True):
-    """How the producer works; see `[session]` and `[guards]` in the tradeplan.
+    """How the producer works; see `[session]`, `[flow]` and `[guards]` in the tradeplan.
 
-    `lockstep`: every mark waits until its intents are decided and given back. `history_from_start`: the market
-    has rows before the session's start, which warm up the symbols of the plan.
+    `epoch` is this incarnation's. `lockstep`: every mark waits until its intents are decided and given back.
+    `history_from_start`: the market has rows before the session's start, which warm up the symbols of the plan.
     """
 
+    epoch: int
     lockstep: bool
     session_start_ns: int
     max_data_latency_ns: int
+    checkpoint_ns: int
     history_from_start: bool = False
-
-
-class IntakeStats(msgspec.Struct, array_like=True):
-    """What the producer sees at one moment, for the live table.
-
-    `notes` are the latest of `noted`, newest last.
-    """
-
-    session_ns: int
-    progress: float | None
-    received: dict[str, int]
-    subscribed: int
-    wanted_by_scanners: int
-    open_positions: int
-    lanes: list[tuple[int, int, int, int, int, int, int]]
-    notes: list[str]
-    noted: int = 0
 
 
 class Intake:
     """Runs a feed to its end, or until `stop`, and drains everything behind it.
 
-    Everything that changes a shard goes through its lane, in the order set here.
+    Everything that changes a shard goes through its lane, in the order set here. A shard that dies is waited for,
+    and given again what its successor has not; `state` is what a dead producer left, from which this one goes on.
     """
 
     def __init__(
@@ -66,54 +62,67 @@ class Intake:
         config: IntakeConfig,
         feed: Feed,
         table: RoutingTable,
-        lanes: Mapping[int, Lane],
+        lane_config: LaneConfig,
         links: ShardLinks,
         broker: BrokerDoor,
         scanner: ScannerDoor,
+        keeper: KeeperDoor,
         clock: Clock,
         subscriptions: Subscriptions,
         *,
         live: LiveFeed | None = None,
+        state: ProducerState | None = None,
     ) -> None:
         self.config = config
         self.feed = feed
         self.live = live
         self.subscriptions = subscriptions
-        self.session_ns = config.session_start_ns
+        self.session_ns = config.session_start_ns if state is None else state.mark_ns
         self.notes: deque[str] = deque(maxlen=MAX_NOTES)
+        self.problems: list[str] = []
+        self.gaps: list[GapRecord] = [] if state is None else list(state.gaps)
         self._noted = 0
-        self._table = table
-        self._lanes = dict(lanes)
+        self._lane_config = lane_config
         self._links = links
         self._broker = broker
         self._scanner = scanner
         self._clock = clock
+        self._from = state
         self._inbox: deque[OrderEvent] = deque()
+        self._decided: deque[OrderEvent] = deque()
         self._asked: Request = Request()
-        self._scanning = False
+        self._asked_ns: int | None = None if state is None else state.asked_ns
         self._stopping = False
         self._closing = False
-        self._feed_lag_ns = 0
+        self._feed_lag_ns = 0 if state is None else state.feed_lag_ns
         self._flushed_ns = 0
         self._acked_ns = 0
-        self._lane_by_symbol: dict[str, Lane] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._lane_by_symbol: dict[str, Lane | Holding] = {}
         self._put = _Puts(self._meet)
-        write_timeout_ns = next(iter(self._lanes.values())).config.write_timeout_ns
-        ladder = Ladder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
-        self.overload = Overload(ladder, self._lanes, live, self._note)
+        shards = sorted(set(table.shards))
+        moves = 0 if state is None else state.moves
+        self.moves = Moves(table, moves, self._rerouted, waits=feed.lossless, tell=self._note)
+        self._states = ProducerStates(config.checkpoint_ns, keeper, shards)
+        if state is not None:
+            subscriptions.restore(state.subscriptions)
+        ladder = Ladder(LadderConfig.of(lane_config.write_timeout_ns, config.max_data_latency_ns))
+        self.overload = Overload(ladder, self._lanes, live, lane_config.write_timeout_ns, self._note)
 
     def play(self, show: Callable[[], None]) -> None:
         """Run to the end. `show` is called after every frame. Raises what links, broker and scanners raise."""
-        self._subscribe_first()
-        for frame in self.feed.frames():
-            self._take(frame)
-            if frame.mark:
-                self._mark(frame)
-            else:
-                self._pump()
-            show()
-            if self._stopping:
-                break
+        self._begin()
+        with closing(self.feed.frames()) as frames:
+            for frame in frames:
+                self._take(frame)
+                if frame.mark:
+                    self._mark(frame)
+                else:
+                    self._pump()
+                show()
+                if self._stopping:
+                    break
+        self._take_gaps()
         self._finish()
 
     def stop(self) -> None:
@@ -124,50 +133,100 @@ class Intake:
         """Take committed order events in. May be called from another thread."""
         self._inbox.extend(events)
 
-    def lane_of(self, symbol: str) -> Lane:
-        """The lane of the shard that owns the symbol."""
-        return self._lanes[self._table.shard_of(symbol)]
+    def move(self, slots: Iterable[int], to: int) -> None:
+        """Let these slots belong to another shard soon. May be called from another thread."""
+        self.moves.wish(slots, to)
+
+    def lane_of(self, symbol: str) -> Lane | Holding:
+        """The lane of the shard that owns the symbol, or what stands for it while the symbol is on its way."""
+        return self.moves.holding(symbol) or self._lanes[self.moves.table.shard_of(symbol)]
 
     def stats(self) -> IntakeStats:
         """What there is to see at this moment."""
-        feed = self.feed
-        progress = None
-        if feed.start_ns is not None and feed.end_ns is not None and feed.end_ns > feed.start_ns:
-            done = (self.session_ns - feed.start_ns) / (feed.end_ns - feed.start_ns)
-            progress = min(max(done, 0.0), 1.0)
-        lanes = []
-        for lane in self._lanes.values():
-            totals = lane.totals()
-            dropped = totals.trades_aged + totals.trades_full + totals.quotes_full
-            config = lane.config
-            lanes.append(
-                (
-                    lane.shard,
-                    lane.depth,
-                    config.capacity,
-                    len(lane.in_flight),
-                    config.window_batches,
-                    totals.quotes_conflated,
-                    dropped,
-                )
-            )
+        counts = self.feed.counts
         return IntakeStats(
             self.session_ns,
-            progress,
-            dict(feed.counts.received),
+            progress_of(self.feed, self.session_ns),
+            dict(counts.received),
             len(self.subscriptions.symbols),
             self.subscriptions.wanted_by_scanners,
             self.subscriptions.open_positions,
-            lanes,
+            lane_rows(self._lanes.values()),
             list(self.notes),
             self._noted,
+            [lane.shard for lane in self._lanes.values() if lane.down],
+            list(self.gaps),
+            {kind: dict(causes) for kind, causes in counts.rejected.items()},
+            dict(counts.skipped),
+            self.moves.table.version,
+            self.moves.done,
+            self.moves.pauses.snapshot(),
         )
 
     def _note(self, text: str) -> None:
         self.notes.append(text)
         self._noted += 1
 
-    def _subscribe_first(self) -> None:
+    def _begin(self) -> None:
+        """Begin the session, or take it up where another producer left it."""
+        positions = self._links.positions()
+        for position in sorted(positions, key=lambda position: position.shard):
+            totals = None if self.feed.lossless else position.lane
+            self._lanes[position.shard] = Lane(
+                position.shard, self._lane_config, self.moves.table.version, totals=totals
+            )
+            self._states.durable(position.shard, position.durable_mark_ns)
+        if any(position.adopted or position.released for position in positions):
+            positions = self._firm(positions)
+            self.moves.take_up(positions, self._lanes, self._clock.wall_ns())
+        if not self.feed.lossless:
+            self._count_again(positions)
+        if self._from is None:
+            self._watch_first()
+        self.feed.subscribe(self.subscriptions.symbols)
+        self._give_again()
+        if self._from is not None:
+            self._note(f"the producer goes on from the mark at {self._from.mark_ns}")
+            if self._asked_ns is not None and not self._scanner.ask(self._asked_ns, self.subscriptions.symbols):
+                self._asked_ns = None
+            self._scan(self._from.mark_ns)
+
+    def _firm(self, positions: Iterable[Position]) -> list[Position]:
+        """Where the shards stand, once none of them can fall back behind it: moves are judged by that."""
+        lanes = [self._lanes[position.shard] for position in positions]
+        while not all(lane.confirmed for lane in lanes):
+            self._poke(lane for lane in lanes if not lane.confirmed)
+            self._send(hurry=True)
+            self._hear(self._links.drain())
+        return self._links.positions()
+
+    def _count_again(self, positions: Iterable[Position]) -> None:
+        """What a dead producer of a live feed had received: what it cut or dropped, and what its feed rejected."""
+        counts = self.feed.counts
+        lanes = [position.lane for position in positions]
+        for kind in counts.received:
+            lost_in_lanes = sum(getattr(lane, kind) for lane in lanes)
+            counts.received[kind] = lost_in_lanes + sum(counts.rejected.get(kind, {}).values())
+
+    def _give_again(self) -> None:
+        """Find the order events that shards or subscriptions may lack, and let each have its place in a lane again.
+
+        A shard that is lost later may come back at any mark from this producer's first one on: so each event goes
+        behind the mark at which it was given, as it did the first time; of earlier marks, none is missed in lockstep.
+        Shards ignore those that they have. Live, that time does not come again.
+        """
+        from_ns = self.session_ns if self.config.lockstep else 0
+        events = [event for event in self._broker.events_after({}) if event.given_ns >= from_ns]
+        self._decided.extend(sorted(events, key=lambda event: event.given_ns))
+        self._give_decided(everything=not self.feed.lossless)
+
+    def _give_decided(self, *, everything: bool = False) -> None:
+        """Give what was decided up to this mark before this producer's time."""
+        decided = self._decided
+        while decided and (everything or decided[0].given_ns <= self.session_ns):
+            self._give([decided.popleft()])
+
+    def _watch_first(self) -> None:
         symbols = self.subscriptions.symbols
         start_ns = self.config.session_start_ns
         warm = self.config.history_from_start
@@ -176,7 +235,6 @@ class Intake:
             if symbol != ALL:
                 scanners = self.subscriptions.scanners_of(symbol)
                 self.lane_of(symbol).put(Watch(symbol, start_ns, scanners, warm, bars.get(symbol, [])))
-        self.feed.subscribe(symbols)
 
     def _take(self, frame: Frame) -> None:
         if frame.lag_ns is not None:
@@ -187,10 +245,17 @@ class Intake:
             else:
                 self._put_or_drop(frame.ticks)
         self.session_ns = frame.session_ns
+        self._take_gaps()
+
+    def _take_gaps(self) -> None:
+        for gap in self.feed.take_gaps():
+            self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, len(self.subscriptions.symbols), gap.why))
+            for lane in self._lanes.values():
+                lane.put(Gap(gap.from_ns, gap.to_ns, gap.why))
 
     def _put_waiting(self, ticks: list[Tick]) -> None:
         put = self._put
-        most = min(lane.config.capacity for lane in self._lanes.values())
+        most = self._lane_config.capacity
         for first in range(0, len(ticks), most):
             part = ticks[first : first + most]
             self._make_room(len(part))
@@ -202,7 +267,7 @@ class Intake:
         put = self._put
         ticks = self.overload.admit(ticks, now_ns, self._meet)
         quotes = Quote in map(type, ticks)
-        if all(lane.takes(len(ticks), quotes=quotes) for lane in self._lanes.values()):
+        if not self.moves.held and all(lane.takes(len(ticks), quotes=quotes) for lane in self._lanes.values()):
             for tick in ticks:
                 put[tick.symbol](tick)
             return
@@ -214,7 +279,7 @@ class Intake:
                     f"lane {lane.shard} holds {lane.depth:,} ticks, above lag_threshold {lane.config.lag_threshold:,}"
                 )
 
-    def _meet(self, symbol: str) -> Lane:
+    def _meet(self, symbol: str) -> Lane | Holding:
         """The symbol's lane; with all symbols subscribed, one never seen before is watched first."""
         lane = self._lane_by_symbol.get(symbol)
         if lane is None:
@@ -223,11 +288,22 @@ class Intake:
                 lane.put(Watch(symbol, self.session_ns, self.subscriptions.scanners_of(symbol)))
         return lane
 
+    def _rerouted(self) -> None:
+        self._lane_by_symbol.clear()
+        self._put.clear()
+
     def _make_room(self, ticks: int) -> None:
         """Wait until every lane can take so many ticks (lossless feeds)."""
         while any(lane.room < ticks for lane in self._lanes.values()):
+            self._poke(lane for lane in self._lanes.values() if lane.needs_checkpoint)
             if not self._send(hurry=True):
-                self._take_acks(self._links.acks(wait=True))
+                self._hear(self._links.news(wait=True))
+
+    def _poke(self, lanes: Iterable[Lane]) -> None:
+        """Ask for a checkpoint, and so for what is durable, where nothing else would be sent."""
+        for lane in lanes:
+            if not lane.in_flight and (batch := lane.poke(self._clock.wall_ns(), checkpoint=True)) is not None:
+                self._links.send(lane.shard, batch)
 
     def _mark(self, frame: Frame) -> None:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
@@ -235,22 +311,55 @@ class Intake:
         degraded = self.overload.hold or self._feed_lag_ns > self.config.max_data_latency_ns
         for lane in self._lanes.values():
             lane.put(Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
+        self.moves.mark(Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
         if self.config.lockstep:
             self._exchange()
         else:
+            self._give_decided()
             self._pump()
+        if self.feed.lossless:
+            self._move_between_marks(self.session_ns)
+        if self._states.due(now_ns):
+            self._states.add(self._state(frame.session_ns), now_ns)
         self._scan(frame.session_ns)
+
+    def _state(self, mark_ns: int) -> ProducerState:
+        counts = self.feed.counts
+        return ProducerState(
+            self.config.epoch,
+            mark_ns,
+            self._asked_ns,
+            dict(counts.received),
+            {kind: dict(causes) for kind, causes in counts.rejected.items()},
+            dict(counts.skipped),
+            list(counts.examples),
+            self.subscriptions.state(),
+            _encode(self.moves.table),
+            self.moves.number,
+            list(self.gaps),
+            self._feed_lag_ns,
+        )
+
+    def _move_between_marks(self, mark_ns: int) -> None:
+        """A feed that waits stands still while slots move: moves are made there and then, and outlive any death."""
+        moves = self.moves
+        while (moves.wished and moves.begin(self._lanes, mark_ns, self._clock.wall_ns())) or moves.under_way:
+            self._flush()
+            self._poke(self._lanes[shard] for shard in moves.unsaved)
+            self._hear(self._links.drain())
 
     def _exchange(self) -> None:
         """Carry out one lockstep round: what all shards ask at this mark is decided in one call."""
         self._flush(want_reply=True)
         request, self._asked = self._asked, Request()
+        self._give_decided()
         if request or (self._closing and request.prices):
+            request.mark_ns = self.session_ns
             self._give(self._broker.decide(request))
 
     def _scan(self, mark_ns: int) -> None:
         """Let the answers asked for at the last mark take effect, then ask those that are due."""
-        if self._scanning:
+        if self._asked_ns is not None:
             bars = {}
             for answer in self._scanner.answers(wait=True):
                 self.subscriptions.want(answer.scanner, answer.symbols)
@@ -266,7 +375,7 @@ class Intake:
                 self.lane_of(symbol).put(Watch(symbol, mark_ns, scanners, warm, bars.get(symbol, [])))
             self.feed.unsubscribe(gone)
             self.feed.subscribe(new)
-        self._scanning = self._scanner.ask(mark_ns, self.subscriptions.symbols)
+        self._asked_ns = mark_ns if self._scanner.ask(mark_ns, self.subscriptions.symbols) else None
 
     def _give(self, events: Iterable[OrderEvent]) -> None:
         for event in events:
@@ -275,6 +384,8 @@ class Intake:
 
     def _empty_inbox(self) -> bool:
         events = []
+        if self._inbox:
+            self._give_decided(everything=True)
         while self._inbox:
             events.append(self._inbox.popleft())
         self._give(events)
@@ -291,16 +402,18 @@ class Intake:
         if not full_only:
             self._flushed_ns = now_ns
         if self._send(full_only=full_only):
-            self._take_acks(self._links.acks(wait=False))
+            self._hear(self._links.news(wait=False))
 
     def _pump_live(self, now_ns: int) -> None:
         """Asking for acks costs as much as sending: only when windows fill up, or now and then."""
         self.overload.control(now_ns)
+        if self.moves.wished:
+            self.moves.begin(self._lanes, self.session_ns, now_ns)
         self._send()
         crowded = any(2 * len(lane.in_flight) >= lane.config.window_batches for lane in self._lanes.values())
         if crowded or now_ns - self._acked_ns >= ACKS_NS:
             self._acked_ns = now_ns
-            self._take_acks(self._links.acks(wait=False))
+            self._hear(self._links.news(wait=False))
         if self.live is not None:
             waiting = any(lane.depth for lane in self._lanes.values())
             self.live.patience_s = PATIENCE_BUSY_S if waiting else PATIENCE_IDLE_S
@@ -321,25 +434,50 @@ class Intake:
         """Send everything and wait until it is acknowledged."""
         while not all(lane.idle for lane in self._lanes.values()):
             self._send(hurry=True, want_reply=want_reply)
-            self._take_acks(self._links.drain())
+            self._hear(self._links.drain())
 
-    def _take_acks(self, acks: list[Ack]) -> None:
-        for ack in acks:
-            if ack.refused:
-                raise RunFailed(
-                    f"shard {ack.shard}",
-                    f"it refused batch {ack.seq}: it has heard of a newer producer than this one",
-                    "one producer at a time",
-                    "End the other desk on this run folder, and run again.",
-                )
-            self._lanes[ack.shard].on_ack(ack)
-            if ack.request is not None:
-                self._asked.intents += ack.request.intents
-                self._asked.reports += ack.request.reports
-                self._asked.prices |= ack.request.prices
+    def _hear(self, news: Iterable[News]) -> None:
+        for told in news:
+            match told:
+                case Ack():
+                    self._on_ack(told)
+                case ShardLost():
+                    self._lanes[told.shard].lost()
+                    self._note(f"shard {told.shard} is gone ({told.why}); its successor is waited for")
+                case ShardBack():
+                    self._on_back(told.position)
+
+    def _on_ack(self, ack: Ack) -> None:
+        if ack.refused:
+            raise RunFailed(
+                f"shard {ack.shard}",
+                f"it refused batch {ack.seq}: it has heard of a newer producer than this one",
+                "one producer at a time",
+                "End the other desk on this run folder, and run again.",
+            )
+        fresh = self._lanes[ack.shard].on_ack(ack)
+        self._states.durable(ack.shard, ack.durable_mark_ns)
+        self.moves.on_ack(ack, self._lanes, self._clock.wall_ns())
+        if fresh and ack.request is not None:
+            self._asked.intents += ack.request.intents
+            self._asked.reports += ack.request.reports
+            self._asked.prices |= ack.request.prices
+
+    def _on_back(self, position: Position) -> None:
+        lane = self._lanes[position.shard]
+        lane.back(position, self._clock.wall_ns())
+        self._note(f"shard {position.shard} is back, restored up to batch {position.seq} (epoch {position.epoch})")
+        for item in lane.quarantined[:]:
+            self.problems.append(f"shard {position.shard} died on {item!r} twice: it was left out")
+        lane.quarantined.clear()
 
     def _finish(self) -> None:
-        """Drain the lanes, close the session, and go on until nobody asks for anything more."""
+        """Drain the lanes, close the session, and go on until nobody asks for anything more and all is kept."""
+        self.moves.give_up_wishes()
+        if self.feed.lossless:
+            self._move_between_marks(NEVER_NS)
+        while self.moves.under_way:
+            self._flush()
         self._settle()
         self._closing = True
         for lane in self._lanes.values():
@@ -347,6 +485,10 @@ class Intake:
         self._settle()
         self._give(self._broker.close(self.session_ns))
         self._settle()
+        while not all(lane.durable for lane in self._lanes.values()):
+            self._poke(lane for lane in self._lanes.values() if not lane.durable)
+            self._send(hurry=True)
+            self._hear(self._links.drain())
 
     def _settle(self) -> None:
         """Come to rest: everything sent, acknowledged, decided and given back."""
@@ -356,6 +498,7 @@ class Intake:
             else:
                 self._flush()
                 self._links.settle()
+                self._hear(self._links.news(wait=False))
             if not self._empty_inbox() and all(lane.idle for lane in self._lanes.values()):
                 return
 
@@ -363,10 +506,12 @@ class Intake:
 class _Puts(dict[str, Callable[[Item], None]]):
     """For each symbol the append of its lane: what the hot loop of a lossless feed calls, and nothing more."""
 
-    def __init__(self, lane_of: Callable[[str], Lane]) -> None:
+    def __init__(self, lane_of: Callable[[str], Lane | Holding]) -> None:
         super().__init__()
         self._lane_of = lane_of
 
     def __missing__(self, symbol: str) -> Callable[[Item], None]:
-        put = self[symbol] = self._lane_of(symbol).pending.items.append
+        lane = self._lane_of(symbol)
+        assert isinstance(lane, Lane), "appended to a lane while its symbol is on its way"
+        put = self[symbol] = lane.pending.items.append
         return put

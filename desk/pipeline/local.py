@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from desk.model.bars import Bar
-from desk.model.batch import Ack
-from desk.model.checkpoint import Checkpoint, decode_checkpoint
+from desk.model.batch import News, Position
+from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
@@ -20,26 +20,46 @@ class CheckpointStore(Protocol):
         """Keep one; whether it was not refused."""
         ...
 
+    def save_producer(self, state: ProducerState) -> bool:
+        """Keep a producer's state; whether it was not refused."""
+        ...
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """The shard's last one."""
+        ...
+
+    def producer(self) -> ProducerState | None:
+        """The producer's last state."""
+        ...
+
+    def bars(self, symbols: Iterable[str] | None = None) -> Iterable[Bar]:
+        """The final version of every kept minute, of all symbols or of these."""
+        ...
+
 
 class LocalLinks:
     """A batch is applied as it is sent; its ack waits to be fetched."""
 
     def __init__(self, shards: Mapping[int, Shard]) -> None:
         self._shards = shards
-        self._acks: list[Ack] = []
+        self._news: list[News] = []
 
     def send(self, shard: int, batch: bytes) -> None:
         """Apply the batch."""
-        self._acks.append(self._shards[shard].receive(batch))
+        self._news.append(self._shards[shard].receive(batch))
 
-    def acks(self, wait: bool) -> list[Ack]:  # noqa: ARG002 - nothing is ever under way
+    def news(self, wait: bool) -> list[News]:  # noqa: ARG002 - nothing is ever under way
         """Every ack since the last call."""
-        acks, self._acks = self._acks, []
-        return acks
+        news, self._news = self._news, []
+        return news
 
-    def drain(self) -> list[Ack]:
+    def drain(self) -> list[News]:
         """Every ack since the last call."""
-        return self.acks(wait=True)
+        return self.news(wait=True)
+
+    def positions(self) -> list[Position]:
+        """Where every shard stands."""
+        return [shard.position() for shard in self._shards.values()]
 
     def settle(self) -> None:
         """Nothing is ever under way."""
@@ -59,6 +79,10 @@ class LocalBroker:
     def submit(self, request: Request) -> None:
         """Decide at once, and deliver."""
         self._deliver(self._manager.decide(request))
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """Events above these numbers."""
+        return self._manager.events_after(numbers)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End every order that is still open."""
@@ -82,6 +106,10 @@ class LocalScanners:
         answers, self._answers = self._answers, []
         return answers
 
+    def forget_before(self, mark_ns: int) -> None:
+        """Nobody asks again about earlier marks."""
+        self._scanning.forget_before(mark_ns)
+
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols."""
         return self._scanning.history(symbols, until_ns)
@@ -92,7 +120,29 @@ class LocalKeeper:
 
     def __init__(self, store: CheckpointStore) -> None:
         self._store = store
+        self._confirmed = 0
 
-    def save(self, shard: int, checkpoint: bytes) -> None:  # noqa: ARG002 - the checkpoint names its shard
+    def save(self, number: int, checkpoint: bytes) -> None:
         """Keep it at once."""
         self._store.save(decode_checkpoint(checkpoint))
+        self._confirmed = number
+
+    def confirmed(self) -> int:
+        """Everything given is kept."""
+        return self._confirmed
+
+    def save_producer(self, state: bytes) -> None:
+        """Keep it at once."""
+        self._store.save_producer(decode_producer(state))
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """The shard's last checkpoint."""
+        return self._store.latest(shard)
+
+    def producer(self) -> ProducerState | None:
+        """The last producer state."""
+        return self._store.producer()
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        """The kept minutes of these symbols."""
+        return list(self._store.bars(symbols))

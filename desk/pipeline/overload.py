@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from desk.flow import Lane
 from desk.flow.ladder import CONFLATE, HOLD, SHED, THIN, Ladder
@@ -17,6 +17,14 @@ THIN_EVERY_NS: Final = SECOND_NS
 THIN_SHARE: Final = 0.5
 
 
+class Sheds(Protocol):
+    """Where trades can be dropped before they get in: a lane, or what stands for one."""
+
+    def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
+        """Drop so many trades of one symbol and minute."""
+        ...
+
+
 class Overload:
     """Watches lane age and read age, and does what the ladder's rung says.
 
@@ -26,11 +34,17 @@ class Overload:
     """
 
     def __init__(
-        self, ladder: Ladder, lanes: Mapping[int, Lane], feed: LiveFeed | None, note: Callable[[str], None]
+        self,
+        ladder: Ladder,
+        lanes: Mapping[int, Lane],
+        feed: LiveFeed | None,
+        write_timeout_ns: int,
+        note: Callable[[str], None],
     ) -> None:
         self.ladder = ladder
-        self._lanes = tuple(lanes.values())
+        self._lanes = lanes
         self._feed = feed
+        self._write_timeout_ns = write_timeout_ns
         self._note = note
         self.batches = 0
         self._controlled_ns = 0
@@ -43,7 +57,7 @@ class Overload:
         """Whether marks are to be degraded whatever their own ages say."""
         return self.ladder.rung >= HOLD
 
-    def admit(self, ticks: Sequence[Tick], now_ns: int, lane_of: Callable[[str], Lane]) -> Sequence[Tick]:
+    def admit(self, ticks: Sequence[Tick], now_ns: int, lane_of: Callable[[str], Sheds]) -> Sequence[Tick]:
         """The ticks worth routing: all of them, but for trades that the socket has aged beyond use.
 
         On a rung above CALM it also counts which symbols the quotes belong to.
@@ -55,7 +69,7 @@ class Overload:
             self._quotes.update([tick.symbol for tick in ticks if type(tick) is Quote])
         if rung < SHED or self._feed is None:
             return ticks
-        oldest_ns = self._feed.venue_ns(now_ns - self._lanes[0].config.write_timeout_ns)
+        oldest_ns = self._feed.venue_ns(now_ns - self._write_timeout_ns)
         stale = [tick for tick in ticks if tick.ts_ns < oldest_ns and type(tick) is Trade]
         if not stale:
             return ticks
@@ -64,7 +78,7 @@ class Overload:
             return ()
         return [tick for tick in ticks if not (tick.ts_ns < oldest_ns and type(tick) is Trade)]
 
-    def _shed(self, stale: Sequence[Tick], lane_of: Callable[[str], Lane]) -> None:
+    def _shed(self, stale: Sequence[Tick], lane_of: Callable[[str], Sheds]) -> None:
         """Drop trades by symbol and minute: what is let go has to cost much less than what is carried."""
         ages = [tick.ts_ns for tick in stale]
         minute_ns = floor_to(min(ages), MINUTE_NS)
@@ -80,7 +94,7 @@ class Overload:
         if now_ns - self._controlled_ns < CONTROL_NS:
             return
         self._controlled_ns = now_ns
-        age_ns = max(lane.age_ns(now_ns) for lane in self._lanes)
+        age_ns = max(lane.age_ns(now_ns) for lane in self._lanes.values())
         if self._feed is not None:
             read_age_ns = self._feed.read_age_ns
             age_ns = max(age_ns, read_age_ns)
@@ -88,14 +102,14 @@ class Overload:
         step = self.ladder.observe(age_ns, now_ns)
         if step is not None:
             self._note(str(step))
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 lane.conflate(on=step.after >= CONFLATE)
             if step.after < THIN:
                 self._restore()
             if step.after < CONFLATE:
                 self._quotes.clear()
         if self.ladder.rung >= SHED:
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 lane.drop_aged(now_ns)
         if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
             self._thin(now_ns)
@@ -104,10 +118,10 @@ class Overload:
         """Send less often while reading is behind and calls are many, and come back slowly."""
         batches, self.batches = self.batches, 0
         if read_age_ns > BEHIND_NS and batches >= MANY_BATCHES:
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 lane.stretch(2.0)
         elif read_age_ns < BEHIND_NS // 4:
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 lane.stretch(0.98)
 
     def _thin(self, now_ns: int) -> None:

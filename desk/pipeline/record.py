@@ -2,14 +2,18 @@
 
 import msgspec
 
+from desk.engine.audit import StrategyFault
 from desk.meters import Histogram
+from desk.model.records import GapRecord
 from desk.model.units import SECOND_NS
 from desk.orders import OrderSummary
+from desk.pipeline.intake import Intake
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
 from desk.report.summary import (
     ClassCounts,
     Consumer,
+    Gap,
     Latencies,
     Orders,
     Producer,
@@ -39,6 +43,23 @@ class FeedRecord(msgspec.Struct, array_like=True):
     rejected: dict[str, dict[str, int]]
     skipped: dict[str, int]
     examples: list[str]
+    gaps: list[GapRecord] = []
+    problems: list[str] = []
+    reconnects: int = 0
+
+
+def feed_record(intake: Intake) -> FeedRecord:
+    """What the producer's work came to."""
+    counts = intake.feed.counts
+    return FeedRecord(
+        counts.received,
+        counts.rejected,
+        counts.skipped,
+        counts.examples,
+        intake.gaps,
+        intake.problems,
+        intake.live.reconnects if intake.live is not None else 0,
+    )
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -61,6 +82,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     decisions: int
     problems: list[str]
     failed: bool = False
+    restarts: dict[int, int] = {}
 
 
 def summarize(record: RunRecord) -> Summary:
@@ -73,6 +95,7 @@ def summarize(record: RunRecord) -> Summary:
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
         problems=record.problems[:MAX_PROBLEMS],
+        gaps=[Gap(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
         warnings=warnings(record)[:MAX_PROBLEMS] or msgspec.UNSET,
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
@@ -84,10 +107,15 @@ def summarize(record: RunRecord) -> Summary:
         ),
         latency_ms=_latencies(record),
         consumers=[
-            _consumer(shard, usage, record.play_ns)
+            _consumer(shard, usage, record.play_ns, record.restarts.get(shard.shard, 0))
             for shard, usage in zip(record.shards, record.consumers, strict=True)
         ],
-        producer=Producer(record.producer.pid, round(record.producer.cpu_s, 3), round(record.producer.max_rss_mb, 1)),
+        producer=Producer(
+            record.producer.pid,
+            round(record.producer.cpu_s, 3),
+            round(record.producer.max_rss_mb, 1),
+            record.feed.reconnects,
+        ),
         bars=record.bars,
         decisions=record.decisions,
         orders=Orders(
@@ -112,11 +140,7 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
         (fault for shard in shards for fault in shard.audit.stopped),
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
-    return [
-        f"strategy {fault.strategy} was stopped for {fault.symbol}: "
-        + f"{fault.hook} raised {fault.what}\n{fault.detail}".strip()
-        for fault in faults
-    ]
+    return [f"strategy {fault.strategy} was stopped for {fault.symbol}: {_why(fault)}" for fault in faults]
 
 
 def warnings(record: RunRecord) -> list[str]:
@@ -132,6 +156,12 @@ def warnings(record: RunRecord) -> list[str]:
     ]
 
 
+def _why(fault: StrategyFault) -> str:
+    if fault.hook == "watchdog":
+        return fault.what
+    return f"{fault.hook} raised {fault.what}\n{fault.detail}".strip()
+
+
 def _counts(record: RunRecord, kind: str) -> ClassCounts:
     shards = record.shards
     rejected: dict[str, int] = dict(record.feed.rejected.get(kind, {}))
@@ -145,11 +175,15 @@ def _counts(record: RunRecord, kind: str) -> ClassCounts:
         dropped = {
             "aged": sum(shard.lane.trades_aged for shard in shards),
             "full": sum(shard.lane.trades_full for shard in shards),
+            "unprotected": sum(shard.audit.lost_trades for shard in shards),
         }
     else:
         applied = sum(shard.audit.quotes for shard in shards)
         conflated = sum(shard.lane.quotes_conflated for shard in shards)
-        dropped = {"full": sum(shard.lane.quotes_full for shard in shards)}
+        dropped = {
+            "full": sum(shard.lane.quotes_full for shard in shards),
+            "unprotected": sum(shard.audit.lost_quotes for shard in shards),
+        }
     return ClassCounts(
         received=record.feed.received.get(kind, 0),
         applied=applied,
@@ -167,7 +201,7 @@ def _latencies(record: RunRecord) -> Latencies:
     return Latencies(quantiles("data_latency"), quantiles("time_in_queue"), quantiles("in_lane"), quantiles("on_link"))
 
 
-def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int) -> Consumer:
+def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int, restarts: int) -> Consumer:
     return Consumer(
         shard=shard.shard,
         pid=usage.pid,
@@ -175,6 +209,7 @@ def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int) -> Consumer:
         applied=shard.audit.trades + shard.audit.quotes,
         symbols=shard.symbols,
         busy=round(shard.busy_ns / max(play_ns, 1), 4),
+        restarts=restarts,
         cpu_s=round(usage.cpu_s, 3),
         max_rss_mb=round(usage.max_rss_mb, 1),
     )

@@ -14,7 +14,7 @@ from desk.model.units import SECOND_NS, ceil_to
 from desk.scanner import MarketSnapshot, Scanner
 
 MAX_PROBLEMS: Final = 20
-MAX_ANSWERED: Final = 1_000
+MAX_ANSWERED: Final = 100_000
 MAX_WITH_MINUTES: Final = 16
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from desk.meters import Snapshot, since
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
-from desk.pipeline.intake import IntakeStats
+from desk.pipeline.intake_stats import IntakeStats
 from desk.pipeline.shard import ShardStats
 from desk.report.live import ConsumerView, DeskState, DeskView, LaneView, OrdersView
 

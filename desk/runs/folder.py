@@ -17,6 +17,7 @@ from desk.model.units import SECOND_NS
 from desk.runs.atomic import replacing
 from desk.runs.bars_file import write_bars
 from desk.runs.decisions_file import write_decisions
+from desk.runs.resume import ResumeFile
 
 
 class RunFolder:
@@ -32,6 +33,7 @@ class RunFolder:
         self.log = folder / "desk.log"
         self.report = folder / "report.html"
         self.keeper = folder / "keeper"
+        self.resume = ResumeFile(folder / "resume.json")
 
     @classmethod
     def create(cls, base: Path | None, run_dir: Path | None, name: str, now_ns: int) -> Self:

@@ -1,23 +1,25 @@
 """The producer's side: lanes, and the intake that fills them."""
 
-from collections.abc import Iterable
+from typing import Final
 
 from desk.config import Plan
 from desk.feeds.live import LiveFeed
-from desk.flow import Lane, LaneConfig
+from desk.flow import LaneConfig
 from desk.market.blocks import BlockSource
 from desk.model.units import MS_NS, SECOND_NS
 from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.session import Session
 from desk.pipeline.subscriptions import Subscriptions
-from desk.ports import BrokerDoor, Clock, ScannerDoor, ShardLinks
+from desk.ports import BrokerDoor, Clock, KeeperDoor, ScannerDoor, ShardLinks
 from desk.routing import RoutingTable
 from desk.wiring.markets import market_feed
 
+MIB: Final = 1024 * 1024
 
-def lanes(plan: Plan, shards: Iterable[int], epoch: int, lossless: bool) -> dict[int, Lane]:
-    """One lane for each shard."""
-    config = LaneConfig(
+
+def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
+    """What all lanes of one producer share."""
+    return LaneConfig(
         source="producer",
         epoch=epoch,
         capacity=plan.flow.capacity,
@@ -27,8 +29,8 @@ def lanes(plan: Plan, shards: Iterable[int], epoch: int, lossless: bool) -> dict
         lag_threshold=plan.flow.lag_threshold,
         max_data_latency_ns=round(plan.guards.max_data_latency_s * SECOND_NS),
         lossless=lossless,
+        retain_bytes=round(plan.flow.retain_mb * MIB),
     )
-    return {number: Lane(number, config) for number in shards}
 
 
 def intake(
@@ -38,28 +40,34 @@ def intake(
     links: ShardLinks,
     broker: BrokerDoor,
     scanner: ScannerDoor,
+    keeper: KeeperDoor,
     clock: Clock,
     *,
     epoch: int,
 ) -> Intake:
-    """The producer's work, with a lane to each of the plan's consumers."""
-    feed = market_feed(plan, session, source, clock)
+    """The producer's work, with a lane to each of the plan's consumers; it goes on from what the keeper has."""
+    state = keeper.producer()
+    feed = market_feed(plan, session, source, clock, epoch, state)
     shards = range(plan.consumers.count)
     config = IntakeConfig(
+        epoch,
         session.lockstep,
         session.start_ns,
         round(plan.guards.max_data_latency_s * SECOND_NS),
+        round(plan.flow.checkpoint_s * SECOND_NS),
         session.history,
     )
     return Intake(
         config,
         feed,
         RoutingTable.even(shards),
-        lanes(plan, shards, epoch, feed.lossless),
+        lane_config(plan, epoch, lossless=feed.lossless),
         links,
         broker,
         scanner,
+        keeper,
         clock,
         Subscriptions(session.always),
         live=feed if isinstance(feed, LiveFeed) else None,
+        state=state,
     )

@@ -13,12 +13,14 @@ from desk.feeds.alpaca import AlpacaFeed
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.blocks import BlockSource
 from desk.market.replay import BlockFeed
+from desk.model.checkpoint import ProducerState
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.units import SECOND_NS
 from desk.pipeline.session import Session
 from desk.ports import Clock
 
 OPEN: Final = time(9, 30)
+ORDINAL_BITS: Final = 40
 ALPACA_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_KEY: Final = SecretStr("local")
@@ -75,8 +77,27 @@ def exchange_ns(day: date, at: time, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, at, zone).timestamp()) * SECOND_NS
 
 
-def market_feed(plan: Plan, session: Session, source: BlockSource | None, clock: Clock) -> BlockFeed | AlpacaFeed:
-    """The feed of ticks. Raises CredentialsError."""
+def market_feed(
+    plan: Plan,
+    session: Session,
+    source: BlockSource | None,
+    clock: Clock,
+    epoch: int = 0,
+    state: ProducerState | None = None,
+) -> BlockFeed | AlpacaFeed:
+    """The feed of ticks, which goes on from a dead producer's state. Raises CredentialsError.
+
+    Ordinals of a live feed rise from one incarnation of the producer to the next.
+    """
+    feed = _market_feed(plan, session, source, clock, epoch, None if state is None else state.mark_ns)
+    if state is not None:
+        feed.counts.restore(state.received, state.rejected, state.skipped, state.examples)
+    return feed
+
+
+def _market_feed(
+    plan: Plan, session: Session, source: BlockSource | None, clock: Clock, epoch: int, resume_ns: int | None
+) -> BlockFeed | AlpacaFeed:
     channels = frozenset(plan.feed.channels)
     if source is None:
         key, secret = require_credentials(plan)
@@ -89,6 +110,8 @@ def market_feed(plan: Plan, session: Session, source: BlockSource | None, clock:
             session_clock=plan.session.clock,
             stop_ns=session.stop_ns,
             is_open=trading_hours(plan),
+            first_ordinal=(epoch << ORDINAL_BITS) + 1,
+            resumed_from_ns=resume_ns,
         )
     return BlockFeed(
         source,
@@ -97,6 +120,7 @@ def market_feed(plan: Plan, session: Session, source: BlockSource | None, clock:
         start_ns=session.start_ns,
         stop_ns=session.stop_ns,
         speed=None if plan.feed.speed == "max" else plan.feed.speed,
+        resume_ns=resume_ns,
     )
 
 

@@ -1,18 +1,21 @@
 """Shards and scanners: the plan's own classes, and what they run in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from time import perf_counter_ns
 
 from desk.config import Plan
 from desk.engine import Engine, EngineConfig, StrategyEntry
+from desk.engine.crumbs import Crumbs
 from desk.loading import load_scanner, load_strategy
 from desk.market.blocks import BlockSource
 from desk.market.view import MarketView
 from desk.model.bars import Bar
+from desk.model.items import Stop
 from desk.model.units import MS_NS, SECOND_NS
 from desk.pipeline.scanning import ScannerEntry, Scanning
 from desk.pipeline.session import Session
-from desk.pipeline.shard import Shard, ShardConfig
+from desk.pipeline.shard import Shard, ShardConfig, symbols_in
 from desk.ports import BrokerDoor, Clock, KeeperDoor
 from desk.scanner import MarketSnapshot
 
@@ -42,8 +45,10 @@ def scanner_entries(plan: Plan) -> list[ScannerEntry]:
 
 def scanning(plan: Plan, session: Session, source: BlockSource | None) -> Scanning:
     """The scanners with their own view of the market."""
-    view = Unseen() if source is None else MarketView(source, session.start_ns)
-    return Scanning(view, scanner_entries(plan), session.start_ns)
+    if source is None:
+        return Scanning(Unseen(), scanner_entries(plan), session.start_ns)
+    afresh = partial(MarketView, source, session.start_ns)
+    return Scanning(afresh(), scanner_entries(plan), session.start_ns, afresh)
 
 
 class Unseen:
@@ -61,7 +66,7 @@ class Unseen:
         return {symbol: [] for symbol in symbols}
 
 
-def engine(plan: Plan, session: Session) -> Engine:
+def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine:
     """One shard's engine with the plan's strategies."""
     config = EngineConfig(
         session.id,
@@ -72,12 +77,26 @@ def engine(plan: Plan, session: Session) -> Engine:
         plan.broker.slippage_bps,
         plan.broker.fee_per_share,
     )
-    return Engine(config, strategy_entries(plan), perf_counter_ns)
+    return Engine(config, strategy_entries(plan), perf_counter_ns, crumbs)
 
 
 def shard(
-    plan: Plan, session: Session, number: int, epoch: int, clock: Clock, keeper: KeeperDoor, broker: BrokerDoor
+    plan: Plan,
+    session: Session,
+    number: int,
+    epoch: int,
+    clock: Clock,
+    keeper: KeeperDoor,
+    broker: BrokerDoor,
+    stops: Sequence[Stop] = (),
+    crumbs: Crumbs | None = None,
 ) -> Shard:
-    """One consumer shard."""
+    """One consumer shard, which begins where the keeper says that it stood."""
     config = ShardConfig(number, epoch, round(plan.flow.checkpoint_s * SECOND_NS), session.lockstep, session.live)
-    return Shard(config, engine(plan, session), clock, keeper, broker)
+    made = Shard(config, engine(plan, session, crumbs), clock, keeper, broker)
+    made.engine.forbid(stops)
+    checkpoint = keeper.latest(number)
+    if checkpoint is not None:
+        made.restore(checkpoint, keeper.bars(symbols_in(checkpoint)))
+    made.engine.apply(stops)
+    return made

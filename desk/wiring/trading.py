@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
+
 from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan
 from desk.ledger import SqlLedger
 from desk.model.errors import LedgerError, PlanError
-from desk.orders import OrderManager
+from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
-from desk.ports import Ledger
 from desk.risk import RiskGate, RiskLimits
 
 
@@ -18,6 +19,18 @@ def require_ledger(plan: Plan, run_dir: Path) -> None:
         SqlLedger(_url(plan, run_dir)).close()
     except LedgerError as fault:
         raise PlanError(f"[ledger] url, {fault.place}", fault.found, fault.expected, fault.remedy) from fault
+
+
+def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> Session:
+    """The session under the name that the ledger has for it: that of one of the same day which was never closed."""
+    book = SqlLedger(_url(plan, run_dir), session.id)
+    try:
+        name = book.open_session(
+            session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns
+        )
+    finally:
+        book.close()
+    return msgspec.structs.replace(session, id=name)
 
 
 def ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
@@ -31,7 +44,7 @@ def _url(plan: Plan, run_dir: Path) -> str:
     return plan.ledger.url.format(run_dir=run_dir)
 
 
-def order_manager(plan: Plan, session: Session, book: Ledger) -> OrderManager:
-    """The work behind the broker door."""
+def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:
+    """The work behind the broker door, which goes on from what the ledger has of the session."""
     limits = RiskLimits(**plan.risk.model_dump())
-    return OrderManager(session.id, RiskGate(limits), book, SimulatedVenue())
+    return restored(OrderManager(session.id, RiskGate(limits), book, SimulatedVenue()), book)

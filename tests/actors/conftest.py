@@ -1,5 +1,33 @@
-"""The test session's Ray, for every test here that asks for it."""
+"""The test session's Ray, and a quarter of an hour of real ticks, for every test here that asks for them."""
 
-from heads import ray_head
+from pathlib import Path
+
+import pytest
+from heads import clean_environment, ray_head
+from running import RunningDesk
+from slices import ENDLESS, write_slice
 
 __all__ = ["ray_head"]
+
+
+@pytest.fixture(scope="session")
+def slice_plan(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lockstep replay with three strategies and a scanner."""
+    return write_slice(tmp_path_factory.mktemp("slice") / "slice.toml", shared_data)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(slice_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of that plan in one process, where nobody died."""
+    desk = RunningDesk(slice_plan, tmp_path_factory.mktemp("undisturbed") / "run", clean_environment(), "--in-process")
+    status, _, err = desk.finish()
+    assert status == 0, err
+    return desk.run_dir
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A session in real time that lasts longer than any test."""
+    plan = tmp_path / "endless.toml"
+    plan.write_text(ENDLESS)
+    return plan

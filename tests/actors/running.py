@@ -3,22 +3,43 @@
 import json
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import pyarrow.parquet as pq
 from heads import BIN, ROOT, wait_until
 
+from desk.checkpoint import KeeperStore
+from desk.model.units import SECOND_NS
+
 END_DEADLINE_S = 150.0
+RUNS_IN = re.compile(r"(\S+) runs in process (\d+) on ")
+LEDGER = (
+    "SELECT client_order_id, status, filled, average_price FROM orders ORDER BY 1",
+    "SELECT client_order_id, number, quantity, price, fee FROM fills ORDER BY 1, 2",
+)
 
 
 class RunningDesk:
     """`desk run PLAN` in the background; its actors' process ids stand in desk.log."""
 
     def __init__(self, plan: Path, run_dir: Path, environment: dict[str, str], *flags: str) -> None:
+        self._start(run_dir, environment, str(plan), "--run-dir", str(run_dir), *flags)
+
+    @classmethod
+    def resumed(cls, run_dir: Path, environment: dict[str, str], *flags: str) -> Self:
+        """`desk run --resume RUN_DIR` in the background."""
+        desk = cls.__new__(cls)
+        desk._start(run_dir, environment, "--resume", str(run_dir), *flags)
+        return desk
+
+    def _start(self, run_dir: Path, environment: dict[str, str], *arguments: str) -> None:
         self.run_dir = run_dir
         self.process = subprocess.Popen(
-            [BIN / "desk", "run", plan, "--run-dir", run_dir, *flags],
+            [BIN / "desk", "run", *arguments],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -26,30 +47,66 @@ class RunningDesk:
             stderr=subprocess.PIPE,
             text=True,
         )
+        log = run_dir / "desk.log"
+        self._log_before = log.stat().st_size if log.exists() else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether its driver has come to its end."""
+        return self.process.poll() is not None
+
+    def log(self) -> str:
+        """What this process has written into desk.log."""
+        path = self.run_dir / "desk.log"
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            file.seek(self._log_before)
+            return file.read().decode(errors="replace")
+
+    def started(self) -> dict[str, list[int]]:
+        """The process ids by actor name of all incarnations so far, in their order."""
+        found: dict[str, list[int]] = {}
+        for name, pid in RUNS_IN.findall(self.log()):
+            found.setdefault(name, []).append(int(pid))
+        return found
 
     def pids(self) -> dict[str, int]:
-        """Process ids by actor name, once every actor answers."""
-        log = self.run_dir / "desk.log"
-        found: dict[str, int] = {}
+        """Process ids by actor name, the newest incarnation's, once every actor has answered."""
+        wait_until(lambda: "producer" in self.started() or self.ended, END_DEADLINE_S, "the start of the desk")
+        return {name: pids[-1] for name, pids in self.started().items()}
 
-        def started() -> bool:
-            if log.exists():
-                found.update(
-                    (name, int(pid)) for name, pid in re.findall(r"(\S+) runs in process (\d+)", log.read_text())
-                )
-            return "keeper" in found or self.process.poll() is not None
+    def kill(self, name: str) -> int:
+        """End the newest incarnation that is known of an actor, as SIGKILL does; which process that was."""
+        pid = self.pids().get(name)
+        assert pid is not None, self.finish()[2]
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
-        wait_until(started, END_DEADLINE_S, "the start of the desk")
-        return found
+    def wait_for_successor(self, name: str, dead: int) -> None:
+        """Wait until the log tells of another process than the dead one, unless the desk ended meanwhile."""
+        wait_until(lambda: self.pids()[name] != dead or self.ended, END_DEADLINE_S, f"a successor of {name}")
+
+    def mark_ns(self) -> int:
+        """The session time up to which every shard has a checkpoint; 0 before the first."""
+        folder = self.run_dir / "keeper"
+        if not folder.exists():
+            return 0
+        store = KeeperStore(folder)
+        kept = [store.latest(shard) for shard in store.shards()]
+        return min((checkpoint.session_ns for checkpoint in kept if checkpoint is not None), default=0)
+
+    def wait_for_mark(self, mark_ns: int) -> None:
+        """Wait until every shard has a checkpoint at this session time or later."""
+        wait_until(
+            lambda: self.mark_ns() >= mark_ns or self.ended,
+            END_DEADLINE_S,
+            f"second {mark_ns // SECOND_NS} of the session",
+        )
 
     def wait_for_ticks(self) -> None:
         """Wait until checkpoints are being written: the session is under way."""
-        keeper = self.run_dir / "keeper"
-        wait_until(
-            lambda: any(keeper.glob("*.state")) or self.process.poll() is not None,
-            END_DEADLINE_S,
-            "a first checkpoint",
-        )
+        self.wait_for_mark(1)
 
     def finish(self) -> tuple[int, str, str]:
         """Exit status, stdout and stderr, once it has ended."""
@@ -61,11 +118,10 @@ class RunningDesk:
         figures: dict[str, Any] = json.loads((self.run_dir / "summary.json").read_text())
         return figures
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End it if it still runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        self.process.kill()
+        self.process.communicate()
 
 
 def is_alive(pid: int) -> bool:
@@ -75,3 +131,29 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def assert_same_results(run_dir: Path, other: Path) -> None:
+    """Bars, decisions, orders and fills of two runs are equal."""
+    for name in ("bars.parquet", "decisions.parquet"):
+        assert pq.read_table(run_dir / name).equals(pq.read_table(other / name)), name
+    assert orders_and_fills(run_dir) == orders_and_fills(other)
+
+
+def orders_and_fills(run_dir: Path) -> list[list[tuple[Any, ...]]]:
+    """What a run's ledger holds of orders and of fills."""
+    book = sqlite3.connect(f"file:{run_dir / 'ledger.db'}?mode=ro", uri=True)
+    try:
+        return [book.execute(query).fetchall() for query in LEDGER]
+    finally:
+        book.close()
+
+
+def assert_accounts_hold(summary: dict[str, Any]) -> None:
+    """The run is ok, and every tick received was applied: nothing was lost and nothing counted twice."""
+    assert summary["ok"], summary["problems"]
+    assert summary["balanced"]
+    for kind in ("trades", "quotes"):
+        counts = summary["ticks"][kind]
+        assert counts["received"] == counts["applied"] + sum(counts["rejected"].values()), kind
+        assert not counts["dropped"], kind

@@ -13,6 +13,7 @@ from desk.model.errors import PlanError, RunFailed, RunFolderError
 from desk.report.live import DeskView
 from desk.report.summary import ClassCounts, Summary, Ticks
 from desk.runs import RunFolder
+from desk.runs.resume import Resume
 
 PLAN = '[session]\nname = "opening-range"\n'
 
@@ -25,7 +26,7 @@ def plan_path(tmp_path: Path) -> Path:
 
 
 def house_of(summary: Summary, view: DeskView) -> House:
-    def run(plan: Plan, folder: RunFolder, show: Callable[[DeskView], None]) -> Summary:
+    def run(plan: Plan, folder: RunFolder, resume: Resume | None, show: Callable[[DeskView], None]) -> Summary:
         show(view)
         folder.write_summary(summary.builtins())
         return msgspec.structs.replace(summary, plan=plan.session.name)
@@ -84,7 +85,7 @@ def test_an_unbalanced_run_and_a_failed_one_exit_1(
 
 
 def test_a_run_that_cannot_go_on_still_ends_with_a_line(plan_path: Path) -> None:
-    def house(plan: Plan, folder: RunFolder, show: Callable[[DeskView], None]) -> Summary:
+    def house(plan: Plan, folder: RunFolder, resume: Resume | None, show: Callable[[DeskView], None]) -> Summary:
         raise RunFailed("consumer 0", "its process is gone")
 
     console, faults = Console(file=StringIO(), width=160), Faults()
@@ -128,7 +129,7 @@ def test_a_live_plan_needs_live_on_the_command_line(plan_path: Path) -> None:
 
 
 def test_a_run_that_bad_input_keeps_from_beginning_leaves_no_folder(plan_path: Path) -> None:
-    def house(plan: Plan, folder: RunFolder, show: Callable[[DeskView], None]) -> Summary:
+    def house(plan: Plan, folder: RunFolder, resume: Resume | None, show: Callable[[DeskView], None]) -> Summary:
         raise PlanError("[feed] path", "missing")
 
     console = Console(file=StringIO())

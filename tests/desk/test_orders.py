@@ -106,12 +106,12 @@ def test_the_order_of_decisions_does_not_depend_on_the_order_of_arrival() -> Non
         for strategy in ("b", "a")
         for symbol in ("Z", "Y")
     ]
-    one, other = a_manager(max_gross_notional=3_500.0)[0], a_manager(max_gross_notional=3_500.0)[0]
+    (one, ledger), (other, _) = a_manager(max_gross_notional=3_500.0), a_manager(max_gross_notional=3_500.0)
 
     events = one.decide(Request(intents))
 
     assert events == other.decide(Request(intents[::-1]))
-    assert [(event.ts_ns, event.strategy, event.symbol) for event in events[:4]] == [
+    assert [(event.ts_ns, event.strategy, event.symbol) for event in list(ledger.events.values())[:4]] == [
         (1, "a", "Y"),
         (1, "a", "Z"),
         (1, "b", "Y"),

@@ -28,9 +28,24 @@ for number in range(last.number + 1 if last else 1, 1_000_000):
 """
 
 
-def confirmed_until_killed(folder: Path, epoch: int, saves: int) -> int:
+PRODUCER = """
+import sys
+from pathlib import Path
+from desk.checkpoint import KeeperStore
+from desk.model.checkpoint import ProducerState
+
+store = KeeperStore(Path(sys.argv[1]))
+last = store.producer()
+for mark in range(last.mark_ns + 1 if last else 1, 1_000_000):
+    content = bytes([mark % 256]) * 50_000
+    assert store.save_producer(ProducerState(int(sys.argv[2]), mark, None, {}, {}, {}, [], content, content))
+    print(mark, flush=True)
+"""
+
+
+def confirmed_until_killed(folder: Path, epoch: int, saves: int, program: str = WRITER) -> int:
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), str(epoch)], stdout=subprocess.PIPE, text=True, cwd=PROJECT
+        [sys.executable, "-c", program, str(folder), str(epoch)], stdout=subprocess.PIPE, text=True, cwd=PROJECT
     )
     assert writer.stdout is not None
     seen = [int(writer.stdout.readline()) for _ in range(saves)]
@@ -57,3 +72,16 @@ def test_successive_kills_leave_a_prefix_with_all_that_was_confirmed(tmp_path: P
         volumes = {(bar.symbol, bar.minute_ns): bar.volume for bar in store.bars()}
         expected = {("SPY", number): float(number) for number in range(1, last.number + 1)}
         assert volumes == expected | {("LAST", 0): float(last.number)}
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_kill_leaves_the_producer_state_confirmed_last_or_the_next_one_whole(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    for epoch in range(1, 5):
+        confirmed = confirmed_until_killed(tmp_path, epoch, rng.randrange(1, 60), PRODUCER)
+
+        state = KeeperStore(tmp_path).producer()
+        assert state is not None
+        assert state.epoch == epoch
+        assert confirmed <= state.mark_ns <= confirmed + 1
+        assert state.subscriptions == state.table == bytes([state.mark_ns % 256]) * 50_000

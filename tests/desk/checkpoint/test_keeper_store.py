@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.checkpoint import KeeperStore
 from desk.model.bars import Bar
-from desk.model.checkpoint import Checkpoint
+from desk.model.checkpoint import Checkpoint, ProducerState
 from desk.model.errors import RunFailed
 from desk.model.units import MINUTE_NS
 
@@ -109,6 +110,77 @@ def test_the_shard_with_the_later_mark_has_the_final_version(opened: Opened, tmp
     assert store.shards() == [0, 10]
 
 
+def test_bars_of_some_symbols_come_from_every_shard_they_lived_in(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.save(checkpoint(1, bar("SPY", 1, 10.0), bar("BAC", 1, 20.0), shard=0, session_ns=60))
+    store.save(checkpoint(1, bar("IBM", 1, 30.0), shard=1, session_ns=60))
+    store.save(checkpoint(2, bar("SPY", 1, 11.0), bar("SPY", 2, 12.0), shard=1, session_ns=120))
+    store.save(checkpoint(2, bar("BAC", 2, 21.0), shard=0, session_ns=120))
+
+    found = {(each.symbol, each.minute_ns // MINUTE_NS): each.volume for each in store.bars(["SPY", "XYZ"])}
+
+    assert found == {("SPY", 1): 11.0, ("SPY", 2): 12.0}
+    assert list(store.bars([])) == []
+
+
+def producer_state(epoch: int, mark_ns: int) -> ProducerState:
+    return ProducerState(epoch, mark_ns, None, {"trades": mark_ns}, {}, {}, ["row 7"], b"subscriptions", b"table", 3)
+
+
+def test_the_last_producer_state_comes_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    before = store.producer()
+    store.save_producer(producer_state(1, 60))
+
+    assert store.save_producer(producer_state(2, 59))
+
+    assert before is None
+    assert store.producer() == opened(tmp_path).producer() == producer_state(2, 59)
+
+
+def test_a_producer_state_of_an_earlier_incarnation_is_refused(opened: Opened, tmp_path: Path) -> None:
+    opened(tmp_path).save_producer(producer_state(2, 60))
+
+    assert not opened(tmp_path).save_producer(producer_state(1, 99))
+
+    assert opened(tmp_path).producer() == producer_state(2, 60)
+
+
+def test_a_producer_state_that_comes_again_is_confirmed_and_does_not_go_back(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.save_producer(producer_state(2, 60))
+    store.save_producer(producer_state(2, 61))
+
+    again = [opened(tmp_path).save_producer(producer_state(2, mark_ns)) for mark_ns in (60, 61)]
+
+    assert again == [True, True]
+    assert store.producer() == producer_state(2, 61)
+
+
+def test_a_changed_byte_of_the_producer_state_is_told(opened: Opened, tmp_path: Path) -> None:
+    opened(tmp_path).save_producer(producer_state(1, 60))
+    path = tmp_path / "producer.state"
+    content = path.read_bytes()
+
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+        with pytest.raises(RunFailed, match=r"producer\.state"):
+            opened(tmp_path).producer()
+
+
+def test_the_highest_epoch_is_that_of_whoever_came_last(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
+
+    empty = store.epochs()
+    store.save(checkpoint(1, shard=0, epoch=4))
+    shard = store.epochs()
+    store.save_producer(producer_state(6, 60))
+    producer = store.epochs()
+    store.save(msgspec.structs.replace(checkpoint(1, shard=1, epoch=5), source_epoch=7))
+
+    assert (empty, shard, producer, store.epochs()) == (0, 4, 6, 7)
+
+
 def test_a_repeat_is_confirmed_and_changes_nothing(opened: Opened, tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
@@ -120,7 +192,22 @@ def test_a_repeat_is_confirmed_and_changes_nothing(opened: Opened, tmp_path: Pat
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize(("epoch", "number"), [(2, 4), (1, 5), (1, 6), (1, 99)])
+def test_what_comes_again_of_the_same_incarnation_is_confirmed_and_changes_nothing(
+    opened: Opened, tmp_path: Path
+) -> None:
+    store = opened(tmp_path)
+    for number in (1, 2, 3):
+        store.save(checkpoint(number, bar("SPY", number, number)))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    successor = opened(tmp_path)
+
+    again = [successor.save(checkpoint(number, bar("SPY", number, 99.0))) for number in (2, 3)]
+
+    assert again == [True, True]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(("epoch", "number"), [(1, 4), (1, 5), (1, 99)])
 def test_what_an_earlier_incarnation_sends_late_is_refused(
     opened: Opened, tmp_path: Path, epoch: int, number: int
 ) -> None:
@@ -261,7 +348,7 @@ def test_any_arrivals_leave_what_a_plain_table_would_hold(
 
             confirmed = store.save(given_now)
 
-            assert confirmed == (kept is None or (kept.epoch, kept.number) <= order)
+            assert confirmed == (kept is None or kept.epoch <= epoch)
             if kept is None or (kept.epoch, kept.number) < order:
                 latest[shard] = given_now
                 accepted.append(given_now)

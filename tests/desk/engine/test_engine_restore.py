@@ -30,7 +30,7 @@ from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.engine.snapshot import decode_state
 from desk.model.bars import Bar
-from desk.model.items import Close, Item, Lost, Second, Unwatch, Watch
+from desk.model.items import Close, Gap, Item, Lost, Second, Stop, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision
 from desk.model.ticks import Quote, Trade
@@ -71,6 +71,10 @@ class Gambler(strategy.Strategy):
         if ctx.rng.random() < 0.05:
             raise ZeroDivisionError("unlucky")
 
+    def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
+        self.seen.append((gap.from_ns, gap.to_ns, gap.why))
+        self._bet(ctx)
+
     def _bet(self, ctx: strategy.Context) -> None:
         match ctx.rng.randrange(6):
             case 0:
@@ -86,7 +90,7 @@ class Gambler(strategy.Strategy):
 class Forgiving:
     """A ledger for a broker that is not the matter here."""
 
-    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None: ...
+    def record(self, *written: Sequence[object]) -> None: ...
 
     def decisions(self) -> list[Decision]:
         return []
@@ -116,11 +120,12 @@ decode = msgspec.msgpack.Decoder(Item).decode
 class Session:
     """Makes an item sequence from a stream of numbers, with the market, the producer and the broker in the loop."""
 
-    def __init__(self, numbers: Iterator[int], *, lossy: bool) -> None:
+    def __init__(self, numbers: Iterator[int], *, lossy: bool, faulty: bool = False) -> None:
         self.engine = an_engine_of_gamblers()
         self.steps: list[Step] = []
         self._numbers = numbers
         self._lossy = lossy
+        self._faulty = faulty
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
         self._manager = OrderManager("day", RiskGate(limits), Forgiving(), SimulatedVenue())
         self._ordinal = 0
@@ -157,6 +162,11 @@ class Session:
                 self._ask()
             case 9:
                 self._watch(symbol, more)
+            case 10 if self._faulty and more % 3 == 0:
+                from_ns = self._now_ns - more % 90 * SECOND_NS
+                self._give(Gap(from_ns, from_ns + more % 70 * SECOND_NS, "away", 3, 4, [None, [symbol, "Z"]][more % 2]))
+            case 10 if self._faulty and more % 11 == 1:
+                self._give(Stop(("found", "all", "named", "unknown")[more % 4], symbol, "it hung"))
             case 10 if self._lossy:
                 self._give(Lost([(symbol, floor_to(self._now_ns - more % 90 * SECOND_NS, MINUTE_NS))]))
 
@@ -240,7 +250,7 @@ numbers = st.lists(st.integers(0, 10**6), max_size=30) | st.builds(
 
 @given(numbers, st.data())
 def test_a_restart_at_any_point_changes_nothing(stream: list[int], data: st.DataObject) -> None:
-    session = Session(iter(stream), lossy=True)
+    session = Session(iter(stream), lossy=True, faulty=True)
     session.play()
     whole = Shard()
     whole.follow(session.steps)
@@ -261,7 +271,7 @@ def test_a_restart_at_any_point_changes_nothing(stream: list[int], data: st.Data
 
 @given(numbers, st.data())
 def test_items_that_come_again_after_a_restart_change_nothing(stream: list[int], data: st.DataObject) -> None:
-    session = Session(iter(stream), lossy=False)
+    session = Session(iter(stream), lossy=False, faulty=True)
     session.play()
     whole = Shard()
     whole.follow(session.steps)
@@ -290,6 +300,16 @@ def test_gamblers_do_what_the_properties_are_about() -> None:
     assert audit.stopped
     assert audit.intents > 50
     assert set(audit.rejected_trades) == {"late", "unwatched"}
+
+
+def test_gaps_and_stops_happen_where_the_properties_are_about_them() -> None:
+    session = Session(iter(numbers_of(1, 1_000)), lossy=False, faulty=True)
+
+    session.play()
+
+    audit = session.engine.audit
+    assert "watchdog" in {fault.hook for fault in audit.stopped}
+    assert audit.lost_trades > 0
 
 
 def is_event(item: bytes) -> bool:

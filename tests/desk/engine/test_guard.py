@@ -25,6 +25,7 @@ from engine_parts import (
 from desk import strategy
 from desk.engine.audit import MAX_EXAMPLES, MAX_FRAMES
 from desk.model.bars import Bar
+from desk.model.items import Gap
 from desk.model.ticks import Quote, Trade
 
 
@@ -67,6 +68,9 @@ class Failing(Witness):
     def on_fill(self, ctx: strategy.Context, fill: strategy.Fill) -> None:
         self._fail("on_fill")
 
+    def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
+        self._fail("on_gap")
+
 
 def failing(hook: str) -> Callable[[], Failing]:
     def create() -> Failing:
@@ -82,12 +86,12 @@ def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_goes_
     engine = an_engine(an_entry(failing(hook), "bad"), an_entry(name="good"))
     engine.apply([a_watch(), mark(1)])
     instance = instance_of(engine, name="bad")
-    fill = None
+    fill, gap = None, Gap(at(1), at(2), "away")
     if not instance.stopped:
         instance.buy(1)
         fill = intents_of(engine)[0]
 
-    engine.apply([a_trade(1, 2), a_quote(2, 2), *([a_fill(fill, 1)] if fill else []), *marks(2, 61)])
+    engine.apply([a_trade(1, 2), a_quote(2, 2), *([a_fill(fill, 1)] if fill else []), gap, *marks(2, 61)])
 
     (fault,) = engine.audit.stopped
     assert (fault.strategy, fault.symbol, fault.hook) == ("bad", "A", hook)

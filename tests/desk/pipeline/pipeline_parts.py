@@ -10,13 +10,13 @@ import numpy as np
 from desk import strategy
 from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
-from desk.flow import Lane, LaneConfig
+from desk.flow import LaneConfig
 from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block, BlockSource
 from desk.market.replay import BlockFeed
 from desk.market.view import MarketView
 from desk.model.bars import Bar
-from desk.model.batch import Ack, Batch, decode_batch
-from desk.model.checkpoint import Checkpoint
+from desk.model.batch import Batch, News, decode_batch
+from desk.model.checkpoint import Checkpoint, ProducerState
 from desk.model.items import Item, Second
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
@@ -128,10 +128,10 @@ class Late(Listening):
 
     def __init__(self, shards: Mapping[int, Shard]) -> None:
         super().__init__(shards)
-        self._ready: list[Ack] = []
+        self._ready: list[News] = []
 
-    def acks(self, wait: bool) -> list[Ack]:
-        ready, self._ready = self._ready, super().acks(wait)
+    def news(self, wait: bool) -> list[News]:
+        ready, self._ready = self._ready, super().news(wait)
         if wait:
             ready, self._ready = ready + self._ready, []
         return ready
@@ -142,12 +142,27 @@ class Store:
 
     def __init__(self) -> None:
         self.checkpoints: list[Checkpoint] = []
-        self.bars: dict[tuple[str, int], Bar] = {}
+        self.states: list[ProducerState] = []
+        self.rows: dict[tuple[str, int], Bar] = {}
 
     def save(self, checkpoint: Checkpoint) -> bool:
         self.checkpoints.append(checkpoint)
-        self.bars |= {(bar.symbol, bar.minute_ns): bar for bar in checkpoint.bars}
+        self.rows |= {(bar.symbol, bar.minute_ns): bar for bar in checkpoint.bars}
         return True
+
+    def save_producer(self, state: ProducerState) -> bool:
+        self.states.append(state)
+        return True
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        return next((one for one in reversed(self.checkpoints) if one.shard == shard), None)
+
+    def producer(self) -> ProducerState | None:
+        return self.states[-1] if self.states else None
+
+    def bars(self, symbols: Iterable[str] | None = None) -> list[Bar]:
+        wanted = None if symbols is None else frozenset(symbols)
+        return [bar for bar in self.rows.values() if wanted is None or bar.symbol in wanted]
 
 
 class Book:
@@ -155,13 +170,27 @@ class Book:
 
     def __init__(self) -> None:
         self.verdicts: dict[str, Decision] = {}
+        self.events: dict[tuple[str, int], OrderEvent] = {}
+        self.texts: dict[str, str] = {}
 
-    def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:
-        self.verdicts |= {decision.intent.client_order_id: decision for decision in decisions}
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        for decision in decisions:
+            self.verdicts.setdefault(decision.intent.client_order_id, decision)
+        for event in events:
+            self.events.setdefault((event.symbol, event.number), event)
+        self.texts |= notes or {}
 
     def decisions(self) -> list[Decision]:
         rows = self.verdicts.values()
         return sorted(rows, key=lambda row: (row.intent.decision_ns, row.intent.strategy, row.intent.symbol))
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        return self.decisions(), list(self.events.values())
+
+    def notes(self) -> dict[str, str]:
+        return dict(self.texts)
 
 
 class Wanting(Scanner):
@@ -223,14 +252,20 @@ class Desk:
         self.scanning = Scanning(MarketView(self.source, self.start_ns), self.scanners, self.start_ns)
         self.intake = Intake(
             IntakeConfig(
-                self.lockstep, self.start_ns, 10 * SECOND_NS, history_from_start=self.start_ns > self.source.start_ns
+                1,
+                self.lockstep,
+                self.start_ns,
+                10 * SECOND_NS,
+                round(self.checkpoint_s * SECOND_NS),
+                history_from_start=self.start_ns > self.source.start_ns,
             ),
             self.feed,
             RoutingTable.even(numbers),
-            {number: Lane(number, lane) for number in numbers},
+            lane,
             self.wire,
             broker,
             LocalScanners(self.scanning),
+            LocalKeeper(self.store),
             self.clock,
             Subscriptions(self.always),
         )

@@ -12,6 +12,7 @@ from pipeline_parts import (
     START_NS,
     Desk,
     Late,
+    Listening,
     Row,
     Rows,
     at,
@@ -20,7 +21,7 @@ from pipeline_parts import (
 
 from desk import strategy
 from desk.engine import StrategyEntry
-from desk.model.batch import Ack
+from desk.model.batch import Ack, News
 from desk.model.errors import RunFailed
 from desk.model.items import Close, Second, Watch
 from desk.model.ticks import Tick
@@ -162,7 +163,7 @@ def test_the_plans_symbols_get_the_minutes_before_a_later_start() -> None:
 
     assert seen[0] == (121, True, [8.0, 9.0])
     assert seen[-1] == (201, True, [8.0, 9.0, 10.0])
-    flags = {bar.minute_ns // MINUTE_NS - START_NS // MINUTE_NS: bar.flags for bar in desk.store.bars.values()}
+    flags = {bar.minute_ns // MINUTE_NS - START_NS // MINUTE_NS: bar.flags for bar in desk.store.rows.values()}
     assert flags == {0: "repaired", 1: "repaired", 2: "complete", 3: "partial"}
 
 
@@ -198,7 +199,8 @@ def test_without_lockstep_requests_go_straight_to_the_broker() -> None:
 
 def two_symbols_on_two_shards() -> tuple[str, str]:
     desk = Desk(Rows([Row(0)]), ("A",), shards=2)
-    other = next(name for name in "BCDEFG" if desk.intake.lane_of(name) is not desk.intake.lane_of("A"))
+    table = desk.intake.moves.table
+    other = next(name for name in "BCDEFG" if table.shard_of(name) != table.shard_of("A"))
     return "A", other
 
 
@@ -296,8 +298,10 @@ def test_watches_of_the_plan_come_before_everything_else() -> None:
 
 
 def test_an_ack_of_nothing_is_no_ack() -> None:
-    desk = Desk(Rows([Row(0)]), ("A",))
+    class Babbling(Listening):
+        def news(self, wait: bool) -> list[News]:
+            return [Ack(0, 1, 99, 0, 0, 0, 0), *super().news(wait)]
 
-    desk.intake._take_acks([Ack(0, 1, 9, 0, 0, 0, 0)])
+    desk = Desk(Rows([Row(0), Row(5)]), ("A",), links=Babbling).play()
 
-    assert desk.intake._lanes[0].idle
+    assert desk.applied["trades"] == 2

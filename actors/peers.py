@@ -1,0 +1,197 @@
+"""Calls to other actors by name: they outlive the death of whoever is called, and are made again to its successor.
+
+Everything that is asked in this way is idempotent: whether the dead one had done it does not matter.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import ray
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
+
+from desk.model.errors import ActorDied
+
+PATIENCE_S: Final = 120.0
+LOOK_EVERY_S: Final = 0.02
+COLLECT_EVERY_S: Final = 0.05
+
+
+def consumer_name(shard: int) -> str:
+    """The consumer actor's name."""
+    return f"consumer-{shard:02}"
+
+
+@contextmanager
+def told(actor: str) -> Iterator[None]:
+    """Turn Ray's words into ours: a dead actor is ActorDied, and what an actor raised is raised as it was."""
+    try:
+        yield
+    except RayActorError as error:
+        raise gone(actor, error) from error
+    except RayTaskError as error:
+        if isinstance(error.cause, Exception):
+            raise error.cause from error
+        raise
+
+
+def gone(actor: str, error: Exception) -> ActorDied:
+    """The fault of an actor whose process is gone."""
+    return ActorDied(
+        actor,
+        f"its process is gone ({one_line(error)})",
+        "a process that lives as long as the run",
+        "Look into desk.log and the machine's memory, and run again.",
+    )
+
+
+def one_line(error: Exception) -> str:
+    """What Ray says, on one line."""
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+
+
+class Peer:
+    """The actor of this name, whichever incarnation lives."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._handle: Any = None
+        self._dead: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Peer, (self.name,))
+
+    def find(self) -> bool:
+        """Look once for an incarnation that is not known to be dead; whether one is there."""
+        if self._handle is None:
+            try:
+                handle = ray.get_actor(self.name)
+            except ValueError:
+                return False
+            if handle._actor_id == self._dead:  # noqa: SLF001 - Ray has no public name for it
+                return False
+            self._handle = handle
+        return True
+
+    @property
+    def incarnation(self) -> Any:
+        """Whoever is called now; to be named when it turns out to be dead."""
+        return None if self._handle is None else self._handle._actor_id  # noqa: SLF001 - as above
+
+    def lost(self, incarnation: Any) -> None:
+        """This incarnation is dead. Of one that was called before the one that is called now nothing follows."""
+        if incarnation is not None and incarnation == self.incarnation:
+            self._dead, self._handle = incarnation, None
+
+    def kill(self) -> None:
+        """End the incarnation called last, so that its successor is the only one."""
+        if self._handle is not None:
+            ray.kill(self._handle, no_restart=True)
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Call without waiting for the answer; waits for a successor where there is nobody. Raises ActorDied."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not self.find():
+            if time.monotonic() > end_s:
+                raise ActorDied(
+                    self.name,
+                    f"its process is gone, and no other has come within {PATIENCE_S:.0f} s",
+                    "a successor",
+                    "Look into desk.log and the machine's memory, and run again with --resume.",
+                )
+            time.sleep(LOOK_EVERY_S)
+        return getattr(self._handle, method).remote(*args)
+
+    def bound(self, method: str) -> Any:
+        """The method of the incarnation that is there, to be called without waiting."""
+        return getattr(self._handle, method).remote
+
+    def ask(self, method: str, *args: Any) -> Any:
+        """Call and wait; called again where the actor dies before it has answered. Raises what the actor raises."""
+        while True:
+            ref = self.call(method, *args)
+            asked = self.incarnation
+            try:
+                with told_by_task():
+                    return ray.get(ref)
+            except ActorUnavailableError:
+                time.sleep(LOOK_EVERY_S)
+            except RayActorError:
+                self.lost(asked)
+
+
+@contextmanager
+def told_by_task() -> Iterator[None]:
+    """What an actor raised is raised as it was; its death passes through."""
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, Exception):
+            raise error.cause from error
+        raise
+
+
+class Outbox:
+    """Calls of one method made without waiting; kept until answered, and made again to a successor, in their order."""
+
+    def __init__(self, peer: Peer, method: str) -> None:
+        self.answered = 0
+        self._peer = peer
+        self._method = method
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._refs: deque[Any] = deque()
+        self._sent_to: Any = None
+        self._collected_s = 0.0
+
+    def put(self, number: int, payload: bytes) -> None:
+        """Send, as far as there is somebody to send to."""
+        self._waiting.append((number, payload))
+        self._send()
+        self.collect()
+
+    def replace(self, number: int, payload: bytes) -> None:
+        """Send, and forget what waits for its answer: this says all that it said."""
+        self._waiting.clear()
+        self._refs.clear()
+        self.put(number, payload)
+
+    def collect(self) -> None:
+        """See which are answered, now and then. Raises what the actor raised."""
+        now_s = time.monotonic()
+        if self._waiting and now_s - self._collected_s >= COLLECT_EVERY_S:
+            self._collected_s = now_s
+            self._send()
+            self._take(wait=False)
+
+    def settle(self) -> None:
+        """Wait until all are answered. Raises what the actor raised, ActorDied where no successor comes."""
+        while self._waiting:
+            if not self._refs:
+                self._call(self._waiting[0][1])
+            self._send()
+            self._take(wait=True)
+
+    def _send(self) -> None:
+        if len(self._refs) < len(self._waiting) and self._peer.find():
+            for _, payload in list(self._waiting)[len(self._refs) :]:
+                self._call(payload)
+
+    def _call(self, payload: bytes) -> None:
+        self._refs.append(self._peer.call(self._method, payload))
+        self._sent_to = self._peer.incarnation
+
+    def _take(self, *, wait: bool) -> None:
+        while self._refs:
+            if not wait and not ray.wait([self._refs[0]], timeout=0)[0]:
+                return
+            try:
+                with told_by_task():
+                    ray.get(self._refs[0])
+            except RayActorError:
+                self._peer.lost(self._sent_to)
+                self._refs.clear()
+                return
+            self._refs.popleft()
+            self.answered = self._waiting.popleft()[0]

@@ -1,0 +1,29 @@
+"""Doors that can be waited for: what an actor sent without waiting, it can settle later."""
+
+from typing import Protocol
+
+from desk.ports import BrokerDoor, KeeperDoor
+
+
+class SettlingBroker(BrokerDoor, Protocol):
+    """A broker door that knows what it has under way."""
+
+    def settle(self) -> None:
+        """Return once everything submitted is decided and delivered. Raises ActorDied."""
+        ...
+
+
+class SettlingKeeper(KeeperDoor, Protocol):
+    """A letter box that knows what it has under way."""
+
+    def settle(self) -> None:
+        """Return once everything sent is kept. Raises ActorDied."""
+        ...
+
+
+class ProducerDoor(Protocol):
+    """The way to the producer's lanes for order events."""
+
+    def deliver(self, events: bytes) -> None:
+        """Hand encoded order events over; they are in the producer's inbox when this returns."""
+        ...

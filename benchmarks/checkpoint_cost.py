@@ -1,0 +1,115 @@
+"""What checkpoints cost a shard: bytes and milliseconds for each, and their share of its work. One process, no Ray.
+
+    python -m benchmarks.checkpoint_cost [--symbols N ...] [--seconds S] [--events-per-symbol R] [--every-s E]
+
+One shard owns all symbols, with the three example strategies on each. A checkpoint is what `desk.pipeline.shard`
+makes of it: closed bars, the engine's snapshot, encoded; `--every-s` is [flow] checkpoint_s, in session time.
+"""
+
+import argparse
+from collections.abc import Sequence
+from statistics import median
+from time import perf_counter_ns
+from typing import Any, Final
+
+from benchmarks.frame import publish
+from desk.config import Plan
+from desk.engine import Engine
+from desk.model.checkpoint import Checkpoint, encode_checkpoint
+from desk.model.items import Item, Second, Watch
+from desk.model.ticks import Quote, Trade
+from desk.model.units import MS_NS, SECOND_NS
+from desk.pipeline.session import Session
+from desk.wiring import shards
+
+START_NS: Final = 1_381_152_600 * SECOND_NS
+STRATEGIES: Final = (
+    "strategies.examples.opening_range:OpeningRange",
+    "strategies.examples.mean_reversion:MeanReversion",
+    "strategies.examples.pressure:Pressure",
+)
+
+
+def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) -> dict[str, Any]:
+    """The row of one size: what is applied per second of session, and what its checkpoints take."""
+    engine = _engine()
+    names = [f"CK{number:05d}" for number in range(symbols)]
+    engine.apply([Watch(name, START_NS, [""]) for name in names])
+    taken: list[tuple[int, int, int]] = []
+    applied_ns = events = 0
+    for second in range(1, seconds + 1):
+        items = _second_of(names, second, events_per_symbol)
+        events += len(items) - 1
+        began_ns = perf_counter_ns()
+        engine.apply(items)
+        engine.take_request()
+        applied_ns += perf_counter_ns() - began_ns
+        if second % every_s == 0:
+            taken.append(_checkpoint(engine, len(taken) + 1))
+    snapshots_ns, encodings_ns, sizes = zip(*taken, strict=True)
+    checkpoint_ms = median([a + b for a, b, _ in taken]) / MS_NS
+    applied_ms = applied_ns / MS_NS / seconds
+    per_s = checkpoint_ms / every_s
+    return {
+        "what": f"{symbols:,} symbols, {len(STRATEGIES)} strategies",
+        "events_per_s": round(events / seconds),
+        "apply_ms_per_s": round(applied_ms, 2),
+        "snapshot_p50_ms": round(median(snapshots_ns) / MS_NS, 3),
+        "encode_p50_ms": round(median(encodings_ns) / MS_NS, 3),
+        "checkpoint_p50_ms": round(checkpoint_ms, 3),
+        "checkpoint_max_ms": round(max(a + b for a, b, _ in taken) / MS_NS, 3),
+        "checkpoint_kb": round(median(sizes) / 1024, 1),
+        "kb_per_s": round(sum(sizes) / 1024 / seconds, 1),
+        "ms_per_s": round(per_s, 3),
+        "share_of_a_core_pct": round(per_s / 10, 2),
+        "share_of_the_work_pct": round(100 * per_s / (per_s + applied_ms), 1),
+    }
+
+
+def _engine() -> Engine:
+    plan = Plan.model_validate({"session": {"name": "bench"}, "strategies": [{"use": use} for use in STRATEGIES]})
+    session = Session("bench", "2013-10-07", "America/New_York", START_NS, None, None, (), ("*",), False, False)
+    return shards.engine(plan, session)
+
+
+def _second_of(names: Sequence[str], second: int, events_per_symbol: float) -> list[Item]:
+    """A second of session: its share of every symbol's trades and quotes by turns, then its mark."""
+    items: list[Item] = []
+    now_ns = START_NS + second * SECOND_NS
+    for place, name in enumerate(names):
+        # Each symbol has a phase of its own, so that every second has the same number of events.
+        first, last = (int((turn + place / len(names)) * events_per_symbol) for turn in (second - 1, second))
+        for ordinal in range(first + 1, last + 1):
+            price = 100.0 + (7 * ordinal + place) % 50 / 100
+            ts_ns = now_ns - SECOND_NS // 2
+            if ordinal % 2:
+                items.append(Trade(ordinal, name, ts_ns, ts_ns, price, 100.0))
+            else:
+                items.append(Quote(ordinal, name, ts_ns, ts_ns, price - 0.01, 500.0, price + 0.01, 300.0))
+    items.append(Second(now_ns, now_ns, 0, 0))
+    return items
+
+
+def _checkpoint(engine: Engine, number: int) -> tuple[int, int, int]:
+    """Take one: ns of the snapshot, ns of the encoding, and its bytes."""
+    began_ns = perf_counter_ns()
+    bars, state = engine.take_bars(), engine.snapshot()
+    taken_ns = perf_counter_ns()
+    encoded = encode_checkpoint(Checkpoint(0, 1, number, engine.mark_ns, number, bars, state))
+    return taken_ns - began_ns, perf_counter_ns() - taken_ns, len(encoded)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--symbols", type=int, nargs="+", default=[600, 11_000])
+    parser.add_argument("--seconds", type=int, default=130, help="of session: two minutes close meanwhile")
+    parser.add_argument("--events-per-symbol", type=float, default=0.5, help="per second")
+    parser.add_argument("--every-s", type=int, default=1)
+    chosen = parser.parse_args()
+    rows = [measure(count, chosen.seconds, chosen.events_per_symbol, chosen.every_s) for count in chosen.symbols]
+    publish("benchmarks.checkpoint_cost", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Ticks that a shard will never see, and the minutes that are partial for it."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from desk.engine.minutes import Minutes
+from desk.engine.symbol import SymbolState
+from desk.model.items import Gap, Lost
+
+MAX_GAPS: Final = 64
+
+
+class Losses:
+    """Spoils minutes: those that lost trades in the lane, and those of gaps.
+
+    `gaps` are the last MAX_GAPS gaps, so that one that comes again does not count twice.
+    """
+
+    def __init__(self, symbols: Mapping[str, SymbolState], minutes: Minutes) -> None:
+        self.gaps: deque[Gap] = deque(maxlen=MAX_GAPS)
+        self._symbols = symbols
+        self._minutes = minutes
+
+    def lost(self, lost: Lost) -> None:
+        """Trades of these minutes were dropped. One that nothing may revise any more stays as it is."""
+        for symbol, minute_ns in lost.minutes:
+            state = self._symbols.get(symbol)
+            if state is not None and minute_ns >= self._minutes.revisable_from_ns:
+                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
+
+    def gap(self, gap: Gap) -> list[str] | None:
+        """Minutes that overlap the gap are partial, those that nobody has begun too; of which symbols it was.
+
+        None for a gap that is known.
+        """
+        if gap in self.gaps:
+            return None
+        self.gaps.append(gap)
+        states = self._symbols.values()
+        if gap.symbols is None:
+            touched = [state for state in states if state.watched]
+        else:
+            touched = [self._symbols[symbol] for symbol in gap.symbols if symbol in self._symbols]
+        for state in touched:
+            for minute_ns in self._minutes.touched(gap.from_ns, gap.to_ns):
+                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
+        return [state.symbol for state in touched]

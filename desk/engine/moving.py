@@ -1,0 +1,35 @@
+"""Slots that come and go: what is handed over with them.
+
+A moved symbol leaves nothing behind. The state that goes is the engine's own snapshot of these symbols alone, with
+what a checkpoint leaves to the keeper: their closed minutes.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from desk.engine.guard import Guard
+from desk.engine.snapshot import SymbolSnapshot, pack_symbol
+from desk.engine.symbol import SymbolState
+from desk.model.items import Adopt, Item, Release, Settled, decode_items
+from desk.routing import slot_of
+
+
+def symbols_in(slots: Iterable[int], symbols: Mapping[str, SymbolState]) -> list[SymbolState]:
+    """Those of the symbols that belong to these slots."""
+    moving = frozenset(slots)
+    return [state for symbol, state in symbols.items() if slot_of(symbol) in moving]
+
+
+def pack_whole(state: SymbolState, guard: Guard) -> SymbolSnapshot:
+    """The symbol with its closed minutes, and those of them that no checkpoint holds yet."""
+    kept = pack_symbol(state, guard)
+    kept.changed = list(state.bars.changed.values())
+    kept.series = state.bars.series.rows()
+    return kept
+
+
+def held_items(adopt: Adopt) -> list[Item]:
+    """What was held for the moved slots. Raises ValueError where a move is among it: one at a time."""
+    items = decode_items(adopt.items)
+    if any(isinstance(item, Release | Adopt | Settled) for item in items):
+        raise ValueError(f"move {adopt.move} has another move among the items held for it")
+    return items

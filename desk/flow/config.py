@@ -1,0 +1,29 @@
+"""What the lanes of one producer have in common."""
+
+from typing import Final
+
+import msgspec
+
+from desk.model.batch import MAX_BATCH_BYTES
+
+RETAIN_BYTES: Final = 64 * 1024 * 1024
+
+
+class LaneConfig(msgspec.Struct, frozen=True):
+    """What every lane of one producer shares; see `[flow]` and `[guards]` in the tradeplan.
+
+    A lane of a `lossless` feed refuses to overflow: its producer waits for `room`. `retain_bytes` bounds what is
+    kept of the batches that were cut and are not durable yet.
+    """
+
+    source: str
+    epoch: int
+    capacity: int
+    window_batches: int
+    linger_ns: int
+    write_timeout_ns: int
+    lag_threshold: int
+    max_data_latency_ns: int
+    lossless: bool
+    max_batch_bytes: int = MAX_BATCH_BYTES
+    retain_bytes: int = RETAIN_BYTES

@@ -1,0 +1,89 @@
+"""What a shard misses that died unprotected: ticks by their number, everything else by itself."""
+
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from desk.flow.retained import Header, Kept
+from desk.model.batch import LaneTotals, Position
+from desk.model.items import Adopt, Gap, Item, Lost, Second, decode_items
+from desk.model.ticks import Quote, Trade
+from desk.model.units import SECOND_NS
+
+WHY: Final = "the shard died unprotected: more was under way to it than is kept"
+
+
+class Ticks(msgspec.Struct, frozen=True):
+    """How many ticks, by class."""
+
+    trades: int
+    quotes: int
+
+    def __sub__(self, other: "Ticks") -> "Ticks":
+        return Ticks(self.trades - other.trades, self.quotes - other.quotes)
+
+
+class Missing:
+    """Of the batches that were let go and are not durable: what must arrive even so.
+
+    Watches, order events, moves and the like are few, and no later item makes up for one of them. Minutes that lost
+    trades are named once each. Marks are not missed: the next one says more; but an `Adopt` comes at its own.
+    """
+
+    def __init__(self) -> None:
+        self._vital: deque[tuple[int, Item]] = deque()
+        self._minutes: dict[tuple[str, int], int] = {}
+
+    def remember(self, batch: Kept) -> None:
+        """Take what is vital out of a batch that is let go; batches come in the order of their numbers."""
+        for item in batch.vital:
+            if isinstance(item, Lost):
+                for minute in item.minutes:
+                    self._minutes.pop(minute, None)
+                    self._minutes[minute] = batch.seq
+            else:
+                self._vital.append((batch.seq, item))
+
+    def confirm(self, durable_seq: int) -> None:
+        """Forget what a confirmed checkpoint holds."""
+        while self._vital and self._vital[0][0] <= durable_seq:
+            self._vital.popleft()
+        while self._minutes and self._minutes[minute := next(iter(self._minutes))] <= durable_seq:
+            del self._minutes[minute]
+
+    def items(self, after: int, gone: Header, position: Position) -> list[Item]:
+        """What a shard at `position` misses up to the batch `gone`, of which it has applied those up to `after`.
+
+        The gap comes last: it is to cover the symbols that the other items bring. Its end is the last moment before
+        the mark that would have followed.
+        """
+        vital = [item for seq, item in self._vital if seq > after]
+        minutes = [minute for minute, seq in self._minutes.items() if seq > after]
+        lost = ticks_cut(gone.totals) - ticks_cut(position.lane)
+        items: list[Item] = []
+        for item in vital:
+            if isinstance(item, Adopt):
+                held = decode_items(item.items)
+                lost -= _ticks_in(held)
+                items += [mark for mark in held if isinstance(mark, Second)][-1:]
+            items.append(item)
+        if minutes:
+            items.append(Lost(minutes))
+        if lost.trades > 0 or lost.quotes > 0:
+            to_ns = max(gone.mark_ns, position.mark_ns) + SECOND_NS - 1
+            items.append(Gap(position.mark_ns, to_ns, WHY, lost.trades, lost.quotes))
+        return items
+
+
+def ticks_cut(totals: LaneTotals) -> Ticks:
+    """How many ticks of those that came into a lane were cut into batches."""
+    return Ticks(
+        totals.trades - totals.trades_aged - totals.trades_full,
+        totals.quotes - totals.quotes_conflated - totals.quotes_full,
+    )
+
+
+def _ticks_in(items: list[Item]) -> Ticks:
+    kinds = list(map(type, items))
+    return Ticks(kinds.count(Trade), kinds.count(Quote))

@@ -1,0 +1,107 @@
+"""A batch at which a shard died twice, given item by item until the one that kills it is found."""
+
+from typing import Final
+
+from desk.flow.missing import Ticks
+from desk.model.batch import Batch, LaneTotals, decode_batch, encode
+from desk.model.errors import RunFailed
+from desk.model.items import Gap, Item
+from desk.model.ticks import Quote, Trade
+from desk.model.units import MINUTE_NS, floor_to
+
+WHY: Final = "quarantined: it killed the shard twice"
+
+
+class Parts:
+    """The parts of one batch: same number, one item each; all but the last say that another follows.
+
+    Each bears the totals as they are with it, so that whoever reads them knows what was given so far.
+    """
+
+    def __init__(self, payload: bytes) -> None:
+        self.batch = decode_batch(payload)
+        self._payload = payload
+        self._at = 0
+        totals = self.batch.totals
+        ticks = [_ticks(item) for item in self.batch.items]
+        self._trades = totals.trades - sum(each.trades for each in ticks)
+        self._quotes = totals.quotes - sum(each.quotes for each in ticks)
+
+    @property
+    def last(self) -> bool:
+        """Whether the current part is the last one."""
+        return self._at >= len(self.batch.items) - 1
+
+    def current(self) -> bytes:
+        """The part whose turn it is, encoded. A batch of one item, or of none, is its own only part."""
+        batch = self.batch
+        if len(batch.items) <= 1:
+            return self._payload
+        item = batch.items[self._at]
+        given = _ticks(item)
+        return encode(
+            Batch(
+                batch.source,
+                batch.epoch,
+                batch.shard,
+                batch.table_version,
+                batch.seq,
+                batch.sent_ns,
+                self._totals(self._trades + given.trades, self._quotes + given.quotes),
+                [item],
+                batch.want_reply and self.last,
+                batch.traceparent,
+                batch.mark_ns,
+                batch.checkpoint and self.last,
+                not self.last,
+            )
+        )
+
+    def next(self) -> None:
+        """Go on to the next part: the shard outlived the current one."""
+        given = _ticks(self.batch.items[self._at])
+        self._trades += given.trades
+        self._quotes += given.quotes
+        self._at += 1
+
+    def quarantine(self) -> tuple[Item, bytes] | None:
+        """The item that the shard did not outlive, and the batch without it; None where the batch has no item.
+
+        A gap takes a tick's place, so that its minute is partial and the accounts balance. Raises RunFailed where
+        it is anything else: nothing makes up for it.
+        """
+        batch = self.batch
+        if not batch.items:
+            return None
+        item = batch.items[self._at]
+        if not isinstance(item, Trade | Quote):
+            raise RunFailed(
+                f"shard {batch.shard}",
+                f"it died twice in batch {batch.seq}, and then on this item of it alone: {item!r}",
+                "a shard that outlives its items; only a tick can be left out",
+                "See in the shard's log what ended its process, most likely a strategy called at this item; "
+                "mend it or leave it out of the plan, and resume the run.",
+            )
+        batch.items[self._at] = _gap(item)
+        return item, encode(batch)
+
+    def _totals(self, trades: int, quotes: int) -> LaneTotals:
+        whole = self.batch.totals
+        return LaneTotals(
+            trades, quotes, whole.quotes_conflated, whole.trades_aged, whole.trades_full, whole.quotes_full
+        )
+
+
+def _gap(tick: Trade | Quote) -> Gap:
+    """What stands for a quarantined tick. The ordinal makes it unlike that of any other tick of the minute."""
+    trade = isinstance(tick, Trade)
+    from_ns = floor_to(tick.ts_ns, MINUTE_NS)
+    why = f"{WHY} ({'trade' if trade else 'quote'} {tick.ordinal})"
+    return Gap(from_ns, from_ns + MINUTE_NS - 1, why, int(trade), int(not trade), [tick.symbol])
+
+
+def _ticks(item: Item) -> Ticks:
+    """The ticks that an item stands for in the lane's totals."""
+    if isinstance(item, Gap) and item.why.startswith(WHY):
+        return Ticks(item.trades, item.quotes)
+    return Ticks(int(isinstance(item, Trade)), int(isinstance(item, Quote)))

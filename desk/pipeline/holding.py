@@ -1,0 +1,47 @@
+"""What is held of symbols on their way from one shard to another."""
+
+from desk.model.items import Item, Lost
+from desk.model.ticks import Tick, Trade
+from desk.model.units import MINUTE_NS, floor_to
+
+
+class Holding:
+    """Stands where a lane would for symbols that are on their way: keeps their items, marks included.
+
+    At most `capacity` ticks; what is above is dropped, and its minutes named, as a full lane would.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.items: list[Item] = []
+        self.trades = 0
+        self.quotes = 0
+        self.trades_full = 0
+        self.quotes_full = 0
+        self._capacity = capacity
+        self._lost: set[tuple[str, int]] = set()
+
+    def put(self, item: Item) -> None:
+        """Keep what is never dropped."""
+        self.items.append(item)
+
+    def offer(self, tick: Tick, now_ns: int) -> None:  # noqa: ARG002 - as a lane's
+        """Keep a tick, or drop it where there is no room."""
+        trade = type(tick) is Trade
+        if self.trades + self.quotes < self._capacity:
+            self.trades += trade
+            self.quotes += not trade
+            self.items.append(tick)
+        elif trade:
+            self._drop(tick.symbol, floor_to(tick.ts_ns, MINUTE_NS), 1)
+        else:
+            self.quotes_full += 1
+
+    def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
+        """Drop trades that were too old when they came in."""
+        self._drop(symbol, minute_ns, trades)
+
+    def _drop(self, symbol: str, minute_ns: int, trades: int) -> None:
+        self.trades_full += trades
+        if (symbol, minute_ns) not in self._lost:
+            self._lost.add((symbol, minute_ns))
+            self.items.append(Lost([(symbol, minute_ns)]))

@@ -1,0 +1,63 @@
+"""What the producer sees at one moment."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from desk.flow import Lane
+from desk.meters import Snapshot
+from desk.model.records import GapRecord
+from desk.ports import Feed
+
+
+class IntakeStats(msgspec.Struct, array_like=True):
+    """What the producer sees at one moment, for the live table.
+
+    `notes` are the latest of `noted`, newest last. `waiting` are the shards whose successors are waited for.
+    `pauses` are the times from fence to adoption of the `moves` so far.
+    """
+
+    session_ns: int
+    progress: float | None
+    received: dict[str, int]
+    subscribed: int
+    wanted_by_scanners: int
+    open_positions: int
+    lanes: list[tuple[int, int, int, int, int, int, int]]
+    notes: list[str]
+    noted: int = 0
+    waiting: list[int] = []
+    gaps: list[GapRecord] = []
+    rejected: dict[str, dict[str, int]] = {}
+    skipped: dict[str, int] = {}
+    table_version: int = 1
+    moves: int = 0
+    pauses: Snapshot = msgspec.field(default_factory=Snapshot)
+
+
+def progress_of(feed: Feed, session_ns: int) -> float | None:
+    """How much of the session is done, 0 to 1; None where its end is not known."""
+    if feed.start_ns is None or feed.end_ns is None or feed.end_ns <= feed.start_ns:
+        return None
+    return min(max((session_ns - feed.start_ns) / (feed.end_ns - feed.start_ns), 0.0), 1.0)
+
+
+def lane_rows(lanes: Iterable[Lane]) -> list[tuple[int, int, int, int, int, int, int]]:
+    """For each lane: shard, depth, capacity, batches under way, window, quotes conflated, ticks dropped."""
+    rows = []
+    for lane in lanes:
+        totals = lane.totals()
+        dropped = totals.trades_aged + totals.trades_full + totals.quotes_full
+        config = lane.config
+        rows.append(
+            (
+                lane.shard,
+                lane.depth,
+                config.capacity,
+                len(lane.in_flight),
+                config.window_batches,
+                totals.quotes_conflated,
+                dropped,
+            )
+        )
+    return rows

@@ -1,0 +1,60 @@
+"""What a run leaves in its folder so that another desk can go on with it: plan and session."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from desk.model.errors import RunFolderError
+from desk.pipeline.session import Session
+from desk.runs.atomic import replacing
+
+VERSION: Final = 1
+
+
+class Resume(msgspec.Struct):
+    """A run under way: its resolved plan and its session."""
+
+    plan: dict[str, Any]
+    in_process: bool
+    started_ns: int
+    session: Session
+    version: int = VERSION
+
+
+class ResumeFile:
+    """resume.json: there from the first moment of a run to its orderly end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, resume: Resume) -> None:
+        """Write it at once. Raises RunFailed."""
+        with replacing(self.path) as beside:
+            beside.write_bytes(msgspec.json.format(msgspec.json.encode(resume), indent=2) + b"\n")
+
+    def read(self) -> Resume:
+        """What it says. Raises RunFolderError where there is nothing to go on with."""
+        try:
+            found = msgspec.json.decode(self.path.read_bytes(), type=Resume)
+        except FileNotFoundError:
+            found = None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise RunFolderError(
+                str(self.path),
+                f"it cannot be read: {error}",
+                "what a run under way wrote",
+                "Correct permissions, or run the plan anew in another folder.",
+            ) from error
+        if found is None or found.version != VERSION:
+            raise RunFolderError(
+                str(self.path.parent),
+                "no run to go on with" if found is None else f"a run of another format ({found.version})",
+                "the folder of a run that was broken off: a finished one has no resume.json",
+                "Name that folder, or run the plan anew.",
+            )
+        return found
+
+    def done(self) -> None:
+        """The run came to its end: there is nothing to go on with."""
+        self.path.unlink(missing_ok=True)

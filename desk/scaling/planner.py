@@ -1,0 +1,147 @@
+"""The planner: from what slots cost to which slots should move, one observation at a time."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from desk.routing import SLOTS, RoutingTable, slot_of
+from desk.scaling.balance import SlotMove, next_step
+from desk.scaling.board import GRAIN, Board, clearly_less, level, mean
+from desk.scaling.packing import pack
+
+NOISE: Final = 0.25
+"""Relative change below which a slot's load counts as unchanged: more than 1.1 / 0.9 - 1, so that noise of ±10 %
+around a constant never counts, and the planner comes to rest as it does under constant load."""
+
+
+class Planner(msgspec.Struct, frozen=True):
+    """How soon and how much is moved.
+
+    The busiest shard is too busy above `high` times the fair share; after `patience` observations in a row slots go,
+    at most `at_once` per observation, until it is below `target` times the fair share or nothing helps. Shards to be
+    emptied lose `drain_at_once` slots per observation. A slot's load is smoothed: the newest observation has `weight`.
+    """
+
+    high: float = 1.3
+    target: float = 1.1
+    patience: int = 5
+    at_once: int = 8
+    drain_at_once: int = 64
+    weight: float = 0.3
+
+
+class PlannerState(msgspec.Struct, frozen=True):
+    """What the planner remembers between observations; a fresh one to begin with.
+
+    `smoothed` and `known` are loads by slot: the running average, and what it was when it last changed by more than
+    NOISE, by which everything is decided. `hot` counts the observations in a row in which some shard was too busy;
+    `acting` says that moves are under way until the target is reached.
+    """
+
+    smoothed: tuple[float, ...] = ()
+    known: tuple[float, ...] = ()
+    hot: int = 0
+    acting: bool = False
+
+
+def by_slot(loads: Mapping[str, float]) -> dict[int, float]:
+    """Loads of symbols as loads of their slots."""
+    slots: dict[int, float] = {}
+    for symbol, load in sorted(loads.items()):
+        slots[slot_of(symbol)] = slots.get(slot_of(symbol), 0.0) + load
+    return slots
+
+
+def plan(
+    planner: Planner, state: PlannerState, loads: Mapping[int, float], table: RoutingTable, shards: Iterable[int]
+) -> tuple[list[SlotMove], PlannerState]:
+    """The moves that this observation calls for, and the state for the next.
+
+    `loads` are what slots cost, in any unit, 0 or more; a slot that is not named costs nothing. `shards` are those
+    that may own slots: whatever else the table names is emptied, onto the idlest, before anything is evened out. The
+    table is the one in force, with the moves under way as if they were done. Moves of one observation belong
+    together: between them the greatest load may grow. Raises ValueError without shards.
+    """
+    smoothed, known = _observe(planner, state, loads)
+    board = Board(known, table.shards, shards)
+    if not board.shards:
+        raise ValueError("slots need at least one shard to belong to")
+    if set(table.shards).difference(board.shards):
+        _drain(planner, board)
+        return _moves(table, board), PlannerState(smoothed, known)
+    hot = state.hot + 1 if _unfair(planner, board) else 0
+    acting = state.acting or hot >= planner.patience or not all(board.slots[shard] for shard in board.shards)
+    if not acting:
+        return [], PlannerState(smoothed, known, hot)
+    board = _even_out(planner, board)
+    moves = _moves(table, board)
+    return moves, PlannerState(smoothed, known, 0 if moves else hot, acting=bool(moves))
+
+
+def _observe(
+    planner: Planner, state: PlannerState, loads: Mapping[int, float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Smoothed and known loads after this observation; the first is taken as it is."""
+    seen = tuple(loads.get(slot, 0.0) for slot in range(SLOTS))
+    if not state.known:
+        return seen, seen
+    smoothed = tuple(old + planner.weight * (new - old) for old, new in zip(state.smoothed, seen, strict=True))
+    known = tuple(new if abs(new - old) > NOISE * old else old for old, new in zip(state.known, smoothed, strict=True))
+    return smoothed, known
+
+
+def _unfair(planner: Planner, board: Board) -> bool:
+    """Whether a shard that could share is too busy."""
+    return level(board.shard_loads(board.shared())) > planner.high
+
+
+def _drain(planner: Planner, board: Board) -> None:
+    """Empty the shards that may own nothing, dearest slots first, each onto the idlest shard."""
+    loads = board.shard_loads(board.shards)
+    allowed = frozenset(board.shards)
+    for leaving in sorted(board.slots.keys() - allowed):
+        for slot in sorted(board.slots[leaving], key=board.dear)[: planner.drain_at_once]:
+            to = min(board.shards, key=lambda shard: (loads[shard], len(board.slots[shard]), shard))
+            loads[to] += board.loads[slot]
+            board.move(slot, to)
+
+
+def _even_out(planner: Planner, board: Board) -> Board:
+    """The board after at most `at_once` moves; where single steps end too high, after as many as a packing takes."""
+    stepped = board.copy()
+    moved = 0
+    while moved < planner.at_once:
+        step = next_step(stepped, planner.target)
+        if step is None:
+            return _repack(planner, stepped) or stepped
+        for slot, to in step.items():
+            stepped.move(slot, to)
+        moved += len(step)
+    return stepped
+
+
+def _repack(planner: Planner, board: Board) -> Board | None:
+    """All heavy slots placed anew, where that brings a shard that is too busy down to where it should be."""
+    shards = board.shared()
+    if len(shards) == 1:
+        return None
+    loads = board.shard_loads(shards)
+    busiest = max(loads.values())
+    overall = mean(board.shard_loads(board.shards).values())
+    for fair in (mean(loads.values()), overall):
+        cap = planner.high * fair
+        if clearly_less(cap * (1.0 + GRAIN), busiest):
+            packed = pack(board, shards, cap)
+            if packed is not None:
+                return packed
+    return None
+
+
+def _moves(table: RoutingTable, board: Board) -> list[SlotMove]:
+    """What differs between the table and the board, by where it goes from and to."""
+    ways: dict[tuple[int, int], list[int]] = {}
+    for slot, (origin, to) in enumerate(zip(table.shards, board.owners, strict=True)):
+        if origin != to:
+            ways.setdefault((origin, to), []).append(slot)
+    return [SlotMove(tuple(slots), origin, to) for (origin, to), slots in sorted(ways.items())]

@@ -1,0 +1,22 @@
+"""A strategy that plans of tests name: it ends its process, not only itself."""
+
+import os
+from pathlib import Path
+
+from desk import strategy
+
+
+class Deadly(strategy.Strategy):
+    """Does nothing, and ends its process when it is made while the file `marker` is there."""
+
+    class Params(strategy.Params, frozen=True):
+        """`marker` is the file's path."""
+
+        marker: str
+
+    params: Params
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        if Path(params.marker).exists():
+            os._exit(3)

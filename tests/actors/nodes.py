@@ -1,0 +1,91 @@
+"""A cluster of several nodes on this machine, in a process of its own, told on stdin to add and to remove them.
+
+    python tests/actors/nodes.py
+
+Prints its address, then a line for each command done: `add CPUS`, `remove N` (the Nth worker node, as a machine that
+loses power). Ends with its stdin.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from heads import ROOT, clean_environment
+
+ENVIRONMENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_worker_niceness": "0",
+    "PYTHONHASHSEED": "0",
+    # The loss of a node is noticed within seconds.
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+}
+STORE_BYTES = 80 * 1024 * 1024
+
+
+class Nodes:
+    """The cluster, as its user has it. It begins with a head that has room for nothing but control actors."""
+
+    def __enter__(self) -> Self:
+        self.environment = clean_environment() | ENVIRONMENT
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__)],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.address = self._answer()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate(timeout=60)
+
+    def add(self, cpus: int) -> None:
+        """Add a worker node with room for so many CPUs."""
+        self._tell(f"add {cpus}")
+
+    def remove(self, number: int) -> None:
+        """End a worker node with everything on it; they are counted from 0 in the order in which they were added."""
+        self._tell(f"remove {number}")
+
+    def _tell(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        assert self._answer() == command
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline().strip()
+        assert answer, "the cluster is gone"
+        return answer
+
+
+def main() -> None:
+    """Be the cluster."""
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - tests import this file without Ray
+
+    where = {"node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **where})
+    workers = []
+    print(cluster.address, flush=True)
+    for command in sys.stdin:
+        match command.split():
+            case ["add", cpus]:
+                workers.append(cluster.add_node(num_cpus=int(cpus), **where))
+            case ["remove", number]:
+                cluster.remove_node(workers[int(number)], allow_graceful=False)
+        print(command.strip(), flush=True)
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()

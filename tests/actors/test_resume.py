@@ -1,0 +1,110 @@
+"""A run whose driver was killed goes on where it stood, and ends as if nothing had happened."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from heads import RayHead, clean_environment
+from running import RunningDesk, assert_accounts_hold, assert_same_results
+from slices import minute_ns
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("where", ["in a cluster that stays", "on a Ray of its own"])
+def test_a_run_whose_driver_was_killed_goes_on_to_the_same_end(
+    where: str, ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    stays = where == "in a cluster that stays"
+    environment = ray_head.environment if stays else clean_environment()
+    flags = ["--address", ray_head.address] if stays else []
+    with closing(RunningDesk(slice_plan, tmp_path / "run", environment, *flags)) as desk:
+        desk.wait_for_mark(minute_ns(5))
+        desk.process.kill()
+        assert desk.finish()[0] < 0
+
+    with closing(RunningDesk.resumed(tmp_path / "run", environment, *flags)) as again:
+        status, _, err = again.finish()
+
+        assert status == 0, err
+        summary = again.summary()
+        assert_accounts_hold(summary)
+        assert [consumer["restarts"] for consumer in summary["consumers"]] == [0, 0]
+        assert_same_results(again.run_dir, undisturbed)
+
+
+@pytest.mark.ray
+def test_who_goes_on_with_a_run_may_die_before_it_has_begun_and_lose_actors_after(
+    ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    flags = ["--address", ray_head.address]
+    with closing(RunningDesk(slice_plan, tmp_path / "run", ray_head.environment, *flags)) as desk:
+        desk.wait_for_mark(minute_ns(3))
+        desk.process.kill()
+        desk.finish()
+    with closing(RunningDesk.resumed(tmp_path / "run", ray_head.environment, *flags)) as second:
+        second.pids()
+        second.process.kill()
+        second.finish()
+
+    with closing(RunningDesk.resumed(tmp_path / "run", ray_head.environment, *flags)) as third:
+        third.wait_for_mark(minute_ns(7))
+        third.kill("producer")
+        third.kill("consumer-01")
+        status, _, err = third.finish()
+
+        assert status == 0, err
+        assert_accounts_hold(third.summary())
+        assert_same_results(third.run_dir, undisturbed)
+
+
+def test_a_run_in_one_process_goes_on_to_the_same_end_however_often_it_is_killed(
+    slice_plan: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    environment = clean_environment()
+    with closing(RunningDesk(slice_plan, tmp_path / "run", environment, "--in-process")) as desk:
+        desk.wait_for_mark(minute_ns(2))
+        desk.process.kill()
+        assert desk.finish()[0] < 0
+    with closing(RunningDesk.resumed(tmp_path / "run", environment)) as second:
+        second.wait_for_mark(minute_ns(6))
+        second.process.kill()
+        assert second.finish()[0] < 0
+
+    with closing(RunningDesk.resumed(tmp_path / "run", environment)) as third:
+        status, _, err = third.finish()
+
+        assert status == 0, err
+        summary = third.summary()
+        assert summary["in_process"]
+        assert_accounts_hold(summary)
+        assert_same_results(third.run_dir, undisturbed)
+
+
+def test_a_finished_run_is_not_gone_on_with(undisturbed: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in undisturbed.iterdir()}
+
+    with closing(RunningDesk.resumed(undisturbed, clean_environment())) as desk:
+        status, _, err = desk.finish()
+
+    assert status == 2
+    assert err.splitlines() == [
+        f"error: {undisturbed}: no run to go on with",
+        "  expected: the folder of a run that was broken off: a finished one has no resume.json",
+        "  remedy:   Name that folder, or run the plan anew.",
+    ]
+    assert {path.name: path.stat().st_mtime_ns for path in undisturbed.iterdir()} == before
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["empty", "absent"])
+def test_in_an_empty_folder_there_is_nothing_to_go_on_with(there: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+
+    with closing(RunningDesk.resumed(folder, clean_environment())) as desk:
+        status, _, err = desk.finish()
+
+    assert status == 2
+    assert err.splitlines()[0] == f"error: {folder}: no run to go on with"
+    assert folder.exists() == there
+    assert not there or not list(folder.iterdir())

@@ -1,0 +1,718 @@
+"""A desk whose parts may die at any call: what each of them keeps elsewhere is all that its successor has."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+from pipeline_parts import START_NS, Clock, Rows
+
+from desk.brokers.simulated import SimulatedVenue
+from desk.engine import Engine, EngineConfig, StrategyEntry
+from desk.flow import LaneConfig
+from desk.market.replay import BlockFeed
+from desk.market.rows import Counts
+from desk.market.view import MarketView
+from desk.model.bars import Bar
+from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
+from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.orders import OrderEvent, Request
+from desk.model.records import Decision, ScanAnswer
+from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.model.units import SECOND_NS
+from desk.orders import OrderManager, restored
+from desk.pipeline.intake import Intake, IntakeConfig
+from desk.pipeline.scanning import ScannerEntry, Scanning
+from desk.pipeline.shard import Shard, ShardConfig, symbols_in
+from desk.pipeline.subscriptions import Subscriptions
+from desk.ports import Feed
+from desk.risk import RiskGate, RiskLimits
+from desk.routing import RoutingTable, slot_of
+
+MAX_STEPS = 300_000
+PRODUCER, BROKER, SCANNER, EVERYTHING, SHARD = range(5)
+"""Who dies; SHARD + n is shard n."""
+
+
+class Dead(Exception):
+    """The producer dies here."""
+
+
+class BrokerDead(Exception):
+    """The broker dies here."""
+
+
+class Death(NamedTuple):
+    """After so many calls since the last death this part dies; `how` chooses what of its unfinished work is done."""
+
+    after: int
+    who: int
+    how: int = 0
+
+
+class Move(NamedTuple):
+    """From this second of the session on, the symbol's slot shall belong to that shard."""
+
+    second: int
+    symbol: str
+    to: int
+
+
+class KeptRecord(NamedTuple):
+    """A checkpoint's place among all: the later mark is final, then the higher epoch and number."""
+
+    mark_ns: int
+    epoch: int
+    number: int
+    bars: list[Bar]
+
+
+class Keep:
+    """The keeper's files in memory: per shard what is above the last by (epoch, number), and all bars."""
+
+    def __init__(self) -> None:
+        self.last: dict[int, Checkpoint] = {}
+        self.records: list[KeptRecord] = []
+        self.state: ProducerState | None = None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        last = self.last.get(checkpoint.shard)
+        if last is not None and (checkpoint.epoch, checkpoint.number) <= (last.epoch, last.number):
+            raise AssertionError(f"{checkpoint.epoch, checkpoint.number} after {last.epoch, last.number}")
+        self.last[checkpoint.shard] = checkpoint
+        self.records.append(KeptRecord(checkpoint.session_ns, checkpoint.epoch, checkpoint.number, checkpoint.bars))
+
+    def save_producer(self, state: ProducerState) -> None:
+        assert self.state is None or (self.state.epoch, self.state.mark_ns) <= (state.epoch, state.mark_ns)
+        self.state = state
+
+    def bars(self) -> dict[tuple[str, int], Bar]:
+        ordered = sorted(self.records, key=lambda record: record[:3])
+        return {(bar.symbol, bar.minute_ns): bar for record in ordered for bar in record.bars}
+
+
+class Letter(NamedTuple):
+    """Something under way: it arrives at this step."""
+
+    due: int
+    number: int
+    payload: bytes
+
+
+class ShardKeeper:
+    """A shard's letter box: what it saves is kept a while later, and known to be kept later still."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._letters: deque[Letter] = deque()
+        self._receipts: deque[Letter] = deque()
+        self._confirmed = 0
+
+    def save(self, number: int, checkpoint: bytes) -> None:
+        self._letters.append(Letter(self._world.steps + self._world.save_delay, number, checkpoint))
+
+    def confirmed(self) -> int:
+        return self._confirmed
+
+    def step(self, *, most: int | None = None) -> None:
+        """Deliver what is due, or so many letters whatever is due."""
+        steps = self._world.steps
+        while self._letters and (self._letters[0].due <= steps if most is None else most > 0):
+            letter = self._letters.popleft()
+            self._world.keep.save(decode_checkpoint(letter.payload))
+            self._receipts.append(Letter(steps + self._world.confirm_delay, letter.number, b""))
+            most = None if most is None else most - 1
+        while self._receipts and self._receipts[0].due <= steps:
+            self._confirmed = self._receipts.popleft().number
+
+    def die(self, how: int) -> None:
+        self.step(most=how % (len(self._letters) + 1))
+        self._letters.clear()
+
+    def save_producer(self, state: bytes) -> None:
+        raise NotImplementedError
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        return self._world.keep.last.get(shard)
+
+    def producer(self) -> ProducerState | None:
+        raise NotImplementedError
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        wanted = frozenset(symbols)
+        return [bar for bar in self._world.keep.bars().values() if bar.symbol in wanted]
+
+
+class ProducerKeeper(ShardKeeper):
+    """The producer's letter box: of its states the newest takes the place of those not delivered yet."""
+
+    def save_producer(self, state: bytes) -> None:
+        self._world.step()
+        self._letters.clear()
+        self._letters.append(Letter(self._world.steps + self._world.save_delay, 0, state))
+        self._world.step()
+
+    def step(self, *, most: int | None = None) -> None:
+        if self._letters and (self._letters[0].due <= self._world.steps if most is None else most > 0):
+            self._world.keep.save_producer(decode_producer(self._letters.popleft().payload))
+
+
+class Ledger:
+    """The ledger in memory, in the order of writing. Its broker may die before or after it has written."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[str, Decision] = {}
+        self.events: dict[tuple[str, int], OrderEvent] = {}
+        self.texts: dict[str, str] = {}
+        self.dies = 0
+
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        dies, self.dies = self.dies, 0
+        if dies == 1:
+            raise BrokerDead
+        for decision in decisions:
+            assert self.verdicts.setdefault(decision.intent.client_order_id, decision) == decision
+        for event in events:
+            assert self.events.setdefault((event.symbol, event.number), event) == event
+        self.texts |= notes or {}
+        if dies == 2:
+            raise BrokerDead
+
+    def decisions(self) -> list[Decision]:
+        return list(self.verdicts.values())
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        return self.decisions(), list(self.events.values())
+
+    def notes(self) -> dict[str, str]:
+        return dict(self.texts)
+
+
+class ShardBroker:
+    """A shard's broker door: what it submits is decided a while later, and dies with it before."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.requests: deque[tuple[int, Request]] = deque()
+
+    def submit(self, request: Request) -> None:
+        self.requests.append((self._world.steps + self._world.save_delay, request))
+
+    def step(self, *, most: int | None = None) -> None:
+        while self.requests and (self.requests[0][0] <= self._world.steps if most is None else most > 0):
+            self._world.deliver(self._world.asked(lambda manager: manager.decide(self.requests[0][1])))
+            self.requests.popleft()
+            most = None if most is None else most - 1
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        raise NotImplementedError
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        raise NotImplementedError
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        raise NotImplementedError
+
+
+class ProducerBroker:
+    """The producer's broker door: a broker that dies is asked again, once it is restored."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def _ask(self, question: Callable[[OrderManager], list[OrderEvent]]) -> list[OrderEvent]:
+        self._world.step()
+        answer = self._world.asked(question)
+        self._world.step()
+        return answer
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        return self._ask(lambda manager: manager.decide(request))
+
+    def submit(self, request: Request) -> None:
+        raise NotImplementedError
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        return self._ask(lambda manager: manager.events_after(numbers))
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        return self._ask(lambda manager: manager.close(session_ns))
+
+
+class ProducerScanners:
+    """The scanner door: a question stays asked until it is answered, by whoever is there then."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._question: tuple[int, list[str]] | None = None
+
+    def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
+        self._world.step()
+        if not self._world.scanning.due(mark_ns):
+            return False
+        self._question = (mark_ns, list(subscribed))
+        if self._world.save_delay % 2:
+            self._world.scanning.scan(*self._question)
+        return True
+
+    def answers(self, wait: bool) -> list[ScanAnswer]:
+        self._world.step()
+        assert wait
+        question, self._question = self._question, None
+        return [] if question is None else self._world.scanning.scan(*question)
+
+    def forget_before(self, mark_ns: int) -> None:
+        self._world.scanning.forget_before(mark_ns)
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        return self._world.scanning.history(symbols, until_ns)
+
+
+class Consumer:
+    """One incarnation of a shard, with what is under way to it and from it."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.number = number
+        self.alive = True
+        self.keeper = ShardKeeper(world)
+        self.broker = ShardBroker(world)
+        self.inbox: deque[tuple[int, MortalLinks, bytes]] = deque()
+        self._world = world
+        desk = world.desk
+        entries = desk.strategies
+        engine = Engine(
+            EngineConfig("day", desk.start_ns, SECOND_NS, desk.revise_s * SECOND_NS, 10**12, 1.0, 0.01),
+            entries,
+            lambda: 0,
+        )
+        config = ShardConfig(number, world.next_epoch(), round(desk.checkpoint_s * SECOND_NS), desk.lockstep)
+        self.shard = Shard(config, engine, world.clock, self.keeper, self.broker)
+        checkpoint = self.keeper.latest(number)
+        if checkpoint is not None:
+            self.shard.restore(checkpoint, self.keeper.bars(symbols_in(checkpoint)))
+
+    def step(self, *, most: int | None = None) -> None:
+        while self.inbox and (self.inbox[0][0] <= self._world.steps if most is None else most > 0):
+            _, links, batch = self.inbox.popleft()
+            links.answered(self, self.shard.receive(batch))
+            most = None if most is None else most - 1
+        self.keeper.step()
+        self.broker.step()
+
+    def die(self, how: int) -> None:
+        self.step(most=how % (len(self.inbox) + 1))
+        self.inbox.clear()
+        self.keeper.die(how // 2)
+        self.broker.step(most=how // 3 % (len(self.broker.requests) + 1))
+        self.alive = False
+
+
+@dataclass
+class Link:
+    """One shard as a producer's links see it."""
+
+    peer: Consumer
+    missed: bool = False
+    under_way: int = 0
+    acks: deque[tuple[int, Ack]] = field(default_factory=deque)
+
+
+class MortalLinks:
+    """Links that learn of a death by a call that is not answered."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._links = {number: Link(consumer) for number, consumer in world.consumers.items()}
+
+    def send(self, shard: int, batch: bytes) -> None:
+        self._world.step()
+        link = self._links[shard]
+        assert not link.missed, "sent to a shard that is told as lost"
+        link.under_way += 1
+        link.peer.inbox.append((self._world.steps + self._world.apply_delay, self, batch))
+        self._world.step()
+
+    def answered(self, consumer: Consumer, ack: Ack) -> None:
+        link = self._links[consumer.number]
+        if link.peer is consumer:
+            link.acks.append((self._world.steps + self._world.ack_delay, ack))
+
+    def news(self, wait: bool) -> list[News]:
+        told = self._look()
+        while wait and not told and any(link.missed or link.under_way for link in self._links.values()):
+            told = self._look()
+        return told
+
+    def drain(self) -> list[News]:
+        told = self._look()
+        while any(link.under_way for link in self._links.values()) and not any(
+            link.missed for link in self._links.values()
+        ):
+            told += self._look()
+        return told or self.news(wait=True)
+
+    def positions(self) -> list[Position]:
+        while not all(consumer.alive for consumer in self._world.consumers.values()):
+            self._world.step()
+        for number, consumer in self._world.consumers.items():
+            self._links[number] = Link(consumer)
+            # Calls are answered in the order in which they come in: what a dead producer sent was there before.
+            consumer.step(most=len(consumer.inbox))
+        found = [consumer.shard.position() for consumer in self._world.consumers.values()]
+        self._world.step()
+        return found
+
+    def settle(self) -> None:
+        while any(link.peer.alive and link.peer.broker.requests for link in self._links.values()):
+            self._world.step()
+
+    def _look(self) -> list[News]:
+        self._world.step()
+        told: list[News] = []
+        for number, link in self._links.items():
+            while link.acks and link.acks[0][0] <= self._world.steps:
+                told.append(link.acks.popleft()[1])
+                link.under_way -= 1
+            if link.under_way and not link.peer.alive and not link.acks:
+                link.under_way = 0
+                link.missed = True
+                told.append(ShardLost(number, "killed"))
+            if link.missed and self._world.consumers[number].alive:
+                link.missed = False
+                link.peer = self._world.consumers[number]
+                told.append(ShardBack(link.peer.shard.position()))
+        return told
+
+
+class MortalClock(Clock):
+    """The producer's clock: to look at it is a call at which it may die."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def wall_ns(self) -> int:
+        self._world.step()
+        return self._world.clock.wall_ns()
+
+
+class Frames:
+    """A feed that cannot wait: what nobody is there to read is gone. Ordinals rise with the frames."""
+
+    lossless = False
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+    def __init__(self, frames: deque[Frame], clock: Clock) -> None:
+        self.counts = Counts()
+        self._frames = frames
+        self._clock = clock
+
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        pass
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        pass
+
+    def take_gaps(self) -> list[Any]:
+        return []
+
+    def frames(self) -> Iterator[Frame]:
+        while self._frames:
+            frame = self._frames.popleft()
+            ticks: list[Tick] = []
+            for tick in frame.ticks:
+                self.counts.received["trades" if isinstance(tick, Trade) else "quotes"] += 1
+                ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
+            yield msgspec.structs.replace(frame, ticks=ticks)
+
+
+@dataclass
+class MortalDesk:
+    """What a desk is made of; `frames` instead of `source` is a feed that cannot wait."""
+
+    always: Sequence[str]
+    source: Rows | None = None
+    frames: Sequence[Frame] = ()
+    strategies: Sequence[StrategyEntry] = ()
+    scanners: Callable[[], Sequence[ScannerEntry]] = tuple
+    shards: int = 2
+    capacity: int = 1_000
+    window: int = 4
+    max_batch_bytes: int = 90 * 1024
+    retain_bytes: int = 1 << 20
+    lockstep: bool = True
+    start_ns: int = START_NS
+    checkpoint_s: float = 0.0
+    revise_s: int = 3_600
+    limits: RiskLimits = field(default_factory=RiskLimits)
+
+
+@dataclass
+class Delays:
+    """In calls: how long a batch, an ack, a letter to the keeper or broker, its receipt, a successor take."""
+
+    apply: int = 0
+    ack: int = 0
+    save: int = 0
+    confirm: int = 0
+    revive: int = 0
+
+
+class World:
+    """The parts of a desk, the time that passes with every call, and the deaths that are due."""
+
+    def __init__(
+        self,
+        desk: MortalDesk,
+        deaths: Iterable[Death] = (),
+        moves: Iterable[Move] = (),
+        delays: Delays | None = None,
+    ) -> None:
+        delays = delays or Delays()
+        self.desk = desk
+        self.apply_delay, self.ack_delay = delays.apply, delays.ack
+        self.save_delay, self.confirm_delay, self.revive_delay = delays.save, delays.confirm, delays.revive
+        self.clock = Clock()
+        self.keep = Keep()
+        self.ledger = Ledger()
+        self.steps = 0
+        self.died: list[Death] = []
+        self._epoch = 0
+        self._deaths = deque(deaths)
+        self._countdown = self._deaths[0].after if self._deaths else -1
+        self._moves = deque(sorted(moves))
+        self._revive_at: dict[int, int] = {}
+        self._frames = deque(desk.frames)
+        self.producers = 0
+        self.consumers: dict[int, Consumer] = {}
+        self.consumers |= {number: Consumer(self, number) for number in range(desk.shards)}
+        self.manager = self._manager()
+        self.scanning = self._scanning()
+        self.keeper = ProducerKeeper(self)
+        self.intake: Intake = self._intake()
+
+    def next_epoch(self) -> int:
+        self._epoch += 1
+        return self._epoch
+
+    def play(self) -> "World":
+        while True:
+            try:
+                self.intake.play(self._move)
+            except Dead:
+                self.intake = self._successor()
+                continue
+            return self
+
+    def step(self) -> None:
+        """Let time pass: kill who is due to die, deliver what is due. Raises Dead where it is the producer."""
+        self.steps += 1
+        assert self.steps < MAX_STEPS, "the desk hangs"
+        self._countdown -= 1
+        if self._countdown == 0:
+            death = self._deaths.popleft()
+            self._countdown = self._deaths[0].after if self._deaths else -1
+            self.died.append(death)
+            self._kill(death)
+        for number, at in list(self._revive_at.items()):
+            if at <= self.steps:
+                del self._revive_at[number]
+                self.consumers[number] = Consumer(self, number)
+        for consumer in self.consumers.values():
+            if consumer.alive:
+                consumer.step()
+        self.keeper.step()
+
+    def asked(self, question: Callable[[OrderManager], list[OrderEvent]]) -> list[OrderEvent]:
+        while True:
+            try:
+                return question(self.manager)
+            except BrokerDead:
+                self.manager = self._manager()
+
+    def deliver(self, events: Iterable[OrderEvent]) -> None:
+        self.intake.deliver(events)
+
+    def _kill(self, death: Death) -> None:
+        match death.who:
+            case 0:
+                self.keeper.step(most=death.how % 2)
+                self._stray(death.how // 2)
+                raise Dead
+            case 1:
+                if death.how % 3 == 0:
+                    self.manager = self._manager()
+                self.ledger.dies = death.how % 3
+            case 2:
+                self.scanning = self._scanning()
+            case 3:
+                for number in self.consumers:
+                    self._kill_shard(number, death.how)
+                self.manager = self._manager()
+                self.scanning = self._scanning()
+                raise Dead
+            case shard:
+                self._kill_shard((shard - SHARD) % self.desk.shards, death.how)
+
+    def _kill_shard(self, number: int, how: int) -> None:
+        consumer = self.consumers[number]
+        if consumer.alive:
+            consumer.die(how)
+            self._revive_at[number] = self.steps + 1 + self.revive_delay
+
+    def _stray(self, how: int) -> None:
+        """Of what a dead producer sent, some may never arrive, and the rest whenever."""
+        for consumer in self.consumers.values():
+            for _ in range(how % (len(consumer.inbox) + 1)):
+                consumer.inbox.pop()
+
+    def _successor(self) -> Intake:
+        while True:
+            try:
+                return self._intake()
+            except Dead:
+                continue
+
+    def _intake(self) -> Intake:
+        self.producers += 1
+        desk = self.desk
+        self.keeper = ProducerKeeper(self)
+        clock = MortalClock(self)
+        epoch = self.next_epoch()
+        state = self.keep.state
+        feed: Feed
+        if desk.source is None:
+            feed = Frames(self._frames, self.clock)
+        else:
+            feed = BlockFeed(
+                desk.source, self.clock, start_ns=desk.start_ns, resume_ns=None if state is None else state.mark_ns
+            )
+        if state is not None:
+            feed.counts.restore(state.received, state.rejected, state.skipped, state.examples)
+        self.feed = feed
+        lane = LaneConfig(
+            "producer",
+            epoch,
+            desk.capacity,
+            desk.window,
+            0,
+            10**9,
+            desk.capacity // 2,
+            10 * SECOND_NS,
+            feed.lossless,
+            desk.max_batch_bytes,
+            desk.retain_bytes,
+        )
+        history = desk.source is not None and desk.start_ns > desk.source.start_ns
+        checkpoint_ns = round(desk.checkpoint_s * SECOND_NS)
+        return Intake(
+            IntakeConfig(epoch, desk.lockstep, desk.start_ns, 10 * SECOND_NS, checkpoint_ns, history),
+            feed,
+            RoutingTable.even(range(desk.shards)),
+            lane,
+            MortalLinks(self),
+            ProducerBroker(self),
+            ProducerScanners(self),
+            self.keeper,
+            clock,
+            Subscriptions(desk.always),
+            state=state,
+        )
+
+    def _manager(self) -> OrderManager:
+        return restored(OrderManager("day", RiskGate(self.desk.limits), self.ledger, SimulatedVenue()), self.ledger)
+
+    def _scanning(self) -> Scanning:
+        source, start_ns = self.desk.source, self.desk.start_ns
+        assert source is not None or not self.desk.scanners()
+        view = MarketView(source or Rows_none(), start_ns)
+        return Scanning(view, self.desk.scanners(), start_ns, lambda: MarketView(source or Rows_none(), start_ns))
+
+    def _move(self) -> None:
+        second = (self.intake.session_ns - START_NS) // SECOND_NS
+        while self._moves and self._moves[0].second <= second:
+            move = self._moves.popleft()
+            self.intake.move([slot_of(move.symbol)], move.to % self.desk.shards)
+
+    # What must not depend on who died
+
+    def shards(self) -> list[Shard]:
+        return [consumer.shard for consumer in self.consumers.values()]
+
+    def bars(self) -> list[Bar]:
+        return [bar for _, bar in sorted(self.keep.bars().items())]
+
+    def strategies(self) -> dict[tuple[str, str], Any]:
+        found = {}
+        for shard in self.shards():
+            for state in shard.engine.symbols.values():
+                for seat in state.instances:
+                    rng = seat.random_source
+                    place = (state.symbol, seat.entry.name)
+                    assert place not in found, f"{place} is on two shards"
+                    found[place] = (
+                        vars(seat.strategy),
+                        seat.position,
+                        seat.number,
+                        seat.orders,
+                        seat.stopped,
+                        None if rng is None else rng.getstate(),
+                    )
+        return found
+
+    def applied(self) -> dict[str, int]:
+        audits = [shard.engine.audit for shard in self.shards()]
+        return {
+            "trades": sum(audit.trades for audit in audits),
+            "quotes": sum(audit.quotes for audit in audits),
+            "rejected_trades": sum(sum(audit.rejected_trades.values()) for audit in audits),
+            "rejected_quotes": sum(sum(audit.rejected_quotes.values()) for audit in audits),
+            "intents": sum(audit.intents for audit in audits),
+            "stopped": sum(len(audit.stopped) for audit in audits),
+        }
+
+    def portrait(self) -> dict[str, Any]:
+        counts = self.feed.counts
+        return {
+            "bars": self.bars(),
+            "decisions": list(self.ledger.verdicts.values()),
+            # Those of the end come in rounds within one mark: across symbols their order is not promised.
+            "events": sorted(self.ledger.events.values(), key=lambda one: (one.given_ns, one.symbol, one.number)),
+            "notes": dict(sorted(self.ledger.texts.items())),
+            "problems": self.manager.problems,
+            "positions": self.manager.positions(),
+            "summary": self.manager.summary(),
+            "strategies": self.strategies(),
+            "applied": self.applied(),
+            "received": counts.received,
+            "rejected": counts.rejected,
+            "skipped": counts.skipped,
+            "mark": {shard.engine.mark_ns for shard in self.shards()},
+        }
+
+    def balance(self) -> dict[str, int]:
+        """By class: what was received less what is accounted for."""
+        left = dict(self.feed.counts.received)
+        for kind, causes in self.feed.counts.rejected.items():
+            left[kind] -= sum(causes.values())
+        for shard in self.shards():
+            stats, audit = shard.stats(), shard.engine.audit
+            left["trades"] -= stats.lane.trades_aged + stats.lane.trades_full + audit.lost_trades + audit.trades
+            left["quotes"] -= stats.lane.quotes_conflated + stats.lane.quotes_full + audit.lost_quotes + audit.quotes
+            left["trades"] -= sum(audit.rejected_trades.values())
+            left["quotes"] -= sum(audit.rejected_quotes.values())
+        return left
+
+
+def Rows_none() -> Rows:
+    from pipeline_parts import Row
+
+    return Rows([Row(0)])
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Where two portraits differ, for the eye."""
+    return {key: (first[key], second[key]) for key in first if first[key] != second[key]}
