@@ -26,8 +26,8 @@ MIB: Final = 1024 * 1024
 class Consumer:
     """Calls come one at a time, in the order in which they were sent. It begins where the keeper says it stood.
 
-    `stops` are the strategies that the supervisor has stopped. `desk` is the desk's name on its machines; without it this
-    process is not its own: it leaves no breadcrumbs, and its memory is not limited.
+    `stops` are the strategies that the supervisor has stopped. `desk` is the desk's name on its machines; without it
+    the process is not the shard's own: it leaves no breadcrumbs, and its memory is not limited.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ It owns every actor and none is detached: its death ends the desk, and another `
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -20,8 +20,9 @@ from actors.ledger import Ledger
 from actors.links import RayShardLinks
 from actors.peers import consumer_name, told
 from actors.producer import Producer, ProducerStats
+from actors.rebalancer import Rebalancer
 from actors.scanner import Scanner
-from actors.watchdog import Watchdog
+from actors.watchdog import Watchdog, elsewhere
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
@@ -59,6 +60,7 @@ class Supervisor:
         self._shards = range(plan.consumers.count)
         self._numbers = {consumer_name(number): number for number in self._shards}
         self._viewer = Viewer(self.session.start_ns)
+        self._rebalancer = Rebalancer(plan, self._shards, self.move)
         self._new_notes = NewNotes()
         self._state: DeskState = "starting"
         self._stats: dict[str, Any] = {}
@@ -69,7 +71,7 @@ class Supervisor:
         self.cluster = Cluster(address, plan.consumers.count * plan.consumers.cpus, desk)
         self.log = open_log(folder.log)
         self.crew = Crew(self.cluster, self._recipes(desk), begun.epoch, self.log)
-        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log)
+        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too."""
@@ -129,6 +131,10 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """The actors' processes by name."""
         return {name: usage.pid for name, usage in self.crew.usage.items()}
+
+    def move(self, slots: Sequence[int], to: int) -> None:
+        """Ask the producer to let these slots belong to another shard, without waiting."""
+        self.crew.handles[PRODUCER].move.remote(list(slots), to)
 
     def stop(self) -> None:
         """Ask for an orderly end: the lanes are drained, the books are closed."""
@@ -227,6 +233,8 @@ class Supervisor:
         for note in self._new_notes.of(producer.intake):
             self.log.warning("%s", note)
         pids = {number: self.pids[consumer_name(number)] for number in self._shards}
+        if self._state == "running":
+            self._rebalancer.look(time.time_ns(), producer.intake, self._shard_stats())
         show(self._viewer.view(time.time_ns(), self._state, producer.intake, self._shard_stats(), pids, orders))
 
     def _shard_stats(self) -> list[ShardStats]:

@@ -4,7 +4,7 @@ Consumers leave breadcrumbs (`desk.breadcrumbs`). They are read on this machine,
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from logging import Logger
 from typing import Any, Final
 
@@ -22,7 +22,11 @@ from desk.model.items import Stop
 MOST_STEP_S: Final = 1.0
 START_S: Final = 120.0
 OUTSIDE: Final = 6
-FAR_TIMEOUT_S: Final = 2.0
+ELSEWHERE_TIMEOUT_S: Final = 3.0
+
+
+Elsewhere = Callable[..., list[Any]]
+"""Calls a function with arguments on the cluster's other nodes; what it gives there."""
 
 
 class Stall(msgspec.Struct):
@@ -34,7 +38,7 @@ class Stall(msgspec.Struct):
 
 
 class Watchdog:
-    """Tells which consumers hang, and what to stop so that their successors live.
+    """Tells which consumers hang, and what to stop so that their successors live. Leftovers are removed first.
 
     A consumer hangs when it does not answer and has been in one call of a strategy for `hang_s`; outside of
     strategies, where it may restore itself or wait for others, it has OUTSIDE times as long. Time in which the
@@ -43,16 +47,17 @@ class Watchdog:
     A strategy is stopped for its symbol when it hangs, or when the process dies twice in a row in the very same call.
     """
 
-    def __init__(self, desk: str, hang_s: float, log: Logger) -> None:
+    def __init__(self, desk: str, hang_s: float, log: Logger, elsewhere: Elsewhere) -> None:
         self._desk = desk
         self._hang_s = hang_s
         self._log = log
+        self._elsewhere = elsewhere
         self._epochs: dict[int, int] = {}
         self._stops: defaultdict[int, list[Stop]] = defaultdict(list)
         self._stalls: dict[int, Stall] = {}
         self._hung: dict[int, Crumb] = {}
         self._died_in: dict[int, Crumb] = {}
-        breadcrumbs.remove_all(desk)
+        self.close()
 
     def begins(self, shard: int, epoch: int) -> tuple[Stop, ...]:
         """Another incarnation begins; the strategies that are stopped in it."""
@@ -84,7 +89,7 @@ class Watchdog:
     def close(self) -> None:
         """Remove every trail of this desk, as far as its nodes can be reached."""
         breadcrumbs.remove_all(self._desk)
-        _far(breadcrumbs.remove_all, self._desk)
+        self._elsewhere(breadcrumbs.remove_all, self._desk)
 
     def _hangs(self, shard: int, now_s: float) -> bool:
         crumb = self._look(shard)
@@ -120,17 +125,17 @@ class Watchdog:
         here = breadcrumbs.look(*trail)
         if here is not None:
             return here
-        return next((crumb for crumb in _far(breadcrumbs.look, *trail) if crumb is not None), None)
+        return next((crumb for crumb in self._elsewhere(breadcrumbs.look, *trail) if crumb is not None), None)
 
 
-def _far(function: Any, *args: Any) -> list[Any]:
-    """What the function gives on each other node that answers."""
+def elsewhere(function: Callable[..., Any], *args: Any) -> list[Any]:
+    """What the function gives on each of the cluster's other nodes, as far as they answer."""
     here = ray.get_runtime_context().get_node_id()
     others = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeID"] != here]
-    calls = [on_node(node, function, *args) for node in others]
+    calls = [_on(node, function, *args) for node in others]
     if not calls:
         return []
-    done, _ = ray.wait(calls, num_returns=len(calls), timeout=FAR_TIMEOUT_S)
+    done, _ = ray.wait(calls, num_returns=len(calls), timeout=ELSEWHERE_TIMEOUT_S)
     found = []
     for call in done:
         try:
@@ -140,8 +145,7 @@ def _far(function: Any, *args: Any) -> list[Any]:
     return found
 
 
-def on_node(node: str, function: Any, *args: Any) -> Any:
-    """Call the function in a process on this node."""
+def _on(node: str, function: Callable[..., Any], *args: Any) -> Any:
     pinned = NodeAffinitySchedulingStrategy(node, soft=False)
     task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=pinned, enable_task_events=False)
     return task.remote(*args)

@@ -57,8 +57,9 @@ class Trail:
         with path.open("wb+") as file:
             os.posix_fallocate(file.fileno(), 0, LAYOUT.size)  # else a full file system would kill at the first write
             self.cells: memoryview[int] = memoryview(mmap(file.fileno(), LAYOUT.size)).cast("q")
-        self._names = _names(path).open("wb", buffering=0)
+        self._names = os.open(_names(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # as long as the process
         self._met = 0
+        self._full = False
         self._make_room: Callable[[], None] | None = None
 
     @classmethod
@@ -73,8 +74,14 @@ class Trail:
             return cls(others[0])
 
     def meet(self, strategy: str, symbol: str) -> int:
-        """Write the names down; the instance's crumb."""
-        self._names.write(_encode((strategy, symbol)) + b"\n")
+        """Write the names down; the instance's crumb. From where there is no room any more, nobody is told apart."""
+        line = _encode((strategy, symbol)) + b"\n"
+        try:
+            self._full = self._full or os.write(self._names, line) < len(line)
+        except OSError:
+            self._full = True
+        if self._full:
+            return 0
         self._met += 1
         return self._met * PER_INSTANCE
 

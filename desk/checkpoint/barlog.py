@@ -1,6 +1,6 @@
 """A shard's bars as an append-only log: one checksummed record per checkpoint that had any.
 
-A record is a header (body length, checksum, epoch, number, session_ns; little-endian) and a body, the bars
+A record is a header (body length, checksum, epoch, number, session_ns, last_move; little-endian) and a body, the bars
 as msgpack. The checksum covers both. What a killed writer left after the last confirmed record is not
 looked at, and is cut off by the next append.
 """
@@ -19,8 +19,8 @@ from desk.checkpoint.files import damaged, told
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint
 
-HEADER: Final = struct.Struct("<IIqqq")
-_KEY: Final = struct.Struct("<Iqqq")
+HEADER: Final = struct.Struct("<IIqqqq")
+_KEY: Final = struct.Struct("<Iqqqq")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Bar]).decode
@@ -39,6 +39,7 @@ class Record(NamedTuple):
     """Where a checkpoint's bars stand, and of which checkpoint they are."""
 
     session_ns: int
+    last_move: int
     epoch: int
     number: int
     start: int
@@ -54,7 +55,7 @@ class BarLog:
     def append(self, checkpoint: Checkpoint, start: int) -> int:
         """Write the checkpoint's bars at `start`, cutting off what stands there; where they end."""
         body = _encode(checkpoint.bars)
-        key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns)
+        key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns, checkpoint.last_move)
         record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
         with told(self.path):
             file = self._file = self._file or FileIO(self.path, "a")
@@ -89,8 +90,8 @@ class Reading:
         """The records, oldest first; their bodies are not read."""
         start, end = 0, len(self._content)
         while start < end:
-            length, _, epoch, number, session_ns = self._header(start)
-            yield Record(session_ns, epoch, number, start)
+            length, _, epoch, number, session_ns, last_move = self._header(start)
+            yield Record(session_ns, last_move, epoch, number, start)
             start += HEADER.size + length
         if start != end:
             raise damaged(self._path, f"no record ends at byte {end}")
@@ -113,5 +114,5 @@ class Reading:
         return HEADER.unpack_from(self._content, start)
 
 
-def _checksum(body: bytes, epoch: int, number: int, session_ns: int) -> int:
-    return crc32(body, crc32(_KEY.pack(len(body), epoch, number, session_ns)))
+def _checksum(body: bytes, epoch: int, number: int, session_ns: int, last_move: int) -> int:
+    return crc32(body, crc32(_KEY.pack(len(body), epoch, number, session_ns, last_move)))

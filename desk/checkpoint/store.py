@@ -94,8 +94,10 @@ class KeeperStore:
     def bars(self, symbols: Iterable[str] | None = None) -> Iterator[Bar]:
         """The final version of every (symbol, minute_ns) over all shards, or of these symbols alone, in no set order.
 
-        A symbol may have lived in several shards. The version of the checkpoint with the later mark is final, among
-        those the higher epoch, then the higher number. Memory: one record's bars and the set of minutes met.
+        A symbol may have lived in several shards. The version of the checkpoint with the later mark is final: who has
+        a symbol after a move is never behind who had it before. Among those of one mark it is the one with the higher
+        last move: who fell back to before a move has not done it; then the higher epoch, then the higher number.
+        Memory: one record's bars and the set of minutes met.
         """
         wanted = None if symbols is None else frozenset(symbols)
         met: defaultdict[str, set[int]] = defaultdict(set)

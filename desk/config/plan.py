@@ -76,6 +76,10 @@ class ConsumersPlan(Section):
     min: int = Field(default=1, ge=1, le=MAX_CONSUMERS, description="fewest consumers when the count is chosen")
     max: int = Field(default=8, ge=1, le=MAX_CONSUMERS, description="most consumers, chosen or fixed")
     cpus: float = Field(default=1.0, gt=0, le=256, description="Ray CPUs that each consumer asks for")
+    rebalance: bool = Field(
+        default=True,
+        description="whether symbols move from busy consumers to idle ones; where the market does not wait for them",
+    )
 
     def disagreements(self) -> Iterator[Fault]:
         if self.min > self.max:

@@ -84,6 +84,11 @@ class Engine:
         return self._moves.released
 
     @property
+    def last_move(self) -> int:
+        """The highest number of a move in which anything went or came; 0 before the first."""
+        return self._moves.last
+
+    @property
     def adopted(self) -> dict[int, list[int]]:
         """The slots that were taken over, by move."""
         return self._moves.adopted
@@ -434,6 +439,9 @@ class Engine:
         self.audit.stopped += late.audit.stopped
         late.audit = late._guard.audit = self.audit
         late.apply(held_items(adopt))
+        if late.mark_ns > self.mark_ns:
+            # The marks between went lost with what else was let go while this shard was away.
+            self._second(Second(late.mark_ns, 0, late._now.age_ns, 0, late._now.degraded))
         if (late.mark_ns, late.closed) != (self.mark_ns, self.closed):
             raise ValueError(
                 f"move {adopt.move} comes at mark {late.mark_ns}, closed {late.closed}; "

@@ -20,6 +20,11 @@ class Moves(msgspec.Struct, array_like=True):
     adopted: dict[int, list[int]] = {}
     away: list[int] = []
 
+    @property
+    def last(self) -> int:
+        """The highest number of them; 0 without any."""
+        return max((0, *self.released, *self.settled, *self.adopted))
+
     def has_released(self, move: int) -> bool:
         """Whether the move's slots went already."""
         return move in self.released or move in self.settled

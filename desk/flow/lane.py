@@ -86,6 +86,11 @@ class Lane:
         return self._seq + 1
 
     @property
+    def filled_seq(self) -> int:
+        """The number of the last batch with items: of later ones no checkpoint is taken."""
+        return self._retained.filled_seq
+
+    @property
     def mark_ns(self) -> int:
         """The last mark put in; 0 before the first."""
         return self._cutter.mark_ns

@@ -7,7 +7,7 @@ import msgspec
 
 from desk.flow.retained import Header, Kept
 from desk.model.batch import LaneTotals, Position
-from desk.model.items import Adopt, Gap, Item, Lost, Second, decode_items
+from desk.model.items import Adopt, Gap, Item, Lost, decode_items
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
 
@@ -28,7 +28,7 @@ class Missing:
     """Of the batches that were let go and are not durable: what must arrive even so.
 
     Watches, order events, moves and the like are few, and no later item makes up for one of them. Minutes that lost
-    trades are named once each. Marks are not missed: the next one says more; but an `Adopt` comes at its own.
+    trades are named once each. Marks are not missed: the next one says more.
     """
 
     def __init__(self) -> None:
@@ -61,15 +61,10 @@ class Missing:
         vital = [item for seq, item in self._vital if seq > after]
         minutes = [minute for minute, seq in self._minutes.items() if seq > after]
         lost = ticks_cut(gone.totals) - ticks_cut(position.lane)
-        items: list[Item] = []
         for item in vital:
             if isinstance(item, Adopt):
-                held = decode_items(item.items)
-                lost -= _ticks_in(held)
-                items += [mark for mark in held if isinstance(mark, Second)][-1:]
-            items.append(item)
-        if minutes:
-            items.append(Lost(minutes))
+                lost -= _ticks_in(item)
+        items = [*vital, Lost(minutes)] if minutes else vital
         if lost.trades > 0 or lost.quotes > 0:
             to_ns = max(gone.mark_ns, position.mark_ns) + SECOND_NS - 1
             items.append(Gap(position.mark_ns, to_ns, WHY, lost.trades, lost.quotes))
@@ -84,6 +79,6 @@ def ticks_cut(totals: LaneTotals) -> Ticks:
     )
 
 
-def _ticks_in(items: list[Item]) -> Ticks:
-    kinds = list(map(type, items))
+def _ticks_in(adopt: Adopt) -> Ticks:
+    kinds = list(map(type, decode_items(adopt.items)))
     return Ticks(kinds.count(Trade), kinds.count(Quote))

@@ -91,6 +91,7 @@ class Intake:
         self._inbox: deque[OrderEvent] = deque()
         self._decided: deque[OrderEvent] = deque()
         self._asked: Request = Request()
+        self._unasked = False
         self._asked_ns: int | None = None if state is None else state.asked_ns
         self._stopping = False
         self._closing = False
@@ -160,6 +161,8 @@ class Intake:
             dict(counts.skipped),
             self.moves.table.version,
             self.moves.done,
+            self.moves.wished or self.moves.under_way,
+            self.moves.table.shards,
             self.moves.pauses.snapshot(),
         )
 
@@ -172,9 +175,9 @@ class Intake:
         positions = self._links.positions()
         for position in sorted(positions, key=lambda position: position.shard):
             totals = None if self.feed.lossless else position.lane
-            self._lanes[position.shard] = Lane(
-                position.shard, self._lane_config, self.moves.table.version, totals=totals
-            )
+            lane = Lane(position.shard, self._lane_config, self.moves.table.version, totals=totals)
+            lane.mark_ns = 0 if self._from is None else self._from.mark_ns
+            self._lanes[position.shard] = lane
             self._states.durable(position.shard, position.durable_mark_ns)
         if any(position.adopted or position.released for position in positions):
             positions = self._firm(positions)
@@ -344,6 +347,7 @@ class Intake:
         """A feed that waits stands still while slots move: moves are made there and then, and outlive any death."""
         moves = self.moves
         while (moves.wished and moves.begin(self._lanes, mark_ns, self._clock.wall_ns())) or moves.under_way:
+            self._unasked = True
             self._flush()
             self._poke(self._lanes[shard] for shard in moves.unsaved)
             self._hear(self._links.drain())
@@ -351,6 +355,7 @@ class Intake:
     def _exchange(self) -> None:
         """Carry out one lockstep round: what all shards ask at this mark is decided in one call."""
         self._flush(want_reply=True)
+        self._unasked = False
         request, self._asked = self._asked, Request()
         self._give_decided()
         if request or (self._closing and request.prices):
@@ -467,7 +472,7 @@ class Intake:
         lane = self._lanes[position.shard]
         lane.back(position, self._clock.wall_ns())
         self._note(f"shard {position.shard} is back, restored up to batch {position.seq} (epoch {position.epoch})")
-        for item in lane.quarantined[:]:
+        for item, _ in lane.quarantined:
             self.problems.append(f"shard {position.shard} died on {item!r} twice: it was left out")
         lane.quarantined.clear()
 
@@ -478,6 +483,10 @@ class Intake:
             self._move_between_marks(NEVER_NS)
         while self.moves.under_way:
             self._flush()
+        if self._unasked:
+            # What the last order events made of the shards' strategies was not asked for: the same mark asks again.
+            for lane in self._lanes.values():
+                lane.put(Second(lane.mark_ns, self._clock.wall_ns()))
         self._settle()
         self._closing = True
         for lane in self._lanes.values():

@@ -1,6 +1,6 @@
 """What the producer sees at one moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,7 +14,8 @@ class IntakeStats(msgspec.Struct, array_like=True):
     """What the producer sees at one moment, for the live table.
 
     `notes` are the latest of `noted`, newest last. `waiting` are the shards whose successors are waited for.
-    `pauses` are the times from fence to adoption of the `moves` so far.
+    `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
+    adoption of the `moves` so far.
     """
 
     session_ns: int
@@ -32,6 +33,8 @@ class IntakeStats(msgspec.Struct, array_like=True):
     skipped: dict[str, int] = {}
     table_version: int = 1
     moves: int = 0
+    moving: bool = False
+    owners: Sequence[int] = ()
     pauses: Snapshot = msgspec.field(default_factory=Snapshot)
 
 

@@ -82,6 +82,7 @@ class Moves:
         self._moves: dict[int, Move] = {}
         self._by_slot: dict[int, Holding] = {}
         self._marks: dict[int, int] = {}
+        self._reached_ns = 0
 
     @property
     def held(self) -> bool:
@@ -122,24 +123,24 @@ class Moves:
         """
         if mark_ns < max(self._marks.values(), default=0):
             return False
-        begun = False
+        before = len(self._moves)
         for _ in range(len(self._wishes)):
             wish = self._wishes.popleft()
             if wish.to not in lanes or not 0 <= min(wish.slots, default=0) <= max(wish.slots, default=0) < SLOTS:
                 self._tell(f"no move of slots {list(wish.slots)} to shard {wish.to}: there is no such shard or slot")
                 continue
             rest = self._begin_parts(wish, lanes, now_ns)
-            begun = begun or len(rest) < len(wish.slots)
             if rest:
                 self._wishes.append(Wish(rest, wish.to, wish.number))
-        return begun
+        return len(self._moves) > before
 
     def give_up_wishes(self) -> None:
         """Forget what is wished and not begun, but for what a dead producer had begun."""
         self._wishes = deque(wish for wish in self._wishes if wish.number)
 
     def mark(self, second: Second) -> None:
-        """Keep the mark for whoever is on the way."""
+        """A mark is put into every lane: keep it for whoever is on the way."""
+        self._reached_ns = second.session_ns
         for move in self._moves.values():
             if move.holding is not None and move.held:
                 move.holding.put(Second(second.session_ns, second.received_ns, second.feed_lag_ns, 0, second.degraded))
@@ -151,7 +152,7 @@ class Moves:
         for number, state in (ack.released or {}).items():
             move = self._moves.get(number)
             if move is not None and move.held:
-                move.state, move.released_seq = state, lanes[move.source].next_seq - 1
+                move.state, move.released_seq = state, lanes[move.source].filled_seq
         for move in list(self._moves.values()):
             if move.held:
                 saved = not self._waits or (ack.shard == move.source and ack.durable_seq >= move.released_seq)
@@ -210,22 +211,21 @@ class Moves:
     ) -> None:
         self.number = max(self.number, number)
         holding = None if self._waits else Holding(lanes[to].config.capacity)
-        move = Move(number, frozenset(slots), source, to, self._mark_ns(lanes[to]), now_ns, holding)
+        move = Move(number, frozenset(slots), source, to, self._mark_ns(to), now_ns, holding)
         self._moves[number] = move
         lanes[source].put(Release(number, slots, to))
         if holding is not None:
             self._by_slot |= dict.fromkeys(slots, holding)
             self._changed()
 
-    def _mark_ns(self, lane: Lane) -> int:
-        return max(lane.mark_ns, self._marks.get(lane.shard, 0))
+    def _mark_ns(self, shard: int) -> int:
+        """The last mark that the shard has had, or has before it in its lane."""
+        return max(self._reached_ns, self._marks.get(shard, 0))
 
     def _adopt(self, move: Move, state: bytes, lanes: Mapping[int, Lane], now_ns: int) -> None:
         lane = lanes[move.to]
         holding = move.holding or Holding(0)
         reached_ns = mark_of(state)
-        if reached_ns > self._mark_ns(lane):
-            lane.put(Second(reached_ns, now_ns))
         begin: list[Item] = [Second(max(move.mark_ns, reached_ns), now_ns)]
         if reached_ns < move.mark_ns:
             begin.insert(0, Gap(reached_ns, move.mark_ns + SECOND_NS - 1, BEHIND))

@@ -16,6 +16,7 @@ from desk.model.items import Release
 from desk.model.orders import Request
 from desk.model.ticks import Quote, Trade
 from desk.pipeline.replies import Asked, Replies
+from desk.pipeline.slot_meter import SlotMeter
 from desk.ports import BrokerDoor, Clock, KeeperDoor
 
 MAX_UNCONFIRMED: Final = 8
@@ -37,7 +38,10 @@ class ShardConfig(msgspec.Struct, frozen=True):
 
 
 class ShardStats(msgspec.Struct, array_like=True):
-    """What a shard has done so far: running totals as they were when asked for, latencies in ns."""
+    """What a shard has done so far: running totals as they were when asked for, latencies in ns.
+
+    `slot_ticks` are estimates, and of this incarnation alone.
+    """
 
     shard: int
     mark_ns: int
@@ -52,6 +56,7 @@ class ShardStats(msgspec.Struct, array_like=True):
     data_latency: Snapshot
     prices: dict[str, float]
     restored: int = 0
+    slot_ticks: dict[int, int] = {}
 
 
 class _Totals(msgspec.Struct, array_like=True):
@@ -115,6 +120,7 @@ class Shard:
         self._in_lane = Histogram()
         self._on_link = Histogram()
         self._data_latency = Histogram()
+        self._slot_meter = SlotMeter()
 
     def restore(self, checkpoint: Checkpoint, bars: list[Bar]) -> None:
         """Become, from a fresh shard, the one that sent this checkpoint.
@@ -194,6 +200,7 @@ class Shard:
             self._data_latency.snapshot(),
             engine.prices(),
             self._restored,
+            dict(self._slot_meter.ticks),
         )
 
     def _apply(self, batch: Batch, began_ns: int) -> None:
@@ -264,6 +271,7 @@ class Shard:
         received = [item.received_ns for item in batch.items if type(item) is Trade or type(item) is Quote]
         if not received:
             return
+        self._slot_meter.count(batch.items)
         received_ns = np.array(received, np.int64)
         self._time_in_queue.add(began_ns - received_ns)
         self._in_lane.add(batch.sent_ns - received_ns)
@@ -303,6 +311,7 @@ class Shard:
             engine.closed,
             self._source_epoch,
             _encode_totals(self._totals()),
+            engine.last_move,
         )
         self._sent.append(_Sent(checkpoint.number, self._source_epoch, self._seq, engine.mark_ns))
         self._keeper.save(checkpoint.number, encode_checkpoint(checkpoint))

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from desk import strategy
+from desk.model.items import Gap
 
 
 class Deadly(strategy.Strategy):
@@ -20,3 +21,6 @@ class Deadly(strategy.Strategy):
         super().__init__(params)
         if Path(params.marker).exists():
             os._exit(3)
+
+    def on_gap(self, ctx: strategy.Context, gap: Gap) -> None:
+        """A strategy needs a hook."""

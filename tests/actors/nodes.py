@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
+LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the address under which others know the machine
 STORE_BYTES = 80 * 1024 * 1024
 
 
@@ -73,17 +74,19 @@ def main() -> None:
     """Be the cluster."""
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - tests import this file without Ray
 
-    where = {"node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    where = {"node_ip_address": LOOPBACK, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **where})
     workers = []
-    print(cluster.address, flush=True)
+    sys.stdout.write(f"{cluster.address}\n")
+    sys.stdout.flush()
     for command in sys.stdin:
         match command.split():
             case ["add", cpus]:
                 workers.append(cluster.add_node(num_cpus=int(cpus), **where))
             case ["remove", number]:
                 cluster.remove_node(workers[int(number)], allow_graceful=False)
-        print(command.strip(), flush=True)
+        sys.stdout.write(command)
+        sys.stdout.flush()
     cluster.shutdown()
 
 

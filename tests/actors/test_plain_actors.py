@@ -1,7 +1,7 @@
 """The actors are plain classes: here they run the whole desk in one process, connected by plain calls."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,13 @@ from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.producer import Producer
 from actors.scanner import Scanner
-from actors.wire import decode_events, encode
+from actors.wire import decode_bars, decode_events, encode
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.config import Plan
 from desk.model.bars import Bar
-from desk.model.batch import Ack, decode_ack
+from desk.model.batch import News, Position, decode_ack, decode_position
+from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.pipeline.session import Session
@@ -29,17 +30,20 @@ SHARDS = 2
 class DirectLinks:
     def __init__(self, consumers: Mapping[int, Consumer]) -> None:
         self._consumers = consumers
-        self._acks: list[Ack] = []
+        self._news: list[News] = []
 
     def send(self, shard: int, batch: bytes) -> None:
-        self._acks.append(decode_ack(self._consumers[shard].apply(batch)))
+        self._news.append(decode_ack(self._consumers[shard].apply(batch)))
 
-    def acks(self, wait: bool) -> list[Ack]:
-        acks, self._acks = self._acks, []
-        return acks
+    def news(self, wait: bool) -> list[News]:
+        news, self._news = self._news, []
+        return news
 
-    def drain(self) -> list[Ack]:
-        return self.acks(wait=True)
+    def drain(self) -> list[News]:
+        return self.news(wait=True)
+
+    def positions(self) -> list[Position]:
+        return [decode_position(consumer.position()) for consumer in self._consumers.values()]
 
     def settle(self) -> None:
         for consumer in self._consumers.values():
@@ -56,6 +60,9 @@ class DirectBroker:
     def submit(self, request: Request) -> None:
         self._broker.submit(encode(request))
 
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        return decode_events(self._broker.events_after(encode(numbers)))
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         return decode_events(self._broker.close(session_ns))
 
@@ -66,12 +73,42 @@ class DirectBroker:
 class DirectKeeper:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self._confirmed = 0
 
-    def save(self, shard: int, checkpoint: bytes) -> None:
+    def save(self, number: int, checkpoint: bytes) -> None:
         assert self._keeper.save(checkpoint)
+        self._confirmed = number
+
+    def confirmed(self) -> int:
+        return self._confirmed
+
+    def save_producer(self, state: bytes) -> None:
+        assert self._keeper.save_producer(state)
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        found = self._keeper.latest(shard)
+        return None if found is None else decode_checkpoint(found)
+
+    def producer(self) -> ProducerState | None:
+        found = self._keeper.producer()
+        return None if found is None else decode_producer(found)
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        return decode_bars(self._keeper.bars(symbols))
 
     def settle(self) -> None:
         """Nothing is ever under way."""
+
+
+class DirectProducer:
+    """The way back to a producer that is made after its broker."""
+
+    def __init__(self) -> None:
+        self.producer: Producer | None = None
+
+    def deliver(self, events: bytes) -> None:
+        assert self.producer is not None
+        self.producer.deliver(events)
 
 
 class DirectScanner:
@@ -90,30 +127,36 @@ class DirectScanner:
     def history(self, symbols: list[str], until_ns: int) -> dict[str, list[Bar]]:
         return self._scanner.history(symbols, until_ns)
 
+    def forget_before(self, mark_ns: int) -> None:
+        self._scanner.forget_before(mark_ns)
+
 
 class Desk:
     """All actors of a plan, by hand."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
         self.folder = folder
         self.session: Session = sessions.open_session(plan, markets.market_source(plan), SystemClock())
         self.keeper = Keeper(folder / "keeper")
         self.ledger = Ledger(plan, self.session, folder)
-        self.broker = Broker(plan, self.session, self.ledger)
+        back = DirectProducer()
+        self.broker = Broker(plan, self.session, self.ledger, back)
         self.scanner = Scanner(plan, self.session)
-        self.consumers = {
-            number: Consumer(plan, self.session, number, 1, DirectKeeper(self.keeper), DirectBroker(self.broker))
-            for number in range(SHARDS)
-        }
-        self.producer = Producer(
+        self.consumers = {number: self.consumer(number, 1) for number in range(SHARDS)}
+        back.producer = self.producer = Producer(
             plan,
             self.session,
             1,
             DirectLinks(self.consumers),
             DirectBroker(self.broker),
             DirectScanner(self.scanner),
+            DirectKeeper(self.keeper),
         )
-        self.broker.attach(self.producer)
+
+    def consumer(self, number: int, epoch: int) -> Consumer:
+        doors = (DirectKeeper(self.keeper), DirectBroker(self.broker))
+        return Consumer(self.plan, self.session, number, epoch, *doors)
 
 
 def plan_of(lockstep: bool) -> Plan:
@@ -215,3 +258,19 @@ def test_a_stopped_producer_drains_what_it_took_in(desk: Desk) -> None:
         consumer.stats().audit.trades + consumer.stats().audit.quotes for consumer in desk.consumers.values()
     )
     assert all(checkpoint is not None for checkpoint in map(KeeperStore(desk.folder / "keeper").latest, range(SHARDS)))
+
+
+def test_a_consumer_made_anew_begins_where_the_keeper_says_that_it_stood(desk: Desk) -> None:
+    desk.producer.play()
+    before = desk.consumers[0].stats()
+
+    after = desk.consumer(0, 2).stats()
+
+    assert after.restored == 1
+    assert after.audit == before.audit
+    assert (after.mark_ns, after.symbols, after.batches, after.lane) == (
+        before.mark_ns,
+        before.symbols,
+        before.batches,
+        before.lane,
+    )

@@ -1,12 +1,16 @@
 """A strategy that hangs, raises, hoards or kills its process is stopped and named; the rest is as without it."""
 
 import re
+import subprocess
+import sys
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from typing import Final
 
 import pytest
-from heads import RayHead, clean_environment
+from heads import ROOT, RayHead, clean_environment
+from nodes import Nodes
 from running import RunningDesk, assert_same_results
 
 from desk.breadcrumbs import SHARED_MEMORY
@@ -34,20 +38,23 @@ params = { minutes = 2 }
 use = "strategies.examples.mean_reversion:MeanReversion"
 """
 
-ONE: Final = """
+BAD: Final = """
 [[strategies]]
 use = "tests.actors.misbehaving:Misbehaving"
-name = "Bad"
-symbols = ["SYN0002"]
-params = {{ deed = "{deed}", minute = 3 }}
+name = "{deed}"
+symbols = {symbols}
+params = {{ deed = "{deed}", minute = {minute}, until = {until}, on_second = {on_second} }}
 """
 
-EVERYWHERE: Final = """
-[[strategies]]
-use = "tests.actors.misbehaving:Misbehaving"
-name = "Bad"
-params = {{ deed = "{deed}", minute = 3, on_second = true }}
-"""
+ON_SYMBOLS: Final = {
+    "spin": (0, r"no progress for 0\.5 s in on_trade"),
+    "backtrack": (1, r"no progress for 0\.5 s in on_trade"),
+    "fail": (2, r"on_trade raised ValueError: so it is"),
+    "hoard": (3, r"on_trade raised MemoryError"),
+    "hoard_for_good": (4, r"on_trade raised MemoryError"),
+    "leave": (5, r"its process died twice in on_trade \(at \d+\)"),
+    "crash": (0, r"its process died twice in on_trade \(at \d+\)"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +69,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desk.run_dir
 
 
+def bad(deed: str, minute: float, symbols: list[str], *, until: float = inf, on_second: bool = False) -> str:
+    return BAD.format(deed=deed, symbols=symbols, minute=minute, until=until, on_second=str(on_second).lower())
+
+
 def run(plan: str, folder: Path, head: RayHead) -> tuple[list[str], int]:
-    """Run a plan with a bad strategy to its end; its problems and the restarts, once all else is as it should be."""
+    """Run a plan with bad strategies to its end; its problems and the restarts, once all else is as it should be."""
     (folder / "plan.toml").write_text(plan)
     desk = RunningDesk(folder / "plan.toml", folder / "run", head.environment, "--address", head.address)
     with closing(desk):
@@ -72,40 +83,83 @@ def run(plan: str, folder: Path, head: RayHead) -> tuple[list[str], int]:
     summary = desk.summary()
     assert summary["balanced"]
     assert not summary["ok"]
-    assert not list(SHARED_MEMORY.glob(f"raydesk-{summary['run_id']}-*"))
+    assert not list(SHARED_MEMORY.glob(f"raydesk-*-{summary['started_ns']:x}"))
     return summary["problems"], sum(consumer["restarts"] for consumer in summary["consumers"])
 
 
-@pytest.mark.parametrize(
-    ("deed", "why", "restarts"),
-    [
-        ("spin", r"no progress for 0\.5 s in on_trade", 1),
-        ("backtrack", r"no progress for 0\.5 s in on_trade", 1),
-        ("fail", r"on_trade raised ValueError: so it is\n[^$]*misbehaving\.py[^$]*", 0),
-        ("hoard", r"on_trade raised MemoryError\n[^$]*misbehaving\.py[^$]*", 0),
-        ("hoard_for_good", r"on_trade raised MemoryError\n[^$]*misbehaving\.py[^$]*", 0),
-        ("leave", r"its process died twice in on_trade \(at \d+\)", 2),
-        ("crash", r"its process died twice in on_trade \(at \d+\)", 2),
-    ],
-)
-def test_a_bad_strategy_is_stopped_and_named_and_all_else_is_as_without_it(
-    deed: str, why: str, restarts: int, ray_head: RayHead, undisturbed: Path, tmp_path: Path
+def test_whatever_strategies_do_they_are_stopped_and_named_and_all_else_is_as_without_them(
+    ray_head: RayHead, undisturbed: Path, tmp_path: Path
 ) -> None:
-    problems, restarted = run(PLAN + ONE.format(deed=deed), tmp_path, ray_head)
+    strategies = [
+        bad(deed, 1 + minute / 2, [f"SYN{symbol:04}"]) for minute, (deed, (symbol, _)) in enumerate(ON_SYMBOLS.items())
+    ]
+
+    problems, restarts = run(PLAN + "".join(strategies), tmp_path, ray_head)
+
+    assert len(problems) == len(ON_SYMBOLS), problems
+    for problem, (deed, (symbol, why)) in zip(problems, ON_SYMBOLS.items(), strict=True):
+        first, *trace = problem.splitlines()
+        assert re.fullmatch(f"strategy {deed} was stopped for SYN{symbol:04}: {why}", first), problem
+        assert any("misbehaving.py" in line for line in trace) == ("raised" in why)
+    assert restarts == 1 + 1 + 2 + 2
+    assert_same_results(tmp_path / "run", undisturbed)
+
+
+def test_a_tick_on_which_the_process_dies_outside_of_strategies_is_left_out_and_named(
+    ray_head: RayHead, tmp_path: Path
+) -> None:
+    problems, restarts = run(PLAN + bad("vanish", 4, ["SYN0002"], until=4 + 0.5 / 60), tmp_path, ray_head)
 
     (problem,) = problems
-    assert re.fullmatch(f"strategy Bad was stopped for SYN0002: {why}", problem), problem
-    assert restarted == restarts
-    assert_same_results(tmp_path / "run", undisturbed)
+    assert re.fullmatch(r"shard \d died on Trade\(.*'SYN0002'.*\) twice: it was left out", problem), problem
+    assert restarts == 3
 
 
-@pytest.mark.parametrize(("deed", "deaths"), [("spin", 1), ("hoard", 0), ("leave", 2)])
-def test_one_that_is_bad_on_every_symbol_at_the_same_mark_is_stopped_on_each(
-    deed: str, deaths: int, ray_head: RayHead, undisturbed: Path, tmp_path: Path
+def test_strategies_that_are_bad_on_every_symbol_at_the_same_mark_are_stopped_on_each(
+    ray_head: RayHead, undisturbed: Path, tmp_path: Path
 ) -> None:
-    problems, restarted = run(PLAN + EVERYWHERE.format(deed=deed), tmp_path, ray_head)
+    symbols = [f"SYN{number:04}" for number in range(6)]
+    strategies = [bad("spin", 3, symbols[:4], on_second=True), bad("leave", 3, symbols[:4], on_second=True)]
 
-    named = re.findall(r"strategy Bad was stopped for (SYN\d+): .*on_second", "\n".join(problems))
-    assert sorted(named) == [f"SYN{number:04}" for number in range(6)]
-    assert restarted == 6 * deaths
+    problems, restarts = run(PLAN + "".join(strategies), tmp_path, ray_head)
+
+    named = re.findall(r"strategy (\w+) was stopped for (\w+): .*in on_second", "\n".join(problems))
+    assert sorted(named) == [(deed, symbol) for deed in ("leave", "spin") for symbol in symbols[:4]]
+    assert restarts == 4 * 1 + 4 * 2
     assert_same_results(tmp_path / "run", undisturbed)
+
+
+ELSEWHERE: Final = """
+import sys, time
+from actors.cluster import Cluster
+from actors.watchdog import elsewhere
+from desk.breadcrumbs import Crumb, Trail, look, remove_all
+cluster = Cluster(sys.argv[1], 0, "elsewhere")
+desk = f"raydesk-elsewhere-{time.time_ns():x}"
+trail = Trail.lay(desk, 0, 1)
+trail.cells[0] = trail.meet("s", "A")
+end_s = time.monotonic() + 60
+while len(found := elsewhere(look, desk, 0, 1)) < 2 and time.monotonic() < end_s:  # a first call starts processes
+    pass
+print(found == [Crumb("s", "A", "on_second")] * 2)
+remove_all(desk)
+cluster.close()
+"""
+
+
+def test_trails_are_read_on_the_other_nodes() -> None:
+    with Nodes() as nodes:
+        nodes.add(1)
+        nodes.add(1)
+
+        asked = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, nodes.address],
+            cwd=ROOT,
+            env=nodes.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert asked.stdout.split("\n")[0] == "True", asked.stderr

@@ -2,6 +2,7 @@
 
 import pytest
 from lane_makers import CONFIG, ack, lane, mark, order_event, quote, trade
+from msgspec.structs import replace
 
 from desk.flow import Lane
 from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
@@ -155,7 +156,7 @@ def test_ticks_that_travel_in_an_adopt_are_counted_when_it_is_cut_and_are_not_in
     [head] = cut_all(one)
     gap = head.items[-1]
     assert isinstance(gap, Gap)
-    assert head.items[:-1] == [mark(1), trade_carrier()]
+    assert head.items[:-1] == [trade_carrier()]
     assert (gap.trades, gap.quotes) == (1, 0)
 
 
@@ -246,6 +247,22 @@ def test_an_item_that_nothing_makes_up_for_is_never_left_out(item: Item) -> None
         one.lost()
 
     assert one.quarantined == []
+
+
+def test_a_death_that_is_explained_by_a_strategy_stopped_since_makes_nothing_suspect() -> None:
+    one = lane(window_batches=2)
+    cut_each(one, mark(1), trade(1))
+
+    for stops in range(1, 9):
+        for _ in range(2):
+            one.lost()
+            one.back(replace(at(0), stops=stops), 0)
+            cut_all(one)
+
+    assert one.quarantined == []
+    one.lost()
+    one.back(replace(at(0), stops=9), 0)
+    assert [batch.items for batch in cut_all(one)] == [[mark(1)], [trade(1)]]
 
 
 def test_an_empty_batch_at_which_the_shard_dies_again_and_again_is_sent_again_as_it_is() -> None:

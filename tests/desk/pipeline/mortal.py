@@ -1,12 +1,12 @@
 """A desk whose parts may die at any call: what each of them keeps elsewhere is all that its successor has."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from pipeline_parts import START_NS, Clock, Rows
+from pipeline_parts import START_NS, Clock, Row, Rows
 
 from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
@@ -19,18 +19,19 @@ from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
-from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.model.ticks import Frame, Tick, Trade
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, restored
 from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.scanning import ScannerEntry, Scanning
 from desk.pipeline.shard import Shard, ShardConfig, symbols_in
 from desk.pipeline.subscriptions import Subscriptions
-from desk.ports import Feed
+from desk.ports import Feed, FeedCounts
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable, slot_of
 
-MAX_STEPS = 300_000
+NOTHING = Rows([Row(0)])
+MAX_STEPS = 20_000
 PRODUCER, BROKER, SCANNER, EVERYTHING, SHARD = range(5)
 """Who dies; SHARD + n is shard n."""
 
@@ -60,9 +61,10 @@ class Move(NamedTuple):
 
 
 class KeptRecord(NamedTuple):
-    """A checkpoint's place among all: the later mark is final, then the higher epoch and number."""
+    """A checkpoint's place among all: the later mark is final, then the higher move, epoch and number."""
 
     mark_ns: int
+    last_move: int
     epoch: int
     number: int
     bars: list[Bar]
@@ -81,14 +83,18 @@ class Keep:
         if last is not None and (checkpoint.epoch, checkpoint.number) <= (last.epoch, last.number):
             raise AssertionError(f"{checkpoint.epoch, checkpoint.number} after {last.epoch, last.number}")
         self.last[checkpoint.shard] = checkpoint
-        self.records.append(KeptRecord(checkpoint.session_ns, checkpoint.epoch, checkpoint.number, checkpoint.bars))
+        self.records.append(
+            KeptRecord(
+                checkpoint.session_ns, checkpoint.last_move, checkpoint.epoch, checkpoint.number, checkpoint.bars
+            )
+        )
 
     def save_producer(self, state: ProducerState) -> None:
         assert self.state is None or (self.state.epoch, self.state.mark_ns) <= (state.epoch, state.mark_ns)
         self.state = state
 
     def bars(self) -> dict[tuple[str, int], Bar]:
-        ordered = sorted(self.records, key=lambda record: record[:3])
+        ordered = sorted(self.records, key=lambda record: record[:4])
         return {(bar.symbol, bar.minute_ns): bar for record in ordered for bar in record.bars}
 
 
@@ -406,7 +412,7 @@ class Frames:
     end_ns: int | None = None
 
     def __init__(self, frames: deque[Frame], clock: Clock) -> None:
-        self.counts = Counts()
+        self.counts: FeedCounts = Counts()
         self._frames = frames
         self._clock = clock
 
@@ -419,7 +425,7 @@ class Frames:
     def take_gaps(self) -> list[Any]:
         return []
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         while self._frames:
             frame = self._frames.popleft()
             ticks: list[Tick] = []
@@ -628,8 +634,8 @@ class World:
     def _scanning(self) -> Scanning:
         source, start_ns = self.desk.source, self.desk.start_ns
         assert source is not None or not self.desk.scanners()
-        view = MarketView(source or Rows_none(), start_ns)
-        return Scanning(view, self.desk.scanners(), start_ns, lambda: MarketView(source or Rows_none(), start_ns))
+        view = MarketView(source or NOTHING, start_ns)
+        return Scanning(view, self.desk.scanners(), start_ns, lambda: MarketView(source or NOTHING, start_ns))
 
     def _move(self) -> None:
         second = (self.intake.session_ns - START_NS) // SECOND_NS
@@ -674,13 +680,23 @@ class World:
             "stopped": sum(len(audit.stopped) for audit in audits),
         }
 
+    def events(self) -> list[OrderEvent]:
+        """By mark, symbol and number; those of the end come in rounds within one mark, in whatever order."""
+        events = list(self.ledger.events.values())
+        end_ns = max((event.given_ns for event in events), default=0)
+        last = [event for event in events if event.given_ns == end_ns]
+        before = [event for event in events if event.given_ns < end_ns]
+        return sorted(before, key=lambda one: (one.given_ns, one.symbol, one.number)) + sorted(
+            (msgspec.structs.replace(event, number=0) for event in last),
+            key=lambda one: (one.symbol, one.client_order_id, one.filled, one.status),
+        )
+
     def portrait(self) -> dict[str, Any]:
         counts = self.feed.counts
         return {
             "bars": self.bars(),
             "decisions": list(self.ledger.verdicts.values()),
-            # Those of the end come in rounds within one mark: across symbols their order is not promised.
-            "events": sorted(self.ledger.events.values(), key=lambda one: (one.given_ns, one.symbol, one.number)),
+            "events": self.events(),
             "notes": dict(sorted(self.ledger.texts.items())),
             "problems": self.manager.problems,
             "positions": self.manager.positions(),
@@ -705,12 +721,6 @@ class World:
             left["trades"] -= sum(audit.rejected_trades.values())
             left["quotes"] -= sum(audit.rejected_quotes.values())
         return left
-
-
-def Rows_none() -> Rows:
-    from pipeline_parts import Row
-
-    return Rows([Row(0)])
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,14 @@ def test_stopped_strategies_are_problems_in_canonical_order_whatever_their_shard
     ]
 
 
+def test_who_was_stopped_from_outside_is_told_why() -> None:
+    fault = StrategyFault("s", "A", "watchdog", 1, "no progress for 5 s in on_bar")
+
+    assert strategy_problems([some_stats(0, audit=Audit(stopped=[fault]))]) == [
+        "strategy s was stopped for A: no progress for 5 s in on_bar"
+    ]
+
+
 def test_rejected_rows_and_slow_calls_are_worth_a_warning() -> None:
     shard = some_stats(0, audit=Audit(slow_calls=1_200, slow=[a_fault("A", 1, "61.0 ms in one call")]))
     feed = FeedRecord({}, {}, {}, ["tape: row 7: price"])

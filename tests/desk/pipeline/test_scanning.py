@@ -15,7 +15,7 @@ from desk.model.errors import RunFailed
 from desk.model.items import Unwatch, Watch
 from desk.model.records import ScanAnswer
 from desk.pipeline.local import LocalScanners
-from desk.pipeline.scanning import MAX_ANSWERED, MAX_PROBLEMS, MAX_WITH_MINUTES, ScannerEntry, Scanning
+from desk.pipeline.scanning import MAX_PROBLEMS, MAX_WITH_MINUTES, ScannerEntry, Scanning
 from desk.scanner import MarketSnapshot, Scanner
 
 TAPE = [Row(number / 10, "ABC"[number % 3]) for number in range(100)]
@@ -350,9 +350,10 @@ def test_what_is_told_to_be_forgotten_is_answered_no_more() -> None:
         one.scan(at(2), [])
 
 
-def test_no_more_than_so_many_marks_are_remembered() -> None:
+def test_no_more_than_so_many_marks_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desk.pipeline.scanning.MAX_ANSWERED", 40)
     one = scanning(a_scanner(lambda market: ["A"], every_s=1))
-    for second in range(1, MAX_ANSWERED + 2):
+    for second in range(1, 42):
         one.scan(at(second), [])
 
     assert one.scan(at(2), [])[0].bars == view().bars(["A"], at(3))

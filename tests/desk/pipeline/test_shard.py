@@ -290,6 +290,7 @@ def test_a_position_tells_where_a_producer_goes_on() -> None:
     assert position.watched == {"A": [""], "B": ["S"]}
     assert position.events == {"A": 4}
     assert (position.released, position.adopted, position.closed) == ({}, {}, False)
+    assert position.stops == 1
 
 
 def test_the_state_of_slots_that_go_comes_with_the_ack_of_the_batch_that_asked_for_it() -> None:

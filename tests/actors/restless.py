@@ -1,0 +1,59 @@
+"""`python restless.py PLAN RUN_DIR ADDRESS MOVES SEED [KILLS]`: a desk whose slots move at random while it runs.
+
+KILLS names actors, with commas: one after the other is killed, each right after a move was asked for. "supervisor"
+ends this process at once. Exit status 0 once the desk has ended well.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from actors.supervisor import PRODUCER, Supervisor
+from desk.config import load_plan
+from desk.report.live import DeskView
+from desk.routing import SLOTS, slot_of
+from desk.runs import RunFolder
+
+AT_ONCE = 10
+SUPERVISOR = "supervisor"
+
+
+class Stirring:
+    """Asks for moves whenever there is something to show."""
+
+    def __init__(self, supervisor: Supervisor, moves: int, seed: int, kills: list[str]) -> None:
+        self._busy = [slot_of(symbol) for symbol in supervisor.session.always]
+        self._supervisor = supervisor
+        self._left = moves
+        self._random = random.Random(seed)
+        self._kills = kills
+
+    def __call__(self, view: DeskView) -> None:
+        if view.state != "running" or view.session_ns is None:
+            return
+        shards = len(view.consumers)
+        for _ in range(min(AT_ONCE, self._left)):
+            self._left -= 1
+            slots = {self._random.choice(self._busy), *self._random.sample(range(SLOTS), self._random.randint(0, 20))}
+            self._supervisor.move(sorted(slots), self._random.randrange(shards))
+        if self._kills and self._supervisor.stats[PRODUCER].intake.moves:
+            victim = self._kills.pop(0)
+            os.kill(os.getpid() if victim == SUPERVISOR else self._supervisor.pids[victim], signal.SIGKILL)
+
+
+def main() -> None:
+    """Run the plan."""
+    plan_path, run_dir, address, moves, seed, *kills = sys.argv[1:]
+    plan = load_plan(Path(plan_path))
+    folder = RunFolder.create(None, Path(run_dir), plan.session.name, time.time_ns())
+    supervisor = Supervisor(plan, folder, address)
+    stirring = Stirring(supervisor, int(moves), int(seed), kills[0].split(",") if kills else [])
+    summary = supervisor.run(stirring)
+    sys.exit(0 if summary.ok else 1)
+
+
+if __name__ == "__main__":
+    main()

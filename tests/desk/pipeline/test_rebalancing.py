@@ -1,0 +1,110 @@
+"""From what the shards tell to moves that level them."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from test_record import some_stats
+from test_viewing import intake
+
+from desk.model.ticks import Trade
+from desk.model.units import SECOND_NS
+from desk.pipeline.intake_stats import IntakeStats
+from desk.pipeline.rebalancing import Rebalancing
+from desk.pipeline.shard import ShardStats
+from desk.pipeline.slot_meter import EVERY, SlotMeter
+from desk.routing import RoutingTable, slot_of
+
+
+class Market:
+    """Four slots of unequal load on two shards, observed once a second; moves are done at once."""
+
+    def __init__(self, rates: dict[int, int], **more: Any) -> None:
+        self.rates = rates
+        self.more = more
+        self.table = RoutingTable.even([0, 1])
+        self.rebalancing = Rebalancing([0, 1])
+        self.seconds = 0
+        self.ticks: dict[int, dict[int, int]] = {0: {}, 1: {}}
+        self.busy_ns = {0: 0, 1: 0}
+        self.moved = 0
+
+    def pass_seconds(self, seconds: int, *, busy: float = 0.5) -> None:
+        for _ in range(seconds):
+            self.seconds += 1
+            for slot, rate in self.rates.items():
+                ticks = self.ticks[self.table.shards[slot]]
+                ticks[slot] = ticks.get(slot, 0) + rate
+            for shard in self.busy_ns:
+                self.busy_ns[shard] += round(busy * SECOND_NS)
+            for move in self.rebalancing.observe(self.seconds * SECOND_NS, self.intake(), self.shards()):
+                self.table = self.table.moved(move.slots, move.to)
+                self.moved += len(move.slots)
+
+    def intake(self) -> IntakeStats:
+        return intake(0, owners=self.table.shards, table_version=self.table.version, **self.more)
+
+    def shards(self) -> list[ShardStats]:
+        return [
+            some_stats(shard, slot_ticks=dict(self.ticks[shard]), busy_ns=self.busy_ns[shard]) for shard in (0, 1)
+        ]
+
+    def load(self, shard: int) -> int:
+        return sum(rate for slot, rate in self.rates.items() if self.table.shards[slot] == shard)
+
+
+def test_hot_slots_leave_the_busy_shard_after_some_seconds_and_then_rest() -> None:
+    market = Market({0: 500, 2: 400, 4: 100, 1: 10})
+
+    market.pass_seconds(4)
+    assert market.moved == 0
+    market.pass_seconds(8)
+    moved = market.moved
+    market.pass_seconds(60)
+
+    assert 0 < moved == market.moved
+    assert max(market.load(0), market.load(1)) <= 1.1 * 505
+
+
+def test_a_symbol_hotter_than_a_shard_gets_one_of_its_own() -> None:
+    market = Market({0: 5_000, 2: 40, 4: 30, 1: 10})
+
+    market.pass_seconds(20)
+
+    assert sorted([market.load(0), market.load(1)]) == [80, 5_000]
+
+
+def test_an_idle_desk_is_left_alone() -> None:
+    market = Market({0: 500, 2: 400})
+
+    market.pass_seconds(20, busy=0.01)
+
+    assert market.moved == 0
+
+
+def test_nothing_is_judged_while_slots_move_or_a_shard_is_waited_for() -> None:
+    for state in ({"moving": True}, {"waiting": [1]}):
+        market = Market({0: 500, 2: 400}, **state)
+        market.pass_seconds(20)
+        assert market.moved == 0
+
+
+def test_a_successor_counts_anew() -> None:
+    market = Market({0: 100, 1: 100})
+    market.pass_seconds(3)
+    market.ticks[0] = {}
+    market.busy_ns[0] = 0
+
+    market.pass_seconds(20)
+
+    assert market.moved == 0
+
+
+@given(st.integers(1, 40))
+def test_the_meter_counts_the_ticks_of_every_so_many_batches(batches: int) -> None:
+    meter = SlotMeter()
+
+    for number in range(EVERY * batches):
+        meter.count([Trade(number, "A", 0, 0, 1.0, 1.0), Trade(number, "B", 0, 0, 1.0, 1.0)])
+
+    assert meter.ticks == {slot_of("A"): EVERY * batches, slot_of("B"): EVERY * batches}

@@ -1,0 +1,133 @@
+"""A whole day in lockstep while its processes are killed over and over. Long: `make trials` shows the figures."""
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "actors"))
+
+from heads import clean_environment
+from running import RunningDesk, assert_accounts_hold, assert_same_results
+
+pytestmark = [pytest.mark.trial, pytest.mark.ray]
+
+OTHERS = ["producer", "broker", "ledger", "keeper"]
+TIMES = 2
+EVERY_S = 3.0
+CONSUMERS = 2
+SEED = 7
+DRIVER_DIES_AT = 0.4
+SESSION_S = 23_400
+OPEN_NS = 1_381_152_600_000_000_000
+PLAN = """
+[session]
+name = "day"
+[feed]
+kind = "tape"
+path = "{tape}"
+[consumers]
+count = {consumers}
+[[strategies]]
+use = "strategies.examples.opening_range:OpeningRange"
+[[strategies]]
+use = "strategies.examples.mean_reversion:MeanReversion"
+[[strategies]]
+use = "strategies.examples.pressure:Pressure"
+"""
+
+
+@dataclass
+class Killer:
+    """Kills a random consumer each EVERY_S, and between those the others in turn."""
+
+    desk: RunningDesk
+    choose: random.Random = field(default_factory=lambda: random.Random(SEED))
+    killed: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Kill until the desk has ended."""
+        others = iter(OTHERS * TIMES)
+        for beat in self._beats():
+            if beat % 2:
+                self._kill(f"consumer-{self.choose.randrange(CONSUMERS):02}")
+            elif (name := next(others, None)) is not None:
+                self._kill(name)
+
+    def _beats(self) -> Iterator[int]:
+        """One each half of EVERY_S, while the desk runs."""
+        self.desk.wait_for_ticks()
+        beat = 0
+        while True:
+            due_s = monotonic() + EVERY_S / 2
+            while monotonic() < due_s:
+                if self.desk.ended:
+                    return
+                sleep(0.02)
+            beat += 1
+            yield beat
+
+    def _kill(self, name: str) -> None:
+        try:
+            self.desk.kill(name)
+        except ProcessLookupError:
+            return  # killed lately: its successor is not up yet, or the desk has just ended
+        self.killed.append(name)
+
+
+@pytest.fixture(scope="module")
+def day(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    plan = tmp_path_factory.mktemp("day") / "day.toml"
+    plan.write_text(PLAN.format(tape=shared_data / "us-2013-10-07.parquet", consumers=CONSUMERS))
+    return plan
+
+
+@pytest.fixture(scope="module")
+def undisturbed(day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("undisturbed") / "run"
+    with closing(RunningDesk(day, run_dir, clean_environment(), "--in-process", "--quiet")) as desk:
+        status, _, err = desk.finish()
+    assert status == 0, err
+    return run_dir
+
+
+def show(what: str, desk: RunningDesk) -> None:
+    summary = desk.summary()
+    events = sum(summary["ticks"][kind]["applied"] for kind in ("trades", "quotes"))
+    restarts = [consumer["restarts"] for consumer in summary["consumers"]]
+    figures = f"{events:,} events and {summary['decisions']:,} decisions in {summary['wall_s']:.1f} s"
+    print(f"\n{what}: {figures}, consumers made again {restarts}")
+
+
+def test_a_day_of_deaths_is_the_day_without_them(day: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with closing(RunningDesk(day, tmp_path / "run", clean_environment(), "--quiet")) as desk:
+        killer = Killer(desk)
+        killer.run()
+        status, _, err = desk.finish()
+
+    assert status == 0, err
+    show(f"{len(killer.killed)} kills ({', '.join(killer.killed)})", desk)
+    assert_accounts_hold(desk.summary())
+    assert {name: killer.killed.count(name) for name in OTHERS} == dict.fromkeys(OTHERS, TIMES)
+    assert_same_results(desk.run_dir, undisturbed)
+
+
+def test_a_day_whose_driver_is_killed_goes_on_to_the_same_end(day: Path, undisturbed: Path, tmp_path: Path) -> None:
+    at_ns = OPEN_NS + round(DRIVER_DIES_AT * SESSION_S) * 1_000_000_000
+    with closing(RunningDesk(day, tmp_path / "run", clean_environment(), "--quiet")) as desk:
+        desk.wait_for_mark(at_ns)
+        desk.process.kill()
+        assert desk.finish()[0] < 0
+
+    with closing(RunningDesk.resumed(tmp_path / "run", clean_environment(), "--quiet")) as again:
+        status, _, err = again.finish()
+
+    assert status == 0, err
+    show("driver killed, resumed", again)
+    assert_accounts_hold(again.summary())
+    assert_same_results(again.run_dir, undisturbed)
