@@ -8,7 +8,7 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.peers import Outbox, Peer, told_by_task
-from actors.wire import decode_bars, decode_events, encode
+from actors.wire import decode_bars, decode_events, decode_request, encode
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
@@ -34,6 +34,10 @@ class RayBroker:
     def submit(self, request: Request) -> None:
         """Ask without waiting; a fault of an earlier request is raised here or at the next settling."""
         self._submitted.put(next(self._numbers), encode(request))
+
+    def unanswered(self) -> list[Request]:
+        """What waits for its answer."""
+        return [decode_request(request) for request in self._submitted.waiting()]
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         """Ask and wait."""

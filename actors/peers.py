@@ -165,6 +165,12 @@ class Outbox:
             self._send()
             self._take(wait=False)
 
+    def waiting(self) -> list[bytes]:
+        """What is not known to be answered, oldest first."""
+        self._collected_s = 0.0
+        self.collect()
+        return [payload for _, payload in self._waiting]
+
     def settle(self) -> None:
         """Wait until all are answered. Raises what the actor raised, ActorDied where no successor comes."""
         while self._waiting:

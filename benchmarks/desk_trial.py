@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,7 @@ class DeskOptions:
     linger_ms: float = 1.0
     channels: tuple[str, ...] = ("trades",)
     strategies: tuple[dict[str, Any], ...] = ({"use": "benchmarks.strategies:Idle"},)
+    rebalance: bool = False
 
     def plan(self, url: str) -> Plan:
         """All symbols of the venue, guards and lanes as they are by default."""
@@ -40,7 +41,12 @@ class DeskOptions:
             {
                 "session": {"name": "bench", "mode": "paper"},
                 "feed": {"kind": "alpaca", "url": url, "channels": list(self.channels), "symbols": ["*"]},
-                "consumers": {"count": self.consumers, "max": max(self.consumers, 8), "cpus": 0.1},
+                "consumers": {
+                    "count": self.consumers,
+                    "max": max(self.consumers, 8),
+                    "cpus": 0.1,
+                    "rebalance": self.rebalance,
+                },
                 "flow": {"linger_ms": self.linger_ms},
                 "strategies": list(self.strategies),
             }
@@ -73,8 +79,13 @@ class DeskRun:
         return self.trial.row() | {"balanced": self.summary.balanced}
 
 
-def run(venue: Venue, options: DeskOptions, timing: Timing) -> DeskRun:
-    """Run a desk on the venue until the window is over and everything is through. Raises DeskError."""
+def run(
+    venue: Venue, options: DeskOptions, timing: Timing, beside: Callable[[Supervisor], None] = lambda _: None
+) -> DeskRun:
+    """Run a desk on the venue until the window is over and everything is through. Raises DeskError.
+
+    `beside` is called at every look, as long as the window lasts.
+    """
     trial = Trial(venue, timing)
     notes: dict[str, None] = {}
     with tempfile.TemporaryDirectory() as parent:
@@ -87,6 +98,8 @@ def run(venue: Venue, options: DeskOptions, timing: Timing) -> DeskRun:
                 names = {pid: name for name, pid in supervisor.pids.items()} | {os.getpid(): SUPERVISOR}
                 processes.append(Processes(os.getpid(), names, {venue.pid}))
             notes.update(dict.fromkeys(_producer(supervisor).intake.notes))
+            if trial.drained is None:
+                beside(supervisor)
             if trial.look(reading_of(_producer(supervisor), _shards(supervisor)), processes[0]):
                 supervisor.stop()
 

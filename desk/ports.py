@@ -158,6 +158,10 @@ class BrokerDoor(Protocol):
         """The same without waiting; the events come to the producer's lanes by themselves."""
         ...
 
+    def unanswered(self) -> list[Request]:
+        """What was submitted and is not known to be decided, oldest first."""
+        ...
+
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         """Events of all symbols above these numbers (0 where a symbol is not named), by symbol and number."""
         ...

@@ -108,7 +108,7 @@ class Reading:
             return []
         return [bar for bar in _decode(body) if bar.symbol in symbols]
 
-    def _header(self, start: int) -> tuple[int, int, int, int, int]:
+    def _header(self, start: int) -> tuple[int, int, int, int, int, int]:
         if start + HEADER.size > len(self._content):
             raise damaged(self._path, f"it ends within the record at byte {start}")
         return HEADER.unpack_from(self._content, start)

@@ -80,6 +80,10 @@ class LocalBroker:
         """Decide at once, and deliver."""
         self._deliver(self._manager.decide(request))
 
+    def unanswered(self) -> list[Request]:
+        """Nothing is ever under way."""
+        return []
+
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         """Events above these numbers."""
         return self._manager.events_after(numbers)

@@ -71,6 +71,7 @@ class _Totals(msgspec.Struct, array_like=True):
     data_latency: Snapshot
     asked: Asked
     restored: int
+    unanswered: list[Request] = []
 
 
 _encode_totals = msgspec.msgpack.Encoder().encode
@@ -134,6 +135,8 @@ class Shard:
         self._restored = totals.restored + 1
         if self.config.lockstep:
             self._replies.restore(totals.asked, self.engine)
+        for request in totals.unanswered:
+            self._broker.submit(request)
         self._checkpoints = checkpoint.number
         self._checkpoint_mark_ns = self.engine.mark_ns
         self._checkpoint_closed = self.engine.closed
@@ -327,6 +330,7 @@ class Shard:
             self._data_latency.snapshot(),
             self._replies.asked,
             self._restored,
+            [] if self.config.lockstep else self._broker.unanswered(),
         )
 
 

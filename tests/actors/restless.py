@@ -30,6 +30,7 @@ class Stirring:
         self._left = moves
         self._random = random.Random(seed)
         self._kills = kills
+        self._killed: set[int] = set()
 
     def __call__(self, view: DeskView) -> None:
         if view.state != "running" or view.session_ns is None:
@@ -40,8 +41,12 @@ class Stirring:
             slots = {self._random.choice(self._busy), *self._random.sample(range(SLOTS), self._random.randint(0, 20))}
             self._supervisor.move(sorted(slots), self._random.randrange(shards))
         if self._kills and self._supervisor.stats[PRODUCER].intake.moves:
-            victim = self._kills.pop(0)
-            os.kill(os.getpid() if victim == SUPERVISOR else self._supervisor.pids[victim], signal.SIGKILL)
+            victim = self._kills[0]
+            pid = os.getpid() if victim == SUPERVISOR else self._supervisor.pids[victim]
+            if pid not in self._killed:
+                del self._kills[0]
+                self._killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
 
 
 def main() -> None:

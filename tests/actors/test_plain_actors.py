@@ -60,6 +60,9 @@ class DirectBroker:
     def submit(self, request: Request) -> None:
         self._broker.submit(encode(request))
 
+    def unanswered(self) -> list[Request]:
+        return []
+
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         return decode_events(self._broker.events_after(encode(numbers)))
 

@@ -213,6 +213,9 @@ class ShardBroker:
             self.requests.popleft()
             most = None if most is None else most - 1
 
+    def unanswered(self) -> list[Request]:
+        return [request for _, request in self.requests]
+
     def decide(self, request: Request) -> list[OrderEvent]:
         raise NotImplementedError
 
@@ -240,6 +243,9 @@ class ProducerBroker:
 
     def submit(self, request: Request) -> None:
         raise NotImplementedError
+
+    def unanswered(self) -> list[Request]:
+        return []
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         return self._ask(lambda manager: manager.events_after(numbers))

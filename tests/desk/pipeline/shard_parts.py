@@ -49,6 +49,9 @@ class Ear:
     def submit(self, request: Request) -> None:
         self.heard.append(request)
 
+    def unanswered(self) -> list[Request]:
+        return []
+
     def decide(self, request: Request) -> list[OrderEvent]:
         raise NotImplementedError
 

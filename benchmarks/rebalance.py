@@ -1,0 +1,193 @@
+"""Slots that move while the market goes on: what a move costs those who move and the others, and what levelling gains.
+
+    python -m benchmarks.rebalance [--part pauses skew search] [--rate R] [--seconds S] [--consumers N] [--busy-us U]
+
+pauses  standard load at R events/s; half of the time slots move at random. A pause is from fence to adoption.
+skew    few symbols by Zipf's law, the hottest of them all on one shard, with and without rebalancing: the busiest
+        shard's ticks over the mean, at the end.
+search  the same, at the highest rate that is sustained.
+"""
+
+import argparse
+import os
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from actors.producer import ProducerStats
+from actors.supervisor import PRODUCER, Supervisor
+from benchmarks.desk_trial import DeskOptions, DeskRun, run
+from benchmarks.frame import publish
+from benchmarks.load import SYMBOLS, Venue, standard
+from benchmarks.series import between
+from benchmarks.sustained import highest
+from benchmarks.trial import Sight, Timing
+from benchmarks.varying import Stretch, varying
+from desk.meters import Histogram, Snapshot, since
+from desk.model.units import MS_NS
+from desk.pipeline.intake_stats import IntakeStats
+from desk.pipeline.shard import ShardStats
+from desk.routing import slot_of
+
+FEW: Final = 60
+HOTTEST: Final = 12
+CROWDED: Final = 0
+SLOTS_AT_ONCE: Final = 4
+LEVEL_S: Final = 12.0
+"""So long the rebalancer is given to notice and to act before the window begins."""
+
+START_RATE: Final = 12_000.0
+
+
+@dataclass
+class Ticks:
+    """What each shard had applied at each look."""
+
+    looks: list[tuple[float, dict[int, int]]] = field(default_factory=list)
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Take one look."""
+        found = [stats for stats in supervisor.stats.values() if isinstance(stats, ShardStats)]
+        self.looks.append((time.monotonic(), {stats.shard: stats.audit.trades + stats.audit.quotes for stats in found}))
+
+    def busiest_to_mean(self, last_s: float) -> float | None:
+        """Over the last seconds; None where nothing was applied."""
+        end_s, last = self.looks[-1]
+        first = next(ticks for at_s, ticks in self.looks if at_s >= end_s - last_s)
+        grown = [ticks - first.get(shard, 0) for shard, ticks in last.items()]
+        return round(max(grown) * len(grown) / sum(grown), 3) if sum(grown) else None
+
+
+class Restless:
+    """Lets slots move at random during the second half of the window."""
+
+    def __init__(self, from_s: float, consumers: int) -> None:
+        self._from_s = from_s
+        self._consumers = consumers
+        self._began_s: float | None = None
+        self._random = random.Random(1)  # noqa: S311 - to be repeated
+        self._busy = sorted({slot_of(f"LD{number:04d}") for number in range(SYMBOLS)})
+        self.seen: IntakeStats | None = None
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Ask for moves, if it is time."""
+        self.seen = _intake(supervisor)
+        now_s = time.monotonic()
+        if self._began_s is None and sum(self.seen.received.values()):
+            self._began_s = now_s
+        if self._began_s is not None and now_s >= self._began_s + self._from_s:
+            slots = self._random.sample(self._busy, SLOTS_AT_ONCE)
+            supervisor.move(slots, self._random.randrange(self._consumers))
+
+
+class Crowd:
+    """Lets the hottest symbols come together on one shard, once, and counts."""
+
+    def __init__(self) -> None:
+        self.ticks = Ticks()
+        self.moves = 0
+        self._crowded = False
+
+    def look(self, supervisor: Supervisor) -> None:
+        """Take one look; the first one crowds."""
+        if not self._crowded:
+            self._crowded = True
+            supervisor.move(sorted({slot_of(f"LD{number:04d}") for number in range(HOTTEST)}), CROWDED)
+        self.moves = _intake(supervisor).moves
+        self.ticks.look(supervisor)
+
+
+def pauses(rate: float, seconds: float, consumers: int) -> dict[str, Any]:
+    """Pauses of those who move, and the time in queue of all, before moves and during."""
+    timing = Timing(rate, 2 * seconds)
+    restless = Restless(timing.warm_s + seconds, consumers)
+    with Venue(standard(rate)) as venue:
+        done = run(venue, DeskOptions(consumers), timing, restless.look)
+    seen = restless.seen
+    paused = Histogram.of(seen.pauses if seen else Snapshot())
+    middle_s = timing.warm_s + seconds
+    sights = done.trial.sights
+    return {
+        "what": f"{rate:,.0f}/s, {consumers} consumers, {SLOTS_AT_ONCE} slots of {SYMBOLS} symbols at a time",
+        "moves": seen.moves if seen else 0,
+        **{f"pause_{name}_ms": _ms(paused.quantile(q)) for name, q in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))},
+        **_queue("before", between(sights, 0, middle_s)),
+        **_queue("during", between(sights, middle_s, float("inf"))),
+        "dropped": done.trial.accounts()["dropped"],
+        "balanced": done.summary.balanced,
+    }
+
+
+def crowded(rate: float, seconds: float, options: DeskOptions) -> tuple[DeskRun, Crowd]:
+    """A trial of the crowd; the window begins when there was time to level it."""
+    crowd = Crowd()
+    timing = Timing(rate, seconds, warm_s=LEVEL_S)
+    with Venue(varying([Stretch(rate, LEVEL_S + seconds + 30.0)], symbols=FEW, mix="trades")) as venue:
+        return run(venue, options, timing, crowd.look), crowd
+
+
+def skew(rate: float, seconds: float, options: DeskOptions) -> dict[str, Any]:
+    """How unevenly the shards are loaded at the end."""
+    done, crowd = crowded(rate, seconds, options)
+    row = done.row()
+    return {
+        "what": f"{rate:,.0f}/s, {'rebalanced' if options.rebalance else 'left alone'}",
+        "busiest_to_mean": crowd.ticks.busiest_to_mean(seconds),
+        "moves": crowd.moves,
+        **{name: row[name] for name in ("applied_per_s", "queue_p50_ms", "queue_p99_ms", "dropped", "sustained")},
+        "balanced": row["balanced"],
+    }
+
+
+def search(start: float, seconds: float, options: DeskOptions) -> dict[str, Any]:
+    """The highest rate that the crowd lets be sustained."""
+    best = highest(lambda rate: not crowded(rate, seconds, options)[0].trial.window().failing(), start)
+    return {"what": "rebalanced" if options.rebalance else "left alone", "sustained_per_s": round(best)}
+
+
+def _intake(supervisor: Supervisor) -> IntakeStats:
+    stats: ProducerStats = supervisor.stats[PRODUCER]
+    return stats.intake
+
+
+def _queue(name: str, sights: list[Sight]) -> Mapping[str, float | None]:
+    """Quantiles of the time in queue between the first and the last of these."""
+    queue = since(sights[-1].reading.queue, sights[0].reading.queue) if len(sights) > 1 else Histogram()
+    return {f"queue_p{round(100 * q)}_ms_{name}": _ms(queue.quantile(q)) for q in (0.5, 0.95, 0.99)}
+
+
+def _ms(value_ns: int | None) -> float | None:
+    return None if value_ns is None else round(value_ns / MS_NS, 2)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", nargs="+", choices=("pauses", "skew", "search"), default=["pauses", "skew", "search"])
+    parser.add_argument("--rate", type=float, default=50_000.0, help="of the pauses")
+    parser.add_argument(
+        "--skewed-rate", type=float, default=START_RATE, help="of the skew, and where the search begins"
+    )
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--consumers", type=int, default=2)
+    parser.add_argument(
+        "--busy-us", type=float, default=50.0, help="what a strategy takes for a trade in the skewed load"
+    )
+    options = parser.parse_args()
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    busy = ({"use": "benchmarks.strategies:SlowOnTrades", "params": {"busy_us": options.busy_us}},)
+    desks = [DeskOptions(options.consumers, strategies=busy, rebalance=on) for on in (False, True)]
+    if "pauses" in options.part:
+        publish("benchmarks.rebalance", [pauses(options.rate, options.seconds, options.consumers)], part="pauses")
+    if "skew" in options.part:
+        rows = [skew(options.skewed_rate, options.seconds, desk) for desk in desks]
+        publish("benchmarks.rebalance", rows, part="skew", busy_us=options.busy_us)
+    if "search" in options.part:
+        rows = [search(options.skewed_rate, options.seconds, desk) for desk in desks]
+        publish("benchmarks.rebalance", rows, part="search", busy_us=options.busy_us)
+
+
+if __name__ == "__main__":
+    main()
