@@ -24,19 +24,17 @@ class Broker:
         ledger: OrderLedger,
         producer: ProducerDoor,
         meters: MetersFactory = NoMeters,
-        node: str = "",
     ) -> None:
         self._manager = trading.order_manager(plan, session, ledger)
         self._producer = producer
         self._meters = meters("broker")
-        self._node = node
 
     def __repr__(self) -> str:
         return "broker"
 
     def usage(self) -> ProcessUsage:
         """What this process has used."""
-        return process_usage(self._node)
+        return process_usage(self._meters.node)
 
     def decide(self, request: bytes) -> bytes:
         """Decide an encoded request; the encoded order events."""

@@ -41,12 +41,10 @@ class Consumer:
         desk: str = "",
         stops: Sequence[Stop] = (),
         meters: MetersFactory = NoMeters,
-        node: str = "",
     ) -> None:
         self._name = f"consumer-{number:02}"
         self._keeper = keeper
         self._broker = broker
-        self._node = node
         self._trail = Trail.lay(desk, number, epoch) if desk else None
         self._shard = shards.shard(plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail)
         self._meters = meters(self._name)
@@ -59,7 +57,7 @@ class Consumer:
 
     def usage(self) -> ProcessUsage:
         """What this process has used; answered once everything sent before is done."""
-        return process_usage(self._node)
+        return process_usage(self._meters.node)
 
     def apply(self, batch: bytes) -> bytes:
         """Apply one encoded batch; the encoded ack."""

@@ -5,7 +5,12 @@ from typing import Protocol
 
 
 class Meters(Protocol):
-    """Takes running totals and momentary values by name; told at most once per second, never per tick."""
+    """Takes running totals and momentary values by name; told at most once per second, never per tick.
+
+    `node` is where the actor lives: the id of a node of the cluster, "" outside of one.
+    """
+
+    node: str
 
     def totals(self, values: Mapping[str, float]) -> None:
         """Counters, as what they stand at now."""
@@ -21,6 +26,7 @@ class NoMeters:
 
     def __init__(self, actor: str) -> None:
         self.actor = actor
+        self.node = ""
 
     def totals(self, values: Mapping[str, float]) -> None:
         """Nothing to export to."""

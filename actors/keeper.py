@@ -17,10 +17,9 @@ _encode_bars = msgspec.msgpack.Encoder().encode
 class Keeper:
     """What a call has saved outlives this process when it returns."""
 
-    def __init__(self, folder: Path, meters: MetersFactory = NoMeters, node: str = "") -> None:
+    def __init__(self, folder: Path, meters: MetersFactory = NoMeters) -> None:
         self._store = KeeperStore(folder)
         self._meters = meters("keeper")
-        self._node = node
         self._saved = 0
         self._bytes = 0
 
@@ -29,7 +28,7 @@ class Keeper:
 
     def usage(self) -> ProcessUsage:
         """What this process has used."""
-        return process_usage(self._node)
+        return process_usage(self._meters.node)
 
     def save(self, checkpoint: bytes) -> bool:
         """Keep an encoded checkpoint; False when it comes from an incarnation that is over."""

@@ -17,13 +17,10 @@ from desk.wiring import trading
 class Ledger:
     """What a call has written is committed when it returns."""
 
-    def __init__(
-        self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters, node: str = ""
-    ) -> None:
+    def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters) -> None:
         self._clock = SystemClock()
         self._book = trading.ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = meters("ledger")
-        self._node = node
         self._commits = 0
         self._commit_ns = 0
 
@@ -32,7 +29,7 @@ class Ledger:
 
     def usage(self) -> ProcessUsage:
         """What this process has used."""
-        return process_usage(self._node)
+        return process_usage(self._meters.node)
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import ray
 from ray.util.metrics import Counter, Gauge
 
 TAG_KEYS = ("actor",)
@@ -11,6 +12,7 @@ class RayMeters:
     """One actor's counters and gauges, named `raydesk_<name>` and made when first told."""
 
     def __init__(self, actor: str) -> None:
+        self.node: str = ray.get_runtime_context().get_node_id()
         self._tags = {"actor": actor}
         self._counters: dict[str, Counter] = {}
         self._told: dict[str, float] = {}

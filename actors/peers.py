@@ -81,7 +81,7 @@ class Peer:
         return None if self._handle is None else self._handle._actor_id  # noqa: SLF001 - as above
 
     def lost(self, incarnation: Any) -> None:
-        """This incarnation is dead. Of one that was called before the one that is called now nothing follows."""
+        """The incarnation is dead. Of one that was called before the one that is called now nothing follows."""
         if incarnation is not None and incarnation == self.incarnation:
             self._dead, self._handle = incarnation, None
 

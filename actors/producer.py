@@ -44,10 +44,8 @@ class Producer:
         scanner: ScannerDoor,
         keeper: KeeperDoor,
         meters: MetersFactory = NoMeters,
-        node: str = "",
     ) -> None:
         self._clock = SystemClock()
-        self._node = node
         self._intake = flow.intake(
             plan,
             session,
@@ -69,7 +67,7 @@ class Producer:
 
     def usage(self) -> ProcessUsage:
         """What this process has used."""
-        return process_usage(self._node)
+        return process_usage(self._meters.node)
 
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""

@@ -15,17 +15,16 @@ from desk.wiring import markets, shards
 class Scanner:
     """Runs all scanners of the plan, and knows the session's earlier minutes of every symbol."""
 
-    def __init__(self, plan: Plan, session: Session, meters: MetersFactory = NoMeters, node: str = "") -> None:
+    def __init__(self, plan: Plan, session: Session, meters: MetersFactory = NoMeters) -> None:
         self._scanning = shards.scanning(plan, session, markets.market_source(plan, session))
         self._meters = meters("scanner")
-        self._node = node
 
     def __repr__(self) -> str:
         return "scanner"
 
     def usage(self) -> ProcessUsage:
         """What this process has used."""
-        return process_usage(self._node)
+        return process_usage(self._meters.node)
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
         """Answers of the scanners that are due at the mark."""

@@ -15,6 +15,7 @@ from actors.cluster import Cluster
 from actors.consumer import Consumer
 from actors.crew import Crew, Recipe
 from actors.doors import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
+from actors.draining import Draining
 from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.links import RayShardLinks
@@ -71,6 +72,7 @@ class Supervisor:
         self.cluster = Cluster(address, plan.consumers.count * plan.consumers.cpus, desk)
         self.log = open_log(folder.log)
         self.crew = Crew(self.cluster, self._recipes(desk), begun.epoch, self.log)
+        self._draining = Draining()
         self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
     def run(self, show: Show) -> Summary:
@@ -150,6 +152,7 @@ class Supervisor:
                 if self._asked:  # whoever is slow to answer keeps nobody else from being shown
                     self._show(show)
                 self._end_hanging()
+                self._leave_draining()
                 self._ask_all()
             refs = [self._playing, *self._asked]
             done, _ = ray.wait(refs, num_returns=1, timeout=max(due_s - time.monotonic(), 0.01))
@@ -175,6 +178,12 @@ class Supervisor:
         owing = [number for number in self._shards if consumer_name(number) in silent]
         for number, fault in self._watchdog.hanging(owing, time.monotonic()):
             self._revive(consumer_name(number), fault)
+
+    def _leave_draining(self) -> None:
+        """Make consumers anew elsewhere whose node is about to go."""
+        usage = self.crew.usage
+        for name, why in self._draining.leaving({name: usage[name].node for name in self._numbers if name in usage}):
+            self._revive(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
 
     def _take_answer(self, ref: Any) -> None:
         name, method = self._asked.pop(ref)

@@ -57,7 +57,8 @@ class Ticks:
         end_s, last = self.looks[-1]
         first = next(ticks for at_s, ticks in self.looks if at_s >= end_s - last_s)
         grown = [ticks - first.get(shard, 0) for shard, ticks in last.items()]
-        return round(max(grown) * len(grown) / sum(grown), 3) if sum(grown) else None
+        total = sum(grown)
+        return round(max(grown) * len(grown) / total, 3) if total else None
 
 
 class Restless:
@@ -75,7 +76,7 @@ class Restless:
         """Ask for moves, if it is time."""
         self.seen = _intake(supervisor)
         now_s = time.monotonic()
-        if self._began_s is None and sum(self.seen.received.values()):
+        if self._began_s is None and any(self.seen.received.values()):
             self._began_s = now_s
         if self._began_s is not None and now_s >= self._began_s + self._from_s:
             slots = self._random.sample(self._busy, SLOTS_AT_ONCE)

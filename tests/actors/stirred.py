@@ -25,8 +25,8 @@ def stir(
     """Run the plan to its end, or until it is killed."""
     done = subprocess.run(
         [
-            *(sys.executable, Path(__file__).with_name("restless.py")),
-            *(plan, run_dir, head.address, str(moves), str(seed), *([",".join(kills)] if kills else [])),
+            *(sys.executable, str(Path(__file__).with_name("restless.py")), str(plan), str(run_dir), head.address),
+            *(str(moves), str(seed), *([",".join(kills)] if kills else [])),
         ],
         cwd=ROOT,
         env=head.environment | {"PYTHONPATH": str(ROOT)},

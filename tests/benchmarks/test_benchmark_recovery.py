@@ -64,7 +64,16 @@ def test_readings_of_other_shards_and_of_another_incarnation_are_not_compared(re
 def test_what_is_neither_applied_nor_let_go_by_a_named_cause_is_missing() -> None:
     trades = ClassCounts(received=90, applied=80, dropped={"aged": 4, "unprotected": 1}, rejected={"late": 2})
     quotes = ClassCounts(received=10, applied=7, conflated=2, dropped={"full": 1})
-    summary = Summary(run_id="r", plan="p", mode="paper", in_process=False, ticks=Ticks(trades, quotes))
+    summary = Summary(
+        run_id="r",
+        plan="p",
+        mode="paper",
+        in_process=False,
+        started_ns=0,
+        ended_ns=1,
+        wall_s=1.0,
+        ticks=Ticks(trades, quotes),
+    )
 
     found = accounts(103, summary)
 

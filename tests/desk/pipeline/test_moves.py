@@ -89,6 +89,21 @@ def test_a_live_feed_loses_nothing_by_moves_that_nobody_dies_of(
 
 @slow
 @given(live_ticks, live_flows, deaths, restless, delays)
+def test_a_protected_live_feed_makes_the_same_bars_when_either_side_of_a_move_dies(
+    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], moves: list[Move], delay: Any
+) -> None:
+    desk = a_live_desk(ticks, flow | {"capacity": 1_000, "retain_bytes": 1 << 20})
+    consumers = [death._replace(who=SHARD + death.who) for death in dying]
+
+    lived, died = played(desk), played(desk, consumers, moves, delay)
+
+    assert died.bars() == lived.bars()
+    assert died.applied() == lived.applied()
+    shown_once_and_in_order(died)
+
+
+@slow
+@given(live_ticks, live_flows, deaths, restless, delays)
 def test_after_whatever_deaths_amid_moves_every_symbol_of_a_live_feed_is_in_one_place_and_accounts_balance(
     ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], moves: list[Move], delay: Any
 ) -> None:
@@ -155,10 +170,11 @@ class Table:
             self.lanes[shard].on_ack(Ack(shard, 1, batch.seq, 0, 0, 0, 0))
         return items
 
-    def ack(self, shard: int, *, durable: bool = False, now_ns: int = 0, **released: bytes) -> None:
+    def ack(
+        self, shard: int, released: dict[int, bytes] | None = None, *, durable: bool = False, now_ns: int = 0
+    ) -> None:
         seq = self.lanes[shard].next_seq - 1
-        states = {int(number[1:]): state for number, state in released.items()}
-        ack = Ack(shard, 1, seq, 0, 0, 0, 0, durable_seq=seq if durable else 0, released=states or None)
+        ack = Ack(shard, 1, seq, 0, 0, 0, 0, durable_seq=seq if durable else 0, released=released)
         self.moves.on_ack(ack, self.lanes, now_ns)
 
 
@@ -173,7 +189,7 @@ def test_a_move_is_fence_state_adoption_and_settling_and_is_told_with_its_time()
 
     assert table.begin(now_ns=1_000_000)
     assert table.cut(0) == [Release(1, [0, 2], 1)]
-    table.ack(0, m1=a_state())
+    table.ack(0, {1: a_state()})
     [adopt] = table.cut(1)
     assert isinstance(adopt, Adopt)
     table.ack(1, now_ns=13_400_000)
@@ -199,7 +215,7 @@ def test_what_comes_for_slots_on_their_way_is_held_and_follows_their_state() -> 
     holding.offer(trade, 0)
     table.moves.mark(Second(SECOND_NS, 0))
     holding.offer(quote, 0)
-    table.ack(0, m1=a_state())
+    table.ack(0, {1: a_state()})
 
     [adopt] = table.cut(1)
     assert isinstance(adopt, Adopt)
@@ -227,7 +243,7 @@ def test_an_adoption_that_waits_behind_others_is_not_settled_by_their_checkpoint
     for ordinal in range(90):
         lane.offer(Trade(ordinal, "B", 5, 0, 10.0, 1.0), 0)
     lane._cutter.items_per_batch = 8
-    table.ack(0, m1=a_state())
+    table.ack(0, {1: a_state()})
 
     assert lane.cut(0, hurry=True)
     table.ack(1, durable=True)
@@ -248,7 +264,7 @@ def test_large_wishes_go_in_parts_and_shards_take_part_in_one_at_a_time() -> Non
         [release] = table.cut(0)
         assert isinstance(release, Release)
         assert len(release.slots) <= LIVE_PART
-        table.ack(0, **{f"m{release.move}": a_state()})
+        table.ack(0, {release.move: a_state()})
         table.cut(1)
         table.ack(1, durable=True)
         table.cut(0)
@@ -275,7 +291,7 @@ def test_where_the_feed_waits_nobody_adopts_before_the_release_is_durable() -> N
     table.begin()
     table.cut(0)
 
-    table.ack(0, m1=a_state())
+    table.ack(0, {1: a_state()})
     assert table.cut(1) == []
     assert table.moves.unsaved == {0}
     table.ack(0, durable=True)
@@ -299,7 +315,7 @@ def test_what_a_dead_producer_left_released_is_taken_up_at_once_and_held_meanwhi
     assert table.moves.number == 3
     assert table.moves.held
     assert table.cut(0) == [Release(3, [0], 1)]
-    table.ack(0, m3=a_state(4 * SECOND_NS))
+    table.ack(0, {3: a_state(4 * SECOND_NS)})
     [adopt] = table.cut(1)
     assert isinstance(adopt, Adopt)
     gap, mark = decode_items(adopt.items)

@@ -7,7 +7,7 @@ from desk.engine.audit import Audit
 from desk.meters import Histogram, Snapshot
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
-from desk.pipeline.intake import IntakeStats
+from desk.pipeline.intake_stats import IntakeStats
 from desk.pipeline.shard import ShardStats
 from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskView

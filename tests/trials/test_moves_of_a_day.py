@@ -1,0 +1,44 @@
+"""A whole day of real ticks with three strategies, while slots move two hundred times and processes die."""
+
+from pathlib import Path
+
+import pytest
+from heads import RayHead, clean_environment
+from running import RunningDesk, assert_same_results
+from stirred import stir
+from test_whole_day import STRATEGIES, day_plan
+
+pytestmark = [pytest.mark.trial, pytest.mark.ray]
+
+MOVES = 200
+WISHES = 420
+"""Some come to nothing: a slot that is wished to where it is."""
+
+
+@pytest.fixture(scope="module")
+def plan(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("day")
+    consumers = "[consumers]\ncount = 2\ncpus = 0.5\n"
+    return day_plan(folder, shared_data / "us-2013-10-07.parquet", consumers + STRATEGIES)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    desk = RunningDesk(plan, tmp_path_factory.mktemp("undisturbed") / "run", clean_environment(), "--in-process")
+    status, _, err = desk.finish()
+    assert status == 0, err
+    return desk.run_dir
+
+
+@pytest.mark.parametrize(
+    ("seed", "kills"), [(1, []), (2, ["consumer-00", "producer", "consumer-01", "producer", "consumer-00"])]
+)
+def test_two_hundred_moves_leave_no_trace(
+    seed: int, kills: list[str], ray_head: RayHead, plan: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    done = stir(plan, tmp_path / "run", ray_head, WISHES, seed, *kills, deadline_s=1_800)
+
+    assert done.status == 0, done.err
+    print(f"\n{len(done.moves)} moves, killed: {', '.join(kills) or 'nobody'}")
+    assert len(done.moves) >= MOVES
+    assert_same_results(tmp_path / "run", undisturbed)
