@@ -61,11 +61,12 @@ class FeedGap(Protocol):
 class Feed(Protocol):
     """Market data as frames, in arrival order.
 
-    `lossless` feeds wait for the lanes. `received` counts rejected rows too; `examples` names the first
+    `lossless` feeds wait for the lanes; of a `repeatable` one a successor can read the same ticks again. `received` counts rejected rows too; `examples` names the first
     few of those with place and cause. `start_ns` and `end_ns` bound the session where they are known.
     """
 
     lossless: bool
+    repeatable: bool
     start_ns: int | None
     end_ns: int | None
     counts: FeedCounts

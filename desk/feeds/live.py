@@ -54,6 +54,7 @@ class LiveFeed:
     """
 
     lossless = False
+    repeatable = False
     start_ns: int | None = None
     end_ns: int | None = None
 

@@ -41,6 +41,7 @@ class BlockFeed:
     rows of the others are received and rejected, see desk/market/checks.py.
     """
 
+    repeatable = True
     counts: FeedCounts
 
     def __init__(

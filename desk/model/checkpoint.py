@@ -3,6 +3,7 @@
 import msgspec
 
 from desk.model.bars import Bar
+from desk.model.batch import LaneTotals
 from desk.model.records import GapRecord
 
 
@@ -35,7 +36,7 @@ class ProducerState(msgspec.Struct, array_like=True):
     It is kept once every shard has a confirmed checkpoint at `mark_ns` or later: a successor that begins there
     misses nothing. It was taken at the mark, before the scanners' answers took effect; `asked_ns` is the mark at
     which they were asked last, None if no answer is outstanding. `feed_lag_ns` is the lag that the mark told.
-    `subscriptions` and `table` are what their owners encoded.
+    `subscriptions` and `table` are what their owners encoded, `lanes` the totals by shard.
     """
 
     epoch: int
@@ -50,6 +51,7 @@ class ProducerState(msgspec.Struct, array_like=True):
     moves: int = 0
     gaps: list[GapRecord] = []
     feed_lag_ns: int = 0
+    lanes: dict[int, LaneTotals] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()

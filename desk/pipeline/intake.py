@@ -8,7 +8,7 @@ import msgspec
 
 from desk.flow import Lane, LaneConfig
 from desk.flow.ladder import Ladder, LadderConfig
-from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
+from desk.model.batch import Ack, LaneTotals, News, Position, ShardBack, ShardLost
 from desk.model.checkpoint import ProducerState
 from desk.model.errors import RunFailed
 from desk.model.items import Close, Gap, Item, Second, Unwatch, Watch
@@ -174,7 +174,7 @@ class Intake:
         """Begin the session, or take it up where another producer left it."""
         positions = self._links.positions()
         for position in sorted(positions, key=lambda position: position.shard):
-            totals = None if self.feed.lossless else position.lane
+            totals = self._totals_of(position)
             lane = Lane(position.shard, self._lane_config, self.moves.table.version, totals=totals)
             lane.mark_ns = 0 if self._from is None else self._from.mark_ns
             self._lanes[position.shard] = lane
@@ -182,7 +182,7 @@ class Intake:
         if any(position.adopted or position.released for position in positions):
             positions = self._firm(positions)
             self.moves.take_up(positions, self._lanes, self._clock.wall_ns())
-        if not self.feed.lossless:
+        if not self.feed.repeatable:
             self._count_again(positions)
         if self._from is None:
             self._watch_first()
@@ -193,6 +193,12 @@ class Intake:
             if self._asked_ns is not None and not self._scanner.ask(self._asked_ns, self.subscriptions.symbols):
                 self._asked_ns = None
             self._scan(self._from.mark_ns)
+
+    def _totals_of(self, position: Position) -> LaneTotals | None:
+        """What a lane begins to count from: what its shard knows, or where ticks come again, what the state knew."""
+        if not self.feed.repeatable:
+            return position.lane
+        return None if self._from is None or self.feed.lossless else self._from.lanes.get(position.shard)
 
     def _firm(self, positions: Iterable[Position]) -> list[Position]:
         """Where the shards stand, once none of them can fall back behind it: moves are judged by that."""
@@ -341,6 +347,7 @@ class Intake:
             self.moves.number,
             list(self.gaps),
             self._feed_lag_ns,
+            {shard: lane.totals() for shard, lane in self._lanes.items()},
         )
 
     def _move_between_marks(self, mark_ns: int) -> None:

@@ -1,11 +1,11 @@
 """What the producer does about data that grow old: it climbs the ladder, and comes down again."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from desk.flow import Lane
-from desk.flow.ladder import CONFLATE, HOLD, SHED, THIN, Ladder
+from desk.flow.ladder import CALM, CONFLATE, HOLD, SHED, THIN, Ladder
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
 from desk.ports import LiveFeed
@@ -51,6 +51,7 @@ class Overload:
         self._thinned_ns = 0
         self._quotes: Counter[str] = Counter()
         self._thinned: set[str] = set()
+        self._excused: set[int] = set()
 
     @property
     def hold(self) -> bool:
@@ -94,7 +95,7 @@ class Overload:
         if now_ns - self._controlled_ns < CONTROL_NS:
             return
         self._controlled_ns = now_ns
-        age_ns = max(lane.age_ns(now_ns) for lane in self._lanes.values())
+        age_ns = max(self._ages_ns(now_ns), default=0)
         if self._feed is not None:
             read_age_ns = self._feed.read_age_ns
             age_ns = max(age_ns, read_age_ns)
@@ -109,10 +110,22 @@ class Overload:
             if step.after < CONFLATE:
                 self._quotes.clear()
         if self.ladder.rung >= SHED:
-            for lane in self._lanes.values():
-                lane.drop_aged(now_ns)
+            for shard, lane in self._lanes.items():
+                if shard not in self._excused:
+                    lane.drop_aged(now_ns)
         if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
             self._thin(now_ns)
+
+    def _ages_ns(self, now_ns: int) -> Iterator[int]:
+        """The lanes' ages, but for those whose shard is gone, or back and catching up: that is no overload."""
+        for shard, lane in self._lanes.items():
+            lane_age_ns = lane.age_ns(now_ns)
+            if lane.down:
+                self._excused.add(shard)
+            elif shard in self._excused and lane_age_ns < self.ladder.config.climb_ns[CALM]:
+                self._excused.discard(shard)
+            if shard not in self._excused:
+                yield lane_age_ns
 
     def _pace(self, read_age_ns: int) -> None:
         """Send less often while reading is behind and calls are many, and come back slowly."""

@@ -110,8 +110,8 @@ def test_the_shard_with_the_later_mark_has_the_final_version(opened: Opened, tmp
     assert store.shards() == [0, 10]
 
 
-def test_of_one_mark_the_bar_of_the_shard_that_has_done_the_later_move_is_final(tmp_path: Path) -> None:
-    store = KeeperStore(tmp_path)
+def test_of_one_mark_the_bar_of_the_shard_that_has_done_the_later_move_is_final(opened: Opened, tmp_path: Path) -> None:
+    store = opened(tmp_path)
     adopter = checkpoint(1, bar("SPY", 1, 12.0), shard=1, epoch=2, session_ns=60)
     store.save(msgspec.structs.replace(adopter, last_move=7))
     store.save(checkpoint(5, bar("SPY", 1, 11.0), shard=0, epoch=9, session_ns=60))

@@ -414,6 +414,7 @@ class Frames:
     """A feed that cannot wait: what nobody is there to read is gone. Ordinals rise with the frames."""
 
     lossless = False
+    repeatable = False
     start_ns: int | None = None
     end_ns: int | None = None
 

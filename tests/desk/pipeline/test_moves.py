@@ -1,8 +1,10 @@
 """Slots move while data flow and processes die: nobody can tell afterwards, and nothing is lost on the way."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ from desk.engine.snapshot import EngineSnapshot, encode_state
 from desk.flow import Lane, LaneConfig
 from desk.model.batch import Ack, Batch, LaneTotals, Position, Released, decode_batch
 from desk.model.items import Adopt, Gap, Item, Lost, Release, Second, Settled, decode_items
-from desk.model.ticks import Quote, Trade
+from desk.model.ticks import Frame, Quote, Trade
 from desk.model.units import SECOND_NS
 from desk.pipeline.holding import Holding
 from desk.pipeline.moves import LIVE_PART, Moves
@@ -88,11 +90,19 @@ def test_a_live_feed_loses_nothing_by_moves_that_nobody_dies_of(
 
 
 @slow
-@given(live_ticks, live_flows, deaths, restless, delays)
+@given(
+    live_ticks, live_flows, deaths, restless, delays, st.lists(st.sampled_from([0, 1, 30, 70]), min_size=1, max_size=5)
+)
 def test_a_protected_live_feed_makes_the_same_bars_when_either_side_of_a_move_dies(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], moves: list[Move], delay: Any
+    ticks: list[tuple[int, str, bool]],
+    flow: dict[str, Any],
+    dying: list[Death],
+    moves: list[Move],
+    delay: Any,
+    lateness: list[int],
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000, "retain_bytes": 1 << 20})
+    desk.frames = [late(frame, by_s) for frame, by_s in zip(desk.frames, cycle(lateness), strict=False)]
     consumers = [death._replace(who=SHARD + death.who) for death in dying]
 
     lived, died = played(desk), played(desk, consumers, moves, delay)
@@ -100,6 +110,12 @@ def test_a_protected_live_feed_makes_the_same_bars_when_either_side_of_a_move_di
     assert died.bars() == lived.bars()
     assert died.applied() == lived.applied()
     shown_once_and_in_order(died)
+
+
+def late(frame: Frame, by_s: int) -> Frame:
+    """The same, but what its ticks tell happened earlier."""
+    ticks = [msgspec.structs.replace(tick, ts_ns=tick.ts_ns - by_s * SECOND_NS) for tick in frame.ticks]
+    return Frame(ticks, frame.session_ns, frame.mark, frame.lag_ns)
 
 
 @slow
