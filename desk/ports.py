@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from desk.model.bars import Bar
-from desk.model.checkpoint import Checkpoint, ProducerState
 from desk.model.batch import News, Position
+from desk.model.checkpoint import Checkpoint, ProducerState
 from desk.model.orders import OrderEvent, OrderKind, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Frame
@@ -61,8 +61,9 @@ class FeedGap(Protocol):
 class Feed(Protocol):
     """Market data as frames, in arrival order.
 
-    `lossless` feeds wait for the lanes; of a `repeatable` one a successor can read the same ticks again. `received` counts rejected rows too; `examples` names the first
-    few of those with place and cause. `start_ns` and `end_ns` bound the session where they are known.
+    `lossless` feeds wait for the lanes; of a `repeatable` one a successor can read the same ticks again.
+    `received` counts rejected rows too; `examples` names the first few of those with place and
+    cause. `start_ns` and `end_ns` bound the session where they are known.
     """
 
     lossless: bool

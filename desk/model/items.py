@@ -106,9 +106,7 @@ class Close(msgspec.Struct, array_like=True, tag="c", gc=False):
     session_ns: int
 
 
-Item = (
-    Trade | Quote | Second | OrderEvent | Watch | Unwatch | Lost | Stop | Gap | Release | Adopt | Settled | Close
-)
+Item = Trade | Quote | Second | OrderEvent | Watch | Unwatch | Lost | Stop | Gap | Release | Adopt | Settled | Close
 
 _items = msgspec.msgpack.Decoder(list[Item])
 encode_items = msgspec.msgpack.Encoder().encode

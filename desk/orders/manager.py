@@ -317,7 +317,7 @@ def _incomplete(session: str, event: OrderEvent) -> LedgerError:
 
 
 def _by_number(answers: list[OrderEvent]) -> list[OrderEvent]:
-    """By symbol and number: known answers come in the order of the question, and a shard drops a number below its last."""
+    """By symbol and number: known answers come in the order of the question; a shard drops what is below its last."""
     return sorted(answers, key=lambda event: (event.symbol, event.number))
 
 

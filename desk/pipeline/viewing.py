@@ -71,14 +71,14 @@ class Viewer:
 
 
 class NewNotes:
-    """Tells each of the producer's notes once, for the log."""
+    """Tells each of the producer's notes once, for the log; a producer's successor begins anew."""
 
     def __init__(self) -> None:
         self._told = 0
 
     def of(self, intake: IntakeStats) -> list[str]:
         """The notes since the last call, as far as they are still there."""
-        new = intake.noted - self._told
+        new = intake.noted - self._told if intake.noted >= self._told else intake.noted
         self._told = intake.noted
         return intake.notes[-new:] if new else []
 

@@ -11,8 +11,8 @@ from test_whole_day import STRATEGIES, day_plan
 pytestmark = [pytest.mark.trial, pytest.mark.ray]
 
 MOVES = 200
-WISHES = 420
-"""Some come to nothing: a slot that is wished to where it is."""
+LOST_NOTES = 10
+"""So many moves may have gone untold with a producer that died."""
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def undisturbed(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_hundred_moves_leave_no_trace(
     seed: int, kills: list[str], ray_head: RayHead, plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    done = stir(plan, tmp_path / "run", ray_head, WISHES, seed, *kills, deadline_s=1_800)
+    done = stir(plan, tmp_path / "run", ray_head, MOVES, seed, *kills, deadline_s=1_800)
 
     assert done.status == 0, done.err
     print(f"\n{len(done.moves)} moves, killed: {', '.join(kills) or 'nobody'}")
-    assert len(done.moves) >= MOVES
+    assert len(done.moves) >= MOVES - LOST_NOTES * len(kills)
     assert_same_results(tmp_path / "run", undisturbed)

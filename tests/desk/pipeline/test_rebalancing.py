@@ -45,9 +45,7 @@ class Market:
         return intake(0, owners=self.table.shards, table_version=self.table.version, **self.more)
 
     def shards(self) -> list[ShardStats]:
-        return [
-            some_stats(shard, slot_ticks=dict(self.ticks[shard]), busy_ns=self.busy_ns[shard]) for shard in (0, 1)
-        ]
+        return [some_stats(shard, slot_ticks=dict(self.ticks[shard]), busy_ns=self.busy_ns[shard]) for shard in (0, 1)]
 
     def load(self, shard: int) -> int:
         return sum(rate for slot, rate in self.rates.items() if self.table.shards[slot] == shard)
