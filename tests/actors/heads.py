@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +30,13 @@ class RayHead:
     environment: dict[str, str]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """So many different ports on which nobody listens."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def wait_until(done: Callable[[], bool], deadline_s: float, what: str) -> None:
@@ -65,7 +68,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         "RAY_worker_niceness": "0",
         "PYTHONHASHSEED": "0",
     }
-    port, dashboard_port, metrics_port = free_port(), free_port(), free_port()
+    port, dashboard_port, metrics_port, client_port = free_ports(4)
     command = [
         BIN / "ray",
         "start",
@@ -79,7 +82,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         f"--metrics-export-port={metrics_port}",
         f"--num-cpus={LOGICAL_CPUS}",
         f"--object-store-memory={128 * 1024 * 1024}",
-        f"--ray-client-server-port={free_port()}",
+        f"--ray-client-server-port={client_port}",
     ]
     log = folder / "start.log"
     with log.open("wb") as output:

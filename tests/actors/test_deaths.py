@@ -29,6 +29,7 @@ def a_desk(plan: Path, folder: Path, head: RayHead) -> RunningDesk:
     return RunningDesk(plan, folder / "run", head.environment, "--address", head.address)
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_whoever_is_killed_the_results_are_those_of_an_undisturbed_run(
     victim: str, ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
@@ -117,6 +118,7 @@ def test_a_consumer_that_dies_whenever_it_is_made_stops_the_desk_and_the_run_can
         assert_same_results(desk.run_dir, undisturbed)
 
 
+@pytest.mark.trial
 def test_an_actor_that_is_killed_whenever_it_has_come_up_stops_the_desk(
     ray_head: RayHead, slice_plan: Path, tmp_path: Path
 ) -> None:
@@ -143,7 +145,11 @@ def assert_given_up(desk: RunningDesk, name: str, out: str, err: str) -> None:
     assert (desk.run_dir / "resume.json").exists()
 
 
-@pytest.mark.parametrize("victims", [VICTIMS[:1], VICTIMS[1:]], ids=["producer", "all others"])
+@pytest.mark.parametrize(
+    "victims",
+    [VICTIMS[:1], pytest.param(VICTIMS[1:], marks=pytest.mark.trial)],
+    ids=["producer", "all others"],
+)
 def test_a_desk_in_real_time_outlives_everybody_and_ends_in_order(
     victims: list[str], ray_head: RayHead, endless: Path, tmp_path: Path
 ) -> None:

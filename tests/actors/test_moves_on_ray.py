@@ -14,6 +14,7 @@ pytestmark = pytest.mark.ray
 MOVES = 30
 
 
+@pytest.mark.trial
 def test_moves_leave_no_trace_in_the_results(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -28,7 +29,11 @@ def test_moves_leave_no_trace_in_the_results(
 
 @pytest.mark.parametrize(
     ("seed", "kills"),
-    [(2, ["consumer-00", "consumer-01"]), (3, ["producer"]), (4, ["producer", "consumer-01", "producer"])],
+    [
+        pytest.param(2, ["consumer-00", "consumer-01"], marks=pytest.mark.trial),
+        pytest.param(3, ["producer"], marks=pytest.mark.trial),
+        (4, ["producer", "consumer-01", "producer"]),
+    ],
 )
 def test_moves_that_are_cut_short_by_deaths_leave_no_trace_either(
     seed: int, kills: list[str], ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
@@ -42,6 +47,7 @@ def test_moves_that_are_cut_short_by_deaths_leave_no_trace_either(
     assert_same_results(run_dir, undisturbed)
 
 
+@pytest.mark.trial
 def test_a_desk_that_dies_amid_moves_goes_on_with_them(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:

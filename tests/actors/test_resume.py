@@ -10,7 +10,9 @@ from slices import minute_ns
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("where", ["in a cluster that stays", "on a Ray of its own"])
+@pytest.mark.parametrize(
+    "where", ["in a cluster that stays", pytest.param("on a Ray of its own", marks=pytest.mark.trial)]
+)
 def test_a_run_whose_driver_was_killed_goes_on_to_the_same_end(
     where: str, ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -33,6 +35,7 @@ def test_a_run_whose_driver_was_killed_goes_on_to_the_same_end(
 
 
 @pytest.mark.ray
+@pytest.mark.trial
 def test_who_goes_on_with_a_run_may_die_before_it_has_begun_and_lose_actors_after(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_tick_on_which_the_process_dies_outside_of_strategies_is_left_out_and_
     assert restarts == 3
 
 
+@pytest.mark.trial
 def test_strategies_that_are_bad_on_every_symbol_at_the_same_mark_are_stopped_on_each(
     ray_head: RayHead, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ cluster.close()
 """
 
 
+@pytest.mark.trial
 def test_trails_are_read_on_the_other_nodes() -> None:
     with Nodes() as nodes:
         nodes.add(1)
