@@ -86,6 +86,12 @@ class Cluster:
             else:
                 return handle
 
+    @property
+    def node(self) -> str:
+        """The id of the node on which this process is."""
+        node: str = ray.get_runtime_context().get_node_id()
+        return node
+
     def end(self, name: str) -> None:
         """End what is left of the actor of this name."""
         if (handle := self._made.pop(name, None)) is not None:

@@ -1,5 +1,6 @@
 """The crew: every actor of a desk by its name, and a successor for whichever dies."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class Crew:
         self.usage: dict[str, ProcessUsage] = {}
         self.restarts: defaultdict[str, int] = defaultdict(int)
         self._cluster = cluster
+        self._node = cluster.node
         self._recipes = dict(recipes)
         self._epochs = dict.fromkeys(recipes, first_epoch)
         self._answered_s: dict[str, float] = {}
@@ -82,11 +84,33 @@ class Crew:
             self._answered(name, usage)
         self.usage[name] = usage
 
+    def gone(self) -> list[tuple[str, ActorDied]]:
+        """Who has no process any more, of those on this node: known at once, where a call would tell it later."""
+        found = []
+        for name in self._answered_s:
+            usage = self.usage[name]
+            if usage.node == self._node and not is_running(usage.pid):
+                fault = ActorDied(name, f"its process {usage.pid} is gone", "a process that lives as long as the run")
+                found.append((name, fault))
+        return found
+
     def _answered(self, name: str, usage: ProcessUsage) -> None:
         self._answered_s[name] = time.monotonic()
+        self.usage[name] = usage
         self._log.info("%s runs in process %d on %s", name, usage.pid, usage.node or "this machine")
 
     def _make(self, name: str) -> Any:
         with told(name):
             handle = self.handles[name] = self._recipes[name](self._epochs[name])
         return handle
+
+
+def is_running(pid: int) -> bool:
+    """Whether the machine has a process of this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

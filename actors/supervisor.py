@@ -43,6 +43,7 @@ from desk.wiring import markets
 from desk.wiring.beginning import begin
 
 WATCH_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 0.1
 PRODUCER: Final = "producer"
 SELDOM: Final = frozenset({"keeper", "ledger", "broker", "scanner"})
 PRODUCER_THREADS: Final = 4
@@ -154,8 +155,11 @@ class Supervisor:
                 self._end_hanging()
                 self._leave_draining()
                 self._ask_all()
+            for name, fault in self.crew.gone():
+                self._revive(name, fault)
             refs = [self._playing, *self._asked]
-            done, _ = ray.wait(refs, num_returns=1, timeout=max(due_s - time.monotonic(), 0.01))
+            wait_s = min(max(due_s - time.monotonic(), 0.01), LOOK_EVERY_S)
+            done, _ = ray.wait(refs, num_returns=1, timeout=wait_s)
             for ref in done:
                 if ref in self._asked:
                     self._take_answer(ref)
