@@ -74,7 +74,7 @@ class Crew:
         return self._make(name)
 
     def pardon(self, name: str) -> None:
-        """Why the actor dies is known and mended: its quick deaths so far do not count."""
+        """Its quick deaths so far do not count: it got further, or why it dies is known and mended."""
         self._quick[name] = 0
 
     def note_usage(self, name: str, usage: ProcessUsage) -> None:

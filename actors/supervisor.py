@@ -199,8 +199,11 @@ class Supervisor:
             return
         if method == "usage":
             self.crew.note_usage(name, answer)
-        else:
-            self._stats[name] = answer
+            return
+        before = self._stats.get(name)
+        if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
+            self.crew.pardon(name)
+        self._stats[name] = answer
 
     def _played(self) -> FeedRecord | None:
         """What the producer says at its end; None when it died instead, and another plays on."""
