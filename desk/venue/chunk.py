@@ -64,6 +64,11 @@ class Chunk:
     def __len__(self) -> int:
         return len(self.events)
 
+    @property
+    def ts_ns(self) -> Ints:
+        """The times that its events bear in this play."""
+        return self._ts_ns
+
     def begin(self, due_ns: Ints, ts_ns: Ints, frame_ns: int, first_number: int) -> None:
         """Play it: events are due at `due_ns` and bear `ts_ns`; `first_number` counts the play's events so far.
 

@@ -1,6 +1,7 @@
 """One connected client: what it has subscribed, and what is sent to it."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
@@ -8,9 +9,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
+from desk.model.bars import Bar
 from desk.venue.chunk import Chunk
+from desk.venue.messages import frame_header
+from desk.venue.minutes import message
 from desk.venue.protocol import Reply, StreamProtocol
 from desk.venue.selection import Selection
+from desk.venue.subscription import ALL
 from desk.venue.wire import JSON, MSGPACK
 
 FAREWELL_S: Final = 10.0
@@ -70,6 +75,23 @@ class Client:
         else:
             self.connection.transport.write(run.frames(first, last))
         self.sent += run.counts[last] - run.counts[first]
+
+    @property
+    def wants_bars(self) -> bool:
+        """Whether it is subscribed to the minute bars of any symbol."""
+        return bool(self.protocol.subscription.symbols("bars"))
+
+    def tell(self, bars: Sequence[Bar]) -> None:
+        """Send those of these bars that it is subscribed to, in one frame."""
+        wanted = self.protocol.subscription.symbols("bars")
+        messages = [message(bar) for bar in bars if ALL in wanted or bar.symbol in wanted]
+        if not messages or self.dropped or self.connection.state is not State.OPEN:
+            return
+        payload = self.protocol.encode(messages)
+        if self._compressed:
+            self._send_compressed([payload])
+        else:
+            self.connection.transport.write(frame_header(self._wire.opcode, len(payload)) + payload)
 
     async def drained(self) -> None:
         """Return once little waits for the client to read."""

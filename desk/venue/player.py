@@ -14,6 +14,7 @@ from desk.model.units import SECOND_NS
 from desk.venue.audience import Audience
 from desk.venue.chunk import Chunk
 from desk.venue.fields import Ints
+from desk.venue.minutes import Minutes
 from desk.venue.reel import Reel
 from desk.venue.schedule import Schedule
 from desk.venue.settings import Play
@@ -62,6 +63,7 @@ class Player:
         self._first_recv_ns = source.start_ns
         self._round_ns = 0
         self._round_begins = True
+        self._minutes: Minutes | None = None
 
     async def run(self) -> None:
         """Play to the end, or for the play's `seconds`. Raises BadInput when the source holds nothing to play."""
@@ -118,6 +120,7 @@ class Player:
             self._schedule.begin_again()
             self.rounds += 1
             self._round_begins = True
+            self._minutes = None
             return
         due_ns = self._schedule.due(chunk.events.recv_ns)
         if self._round_begins:
@@ -165,5 +168,18 @@ class Player:
     def _offer(self, chunk: Chunk, first: int, last: int) -> None:
         for client in self._audience.clients:
             client.offer(chunk, first, last, self._play.single, self._buffer_bytes)
+        self._tell_minutes(chunk, chunk.bounds[first], chunk.bounds[last])
         self.offered += chunk.bounds[last] - chunk.bounds[first]
         self._session_ns = int(chunk.events.recv_ns[chunk.bounds[last] - 1])
+
+    def _tell_minutes(self, chunk: Chunk, first: int, last: int) -> None:
+        """Minute bars are made only while somebody wants them: folding costs more than all the rest."""
+        wanting = [client for client in self._audience.clients if client.wants_bars]
+        if not wanting:
+            self._minutes = None
+            return
+        if self._minutes is None:
+            self._minutes = Minutes()
+        bars = self._minutes.take(chunk.events, chunk.ts_ns, first, last)
+        for client in wanting:
+            client.tell(bars)

@@ -50,7 +50,7 @@ class StreamProtocol:
         self.subscription = Subscription()
         self._rules = rules
         self._admit = admit
-        self._encode = msgspec.msgpack.encode if binary else msgspec.json.encode
+        self.encode = msgspec.msgpack.encode if binary else msgspec.json.encode
 
     def greeting(self) -> Reply:
         """What the venue says first."""
@@ -58,7 +58,7 @@ class StreamProtocol:
 
     def error(self, code: int) -> Reply:
         """An error that the server itself finds: a timeout, a slow client."""
-        return Reply(self._encode([{"T": "error", "code": code, "msg": ERRORS[code]}]), code in ENDING)
+        return Reply(self.encode([{"T": "error", "code": code, "msg": ERRORS[code]}]), code in ENDING)
 
     def receive(self, message: str | bytes) -> Reply:
         """Act on one message of the client; every message has one answer."""
@@ -104,7 +104,7 @@ class StreamProtocol:
             self.subscription.add(asked)
         else:
             self.subscription.remove(asked)
-        return Reply(self._encode([self.subscription.acknowledgement()]))
+        return Reply(self.encode([self.subscription.acknowledgement()]))
 
     def _beyond_limit(self, asked: dict[str, list[str]]) -> bool:
         limit = self._rules.symbol_limit
@@ -114,7 +114,7 @@ class StreamProtocol:
         return everything or self.subscription.limited_with(asked) > limit
 
     def _success(self, text: str) -> Reply:
-        return Reply(self._encode([{"T": "success", "msg": text}]))
+        return Reply(self.encode([{"T": "success", "msg": text}]))
 
 
 def _decode(message: str | bytes, binary: bool) -> dict[str, Any]:

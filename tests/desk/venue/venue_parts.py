@@ -59,6 +59,8 @@ def decoded(frame: str | bytes) -> list[Message]:
 def _ns(time: str | msgpack.Timestamp) -> int:
     if isinstance(time, msgpack.Timestamp):
         return int(time.to_unix_nano())
+    if len(time) == len("2026-01-05T14:30:00Z"):  # the minute of a bar
+        return int(datetime.fromisoformat(time).timestamp()) * 10**9
     assert (len(time), time[19], time[29]) == (30, ".", "Z")
     return int(datetime.fromisoformat(f"{time[:19]}+00:00").timestamp()) * 10**9 + int(time[20:29])
 
