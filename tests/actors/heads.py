@@ -68,7 +68,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         "RAY_worker_niceness": "0",
         "PYTHONHASHSEED": "0",
     }
-    port, dashboard_port, metrics_port, client_port = free_ports(4)
+    port, dashboard_port, metrics_port, client_port, agent_port = free_ports(5)
     command = [
         BIN / "ray",
         "start",
@@ -83,6 +83,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         f"--num-cpus={LOGICAL_CPUS}",
         f"--object-store-memory={128 * 1024 * 1024}",
         f"--ray-client-server-port={client_port}",
+        f"--dashboard-agent-listen-port={agent_port}",
     ]
     log = folder / "start.log"
     with log.open("wb") as output:
