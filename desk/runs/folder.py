@@ -61,6 +61,7 @@ class RunFolder:
         if self.log.exists():
             return
         self.ledger.unlink(missing_ok=True)
+        self.resume.done()
         if not self._found:
             shutil.rmtree(self.dir, ignore_errors=True)
 

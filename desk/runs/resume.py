@@ -1,7 +1,8 @@
 """What a run leaves in its folder so that another desk can go on with it: plan and session."""
 
+import fcntl
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -27,6 +28,25 @@ class ResumeFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock_path = path.with_suffix(".lock")
+        self._lock: TextIO | None = None
+
+    def claim(self) -> None:
+        """Keep every other desk away from the folder until this process ends, however it does.
+
+        Raises RunFolderError where another desk is at work on it.
+        """
+        self._lock = self._lock_path.open("a", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise RunFolderError(
+                str(self.path.parent),
+                "another desk is at work on it",
+                "a run whose desk has ended",
+                "Wait for its end, or end it.",
+            ) from error
 
     def write(self, resume: Resume) -> None:
         """Write it at once. Raises RunFailed."""
@@ -58,3 +78,7 @@ class ResumeFile:
     def done(self) -> None:
         """The run came to its end: there is nothing to go on with."""
         self.path.unlink(missing_ok=True)
+        self._lock_path.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None

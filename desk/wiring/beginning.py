@@ -27,8 +27,9 @@ def begin(
 ) -> Begun:
     """Open the session, or take up that of `resume`, and leave in the folder what a successor needs.
 
-    Raises PlanError, LedgerError, RunFailed.
+    Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder, RunFailed.
     """
+    folder.resume.claim()
     now_ns = clock.wall_ns()
     if resume is not None:
         session = resume.session
