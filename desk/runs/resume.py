@@ -1,8 +1,9 @@
 """What a run leaves in its folder so that another desk can go on with it: plan and session."""
 
 import fcntl
+import os
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import msgspec
 
@@ -29,24 +30,25 @@ class ResumeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock_path = path.with_suffix(".lock")
-        self._lock: TextIO | None = None
+        self._lock: int | None = None
 
     def claim(self) -> None:
         """Keep every other desk away from the folder until this process ends, however it does.
 
         Raises RunFolderError where another desk is at work on it.
         """
-        self._lock = self._lock_path.open("a", encoding="utf-8")
+        lock = os.open(self._lock_path, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            self._lock.close()
+            os.close(lock)
             raise RunFolderError(
                 str(self.path.parent),
                 "another desk is at work on it",
                 "a run whose desk has ended",
                 "Wait for its end, or end it.",
             ) from error
+        self._lock = lock
 
     def write(self, resume: Resume) -> None:
         """Write it at once. Raises RunFailed."""
@@ -78,7 +80,11 @@ class ResumeFile:
     def done(self) -> None:
         """The run came to its end: there is nothing to go on with."""
         self.path.unlink(missing_ok=True)
-        self._lock_path.unlink(missing_ok=True)
+        self.release()
+
+    def release(self) -> None:
+        """Let other desks work on the folder."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock_path.unlink(missing_ok=True)
+            os.close(self._lock)
             self._lock = None

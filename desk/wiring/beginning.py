@@ -30,6 +30,16 @@ def begin(
     Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder, RunFailed.
     """
     folder.resume.claim()
+    try:
+        return _begin(plan, source, folder, resume, clock, in_process)
+    except BaseException:
+        folder.resume.release()
+        raise
+
+
+def _begin(
+    plan: Plan, source: BlockSource | None, folder: RunFolder, resume: Resume | None, clock: Clock, in_process: bool
+) -> Begun:
     now_ns = clock.wall_ns()
     if resume is not None:
         session = resume.session

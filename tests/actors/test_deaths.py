@@ -74,6 +74,7 @@ def test_a_stream_of_deaths_leaves_no_trace_in_the_results(
         assert_same_results(desk.run_dir, undisturbed)
 
 
+@pytest.mark.trial
 def test_everybody_at_once_may_be_killed_but_the_driver(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
