@@ -7,9 +7,8 @@ from typing import Any, Final
 import ray
 from ray.exceptions import RayError
 
-from actors.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, one_line
+from actors.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, missed, one_line
 from desk.model.batch import Ack, News, Position, ShardBack, ShardLost, decode_ack, decode_position
-from desk.model.errors import ActorDied
 
 WAIT_S: Final = 0.05
 
@@ -47,12 +46,7 @@ class ShardLink:
         if self.peer.find():
             return self.peer.call("position")
         if now_s - self.missed_s > PATIENCE_S:
-            raise ActorDied(
-                self.peer.name,
-                f"its process is gone, and no other has come within {PATIENCE_S:.0f} s",
-                "a successor",
-                "Look into desk.log and the machine's memory, and run again with --resume.",
-            )
+            raise missed(self.peer.name)
         return None
 
 

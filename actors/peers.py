@@ -25,16 +25,24 @@ def consumer_name(shard: int) -> str:
 
 
 @contextmanager
-def told(actor: str) -> Iterator[None]:
-    """Turn Ray's words into ours: a dead actor is ActorDied, and what an actor raised is raised as it was."""
+def told_by_task() -> Iterator[None]:
+    """What an actor raised is raised as it was; its death passes through."""
     try:
         yield
-    except RayActorError as error:
-        raise gone(actor, error) from error
     except RayTaskError as error:
         if isinstance(error.cause, Exception):
             raise error.cause from error
         raise
+
+
+@contextmanager
+def told(actor: str) -> Iterator[None]:
+    """Turn Ray's words into ours: a dead actor is ActorDied, and what an actor raised is raised as it was."""
+    try:
+        with told_by_task():
+            yield
+    except RayActorError as error:
+        raise gone(actor, error) from error
 
 
 def gone(actor: str, error: Exception) -> ActorDied:
@@ -44,6 +52,16 @@ def gone(actor: str, error: Exception) -> ActorDied:
         f"its process is gone ({one_line(error)})",
         "a process that lives as long as the run",
         "Look into desk.log and the machine's memory, and run again.",
+    )
+
+
+def missed(actor: str) -> ActorDied:
+    """The fault of an actor whose successor does not come."""
+    return ActorDied(
+        actor,
+        f"its process is gone, and no other has come within {PATIENCE_S:.0f} s",
+        "a successor",
+        "Look into desk.log and the machine's memory, and run again with --resume.",
     )
 
 
@@ -95,12 +113,7 @@ class Peer:
         end_s = time.monotonic() + PATIENCE_S
         while not self.find():
             if time.monotonic() > end_s:
-                raise ActorDied(
-                    self.name,
-                    f"its process is gone, and no other has come within {PATIENCE_S:.0f} s",
-                    "a successor",
-                    "Look into desk.log and the machine's memory, and run again with --resume.",
-                )
+                raise missed(self.name)
             time.sleep(LOOK_EVERY_S)
         return getattr(self._handle, method).remote(*args)
 
@@ -120,17 +133,6 @@ class Peer:
                 time.sleep(LOOK_EVERY_S)
             except RayActorError:
                 self.lost(asked)
-
-
-@contextmanager
-def told_by_task() -> Iterator[None]:
-    """What an actor raised is raised as it was; its death passes through."""
-    try:
-        yield
-    except RayTaskError as error:
-        if isinstance(error.cause, Exception):
-            raise error.cause from error
-        raise
 
 
 class Outbox:
