@@ -144,6 +144,14 @@ class ShardLinks(Protocol):
         """Where every shard stands, once it is there: for a producer that takes up where another left."""
         ...
 
+    def enlist(self, shard: int) -> None:
+        """Another shard is there, or soon will be; it is told as back once it has said where it stands."""
+        ...
+
+    def dismiss(self, shard: int) -> None:
+        """Nothing is sent to this shard any more, and nothing is under way to it."""
+        ...
+
     def settle(self) -> None:
         """Return once everything that the shards asked of the broker so far is decided and given back."""
         ...

@@ -32,11 +32,12 @@ class Lane:
     `unprotected`: a `Gap` tells its successor how many ticks it misses.
 
     `totals` are the shard's own, on which a producer's successor counts. Such a lane leaves its first batch number
-    free for a gap, should the shard be lost and come back behind these totals.
+    free for a gap, should the shard be lost and come back behind these totals. `seq` is the number of the last batch
+    that the shard had of another lane of this producer; it holds it durably.
     """
 
     def __init__(
-        self, shard: int, config: LaneConfig, table_version: int = 1, totals: LaneTotals | None = None
+        self, shard: int, config: LaneConfig, table_version: int = 1, totals: LaneTotals | None = None, seq: int = 0
     ) -> None:
         self.shard = shard
         self.config = config
@@ -47,7 +48,7 @@ class Lane:
         self.in_flight: deque[int] = deque()
         self.down = False
         self._cutter = Cutter(shard, config, self.pending, totals or LaneTotals())
-        self._seq = 0 if totals is None else 1
+        self._seq = seq or (0 if totals is None else 1)
         self._retained = Retained(
             config.retain_bytes, Header(self._seq, self._cutter.totals(), 0), lossless=config.lossless
         )
@@ -55,7 +56,7 @@ class Lane:
         self._again = Resending(self._retained)
         self._window = config.window_batches
         self._last_cut_ns = 0
-        self._acked_seq = 0
+        self._acked_seq = seq
         self._asked_seq = 0
         self._shard_epoch = 0
         self._stops = 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from desk.model.bars import Bar
-from desk.model.batch import News, Position
+from desk.model.batch import News, Position, ShardBack
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
@@ -60,6 +60,13 @@ class LocalLinks:
     def positions(self) -> list[Position]:
         """Where every shard stands."""
         return [shard.position() for shard in self._shards.values()]
+
+    def enlist(self, shard: int) -> None:
+        """It is there at once."""
+        self._news.append(ShardBack(self._shards[shard].position()))
+
+    def dismiss(self, shard: int) -> None:
+        """Nothing is ever under way."""
 
     def settle(self) -> None:
         """Nothing is ever under way."""

@@ -52,7 +52,9 @@ class Move:
 
 
 class Moves:
-    """All moves of a session. `table` is the one in force; `changed` is called when routes have changed.
+    """All moves of a session.
+
+    `table` is the one in force; `changed` is called when routes have changed. `reached_ns` is the last mark.
 
     A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
     at a time is under way to or from a shard.
@@ -82,7 +84,7 @@ class Moves:
         self._moves: dict[int, Move] = {}
         self._by_slot: dict[int, Holding] = {}
         self._marks: dict[int, int] = {}
-        self._reached_ns = 0
+        self.reached_ns = 0
 
     @property
     def held(self) -> bool:
@@ -102,6 +104,14 @@ class Moves:
             for move in self._moves.values()
             if self._waits and (move.state is not None or not move.held)
         }
+
+    def touches(self, shard: int) -> bool:
+        """Whether the shard owns slots, or has anything to do with a move that is wished or not over."""
+        return (
+            shard in self.table.shards
+            or any(shard in (move.source, move.to) for move in self._moves.values())
+            or any(wish.to == shard for wish in self._wishes)
+        )
 
     @property
     def wished(self) -> bool:
@@ -140,7 +150,7 @@ class Moves:
 
     def mark(self, second: Second) -> None:
         """A mark is put into every lane: keep it for whoever is on the way."""
-        self._reached_ns = second.session_ns
+        self.reached_ns = second.session_ns
         for move in self._moves.values():
             if move.holding is not None and move.held:
                 move.holding.put(Second(second.session_ns, second.received_ns, second.feed_lag_ns, 0, second.degraded))
@@ -220,7 +230,7 @@ class Moves:
 
     def _mark_ns(self, shard: int) -> int:
         """The last mark that the shard has had, or has before it in its lane."""
-        return max(self._reached_ns, self._marks.get(shard, 0))
+        return max(self.reached_ns, self._marks.get(shard, 0))
 
     def _adopt(self, move: Move, state: bytes, lanes: Mapping[int, Lane], now_ns: int) -> None:
         lane = lanes[move.to]

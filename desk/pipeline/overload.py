@@ -58,6 +58,11 @@ class Overload:
         """Whether marks are to be degraded whatever their own ages say."""
         return self.ladder.rung >= HOLD
 
+    @property
+    def conflating(self) -> bool:
+        """Whether lanes conflate quotes, full or not."""
+        return self.ladder.rung >= CONFLATE
+
     def admit(self, ticks: Sequence[Tick], now_ns: int, lane_of: Callable[[str], Sheds]) -> Sequence[Tick]:
         """The ticks worth routing: all of them, but for trades that the socket has aged beyond use.
 

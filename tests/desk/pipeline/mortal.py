@@ -377,6 +377,13 @@ class MortalLinks:
         self._world.step()
         return found
 
+    def enlist(self, shard: int) -> None:
+        self._links[shard] = Link(self._world.consumers[shard], missed=True)
+
+    def dismiss(self, shard: int) -> None:
+        link = self._links.pop(shard)
+        assert not link.under_way, "dismissed with something under way"
+
     def settle(self) -> None:
         while any(link.peer.alive and link.peer.broker.requests for link in self._links.values()):
             self._world.step()
@@ -392,7 +399,7 @@ class MortalLinks:
                 link.under_way = 0
                 link.missed = True
                 told.append(ShardLost(number, "killed"))
-            if link.missed and self._world.consumers[number].alive:
+            if link.missed and number in self._world.consumers and self._world.consumers[number].alive:
                 link.missed = False
                 link.peer = self._world.consumers[number]
                 told.append(ShardBack(link.peer.shard.position()))
@@ -500,6 +507,7 @@ class World:
         self._revive_at: dict[int, int] = {}
         self._frames = deque(desk.frames)
         self.producers = 0
+        self.asleep: dict[int, Shard] = {}
         self.consumers: dict[int, Consumer] = {}
         self.consumers |= {number: Consumer(self, number) for number in range(desk.shards)}
         self.manager = self._manager()
@@ -571,8 +579,8 @@ class World:
                 self._kill_shard((shard - SHARD) % self.desk.shards, death.how)
 
     def _kill_shard(self, number: int, how: int) -> None:
-        consumer = self.consumers[number]
-        if consumer.alive:
+        consumer = self.consumers.get(number)
+        if consumer is not None and consumer.alive:
             consumer.die(how)
             self._revive_at[number] = self.steps + 1 + self.revive_delay
 
@@ -633,6 +641,7 @@ class World:
             clock,
             Subscriptions(desk.always),
             state=state,
+            asleep={number: shard.stats().lane for number, shard in self.asleep.items()},
         )
 
     def _manager(self) -> OrderManager:
@@ -653,7 +662,7 @@ class World:
     # What must not depend on who died
 
     def shards(self) -> list[Shard]:
-        return [consumer.shard for consumer in self.consumers.values()]
+        return [*self.asleep.values(), *(consumer.shard for consumer in self.consumers.values())]
 
     def bars(self) -> list[Bar]:
         return [bar for _, bar in sorted(self.keep.bars().items())]
@@ -713,7 +722,7 @@ class World:
             "received": counts.received,
             "rejected": counts.rejected,
             "skipped": counts.skipped,
-            "mark": {shard.engine.mark_ns for shard in self.shards()},
+            "mark": {consumer.shard.engine.mark_ns for consumer in self.consumers.values()},
         }
 
     def balance(self) -> dict[str, int]:

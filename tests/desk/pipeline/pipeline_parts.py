@@ -297,7 +297,7 @@ class Desk:
         for kind, ticks in self.applied.items():
             left[kind] -= ticks
         for number, shard in self.consumers.items():
-            stats, totals = shard.stats(), self.intake._lanes[number].totals()
+            stats, totals = shard.stats(), self.intake.lanes[number].totals()
             assert stats.lane == totals
             left["trades"] -= totals.trades_aged + totals.trades_full + sum(stats.audit.rejected_trades.values())
             left["quotes"] -= totals.quotes_conflated + totals.quotes_full + sum(stats.audit.rejected_quotes.values())

@@ -1,0 +1,98 @@
+"""All lanes of one producer, and the links under them: what is cut is sent, what comes back is heard."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from desk.flow import Lane, LaneConfig
+from desk.model.batch import LaneTotals, News, Position
+from desk.model.items import Item
+from desk.ports import Clock, ShardLinks
+
+
+class Lanes:
+    """The lanes that are open, by shard; `closed` are the totals of those that were.
+
+    `hear` is told what comes back over the links whenever something is waited for here. `sent` counts batches.
+    """
+
+    def __init__(
+        self, config: LaneConfig, links: ShardLinks, clock: Clock, hear: Callable[[Iterable[News]], None]
+    ) -> None:
+        self.config = config
+        self.by_shard: dict[int, Lane] = {}
+        self.closed: dict[int, LaneTotals] = {}
+        self.sent = 0
+        self._links = links
+        self._clock = clock
+        self._hear = hear
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self.by_shard.values())
+
+    def __contains__(self, shard: int) -> bool:
+        return shard in self.by_shard
+
+    def __getitem__(self, shard: int) -> Lane:
+        return self.by_shard[shard]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits, is under way or is to be sent again, and every shard is there."""
+        return all(lane.idle for lane in self)
+
+    def open(self, position: Position, table_version: int, totals: LaneTotals | None) -> Lane:
+        """Open a lane to a shard that stands there. `totals` are those to count on, None where it begins anew."""
+        here = position.source_epoch == self.config.epoch
+        lane = Lane(position.shard, self.config, table_version, totals=totals, seq=position.seq if here else 0)
+        self.by_shard[position.shard] = lane
+        self.closed.pop(position.shard, None)
+        return lane
+
+    def close(self, shard: int) -> None:
+        """Forget a lane of which nothing is under way, but for its totals."""
+        self.closed[shard] = self.by_shard.pop(shard).totals()
+
+    def totals(self) -> dict[int, LaneTotals]:
+        """Those of every shard that has or had a lane here."""
+        return self.closed | {lane.shard: lane.totals() for lane in self}
+
+    def put(self, item: Callable[[], Item]) -> None:
+        """Put an item of its own into every lane."""
+        for lane in self:
+            lane.put(item())
+
+    def send(self, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False) -> bool:
+        """Cut and send while windows are open; whether anything went out."""
+        before = self.sent
+        for lane in self:
+            while (
+                batch := lane.cut(self._clock.wall_ns(), hurry=hurry, full_only=full_only, want_reply=want_reply)
+            ) is not None:
+                self._links.send(lane.shard, batch)
+                self.sent += 1
+        return self.sent > before
+
+    def flush(self, *, want_reply: bool = False) -> None:
+        """Send everything and wait until it is acknowledged."""
+        while not self.idle:
+            self.send(hurry=True, want_reply=want_reply)
+            self._hear(self._links.drain())
+
+    def make_room(self, ticks: int) -> None:
+        """Wait until every lane can take so many ticks (lossless feeds)."""
+        while any(lane.room < ticks for lane in self):
+            self.poke(lane for lane in self if lane.needs_checkpoint)
+            if not self.send(hurry=True):
+                self._hear(self._links.news(wait=True))
+
+    def poke(self, lanes: Iterable[Lane]) -> None:
+        """Ask for a checkpoint, and so for what is durable, where nothing else would be sent."""
+        for lane in lanes:
+            if not lane.in_flight and (batch := lane.poke(self._clock.wall_ns(), checkpoint=True)) is not None:
+                self._links.send(lane.shard, batch)
+
+    def poke_until(self, durable: Callable[[Lane], bool]) -> None:
+        """Have checkpoints taken and confirmed until this is so of every lane."""
+        while waiting := [lane for lane in self if not durable(lane)]:
+            self.poke(waiting)
+            self.send(hurry=True)
+            self._hear(self._links.drain())
