@@ -4,19 +4,16 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.meters import RayMeters
-from actors.peers import told
-from desk.model.errors import ActorDied, PlanError
+from desk.model.errors import PlanError
 
 OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
-HEAD: Final = {"node:__internal_head__": 0.001}
-READY_TIMEOUT_S: Final = 120.0
 NAME_TIMEOUT_S: Final = 10.0
 NAME_RETRY_S: Final = 0.02
 
@@ -30,12 +27,23 @@ ENVIRONMENT: Final = {
 }
 
 NAMES: Final = ("auto", "local")
-HOST_AND_PORT: Final = re.compile(r"(?:ray://)?(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
+HOST_AND_PORT: Final = re.compile(r"(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
 LISTENER_TIMEOUT_S: Final = 5.0
 
 
+class Room(NamedTuple):
+    """What a cluster has of CPUs, in all and free, on how many nodes."""
+
+    cpus: float
+    free: float
+    nodes: int
+
+
 class Cluster:
-    """A connection to Ray, and the actors made through it. Closing it ends them all."""
+    """A connection to Ray, and the actors made through it. Closing it ends them all.
+
+    Control actors live on the node of this process: they share its fate, and its disk.
+    """
 
     def __init__(self, address: str | None, cpus: float, namespace: str) -> None:
         """Join the cluster at `address` (or, in a Ray job, the job's own), else start one on this machine.
@@ -44,6 +52,7 @@ class Cluster:
         process. Raises PlanError when there is no cluster at the address.
         """
         self._made: dict[str, Any] = {}
+        self.own = not (address or os.environ.get("RAY_ADDRESS"))
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         joined = address or os.environ.get("RAY_ADDRESS")
@@ -59,14 +68,16 @@ class Cluster:
                 "the address of a running Ray cluster, or none for a cluster of the desk's own",
                 "Start one with `ray start --head`, or leave --address out.",
             ) from error
+        self.node: str = ray.get_runtime_context().get_node_id()
 
     def create(self, plain: type, name: str, *args: Any, cpus: float | None = None, threads: int = 1) -> Any:
         """Make an actor of a plain class; its last argument, its meters, is given here.
 
-        Without `cpus` it is a control actor: on the head, asking for none. A name is free again a moment after its
+        Without `cpus` it is a control actor: on this node, asking for none. A name is free again a moment after its
         actor was ended, which is waited for.
         """
-        where: dict[str, Any] = {"resources": HEAD, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
+        here = NodeAffinitySchedulingStrategy(self.node, soft=False)
+        where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
         actor = ray.remote(plain).options(
             name=name,
             max_restarts=0,
@@ -86,32 +97,16 @@ class Cluster:
             else:
                 return handle
 
-    @property
-    def node(self) -> str:
-        """The id of the node on which this process is."""
-        node: str = ray.get_runtime_context().get_node_id()
-        return node
-
     def end(self, name: str) -> None:
         """End what is left of the actor of this name."""
         if (handle := self._made.pop(name, None)) is not None:
             ray.kill(handle, no_restart=True)
 
-    def ready(self, handles: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-        """Wait until these actors answer; what `usage` of each says. Raises what building one raised."""
-        found = {}
-        for name, handle in handles:
-            with told(name):
-                try:
-                    found[name] = ray.get(handle.usage.remote(), timeout=READY_TIMEOUT_S)
-                except ray.exceptions.GetTimeoutError as error:
-                    raise ActorDied(
-                        name,
-                        f"it did not start within {READY_TIMEOUT_S:.0f} s",
-                        "room for it on the cluster",
-                        "Lower [consumers] count or cpus, or add nodes.",
-                    ) from error
-        return found
+    @property
+    def room(self) -> Room:
+        """What the cluster has at this moment, as far as it is known."""
+        free = ray.available_resources().get("CPU", 0.0)
+        return Room(ray.cluster_resources().get("CPU", 0.0), free, sum(node["Alive"] for node in ray.nodes()))
 
     def close(self) -> None:
         """End every actor made here, the youngest first, and leave the cluster."""

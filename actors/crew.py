@@ -3,9 +3,11 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from logging import Logger
 from typing import Any, Final
+
+import ray
 
 from actors.cluster import Cluster
 from actors.peers import told
@@ -15,13 +17,14 @@ from desk.pipeline.record import ProcessUsage
 QUICK_S: Final = 3.0
 MOST_QUICK: Final = 6
 FIRST_PAUSE_S: Final = 0.05
+LOOK_EVERY_S: Final = 0.2
 
 Recipe = Callable[[int], Any]
 """Makes one actor, given the epoch of its incarnation; its handle."""
 
 
 class Crew:
-    """Makes actors in the order of the recipes, and again when they die.
+    """Makes actors by their recipes, and again when they die. Those in `here` have answered; the others are awaited.
 
     An actor that dies more than MOST_QUICK times in a row, each within QUICK_S of its first answer or before it, is
     given up: a successor would die too. Pauses between such deaths double.
@@ -31,21 +34,56 @@ class Crew:
         self.handles: dict[str, Any] = {}
         self.usage: dict[str, ProcessUsage] = {}
         self.restarts: defaultdict[str, int] = defaultdict(int)
+        self.awaited_since_s: dict[str, float] = {}
         self._cluster = cluster
-        self._node = cluster.node
         self._recipes = dict(recipes)
         self._epochs = dict.fromkeys(recipes, first_epoch)
         self._answered_s: dict[str, float] = {}
+        self._calls: dict[Any, str] = {}
         self._quick: defaultdict[str, int] = defaultdict(int)
         self._log = log
 
-    def hire(self) -> None:
-        """Make all of them, and wait until they answer. Raises what building one raised, ActorDied."""
-        for name in self._recipes:
-            self._make(name)
-        self.usage = self._cluster.ready(self.handles.items())
-        for name, usage in self.usage.items():
-            self._answered(name, usage)
+    @property
+    def here(self) -> list[str]:
+        """Whose incarnation has answered."""
+        return list(self._answered_s)
+
+    def hire(self, names: Iterable[str], enough: Callable[[], bool]) -> None:
+        """Make these, and wait until all of them answer, or it is `enough`.
+
+        Raises what building one raised, ActorDied.
+        """
+        for name in names:
+            self.make(name)
+        while self.awaited_since_s and not enough():
+            self.welcome(LOOK_EVERY_S)
+
+    def make(self, name: str) -> Any:
+        """Make one, and await it; its handle."""
+        with told(name):
+            handle = self.handles[name] = self._recipes[name](self._epochs[name])
+            self._calls[handle.usage.remote()] = name
+        self.awaited_since_s[name] = time.monotonic()
+        return handle
+
+    def welcome(self, timeout_s: float = 0.0) -> None:
+        """Take in who of those awaited has answered. Raises what building one raised, ActorDied."""
+        if not self._calls:
+            return
+        done, _ = ray.wait(list(self._calls), num_returns=1, timeout=timeout_s)
+        for ref in done:
+            name = self._calls.pop(ref)
+            with told(name):
+                usage: ProcessUsage = ray.get(ref)
+            del self.awaited_since_s[name]
+            self._answered_s[name] = time.monotonic()
+            self.usage[name] = usage
+            self._log.info("%s runs in process %d on %s", name, usage.pid, usage.node or "this machine")
+
+    @property
+    def calls(self) -> list[Any]:
+        """Calls by which those awaited will answer."""
+        return list(self._calls)
 
     def revive(self, name: str, fault: ActorDied) -> Any:
         """End what is left of the actor and make its successor; the handle.
@@ -55,7 +93,7 @@ class Crew:
         """
         if fault.place != name:
             raise fault
-        answered_s = self._answered_s.pop(name, None)
+        answered_s = self._answered_s.get(name)
         quick = answered_s is None or time.monotonic() - answered_s < QUICK_S
         self._quick[name] = self._quick[name] + 1 if quick else 0
         if self._quick[name] > MOST_QUICK:
@@ -68,20 +106,23 @@ class Crew:
         if self._quick[name] > 1:
             time.sleep(FIRST_PAUSE_S * 2 ** self._quick[name])
         self._log.warning("%s; a successor is made", fault)
-        self._cluster.end(name)
+        self._forget(name)
         self._epochs[name] += 1
         self.restarts[name] += 1
-        return self._make(name)
+        return self.make(name)
+
+    def dismiss(self, name: str) -> None:
+        """End an actor that is not needed any more; another made under its name has a higher epoch."""
+        self._forget(name)
+        del self.handles[name]
+        self._epochs[name] += 1
 
     def pardon(self, name: str) -> None:
         """Its quick deaths so far do not count: it got further, or why it dies is known and mended."""
         self._quick[name] = 0
 
     def note_usage(self, name: str, usage: ProcessUsage) -> None:
-        """What the actor said of its process; a new process is logged."""
-        known = self.usage.get(name)
-        if known is None or known.pid != usage.pid:
-            self._answered(name, usage)
+        """What the actor said of its process."""
         self.usage[name] = usage
 
     def gone(self) -> list[tuple[str, ActorDied]]:
@@ -89,20 +130,16 @@ class Crew:
         found = []
         for name in self._answered_s:
             usage = self.usage[name]
-            if usage.node == self._node and not is_running(usage.pid):
+            if usage.node == self._cluster.node and not is_running(usage.pid):
                 fault = ActorDied(name, f"its process {usage.pid} is gone", "a process that lives as long as the run")
                 found.append((name, fault))
         return found
 
-    def _answered(self, name: str, usage: ProcessUsage) -> None:
-        self._answered_s[name] = time.monotonic()
-        self.usage[name] = usage
-        self._log.info("%s runs in process %d on %s", name, usage.pid, usage.node or "this machine")
-
-    def _make(self, name: str) -> Any:
-        with told(name):
-            handle = self.handles[name] = self._recipes[name](self._epochs[name])
-        return handle
+    def _forget(self, name: str) -> None:
+        self._cluster.end(name)
+        self._answered_s.pop(name, None)
+        self.awaited_since_s.pop(name, None)
+        self._calls = {ref: other for ref, other in self._calls.items() if other != name}
 
 
 def is_running(pid: int) -> bool:

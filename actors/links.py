@@ -103,6 +103,15 @@ class RayShardLinks:
         """Ask everybody, and wait."""
         return [decode_position(link.peer.ask("position")) for link in self._links.values()]
 
+    def enlist(self, shard: int) -> None:
+        """Another consumer is there, or will be: it is asked where it stands."""
+        link = self._links[shard] = ShardLink(shard)
+        link.missed_s = time.monotonic()
+
+    def dismiss(self, shard: int) -> None:
+        """Forget the consumer."""
+        del self._links[shard]
+
     def settle(self) -> None:
         """Wait until every consumer has settled what it sent; who dies meanwhile is told next."""
         for link in self._links.values():

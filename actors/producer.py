@@ -1,6 +1,6 @@
 """The producer actor: holds the feed and the lanes. Nothing else lives in its process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -9,6 +9,7 @@ from actors.wire import decode_events
 from desk.clock import SystemClock
 from desk.collector import Collector
 from desk.config import Plan
+from desk.model.batch import LaneTotals
 from desk.model.units import MS_NS
 from desk.pipeline.intake_stats import IntakeStats
 from desk.pipeline.record import FeedRecord, ProcessUsage, feed_record
@@ -30,8 +31,9 @@ class ProducerStats(msgspec.Struct):
 class Producer:
     """`play` runs in one thread until the feed ends; the other calls come in another thread.
 
-    They touch nothing but the inbox, the wished moves, the stop flag, and the stats that `play` publishes now and
-    then. It goes on where the keeper says that another producer left the session.
+    They touch nothing but the inbox, what is wished (moves, shards that join or leave), the stop flag, and the stats
+    that `play` publishes now and then. It goes on where the keeper says that another producer left the session.
+    `first` are the shards with which the session began, `asleep` the lane totals of those that are not needed.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Producer:
         broker: BrokerDoor,
         scanner: ScannerDoor,
         keeper: KeeperDoor,
+        first: Sequence[int],
+        asleep: Mapping[int, LaneTotals],
         meters: MetersFactory = NoMeters,
     ) -> None:
         self._clock = SystemClock()
@@ -56,6 +60,8 @@ class Producer:
             keeper,
             self._clock,
             epoch=epoch,
+            first=first,
+            asleep=asleep,
         )
         self._meters = meters("producer")
         self._collector = Collector()
@@ -82,6 +88,14 @@ class Producer:
     def move(self, slots: Sequence[int], to: int) -> None:
         """Let these slots belong to another shard soon."""
         self._intake.move(slots, to)
+
+    def enlist(self, shard: int) -> None:
+        """Open a lane to a consumer that is there."""
+        self._intake.enlist(shard)
+
+    def dismiss(self, shard: int) -> None:
+        """Close the lane of a consumer as soon as it owns nothing."""
+        self._intake.dismiss(shard)
 
     def stop(self) -> None:
         """End after the current frame, drained."""

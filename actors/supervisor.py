@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 import ray
 
+from actors.awaited import Awaited
+from actors.books import Books, Times
 from actors.broker import Broker
 from actors.cluster import Cluster
 from actors.consumer import Consumer
@@ -22,16 +25,15 @@ from actors.links import RayShardLinks
 from actors.peers import consumer_name, told
 from actors.producer import Producer, ProducerStats
 from actors.rebalancer import Rebalancer
+from actors.scaler import Scaler, scaling_policy
 from actors.scanner import Scanner
 from actors.watchdog import Watchdog, elsewhere
-from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
-from desk.closing import open_log, write_results
-from desk.config import Plan
-from desk.model.errors import ActorDied, DeskError
-from desk.model.records import Decision
+from desk.closing import open_log
+from desk.config import Plan, choose_consumers, first_consumers
+from desk.model.errors import ActorDied, DeskError, RunFailed
 from desk.orders import OrderSummary
-from desk.pipeline.record import FeedRecord, RunRecord, strategy_problems, summarize, warnings
+from desk.pipeline.record import FeedRecord
 from desk.pipeline.shard import ShardStats
 from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskState, DeskView
@@ -41,11 +43,15 @@ from desk.runs.resume import Resume
 from desk.signals import StopSignals
 from desk.wiring import markets
 from desk.wiring.beginning import begin
+from desk.wiring.flow import market_waits
 
 WATCH_EVERY_S: Final = 0.5
 LOOK_EVERY_S: Final = 0.1
+LATE_S: Final = 20.0
+"""So long the beginning waits for everybody; then for one consumer alone, as long as it takes a node to come."""
+NOBODY_S: Final = 1200.0
 PRODUCER: Final = "producer"
-SELDOM: Final = frozenset({"keeper", "ledger", "broker", "scanner"})
+CONTROL: Final = ("keeper", "ledger", "broker", "scanner")
 PRODUCER_THREADS: Final = 4
 
 Show = Callable[[DeskView], None]
@@ -57,36 +63,61 @@ class Supervisor:
     def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
-        begun = begin(plan, markets.market_source(plan), folder, resume, SystemClock(), in_process=False)
-        self.started_ns, self.session = begun.started_ns, begun.session
-        self._shards = range(plan.consumers.count)
-        self._numbers = {consumer_name(number): number for number in self._shards}
+        self._begun = begin(plan, markets.market_source(plan), folder, resume, SystemClock(), in_process=False)
+        self.session = self._begun.session
         self._viewer = Viewer(self.session.start_ns)
-        self._rebalancer = Rebalancer(plan, self._shards, self.move)
+        self._rebalancer = Rebalancer(plan, self.move)
         self._new_notes = NewNotes()
         self._state: DeskState = "starting"
         self._stats: dict[str, Any] = {}
-        self._asked: dict[Any, tuple[str, str]] = {}
+        self._asked: dict[Any, str] = {}
         self._playing: Any = None
         self._rounds = 0
-        desk = f"raydesk-{folder.dir.name}-{self.started_ns:x}"
-        self.cluster = Cluster(address, plan.consumers.count * plan.consumers.cpus, desk)
+        self._began_ns = time.time_ns()
+        desk = f"raydesk-{folder.dir.name}-{self._begun.started_ns:x}"
+        self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder.log)
-        self.crew = Crew(self.cluster, self._recipes(desk), begun.epoch, self.log)
+        elastic = plan.consumers.count == 0 and not market_waits(plan)
+        policy = scaling_policy(plan, self._room()) if elastic else None
+        most = policy.most if policy is not None else self._first_count()
+        numbers = range(max([most, *(shard + 1 for shard in self._begun.shards)]))
+        self._numbers = {consumer_name(number): number for number in numbers}
+        self.crew = Crew(self.cluster, self._recipes(desk), self._begun.epoch, self.log)
+        self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
+        self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.log)
+        self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
         self._draining = Draining()
         self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too."""
         try:
-            self.crew.hire()
-            return self._play(show)
+            with StopSignals(self.stop):
+                self._hire()
+                return self._play(show)
         except DeskError as fault:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
         finally:
             self._watchdog.close()
             self.cluster.close()
+
+    def _room(self) -> int | None:
+        """How many consumers there can ever be; None where the cluster may grow."""
+        return int(self.cluster.room.cpus // self.plan.consumers.cpus) if self.cluster.own else None
+
+    def _first_count(self) -> int:
+        """How many consumers to begin with: the plan's, else as many as this machine or what is free bears.
+
+        Where they follow the load on a cluster that may grow, as few as may be.
+        """
+        consumers = self.plan.consumers
+        if consumers.count or self.cluster.own:
+            return first_consumers(self.plan)
+        if not market_waits(self.plan):
+            return consumers.min
+        free = int(self.cluster.room.free // consumers.cpus)
+        return choose_consumers(free + 1, 0.0, consumers.min, consumers.max)
 
     def _recipes(self, desk: str) -> dict[str, Recipe]:
         """How each actor is made, in the order in which they need one another."""
@@ -99,30 +130,69 @@ class Supervisor:
             return make(Consumer, name, plan, session, number, epoch, *doors, desk, stops, cpus=plan.consumers.cpus)
 
         def producer(epoch: int) -> Any:
-            links, scanners = RayShardLinks(self._shards), RayScanners(periods_s, session.start_ns)
+            links, scanners = RayShardLinks(sorted(self.scaler.joined)), RayScanners(periods_s, session.start_ns)
             parts = (links, RayBroker(), scanners, RayKeeper())
-            return make(Producer, PRODUCER, plan, session, epoch, *parts, threads=PRODUCER_THREADS)
+            asleep = {number: self._stats[consumer_name(number)].lane for number in self.scaler.asleep}
+            shards = (self._begun.resume.first, asleep)
+            return make(Producer, PRODUCER, plan, session, epoch, *parts, *shards, threads=PRODUCER_THREADS)
 
         return {
             "keeper": lambda _: make(Keeper, "keeper", self.folder.keeper),
             "ledger": lambda _: make(Ledger, "ledger", plan, session, self.folder.dir),
             "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
             "scanner": lambda _: make(Scanner, "scanner", plan, session),
-            **{consumer_name(number): partial(consumer, number) for number in self._shards},
+            **{name: partial(consumer, number) for name, number in self._numbers.items()},
             PRODUCER: producer,
         }
 
+    def _hire(self) -> None:
+        """Make everybody, and begin with the consumers that are there when the others have kept one waiting.
+
+        Who holds a part of a session that was broken off is waited for in any case.
+        """
+        left = self._begun.shards
+        names = [name for name, number in self._numbers.items() if number in left or number < self._first_count()]
+        needed = {consumer_name(number) for number in left}
+        since_s = time.monotonic()
+
+        def enough() -> bool:
+            now_s = time.monotonic()
+            self._awaited.look(self.crew.awaited_since_s, now_s)
+            here = set(self.crew.here)
+            missing = (set(self.crew.handles) - set(names) | needed) - here
+            if not missing and not here.isdisjoint(names):
+                return self._state == "draining" or now_s - since_s > LATE_S
+            if self._state == "draining" or now_s - since_s > NOBODY_S:
+                raise self._nobody(missing or set(names))
+            return False
+
+        self.crew.hire([*CONTROL, *names], enough)
+        present = [self._numbers[name] for name in names if name in self.crew.here]
+        if not self._begun.resume.first:
+            resume = msgspec.structs.replace(self._begun.resume, first=present)
+            self.folder.resume.write(resume)
+            self._begun = msgspec.structs.replace(self._begun, resume=resume)
+        self.scaler.begin(present)
+        self.crew.hire([PRODUCER], lambda: PRODUCER in self.crew.here)
+
+    def _nobody(self, missing: set[str]) -> DeskError:
+        waiting = "; ".join(self._awaited.notes) or ", ".join(sorted(missing)) + " did not answer"
+        if self._state == "draining":
+            return RunFailed("the desk", f"stopped before it began: {waiting}", "a session under way", "Run it again.")
+        remedy = "Lower [consumers] count or cpus, or add nodes."
+        return ActorDied(min(missing), waiting, "room for it on the cluster", remedy)
+
     def _play(self, show: Show) -> Summary:
-        began_ns = time.time_ns()
-        self._state = "running"
+        self._began_ns = time.time_ns()
         self._playing = self.crew.handles[PRODUCER].play.remote()
         try:
-            with StopSignals(self.stop):
-                feed = self._watch(show)
-            ended_ns = time.time_ns()
-            return self._close(feed, began_ns, ended_ns, show)
+            if self._state == "draining":
+                self.stop()
+            else:
+                self._state = "running"
+            return self._close(self._watch(show), time.time_ns(), show)
         except DeskError as fault:
-            self._write_what_is_left(fault, began_ns)
+            self._write_what_is_left(fault)
             raise
 
     @property
@@ -132,8 +202,8 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The actors' processes by name."""
-        return {name: usage.pid for name, usage in self.crew.usage.items()}
+        """The processes by name of the actors that are there."""
+        return {name: usage.pid for name, usage in self.crew.usage.items() if name in self.crew.handles}
 
     def move(self, slots: Sequence[int], to: int) -> None:
         """Ask the producer to let these slots belong to another shard, without waiting."""
@@ -142,7 +212,8 @@ class Supervisor:
     def stop(self) -> None:
         """Ask for an orderly end: the lanes are drained, the books are closed."""
         self._state = "draining"
-        self.crew.handles[PRODUCER].stop.remote()
+        if PRODUCER in self.crew.handles:
+            self.crew.handles[PRODUCER].stop.remote()
 
     def _watch(self, show: Show) -> FeedRecord:
         """Wait for the feed's end; meanwhile ask everybody for figures, and replace whoever is gone."""
@@ -157,7 +228,8 @@ class Supervisor:
                 self._ask_all()
             for name, fault in self.crew.gone():
                 self._revive(name, fault)
-            refs = [self._playing, *self._asked]
+            self._welcome()
+            refs = [self._playing, *self._asked, *self.crew.calls]
             wait_s = min(max(due_s - time.monotonic(), 0.01), LOOK_EVERY_S)
             done, _ = ray.wait(refs, num_returns=1, timeout=wait_s)
             for ref in done:
@@ -168,37 +240,43 @@ class Supervisor:
                 elif ref is self._playing and (record := self._played()) is not None:
                     return record
 
+    def _welcome(self) -> None:
+        """Take in who is there; who dies before it has answered gets a successor, too."""
+        try:
+            self.crew.welcome()
+        except ActorDied as fault:
+            if fault.place not in self.crew.handles:
+                raise
+            self._revive(fault.place, fault)
+
     def _ask_all(self) -> None:
         """Ask everybody who has answered the last time; those that do little, every second time."""
         self._rounds += 1
-        silent = {name for name, _ in self._asked.values()}
-        for name, handle in self.crew.handles.items():
-            if name not in silent and (name not in SELDOM or self._rounds % 2):
-                self._asked[handle.stats.remote()] = (name, "stats")
+        silent = set(self._asked.values())
+        for name in self.crew.here:
+            if name not in silent and (name not in CONTROL or self._rounds % 2):
+                self._asked[self.crew.handles[name].stats.remote()] = name
 
     def _end_hanging(self) -> None:
         """Make successors of the consumers that do not answer because they hang."""
-        silent = {name for name, _ in self._asked.values()}
-        owing = [number for number in self._shards if consumer_name(number) in silent]
+        silent = set(self._asked.values())
+        owing = [number for name, number in self._numbers.items() if name in silent]
         for number, fault in self._watchdog.hanging(owing, time.monotonic()):
             self._revive(consumer_name(number), fault)
 
     def _leave_draining(self) -> None:
         """Make consumers anew elsewhere whose node is about to go."""
-        usage = self.crew.usage
-        for name, why in self._draining.leaving({name: usage[name].node for name in self._numbers if name in usage}):
+        nodes = {name: self.crew.usage[name].node for name in self.crew.here if name in self._numbers}
+        for name, why in self._draining.leaving(nodes):
             self._revive(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
 
     def _take_answer(self, ref: Any) -> None:
-        name, method = self._asked.pop(ref)
+        name = self._asked.pop(ref)
         try:
             with told(name):
                 answer = ray.get(ref)
         except ActorDied as fault:
             self._revive(name, fault)
-            return
-        if method == "usage":
-            self.crew.note_usage(name, answer)
             return
         before = self._stats.get(name)
         if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
@@ -217,9 +295,8 @@ class Supervisor:
 
     def _revive(self, name: str, fault: ActorDied) -> None:
         """Make a successor; what was asked of the dead one is not waited for. Raises ActorDied when it is given up."""
-        self._asked = {ref: asked for ref, asked in self._asked.items() if asked[0] != name}
+        self._asked = {ref: other for ref, other in self._asked.items() if other != name}
         handle = self._replace(name, fault)
-        self._asked[handle.usage.remote()] = (name, "usage")
         if name == PRODUCER:
             self._playing = handle.play.remote()
             if self._state == "draining":
@@ -242,85 +319,68 @@ class Supervisor:
         return self.crew.revive(name, fault)
 
     def _show(self, show: Show) -> None:
-        producer: ProducerStats | None = self._stats.get("producer")
+        now_ns = time.time_ns()
+        self._awaited.look(self.crew.awaited_since_s, time.monotonic())
+        producer: ProducerStats | None = self._stats.get(PRODUCER)
         orders: OrderSummary | None = self._stats.get("broker")
         if producer is None or orders is None:
             return
         for note in self._new_notes.of(producer.intake):
             self.log.warning("%s", note)
-        pids = {number: self.pids[consumer_name(number)] for number in self._shards}
+        here = {self._numbers[name]: self.pids[name] for name in self.crew.here if name in self._numbers}
+        shards = [stats for stats in self._books.shard_stats() if stats.shard in here]
         if self._state == "running":
-            self._rebalancer.look(time.time_ns(), producer.intake, self._shard_stats())
-        show(self._viewer.view(time.time_ns(), self._state, producer.intake, self._shard_stats(), pids, orders))
+            self._rebalancer.look(now_ns, producer.intake, shards, self.scaler.leaving)
+            self.scaler.look(now_ns, producer.intake, shards, self._note_last)
+        view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
+        show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes]))
 
-    def _shard_stats(self) -> list[ShardStats]:
-        return [self._stats[consumer_name(number)] for number in self._shards if consumer_name(number) in self._stats]
+    def _note_last(self, number: int) -> None:
+        """Take the last figures of a consumer that is about to end."""
+        name = consumer_name(number)
+        self._stats[name] = self._ask(name, "stats")
+        self.crew.note_usage(name, self._ask(name, "usage"))
+        self._asked = {ref: other for ref, other in self._asked.items() if other != name}
 
-    def _close(self, feed: FeedRecord, began_ns: int, ended_ns: int, show: Show) -> Summary:
+    def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
         """Collect the last figures of everybody, let ledger and keeper close, and write the results."""
         self._state = "closed"
-        for number in self._shards:
-            self._ask(consumer_name(number), "settle")
+        for name in [name for name in self.crew.handles if name in self._numbers]:
+            if self._numbers[name] not in self.scaler.joined:
+                self.crew.dismiss(name)  # it came too late, if it came at all
+                continue
+            self._ask(name, "settle")
         for name in self.crew.handles:
             if name != PRODUCER:  # it has said all that it had to say
                 self._stats[name] = self._ask(name, "stats")
                 self.crew.note_usage(name, self._ask(name, "usage"))
         self._show(show)
         problems = [*self._ask("broker", "problems"), *self._ask("scanner", "problems"), *feed.problems]
-        record = self._record(feed, began_ns, ended_ns, problems)
         decisions = self._ask("ledger", "decisions")
         self._ask("ledger", "close")
         self._ask("keeper", "close")
-        summary = self._write(record, decisions)
+        notices = list(self._awaited.told.values())
+        summary = self._books.write(feed, self._times(ended_ns), problems, notices, decisions)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
 
-    def _write(self, record: RunRecord, decisions: list[Decision]) -> Summary:
-        for problem in record.problems:
-            self.log.error("%s", problem)
-        for warning in warnings(record):
-            self.log.warning("%s", warning)
-        return write_results(self.folder, record, KeeperStore(self.folder.keeper).bars, decisions)
-
-    def _write_what_is_left(self, fault: DeskError, began_ns: int) -> None:
+    def _write_what_is_left(self, fault: DeskError) -> None:
         """After a failure: a summary that says so, with what was last known of everybody.
 
         The session stays open in the ledger: another desk can go on with it.
         """
-        producer: ProducerStats | None = self._stats.get("producer")
+        producer: ProducerStats | None = self._stats.get(PRODUCER)
         received = producer.intake.received if producer else {}
-        record = self._record(FeedRecord(received, {}, {}, []), began_ns, time.time_ns(), [str(fault)], failed=True)
+        times = self._times(time.time_ns())
         try:
-            self._write(record, self._ask("ledger", "decisions"))
+            self._books.write_failed(times, str(fault), received, self._ask("ledger", "decisions"))
         except DeskError as second:
             self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
-            self.folder.write_summary(summarize(record).builtins())
+            self._books.write_summary(times, str(fault), received)
 
-    def _record(
-        self, feed: FeedRecord, began_ns: int, ended_ns: int, problems: list[str], *, failed: bool = False
-    ) -> RunRecord:
-        shards = self._shard_stats()
-        return RunRecord(
-            run_id=self.folder.dir.name,
-            plan=self.plan.session.name,
-            mode=self.plan.session.mode,
-            in_process=False,
-            session=self.session,
-            started_ns=self.started_ns,
-            ended_ns=ended_ns,
-            play_ns=ended_ns - began_ns,
-            feed=feed,
-            shards=shards,
-            consumers=[self.crew.usage[consumer_name(stats.shard)] for stats in shards],
-            producer=self.crew.usage[PRODUCER],
-            orders=self._stats.get("broker") or OrderSummary(),
-            bars=0,
-            decisions=0,
-            problems=[*problems, *strategy_problems(shards)],
-            failed=failed,
-            restarts={number: self.crew.restarts[consumer_name(number)] for number in self._shards},
-        )
+    def _times(self, ended_ns: int) -> Times:
+        return Times(self._begun.started_ns, self._began_ns, ended_ns)
 
 
 def run_desk(

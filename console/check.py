@@ -10,7 +10,7 @@ from rich.text import Text
 from console.facts import Facts, fact_table
 from console.loaded import Loaded, load_all
 from desk.clock import SystemClock
-from desk.config import Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
+from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
@@ -93,7 +93,7 @@ def _trading(plan: Plan, loaded: Loaded) -> Facts:
         for entry, factory in zip(plan.scanners, loaded.scanners, strict=True)
     ]
     return [
-        ("consumers", words.count(plan.consumers.count)),
+        ("consumers", _consumers(plan.consumers)),
         *(strategies or [("strategy", "none")]),
         *(scanners or [("scanner", "none")]),
         *(("risk", f"{name} at most {limit:,.2f}") for name, limit in limits),
@@ -101,6 +101,12 @@ def _trading(plan: Plan, loaded: Loaded) -> Facts:
         ("risk", f"no entries on data older than {plan.guards.max_data_latency_s:g} s"),
         ("broker", f"{plan.broker.kind}, slippage {plan.broker.slippage_bps:g} bps"),
     ]
+
+
+def _consumers(consumers: ConsumersPlan) -> str:
+    if consumers.count:
+        return words.count(consumers.count)
+    return f"as many as the load asks for, from {words.count(consumers.min)} to {words.count(consumers.max)}"
 
 
 def _results(plan: Plan) -> Facts:

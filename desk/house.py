@@ -6,7 +6,7 @@ from logging import Logger
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
-from desk.config import Plan
+from desk.config import Plan, first_consumers
 from desk.model.errors import DeskError
 from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
@@ -45,10 +45,11 @@ class House:
         self.manager = trading.order_manager(plan, self.session, self.book)
         self.scanning = shards.scanning(plan, self.session, source)
         broker = LocalBroker(self.manager, self._deliver)
-        keepers = [LocalKeeper(self.store) for _ in range(plan.consumers.count)]
+        numbers = range(first_consumers(plan))
+        keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
             number: shards.shard(plan, self.session, number, epoch, self.clock, keepers[number], broker)
-            for number in range(plan.consumers.count)
+            for number in numbers
         }
         self.intake: Intake = flow.intake(
             plan,
@@ -60,6 +61,7 @@ class House:
             LocalKeeper(self.store),
             self.clock,
             epoch=epoch,
+            first=numbers,
         )
         self._viewer = Viewer(self.session.start_ns)
         self._new_notes = NewNotes()

@@ -2,7 +2,7 @@
 
 from desk.config.feed import FeedPlan, SyntheticPlan
 from desk.config.load import load_plan
-from desk.config.override import choose_consumers, override
+from desk.config.override import choose_consumers, first_consumers, override
 from desk.config.plan import (
     BarsPlan,
     BrokerPlan,
@@ -11,6 +11,7 @@ from desk.config.plan import (
     GuardsPlan,
     LedgerPlan,
     Plan,
+    ResultsPlan,
     RiskPlan,
     ScannerPlan,
     SessionPlan,
@@ -27,6 +28,7 @@ __all__ = [
     "GuardsPlan",
     "LedgerPlan",
     "Plan",
+    "ResultsPlan",
     "RiskPlan",
     "ScannerPlan",
     "SessionPlan",
@@ -34,6 +36,7 @@ __all__ = [
     "StrategyPlan",
     "SyntheticPlan",
     "choose_consumers",
+    "first_consumers",
     "load_plan",
     "load_settings",
     "override",

@@ -9,20 +9,27 @@ from desk.config.settings import Settings
 from desk.model.errors import PlanError
 
 
-def choose_consumers(cores: int, least: int, most: int) -> int:
-    """How many consumers a machine of so many cores gets: all but one, which is the producer's, within bounds."""
-    return max(least, min(most, cores - 1))
+def choose_consumers(cores: int, load: float, least: int, most: int) -> int:
+    """How many consumers to begin with on so many cores: all but one, which is the producer's, within bounds.
+
+    `load` are the cores that others keep busy, as the load average tells.
+    """
+    return max(least, min(most, cores - 1 - round(load)))
+
+
+def first_consumers(plan: Plan) -> int:
+    """How many consumers the plan begins with on this machine."""
+    consumers = plan.consumers
+    return consumers.count or choose_consumers(os.cpu_count() or 1, os.getloadavg()[0], consumers.min, consumers.max)
 
 
 def override(plan: Plan, settings: Settings, consumers: int | None) -> Plan:
     """The plan as it shall run: `consumers` (None = no flag) over NUM_CONSUMERS over the plan's count.
 
-    The count of what is returned is never 0. Raises PlanError for what this plan cannot take.
+    A count of 0 stays: the load decides. Raises PlanError for what this plan cannot take.
     """
     plan = _connected(plan, settings)
     count = _count(plan, settings, consumers)
-    if count == 0:
-        count = choose_consumers(os.cpu_count() or 1, plan.consumers.min, plan.consumers.max)
     return plan.model_copy(update={"consumers": plan.consumers.model_copy(update={"count": count})})
 
 

@@ -99,9 +99,8 @@ class _Bench:
         self._shard = shards.shard(plan, session, 0, 1, clock, NoKeeper(), broker)
         self._links = MeteredLinks(self._shard, self._meter, len(session.always) if session.history else 0)
         view = Scanning(MarketView(whole, session.start_ns), [], session.start_ns)
-        self._intake = flow.intake(
-            plan, session, excerpt, self._links, broker, MeteredHistory(view, self._meter), NoKeeper(), clock, epoch=1
-        )
+        doors = (self._links, broker, MeteredHistory(view, self._meter), NoKeeper())
+        self._intake = flow.intake(plan, session, excerpt, *doors, clock, epoch=1, first=[0])
         self._ends_ns = clock.wall_ns() + TRIAL_S * SECOND_NS
 
     def play(self) -> Reading:

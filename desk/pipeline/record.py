@@ -83,6 +83,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     problems: list[str]
     failed: bool = False
     restarts: dict[int, int] = {}
+    notices: list[str] = []
 
 
 def summarize(record: RunRecord) -> Summary:
@@ -144,9 +145,10 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
 
 
 def warnings(record: RunRecord) -> list[str]:
-    """What is worth a line in log and figures: the first rejected rows, and the first calls that took too long."""
+    """What is worth a line in log and figures: notices, the first rejected rows, the first calls that took too long."""
     slow = sum(shard.audit.slow_calls for shard in record.shards)
-    lines = [f"rejected {example}" for example in record.feed.examples]
+    lines = [*record.notices]
+    lines += [f"rejected {example}" for example in record.feed.examples]
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
     return lines + [

@@ -15,13 +15,14 @@ VERSION: Final = 1
 
 
 class Resume(msgspec.Struct):
-    """A run under way: its resolved plan and its session."""
+    """A run under way: its resolved plan, its session, and the shards with which it began; none before it did."""
 
     plan: dict[str, Any]
     in_process: bool
     started_ns: int
     session: Session
     version: int = VERSION
+    first: list[int] = []
 
 
 class ResumeFile:

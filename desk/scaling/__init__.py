@@ -1,6 +1,22 @@
-"""Which slots should belong to which shard, by what they cost: pure decisions, from loads to moves."""
+"""Which slots should belong to which shard, and how many shards there should be: pure decisions, from loads."""
 
 from desk.scaling.balance import SlotMove
+from desk.scaling.dealing import deal
 from desk.scaling.planner import Planner, PlannerState, by_slot, plan
+from desk.scaling.policy import Policy, PolicyState, Reading, decide
+from desk.scaling.staffing import Staffing, staff
 
-__all__ = ["Planner", "PlannerState", "SlotMove", "by_slot", "plan"]
+__all__ = [
+    "Planner",
+    "PlannerState",
+    "Policy",
+    "PolicyState",
+    "Reading",
+    "SlotMove",
+    "Staffing",
+    "by_slot",
+    "deal",
+    "decide",
+    "plan",
+    "staff",
+]

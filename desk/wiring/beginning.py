@@ -6,6 +6,7 @@ import msgspec
 
 from desk.checkpoint import KeeperStore
 from desk.config import Plan
+from desk.config.urls import is_url
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.ports import Clock
@@ -15,11 +16,16 @@ from desk.wiring import sessions, trading
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """When the run began first, its session, and the first epoch of this incarnation's parts."""
+    """When the run began first, its session, and the first epoch of this incarnation's parts.
+
+    `resume` is what was left for a successor. `shards` are those that have left checkpoints.
+    """
 
     started_ns: int
     session: Session
     epoch: int
+    resume: Resume
+    shards: list[int]
 
 
 def begin(
@@ -47,7 +53,9 @@ def _begin(
         session = trading.open_session(plan, sessions.open_session(plan, source, clock), folder.dir, now_ns)
     started_ns = now_ns if resume is None else resume.started_ns
     told = plan.model_dump(mode="json")
-    if plan.feed.path:
+    if plan.feed.path and not is_url(plan.feed.path):
         told["feed"]["path"] = str(Path(plan.feed.path).absolute())
-    folder.resume.write(Resume(told, in_process, started_ns, session))
-    return Begun(started_ns, session, KeeperStore(folder.keeper).epochs() + 1)
+    left = Resume(told, in_process, started_ns, session, first=[] if resume is None else resume.first)
+    folder.resume.write(left)
+    store = KeeperStore(folder.keeper)
+    return Begun(started_ns, session, store.epochs() + 1, left, sorted(store.shards()))

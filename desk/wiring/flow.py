@@ -1,11 +1,13 @@
 """The producer's side: lanes, and the intake that fills them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from desk.config import Plan
 from desk.feeds.live import LiveFeed
 from desk.flow import LaneConfig
 from desk.market.blocks import BlockSource
+from desk.model.batch import LaneTotals
 from desk.model.units import MS_NS, SECOND_NS
 from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.session import Session
@@ -15,6 +17,11 @@ from desk.routing import RoutingTable
 from desk.wiring.markets import market_feed
 
 MIB: Final = 1024 * 1024
+
+
+def market_waits(plan: Plan) -> bool:
+    """Whether the market waits for its consumers: then they are always as busy as can be, whatever their number."""
+    return plan.session.lockstep or (plan.feed.kind != "alpaca" and plan.feed.speed == "max")
 
 
 def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
@@ -44,11 +51,15 @@ def intake(
     clock: Clock,
     *,
     epoch: int,
+    first: Sequence[int],
+    asleep: Mapping[int, LaneTotals] | None = None,
 ) -> Intake:
-    """The producer's work, with a lane to each of the plan's consumers; it goes on from what the keeper has."""
+    """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
+
+    `first` are the shards with which the session began, `asleep` the lane totals of those that are not needed now.
+    """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, state)
-    shards = range(plan.consumers.count)
     config = IntakeConfig(
         epoch,
         session.lockstep,
@@ -60,7 +71,7 @@ def intake(
     return Intake(
         config,
         feed,
-        RoutingTable.even(shards),
+        RoutingTable.even(first),
         lane_config(plan, epoch, lossless=feed.lossless),
         links,
         broker,
@@ -70,4 +81,5 @@ def intake(
         Subscriptions(session.always),
         live=feed if isinstance(feed, LiveFeed) else None,
         state=state,
+        asleep=asleep,
     )

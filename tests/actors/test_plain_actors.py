@@ -155,6 +155,8 @@ class Desk:
             DirectBroker(self.broker),
             DirectScanner(self.scanner),
             DirectKeeper(self.keeper),
+            range(SHARDS),
+            {},
         )
 
     def consumer(self, number: int, epoch: int) -> Consumer:

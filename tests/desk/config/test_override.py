@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.config import ConsumersPlan, Plan, SessionPlan, Settings, choose_consumers, override
+from desk.config import ConsumersPlan, Plan, SessionPlan, Settings, choose_consumers, first_consumers, override
 from desk.model.errors import PlanError
 
 COUNTS = st.integers(0, 8)
@@ -22,18 +22,25 @@ def test_the_flag_goes_before_the_environment_and_that_before_the_plan(
 
     effective = override(plan(planned), Settings(num_consumers=said), flag)
 
-    assert effective.consumers.count == wanted or (wanted == 0 and 1 <= effective.consumers.count <= 8)
+    assert effective.consumers.count == wanted
+    assert first_consumers(effective) == wanted or (wanted == 0 and 1 <= first_consumers(effective) <= 8)
     assert effective.model_copy(update={"consumers": plan(planned).consumers}) == plan(planned)
 
 
-@given(cores=st.integers(1, 500), bounds=st.tuples(st.integers(1, 64), st.integers(1, 64)).map(sorted))
-def test_a_chosen_count_leaves_the_producer_a_core_within_the_bounds(cores: int, bounds: list[int]) -> None:
+@given(
+    cores=st.integers(1, 500),
+    busy=st.integers(0, 500),
+    bounds=st.tuples(st.integers(1, 64), st.integers(1, 64)).map(sorted),
+)
+def test_a_chosen_count_leaves_the_producer_a_core_and_others_theirs_within_the_bounds(
+    cores: int, busy: int, bounds: list[int]
+) -> None:
     least, most = bounds
 
-    count = choose_consumers(cores, least, most)
+    count = choose_consumers(cores, busy + 0.3, least, most)
 
     assert least <= count <= most
-    assert count == cores - 1 or count in bounds
+    assert count == cores - 1 - busy or count in bounds
 
 
 @pytest.mark.parametrize(("said", "flag", "place"), [(9, None, "NUM_CONSUMERS"), (1, 9, "--consumers"), (1, -1, "--c")])

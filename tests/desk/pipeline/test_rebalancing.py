@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_record import some_stats
@@ -17,16 +18,17 @@ from desk.routing import RoutingTable, slot_of
 
 
 class Market:
-    """Four slots of unequal load on two shards, observed once a second; moves are done at once."""
+    """Slots of unequal load on shards 0 and 1, observed once a second; moves are done at once."""
 
-    def __init__(self, rates: dict[int, int], **more: Any) -> None:
+    def __init__(self, rates: dict[int, int], *, level: bool = True, **more: Any) -> None:
         self.rates = rates
         self.more = more
         self.table = RoutingTable.even([0, 1])
-        self.rebalancing = Rebalancing([0, 1])
+        self.rebalancing = Rebalancing(level=level)
+        self.staying = [0, 1]
         self.seconds = 0
-        self.ticks: dict[int, dict[int, int]] = {0: {}, 1: {}}
-        self.busy_ns = {0: 0, 1: 0}
+        self.ticks: dict[int, dict[int, int]] = {0: {}, 1: {}, 2: {}}
+        self.busy_ns = {0: 0, 1: 0, 2: 0}
         self.moved = 0
 
     def pass_seconds(self, seconds: int, *, busy: float = 0.5) -> None:
@@ -37,7 +39,8 @@ class Market:
                 ticks[slot] = ticks.get(slot, 0) + rate
             for shard in self.busy_ns:
                 self.busy_ns[shard] += round(busy * SECOND_NS)
-            for move in self.rebalancing.observe(self.seconds * SECOND_NS, self.intake(), self.shards()):
+            now_ns = self.seconds * SECOND_NS
+            for move in self.rebalancing.observe(now_ns, self.intake(), self.shards(), self.staying):
                 self.table = self.table.moved(move.slots, move.to)
                 self.moved += len(move.slots)
 
@@ -45,7 +48,10 @@ class Market:
         return intake(0, owners=self.table.shards, table_version=self.table.version, **self.more)
 
     def shards(self) -> list[ShardStats]:
-        return [some_stats(shard, slot_ticks=dict(self.ticks[shard]), busy_ns=self.busy_ns[shard]) for shard in (0, 1)]
+        return [
+            some_stats(shard, slot_ticks=dict(ticks), busy_ns=self.busy_ns[shard])
+            for shard, ticks in self.ticks.items()
+        ]
 
     def load(self, shard: int) -> int:
         return sum(rate for slot, rate in self.rates.items() if self.table.shards[slot] == shard)
@@ -92,6 +98,28 @@ def test_a_successor_counts_anew() -> None:
     market.pass_seconds(3)
     market.ticks[0] = {}
     market.busy_ns[0] = 0
+
+    market.pass_seconds(20)
+
+    assert market.moved == 0
+
+
+@pytest.mark.parametrize("level", [True, False])
+@pytest.mark.parametrize("busy", [0.0, 0.5])
+def test_a_shard_that_joins_is_given_slots_and_one_that_leaves_is_emptied(level: bool, busy: float) -> None:
+    market = Market({slot: 100 if busy else 0 for slot in range(40)}, level=level)
+    market.staying = [0, 1, 2]
+
+    market.pass_seconds(40, busy=busy)
+    assert set(market.table.shards) == {0, 1, 2}
+    market.staying = [0, 2]
+    market.pass_seconds(40, busy=busy)
+
+    assert set(market.table.shards) == {0, 2}
+
+
+def test_shards_that_are_not_to_be_levelled_are_left_alone_while_nobody_comes_or_goes() -> None:
+    market = Market({0: 500, 2: 400}, level=False)
 
     market.pass_seconds(20)
 

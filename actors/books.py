@@ -1,0 +1,99 @@
+"""The end of a run on Ray: what everybody told last, put together as record, summary and files."""
+
+from collections.abc import Mapping
+from logging import Logger
+from typing import Any
+
+import msgspec
+
+from actors.crew import Crew
+from actors.peers import consumer_name
+from desk.checkpoint import KeeperStore
+from desk.closing import write_results
+from desk.config import Plan
+from desk.model.records import Decision
+from desk.orders import OrderSummary
+from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize, warnings
+from desk.pipeline.session import Session
+from desk.pipeline.shard import ShardStats
+from desk.report.summary import Summary
+from desk.runs import RunFolder
+
+
+class Times(msgspec.Struct, frozen=True):
+    """When the run began first, and when this incarnation of it began and ended to play; in ns."""
+
+    started_ns: int
+    began_ns: int
+    ended_ns: int
+
+
+class Books:
+    """Writes down what a run came to. `stats` is what each actor told last, by its name."""
+
+    def __init__(
+        self, plan: Plan, session: Session, folder: RunFolder, crew: Crew, stats: Mapping[str, Any], log: Logger
+    ) -> None:
+        self._plan = plan
+        self._session = session
+        self._folder = folder
+        self._crew = crew
+        self._stats = stats
+        self._log = log
+
+    def shard_stats(self) -> list[ShardStats]:
+        """What every shard told last, those that sleep among them, by number."""
+        return sorted(
+            (stats for stats in self._stats.values() if isinstance(stats, ShardStats)), key=lambda stats: stats.shard
+        )
+
+    def write(
+        self, feed: FeedRecord, times: Times, problems: list[str], notices: list[str], decisions: list[Decision]
+    ) -> Summary:
+        """Write the run's files. Raises RunFailed."""
+        return self._write(self._record(feed, times, problems, notices), decisions)
+
+    def write_failed(self, times: Times, fault: str, received: dict[str, int], decisions: list[Decision]) -> Summary:
+        """Write what is known after a failure."""
+        return self._write(self._failed(times, fault, received), decisions)
+
+    def write_summary(self, times: Times, fault: str, received: dict[str, int]) -> None:
+        """Write no more than a summary after a failure."""
+        self._folder.write_summary(summarize(self._failed(times, fault, received)).builtins())
+
+    def _failed(self, times: Times, fault: str, received: dict[str, int]) -> RunRecord:
+        return self._record(FeedRecord(received, {}, {}, []), times, [fault], [], failed=True)
+
+    def _write(self, record: RunRecord, decisions: list[Decision]) -> Summary:
+        for problem in record.problems:
+            self._log.error("%s", problem)
+        for warning in warnings(record):
+            self._log.warning("%s", warning)
+        return write_results(self._folder, record, KeeperStore(self._folder.keeper).bars, decisions)
+
+    def _record(
+        self, feed: FeedRecord, times: Times, problems: list[str], notices: list[str], *, failed: bool = False
+    ) -> RunRecord:
+        shards = self.shard_stats()
+        usage = self._crew.usage
+        return RunRecord(
+            run_id=self._folder.dir.name,
+            plan=self._plan.session.name,
+            mode=self._plan.session.mode,
+            in_process=False,
+            session=self._session,
+            started_ns=times.started_ns,
+            ended_ns=times.ended_ns,
+            play_ns=times.ended_ns - times.began_ns,
+            feed=feed,
+            shards=shards,
+            consumers=[usage[consumer_name(stats.shard)] for stats in shards],
+            producer=usage.get("producer", ProcessUsage()),
+            orders=self._stats.get("broker") or OrderSummary(),
+            bars=0,
+            decisions=0,
+            problems=[*problems, *strategy_problems(shards)],
+            notices=notices,
+            failed=failed,
+            restarts={stats.shard: self._crew.restarts[consumer_name(stats.shard)] for stats in shards},
+        )
