@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import time
+from logging import Logger
 from typing import Any, Final, NamedTuple
 
 import ray
@@ -11,6 +12,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.meters import RayMeters
+from actors.spares import PRELOAD, Spares
 from desk.model.errors import PlanError
 
 OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
@@ -125,9 +127,17 @@ class Cluster:
             logging_level="warning",
         )
 
+    def spares(self, log: Logger) -> Spares | None:
+        """Processes in waiting on a cluster of the desk's own; of another's nodes it is not known what they may run."""
+        if not self.own:
+            return None
+        (node,) = ray.nodes()
+        return Spares(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", log)
+
     def _start(self, cpus: float, namespace: str) -> None:
         # Loopback only and for this process's lifetime, so without tokens, unless the user says otherwise.
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        for name, value in {"RAY_AUTH_MODE": "disabled", **PRELOAD}.items():
+            os.environ.setdefault(name, value)
         ray.init(
             address="local",
             namespace=namespace,
@@ -144,6 +154,10 @@ def _require_listener(address: str) -> None:
     """Where nobody listens, Ray tries for more than a minute and a socket knows at once. Raises OSError, ValueError."""
     if address in NAMES:
         return
+    if address.startswith("ray://"):
+        raise ValueError(
+            f"`{address}` is for Ray's client, and a desk works on a node of the cluster: `desk submit` it"
+        )
     found = HOST_AND_PORT.fullmatch(address)
     if found is None:
         raise ValueError(f"`{address}` is no address of the form host:port")

@@ -66,10 +66,10 @@ class Crew:
         self.awaited_since_s[name] = time.monotonic()
         return handle
 
-    def welcome(self, timeout_s: float = 0.0) -> None:
-        """Take in who of those awaited has answered. Raises what building one raised, ActorDied."""
+    def welcome(self, timeout_s: float = 0.0) -> int:
+        """Take in who of those awaited has answered; how many. Raises what building one raised, ActorDied."""
         if not self._calls:
-            return
+            return 0
         done, _ = ray.wait(list(self._calls), num_returns=1, timeout=timeout_s)
         for ref in done:
             name = self._calls.pop(ref)
@@ -79,6 +79,7 @@ class Crew:
             self._answered_s[name] = time.monotonic()
             self.usage[name] = usage
             self._log.info("%s runs in process %d on %s", name, usage.pid, usage.node or "this machine")
+        return len(done)
 
     @property
     def calls(self) -> list[Any]:

@@ -14,7 +14,8 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from desk.model.errors import ActorDied
 
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 900.0
+"""How long a successor is waited for: as long as it may take a new machine to come."""
 LOOK_EVERY_S: Final = 0.02
 COLLECT_EVERY_S: Final = 0.05
 

@@ -53,6 +53,7 @@ NOBODY_S: Final = 1200.0
 PRODUCER: Final = "producer"
 CONTROL: Final = ("keeper", "ledger", "broker", "scanner")
 PRODUCER_THREADS: Final = 4
+SPARES: Final = 1
 
 Show = Callable[[DeskView], None]
 
@@ -86,6 +87,7 @@ class Supervisor:
         self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
         self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.log)
         self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
+        self._spares = self.cluster.spares(self.log)
         self._draining = Draining()
         self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
@@ -185,6 +187,8 @@ class Supervisor:
     def _play(self, show: Show) -> Summary:
         self._began_ns = time.time_ns()
         self._playing = self.crew.handles[PRODUCER].play.remote()
+        if self._spares is not None:
+            self._spares.add(SPARES)
         try:
             if self._state == "draining":
                 self.stop()
@@ -241,13 +245,16 @@ class Supervisor:
                     return record
 
     def _welcome(self) -> None:
-        """Take in who is there; who dies before it has answered gets a successor, too."""
+        """Take in who is there, each in place of a spare; who dies before it has answered gets a successor, too."""
         try:
-            self.crew.welcome()
+            arrived = self.crew.welcome()
         except ActorDied as fault:
             if fault.place not in self.crew.handles:
                 raise
             self._revive(fault.place, fault)
+            return
+        if arrived and self._spares is not None:
+            self._spares.add(arrived)
 
     def _ask_all(self) -> None:
         """Ask everybody who has answered the last time; those that do little, every second time."""
