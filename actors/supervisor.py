@@ -5,6 +5,7 @@ It owns every actor and none is detached: its death ends the desk, and another `
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.links import RayShardLinks
 from actors.peers import consumer_name, told
+from actors.printed import Printed
 from actors.producer import Producer, ProducerStats
 from actors.rebalancer import Rebalancer
 from actors.scaler import Scaler, scaling_policy
@@ -94,7 +96,7 @@ class Supervisor:
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too."""
         try:
-            with StopSignals(self.stop):
+            with StopSignals(self.stop), redirect_stdout(Printed(self.log)):
                 self._hire()
                 return self._play(show)
         except DeskError as fault:
