@@ -8,6 +8,7 @@ from logging import Logger
 from typing import Any, Final, NamedTuple
 
 import ray
+from ray._private.state import state
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -103,6 +104,11 @@ class Cluster:
         """End what is left of the actor of this name."""
         if (handle := self._made.pop(name, None)) is not None:
             ray.kill(handle, no_restart=True)
+
+    def placed(self, name: str) -> bool:
+        """Whether the actor of this name has got a process, which may still be starting."""
+        actor_id = self._made[name]._actor_id.hex()  # noqa: SLF001 - Ray has no public name for it
+        return bool(state.actor_table(actor_id).get("Address", {}).get("IPAddress"))
 
     @property
     def room(self) -> Room:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from logging import Logger
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ from desk.pipeline.record import ProcessUsage
 QUICK_S: Final = 3.0
 MOST_QUICK: Final = 6
 FIRST_PAUSE_S: Final = 0.05
-LOOK_EVERY_S: Final = 0.2
 
 Recipe = Callable[[int], Any]
 """Makes one actor, given the epoch of its incarnation; its handle."""
@@ -47,16 +46,6 @@ class Crew:
     def here(self) -> list[str]:
         """Whose incarnation has answered."""
         return list(self._answered_s)
-
-    def hire(self, names: Iterable[str], enough: Callable[[], bool]) -> None:
-        """Make these, and wait until all of them answer, or it is `enough`.
-
-        Raises what building one raised, ActorDied.
-        """
-        for name in names:
-            self.make(name)
-        while self.awaited_since_s and not enough():
-            self.welcome(LOOK_EVERY_S)
 
     def make(self, name: str) -> Any:
         """Make one, and await it; its handle."""

@@ -178,11 +178,6 @@ class RayScanners:
         bars: dict[str, list[Bar]] = self._peer.ask("history", list(symbols), until_ns)
         return bars
 
-    def forget_before(self, mark_ns: int) -> None:
-        """Say so, without waiting."""
-        if self._periods_s:
-            self._peer.call("forget_before", mark_ns)
-
 
 class RayProducer:
     """The producer's inbox."""

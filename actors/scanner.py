@@ -30,10 +30,6 @@ class Scanner:
         """Answers of the scanners that are due at the mark."""
         return self._scanning.scan(mark_ns, subscribed)
 
-    def forget_before(self, mark_ns: int) -> None:
-        """Nobody asks again about earlier marks."""
-        self._scanning.forget_before(mark_ns)
-
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols from the rows received before `until_ns`."""
         return self._scanning.history(symbols, until_ns)

@@ -87,7 +87,7 @@ class Supervisor:
         self._numbers = {consumer_name(number): number for number in numbers}
         self.crew = Crew(self.cluster, self._recipes(desk), self._begun.epoch, self.log)
         self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
-        self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.log)
+        self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.cluster.placed, self.log)
         self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
         self._spares = self.cluster.spares(self.log)
         self._draining = Draining()
@@ -170,14 +170,22 @@ class Supervisor:
                 raise self._nobody(missing or set(names))
             return False
 
-        self.crew.hire([*CONTROL, *names], enough)
+        self._make([*CONTROL, *names], enough)
         present = [self._numbers[name] for name in names if name in self.crew.here]
         if not self._begun.resume.first:
             resume = msgspec.structs.replace(self._begun.resume, first=present)
             self.folder.resume.write(resume)
             self._begun = msgspec.structs.replace(self._begun, resume=resume)
         self.scaler.begin(present)
-        self.crew.hire([PRODUCER], lambda: PRODUCER in self.crew.here)
+        self._make([PRODUCER], lambda: PRODUCER in self.crew.here)
+
+    def _make(self, names: Sequence[str], enough: Callable[[], bool]) -> None:
+        """Make these, and wait until all of them answer, or it is `enough`. Raises what building one raised."""
+        for name in names:
+            self.crew.make(name)
+        while self.crew.awaited_since_s and not enough():
+            self._welcome(LOOK_EVERY_S)
+            self._end_hanging()
 
     def _nobody(self, missing: set[str]) -> DeskError:
         waiting = "; ".join(self._awaited.notes) or ", ".join(sorted(missing)) + " did not answer"
@@ -246,16 +254,16 @@ class Supervisor:
                 elif ref is self._playing and (record := self._played()) is not None:
                     return record
 
-    def _welcome(self) -> None:
+    def _welcome(self, timeout_s: float = 0.0) -> None:
         """Take in who is there, each in place of a spare; who dies before it has answered gets a successor, too."""
         try:
-            arrived = self.crew.welcome()
+            arrived = self.crew.welcome(timeout_s)
         except ActorDied as fault:
             if fault.place not in self.crew.handles:
                 raise
             self._revive(fault.place, fault)
             return
-        if arrived and self._spares is not None:
+        if arrived and self._playing is not None and self._spares is not None:
             self._spares.add(arrived)
 
     def _ask_all(self) -> None:
@@ -268,10 +276,16 @@ class Supervisor:
 
     def _end_hanging(self) -> None:
         """Make successors of the consumers that do not answer because they hang."""
-        silent = set(self._asked.values())
+        now_s = time.monotonic()
+        silent = {*self._asked.values(), *self._starting(now_s)}
         owing = [number for name, number in self._numbers.items() if name in silent]
-        for number, fault in self._watchdog.hanging(owing, time.monotonic()):
+        for number, fault in self._watchdog.hanging(owing, now_s):
             self._revive(consumer_name(number), fault)
+
+    def _starting(self, now_s: float) -> list[str]:
+        """Who has got a process for long and has not answered: what it restores may hang."""
+        since_s, hang_s = self.crew.awaited_since_s, self.plan.guards.hang_s
+        return [name for name, since in since_s.items() if now_s - since > hang_s and self.cluster.placed(name)]
 
     def _leave_draining(self) -> None:
         """Make consumers anew elsewhere whose node is about to go."""

@@ -196,10 +196,6 @@ class ScannerDoor(Protocol):
         """The session's minutes of these symbols, oldest first, from the rows received before `until_ns`."""
         ...
 
-    def forget_before(self, mark_ns: int) -> None:
-        """Questions asked at marks before this one will not be asked again."""
-        ...
-
 
 class KeeperDoor(Protocol):
     """The keeper's letter box: what goes in is not waited for, and is kept in its order whoever dies."""

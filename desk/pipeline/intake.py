@@ -27,7 +27,7 @@ from desk.pipeline.states import ProducerStates
 from desk.pipeline.subscriptions import Subscriptions
 from desk.pipeline.watching import Watching
 from desk.ports import BrokerDoor, Clock, Feed, KeeperDoor, LiveFeed, ScannerDoor, ShardLinks
-from desk.routing import RoutingTable
+from desk.routing import RoutingTable, slot_of
 
 FLUSH_NS = 50 * MS_NS
 ACKS_NS = 20 * MS_NS
@@ -178,6 +178,7 @@ class Intake:
         )
 
     def _put_item(self, symbol: str, item: Item) -> None:
+        self.moves.used.add(slot_of(symbol))
         self.lane_of(symbol).put(item)
 
     def _note(self, text: str) -> None:
@@ -190,6 +191,7 @@ class Intake:
         for position in sorted(positions, key=lambda position: position.shard):
             lane = self._open(position, self._totals_of(position))
             lane.mark_ns = 0 if self._from is None else self._from.mark_ns
+            self.moves.used.update(map(slot_of, position.watched))
         if any(position.adopted or position.released for position in positions):
             # Moves are judged by where the shards stand once none of them can fall back behind it.
             self.lanes.poke_until(lambda lane: lane.confirmed)

@@ -117,10 +117,6 @@ class LocalScanners:
         answers, self._answers = self._answers, []
         return answers
 
-    def forget_before(self, mark_ns: int) -> None:
-        """Nobody asks again about earlier marks."""
-        self._scanning.forget_before(mark_ns)
-
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols."""
         return self._scanning.history(symbols, until_ns)

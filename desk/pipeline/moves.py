@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from desk.engine.snapshot import mark_of
@@ -16,10 +16,21 @@ from desk.routing import SLOTS, RoutingTable, slot_of
 
 LIVE_PART: Final = 4
 WAITING_PART: Final = 64
-"""So many slots go in one move: their state is packed, sent and taken in at one go, and in a live market others wait
-for it."""
+"""So many slots with symbols go in one move: their state is packed, sent and taken in at one go, and in a live market
+others wait for it. Slots without any cost nothing."""
 
 BEHIND: Final = "the shard fell back before it handed over"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of a wish, which may take several moves: it is told once, when the last of them is applied."""
+
+    under_way: int = 0
+    waiting: bool = True
+    moves: int = 0
+    slots: int = 0
+    longest_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,7 @@ class Wish:
     slots: tuple[int, ...]
     to: int
     number: int = 0
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True)
@@ -44,6 +56,7 @@ class Move:
     to: int
     mark_ns: int
     fenced_ns: int
+    tally: Tally
     holding: Holding | None
     state: bytes | None = None
     released_seq: int = 0
@@ -54,7 +67,8 @@ class Move:
 class Moves:
     """All moves of a session.
 
-    `table` is the one in force; `changed` is called when routes have changed. `reached_ns` is the last mark.
+    `table` is the one in force; `changed` is called when routes have changed. `reached_ns` is the last mark. `used` are
+    the slots that have symbols.
 
     A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
     at a time is under way to or from a shard.
@@ -76,6 +90,7 @@ class Moves:
         self.table = table
         self.number = number
         self.done = 0
+        self.used: set[int] = set()
         self.pauses = Histogram()
         self._changed = changed
         self._waits = waits
@@ -140,8 +155,9 @@ class Moves:
                 self._tell(f"no move of slots {list(wish.slots)} to shard {wish.to}: there is no such shard or slot")
                 continue
             rest = self._begin_parts(wish, lanes, now_ns)
+            wish.tally.waiting = bool(rest)
             if rest:
-                self._wishes.append(Wish(rest, wish.to, wish.number))
+                self._wishes.append(Wish(rest, wish.to, wish.number, wish.tally))
         return len(self._moves) > before
 
     def give_up_wishes(self) -> None:
@@ -210,18 +226,24 @@ class Moves:
         for source in sorted({owners[slot] for slot in rest}):
             if {source, wish.to} & busy and not wish.number:
                 continue
-            part = [slot for slot in rest if owners[slot] == source][:most]
-            self._fence(wish.number or self.number + 1, part, source, wish.to, lanes, now_ns)
+            part = self._part([slot for slot in rest if owners[slot] == source], most)
+            self._fence(wish, part, source, lanes, now_ns)
             rest = [slot for slot in rest if slot not in part]
             busy |= {source, wish.to}
         return tuple(rest)
 
-    def _fence(
-        self, number: int, slots: list[int], source: int, to: int, lanes: Mapping[int, Lane], now_ns: int
-    ) -> None:
+    def _part(self, slots: list[int], most: int) -> list[int]:
+        """Of these slots at most so many with symbols, and all without."""
+        used = [slot for slot in slots if slot in self.used]
+        left = set(used[most:])
+        return [slot for slot in slots if slot not in left]
+
+    def _fence(self, wish: Wish, slots: list[int], source: int, lanes: Mapping[int, Lane], now_ns: int) -> None:
+        number, to = wish.number or self.number + 1, wish.to
         self.number = max(self.number, number)
+        wish.tally.under_way += 1
         holding = None if self._waits else Holding(lanes[to].config.capacity)
-        move = Move(number, frozenset(slots), source, to, self._mark_ns(to), now_ns, holding)
+        move = Move(number, frozenset(slots), source, to, self._mark_ns(to), now_ns, wish.tally, holding)
         self._moves[number] = move
         lanes[source].put(Release(number, slots, to))
         if holding is not None:
@@ -265,7 +287,16 @@ class Moves:
         self.done += 1
         pause_ns = max(now_ns - move.fenced_ns, 0)
         self.pauses.add_one(pause_ns)
-        slots = f"slot {min(move.slots)}" if len(move.slots) == 1 else f"{len(move.slots)} slots"
-        self._tell(
-            f"move {move.number}: {slots} from shard {move.source} to shard {move.to} in {pause_ns / MS_NS:,.1f} ms"
-        )
+        tally = move.tally
+        tally.under_way -= 1
+        tally.moves += 1
+        tally.slots += len(move.slots)
+        tally.longest_ns = max(tally.longest_ns, pause_ns)
+        if tally.under_way or tally.waiting:
+            return
+        longest = f"{tally.longest_ns / MS_NS:,.1f} ms"
+        if tally.moves > 1:
+            self._tell(f"{tally.slots} slots went to shard {move.to} in {tally.moves} moves, the longest in {longest}")
+            return
+        slots = f"slot {min(move.slots)}" if tally.slots == 1 else f"{tally.slots} slots"
+        self._tell(f"move {move.number}: {slots} from shard {move.source} to shard {move.to} in {longest}")

@@ -17,8 +17,8 @@ LEAST_BUSY: Final = 0.05
 class Rebalancing:
     """From figures to moves. A slot's load are its ticks since the observation before.
 
-    Shards that shall own nothing are emptied, and those that own nothing are given slots: by load, or where there is
-    none to go by, by number. Beyond that, shards are levelled out where `level` says so.
+    Shards that shall own nothing are emptied. With `level` the others are levelled out by load; else those that own
+    nothing are given slots by number, and nothing more.
 
     While a move is under way, or a shard's successor is waited for, nothing is observed: figures would be of two
     tables. The clock is the caller's.
@@ -48,10 +48,10 @@ class Rebalancing:
         loads = self._loads(shards)
         busiest_ns = max((self._busy_since(stats) for stats in shards), default=0)
         emptied = not set(intake.owners) <= set(staying)
-        if not emptied and not set(staying) <= set(intake.owners) and not (self._level and loads):
+        if not emptied and not self._level:
             return deal(intake.owners, staying)
         idle = passed_ns is None or not loads or busiest_ns < LEAST_BUSY * passed_ns
-        if not emptied and (idle or not self._level):
+        if idle and not emptied:
             return []
         table = RoutingTable(intake.table_version, tuple(intake.owners))
         moves, self._state = plan(self._planner, self._state, loads, table, staying)

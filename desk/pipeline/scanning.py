@@ -49,7 +49,7 @@ class Scanning:
     Scanners are run once at every mark at which they are due, in order, from the session's start on: those marks
     that nobody has asked about are made up for first. So whoever takes the place of another that died stands where
     that one stood, at the cost of one pass over the market. The answers of the last MAX_ANSWERED marks are
-    remembered, unless told to be forgotten.
+    remembered.
 
     `afresh` gives another view of the same market, which has seen nothing: minutes of a time that `view` is beyond
     are read from there. Without it there are none to be had.
@@ -108,12 +108,6 @@ class Scanning:
             )
             for answer in answers
         ]
-
-    def forget_before(self, mark_ns: int) -> None:
-        """Nobody asks again about marks before this one."""
-        for kept in (self._answers, self._minutes):
-            for earlier_ns in [known_ns for known_ns in kept if known_ns < mark_ns]:
-                del kept[earlier_ns]
 
     def history(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols; an empty list for one without a trade."""

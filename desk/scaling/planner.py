@@ -20,14 +20,16 @@ class Planner(msgspec.Struct, frozen=True):
 
     The busiest shard is too busy above `high` times the fair share; after `patience` observations in a row slots go,
     at most `at_once` per observation, until it is below `target` times the fair share or nothing helps. Shards to be
-    emptied lose `drain_at_once` slots per observation. A slot's load is smoothed: the newest observation has `weight`.
+    emptied lose `drain_at_once` slots per observation, and `fill_at_once` go while a shard has less than half of the
+    fair share. A slot's load is smoothed: the newest observation has `weight`.
     """
 
     high: float = 1.3
     target: float = 1.1
     patience: int = 5
     at_once: int = 8
-    drain_at_once: int = 64
+    drain_at_once: int = 256
+    fill_at_once: int = 64
     weight: float = 0.3
 
 
@@ -108,10 +110,12 @@ def _drain(planner: Planner, board: Board) -> None:
 
 
 def _even_out(planner: Planner, board: Board) -> Board:
-    """The board after at most `at_once` moves; where single steps end too high, after as many as a packing takes."""
+    """The board after the moves of one observation; where single steps end too high, after all of a packing."""
     stepped = board.copy()
     moved = 0
-    while moved < planner.at_once:
+    loads = board.shard_loads(board.shared()).values()
+    most = planner.fill_at_once if min(loads) < mean(loads) / 2 else planner.at_once
+    while moved < most:
         step = next_step(stepped, planner.target)
         if step is None:
             return _repack(planner, stepped) or stepped

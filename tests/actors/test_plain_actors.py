@@ -130,9 +130,6 @@ class DirectScanner:
     def history(self, symbols: list[str], until_ns: int) -> dict[str, list[Bar]]:
         return self._scanner.history(symbols, until_ns)
 
-    def forget_before(self, mark_ns: int) -> None:
-        self._scanner.forget_before(mark_ns)
-
 
 class Desk:
     """All actors of a plan, by hand."""
