@@ -3,7 +3,8 @@
 from desk.scaling.balance import SlotMove
 from desk.scaling.dealing import deal
 from desk.scaling.planner import Planner, PlannerState, by_slot, plan
-from desk.scaling.policy import Policy, PolicyState, Reading, decide
+from desk.scaling.policy import Policy, Reading, decide
+from desk.scaling.policy_state import PolicyState
 from desk.scaling.staffing import Staffing, staff
 
 __all__ = [
