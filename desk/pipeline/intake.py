@@ -1,7 +1,7 @@
 """The producer's work: frames in, ticks routed into lanes, marks set, batches out, acks and order events in."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
 
@@ -12,17 +12,19 @@ from desk.flow.ladder import Ladder, LadderConfig
 from desk.model.batch import Ack, LaneTotals, News, Position, ShardBack, ShardLost
 from desk.model.checkpoint import ProducerState
 from desk.model.errors import RunFailed
-from desk.model.items import Close, Gap, Item, Second
+from desk.model.items import Close, Gap, Second
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import GapRecord
-from desk.model.ticks import Frame, Quote, Tick
+from desk.model.ticks import Frame
 from desk.model.units import MS_NS
+from desk.pipeline.deliveries import Deliveries
 from desk.pipeline.enlisting import Enlisting
 from desk.pipeline.holding import Holding
 from desk.pipeline.intake_stats import IntakeStats, lane_rows, progress_of
 from desk.pipeline.lanes import Lanes
 from desk.pipeline.moves import Moves
 from desk.pipeline.overload import Overload
+from desk.pipeline.router import Router
 from desk.pipeline.states import ProducerStates
 from desk.pipeline.subscriptions import Subscriptions
 from desk.pipeline.watching import Watching
@@ -92,8 +94,6 @@ class Intake:
         self._broker = broker
         self._clock = clock
         self._from = state
-        self._inbox: deque[OrderEvent] = deque()
-        self._decided: deque[OrderEvent] = deque()
         self._asked: Request = Request()
         self._unasked = False
         self._stopping = False
@@ -103,15 +103,15 @@ class Intake:
         self._acked_ns = 0
         self.lanes = Lanes(lane_config, links, clock, self._hear)
         self.lanes.closed |= asleep or {}
-        self._lane_by_symbol: dict[str, Lane | Holding] = {}
-        self._put = _Puts(self._meet)
         moves = 0 if state is None else state.moves
         self.moves = Moves(table, moves, self._rerouted, waits=feed.lossless, tell=self._note)
         self._states = ProducerStates(config.checkpoint_ns, keeper)
-        self._watching = Watching(subscriptions, scanner, feed, self._put_item, self._note, state)
         self._enlisting = Enlisting(self.lanes, links, self.moves)
         ladder = Ladder(LadderConfig.of(lane_config.write_timeout_ns, config.max_data_latency_ns))
         self.overload = Overload(ladder, self.lanes.by_shard, live, lane_config.write_timeout_ns, self._note)
+        self._router = Router(self.lanes, self.moves, self.overload, clock, self._meet, self._note)
+        self._watching = Watching(subscriptions, scanner, feed, self._router.put, self._note, state)
+        self._deliveries = Deliveries(broker, subscriptions, self._router.put)
 
     def play(self, show: Callable[[], None]) -> None:
         """Run to the end. `show` is called after every frame. Raises what links, broker and scanners raise."""
@@ -135,7 +135,7 @@ class Intake:
 
     def deliver(self, events: Iterable[OrderEvent]) -> None:
         """Take committed order events in. May be called from another thread."""
-        self._inbox.extend(events)
+        self._deliveries.deliver(events)
 
     def move(self, slots: Iterable[int], to: int) -> None:
         """Let these slots belong to another shard soon. May be called from another thread."""
@@ -151,7 +151,7 @@ class Intake:
 
     def lane_of(self, symbol: str) -> Lane | Holding:
         """The lane of the shard that owns the symbol, or what stands for it while the symbol is on its way."""
-        return self.moves.holding(symbol) or self.lanes[self.moves.table.shard_of(symbol)]
+        return self._router.lane_of(symbol)
 
     def stats(self) -> IntakeStats:
         """What there is to see at this moment."""
@@ -177,10 +177,6 @@ class Intake:
             self.moves.pauses.snapshot(),
         )
 
-    def _put_item(self, symbol: str, item: Item) -> None:
-        self.moves.used.add(slot_of(symbol))
-        self.lane_of(symbol).put(item)
-
     def _note(self, text: str) -> None:
         self.notes.append(text)
         self._noted += 1
@@ -202,7 +198,8 @@ class Intake:
         if self._from is None:
             self._watching.begin(self.config.session_start_ns, warm=self.config.history_from_start)
         self.feed.subscribe(self.subscriptions.symbols)
-        self._give_again()
+        self._deliveries.ask_again(self.session_ns if self.config.lockstep else 0)
+        self._deliveries.give_decided(self.session_ns if self.feed.lossless else None)
         if self._from is not None:
             self._note(f"the producer goes on from the mark at {self._from.mark_ns}")
             self._watching.take_up(self._from.mark_ns)
@@ -227,32 +224,14 @@ class Intake:
             lost_in_lanes = sum(getattr(lane, kind) for lane in lanes)
             counts.received[kind] = lost_in_lanes + sum(counts.rejected.get(kind, {}).values())
 
-    def _give_again(self) -> None:
-        """Find the order events that shards or subscriptions may lack, and let each have its place in a lane again.
-
-        A shard that is lost later may come back at any mark from this producer's first one on: so each event goes
-        behind the mark at which it was given, as it did the first time; of earlier marks, none is missed in lockstep.
-        Shards ignore those that they have. Live, that time does not come again.
-        """
-        from_ns = self.session_ns if self.config.lockstep else 0
-        events = [event for event in self._broker.events_after({}) if event.given_ns >= from_ns]
-        self._decided.extend(sorted(events, key=lambda event: event.given_ns))
-        self._give_decided(everything=not self.feed.lossless)
-
-    def _give_decided(self, *, everything: bool = False) -> None:
-        """Give what was decided up to this mark before this producer's time."""
-        decided = self._decided
-        while decided and (everything or decided[0].given_ns <= self.session_ns):
-            self._give([decided.popleft()])
-
     def _take(self, frame: Frame) -> None:
         if frame.lag_ns is not None:
             self._feed_lag_ns = frame.lag_ns
         if frame.ticks:
             if self.feed.lossless:
-                self._put_waiting(frame.ticks)
+                self._router.put_waiting(frame.ticks)
             else:
-                self._put_or_drop(frame.ticks)
+                self._router.put_or_drop(frame.ticks)
         self.session_ns = frame.session_ns
         self._take_gaps()
 
@@ -261,43 +240,11 @@ class Intake:
             self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, len(self.subscriptions.symbols), gap.why))
             self.lanes.put(partial(Gap, gap.from_ns, gap.to_ns, gap.why))
 
-    def _put_waiting(self, ticks: list[Tick]) -> None:
-        put = self._put
-        most = self.lanes.config.capacity
-        for first in range(0, len(ticks), most):
-            part = ticks[first : first + most]
-            self.lanes.make_room(len(part))
-            for tick in part:
-                put[tick.symbol](tick)
-
-    def _put_or_drop(self, ticks: Sequence[Tick]) -> None:
-        now_ns = self._clock.wall_ns()
-        put = self._put
-        ticks = self.overload.admit(ticks, now_ns, self._meet)
-        quotes = Quote in map(type, ticks)
-        if not self.moves.held and all(lane.takes(len(ticks), quotes=quotes) for lane in self.lanes):
-            for tick in ticks:
-                put[tick.symbol](tick)
-            return
-        for tick in ticks:
-            self._meet(tick.symbol).offer(tick, now_ns)
-        for lane in self.lanes:
-            if lane.crossed_threshold():
-                self._note(
-                    f"lane {lane.shard} holds {lane.depth:,} ticks, above lag_threshold {lane.config.lag_threshold:,}"
-                )
-
-    def _meet(self, symbol: str) -> Lane | Holding:
-        """The symbol's lane; with all symbols subscribed, one never seen before is watched first."""
-        lane = self._lane_by_symbol.get(symbol)
-        if lane is None:
-            lane = self._lane_by_symbol[symbol] = self.lane_of(symbol)
-            self._watching.meet(symbol, self.session_ns)
-        return lane
+    def _meet(self, symbol: str) -> None:
+        self._watching.meet(symbol, self.session_ns)
 
     def _rerouted(self) -> None:
-        self._lane_by_symbol.clear()
-        self._put.clear()
+        self._router.changed()
 
     def _mark(self, frame: Frame) -> None:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
@@ -308,7 +255,7 @@ class Intake:
         if self.config.lockstep:
             self._exchange()
         else:
-            self._give_decided()
+            self._deliveries.give_decided(self.session_ns)
             self._pump()
         if self.feed.lossless:
             self._move_between_marks(self.session_ns)
@@ -354,28 +301,14 @@ class Intake:
         self.lanes.flush(want_reply=True)
         self._unasked = False
         request, self._asked = self._asked, Request()
-        self._give_decided()
+        self._deliveries.give_decided(self.session_ns)
         if request or (self._closing and request.prices):
             request.mark_ns = self.session_ns
-            self._give(self._broker.decide(request))
-
-    def _give(self, events: Iterable[OrderEvent]) -> None:
-        for event in events:
-            self.subscriptions.on_event(event)
-            self.lane_of(event.symbol).put(event)
-
-    def _empty_inbox(self) -> bool:
-        events = []
-        if self._inbox:
-            self._give_decided(everything=True)
-        while self._inbox:
-            events.append(self._inbox.popleft())
-        self._give(events)
-        return bool(events)
+            self._deliveries.give(self._broker.decide(request))
 
     def _pump(self) -> None:
         """Send what is worth sending: full batches of a lossless feed, everything else as the lanes will have it."""
-        self._empty_inbox()
+        self._deliveries.empty_inbox()
         now_ns = self._clock.wall_ns()
         if not self.feed.lossless:
             self._pump_live(now_ns)
@@ -472,7 +405,7 @@ class Intake:
         self._closing = True
         self.lanes.put(lambda: Close(self.session_ns))
         self._settle()
-        self._give(self._broker.close(self.session_ns))
+        self._deliveries.give(self._broker.close(self.session_ns))
         self._settle()
         self.lanes.poke_until(lambda lane: lane.durable)
 
@@ -485,19 +418,5 @@ class Intake:
                 self.lanes.flush()
                 self._links.settle()
                 self._hear(self._links.news(wait=False))
-            if not self._empty_inbox() and self.lanes.idle:
+            if not self._deliveries.empty_inbox() and self.lanes.idle:
                 return
-
-
-class _Puts(dict[str, Callable[[Item], None]]):
-    """For each symbol the append of its lane: what the hot loop of a lossless feed calls, and nothing more."""
-
-    def __init__(self, lane_of: Callable[[str], Lane | Holding]) -> None:
-        super().__init__()
-        self._lane_of = lane_of
-
-    def __missing__(self, symbol: str) -> Callable[[Item], None]:
-        lane = self._lane_of(symbol)
-        assert isinstance(lane, Lane), "appended to a lane while its symbol is on its way"
-        put = self[symbol] = lane.pending.items.append
-        return put

@@ -192,7 +192,7 @@ class Moves:
 
         `positions` are such that no shard falls back behind its own. What is adopted is where it is; a shard that
         has fallen back to before it let that go, lets it go now. What is released and nowhere adopted is in
-        nobody's hands: its move is wished again.
+        nobody's hands: its move is wished again. A shard without a lane sleeps: it let go of everything durably.
         """
         known = list(positions)
         self._marks = {position.shard: position.mark_ns for position in known}
@@ -200,7 +200,7 @@ class Moves:
         released = {number: held.release for position in known for number, held in position.released.items()}
         self.number = max(self.number, *adopted, *released, 0)
         for number, (slots, to) in sorted(adopted.items()):
-            for source in sorted({self.table.shards[slot] for slot in slots} - {to}):
+            for source in sorted({self.table.shards[slot] for slot in slots} & lanes.keys() - {to}):
                 lanes[source].put(Release(number, list(slots), to))
                 lanes[source].put(Settled(number))
             self.table = self.table.moved(slots, to)
