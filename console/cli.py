@@ -1,4 +1,4 @@
-"""The command line: `desk run`, `desk check`, `desk report`, `desk tune`, `desk venue`, `desk tape info`.
+"""The command line: `desk run`, `submit`, `check`, `report`, `tune`, `venue` and `tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed or does not balance, 2 bad plan or arguments,
 3 credentials. stdout is for people; errors go to stderr.
@@ -46,7 +46,8 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder that was broken off.")
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option(help="Folder for the results; default: runs/<name>-<utc time>.")
+        Path | None,
+        typer.Option(help="Folder for the results; default: <name>-<utc time> in RAYDESK_RUNS_DIR, or in runs."),
     ] = None,
     consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
     in_process: Annotated[bool, typer.Option("--in-process", help="The whole desk in this process, no Ray.")] = False,
@@ -73,6 +74,31 @@ def run(
             raise typer.Exit(running.resume_run(resume, options, running.house_at(address), console, faults))
         house = running.house_at(address)(in_process)
         raise typer.Exit(running.run_plan(plan, options, house, console, faults))
+
+
+@app.command()
+def submit(
+    plan: PlanPath,
+    address: Annotated[
+        str, typer.Option(metavar="URL", envvar="RAY_API_SERVER_ADDRESS", help="Dashboard of the cluster.")
+    ] = "http://127.0.0.1:8265",
+    consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
+    run_dir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Folder on the cluster for the results; default: as RAYDESK_RUNS_DIR says there."
+        ),
+    ] = None,
+) -> None:
+    """Run a tradeplan as a job of a Ray cluster, and show its log to its end; ctrl-c closes its books."""
+    # As in `run`: until the job is followed, a signal ends this at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with Faults():
+        from console import submit as submitting  # noqa: PLC0415 - `desk --help` starts quickly
+
+        options = submitting.SubmitOptions(address, consumers, live, run_dir)
+        raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 
 @app.command()
@@ -151,7 +177,9 @@ def venue(
 
 
 @tape.command()
-def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A tape: file or folder.")]) -> None:
+def info(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A tape: file, folder or pattern, by path or URL.")],
+) -> None:
     """Print what a tape holds."""
     with Faults():
         from console.tape import print_tape_info  # noqa: PLC0415 - `desk --help` starts quickly

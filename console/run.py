@@ -39,12 +39,13 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     Raises DeskError for a bad plan, before there is a folder, and what the house raises; then too the last
     line is printed. Of a run that bad input kept from beginning no folder stays.
     """
-    plan = override(load_plan(path), load_settings(), options.consumers)
+    settings = load_settings()
+    plan = override(load_plan(path), settings, options.consumers)
     refuse_unasked_live(path, plan, asked=options.live)
     load_all(path, plan)
     from desk.wiring import trading  # noqa: PLC0415 - a plan with a fault is told quickly
 
-    folder = RunFolder.create(None, options.run_dir, plan.session.name, time.time_ns())
+    folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
     faults.log = folder.log
     shown = _near(folder.dir)
     try:

@@ -1,6 +1,5 @@
 """`desk tape info`: what a tape holds."""
 
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -13,10 +12,10 @@ from desk.tape.info import TapeInfo, tape_info
 SYMBOLS_SHOWN: Final = 20
 
 
-def print_tape_info(path: Path, console: Console) -> None:
-    """Print the facts of the tape at `path`. Raises TapeError when it is none."""
-    facts = tape_facts(tape_info(path))
-    console.print(Text(str(path), style="bold"), soft_wrap=True)
+def print_tape_info(place: str, console: Console) -> None:
+    """Print the facts of the tape at a path or URL. Raises what TapeSource raises."""
+    facts = tape_facts(tape_info(place))
+    console.print(Text(place, style="bold"), soft_wrap=True)
     console.print(fact_table(facts))
 
 

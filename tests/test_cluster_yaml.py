@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -12,6 +12,9 @@ import yaml
 from jsonschema import ValidationError  # type: ignore[import-untyped]
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from console.submit import CLOSING_S
+
+CONTROL_ACTORS = ("producer", "scanner", "broker", "ledger", "keeper")
 CLUSTER = Path(__file__).resolve().parents[1] / "cluster.yaml"
 
 
@@ -99,6 +102,11 @@ def test_every_node_asks_for_the_token_of_the_mounted_secrets_folder(cluster: di
     assert variables["RAY_AUTH_TOKEN_PATH"].startswith(variables["RAYDESK_SECRETS_DIR"] + "/")
 
 
+def test_on_every_node_only_its_user_can_read_the_secrets(cluster: dict[str, Any]) -> None:
+    assert cluster["setup_commands"][0] == "chmod -R go= ~/.raydesk/secrets"
+    assert cluster["file_mounts"]["~/.raydesk/secrets"] == "~/.raydesk/secrets"
+
+
 def test_no_secret_travels_as_a_variable(cluster: dict[str, Any]) -> None:
     variables = environment(cluster)
 
@@ -135,7 +143,45 @@ def test_consumers_have_nodes_of_their_own(cluster: dict[str, Any]) -> None:
     assert (worker["min_workers"], worker["max_workers"]) == (0, cluster["max_workers"])
 
 
-def test_every_node_installs_what_constraints_pin(cluster: dict[str, Any]) -> None:
+def test_every_node_has_the_same_code_and_installs_what_constraints_pin(cluster: dict[str, Any]) -> None:
     setup = " ".join(cluster["setup_commands"])
 
-    assert "--constraint constraints.txt" in setup
+    assert cluster["file_mounts"]["~/raydesk"] == "."
+    assert "cd ~/raydesk && pip install --quiet --constraint constraints.txt --editable ." in setup
+    assert cluster["worker_setup_commands"] == []
+
+
+def test_results_outlive_a_jobs_own_folder(cluster: dict[str, Any]) -> None:
+    folder = PurePosixPath(environment(cluster)["RAYDESK_RUNS_DIR"])
+
+    assert folder.is_absolute()
+    assert not folder.is_relative_to("/tmp")
+
+
+def test_a_plain_job_has_as_long_to_close_its_books_as_one_of_desk_submit(cluster: dict[str, Any]) -> None:
+    assert environment(cluster)["RAY_JOB_STOP_WAIT_TIME_S"] == str(CLOSING_S)
+
+
+def test_the_head_keeps_processes_for_the_control_actors(cluster: dict[str, Any]) -> None:
+    assert int(environment(cluster)["RAY_num_workers_soft_limit"]) >= len(CONTROL_ACTORS)
+
+
+def test_consumer_nodes_come_and_go(cluster: dict[str, Any]) -> None:
+    worker = cluster["available_node_types"]["worker.consumer"]
+
+    assert worker["min_workers"] == 0
+    assert 0 < cluster["idle_timeout_minutes"] <= 10
+    assert cluster["provider"]["cache_stopped_nodes"] is False
+
+
+def test_consumer_nodes_may_be_spot_machines() -> None:
+    text = CLUSTER.read_text(encoding="utf-8")
+    offered = "# InstanceMarketOptions: {MarketType: spot}"
+    assert text.count(offered) == 1
+
+    prepared = prepare_config(yaml.safe_load(text.replace(offered, offered.removeprefix("# "))))
+
+    validate_config(prepared)
+    types = prepared["available_node_types"]
+    assert types["worker.consumer"]["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+    assert "InstanceMarketOptions" not in types["head"]["node_config"]

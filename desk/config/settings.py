@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,7 +21,8 @@ from desk.model.errors import PlanError
 class Settings(BaseSettings):
     """Values of the environment and of secrets files; attribute names are the variables', in lower case.
 
-    `num_consumers` None = not said, 0 = choose. Secrets show as asterisks wherever they are printed.
+    The desk's own variables bear RAYDESK_ before that. `num_consumers` None = not said, 0 = choose. Secrets show as
+    asterisks wherever they are printed.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
@@ -31,6 +32,14 @@ class Settings(BaseSettings):
     alpaca_api_key: SecretStr | None = Field(default=None, description="text")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="text")
     polygon_api_key: SecretStr | None = Field(default=None, description="text")
+    ledger_password: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("RAYDESK_LEDGER_PASSWORD", "LEDGER_PASSWORD"), description="text"
+    )
+    runs_dir: Path = Field(
+        default=Path("runs"),
+        validation_alias="RAYDESK_RUNS_DIR",
+        description="the folder in which run folders are made",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -52,13 +61,15 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
-        key = str(details["loc"][0])
+        variable = str(details["loc"][0]).upper()
         raise PlanError(
-            f"environment, {key.upper()}",
-            f"`{details['input']}`",
-            Settings.model_fields[key].description or "",
-            "Set it to that, or unset it.",
+            f"environment, {variable}", f"`{details['input']}`", _described(variable), "Set it to that, or unset it."
         ) from None
+
+
+def _described(variable: str) -> str:
+    fields = {str(field.validation_alias or name).upper(): field for name, field in Settings.model_fields.items()}
+    return fields[variable].description or ""
 
 
 def _secrets_folder() -> str | None:

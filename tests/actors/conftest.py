@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from heads import clean_environment, ray_head
+from jobs import two_jobs
 from running import RunningDesk
 from slices import ENDLESS, write_slice
 
-__all__ = ["ray_head"]
+__all__ = ["ray_head", "two_jobs"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""One Ray for the whole test session, started as a user would: `ray start --head`, token authentication, loopback."""
+"""One Ray for the whole test session, started as a user would: `ray start --head`, token authentication, loopback.
+
+Secrets lie beside it in a folder, as cluster.yaml has them on every node.
+"""
 
 import os
 import secrets
@@ -17,17 +20,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 LOGICAL_CPUS = 8
+SECRETS = ("ALPACA_API_KEY", "ALPACA_SECRET_KEY", "POLYGON_API_KEY", "RAYDESK_LEDGER_PASSWORD")
 START_DEADLINE_S = 90.0
 
 
 @dataclass(frozen=True)
 class RayHead:
-    """A running head: where it is, and the environment that its clients need."""
+    """A running head: where it is, the environment that its clients need, and what it keeps secret, by variable."""
 
     address: str
     dashboard: str
     metrics: str
     environment: dict[str, str]
+    secrets: dict[str, str]
 
 
 def free_ports(count: int) -> list[int]:
@@ -59,12 +64,15 @@ def clean_environment() -> dict[str, str]:
 def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
     """A head with a dashboard; ended at the end of the session, by the id of the process started here."""
     folder = tmp_path_factory.mktemp("ray")
-    token = folder / "auth_token"
-    token.write_text(secrets.token_hex(32))
-    token.chmod(0o600)
+    hidden = {name: secrets.token_hex(32) for name in ("ray_auth_token", *SECRETS)}
+    (folder / "secrets").mkdir(mode=0o700)
+    for name, secret in hidden.items():
+        (folder / "secrets" / name).write_text(secret)
+        (folder / "secrets" / name).chmod(0o600)
     environment = clean_environment() | {
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_AUTH_TOKEN_PATH": str(folder / "secrets" / "ray_auth_token"),
+        "RAYDESK_SECRETS_DIR": str(folder / "secrets"),
         "RAY_worker_niceness": "0",
         "PYTHONHASHSEED": "0",
     }
@@ -98,7 +106,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         )
         assert head.poll() is None, log.read_text()
         urls = (f"http://127.0.0.1:{dashboard_port}", f"http://127.0.0.1:{metrics_port}/metrics")
-        yield RayHead(f"127.0.0.1:{port}", *urls, environment)
+        yield RayHead(f"127.0.0.1:{port}", *urls, environment, hidden)
     finally:
         head.send_signal(signal.SIGTERM)
         try:

@@ -6,6 +6,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,29 +25,40 @@ LEDGER = (
 
 
 class RunningDesk:
-    """`desk run PLAN` in the background; its actors' process ids stand in desk.log."""
+    """`desk run PLAN` in the background; its actors' process ids stand in desk.log.
 
-    def __init__(self, plan: Path, run_dir: Path, environment: dict[str, str], *flags: str) -> None:
-        self._start(run_dir, environment, str(plan), "--run-dir", str(run_dir), *flags)
+    Whatever is waited for has to happen within `deadline_s`. What it prints goes to files: a desk whose processes are
+    killed over and over has more to print than a pipe holds.
+    """
+
+    def __init__(
+        self, plan: Path, run_dir: Path, environment: dict[str, str], *flags: str, deadline_s: float = END_DEADLINE_S
+    ) -> None:
+        self._start(run_dir, environment, deadline_s, str(plan), "--run-dir", str(run_dir), *flags)
 
     @classmethod
-    def resumed(cls, run_dir: Path, environment: dict[str, str], *flags: str) -> Self:
+    def resumed(
+        cls, run_dir: Path, environment: dict[str, str], *flags: str, deadline_s: float = END_DEADLINE_S
+    ) -> Self:
         """`desk run --resume RUN_DIR` in the background."""
         desk = cls.__new__(cls)
-        desk._start(run_dir, environment, "--resume", str(run_dir), *flags)
+        desk._start(run_dir, environment, deadline_s, "--resume", str(run_dir), *flags)
         return desk
 
-    def _start(self, run_dir: Path, environment: dict[str, str], *arguments: str) -> None:
+    def _start(self, run_dir: Path, environment: dict[str, str], deadline_s: float, *arguments: str) -> None:
+        self._launch([BIN / "desk", "run", *arguments], ROOT, run_dir, environment, deadline_s)
+
+    def _launch(
+        self, command: list[Path | str], cwd: Path, run_dir: Path, environment: dict[str, str], deadline_s: float
+    ) -> None:
         self.run_dir = run_dir
-        self.process = subprocess.Popen(
-            [BIN / "desk", "run", *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.deadline_s = deadline_s
+        folder = Path(tempfile.mkdtemp(prefix="printed-", dir=run_dir.parent))
+        self._out, self._err = folder / "out", folder / "err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
         log = run_dir / "desk.log"
         self._log_before = log.stat().st_size if log.exists() else 0
 
@@ -73,7 +85,7 @@ class RunningDesk:
 
     def pids(self) -> dict[str, int]:
         """Process ids by actor name, the newest incarnation's, once every actor has answered."""
-        wait_until(lambda: "producer" in self.started() or self.ended, END_DEADLINE_S, "the start of the desk")
+        wait_until(lambda: "producer" in self.started() or self.ended, self.deadline_s, "the start of the desk")
         return {name: pids[-1] for name, pids in self.started().items()}
 
     def kill(self, name: str) -> int:
@@ -85,7 +97,7 @@ class RunningDesk:
 
     def wait_for_successor(self, name: str, dead: int) -> None:
         """Wait until the log tells of another process than the dead one, unless the desk ended meanwhile."""
-        wait_until(lambda: self.pids()[name] != dead or self.ended, END_DEADLINE_S, f"a successor of {name}")
+        wait_until(lambda: self.pids()[name] != dead or self.ended, self.deadline_s, f"a successor of {name}")
 
     def mark_ns(self) -> int:
         """The session time up to which every shard has a checkpoint; 0 before the first."""
@@ -100,7 +112,7 @@ class RunningDesk:
         """Wait until every shard has a checkpoint at this session time or later."""
         wait_until(
             lambda: self.mark_ns() >= mark_ns or self.ended,
-            END_DEADLINE_S,
+            self.deadline_s,
             f"second {mark_ns // SECOND_NS} of the session",
         )
 
@@ -110,8 +122,8 @@ class RunningDesk:
 
     def finish(self) -> tuple[int, str, str]:
         """Exit status, stdout and stderr, once it has ended."""
-        out, err = self.process.communicate(timeout=END_DEADLINE_S)
-        return self.process.returncode, out, err
+        self.process.wait(timeout=self.deadline_s)
+        return self.process.returncode, self._out.read_text(), self._err.read_text()
 
     def summary(self) -> dict[str, Any]:
         """What summary.json says."""
@@ -121,7 +133,7 @@ class RunningDesk:
     def close(self) -> None:
         """End it if it still runs."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
 
 def is_alive(pid: int) -> bool:

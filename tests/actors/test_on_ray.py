@@ -1,16 +1,14 @@
 """The desk as Ray actors: the same results as in one process, and orderly ends."""
 
-import json
 import re
 import signal
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import BIN, ROOT, RayHead, clean_environment, wait_until
+from heads import ROOT, RayHead, clean_environment, wait_until
 from running import RunningDesk, assert_same_results, is_alive
 
 pytestmark = pytest.mark.ray
@@ -77,32 +75,3 @@ def test_a_desk_of_its_own_runs_each_actor_in_a_process_of_its_own(tmp_path: Pat
     assert len(set(pids.values())) == len(ACTORS)
     assert desk.process.pid not in pids.values()
     assert desk.summary()["ok"]
-
-
-def test_a_submitted_job_runs_the_demo_and_the_dashboard_lists_the_desk_by_name(
-    ray_head: RayHead, tmp_path: Path
-) -> None:
-    run_dir = tmp_path / "submitted"
-    plan = ["python", "-m", "actors", "configs/demo.toml", "--run-dir", str(run_dir)]
-    submit = [BIN / "ray", "job", "submit", "--address", ray_head.dashboard, "--working-dir", ".", "--", *plan]
-
-    submitted = subprocess.run(
-        submit, cwd=ROOT, env=ray_head.environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    listed = subprocess.run(
-        [BIN / "ray", "list", "actors", "--address", ray_head.address, "--format", "json", "--limit", "1000"],
-        cwd=ROOT,
-        env=ray_head.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-
-    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-    assert "ok · balanced" in submitted.stdout
-    summary = json.loads((run_dir / "summary.json").read_text())
-    assert summary["ok"]
-    assert summary["balanced"]
-    actors = [actor for actor in json.loads(listed.stdout) if actor["ray_namespace"].startswith("raydesk-submitted-")]
-    assert sorted(actor["name"] for actor in actors) == sorted(ACTORS)

@@ -99,6 +99,19 @@ def test_a_run_that_cannot_go_on_still_ends_with_a_line(plan_path: Path) -> None
     assert faults.log == plan_path.parent / "run" / "desk.log"
 
 
+def test_without_a_folder_of_its_own_a_run_makes_one_where_the_environment_says(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYDESK_RUNS_DIR", str(plan_path.parent / "lasting"))
+    console = Console(file=StringIO(), width=160)
+
+    run_plan(plan_path, RunOptions(quiet=True), house_of(finished_run, busy_desk), console, Faults())
+
+    (folder,) = (plan_path.parent / "lasting").iterdir()
+    assert folder.name.startswith("opening-range-")
+    assert (folder / "summary.json").exists()
+
+
 def test_a_bad_plan_makes_no_folder(plan_path: Path, finished_run: Summary, busy_desk: DeskView) -> None:
     plan_path.write_text(PLAN + '[[strategies]]\nuse = "no.such.module:Class"\n')
 

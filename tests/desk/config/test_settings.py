@@ -13,6 +13,7 @@ VARIABLES = (
     "ALPACA_API_KEY",
     "ALPACA_SECRET_KEY",
     "POLYGON_API_KEY",
+    "RAYDESK_RUNS_DIR",
     "RAYDESK_SECRETS_DIR",
 )
 
@@ -30,15 +31,18 @@ def test_an_empty_environment_says_nothing() -> None:
     assert settings.num_consumers is None
     assert settings.data_connector is None
     assert settings.alpaca_api_key is None
+    assert settings.runs_dir == Path("runs")
 
 
 def test_variables_are_read(clean: pytest.MonkeyPatch) -> None:
     clean.setenv("NUM_CONSUMERS", "0")
     clean.setenv("DATA_CONNECTOR", "polygon")
+    clean.setenv("RAYDESK_RUNS_DIR", "/data/runs")
 
     settings = load_settings()
 
     assert (settings.num_consumers, settings.data_connector) == (0, "polygon")
+    assert settings.runs_dir == Path("/data/runs")
 
 
 def test_an_empty_variable_counts_as_unset(clean: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,64 @@
+"""A plan that is to run on a cluster, looked at here as far as that can be done."""
+
+import os
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from actors.working_copy import WorkingCopy
+from desk.clock import SystemClock
+from desk.config import Plan
+from desk.model.errors import PlanError
+from desk.wiring.markets import LOOPBACK, market_source
+from desk.wiring.sessions import open_session
+
+
+def plan_in_copy(path: Path, copy: WorkingCopy) -> str:
+    """The plan's path as the job has it, below its copy of the folder. Raises PlanError where it does not go along."""
+    place = Path(os.path.normpath(copy.folder / path))
+    if place not in copy:
+        raise PlanError(
+            str(path),
+            f"it does not go to the cluster with {copy.folder}",
+            "a plan in the folder in which this is run, and in no .rayignore or .gitignore",
+            "Go to the project's folder, or copy the plan there.",
+        )
+    return place.relative_to(copy.folder).as_posix()
+
+
+def check_market(path: Path, plan: Plan, copy: WorkingCopy) -> list[str]:
+    """Whether the job will find the plan's market data; what only the cluster can tell, in a line each.
+
+    Raises PlanError, TapeError for what is certain to fail there.
+    """
+    feed = plan.feed
+    if feed.kind == "alpaca":
+        return _stream(plan)
+    if feed.kind == "tape":
+        written = tomllib.loads(path.read_text("utf-8-sig"))["feed"]["path"]
+        if "://" in written or Path(written).is_absolute():
+            return [f"the tape {written} is looked for on the cluster, not here"]
+        _require_in_copy(path, written, feed.path, copy)
+    open_session(plan, market_source(plan), SystemClock())
+    return []
+
+
+def _stream(plan: Plan) -> list[str]:
+    if plan.session.clock == "real":
+        open_session(plan, None, SystemClock())
+    if urlsplit(plan.feed.url).hostname in LOOPBACK:
+        return [f"the venue at {plan.feed.url} is looked for on the cluster's head, not here"]
+    return ["the stream's keys are the cluster's, from the folder that RAYDESK_SECRETS_DIR names there, not yours here"]
+
+
+def _require_in_copy(path: Path, written: str, found: str, copy: WorkingCopy) -> None:
+    """`written` stands in the plan, `found` is where that is here: a file, a folder or a glob."""
+    if Path(found) in copy or any(fnmatch(str(copy.folder / file), found) for file in copy.bytes_by_file):
+        return
+    raise PlanError(
+        f"{path}, [feed] path",
+        f'`"{written}"`, which does not go to the cluster with {copy.folder}',
+        "a tape on the cluster, by its absolute path or URL, or one in this folder and in no .rayignore or .gitignore",
+        "Bring the tape to the cluster, and name its place there.",
+    )

@@ -1,0 +1,46 @@
+"""The plans that come with the project are sound."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from console.cli import app
+from console.loaded import load_all
+from desk.config import load_plan
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+KEYS = ("ALPACA_API_KEY", "ALPACA_SECRET_KEY")
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in (*KEYS, "DATA_CONNECTOR", "NUM_CONSUMERS", "RAYDESK_SECRETS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_plan_loads_and_so_do_the_classes_it_names(path: Path) -> None:
+    plan = load_plan(path)
+
+    assert load_all(path, plan).strategies
+
+
+def test_the_paper_plan_wants_keys(clean: pytest.MonkeyPatch) -> None:
+    without = CliRunner().invoke(app, ["check", str(CONFIGS / "paper.toml")])
+    for name in KEYS:
+        clean.setenv(name, "a key")
+    present = CliRunner().invoke(app, ["check", str(CONFIGS / "paper.toml")])
+
+    assert without.exit_code == 3
+    assert "ALPACA_API_KEY" in without.stderr
+    assert present.exit_code == 0, present.stderr
+    assert "opening-range" in present.stdout
+
+
+def test_the_paper_plan_is_elastic() -> None:
+    consumers = load_plan(CONFIGS / "paper.toml").consumers
+
+    assert consumers.count == 0
+    assert consumers.min < consumers.max
