@@ -2,10 +2,17 @@
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
+from desk.flow.evidence import Evidence
 from desk.flow.retained import Kept, Retained
 from desk.flow.singly import Parts
+from desk.model.errors import RunFailed
 from desk.model.items import Item
+from desk.model.ticks import Quote, Trade
+
+MOST_LEFT_OUT: Final = 20
+"""A shard that dies of more ticks than these has a fault that leaving ticks out does not mend."""
 
 
 class Resending:
@@ -14,8 +21,7 @@ class Resending:
     A shard that dies takes acks with it, so what killed it is anything from the oldest unacknowledged batch to the
     newest. Where two losses in a row have such a batch in common, one batch at a time is under way until the last of
     them is through: the next loss points at one. A batch pointed at, or the oldest of two losses in a row, is the
-    suspect: it is sent in parts, and a part with which the shard is lost is quarantined. None of this can tell a
-    shard that was killed from outside at that very moment, unless its death is `explained`.
+    suspect: it is sent in parts. A tick of which there is `Evidence` then is left out.
     """
 
     def __init__(self, retained: Retained) -> None:
@@ -26,6 +32,8 @@ class Resending:
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._lost: tuple[int, int] = (0, 0)
         self._suspect = 0
+        self._evidence = Evidence()
+        self._left_out = 0
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -33,7 +41,7 @@ class Resending:
     def lost(self, oldest: int, newest: int) -> None:
         """Take in that the shard died while these batches, and those between, were unacknowledged; 0 and 0 if none.
 
-        Raises RunFailed where it died on an item that nothing makes up for.
+        Raises RunFailed where it dies of an item that nothing makes up for, or of too many ticks.
         """
         parts, self.parts = self.parts, None
         self._waiting.clear()
@@ -41,7 +49,7 @@ class Resending:
         if not oldest:
             return
         if parts is not None:
-            self._quarantine(parts)
+            self._judge(parts)
         elif self.careful_until or oldest == before[0]:
             self._suspect = oldest
         if oldest <= before[1] and newest >= before[0]:
@@ -51,6 +59,7 @@ class Resending:
         """Suspect nothing: the shard died of a strategy that is stopped now."""
         self._lost = (0, 0)
         self._suspect = self.careful_until = 0
+        self._evidence.clear()
 
     def begin(self, batches: Iterable[Kept], head: Kept | None) -> None:
         """Send these again, after `head` if there is one."""
@@ -80,16 +89,33 @@ class Resending:
     def part_done(self) -> None:
         """Take in that the shard outlived the part under way."""
         assert self.parts is not None, "an ack of a part where no batch is given in parts"
+        self._evidence.outlived(self.parts.place)
         if self.parts.last:
             self.parts = None
             self._suspect = 0
         else:
             self.parts.next()
 
-    def _quarantine(self, parts: Parts) -> None:
-        found = parts.quarantine()
-        if found is not None:
-            item, payload = found
-            seq = parts.batch.seq
-            self.quarantined.append((item, seq))
-            self._retained.replace(seq, payload)
+    def _judge(self, parts: Parts) -> None:
+        """Leave the part's item out if the shard dies of it; what cannot be left out ends the run."""
+        item = parts.item
+        if item is None or not self._evidence.died_of(item, parts.place):
+            return
+        if not isinstance(item, Trade | Quote):
+            raise _failed(parts, f"it dies of {item!r}", "only a tick can be left out")
+        if self._left_out == MOST_LEFT_OUT:
+            raise _failed(parts, f"it dies of {item!r} too", f"no more than {MOST_LEFT_OUT} ticks are left out")
+        self._left_out += 1
+        self._evidence.clear()
+        self.quarantined.append((item, parts.batch.seq))
+        self._retained.replace(parts.batch.seq, parts.without(item))
+
+
+def _failed(parts: Parts, found: str, limit: str) -> RunFailed:
+    return RunFailed(
+        f"shard {parts.batch.shard}",
+        f"{found}, given alone out of batch {parts.batch.seq} again and again",
+        f"a shard that outlives its items; {limit}",
+        "See in the shard's log what ended its process, most likely a strategy called at this item; "
+        "mend it or leave it out of the plan, and resume the run.",
+    )

@@ -1,15 +1,14 @@
-"""A batch at which a shard died twice, given item by item until the one that kills it is found."""
+"""A batch of which a shard may have died, given item by item until the one that kills it is found."""
 
 from typing import Final
 
 from desk.flow.missing import Ticks
 from desk.model.batch import Batch, LaneTotals, decode_batch, encode
-from desk.model.errors import RunFailed
 from desk.model.items import Gap, Item
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
-WHY: Final = "quarantined: it killed the shard twice"
+WHY: Final = "quarantined: the shard died of it"
 
 
 class Parts:
@@ -26,6 +25,16 @@ class Parts:
         ticks = [_ticks(item) for item in self.batch.items]
         self._trades = totals.trades - sum(each.trades for each in ticks)
         self._quotes = totals.quotes - sum(each.quotes for each in ticks)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the current part's item stands: the number of its batch, and its place in that."""
+        return self.batch.seq, self._at
+
+    @property
+    def item(self) -> Item | None:
+        """The current part's item; None where the batch has none."""
+        return self.batch.items[self._at] if self.batch.items else None
 
     @property
     def last(self) -> bool:
@@ -64,26 +73,13 @@ class Parts:
         self._quotes += given.quotes
         self._at += 1
 
-    def quarantine(self) -> tuple[Item, bytes] | None:
-        """The item that the shard did not outlive, and the batch without it; None where the batch has no item.
+    def without(self, tick: Trade | Quote) -> bytes:
+        """The batch without the current part's item, a tick.
 
-        A gap takes a tick's place, so that its minute is partial and the accounts balance. Raises RunFailed where
-        it is anything else: nothing makes up for it.
+        A gap takes its place, so that its minute is partial and the accounts balance.
         """
-        batch = self.batch
-        if not batch.items:
-            return None
-        item = batch.items[self._at]
-        if not isinstance(item, Trade | Quote):
-            raise RunFailed(
-                f"shard {batch.shard}",
-                f"it died twice in batch {batch.seq}, and then on this item of it alone: {item!r}",
-                "a shard that outlives its items; only a tick can be left out",
-                "See in the shard's log what ended its process, most likely a strategy called at this item; "
-                "mend it or leave it out of the plan, and resume the run.",
-            )
-        batch.items[self._at] = _gap(item)
-        return item, encode(batch)
+        self.batch.items[self._at] = _gap(tick)
+        return encode(self.batch)
 
     def _totals(self, trades: int, quotes: int) -> LaneTotals:
         whole = self.batch.totals

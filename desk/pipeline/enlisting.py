@@ -1,6 +1,7 @@
 """Shards that join and leave while the market goes on."""
 
 from collections import deque
+from collections.abc import Callable
 
 from desk.pipeline.lanes import Lanes
 from desk.pipeline.moves import Moves
@@ -12,15 +13,17 @@ class Enlisting:
 
     A shard joins as one that was lost comes back: asked where it stands, and not waited for. It leaves once it owns
     no slots, no move has anything to do with it, and all that it was given is durable: its process may then end, and
-    whoever makes it again finds it as it was.
+    whoever makes it again finds it as it was. `wake` gives the last mark to one whose lane was quiet for that, and that
+    is to stay.
     """
 
-    def __init__(self, lanes: Lanes, links: ShardLinks, moves: Moves) -> None:
+    def __init__(self, lanes: Lanes, links: ShardLinks, moves: Moves, wake: Callable[[int], None]) -> None:
         self.joining: set[int] = set()
         self._leaving: set[int] = set()
         self._lanes = lanes
         self._links = links
         self._moves = moves
+        self._wake = wake
         self._wishes: deque[tuple[int, bool]] = deque()
 
     def wish(self, shard: int, *, there: bool) -> None:
@@ -42,7 +45,15 @@ class Enlisting:
         """Take in what is wished, and go on with it; the shards whose lanes were closed."""
         while self._wishes:
             self._take(*self._wishes.popleft())
-        return [shard for shard in self.ready if self._leave(shard)] if self._leaving else []
+        self._moves.take_in()
+        if not self._leaving and not self._lanes.quiet:
+            return []
+        ready = self.ready
+        for shard in sorted(self._lanes.quiet.difference(ready)):
+            self._lanes.quiet.discard(shard)
+            self._wake(shard)
+        self._lanes.quiet.update(ready)
+        return [shard for shard in ready if self._leave(shard)]
 
     def rest(self) -> None:
         """Wait until nothing more is to be durable of those that are ready to leave: for a feed that stands still."""

@@ -106,7 +106,7 @@ class Intake:
         moves = 0 if state is None else state.moves
         self.moves = Moves(table, moves, self._rerouted, waits=feed.lossless, tell=self._note)
         self._states = ProducerStates(config.checkpoint_ns, keeper)
-        self._enlisting = Enlisting(self.lanes, links, self.moves)
+        self._enlisting = Enlisting(self.lanes, links, self.moves, self._wake)
         ladder = Ladder(LadderConfig.of(lane_config.write_timeout_ns, config.max_data_latency_ns))
         self.overload = Overload(ladder, self.lanes.by_shard, live, lane_config.write_timeout_ns, self._note)
         self._router = Router(self.lanes, self.moves, self.overload, clock, self._meet, self._note)
@@ -188,11 +188,12 @@ class Intake:
             lane = self._open(position, self._totals_of(position))
             lane.mark_ns = 0 if self._from is None else self._from.mark_ns
             self.moves.used.update(map(slot_of, position.watched))
+        self.moves.over = any(position.closed for position in positions)
         if any(position.adopted or position.released for position in positions):
             # Moves are judged by where the shards stand once none of them can fall back behind it.
             self.lanes.poke_until(lambda lane: lane.confirmed)
             positions = self._links.positions()
-            self.moves.take_up(positions, self.lanes.by_shard, self._clock.wall_ns())
+        self.moves.take_up(positions, self.lanes.by_shard, self._clock.wall_ns())
         if not self.feed.repeatable:
             self._count_again(positions)
         if self._from is None:
@@ -250,7 +251,7 @@ class Intake:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
         now_ns = self._clock.wall_ns()
         degraded = self.overload.hold or self._feed_lag_ns > self.config.max_data_latency_ns
-        self.lanes.put(lambda: Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
+        self.lanes.mark(lambda: Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
         self.moves.mark(Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
         if self.config.lockstep:
             self._exchange()
@@ -380,14 +381,19 @@ class Intake:
             self._states.leave(shard)
             self._note(f"shard {shard} owns nothing any more: its lane is closed")
 
+    def _wake(self, shard: int) -> None:
+        """Bring a shard to the mark that the others had last."""
+        if self.moves.reached_ns:
+            second = Second(self.moves.reached_ns, self._clock.wall_ns(), self._feed_lag_ns, 0, self.overload.hold)
+            self.lanes[shard].put(second)
+
     def _welcome(self, position: Position) -> None:
         """A shard joins: its lane begins at the mark that the others had last."""
         totals = self.lanes.closed.get(position.shard)
         if totals is None and not self.feed.lossless:
             totals = position.lane
-        lane = self._open(position, totals)
-        if self.moves.reached_ns > position.mark_ns:
-            lane.put(Second(self.moves.reached_ns, self._clock.wall_ns(), self._feed_lag_ns, 0, self.overload.hold))
+        self._open(position, totals)
+        self._wake(position.shard)
         self._note(f"shard {position.shard} joins (epoch {position.epoch})")
 
     def _finish(self) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from desk.flow import Lane, LaneConfig
 from desk.model.batch import LaneTotals, News, Position
-from desk.model.items import Item
+from desk.model.items import Item, Second
 from desk.ports import Clock, ShardLinks
 
 
 class Lanes:
     """The lanes that are open, by shard; `closed` are the totals of those that were.
 
+    Those that are `quiet` are about to be closed, and get no marks: what is in them can become durable.
     `hear` is told what comes back over the links whenever something is waited for here. `sent` counts batches.
     """
 
@@ -20,6 +21,7 @@ class Lanes:
         self.config = config
         self.by_shard: dict[int, Lane] = {}
         self.closed: dict[int, LaneTotals] = {}
+        self.quiet: set[int] = set()
         self.sent = 0
         self._links = links
         self._clock = clock
@@ -50,6 +52,7 @@ class Lanes:
     def close(self, shard: int) -> None:
         """Forget a lane of which nothing is under way, but for its totals."""
         self.closed[shard] = self.by_shard.pop(shard).totals()
+        self.quiet.discard(shard)
 
     def totals(self) -> dict[int, LaneTotals]:
         """Those of every shard that has or had a lane here."""
@@ -59,6 +62,12 @@ class Lanes:
         """Put an item of its own into every lane."""
         for lane in self:
             lane.put(item())
+
+    def mark(self, second: Callable[[], Second]) -> None:
+        """Put a mark into every lane that is not quiet."""
+        for lane in self:
+            if lane.shard not in self.quiet:
+                lane.put(second())
 
     def send(self, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False) -> bool:
         """Cut and send while windows are open; whether anything went out."""

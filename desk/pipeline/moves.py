@@ -16,6 +16,7 @@ from desk.routing import SLOTS, RoutingTable, slot_of
 
 LIVE_PART: Final = 4
 WAITING_PART: Final = 64
+BACKLOG_NS: Final = 100 * MS_NS
 """So many slots with symbols go in one move: their state is packed, sent and taken in at one go, and in a live market
 others wait for it. Slots without any cost nothing."""
 
@@ -68,7 +69,7 @@ class Moves:
     """All moves of a session.
 
     `table` is the one in force; `changed` is called when routes have changed. `reached_ns` is the last mark. `used` are
-    the slots that have symbols.
+    the slots that have symbols. Once it is `over`, because a dead producer has closed a shard, no move begins.
 
     A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
     at a time is under way to or from a shard.
@@ -91,10 +92,12 @@ class Moves:
         self.number = number
         self.done = 0
         self.used: set[int] = set()
+        self.over = False
         self.pauses = Histogram()
         self._changed = changed
         self._waits = waits
         self._tell = tell
+        self._asked: deque[Wish] = deque()
         self._wishes: deque[Wish] = deque()
         self._moves: dict[int, Move] = {}
         self._by_slot: dict[int, Holding] = {}
@@ -131,11 +134,16 @@ class Moves:
     @property
     def wished(self) -> bool:
         """Whether there is anything to begin."""
-        return bool(self._wishes)
+        return bool(self._wishes or self._asked)
+
+    def take_in(self) -> None:
+        """Take in what was wished from elsewhere: from now on it counts."""
+        while self._asked:
+            self._wishes.append(self._asked.popleft())
 
     def wish(self, slots: Iterable[int], to: int) -> None:
         """Ask for a move; it begins when `begin` is next called. May be called from another thread."""
-        self._wishes.append(Wish(tuple(sorted(set(slots))), to))
+        self._asked.append(Wish(tuple(sorted(set(slots))), to))
 
     def holding(self, symbol: str) -> Holding | None:
         """Where the symbol's items go while they are held."""
@@ -148,6 +156,8 @@ class Moves:
         """
         if mark_ns < max(self._marks.values(), default=0):
             return False
+        if self.over:
+            self.give_up_wishes()
         before = len(self._moves)
         for _ in range(len(self._wishes)):
             wish = self._wishes.popleft()
@@ -162,6 +172,7 @@ class Moves:
 
     def give_up_wishes(self) -> None:
         """Forget what is wished and not begun, but for what a dead producer had begun."""
+        self.take_in()
         self._wishes = deque(wish for wish in self._wishes if wish.number)
 
     def mark(self, second: Second) -> None:
@@ -220,17 +231,21 @@ class Moves:
     def _begin_parts(self, wish: Wish, lanes: Mapping[int, Lane], now_ns: int) -> tuple[int, ...]:
         """Begin as much of the wish as can be now; the slots that must wait."""
         owners = self.table.shards
-        most = len(wish.slots) if wish.number else WAITING_PART if self._waits else LIVE_PART
         rest = [slot for slot in wish.slots if owners[slot] != wish.to]
         busy = {shard for move in self._moves.values() if move.held for shard in (move.source, move.to)}
         for source in sorted({owners[slot] for slot in rest}):
             if {source, wish.to} & busy and not wish.number:
                 continue
+            most = len(wish.slots) if wish.number else self._most(lanes[source], now_ns)
             part = self._part([slot for slot in rest if owners[slot] == source], most)
             self._fence(wish, part, source, lanes, now_ns)
             rest = [slot for slot in rest if slot not in part]
             busy |= {source, wish.to}
         return tuple(rest)
+
+    def _most(self, source: Lane, now_ns: int) -> int:
+        """How many slots with symbols may go at once. Behind a backlog they wait for it anyway, and lighten it now."""
+        return LIVE_PART if not self._waits and source.age_ns(now_ns) < BACKLOG_NS else WAITING_PART
 
     def _part(self, slots: list[int], most: int) -> list[int]:
         """Of these slots at most so many with symbols, and all without."""

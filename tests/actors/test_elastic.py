@@ -29,7 +29,7 @@ synthetic = {{ symbols = 40, events_per_s = 40.0, minutes = 60, bursts = false }
 write_timeout_ms = 60000
 [[strategies]]
 use = "tests.actors.laborious:Laborious"
-params = {{ wait_us = {wait_us}, until = 5 }}
+params = {{ wait_us = {wait_us}, until = 12 }}
 """
 ELASTIC: Final = """
 count = 0
@@ -44,7 +44,7 @@ def test_the_number_of_consumers_follows_the_load_and_no_tick_or_bar_is_another(
     ray_head: RayHead, tmp_path: Path
 ) -> None:
     plan, fixed_plan = tmp_path / "plan.toml", tmp_path / "fixed.toml"
-    plan.write_text(PLAN.format(speed=40, consumers=ELASTIC, wait_us=1200.0))
+    plan.write_text(PLAN.format(speed=40, consumers=ELASTIC, wait_us=2000.0))
     fixed_plan.write_text(PLAN.format(speed='"max"', consumers="count = 2", wait_us=0.0))
     fixed = RunningDesk(fixed_plan, tmp_path / "fixed", clean_environment(), "--in-process")
 

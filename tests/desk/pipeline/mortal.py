@@ -276,9 +276,6 @@ class ProducerScanners:
         question, self._question = self._question, None
         return [] if question is None else self._world.scanning.scan(*question)
 
-    def forget_before(self, mark_ns: int) -> None:
-        self._world.scanning.forget_before(mark_ns)
-
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         return self._world.scanning.history(symbols, until_ns)
 

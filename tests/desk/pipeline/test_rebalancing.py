@@ -104,10 +104,9 @@ def test_a_successor_counts_anew() -> None:
     assert market.moved == 0
 
 
-@pytest.mark.parametrize("level", [True, False])
-@pytest.mark.parametrize("busy", [0.0, 0.5])
+@pytest.mark.parametrize(("level", "busy"), [(True, 0.5), (False, 0.5), (False, 0.0)])
 def test_a_shard_that_joins_is_given_slots_and_one_that_leaves_is_emptied(level: bool, busy: float) -> None:
-    market = Market({slot: 100 if busy else 0 for slot in range(40)}, level=level)
+    market = Market(dict.fromkeys(range(40), 100 if busy else 0), level=level)
     market.staying = [0, 1, 2]
 
     market.pass_seconds(40, busy=busy)

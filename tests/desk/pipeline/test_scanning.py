@@ -338,18 +338,6 @@ def test_a_history_asked_of_a_successor_does_not_hide_the_market_of_earlier_mark
     assert [successor.scan(at(second), []) for second in (2, 8)] == [answers[2], answers[8]]
 
 
-def test_what_is_told_to_be_forgotten_is_answered_no_more() -> None:
-    one = scanning(a_scanner(lambda market: ["A"]))
-    for second in (2, 4, 6):
-        one.scan(at(second), [])
-
-    one.forget_before(at(4))
-
-    assert one.scan(at(4), [])[0].symbols == ["A"]
-    with pytest.raises(RunFailed, match="which is forgotten"):
-        one.scan(at(2), [])
-
-
 def test_no_more_than_so_many_marks_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("desk.pipeline.scanning.MAX_ANSWERED", 40)
     one = scanning(a_scanner(lambda market: ["A"], every_s=1))
@@ -374,6 +362,3 @@ def test_an_answer_that_its_reader_changes_is_still_the_same_when_asked_for_agai
     (again,) = door.answers(wait=True)
 
     assert (again.symbols, again.bars) == (symbols, bars)
-    door.forget_before(at(3))
-    with pytest.raises(RunFailed):
-        door.ask(at(2), [])

@@ -1,0 +1,41 @@
+"""Whether a shard dies of an item, or was killed while it happened to have it."""
+
+from typing import Final
+
+from desk.model.items import Item
+from desk.model.ticks import Quote, Trade
+
+DEATHS_OF_A_TICK: Final = 3
+DEATHS_OF_THE_REST: Final = 5
+
+Place = tuple[int, int]
+
+
+class Evidence:
+    """How many times in a row the shard died while the same item, and nothing else, was under way to it.
+
+    Poison kills every time. A kill from outside meets an item that is alone under way by chance: one time in a
+    thousand, where an item takes a millisecond and kills come a second apart. That it meets the same item in the next
+    life too, and again in the one after, has that chance squared. Of marks, order events and the like more is asked:
+    their work takes longer than a tick's, and the run ends with them.
+    """
+
+    def __init__(self) -> None:
+        self._place: Place | None = None
+        self._deaths = 0
+
+    def died_of(self, item: Item, place: Place) -> bool:
+        """Take in another death on the item at this place; whether that is enough."""
+        self._deaths = self._deaths + 1 if place == self._place else 1
+        self._place = place
+        return self._deaths >= (DEATHS_OF_A_TICK if isinstance(item, Trade | Quote) else DEATHS_OF_THE_REST)
+
+    def outlived(self, place: Place) -> None:
+        """Take in that the shard has applied the item at this place."""
+        if place == self._place:
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget it all."""
+        self._place = None
+        self._deaths = 0
