@@ -20,7 +20,8 @@ class Spares:
     """Keeps a spare process on the node of this address, "host:port" of its raylet."""
 
     def __init__(self, address: str, log: Logger) -> None:
-        self._call: Any = node_manager_pb2_grpc.NodeManagerServiceStub(init_grpc_channel(address)).PrestartWorkers
+        self._channel = init_grpc_channel(address)
+        self._call: Any = node_manager_pb2_grpc.NodeManagerServiceStub(self._channel).PrestartWorkers
         self._log = log
         self._refused = False
 
@@ -36,3 +37,8 @@ class Spares:
         except grpc.RpcError as error:
             self._refused = True
             self._log.warning("no processes in waiting: %s", error)
+
+    def close(self) -> None:
+        """Ask for no more."""
+        self._refused = True
+        self._channel.close()

@@ -104,6 +104,8 @@ class Supervisor:
             raise
         finally:
             self._watchdog.close()
+            if self._spares is not None:
+                self._spares.close()
             self.cluster.close()
 
     def _room(self) -> int | None:
