@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from desk.config import schema
 from desk.config.section import DISAGREE, Fault, Location
+from desk.config.urls import bears_secret, is_url, scheme_of
 from desk.model.errors import PlanError
 
 _LONGEST: Final = 60
@@ -51,6 +52,8 @@ def shown(value: object) -> str:
     quoted = isinstance(value, bool | str | list)
     text = json.dumps(value, ensure_ascii=False, default=str) if quoted else str(value)
     text = _URL_CREDENTIALS.sub("://…@", text)
+    if isinstance(value, str) and is_url(value) and bears_secret(value):
+        text = f'"{scheme_of(value)}://…"'
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
     return f"`{text}` ({_KINDS.get(type(value), type(value).__name__)})"

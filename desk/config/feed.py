@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from desk.config.section import Fault, Section
+from desk.config.urls import bears_secret, is_url
 from desk.config.values import Distinct, StreamUrl, Symbols
 
 SATURDAY: Final = 5
@@ -57,7 +58,11 @@ class FeedPlan(Section):
     url: StreamUrl = Field(
         default="", description="alpaca: another endpoint than the vendor's, such as that of a `desk venue`"
     )
-    path: str = Field(default="", description="the tape: a file, a folder or a glob, first looked for beside the plan")
+    path: str = Field(
+        default="",
+        description="the tape: a file, a folder or a glob, first looked for beside the plan, or a URL of one, such as "
+        '"s3://bucket/day.parquet"',
+    )
     speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
         default="max",
         description='factor of real time, or "max" for as fast as the consumers go',
@@ -82,6 +87,13 @@ class FeedPlan(Section):
                 'missing, with kind = "tape"',
                 "the path of a tape: a file, a folder or a glob",
                 'Add path = "…", or set kind = "synthetic" for a made-up market.',
+            )
+        if is_url(self.path) and bears_secret(self.path):
+            yield Fault(
+                ("path",),
+                "a URL with credentials in it",
+                'one without, such as "s3://bucket/day.parquet"',
+                "Give them where the store's own tools look for them, as docs/howto/storage.md tells.",
             )
         if self.kind != "alpaca" and self.url:
             yield Fault(

@@ -11,6 +11,7 @@ from desk.config.faults import plan_error, shown
 from desk.config.override import override
 from desk.config.plan import Plan
 from desk.config.settings import Settings
+from desk.config.urls import is_url
 from desk.model.errors import PlanError
 
 
@@ -18,14 +19,14 @@ def load_plan(path: Path, settings: Settings | None = None) -> Plan:
     """The plan in a TOML file, checked; with `settings` the environment is laid over it.
 
     A relative `feed.path` is looked for beside the plan first, then in the current directory, and is
-    absolute in what is returned. Raises PlanError for everything that is wrong with the file.
+    absolute in what is returned; a URL stays what it is. Raises PlanError for everything that is wrong with the file.
     """
     raw = _parsed(path)
     try:
         plan = Plan.model_validate(raw)
     except ValidationError as error:
         raise plan_error(str(path), raw, error) from None
-    if plan.feed.path:
+    if plan.feed.path and not is_url(plan.feed.path):
         feed = plan.feed.model_copy(update={"path": _looked_for(path, plan.feed.path)})
         plan = plan.model_copy(update={"feed": feed})
     return plan if settings is None else override(plan, settings, None)

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from desk.config.feed import FeedPlan
 from desk.config.section import Fault, Section
-from desk.config.values import ClassPath, LedgerUrl, Mic, Name, Symbols, TimeOfDay, class_name
+from desk.config.urls import bears_secret
+from desk.config.values import ClassPath, LedgerUrl, Mic, Name, StoreUrl, Symbols, TimeOfDay, class_name
 
 MAX_CONSUMERS = 1024
 
@@ -71,11 +72,29 @@ class ConsumersPlan(Section):
     """[consumers]: how many shards, each in a process of its own."""
 
     count: int = Field(
-        default=0, ge=0, le=MAX_CONSUMERS, description="consumer processes; 0 = choose by the cores here"
+        default=0,
+        ge=0,
+        le=MAX_CONSUMERS,
+        description="consumer processes; 0 = as many as the load asks for, and at first by cores and load average",
     )
     min: int = Field(default=1, ge=1, le=MAX_CONSUMERS, description="fewest consumers when the count is chosen")
     max: int = Field(default=8, ge=1, le=MAX_CONSUMERS, description="most consumers, chosen or fixed")
     cpus: float = Field(default=1.0, gt=0, le=256, description="Ray CPUs that each consumer asks for")
+    target_busy: float = Field(
+        default=0.6, gt=0, le=0.95, description="busy fraction that the number of consumers aims at"
+    )
+    time_in_queue_ms: float = Field(
+        default=50,
+        gt=0,
+        le=3_600_000,
+        description="the 99th percentile of time in queue above which consumers are added, in ms",
+    )
+    up_delay_s: float = Field(
+        default=2.0, ge=0, le=3600, description="how long more consumers must be needed before they are added, in s"
+    )
+    down_delay_s: float = Field(
+        default=60.0, ge=1, le=86_400, description="how long fewer must be enough before any is let go, in s"
+    )
     rebalance: bool = Field(
         default=True,
         description="whether symbols move from busy consumers to idle ones; where the market does not wait for them",
@@ -203,6 +222,35 @@ class LedgerPlan(Section):
         description="database of orders and fills; {run_dir} stands for the run folder",
     )
 
+    def disagreements(self) -> Iterator[Fault]:
+        if bears_secret(self.url):
+            yield Fault(
+                ("url",),
+                "a URL with a password in it",
+                'one without, such as "postgresql+psycopg://user@host/database"',
+                "Give it as RAYDESK_LEDGER_PASSWORD, in the environment or as a file of that name under "
+                "RAYDESK_SECRETS_DIR.",
+            )
+
+
+class ResultsPlan(Section):
+    """[results]: where a run's files are copied once its books are closed."""
+
+    url: StoreUrl = Field(
+        default="",
+        description='folder of an object store or another file system, such as "s3://bucket/runs", in which the run '
+        "gets a folder of its own; empty = the run folder alone",
+    )
+
+    def disagreements(self) -> Iterator[Fault]:
+        if bears_secret(self.url):
+            yield Fault(
+                ("url",),
+                "a URL with credentials in it",
+                'one without, such as "s3://bucket/runs"',
+                "Give them where the store's own tools look for them, as docs/howto/storage.md tells.",
+            )
+
 
 class BarsPlan(Section):
     """[bars]: when a minute counts as closed, and how long it may still change."""
@@ -281,6 +329,7 @@ class Plan(Section):
     risk: RiskPlan = Field(default_factory=RiskPlan, description="limits of every entry")
     broker: BrokerPlan = Field(default_factory=BrokerPlan, description="where orders go")
     ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where orders are written down")
+    results: ResultsPlan = Field(default_factory=ResultsPlan, description="where the run's files are copied")
     bars: BarsPlan = Field(default_factory=BarsPlan, description="when minutes close")
     scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")
     strategies: tuple[StrategyPlan, ...] = Field(default=(), strict=False, description="classes that trade")

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from desk.config.urls import STORES
+
 
 def class_name(data: dict[str, Any]) -> str:
     """The class part of an entry's `use`."""
@@ -80,10 +82,23 @@ Distinct = AfterValidator(_distinct)
 LedgerUrl = Annotated[
     str,
     Field(
-        pattern=r"^sqlite:///.+$",
-        json_schema_extra={"words": 'text: "sqlite:///" and the path of a file, in which {run_dir} may stand'},
+        pattern=r"^(sqlite:///.+|postgresql\+psycopg://\S+)$",
+        json_schema_extra={
+            "words": 'text: "sqlite:///" and the path of a file, in which {run_dir} may stand, or '
+            '"postgresql+psycopg://user@host/database"'
+        },
     ),
     AfterValidator(_known_template),
+]
+
+StoreUrl = Annotated[
+    str,
+    Field(
+        pattern=rf"^(({'|'.join(STORES)})://\S+)?$",
+        json_schema_extra={
+            "words": f'text: a folder as "s3://bucket/folder" or "file:///folder" ({", ".join(STORES)}), or ""'
+        },
+    ),
 ]
 
 StreamUrl = Annotated[

@@ -2,45 +2,20 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from desk.ledger import postgres, sqlite
 
 WRITES: Final = "writes"
 
 
-def connect(url: URL, busy_timeout_ms: int) -> Engine:
-    """An engine for `url`; the connection itself is made at the first use."""
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(url, busy_timeout_ms)
-    return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+def connect(url: URL, password: str | None, busy_timeout_ms: int) -> Engine:
+    """An engine for `url`; the connection itself is made at the first use.
 
-
-def _sqlite(url: URL, busy_timeout_ms: int) -> Engine:
-    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
-
-    def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # The driver shall not begin or commit anything by itself: `begin` below does.
-        connection.isolation_level = None
-        for pragma in _pragmas(busy_timeout_ms):
-            connection.execute(pragma)
-
-    def begin(connection: Connection) -> None:
-        # A writer asks for the lock at once, where waiting helps; a later upgrade could only fail.
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", begin)
-    return engine
-
-
-def _pragmas(busy_timeout_ms: int) -> tuple[str, ...]:
-    """WAL with synchronous=NORMAL: a commit is written to the log file, without waiting for the disk.
-
-    A killed process loses nothing by that: what it wrote is in the operating system's cache, which outlives
-    it. Only a machine that loses power can lose the last commits, and never the file's consistency
-    (sqlite.org, "Write-Ahead Logging", section "Performance Considerations"; "PRAGMA synchronous").
+    A transaction on a connection with the execution option WRITES waits until it is the only one that writes under the
+    option's name, for `busy_timeout_ms` at most.
     """
-    return (f"PRAGMA busy_timeout = {busy_timeout_ms}", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+    if url.get_backend_name() == "sqlite":
+        return sqlite.engine(url, busy_timeout_ms, WRITES)
+    return postgres.engine(url, password, busy_timeout_ms, WRITES)

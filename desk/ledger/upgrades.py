@@ -8,10 +8,10 @@ from desk.model.errors import LedgerError
 
 def require_columns(connection: Connection, place: str) -> None:
     """See that every table has the columns of this release. Raises LedgerError."""
-    inspector = inspect(connection)
+    found = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
+    there = {table: {column["name"] for column in columns} for (_, table), columns in found.items()}
     for table in metadata.sorted_tables:
-        there = {column["name"] for column in inspector.get_columns(table.name)}
-        missing = [column.name for column in table.columns if column.name not in there]
+        missing = [column.name for column in table.columns if column.name not in there[table.name]]
         if missing:
             raise LedgerError(
                 place,

@@ -21,10 +21,14 @@ from desk.runs.resume import ResumeFile
 
 
 class RunFolder:
-    """The folder `dir` and the paths in it; those of files that the run has not written yet, too."""
+    """The folder `dir` and the paths in it; those of files that the run has not written yet, too.
+
+    `results_url` is where a copy of a finished run's files belongs besides; empty: nowhere.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.dir = folder
+        self.results_url = ""
         self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"

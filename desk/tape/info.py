@@ -36,7 +36,7 @@ class TapeInfo(msgspec.Struct, frozen=True):
 
 
 def tape_info(path: Path | str) -> TapeInfo:
-    """Read a whole tape and count; takes 8 bytes of memory per row. Raises TapeError."""
+    """Read a whole tape and count; takes 8 bytes of memory per row. Raises what TapeSource raises."""
     source = TapeSource(path)
     kinds = np.zeros(3, np.int64)
     symbols = np.zeros(len(source.symbols), np.int64)
@@ -55,7 +55,7 @@ def tape_info(path: Path | str) -> TapeInfo:
     return TapeInfo(
         version=VERSION.decode(),
         files=len(source.files),
-        bytes=sum(file.stat().st_size for file in source.files),
+        bytes=sum(file.size_bytes for file in source.files),
         rows=source.rows,
         trades=int(kinds[TRADE]),
         quotes=int(kinds[QUOTE]),

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block
 from desk.model.errors import TapeError
-from desk.tape.schema import OPTIONAL, REQUIRED, open_file, tape_files, unreadable
+from desk.tape.files import TapeFile, tape_files
+from desk.tape.schema import OPTIONAL, REQUIRED, open_file, unreadable
 
 ROWS_PER_BLOCK: Final = 32_768
 _KINDS: Final = {"trade": TRADE, "quote": QUOTE}
@@ -20,15 +21,18 @@ _KINDS: Final = {"trade": TRADE, "quote": QUOTE}
 class TapeSource:
     """The rows of one Parquet file, of a folder of them, or of those that a glob matches, in name order.
 
+    They are named by a path, or by a URL that desk.storage takes.
+
     `start_ns` is when the first row was received, `end_ns` the instant after the last; `symbols` are sorted.
     Opening it checks it all: every file is a tape of this version with the columns and types of
     desk/tape/schema.py, no row lacks a symbol, and rows are in the order of arrival, across files too.
-    Raises TapeError for the first fault, with file and row (counted from 0 in each file).
+    Raises TapeError for the first fault, with file and row (counted from 0 in each file), and what
+    desk.storage raises.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.place = str(path)
-        self.files = tape_files(Path(path))
+        self.files = tape_files(self.place)
         self.rows = 0
         symbols: set[str] = set()
         times: list[int] = []
@@ -47,15 +51,15 @@ class TapeSource:
     def blocks(self) -> Iterator[Block]:
         """The rows in arrival order; ordinals are row numbers over all files. Raises TapeError for damage."""
         ordinal = 0
-        for path in self.files:
-            file = open_file(path)
+        for tape in self.files:
+            file = open_file(tape)
             columns = [*REQUIRED.names, *(name for name in OPTIONAL.names if name in file.schema_arrow.names)]
             try:
                 for batch in file.iter_batches(ROWS_PER_BLOCK, columns=columns, use_threads=False):
                     yield self._block(batch, ordinal)
                     ordinal += batch.num_rows
             except (pa.ArrowException, OSError) as error:
-                raise unreadable(path, error) from error
+                raise unreadable(tape, error) from error
 
     def _block(self, batch: Any, first_ordinal: int) -> Block:
         symbol, names = _texts(batch, "symbol")
@@ -86,39 +90,39 @@ class TapeSource:
         )
 
 
-def _check(path: Path, newest_ns: int | None) -> Iterator[tuple[int, int, int, list[str]]]:
+def _check(tape: TapeFile, newest_ns: int | None) -> Iterator[tuple[int, int, int, list[str]]]:
     """Rows, first and last time and symbols of each row group; raises TapeError for the first fault."""
-    file = open_file(path)
+    file = open_file(tape)
     row = 0
     for number in range(file.num_row_groups):
         try:
             group = file.read_row_group(number, columns=["recv_ns", "symbol"], use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise unreadable(path, error) from error
+            raise unreadable(tape, error) from error
         for name in ("recv_ns", "symbol"):
-            _refuse_nulls(path, row, name, group.column(name))
+            _refuse_nulls(tape.place, row, name, group.column(name))
         recv_ns = group.column("recv_ns").to_numpy()
         if not len(recv_ns):
             continue
-        _refuse_disorder(path, row, recv_ns, newest_ns)
+        _refuse_disorder(tape.place, row, recv_ns, newest_ns)
         newest_ns = int(recv_ns[-1])
         row += len(recv_ns)
         yield len(recv_ns), int(recv_ns[0]), newest_ns, pc.unique(group.column("symbol")).to_pylist()
 
 
-def _refuse_nulls(path: Path, first_row: int, name: str, column: Any) -> None:
+def _refuse_nulls(place: str, first_row: int, name: str, column: Any) -> None:
     if column.null_count:
         row = first_row + int(np.argmax(column.is_null().to_numpy()))
-        raise TapeError(f"{path}: row {row}", f"`{name}` is null", "a value in every row")
+        raise TapeError(f"{place}: row {row}", f"`{name}` is null", "a value in every row")
 
 
-def _refuse_disorder(path: Path, first_row: int, recv_ns: NDArray[np.int64], newest_ns: int | None) -> None:
+def _refuse_disorder(place: str, first_row: int, recv_ns: NDArray[np.int64], newest_ns: int | None) -> None:
     before = np.concatenate(([recv_ns[0] if newest_ns is None else newest_ns], recv_ns[:-1]))
     back = np.flatnonzero(recv_ns < before)
     if len(back):
         at = int(back[0])
         raise TapeError(
-            f"{path}: row {first_row + at}",
+            f"{place}: row {first_row + at}",
             f"`recv_ns` goes back from {before[at]} to {recv_ns[at]}",
             "rows in the order of their arrival, and files named in that order",
             "Sort the rows by recv_ns, or rename the files.",

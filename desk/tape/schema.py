@@ -4,13 +4,14 @@ One row per event in arrival order. `recv_ns` is when it was received and never 
 venue's own time and may. Both are ns since the epoch, UTC. Prices and sizes are null where the kind has none.
 """
 
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from desk.model.errors import TapeError
+from desk import storage
+from desk.model.errors import DeskError, TapeError
+from desk.tape.files import TapeFile
 
 VERSION_KEY: Final = b"raydesk.tape.version"
 VERSION: Final = b"1"
@@ -36,62 +37,54 @@ OPTIONAL: Final = pa.schema(_OPTIONAL)
 WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL], metadata={VERSION_KEY: VERSION})
 
 
-def tape_files(path: Path) -> list[Path]:
-    """The files of a tape: the path itself, a folder's *.parquet or what a glob matches, in name order.
+def open_file(tape: TapeFile) -> Any:
+    """The opened pyarrow.parquet.ParquetFile, its version and columns checked.
 
-    Raises TapeError when there is none.
+    Raises TapeError, and what desk.storage raises.
     """
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        files = sorted(path.glob("*.parquet"))
-        if not files:
-            raise TapeError(str(path), "a folder without a Parquet file", "files named *.parquet")
-        return files
-    if any(sign in str(path) for sign in "*?["):
-        root = Path(path.anchor)
-        files = sorted(file for file in root.glob(str(path.relative_to(path.anchor))) if file.is_file())
-        if not files:
-            raise TapeError(str(path), "no file matches", "a pattern of Parquet files", "Correct the pattern.")
-        return files
-    raise TapeError(str(path), "does not exist", "a Parquet file, a folder of them or a pattern", "Correct the path.")
-
-
-def open_file(path: Path) -> Any:
-    """The opened pyarrow.parquet.ParquetFile, its version and columns checked. Raises TapeError."""
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(tape.path, filesystem=tape.filesystem)
     except (pa.ArrowException, OSError) as error:
-        raise TapeError(str(path), f"cannot be read ({_first_line(error)})", "a Parquet file") from error
+        unread = TapeError(tape.place, f"cannot be read ({_words(error)})", "a Parquet file")
+        raise _fault(tape, error, unread) from error
     schema = file.schema_arrow
     version = (schema.metadata or {}).get(VERSION_KEY)
     if version != VERSION:
         found = "no metadata" if version is None else f"`{version.decode(errors='replace')}` as"
         raise TapeError(
-            str(path),
+            tape.place,
             f"{found} `{VERSION_KEY.decode()}`",
             f"`{VERSION.decode()}`",
             "It is no tape, or one of another version of raydesk.",
         )
-    _check_columns(path, schema)
+    _check_columns(tape.place, schema)
     return file
 
 
-def unreadable(path: Path, error: Exception) -> TapeError:
+def unreadable(tape: TapeFile, error: Exception) -> DeskError:
     """What to raise when a file that opened well fails in the middle."""
-    return TapeError(str(path), f"damaged ({_first_line(error)})", "a whole Parquet file", "Record or copy it again.")
+    damaged = TapeError(tape.place, f"damaged ({_words(error)})", "a whole Parquet file", "Record or copy it again.")
+    return _fault(tape, error, damaged)
 
 
-def _check_columns(path: Path, schema: Any) -> None:
+def _fault(tape: TapeFile, error: Exception, otherwise: TapeError) -> DeskError:
+    """What the store says of itself rather than of the file, or else the file's own fault."""
+    if tape.filesystem is None:
+        return otherwise
+    told = storage.fault(tape.place, TapeError, error)
+    return otherwise if isinstance(told, TapeError) else told
+
+
+def _check_columns(place: str, schema: Any) -> None:
     for wanted in [*REQUIRED, *OPTIONAL]:
         index = schema.get_field_index(wanted.name)
         if index < 0:
             if wanted.name in OPTIONAL.names:
                 continue
-            raise TapeError(str(path), f"no column `{wanted.name}`", f"{wanted.type}")
+            raise TapeError(place, f"no column `{wanted.name}`", f"{wanted.type}")
         found = schema.field(index).type
         if found != wanted.type and not (wanted.type == _TEXT and _is_text(found)):
-            raise TapeError(f"{path}: column `{wanted.name}`", f"{found}", f"{wanted.type}")
+            raise TapeError(f"{place}: column `{wanted.name}`", f"{found}", f"{wanted.type}")
 
 
 def _is_text(kind: Any) -> bool:
@@ -99,5 +92,5 @@ def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
 
 
-def _first_line(error: Exception) -> str:
+def _words(error: Exception) -> str:
     return str(error).split("\n", maxsplit=1)[0].rstrip(".")

@@ -46,6 +46,7 @@ def begin(
 def _begin(
     plan: Plan, source: BlockSource | None, folder: RunFolder, resume: Resume | None, clock: Clock, in_process: bool
 ) -> Begun:
+    folder.results_url = plan.results.url
     now_ns = clock.wall_ns()
     if resume is not None:
         session = resume.session

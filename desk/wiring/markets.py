@@ -1,7 +1,6 @@
 """Market data by the plan's words: what can be played again, and what streams live."""
 
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -30,7 +29,7 @@ def market_source(plan: Plan, session: Session | None = None) -> BlockSource | N
     """The market data that the plan names, where it can be played again; None for a live stream.
 
     With a session its time zone is used, else that of the plan's calendar is looked up. Raises TapeError,
-    PlanError.
+    CredentialsError, PlanError.
     """
     feed = plan.feed
     if feed.kind == "alpaca":
@@ -38,7 +37,7 @@ def market_source(plan: Plan, session: Session | None = None) -> BlockSource | N
     if feed.kind == "tape":
         from desk.tape.reader import TapeSource  # noqa: PLC0415 - brings pyarrow, which other feeds do without
 
-        return TapeSource(Path(feed.path))
+        return TapeSource(feed.path)
     zone = exchange_zone(plan) if session is None else ZoneInfo(session.timezone)
     made = feed.synthetic
     return SyntheticMarket(

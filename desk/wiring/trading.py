@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from desk.brokers.simulated import SimulatedVenue
-from desk.config import Plan
-from desk.ledger import SqlLedger
+from desk.config import Plan, load_settings
+from desk.ledger import PATIENCE_S, SqlLedger
 from desk.model.errors import LedgerError, PlanError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
@@ -14,16 +14,16 @@ from desk.risk import RiskGate, RiskLimits
 
 
 def require_ledger(plan: Plan, run_dir: Path) -> None:
-    """See that the plan's ledger can be opened, before anything starts. Raises PlanError."""
+    """See that the plan's ledger can be opened, before anything starts. Raises PlanError, CredentialsError."""
     try:
-        SqlLedger(_url(plan, run_dir)).close()
+        _opened(plan, "", run_dir, patience_s=0).close()
     except LedgerError as fault:
         raise PlanError(f"[ledger] url, {fault.place}", fault.found, fault.expected, fault.remedy) from fault
 
 
 def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> Session:
     """The session under the name that the ledger has for it: that of one of the same day which was never closed."""
-    book = SqlLedger(_url(plan, run_dir), session.id)
+    book = _opened(plan, session.id, run_dir)
     try:
         name = book.open_session(
             session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns
@@ -35,13 +35,17 @@ def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> Se
 
 def ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
     """The plan's ledger, with this session opened in it."""
-    book = SqlLedger(_url(plan, run_dir), session.id)
+    book = _opened(plan, session.id, run_dir)
     book.open_session(session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns)
     return book
 
 
-def _url(plan: Plan, run_dir: Path) -> str:
-    return plan.ledger.url.format(run_dir=run_dir)
+def _opened(plan: Plan, session: str, run_dir: Path, patience_s: float = PATIENCE_S) -> SqlLedger:
+    """The ledger, with the password that the environment of this process has for it."""
+    secret = load_settings().ledger_password
+    password = None if secret is None else secret.get_secret_value()
+    url = plan.ledger.url.format(run_dir=run_dir)
+    return SqlLedger(url, session, password=password, patience_s=patience_s)
 
 
 def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:

@@ -1,16 +1,25 @@
-"""Orders to write down."""
+"""Ledgers in SQLite and in Postgres."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer
 
 from desk.ledger import SqlLedger
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Makes databases without tables, of each kind that a ledger may stand in."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('ledger')}/ledger.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.fresh_url
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/ledger.db"
+def url(fresh_url: Callable[[], str]) -> str:
+    return fresh_url()
 
 
 @pytest.fixture

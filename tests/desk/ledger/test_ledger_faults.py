@@ -1,4 +1,4 @@
-"""What the database refuses is one LedgerError with place and remedy, and harms nothing written before."""
+"""What SQLite refuses is one LedgerError with place and remedy, and harms nothing written before."""
 
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +12,11 @@ from desk.model.orders import Intent
 from desk.model.records import Decision
 
 Opened = Callable[..., SqlLedger]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/ledger.db"
 
 
 def decision(number: int, strategy: str = "a") -> Decision:

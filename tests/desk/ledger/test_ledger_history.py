@@ -1,8 +1,6 @@
 """The book gives back what the broker must know to go on: verdicts, events as they were recorded, notes."""
 
-import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -76,11 +74,11 @@ def test_a_session_sees_its_own_history_and_notes_only(opened: Opened, url: str)
     assert tuesday.notes() == {}
 
 
-def test_a_ledger_of_another_release_is_told_at_the_opening(opened: Opened, url: str, tmp_path: Path) -> None:
-    opened(url).close()
-    with sqlite3.connect(tmp_path / "ledger.db") as old:
-        old.execute("ALTER TABLE order_events DROP COLUMN line")
-    old.close()
+def test_a_ledger_of_another_release_is_told_at_the_opening(opened: Opened, url: str) -> None:
+    ledger = opened(url)
+    with ledger._engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql("ALTER TABLE order_events DROP COLUMN line")
+    ledger.close()
 
     with pytest.raises(LedgerError, match="order_events without line"):
         opened(url)

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.ledger import SqlLedger
+from desk.ledger.schema import orders
 from desk.model.errors import LedgerError
 from desk.model.orders import Intent, OrderEvent, OrderStatus, client_order_id
 from desk.model.records import Decision
@@ -41,8 +42,8 @@ def filled_in_two(of: Intent, first: int = 1) -> list[OrderEvent]:
 
 def content(ledger: SqlLedger) -> tuple[object, ...]:
     with ledger._engine.connect() as connection:
-        orders = connection.exec_driver_sql("SELECT * FROM orders ORDER BY client_order_id").all()
-    return ledger.decisions(), ledger.fills(), ledger.counts(), [tuple(row) for row in orders]
+        rows = connection.execute(orders.select().order_by(orders.c.client_order_id)).all()
+    return ledger.decisions(), ledger.fills(), ledger.counts(), [tuple(row) for row in rows]
 
 
 def test_the_outcome_of_a_decision_is_the_final_status_of_its_order(opened: Opened, url: str) -> None:
@@ -112,8 +113,8 @@ def test_the_average_price_is_weighted_by_quantity(opened: Opened, url: str) -> 
         ledger.record([], [one])
 
     with ledger._engine.connect() as connection:
-        row = connection.exec_driver_sql("SELECT status, filled, average_price, last_number FROM orders").one()
-    assert tuple(row) == ("filled", 100.0, pytest.approx(10.6), 3)
+        row = connection.execute(orders.select()).one()
+    assert (row.status, row.filled, row.average_price, row.last_number) == ("filled", 100.0, pytest.approx(10.6), 3)
 
 
 def test_counts_say_how_orders_stand(opened: Opened, url: str) -> None:
@@ -229,15 +230,13 @@ def orders_of(statuses: list[tuple[OrderStatus, float]]) -> tuple[list[Decision]
     data=st.data(),
 )
 def test_repeats_in_any_portions_leave_what_one_call_leaves(
-    statuses: list[tuple[OrderStatus, float]], data: st.DataObject
+    fresh_url: Callable[[], str], statuses: list[tuple[OrderStatus, float]], data: st.DataObject
 ) -> None:
     decisions, events = orders_of(statuses)
     portions = data.draw(
         st.lists(st.tuples(st.integers(0, len(decisions)), st.integers(0, len(events))), max_size=4), "portions"
     )
-    with TemporaryDirectory() as folder:
-        once, often = SqlLedger(f"sqlite:///{folder}/once.db"), SqlLedger(f"sqlite:///{folder}/often.db")
-
+    with closing(SqlLedger(fresh_url())) as once, closing(SqlLedger(fresh_url())) as often:
         once.record(decisions, events)
         for upto_decision, upto_event in [*portions, (len(decisions), len(events))]:
             often.record(decisions[:upto_decision], events[:upto_event])
@@ -246,8 +245,6 @@ def test_repeats_in_any_portions_leave_what_one_call_leaves(
         assert [decision.intent for decision in once.decisions()] == sorted(
             (decision.intent for decision in decisions), key=lambda one: (one.decision_ns, one.number)
         )
-        once.close()
-        often.close()
 
 
 def test_the_ledger_stands_in_one_file_beside_its_log(opened: Opened, tmp_path: Path) -> None:

@@ -71,9 +71,9 @@ def test_real_rows_survive_a_copy(tmp_path: Path, shared_data: Path) -> None:
         for block in source.blocks():
             tape.write(block)
 
-    columns = pq.read_table(source.files[0]).column_names
+    columns = pq.read_table(source.files[0].path).column_names
     copied = pq.read_table(tmp_path / "copy.parquet", columns=columns)
-    original = pq.read_table(source.files[0])
+    original = pq.read_table(source.files[0].path)
     for name in columns:
         kind = "string" if name in {"kind", "symbol", "exchange", "conditions"} else original.schema.field(name).type
         assert copied.column(name).cast(kind).equals(original.column(name).cast(kind)), name

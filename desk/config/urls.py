@@ -1,0 +1,28 @@
+"""URLs that a plan may hold: told apart from paths, and never with a secret in them."""
+
+import re
+from typing import Final
+
+STORES: Final = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
+
+_URL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+# Before the path, what follows a colon is a port, or else a password: a badly escaped one may even hold a slash.
+_PASSWORD: Final = re.compile(r"^[^:]+://[^/?#@]*:(?![0-9]*(?:[/?#]|$))")
+_SECRET_OPTION: Final = re.compile(r"[?&](?:[^=&#]*(?:passw|secret|token|account_key)[^=&#]*|sig)=", re.IGNORECASE)
+_NUMERIC_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]*\]")
+
+
+def is_url(text: str) -> bool:
+    """Whether this is a URL, and no path."""
+    return _URL.match(text) is not None
+
+
+def bears_secret(url: str) -> bool:
+    """Whether a password, a key or a token stands in the URL, before its host or among its options."""
+    plain = _NUMERIC_HOST.sub("", url)
+    return bool(_PASSWORD.match(plain) or _SECRET_OPTION.search(plain))
+
+
+def scheme_of(url: str) -> str:
+    """What stands before `://`."""
+    return url.partition("://")[0]

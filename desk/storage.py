@@ -1,0 +1,111 @@
+"""Files by URL: object stores and file systems that pyarrow knows, read and written as local ones are.
+
+Who may do so is settled where each store's own tools look: the environment, files in the home folder, the machine's
+role.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+from pyarrow import fs
+
+from desk.config.urls import STORES, bears_secret, scheme_of
+from desk.model.errors import CredentialsError, DeskError, RunFailed
+
+GS_RETRY_S: Final = 30
+LONGEST: Final = 300
+
+# In these a folder is no more than the beginning of names: there is none to be made.
+WITHOUT_FOLDERS: Final = frozenset({"s3", "gcs", "abfs"})
+
+# Words of pyarrow's messages that tell of missing or refused credentials, in the stores' own terms.
+_REFUSED: Final = (
+    "ACCESS_DENIED",
+    "INVALID_ACCESS_KEY_ID",
+    "INVALID_CLIENT_TOKEN_ID",
+    "SIGNATURE_DOES_NOT_MATCH",
+    "EXPIRED_TOKEN",
+    "Permission denied",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+    "Could not create a OAuth2 access token",
+    "AuthenticationFailed",
+    "AuthenticationException",
+    "AuthorizationPermissionMismatch",
+)
+_AWAY: Final = ("NETWORK_CONNECTION", "curlCode", "UNAVAILABLE", "SLOW_DOWN", "SERVICE_UNAVAILABLE", "Retry policy")
+
+
+class Stored(NamedTuple):
+    """A place in a file system: `url` tells it to people, without options; `path` is what the file system calls it."""
+
+    url: str
+    filesystem: Any
+    path: str
+
+    def __truediv__(self, name: str) -> "Stored":
+        return Stored(f"{self.url.rstrip('/')}/{name}", self.filesystem, f"{self.path.rstrip('/')}/{name}")
+
+
+def stored(url: str, kind: type[DeskError]) -> Stored:
+    """The place that the URL names; whether anything is there is not looked at.
+
+    Raises `kind` for what is no such URL, and what `told` raises.
+    """
+    if bears_secret(url):
+        raise kind(
+            f"{scheme_of(url)}://…",
+            "credentials in the URL",
+            "a URL without",
+            "Give them where the store's own tools look for them, as docs/howto/storage.md tells.",
+        )
+    if scheme_of(url) not in STORES:
+        raise kind(url, f"unknown scheme `{scheme_of(url)}`", f"one of {', '.join(STORES)}", "Correct the URL.")
+    with told(url, kind):
+        filesystem, path = fs.FileSystem.from_uri(_bounded(url))
+    return Stored(url.partition("?")[0], filesystem, path)
+
+
+@contextmanager
+def told(place: str, kind: type[DeskError]) -> Iterator[None]:
+    """Turns what a store refuses within into a fault at `place`.
+
+    It is a CredentialsError, RunFailed where the store is away, or else `kind`.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise fault(place, kind, error) from error
+
+
+def fault(place: str, kind: type[DeskError], error: Exception) -> DeskError:
+    """What to raise for what a store said."""
+    found = str(error).split("\n", maxsplit=1)[0].rstrip(".")
+    refused = isinstance(error, PermissionError) or any(words in found for words in _REFUSED)
+    if len(found) > LONGEST:
+        found = found[: LONGEST - 1] + "…"
+    if refused:
+        return CredentialsError(
+            place,
+            found,
+            "credentials that may read and write there",
+            "Give them where the store's own tools look for them, on the machine that runs the desk: "
+            "docs/howto/storage.md tells.",
+        )
+    if any(words in found for words in _AWAY):
+        return RunFailed(
+            place,
+            found,
+            "a store that answers",
+            "See that it can be reached from here, and try again; a run that had begun goes on with --resume.",
+        )
+    return kind(place, found, "a file or folder that can be used", "Correct the URL.")
+
+
+def _bounded(url: str) -> str:
+    """The URL with an end to trying again; Google's client tries for a quarter of an hour where nothing is said."""
+    if scheme_of(url) in {"gs", "gcs"} and "retry_limit_seconds" not in url:
+        return f"{url}{'&' if '?' in url else '?'}retry_limit_seconds={GS_RETRY_S}"
+    return url

@@ -1,0 +1,74 @@
+"""URLs of a plan: which it takes, and that a secret in one is refused without being shown."""
+
+from pathlib import Path
+
+import pytest
+
+from desk.config import load_plan
+from desk.model.errors import PlanError
+
+NAMED = '[session]\nname = "day"\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "plan.toml"
+    path.write_text(NAMED + text, encoding="utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str) -> PlanError:
+    with pytest.raises(PlanError) as caught:
+        load_plan(written(folder, text))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///{run_dir}/ledger.db", "postgresql+psycopg://me@host/db", "postgresql+psycopg:///db?host=/run"]
+)
+def test_a_ledger_stands_in_a_file_or_on_a_server(tmp_path: Path, url: str) -> None:
+    assert load_plan(written(tmp_path, f'[ledger]\nurl = "{url}"\n')).ledger.url == url
+
+
+@pytest.mark.parametrize("url", ["", "s3://bucket/runs", "gs://bucket", "file:///srv/runs", "hdfs://node:8020/runs"])
+def test_results_go_where_a_store_is(tmp_path: Path, url: str) -> None:
+    assert load_plan(written(tmp_path, f'[results]\nurl = "{url}"\n')).results.url == url
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/day.parquet", "file:///tapes/*.parquet", "ftp://host/day"])
+def test_a_tape_s_url_stays_what_it_is(tmp_path: Path, url: str) -> None:
+    assert load_plan(written(tmp_path, f'[feed]\nkind = "tape"\npath = "{url}"\n')).feed.path == url
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ('[ledger]\nurl = "mysql://me@host/db"\n', "[ledger] url", "postgresql+psycopg://user@host/database"),
+        ('[ledger]\nurl = "postgresql://me@host/db"\n', "[ledger] url", "postgresql+psycopg://user@host/database"),
+        ('[results]\nurl = "/srv/runs"\n', "[results] url", "s3://bucket/folder"),
+        ('[results]\nurl = "ftp://host/runs"\n', "[results] url", "s3://bucket/folder"),
+    ],
+)
+def test_other_urls_are_refused(tmp_path: Path, text: str, place: str, expected: str) -> None:
+    error = refusal(tmp_path, text)
+
+    assert error.place.endswith(place)
+    assert expected in error.expected
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ('[ledger]\nurl = "postgresql+psycopg://me:hid/den@host/db"\n', "RAYDESK_LEDGER_PASSWORD"),
+        ('[ledger]\nurl = "postgresql+psycopg://me@host/db?password=hidden"\n', "RAYDESK_LEDGER_PASSWORD"),
+        ('[ledger]\nurl = "postgres://me:hid/den@host/db"\n', ""),
+        ('[ledger]\nurl = "postgres://host/db?password=hidden"\n', ""),
+        ('[results]\nurl = "s3://key:hid/den@bucket/runs"\n', "docs/howto/storage.md"),
+        ('[results]\nurl = "ftp://key:hid/den@bucket/runs"\n', ""),
+        ('[feed]\nkind = "tape"\npath = "s3://key:hid/den@bucket/day"\n', "docs/howto/storage.md"),
+    ],
+)
+def test_a_secret_in_a_url_is_refused_and_not_shown(tmp_path: Path, text: str, remedy: str) -> None:
+    error = refusal(tmp_path, text)
+
+    assert "hid" not in str(error)
+    assert remedy in error.remedy

@@ -1,0 +1,26 @@
+"""What a run leaves for a successor says where its tape and its results are, as the plan does."""
+
+from pathlib import Path
+
+from desk.clock import SystemClock
+from desk.config import Plan
+from desk.runs import RunFolder
+from desk.wiring.beginning import begin
+from desk.wiring.markets import market_source
+
+
+def test_urls_stay_what_they_are(tmp_path: Path) -> None:
+    tables = {
+        "session": {"name": "day"},
+        "feed": {"kind": "synthetic", "path": "s3://bucket/day.parquet"},
+        "results": {"url": "s3://bucket/runs"},
+    }
+    plan = Plan.model_validate(tables)
+    folder = RunFolder.create(tmp_path, None, "day", 0)
+
+    begin(plan, market_source(plan), folder, None, SystemClock(), in_process=True)
+
+    left = Plan.model_validate(folder.resume.read().plan)
+    assert left.feed.path == "s3://bucket/day.parquet"
+    assert left.results.url == folder.results_url == "s3://bucket/runs"
+    folder.resume.release()
