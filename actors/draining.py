@@ -1,12 +1,15 @@
 """Nodes that are about to go: preempted by the cloud, or taken down by the autoscaler."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from ray._private.state import state
 
 LOOK_EVERY_S: Final = 1.0
+
+Deadlines = Callable[[], Mapping[str, int]]
+"""Asks for the nodes that are drained, each with its deadline in ms since the epoch; 0 where there is none."""
 
 
 class Draining:
@@ -15,22 +18,28 @@ class Draining:
     No new actor is placed on such a node. Ray has no public call for this; its own libraries ask in this way.
     """
 
-    def __init__(self) -> None:
-        self._looked_s = 0.0
+    def __init__(self, deadlines: Deadlines = state.get_draining_nodes, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._deadlines_ms = deadlines
+        self._look_every_s = look_every_s
+        self._looked_s = -look_every_s
         self._told: set[tuple[str, str]] = set()
 
     def leaving(self, nodes: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         """Of the actors by name and node those that have to leave now, with the reason; looks now and then."""
         now_s = time.monotonic()
-        if now_s - self._looked_s < LOOK_EVERY_S:
+        if now_s - self._looked_s < self._look_every_s:
             return []
         self._looked_s = now_s
-        deadlines_ms = state.get_draining_nodes()
+        deadlines_ms = self._deadlines_ms()
         found = []
         for name, node in nodes.items():
             if node in deadlines_ms and (name, node) not in self._told:
                 self._told.add((name, node))
-                left_s = deadlines_ms[node] / 1000 - time.time()
-                when = f"which goes in {left_s:.0f} s" if deadlines_ms[node] else "which is to go"
-                found.append((name, f"its node {node[:8]} is drained, {when}"))
+                found.append((name, f"its node {node[:8]} is drained, {_when(deadlines_ms[node])}"))
         return found
+
+
+def _when(deadline_ms: int) -> str:
+    if not deadline_ms:
+        return "which is to go"
+    return f"which goes in {max(deadline_ms / 1000 - time.time(), 0):.0f} s"

@@ -22,6 +22,7 @@ from desk.model.items import Stop
 MOST_STEP_S: Final = 1.0
 START_S: Final = 120.0
 OUTSIDE: Final = 6
+DEATHS_IN_A_CALL: Final = 3
 ELSEWHERE_TIMEOUT_S: Final = 3.0
 
 
@@ -44,7 +45,8 @@ class Watchdog:
     strategies, where it may restore itself or wait for others, it has OUTSIDE times as long. Time in which the
     watchdog did not look counts for no more than MOST_STEP_S: a desk that was suspended does not hang.
 
-    A strategy is stopped for its symbol when it hangs, or when the process dies twice in a row in the very same call.
+    A strategy is stopped for its symbol when it hangs, or when the process dies DEATHS_IN_A_CALL times in a row in the
+    very same call: kills from outside meet it by chance, and seldom again in the next life.
     """
 
     def __init__(self, desk: str, hang_s: float, log: Logger, elsewhere: Elsewhere) -> None:
@@ -56,7 +58,7 @@ class Watchdog:
         self._stops: defaultdict[int, list[Stop]] = defaultdict(list)
         self._stalls: dict[int, Stall] = {}
         self._hung: dict[int, Crumb] = {}
-        self._died_in: dict[int, Crumb] = {}
+        self._died_in: dict[int, tuple[Crumb, int]] = {}
         self.close()
 
     def begins(self, shard: int, epoch: int) -> tuple[Stop, ...]:
@@ -81,10 +83,11 @@ class Watchdog:
         self._log.warning("%s was in %s", consumer_name(shard), crumb)
         if hung is not None:
             return self._stop(shard, crumb, f"no progress for {self._hang_s:g} s in {crumb.hook}")
-        if before is None or before.call != crumb.call:
-            self._died_in[shard] = crumb
+        deaths = before[1] + 1 if before is not None and before[0].call == crumb.call else 1
+        if deaths < DEATHS_IN_A_CALL:
+            self._died_in[shard] = (crumb, deaths)
             return False
-        return self._stop(shard, crumb, f"its process died twice in {crumb.hook} (at {crumb.at})")
+        return self._stop(shard, crumb, f"its process died {deaths} times in a row in {crumb.hook} (at {crumb.at})")
 
     def close(self) -> None:
         """Remove every trail of this desk, as far as its nodes can be reached."""

@@ -1,9 +1,11 @@
-"""What checkpoints cost a shard: bytes and milliseconds for each, and their share of its work. One process, no Ray.
+"""What a shard's state costs where it is kept and where it moves: bytes and milliseconds. One process, no Ray.
 
     python -m benchmarks.checkpoint_cost [--symbols N ...] [--seconds S] [--events-per-symbol R] [--every-s E]
 
 One shard owns all symbols, with the three example strategies on each. A checkpoint is what `desk.pipeline.shard`
-makes of it: closed bars, the engine's snapshot, encoded; `--every-s` is [flow] checkpoint_s, in session time.
+makes of it: closed bars, the engine's snapshot, encoded; `--every-s` is [flow] checkpoint_s, in session time. At the
+end all symbols move to another shard at one go: `handover_kb` is what crosses the producer. (A live desk moves a few
+slots at a time.) The garbage collector works when a consumer's does.
 """
 
 import argparse
@@ -13,13 +15,15 @@ from time import perf_counter_ns
 from typing import Any, Final
 
 from benchmarks.frame import publish
+from desk.collector import Collector
 from desk.config import Plan
 from desk.engine import Engine
 from desk.model.checkpoint import Checkpoint, encode_checkpoint
-from desk.model.items import Item, Second, Watch
+from desk.model.items import Adopt, Item, Release, Second, Watch, encode_items
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
 from desk.pipeline.session import Session
+from desk.routing import SLOTS
 from desk.wiring import shards
 
 START_NS: Final = 1_381_152_600 * SECOND_NS
@@ -37,6 +41,7 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
     engine.apply([Watch(name, START_NS, [""]) for name in names])
     taken: list[tuple[int, int, int]] = []
     applied_ns = events = 0
+    collector = Collector()
     for second in range(1, seconds + 1):
         items = _second_of(names, second, events_per_symbol)
         events += len(items) - 1
@@ -44,8 +49,11 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
         engine.apply(items)
         engine.take_request()
         applied_ns += perf_counter_ns() - began_ns
+        collector.at(engine.mark_ns)
         if second % every_s == 0:
             taken.append(_checkpoint(engine, len(taken) + 1))
+    handover = _handover(engine)
+    collector.release()
     snapshots_ns, encodings_ns, sizes = zip(*taken, strict=True)
     checkpoint_ms = median([a + b for a, b, _ in taken]) / MS_NS
     applied_ms = applied_ns / MS_NS / seconds
@@ -63,6 +71,27 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
         "ms_per_s": round(per_s, 3),
         "share_of_a_core_pct": round(per_s / 10, 2),
         "share_of_the_work_pct": round(100 * per_s / (per_s + applied_ms), 1),
+        **handover,
+    }
+
+
+def _handover(engine: Engine) -> dict[str, Any]:
+    """Let all symbols move to a fresh engine: what the one side packs, and the other takes in."""
+    slots = list(range(SLOTS))
+    mark = Second(engine.mark_ns, engine.mark_ns)
+    began_ns = perf_counter_ns()
+    engine.apply([Release(1, slots, 1)])
+    released_ns = perf_counter_ns()
+    state = engine.released[1].state
+    other = _engine()
+    other.apply([mark])
+    adopt = Adopt(1, slots, state, encode_items([mark]))
+    adopts_ns = perf_counter_ns()
+    other.apply([adopt])
+    return {
+        "handover_kb": round(len(state) / 1024, 1),
+        "release_ms": round((released_ns - began_ns) / MS_NS, 1),
+        "adopt_ms": round((perf_counter_ns() - adopts_ns) / MS_NS, 1),
     }
 
 

@@ -16,6 +16,8 @@ class Template(strategy.Strategy):
                  on_second(self, ctx)         every second          on_bar(self, ctx, bar)      every closed minute
                  on_trade(self, ctx, trade)   every trade           on_quote(self, ctx, quote)  every quote kept
                  on_fill(self, ctx, fill)     your order was filled, in whole or in part
+                 on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing, and gap.why: what you
+                                              count or average over them is short of that, and bars there are partial
     SEE      ctx.symbol, ctx.trade, ctx.quote (the last ones, or None), ctx.bars.close[-1] (numpy columns, oldest
              first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),
              ctx.now_ns and ctx.session_start_ns; ctx.degraded and ctx.age_ns: data too old to enter on, and how old.

@@ -1,29 +1,23 @@
 """The engine: one function of items. Everything that changes a shard passes through `apply`, in order."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from desk.engine.audit import Audit, count
 from desk.engine.crumbs import Crumbs, Unwatched
-from desk.engine.guard import Guard, SecondHook
+from desk.engine.guard import Guard
 from desk.engine.instance import Instance, StrategyEntry
 from desk.engine.losses import Losses
 from desk.engine.minutes import Minutes
 from desk.engine.moves import Moves
 from desk.engine.moving import held_items, pack_whole, symbols_in
 from desk.engine.now import Now
-from desk.engine.snapshot import (
-    EngineSnapshot,
-    SymbolSnapshot,
-    decode_state,
-    encode_state,
-    pack_symbol,
-    unpack_instance,
-    unpack_symbol,
-)
+from desk.engine.orders import Orders
+from desk.engine.seating import Seating
+from desk.engine.snapshot import EngineSnapshot, SymbolSnapshot, decode_state, encode_state, pack_symbol
 from desk.engine.symbol import SymbolState
-from desk.matching import Matcher
+from desk.engine.symbols import Symbols
 from desk.model.bars import Bar
 from desk.model.batch import Released
 from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unwatch, Watch
@@ -62,21 +56,25 @@ class Engine:
     ) -> None:
         self.config = config
         self.audit = Audit()
-        self.symbols: dict[str, SymbolState] = {}
         self.mark_ns = 0
         self.closed = False
         self._entries = tuple(strategies)
-        self._now = Now(config.session, config.session_start_ns)
+        self._now = now = Now(config.session, config.session_start_ns)
         self._stopwatch = stopwatch
         self._crumbs = crumbs or Unwatched()
-        self._guard = Guard(self._now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
+        self._symbols = Symbols(self._entries)
+        self._watched = self._symbols.watched
         self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns)
+        self._guard = Guard(now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
+        self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
+        self._orders = Orders(self._symbols, self._guard, now, config.slippage_bps, config.fee_per_share)
         self._losses = Losses(self.symbols, self._minutes)
-        self._watched: dict[str, SymbolState] = {}
-        self._reports: list[Report] = []
-        self._held: set[str] = set()
-        self._second_hooks: list[SecondHook] | None = None
         self._moves = Moves()
+
+    @property
+    def symbols(self) -> dict[str, SymbolState]:
+        """All that is kept, by symbol."""
+        return self._symbols.known
 
     @property
     def released(self) -> dict[int, Released]:
@@ -118,7 +116,7 @@ class Engine:
                     state.quote = item  # type: ignore[assignment]
                     audit.quotes += 1
                     if state.matcher is not None:
-                        self._reports += state.matcher.on_quote(item)  # type: ignore[arg-type]
+                        self._orders.reports += state.matcher.on_quote(item)  # type: ignore[arg-type]
                     if state.on_quote:
                         self._guard.each(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
@@ -130,14 +128,12 @@ class Engine:
         The prices always come along: the risk gate must not know less of a shard that happens to ask for nothing.
         """
         intents, self._now.intents = self._now.intents, []
-        reports, self._reports = self._reports, []
         self.audit.intents += len(intents)
-        return Request(intents, reports, self.prices(), self.mark_ns)
+        return Request(intents, self._orders.take_reports(), self.prices(), self.mark_ns)
 
     def prices(self) -> dict[str, float]:
         """Last prices of the symbols in which something is held."""
-        last = ((symbol, self.symbols[symbol].last_price()) for symbol in sorted(self._held))
-        return {symbol: price for symbol, price in last if price is not None}
+        return self._orders.prices()
 
     def take_bars(self) -> list[Bar]:
         """Closed minutes that came or changed since the last call."""
@@ -151,7 +147,7 @@ class Engine:
     def snapshot(self) -> bytes:
         """Everything needed to go on from here, encoded; `restore` takes it in."""
         symbols = [pack_symbol(state, self._guard) for state in self.symbols.values()]
-        whole = self._packed(symbols, self._now.intents, self._reports, self.audit)
+        whole = self._packed(symbols, self._now.intents, self._orders.reports, self.audit)
         whole.gaps = list(self._losses.gaps)
         whole.moves = self._moves
         return encode_state(whole)
@@ -172,7 +168,7 @@ class Engine:
         now = self._now
         now.session_ns, now.age_ns, now.degraded = kept.session_ns, kept.age_ns, kept.degraded
         now.intents = kept.intents
-        self._reports = kept.reports
+        self._orders.reports = kept.reports
         self._losses.gaps.extend(kept.gaps)
         self._moves = kept.moves
         self._minutes.closed_to_ns = kept.closed_to_ns
@@ -181,7 +177,7 @@ class Engine:
         for bar in closed_bars:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
-            self._restore_symbol(symbol, bars.get(symbol.symbol, []))
+            self._orders.note_held(self._seating.restore(symbol, bars.get(symbol.symbol, [])))
 
     def _packed(
         self,
@@ -205,20 +201,6 @@ class Engine:
             symbols,
         )
 
-    def _restore_symbol(self, kept: SymbolSnapshot, closed: list[Bar]) -> None:
-        state = self.symbols[kept.symbol] = unpack_symbol(kept, closed)
-        if state.watched:
-            self._watched[state.symbol] = state
-        for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
-            self._minutes.opened(minute_ns, state)
-        entries = {entry.name: entry for entry in self._entries}
-        for seat in kept.instances:
-            instance = self._guard.seat(entries[seat.entry], state)
-            state.instances.append(instance)
-            unpack_instance(seat, instance, self._guard)
-        self._note_held(state)
-        self._refresh(state)
-
     def _trade(self, state: SymbolState, trade: Trade) -> None:
         state.last_ordinal = trade.ordinal
         if trade.ts_ns < self._minutes.revisable_from_ns:
@@ -230,7 +212,7 @@ class Engine:
             self._minutes.opened(opened, state)
         state.trade = trade
         if state.matcher is not None:
-            self._reports += state.matcher.on_trade(trade)
+            self._orders.reports += state.matcher.on_trade(trade)
         if state.on_trade:
             self._guard.each(state.on_trade, "on_trade", trade, trade.ordinal)
 
@@ -239,7 +221,7 @@ class Engine:
         if self._moves.left(tick.symbol):
             self.audit.repeated += 1
             return
-        state = self._met(tick.symbol)
+        state = self._symbols.met(tick.symbol, self.mark_ns)
         if tick.ordinal <= state.last_ordinal:
             self.audit.repeated += 1
         else:
@@ -288,22 +270,7 @@ class Engine:
         if self._minutes.let_go_until(mark.session_ns):
             for state in self.symbols.values():
                 state.bars.forget(self._minutes.revisable_from_ns)
-        if self._second_hooks is None:
-            self._second_hooks = self._gather_second_hooks()
-        self._guard.seconds(self._second_hooks)
-
-    def _gather_second_hooks(self) -> list[SecondHook]:
-        active = self._active(self.symbols)
-        return [
-            (instance, instance.strategy.on_second) for instance in active if hasattr(instance.strategy, "on_second")
-        ]
-
-    def _active(self, symbols: Iterable[str]) -> Iterator[Instance]:
-        """The active instances on these symbols, in canonical order: by the plan's strategies, then by symbol."""
-        states = [self.symbols[symbol] for symbol in sorted(symbols)]
-        for entry in self._entries:
-            for state in states:
-                yield from (each for each in state.instances if each.entry is entry and each.active)
+        self._guard.seconds(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:
         state = self.symbols.get(event.symbol)
@@ -314,92 +281,19 @@ class Engine:
         if event.number <= state.last_event:
             return
         state.last_event = event.number
-        if event.simulated:
-            self._match(state, event)
-        for instance in state.instances:
-            if instance.entry.name == event.strategy:
-                self._tell(instance, event)
-        self._note_held(state)
-
-    def _tell(self, instance: Instance, event: OrderEvent) -> None:
-        active = instance.active
-        fill = instance.on_event(event)
-        if fill is not None and hasattr(instance.strategy, "on_fill"):
-            self._guard.each([instance], "on_fill", fill, event.number)
-        if instance.active != active:
-            self._refresh(self.symbols[instance.symbol])
-
-    def _match(self, state: SymbolState, event: OrderEvent) -> None:
-        if event.status == "accepted":
-            if state.matcher is None:
-                state.matcher = Matcher(self.config.slippage_bps, self.config.fee_per_share)
-            state.matcher.open(event, self._now.session_ns)
-        elif event.status == "pending_cancel" and state.matcher is not None:
-            self._reports += state.matcher.cancel(event.client_order_id, self._now.session_ns)
-        if state.matcher is not None and state.matcher.empty:
-            state.matcher = None
-
-    def _note_held(self, state: SymbolState) -> None:
-        if any(instance.position.quantity for instance in state.instances):
-            self._held.add(state.symbol)
-        else:
-            self._held.discard(state.symbol)
+        self._orders.on_event(state, event)
 
     def _watch(self, watch: Watch) -> None:
-        if watch.since_ns < self.mark_ns or self._moves.left(watch.symbol):
-            return
-        state = self.symbols.get(watch.symbol)
-        if state is None:
-            state = self.symbols[watch.symbol] = SymbolState(watch.symbol, watch.since_ns, watched=False)
-        if not state.watched:
-            state.watched = True
-            state.bars.since_ns = watch.since_ns
-            self._watched[state.symbol] = state
-            self._receive_history(state, watch)
-        state.scanners = watch.scanners
-        self._seat(state)
-
-    def _receive_history(self, state: SymbolState, watch: Watch) -> None:
-        state.warm = watch.warm or watch.since_ns <= self.config.session_start_ns
-        if watch.warm:
-            for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns):
-                self._minutes.opened(minute_ns, state)
-
-    def _seat(self, state: SymbolState) -> None:
-        """Let instances run where they are wanted, in the plan's order, and rest where they are not."""
-        seated = {instance.entry.name: instance for instance in state.instances}
-        state.instances = []
-        for entry in self._entries:
-            wanted = state.watched and entry.wants(state.symbol, state.scanners)
-            instance = seated.get(entry.name)
-            if instance is None and wanted:
-                why = state.stops.get(entry.name)
-                instance = self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
-            if instance is not None:
-                instance.wanted = wanted
-                state.instances.append(instance)
-        self._refresh(state)
+        if watch.since_ns >= self.mark_ns and not self._moves.left(watch.symbol):
+            self._seating.watch(watch)
 
     def _unwatch(self, unwatch: Unwatch) -> None:
-        state = self._watched.get(unwatch.symbol)
-        if state is None or unwatch.at_ns < self.mark_ns:
-            return
-        state.watched = False
-        del self._watched[unwatch.symbol]
-        for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
-            if minute_ns + MINUTE_NS > unwatch.at_ns:
-                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
-        self._seat(state)
+        if unwatch.at_ns >= self.mark_ns:
+            self._seating.unwatch(unwatch)
 
     def _stop(self, stop: Stop) -> None:
-        """Stop an instance from outside, or see to it that it never begins."""
-        if self._moves.left(stop.symbol) or all(entry.name != stop.strategy for entry in self._entries):
-            return
-        state = self._met(stop.symbol)
-        state.stops.setdefault(stop.strategy, stop.why)
-        for instance in state.instances:
-            if instance.entry.name == stop.strategy and not instance.stopped:
-                self._guard.halt(instance, stop.why)
+        if not self._moves.left(stop.symbol):
+            self._seating.stop(stop, self.mark_ns)
 
     def _gap(self, gap: Gap) -> None:
         symbols = self._losses.gap(gap)
@@ -407,7 +301,7 @@ class Engine:
             return
         self.audit.lost_trades += gap.trades
         self.audit.lost_quotes += gap.quotes
-        told = [instance for instance in self._active(symbols) if hasattr(instance.strategy, "on_gap")]
+        told = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
         self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why), gap.from_ns)
 
     def _close(self, close: Close) -> None:
@@ -419,9 +313,7 @@ class Engine:
             if minute_ns + MINUTE_NS > close.session_ns:
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
             state.bars.close(minute_ns)
-        for _, state in sorted(self.symbols.items()):
-            if state.matcher is not None:
-                self._reports += state.matcher.expire(close.session_ns)
+        self._orders.expire(close.session_ns)
 
     def _release(self, release: Release) -> None:
         if self._moves.has_released(release.move):
@@ -430,7 +322,7 @@ class Engine:
         self._moves.release(release, encode_state(leaving))
 
     def _adopt(self, adopt: Adopt) -> None:
-        """Let an engine of the moved symbols alone catch up, then take them out of it and in here."""
+        """Let an engine of the moved symbols alone catch up, then let them live here with all that is theirs."""
         if adopt.move in self._moves.adopted:
             return
         late = Engine(self.config, self._entries, self._stopwatch, self._crumbs)
@@ -448,41 +340,24 @@ class Engine:
                 f"this shard is at mark {self.mark_ns}, closed {self.closed}"
             )
         self._moves.adopt(adopt)
-        self._take_in(late._take_out(list(late.symbols.values())))
+        self._now.intents += late._now.intents
+        self._orders.reports += late._orders.reports
+        for state in late.symbols.values():
+            self._seating.take_over(state, self._now)
+            self._orders.note_held(state)
 
     def _take_out(self, states: list[SymbolState]) -> EngineSnapshot:
         """Let these symbols leave with all that is theirs; what was counted here stays counted here."""
         symbols = [pack_whole(state, self._guard) for state in states]
         for state in states:
-            del self.symbols[state.symbol]
-            self._watched.pop(state.symbol, None)
-            self._held.discard(state.symbol)
+            self._symbols.remove(state.symbol)
+            self._orders.forget(state.symbol)
             self._minutes.forget(state.symbol)
-        self._second_hooks = None
         leaving = {state.symbol for state in states}
         now = self._now
         intents = [intent for intent in now.intents if intent.symbol in leaving]
-        reports = [report for report in self._reports if report.symbol in leaving]
         now.intents = [intent for intent in now.intents if intent.symbol not in leaving]
-        self._reports = [report for report in self._reports if report.symbol not in leaving]
-        return self._packed(symbols, intents, reports, Audit())
-
-    def _take_in(self, coming: EngineSnapshot) -> None:
-        self._now.intents += coming.intents
-        self._reports += coming.reports
-        for symbol in coming.symbols:
-            self._restore_symbol(symbol, [])
-
-    def _met(self, symbol: str) -> SymbolState:
-        """The symbol's state, made where it was never watched."""
-        state = self.symbols.get(symbol)
-        if state is None:
-            state = self.symbols[symbol] = SymbolState(symbol, self.mark_ns, watched=False)
-        return state
+        return self._packed(symbols, intents, self._orders.take_reports_of(leaving), Audit())
 
     def _on_stop(self, instance: Instance) -> None:
-        self._refresh(self.symbols[instance.symbol])
-
-    def _refresh(self, state: SymbolState) -> None:
-        state.refresh()
-        self._second_hooks = None
+        self._symbols.refresh(instance.symbol)

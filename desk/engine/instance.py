@@ -96,6 +96,10 @@ class Instance:
         """Hold what a checkpoint says."""
         self._position = position
 
+    def follow(self, now: Now) -> None:
+        """Live by another engine's time from now on, and give it what is asked for."""
+        self._now = now
+
     def retire(self) -> None:
         """Let no hook run any more."""
         self.stopped = True

@@ -1,16 +1,17 @@
 """The order manager: what the broker actor and the in-process desk run behind the broker door."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from desk.lifecycle import IllegalTransitionError, Order, absorb, move
 from desk.model.errors import LedgerError
 from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderStatus, Report, Request, client_order_id
 from desk.model.records import Decision
+from desk.orders import canonical
 from desk.orders.journal import Journal
 from desk.orders.ledger import OrderLedger
-from desk.orders.notes import Notes, read_notes
+from desk.orders.notes import read_notes
+from desk.orders.round import Round
 from desk.orders.summary import OrderSummary, summarize
 from desk.orders.venue import OrderVenue
 from desk.positions import Pair
@@ -18,27 +19,6 @@ from desk.risk import Approved, Exposure, RiskGate
 from desk.strategy import Position
 
 MAX_PROBLEMS: Final = 100
-
-
-@dataclass(slots=True)
-class _Round:
-    """What one call brings about: rows for the ledger, answers for the shards, orders for the venue.
-
-    `given_ns` is the mark at which it was made. `priced` are the symbols whose last price the request itself tells.
-    """
-
-    given_ns: int
-    priced: Mapping[str, float] = field(default_factory=dict)
-    decisions: list[Decision] = field(default_factory=list)
-    events: list[OrderEvent] = field(default_factory=list)
-    answers: list[OrderEvent] = field(default_factory=list)
-    approved: list[Approved] = field(default_factory=list)
-    canceled: list[str] = field(default_factory=list)
-    notes: Notes = field(default_factory=Notes)
-
-    def tell(self, event: OrderEvent) -> None:
-        self.events.append(event)
-        self.answers.append(event)
 
 
 class OrderManager:
@@ -80,16 +60,13 @@ class OrderManager:
         cancels of those intents that are new. The answers are by symbol and number. Raises LedgerError.
         """
         self._check_ledger()
-        work = _Round(request.mark_ns, request.prices)
-        for report in sorted(
-            request.reports, key=lambda report: (report.symbol, report.client_order_id, report.number)
-        ):
+        work = Round(request.mark_ns, request.prices)
+        for report in canonical.reports(request.reports):
             self._on_report(report, work)
         for symbol, price in request.prices.items():
             self._mark(symbol, price, work)
-        intents = _intents(request.intents)
+        intents, cancels = canonical.intents(request.intents), canonical.cancels(request.intents)
         asked_now = {intent.client_order_id for intent in intents}.difference(self._orders)
-        cancels = _cancels(request.intents)
         for cancel in cancels:
             if cancel.client_order_id not in asked_now:
                 self._on_cancel(cancel, work)
@@ -99,7 +76,7 @@ class OrderManager:
             if cancel.client_order_id in asked_now:
                 self._on_cancel(cancel, work)
         self._commit(work)
-        return _by_number(work.answers)
+        return work.in_order()
 
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End the session: day and ioc orders expire, gtc orders are canceled, later intents are refused.
@@ -109,8 +86,8 @@ class OrderManager:
         self._check_ledger()
         if self._closing is not None:
             return list(self._closing)
-        work = _Round(session_ns)
-        for order in sorted(self._exposure.open_orders(), key=lambda order: _place(order.intent)):
+        work = Round(session_ns)
+        for order in sorted(self._exposure.open_orders(), key=lambda order: canonical.place(order.intent)):
             status: OrderStatus = "canceled" if order.intent.tif == "gtc" else "expired"
             move(order, status)
             self._exposure.discard(order)
@@ -168,7 +145,7 @@ class OrderManager:
         """Orders and money so far."""
         return summarize(self._orders.values(), self._exposure)
 
-    def _on_report(self, report: Report, work: _Round) -> None:
+    def _on_report(self, report: Report, work: Round) -> None:
         order = self._orders.get(report.client_order_id)
         if order is None or order.intent.symbol != report.symbol:
             self._problem(f"report {report.number} on {report.client_order_id} ({report.symbol}): no such order", work)
@@ -191,7 +168,7 @@ class OrderManager:
         if not step.void:
             self._settle(order, report, step.counted, work)
 
-    def _settle(self, order: Order, report: Report, counted: float, work: _Round) -> None:
+    def _settle(self, order: Order, report: Report, counted: float, work: Round) -> None:
         intent = order.intent
         fill = (counted, report.price, report.fee) if counted else (0.0, 0.0, 0.0)
         if counted:
@@ -203,7 +180,7 @@ class OrderManager:
             self._journal.write(order, report.number, report.ts_ns, work.given_ns, fill=fill, reason=report.reason)
         )
 
-    def _on_cancel(self, cancel: CancelIntent, work: _Round) -> None:
+    def _on_cancel(self, cancel: CancelIntent, work: Round) -> None:
         order = self._orders.get(cancel.client_order_id)
         if order is None or (order.intent.strategy, order.intent.symbol) != (cancel.strategy, cancel.symbol):
             self._problem(
@@ -216,7 +193,7 @@ class OrderManager:
             work.tell(self._journal.write(order, "cancel", cancel.decision_ns, work.given_ns))
             work.canceled.append(cancel.client_order_id)
 
-    def _on_intent(self, intent: Intent, work: _Round) -> None:
+    def _on_intent(self, intent: Intent, work: Round) -> None:
         if known := self._journal.answer(intent.client_order_id, "intent"):
             work.answers.append(known)
             if _content(self._orders[intent.client_order_id].intent) != _content(intent):
@@ -248,7 +225,7 @@ class OrderManager:
             return f"{intent.kind} orders are not taken by this venue"
         return self._gate.judge(intent, self._exposure)
 
-    def _commit(self, work: _Round) -> None:
+    def _commit(self, work: Round) -> None:
         if work.events or work.notes.texts:
             try:
                 self._ledger.record(work.decisions, work.events, work.notes.texts)
@@ -286,16 +263,16 @@ class OrderManager:
         if self._fault is not None:
             raise self._fault
 
-    def _mark(self, symbol: str, price: float, work: _Round) -> None:
+    def _mark(self, symbol: str, price: float, work: Round) -> None:
         if self._exposure.mark(symbol, price):
             work.notes.price(symbol, price)
 
-    def _diverge(self, pair: Pair, work: _Round) -> None:
+    def _diverge(self, pair: Pair, work: Round) -> None:
         if pair not in self.diverged:
             self.diverged.add(pair)
             work.notes.diverged(pair)
 
-    def _problem(self, text: str, work: _Round) -> None:
+    def _problem(self, text: str, work: Round) -> None:
         if len(self.problems) < MAX_PROBLEMS and text not in self.problems:
             self.problems.append(text)
             work.notes.problem(len(self.problems), text)
@@ -314,24 +291,6 @@ def _incomplete(session: str, event: OrderEvent) -> LedgerError:
         "every order's decision beside its events",
         "The ledger was changed by another hand: give the run its own.",
     )
-
-
-def _by_number(answers: list[OrderEvent]) -> list[OrderEvent]:
-    """By symbol and number: known answers come in the order of the question; a shard drops what is below its last."""
-    return sorted(answers, key=lambda event: (event.symbol, event.number))
-
-
-def _cancels(wishes: Sequence[Intent | CancelIntent]) -> list[CancelIntent]:
-    cancels = [wish for wish in wishes if isinstance(wish, CancelIntent)]
-    return sorted(cancels, key=lambda wish: (wish.decision_ns, wish.strategy, wish.symbol, wish.client_order_id))
-
-
-def _intents(wishes: Sequence[Intent | CancelIntent]) -> list[Intent]:
-    return sorted((wish for wish in wishes if isinstance(wish, Intent)), key=_place)
-
-
-def _place(intent: Intent) -> tuple[int, str, str, int]:
-    return intent.decision_ns, intent.strategy, intent.symbol, intent.number
 
 
 def _content(intent: Intent) -> tuple[object, ...]:

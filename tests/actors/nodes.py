@@ -3,7 +3,8 @@
     python tests/actors/nodes.py
 
 Prints its address, then a line for each command done: `add CPUS`, `remove N` (the Nth worker node, as a machine that
-loses power). Ends with its stdin.
+loses power), `drain N SECONDS` (it is to go so many seconds from now, as a machine that is preempted). Ends with its
+stdin.
 """
 
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from heads import ROOT, clean_environment
+from heads import BIN, ROOT, clean_environment
 
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
@@ -57,6 +58,10 @@ class Nodes:
         """End a worker node with everything on it; they are counted from 0 in the order in which they were added."""
         self._tell(f"remove {number}")
 
+    def drain(self, number: int, seconds: int) -> None:
+        """Announce that a worker node will go so many seconds from now."""
+        self._tell(f"drain {number} {seconds}")
+
     def _tell(self, command: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n")
@@ -85,9 +90,18 @@ def main() -> None:
                 workers.append(cluster.add_node(num_cpus=int(cpus), **where))
             case ["remove", number]:
                 cluster.remove_node(workers[int(number)], allow_graceful=False)
+            case ["drain", number, seconds]:
+                drain(cluster.address, workers[int(number)].node_id, int(seconds))
         sys.stdout.write(command)
         sys.stdout.flush()
     cluster.shutdown()
+
+
+def drain(address: str, node: str, seconds: int) -> None:
+    """Ask for it as a cloud's preemption notice does, which the command line of Ray passes on."""
+    command = [BIN / "ray", "drain-node", "--address", address, "--node-id", node, "--reason-message", "preempted"]
+    reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--deadline-remaining-seconds", str(seconds)]
+    subprocess.run([*command, *reason], check=True, stdout=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -110,28 +110,28 @@ def test_one_that_has_laid_no_trail_is_still_starting(dog: Watchdog) -> None:
     assert not dog.died(0)
 
 
-def test_dying_twice_in_the_same_call_stops_the_strategy(dog: Watchdog) -> None:
+def test_dying_in_the_same_call_life_after_life_stops_the_strategy(dog: Watchdog) -> None:
     stopped = []
-    for epoch in (1, 2):
+    for epoch in (1, 2, 3):
         trail, crumb = begun(dog, epoch)
         trail.cells[AT] = 17
         trail.cells[CALL] = crumb + CODES["on_trade"]
         stopped.append(dog.died(0))
 
-    assert stopped == [False, True]
-    assert dog.begins(0, 3) == (Stop("s", "A", "its process died twice in on_trade (at 17)"),)
+    assert stopped == [False, False, True]
+    assert dog.begins(0, 4) == (Stop("s", "A", "its process died 3 times in a row in on_trade (at 17)"),)
 
 
 @pytest.mark.parametrize("between", ["another call", "no call"])
 def test_dying_in_different_calls_is_chance(between: str, dog: Watchdog) -> None:
-    for epoch, at in ((1, 17), (2, 18), (3, 17)):
+    for epoch, at in ((1, 17), (2, 17), (3, 18), (4, 17), (5, 17)):
         trail, crumb = begun(dog, epoch)
         trail.cells[AT] = at
-        trail.cells[CALL] = 0 if epoch == 2 and between == "no call" else crumb + CODES["on_trade"]
+        trail.cells[CALL] = 0 if at == 18 and between == "no call" else crumb + CODES["on_trade"]
 
         assert not dog.died(0)
 
-    assert dog.begins(0, 4) == ()
+    assert dog.begins(0, 6) == ()
 
 
 def test_a_trail_on_another_node_is_read_there(dog: Watchdog, elsewhere: Elsewhere) -> None:

@@ -2,9 +2,11 @@
 
 import random
 import sys
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -23,6 +25,7 @@ EVERY_S = 3.0
 CONSUMERS = 2
 SEED = 7
 DRIVER_DIES_AT = 0.4
+DAY_DEADLINE_S = 2_700.0
 SESSION_S = 23_400
 OPEN_NS = 1_381_152_600_000_000_000
 PLAN = """
@@ -48,36 +51,38 @@ class Killer:
 
     desk: RunningDesk
     choose: random.Random = field(default_factory=lambda: random.Random(SEED))
-    killed: list[str] = field(default_factory=list)
+    killed: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
         """Kill until the desk has ended."""
-        others = iter(OTHERS * TIMES)
+        others = deque(OTHERS * TIMES)
         for beat in self._beats():
             if beat % 2:
                 self._kill(f"consumer-{self.choose.randrange(CONSUMERS):02}")
-            elif (name := next(others, None)) is not None:
-                self._kill(name)
+            elif others and self._kill(others[0]):
+                others.popleft()
 
     def _beats(self) -> Iterator[int]:
         """One each half of EVERY_S, while the desk runs."""
         self.desk.wait_for_ticks()
-        beat = 0
-        while True:
+        end_s = monotonic() + self.desk.deadline_s
+        for beat in count(1):
             due_s = monotonic() + EVERY_S / 2
             while monotonic() < due_s:
                 if self.desk.ended:
                     return
+                assert monotonic() < end_s, f"no end of the day within {self.desk.deadline_s:,.0f} s"
                 sleep(0.02)
-            beat += 1
             yield beat
 
-    def _kill(self, name: str) -> None:
+    def _kill(self, name: str) -> bool:
+        """Whether it could be killed: not where it was lately, and its successor is not up yet."""
         try:
             self.desk.kill(name)
         except ProcessLookupError:
-            return  # killed lately: its successor is not up yet, or the desk has just ended
-        self.killed.append(name)
+            return False
+        self.killed[name] += 1
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -90,44 +95,52 @@ def day(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("undisturbed") / "run"
-    with closing(RunningDesk(day, run_dir, clean_environment(), "--in-process", "--quiet")) as desk:
+    flags = ["--in-process", "--quiet"]
+    with closing(RunningDesk(day, run_dir, clean_environment(), *flags, deadline_s=DAY_DEADLINE_S)) as desk:
         status, _, err = desk.finish()
     assert status == 0, err
     return run_dir
 
 
+def a_day_on_ray(day: Path, run_dir: Path) -> RunningDesk:
+    return RunningDesk(day, run_dir, clean_environment(), "--quiet", deadline_s=DAY_DEADLINE_S)
+
+
 def show(what: str, desk: RunningDesk) -> None:
     summary = desk.summary()
-    events = sum(summary["ticks"][kind]["applied"] for kind in ("trades", "quotes"))
-    restarts = [consumer["restarts"] for consumer in summary["consumers"]]
-    figures = f"{events:,} events and {summary['decisions']:,} decisions in {summary['wall_s']:.1f} s"
-    print(f"\n{what}: {figures}, consumers made again {restarts}")
+    print(f"\n{what}: {summary['wall_s']:,.1f} s, {summary['decisions']:,} decisions", end="; ")
+    for kind, counts in summary["ticks"].items():
+        accounted = counts["applied"] + sum(counts["rejected"].values()) + sum(counts["dropped"].values())
+        print(f"{kind}: {counts['received']:,} received, {accounted:,} accounted for", end="; ")
+    print(f"consumers made again {[consumer['restarts'] for consumer in summary['consumers']]}")
 
 
 def test_a_day_of_deaths_is_the_day_without_them(day: Path, undisturbed: Path, tmp_path: Path) -> None:
-    with closing(RunningDesk(day, tmp_path / "run", clean_environment(), "--quiet")) as desk:
+    with closing(a_day_on_ray(day, tmp_path / "run")) as desk:
         killer = Killer(desk)
         killer.run()
         status, _, err = desk.finish()
 
     assert status == 0, err
-    show(f"{len(killer.killed)} kills ({', '.join(killer.killed)})", desk)
+    kills = ", ".join(f"{name} {times}" for name, times in sorted(killer.killed.items()))
+    show(f"{killer.killed.total()} kills ({kills})", desk)
     assert_accounts_hold(desk.summary())
-    assert {name: killer.killed.count(name) for name in OTHERS} == dict.fromkeys(OTHERS, TIMES)
+    assert {name: killer.killed[name] for name in OTHERS} == dict.fromkeys(OTHERS, TIMES)
     assert_same_results(desk.run_dir, undisturbed)
 
 
 def test_a_day_whose_driver_is_killed_goes_on_to_the_same_end(day: Path, undisturbed: Path, tmp_path: Path) -> None:
     at_ns = OPEN_NS + round(DRIVER_DIES_AT * SESSION_S) * 1_000_000_000
-    with closing(RunningDesk(day, tmp_path / "run", clean_environment(), "--quiet")) as desk:
+    with closing(a_day_on_ray(day, tmp_path / "run")) as desk:
         desk.wait_for_mark(at_ns)
         desk.process.kill()
         assert desk.finish()[0] < 0
 
-    with closing(RunningDesk.resumed(tmp_path / "run", clean_environment(), "--quiet")) as again:
+    resumed = RunningDesk.resumed(tmp_path / "run", clean_environment(), "--quiet", deadline_s=DAY_DEADLINE_S)
+    with closing(resumed) as again:
         status, _, err = again.finish()
 
     assert status == 0, err
-    show("driver killed, resumed", again)
+    show(f"driver killed at {DRIVER_DIES_AT:.0%} of the day, resumed", again)
     assert_accounts_hold(again.summary())
     assert_same_results(again.run_dir, undisturbed)

@@ -5,6 +5,8 @@ from lane_makers import CONFIG, ack, lane, mark, order_event, quote, trade
 from msgspec.structs import replace
 
 from desk.flow import Lane
+from desk.flow.evidence import DEATHS_OF_A_TICK, DEATHS_OF_THE_REST
+from desk.flow.resending import MOST_LEFT_OUT
 from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
 from desk.model.errors import RunFailed
 from desk.model.items import Adopt, Gap, Item, Lost, Watch, encode_items
@@ -192,7 +194,7 @@ def test_a_lossless_lane_that_let_go_what_its_shard_lacks_ends_the_run() -> None
 
 def doubtful(*items: Item) -> Lane:
     """A lane whose shard died twice in its only batch."""
-    one = lane(capacity=20)
+    one = lane(capacity=50)
     for item in items:
         one.put(item) if not isinstance(item, Trade | Quote) else one.offer(item, 0)
     assert one.cut(0, hurry=True, want_reply=True)
@@ -220,33 +222,86 @@ def test_a_batch_in_which_a_shard_died_twice_is_given_item_by_item() -> None:
     assert new.items == [trade(3)]
 
 
-def test_the_tick_on_which_it_dies_then_is_a_gap_of_one() -> None:
-    one = doubtful(trade(1), trade(2, ts_ns=MINUTE_NS + 5), trade(3))
-    cut_all(one)
-    one.on_ack(Ack(5, 2, 0, 0, 0, 0, 0))
-    cut_all(one)
+def give(one: Lane, *, outlived: int) -> list[Item]:
+    """Give the doubtful batch item by item; the shard applies so many, and has the next one then."""
+    given = []
+    for _ in range(outlived):
+        given += [item for batch in cut_all(one) for item in batch.items]
+        one.on_ack(Ack(5, 2, 0, 0, 0, 0, 0))
+    return given + [item for batch in cut_all(one) for item in batch.items]
 
-    die(one, position=at(0))
+
+def test_the_tick_of_which_it_dies_every_time_is_a_gap_of_one() -> None:
+    one = doubtful(trade(1), trade(2, ts_ns=MINUTE_NS + 5), trade(3))
+
+    for death in range(DEATHS_OF_A_TICK):
+        assert one.quarantined == [], f"after {death} deaths"
+        assert give(one, outlived=1)[-1] == trade(2, ts_ns=MINUTE_NS + 5)
+        die(one, position=at(0))
 
     assert one.quarantined == [(trade(2, ts_ns=MINUTE_NS + 5), 1)]
     given = []
     for _ in range(3):
         given += [item for batch in cut_all(one) for item in batch.items]
         one.on_ack(Ack(5, 2, 1, 0, 0, 0, 0))
-    why = "quarantined: it killed the shard twice (trade 2)"
+    why = "quarantined: the shard died of it (trade 2)"
     assert given == [trade(1), Gap(MINUTE_NS, 2 * MINUTE_NS - 1, why, 1, 0, ["SPY"]), trade(3)]
     assert one.idle
 
 
-@pytest.mark.parametrize("item", [mark(1), order_event(1)])
-def test_an_item_that_nothing_makes_up_for_is_never_left_out(item: Item) -> None:
-    one = doubtful(item, trade(1))
-    cut_all(one)
+def test_deaths_on_one_item_after_another_are_kills_from_outside() -> None:
+    one = doubtful(trade(1), trade(2), trade(3))
 
-    with pytest.raises(RunFailed, match="shard 5: it died twice in batch 1, and then on this item"):
-        one.lost()
+    for outlived in (0, 0, 1, 0, 0, 2, 2):
+        give(one, outlived=outlived)
+        die(one, position=at(0))
 
     assert one.quarantined == []
+
+
+def test_an_item_that_was_outlived_meanwhile_is_no_longer_accused() -> None:
+    one = doubtful(trade(1), trade(2))
+
+    for _ in range(DEATHS_OF_A_TICK):
+        assert give(one, outlived=0) == [trade(1)]
+        die(one, position=at(0))
+        assert give(one, outlived=0) == [trade(1)]
+        one.on_ack(Ack(5, 2, 0, 0, 0, 0, 0))
+        die(one, position=at(0))
+
+    assert one.quarantined == []
+
+
+@pytest.mark.parametrize("item", [mark(1), order_event(1)])
+def test_an_item_that_nothing_makes_up_for_is_never_left_out_and_ends_the_run_at_last(item: Item) -> None:
+    one = doubtful(item, trade(1))
+
+    for _ in range(DEATHS_OF_THE_REST - 1):
+        give(one, outlived=0)
+        die(one, position=at(0))
+    give(one, outlived=0)
+
+    with pytest.raises(RunFailed, match=r"shard 5: it dies of .*, given alone out of batch 1 again and again"):
+        one.lost()
+    assert one.quarantined == []
+
+
+def test_a_shard_that_dies_of_one_tick_after_another_ends_the_run() -> None:
+    ticks = [trade(ordinal) for ordinal in range(MOST_LEFT_OUT + 1)]
+    one = doubtful(*ticks)
+
+    for outlived in range(MOST_LEFT_OUT):
+        for _ in range(DEATHS_OF_A_TICK):
+            give(one, outlived=outlived)
+            die(one, position=at(0))
+    assert [tick for tick, _ in one.quarantined] == ticks[:-1]
+
+    for _ in range(DEATHS_OF_A_TICK - 1):
+        give(one, outlived=MOST_LEFT_OUT)
+        die(one, position=at(0))
+    give(one, outlived=MOST_LEFT_OUT)
+    with pytest.raises(RunFailed, match="no more than 20 ticks are left out"):
+        one.lost()
 
 
 def test_a_death_that_is_explained_by_a_strategy_stopped_since_makes_nothing_suspect() -> None:

@@ -16,7 +16,7 @@ from desk.model.orders import OrderEvent
 from desk.model.ticks import Tick, Trade
 
 PLENTY = 10**9
-PATIENCE = 300
+PATIENCE = 1_500
 
 
 class Recovering(RuleBasedStateMachine):

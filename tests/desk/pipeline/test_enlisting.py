@@ -27,7 +27,7 @@ from disturbed import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from mortal import Death, MortalDesk, Move, World
+from mortal import PRODUCER, Death, MortalDesk, Move, World
 from pipeline_parts import Row, Rows, at
 from staffed import Staff, StaffedWorld
 
@@ -103,3 +103,15 @@ def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() ->
     assert sorted(world.asleep) == [1, 2]
     assert world.asleep[1].stats().restored == 1
     the_same(fixed, world)
+
+
+def test_a_producer_goes_on_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
+    tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(20)]
+    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    fixed = World(desk).play()
+
+    for after in range(60, 140):
+        world = StaffedWorld(desk, [Staff(START_S, 1)], [Death(after, PRODUCER)])
+        world.play()
+
+        the_same(fixed, world)

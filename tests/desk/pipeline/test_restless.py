@@ -131,6 +131,19 @@ def test_a_move_is_finished_whichever_call_of_it_somebody_dies_at(who: tuple[int
         everyone_is_where_the_table_says(died)
 
 
+def test_a_symbol_of_a_live_feed_moves_whichever_calls_two_producers_in_a_row_die_at() -> None:
+    flow = {"shards": 2, "window": 1, "checkpoint_s": 0.0}
+    desk = a_live_desk([(7, "C", False), (7, "C", True), (7, "A", True), (1, "B", False)], flow)
+    moves = [Move(START_S + 2, "B", 0)]
+
+    for first in range(10, 30):
+        for second in range(10, 30):
+            died = World(desk, [Death(first, PRODUCER), Death(second, PRODUCER)], moves).play()
+
+            assert died.balance() == {"trades": 0, "quotes": 0}
+            everyone_is_where_the_table_says(died)
+
+
 def test_thousands_of_symbols_with_their_minutes_move_through_batches_of_their_own() -> None:
     symbols = [f"S{number:05}" for number in range(3_000)]
     tape = [Row(0.01 + 60 * minute, symbol) for minute in range(4) for symbol in symbols]
