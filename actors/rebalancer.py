@@ -22,8 +22,8 @@ class Rebalancer:
         self._rebalancing = Rebalancing(level=plan.consumers.rebalance and not market_waits(plan))
         self._move = move
 
-    def look(self, now_ns: int, intake: IntakeStats, shards: Sequence[ShardStats], leaving: Collection[int]) -> None:
+    def look(self, intake: IntakeStats, shards: Sequence[ShardStats], leaving: Collection[int]) -> None:
         """Take the newest figures in, and ask for what they call for."""
         staying = [lane[0] for lane in intake.lanes if lane[0] not in leaving]
-        for move in self._rebalancing.observe(now_ns, intake, shards, staying):
+        for move in self._rebalancing.observe(intake, shards, staying):
             self._move(move.slots, move.to)

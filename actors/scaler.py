@@ -44,9 +44,7 @@ class Scaler:
         self.joined = set(first)
         self.wanted = len(self.awake)
 
-    def look(
-        self, now_ns: int, intake: IntakeStats, shards: Sequence[ShardStats], sleep: Callable[[int], None]
-    ) -> None:
+    def look(self, intake: IntakeStats, shards: Sequence[ShardStats], sleep: Callable[[int], None]) -> None:
         """Take the newest figures in, and do what they call for. `sleep` is called for a shard whose lane is closed."""
         lanes = {lane[0] for lane in intake.lanes}
         if not lanes:  # the producer has just begun
@@ -59,7 +57,7 @@ class Scaler:
             return
         working = lanes & self.joined
         awaited = [number for number in self.awake if number not in working]
-        reading = self._readings.take(now_ns, intake, shards, working, len(awaited))
+        reading = self._readings.take(intake, shards, working, len(awaited))
         if reading is not None:
             self.wanted, self._state = decide(self._policy, self._state, reading)
             self._staff(sorted(working), awaited)

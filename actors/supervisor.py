@@ -355,8 +355,8 @@ class Supervisor:
         here = {self._numbers[name]: self.pids[name] for name in self.crew.here if name in self._numbers}
         shards = [stats for stats in self._books.shard_stats() if stats.shard in here]
         if self._state == "running":
-            self._rebalancer.look(now_ns, producer.intake, shards, self.scaler.leaving)
-            self.scaler.look(now_ns, producer.intake, shards, self._note_last)
+            self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
+            self.scaler.look(producer.intake, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
         show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes]))
 

@@ -29,7 +29,8 @@ class Lane:
     Cut batches are kept until a checkpoint that holds them is confirmed. A shard that is lost is sent nothing; when
     its successor is back it is given again what it has not applied, then what has gathered meanwhile. Where more is
     kept than `retain_bytes`, a lossless lane has no room; of any other the oldest go, and the shard is
-    `unprotected`: a `Gap` tells its successor how many ticks it misses.
+    `unprotected`: a `Gap` tells its successor how many ticks it misses. `busy_ns` is how long the shard has worked in
+    all, by its last ack.
 
     `totals` are the shard's own, on which a producer's successor counts. Such a lane leaves its first batch number
     free for a gap, should the shard be lost and come back behind these totals. `seq` is the number of the last batch
@@ -47,6 +48,7 @@ class Lane:
         self.linger_ns = config.linger_ns
         self.in_flight: deque[int] = deque()
         self.down = False
+        self.busy_ns = 0
         self._cutter = Cutter(shard, config, self.pending, totals or LaneTotals())
         self._seq = seq or (0 if totals is None else 1)
         self._retained = Retained(
@@ -219,6 +221,7 @@ class Lane:
         seq = ack.seq
         if seq > self._seq or self.down or ack.epoch < self._shard_epoch:
             return False
+        self.busy_ns = ack.busy_ns
         if self._retained.durable_seq < ack.durable_seq <= self._seq:
             self._retained.confirm(ack.durable_seq)
             self._missing.confirm(ack.durable_seq)

@@ -155,7 +155,7 @@ class Intake:
 
     def stats(self) -> IntakeStats:
         """What there is to see at this moment."""
-        counts = self.feed.counts
+        counts, now_ns = self.feed.counts, self._clock.wall_ns()
         return IntakeStats(
             self.session_ns,
             progress_of(self.feed, self.session_ns),
@@ -175,6 +175,8 @@ class Intake:
             self.moves.wished or self.moves.under_way,
             self.moves.table.shards,
             self.moves.pauses.snapshot(),
+            now_ns,
+            {lane.shard: (lane.busy_ns, lane.age_ns(now_ns)) for lane in self.lanes},
         )
 
     def _note(self, text: str) -> None:

@@ -15,7 +15,8 @@ class IntakeStats(msgspec.Struct, array_like=True):
 
     `notes` are the latest of `noted`, newest last. `waiting` are the shards whose successors are waited for.
     `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
-    adoption of the `moves` so far.
+    adoption of the `moves` so far. `wall_ns` is when this was so; `loads` are, for each lane, how long its shard has
+    worked in all, and the age of the oldest tick that waits.
     """
 
     session_ns: int
@@ -36,6 +37,8 @@ class IntakeStats(msgspec.Struct, array_like=True):
     moving: bool = False
     owners: Sequence[int] = ()
     pauses: Snapshot = msgspec.field(default_factory=Snapshot)
+    wall_ns: int = 0
+    loads: dict[int, tuple[int, int]] = {}
 
 
 def progress_of(feed: Feed, session_ns: int) -> float | None:

@@ -16,9 +16,11 @@ from desk.routing import SLOTS, RoutingTable, slot_of
 
 LIVE_PART: Final = 4
 WAITING_PART: Final = 64
-BACKLOG_NS: Final = 100 * MS_NS
 """So many slots with symbols go in one move: their state is packed, sent and taken in at one go, and in a live market
 others wait for it. Slots without any cost nothing."""
+BACKLOG_NS: Final = 100 * MS_NS
+"""Where ticks wait so long in a lane, moved slots wait for those before them anyway, and lighten the lane at once: as
+many go as if the market waited, and to several shards."""
 
 BEHIND: Final = "the shard fell back before it handed over"
 
@@ -72,7 +74,7 @@ class Moves:
     the slots that have symbols. Once it is `over`, because a dead producer has closed a shard, no move begins.
 
     A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
-    at a time is under way to or from a shard.
+    at a time is under way to or from a shard, but for one with a backlog, which gives to several.
 
     With `waits`, the feed waits until a move is over, from the fence to the other side's checkpoint; and nobody adopts
     before the release is in a checkpoint of its own. So whoever dies, no shard falls back behind a move that another
@@ -232,20 +234,20 @@ class Moves:
         """Begin as much of the wish as can be now; the slots that must wait."""
         owners = self.table.shards
         rest = [slot for slot in wish.slots if owners[slot] != wish.to]
-        busy = {shard for move in self._moves.values() if move.held for shard in (move.source, move.to)}
+        giving = {move.source for move in self._moves.values() if move.held}
+        taking = {move.to for move in self._moves.values() if move.held}
         for source in sorted({owners[slot] for slot in rest}):
-            if {source, wish.to} & busy and not wish.number:
+            behind = not self._waits and lanes[source].age_ns(now_ns) >= BACKLOG_NS
+            barred = source in taking or wish.to in giving or (wish.to in taking) or (source in giving and not behind)
+            if barred and not wish.number:
                 continue
-            most = len(wish.slots) if wish.number else self._most(lanes[source], now_ns)
+            most = len(wish.slots) if wish.number else WAITING_PART if self._waits or behind else LIVE_PART
             part = self._part([slot for slot in rest if owners[slot] == source], most)
             self._fence(wish, part, source, lanes, now_ns)
             rest = [slot for slot in rest if slot not in part]
-            busy |= {source, wish.to}
+            giving.add(source)
+            taking.add(wish.to)
         return tuple(rest)
-
-    def _most(self, source: Lane, now_ns: int) -> int:
-        """How many slots with symbols may go at once. Behind a backlog they wait for it anyway, and lighten it now."""
-        return LIVE_PART if not self._waits and source.age_ns(now_ns) < BACKLOG_NS else WAITING_PART
 
     def _part(self, slots: list[int], most: int) -> list[int]:
         """Of these slots at most so many with symbols, and all without."""

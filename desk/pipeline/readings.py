@@ -16,51 +16,58 @@ LEAST_BUSY: Final = 0.3
 
 
 class Readings:
-    """Takes readings, at least EVERY_NS apart; each is of the time since the one before."""
+    """Takes readings, at least EVERY_NS apart by the producer's clock; each is of the time since the one before.
+
+    How busy a shard is its acks tell the producer, as part of batches: a shard that has too much to do is slow to
+    answer anything else. So the oldest tick that waits in a lane counts beside what shards tell of those applied.
+    """
 
     def __init__(self) -> None:
-        self._taken_ns: int | None = None
+        self._before: IntakeStats | None = None
         self._shards: dict[int, ShardStats] = {}
-        self._dropped: dict[int, int] = {}
 
     def take(
-        self, now_ns: int, intake: IntakeStats, shards: Sequence[ShardStats], working: Collection[int], pending: int
+        self, intake: IntakeStats, shards: Sequence[ShardStats], working: Collection[int], pending: int
     ) -> Reading | None:
         """The reading that is due, if any. `working` are the shards with a lane, `pending` counts those awaited."""
-        if self._taken_ns is not None and now_ns - self._taken_ns < EVERY_NS:
+        before = self._before
+        if before is not None and intake.wall_ns - before.wall_ns < EVERY_NS:
             return None
-        passed_ns = None if self._taken_ns is None else now_ns - self._taken_ns
-        self._taken_ns = now_ns
-        known = [stats for stats in shards if stats.shard in working]
-        before, self._shards = self._shards, {stats.shard: stats for stats in known}
-        dropped = self._dropped_since(intake)
-        if passed_ns is None:
+        self._before = intake
+        told_before, self._shards = self._shards, {stats.shard: stats for stats in shards if stats.shard in working}
+        if before is None:
             return None
-        busy = {stats.shard: _busy_ns(stats, before.get(stats.shard)) / passed_ns for stats in known}
+        busy = {shard: _busy(shard, intake, before) for shard in working if shard in intake.loads}
+        waits_ns = [intake.loads[shard][1] for shard in busy if intake.loads[shard][1]]
+        for shard, stats in self._shards.items():
+            wait_ns = _wait_ns(stats, told_before.get(shard))
+            if wait_ns is not None:
+                waits_ns.append(wait_ns)
         mean = sum(busy.values()) / len(busy) if busy else 0.0
         high = max(busy.values(), default=0.0)
         return Reading(
-            now_ns,
+            intake.wall_ns,
             busy,
-            max(
-                (wait for stats in known if (wait := _wait_ns(stats, before.get(stats.shard))) is not None),
-                default=None,
-            ),
-            dropped,
+            max(waits_ns, default=None),
+            _dropped_since(intake, before),
             pending,
             lopsided=intake.moving or bool(intake.waiting) or (high > LEAST_BUSY and high > LOPSIDED * mean),
         )
 
-    def _dropped_since(self, intake: IntakeStats) -> int:
-        """Ticks dropped or conflated; a lane opened anew counts on from what its shard knew."""
-        now = {shard: conflated + dropped for shard, *_, conflated, dropped in intake.lanes}
-        grown = sum(max(count - self._dropped.get(shard, count), 0) for shard, count in now.items())
-        self._dropped |= now
-        return grown
 
+def _busy(shard: int, intake: IntakeStats, before: IntakeStats) -> float:
+    """The busy fraction since then; 0 of a shard that had no lane, or counts anew.
 
-def _busy_ns(stats: ShardStats, before: ShardStats | None) -> int:
-    return max(stats.busy_ns - before.busy_ns, 0) if before is not None else 0
+    With ticks that have waited all the time and no ack, it has worked all the time.
+    """
+    passed_ns = intake.wall_ns - before.wall_ns
+    worked_ns, age_ns = intake.loads[shard]
+    if shard not in before.loads:
+        return 0.0
+    grown_ns = worked_ns - before.loads[shard][0]
+    if grown_ns == 0 and age_ns >= passed_ns:
+        return 1.0
+    return max(grown_ns, 0) / passed_ns
 
 
 def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
@@ -69,3 +76,12 @@ def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
     if sum(known.buckets.values()) > sum(stats.time_in_queue.buckets.values()):
         known = Snapshot()
     return since(stats.time_in_queue, known).quantile(0.99)
+
+
+def _dropped_since(intake: IntakeStats, before: IntakeStats) -> int:
+    """Ticks dropped or conflated; a lane opened anew counts on from what its shard knew."""
+    known = {shard: conflated + dropped for shard, *_, conflated, dropped in before.lanes}
+    return sum(
+        max(conflated + dropped - known.get(shard, conflated + dropped), 0)
+        for shard, *_, conflated, dropped in intake.lanes
+    )

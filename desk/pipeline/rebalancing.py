@@ -28,29 +28,30 @@ class Rebalancing:
         self._planner = planner or Planner()
         self._level = level
         self._state = PlannerState()
-        self._seen_ns: int | None = None
+        self._seen: IntakeStats | None = None
+        self._told_ns: dict[int, int] = {}
         self._ticks: dict[int, dict[int, int]] = {}
-        self._busy_ns: dict[int, int] = {}
 
-    def observe(
-        self, now_ns: int, intake: IntakeStats, shards: Sequence[ShardStats], staying: Sequence[int]
-    ) -> list[SlotMove]:
+    def observe(self, intake: IntakeStats, shards: Sequence[ShardStats], staying: Sequence[int]) -> list[SlotMove]:
         """The moves that these figures call for; none within OBSERVE_NS of the observation before.
 
-        `staying` are the shards that may own slots, one at least; whoever else does is emptied.
+        None either until every shard has told something new: one that has much to do is slow to tell it. `staying` are
+        the shards that may own slots, one at least; whoever else does is emptied.
         """
-        if self._seen_ns is not None and now_ns - self._seen_ns < OBSERVE_NS:
+        before = self._seen
+        if before is not None and intake.wall_ns - before.wall_ns < OBSERVE_NS:
             return []
         if intake.moving or intake.waiting or len(intake.owners) == 0 or not staying:
             return []
-        passed_ns = None if self._seen_ns is None else now_ns - self._seen_ns
-        self._seen_ns = now_ns
+        told_ns = {stats.shard: stats.told_ns for stats in shards}
+        if any(told_ns[shard] == self._told_ns.get(shard) for shard in told_ns):
+            return []
+        self._seen, self._told_ns = intake, told_ns
         loads = self._loads(shards)
-        busiest_ns = max((self._busy_since(stats) for stats in shards), default=0)
         emptied = not set(intake.owners) <= set(staying)
         if not emptied and not self._level:
             return deal(intake.owners, staying)
-        idle = passed_ns is None or not loads or busiest_ns < LEAST_BUSY * passed_ns
+        idle = before is None or not loads or _busiest(intake, before) < LEAST_BUSY
         if idle and not emptied:
             return []
         table = RoutingTable(intake.table_version, tuple(intake.owners))
@@ -69,7 +70,9 @@ class Rebalancing:
             self._ticks[stats.shard] = stats.slot_ticks
         return loads
 
-    def _busy_since(self, stats: ShardStats) -> int:
-        grown_ns = stats.busy_ns - self._busy_ns.get(stats.shard, 0)
-        self._busy_ns[stats.shard] = stats.busy_ns
-        return max(grown_ns, 0)
+
+def _busiest(intake: IntakeStats, before: IntakeStats) -> float:
+    """The greatest part of the time since then that any shard has worked."""
+    passed_ns = intake.wall_ns - before.wall_ns
+    grown_ns = (worked_ns - before.loads.get(shard, (0, 0))[0] for shard, (worked_ns, _) in intake.loads.items())
+    return max(grown_ns, default=0) / passed_ns

@@ -40,7 +40,7 @@ class ShardConfig(msgspec.Struct, frozen=True):
 class ShardStats(msgspec.Struct, array_like=True):
     """What a shard has done so far: running totals as they were when asked for, latencies in ns.
 
-    `slot_ticks` are estimates, and of this incarnation alone.
+    `slot_ticks` are estimates, and of this incarnation alone. `told_ns` is the wall time of all this.
     """
 
     shard: int
@@ -57,6 +57,7 @@ class ShardStats(msgspec.Struct, array_like=True):
     prices: dict[str, float]
     restored: int = 0
     slot_ticks: dict[int, int] = {}
+    told_ns: int = 0
 
 
 class _Totals(msgspec.Struct, array_like=True):
@@ -204,6 +205,7 @@ class Shard:
             engine.prices(),
             self._restored,
             dict(self._slot_meter.ticks),
+            self._clock.wall_ns(),
         )
 
     def _apply(self, batch: Batch, began_ns: int) -> None:

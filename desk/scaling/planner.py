@@ -29,7 +29,7 @@ class Planner(msgspec.Struct, frozen=True):
     patience: int = 5
     at_once: int = 8
     drain_at_once: int = 256
-    fill_at_once: int = 64
+    fill_at_once: int = 128
     weight: float = 0.3
 
 

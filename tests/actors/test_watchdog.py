@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from math import inf
 from pathlib import Path
@@ -13,6 +14,7 @@ from heads import ROOT, RayHead, clean_environment
 from nodes import Nodes
 from running import RunningDesk, assert_same_results
 
+from actors.watchdog import DEATHS_IN_A_CALL
 from desk.breadcrumbs import SHARED_MEMORY
 from desk.flow.evidence import DEATHS_OF_A_TICK
 
@@ -57,6 +59,8 @@ ON_SYMBOLS: Final = {
     "crash": (0, r"its process died 3 times in a row in on_trade \(at \d+\)"),
 }
 
+RESTARTS: Final = {"spin": 1, "backtrack": 1, "leave": DEATHS_IN_A_CALL, "crash": DEATHS_IN_A_CALL}
+
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -88,24 +92,29 @@ def run(plan: str, folder: Path, head: RayHead) -> tuple[list[str], int]:
     return summary["problems"], sum(consumer["restarts"] for consumer in summary["consumers"])
 
 
+@pytest.mark.parametrize(
+    "deeds",
+    [("spin", "fail", "hoard", "crash"), pytest.param(tuple(ON_SYMBOLS), marks=pytest.mark.trial)],
+    ids=["one of each kind", "all"],
+)
 def test_whatever_strategies_do_they_are_stopped_and_named_and_all_else_is_as_without_them(
-    ray_head: RayHead, undisturbed: Path, tmp_path: Path
+    deeds: Sequence[str], ray_head: RayHead, undisturbed: Path, tmp_path: Path
 ) -> None:
-    strategies = [
-        bad(deed, 1 + minute / 2, [f"SYN{symbol:04}"]) for minute, (deed, (symbol, _)) in enumerate(ON_SYMBOLS.items())
-    ]
+    strategies = [bad(deed, 1 + minute / 2, [f"SYN{ON_SYMBOLS[deed][0]:04}"]) for minute, deed in enumerate(deeds)]
 
     problems, restarts = run(PLAN + "".join(strategies), tmp_path, ray_head)
 
-    assert len(problems) == len(ON_SYMBOLS), problems
-    for problem, (deed, (symbol, why)) in zip(problems, ON_SYMBOLS.items(), strict=True):
+    assert len(problems) == len(deeds), problems
+    for problem, deed in zip(problems, deeds, strict=True):
+        symbol, why = ON_SYMBOLS[deed]
         first, *trace = problem.splitlines()
         assert re.fullmatch(f"strategy {deed} was stopped for SYN{symbol:04}: {why}", first), problem
         assert any("misbehaving.py" in line for line in trace) == ("raised" in why)
-    assert restarts == 1 + 1 + 3 + 3
+    assert restarts == sum(RESTARTS.get(deed, 0) for deed in deeds)
     assert_same_results(tmp_path / "run", undisturbed)
 
 
+@pytest.mark.trial
 def test_a_tick_on_which_the_process_dies_outside_of_strategies_is_left_out_and_named(
     ray_head: RayHead, tmp_path: Path
 ) -> None:
@@ -127,7 +136,7 @@ def test_strategies_that_are_bad_on_every_symbol_at_the_same_mark_are_stopped_on
 
     named = re.findall(r"strategy (\w+) was stopped for (\w+): .*in on_second", "\n".join(problems))
     assert sorted(named) == [(deed, symbol) for deed in ("leave", "spin") for symbol in symbols[:4]]
-    assert restarts == 4 * 1 + 4 * 3
+    assert restarts == 4 * RESTARTS["spin"] + 4 * RESTARTS["leave"]
     assert_same_results(tmp_path / "run", undisturbed)
 
 

@@ -217,7 +217,7 @@ def orders_of(statuses: list[tuple[OrderStatus, float]]) -> tuple[list[Decision]
     return decisions, events
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     statuses=st.lists(
         st.tuples(

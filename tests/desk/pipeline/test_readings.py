@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from test_record import some_stats
 from test_viewing import intake
 
@@ -20,61 +21,71 @@ def waits(*ms: int) -> Snapshot:
     return histogram.snapshot()
 
 
-def shard(number: int, busy_s: float, queue: Snapshot) -> ShardStats:
-    return some_stats(number, busy_ns=round(busy_s * SECOND_NS), time_in_queue=queue)
+def shard(number: int, queue: Snapshot) -> ShardStats:
+    return some_stats(number, time_in_queue=queue)
 
 
-def lanes(*rows: tuple[int, int, int], **more: Any) -> IntakeStats:
-    """Shard, conflated, dropped."""
-    return intake(0, lanes=[(number, 0, 100, 0, 4, conflated, dropped) for number, conflated, dropped in rows], **more)
+def at(second: float, *rows: tuple[int, float, int], **more: Any) -> IntakeStats:
+    """Of each lane: its shard, the seconds worked, and the ticks dropped."""
+    return intake(
+        0,
+        wall_ns=round(second * SECOND_NS),
+        lanes=[(number, 0, 100, 0, 4, dropped, dropped) for number, _, dropped in rows],
+        **{"loads": {number: (round(worked_s * SECOND_NS), 0) for number, worked_s, _ in rows}} | more,
+    )
 
 
 def test_a_reading_is_of_the_time_since_the_one_before() -> None:
     readings = Readings()
-    first = [shard(0, 5.0, waits(100)), shard(1, 1.0, waits(1))]
-    then = [shard(0, 6.0, waits(100, 7, 7, 7)), shard(1, 1.5, waits(1, 3, 90))]
+    first = [shard(0, waits(100)), shard(1, waits(1))]
+    then = [shard(0, waits(100, 7, 7, 7)), shard(1, waits(1, 3, 90))]
 
-    assert readings.take(10 * SECOND_NS, lanes((0, 5, 0), (1, 0, 0)), first, [0, 1], 0) is None
-    assert readings.take(round(10.5 * SECOND_NS), lanes((0, 5, 0), (1, 0, 0)), then, [0, 1], 0) is None
-    reading = readings.take(12 * SECOND_NS, lanes((0, 5, 2), (1, 1, 0)), then, [0, 1], 1)
+    assert readings.take(at(10, (0, 5.0, 5), (1, 1.0, 0)), first, [0, 1], 0) is None
+    assert readings.take(at(10.5, (0, 5.5, 5), (1, 1.2, 0)), then, [0, 1], 0) is None
+    reading = readings.take(at(12, (0, 6.0, 6), (1, 1.5, 2)), then, [0, 1], 1)
 
     assert reading is not None
     assert reading.busy == {0: 0.5, 1: 0.25}
     assert abs((reading.time_in_queue_ns or 0) - 90 * MS_NS) < 2 * MS_NS
-    assert (reading.dropped, reading.pending) == (3, 1)
+    assert (reading.now_ns, reading.dropped, reading.pending) == (12 * SECOND_NS, 6, 1)
 
 
-def take_two(first: list[ShardStats], then: list[ShardStats], now: IntakeStats) -> Reading:
+def take_two(before: IntakeStats, now: IntakeStats, *then: ShardStats) -> Reading:
     readings = Readings()
     working = [lane[0] for lane in now.lanes]
-    readings.take(0, now, first, working, 0)
-    reading = readings.take(SECOND_NS, now, then, working, 0)
+    readings.take(before, [shard(0, waits(1))], working, 0)
+    reading = readings.take(now, then, working, 0)
     assert reading is not None
     return reading
 
 
 def test_a_shard_that_joins_says_nothing_of_the_time_before() -> None:
-    reading = take_two(
-        [shard(0, 1.0, waits(1))], [shard(0, 1.2, waits(1, 1)), shard(1, 7.0, waits(500))], lanes((0, 0, 0), (1, 9, 9))
-    )
+    reading = take_two(at(0, (0, 1.0, 0)), at(1, (0, 1.2, 0), (1, 7.0, 9)), shard(0, waits(1, 1)))
 
-    assert reading.busy == {0: reading.busy[0], 1: 0.0}
+    assert reading.busy == {0: pytest.approx(0.2), 1: 0.0}
     assert reading.dropped == 0
 
 
 def test_without_ticks_there_is_no_time_in_queue() -> None:
-    reading = take_two([shard(0, 1.0, waits(1))], [shard(0, 1.0, waits(1))], lanes((0, 0, 0)))
+    reading = take_two(at(0, (0, 1.0, 0)), at(1, (0, 1.0, 0)), shard(0, waits(1)))
 
     assert reading.time_in_queue_ns is None
 
 
-def test_a_shard_far_above_the_mean_and_slots_under_way_call_for_moves_first() -> None:
-    idle = [shard(0, 0.0, waits()), shard(1, 0.0, waits())]
-    even = [shard(0, 0.5, waits()), shard(1, 0.5, waits())]
-    uneven = [shard(0, 0.9, waits()), shard(1, 0.1, waits())]
-    two = ((0, 0, 0), (1, 0, 0))
+def test_a_shard_too_busy_to_tell_anything_is_seen_by_its_lane() -> None:
+    loads = {0: (1 * SECOND_NS, 2 * SECOND_NS)}
 
-    assert not take_two(idle, even, lanes(*two)).lopsided
-    assert take_two(idle, uneven, lanes(*two)).lopsided
-    assert take_two(idle, even, lanes(*two, moving=True)).lopsided
-    assert take_two(idle, even, lanes(*two, waiting=[1])).lopsided
+    reading = take_two(at(0, (0, 1.0, 0)), at(1.5, (0, 1.0, 0), loads=loads))
+
+    assert reading.busy == {0: 1.0}
+    assert reading.time_in_queue_ns == 2 * SECOND_NS
+
+
+def test_a_shard_far_above_the_mean_and_slots_under_way_call_for_moves_first() -> None:
+    idle = at(0, (0, 0.0, 0), (1, 0.0, 0))
+    even, uneven = ((0, 0.5, 0), (1, 0.5, 0)), ((0, 0.9, 0), (1, 0.1, 0))
+
+    assert not take_two(idle, at(1, *even)).lopsided
+    assert take_two(idle, at(1, *uneven)).lopsided
+    assert take_two(idle, at(1, *even, moving=True)).lopsided
+    assert take_two(idle, at(1, *even, waiting=[1])).lopsided

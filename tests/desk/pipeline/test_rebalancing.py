@@ -39,19 +39,22 @@ class Market:
                 ticks[slot] = ticks.get(slot, 0) + rate
             for shard in self.busy_ns:
                 self.busy_ns[shard] += round(busy * SECOND_NS)
-            now_ns = self.seconds * SECOND_NS
-            for move in self.rebalancing.observe(now_ns, self.intake(), self.shards(), self.staying):
+            for move in self.rebalancing.observe(self.intake(), self.shards(), self.staying):
                 self.table = self.table.moved(move.slots, move.to)
                 self.moved += len(move.slots)
 
     def intake(self) -> IntakeStats:
-        return intake(0, owners=self.table.shards, table_version=self.table.version, **self.more)
+        return intake(
+            0,
+            owners=self.table.shards,
+            table_version=self.table.version,
+            wall_ns=self.seconds * SECOND_NS,
+            loads={shard: (busy_ns, 0) for shard, busy_ns in self.busy_ns.items()},
+            **self.more,
+        )
 
     def shards(self) -> list[ShardStats]:
-        return [
-            some_stats(shard, slot_ticks=dict(ticks), busy_ns=self.busy_ns[shard])
-            for shard, ticks in self.ticks.items()
-        ]
+        return [some_stats(shard, slot_ticks=dict(ticks), told_ns=self.seconds) for shard, ticks in self.ticks.items()]
 
     def load(self, shard: int) -> int:
         return sum(rate for slot, rate in self.rates.items() if self.table.shards[slot] == shard)

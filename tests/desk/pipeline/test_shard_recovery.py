@@ -53,7 +53,7 @@ class Bench:
     def portrait(self) -> list[Any]:
         """Everything that must not depend on who died: figures, bars, positions, the engine's whole state."""
         stats = msgspec.structs.replace(
-            self.shard.stats(), batches=0, busy_ns=0, restored=0, lane=LaneTotals(), slot_ticks={}
+            self.shard.stats(), batches=0, busy_ns=0, restored=0, lane=LaneTotals(), slot_ticks={}, told_ns=0
         )
         for name in ("time_in_queue", "in_lane", "on_link", "data_latency"):
             setattr(stats, name, None)
