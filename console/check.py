@@ -110,8 +110,10 @@ def _consumers(consumers: ConsumersPlan) -> str:
 
 
 def _results(plan: Plan) -> Facts:
+    runs = load_settings().runs_dir
     return [
-        ("results", f"runs/{plan.session.name}-<utc time>/, unless --run-dir names another folder"),
+        ("results", f"{runs}/{plan.session.name}-<utc time>/, unless --run-dir names another folder"),
+        *([("results", f"copied to {plan.results.url}/<run id>/ in the end")] if plan.results.url else []),
         ("ledger", plan.ledger.url.replace("{run_dir}", "<run folder>")),
     ]
 

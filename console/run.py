@@ -12,7 +12,7 @@ from console.figures import print_figures, verdict
 from console.loaded import load_all
 from console.screen import screen_for
 from desk.config import Plan, load_plan, load_settings, override
-from desk.model.errors import BadInput, PlanError
+from desk.model.errors import BadInput, CredentialsError, PlanError
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -52,7 +52,7 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
         trading.require_ledger(plan, folder.dir)
         summary = _shown(plan, folder, None, options, house, console)
     except Exception as fault:
-        if isinstance(fault, BadInput):
+        if isinstance(fault, BadInput | CredentialsError):
             folder.discard()
         if folder.dir.exists():
             _last_line(console, f"failed · not balanced · {shown}")
