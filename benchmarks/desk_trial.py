@@ -119,6 +119,7 @@ def reading_of(producer: ProducerStats, shards: Sequence[ShardStats]) -> Reading
             + stats.lane.quotes_conflated,
             age=stats.data_latency,
             queue=stats.time_in_queue,
+            batches=stats.batches,
         )
         for stats in shards
     ]
@@ -130,6 +131,7 @@ def reading_of(producer: ProducerStats, shards: Sequence[ShardStats]) -> Reading
         total.dropped,
         total.age,
         total.queue,
+        total.batches,
     )
 
 

@@ -12,7 +12,10 @@ QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
-    """Running totals at one moment. `age` is venue time → taken up by a worker, `queue` received → taken up."""
+    """Running totals at one moment. `age` is venue time → taken up by a worker, `queue` received → taken up.
+
+    `batches` came to the workers; 0 where nothing is batched.
+    """
 
     wall_ns: int
     received: int = 0
@@ -20,6 +23,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     dropped: int = 0
     age: Snapshot = Snapshot()
     queue: Snapshot = Snapshot()
+    batches: int = 0
 
     @classmethod
     def sum(cls, wall_ns: int, parts: Iterable["Reading"]) -> "Reading":
@@ -32,6 +36,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
             sum(part.dropped for part in known),
             Histogram.of(*(part.age for part in known)).snapshot(),
             Histogram.of(*(part.queue for part in known)).snapshot(),
+            sum(part.batches for part in known),
         )
 
 

@@ -111,6 +111,7 @@ class Trial:
             "sent_per_s": round(window.sent / window.seconds),
             "received_per_s": round((last.reading.received - first.reading.received) / reading_s),
             "applied_per_s": round(applied / reading_s),
+            "batches_per_s": round((last.reading.batches - first.reading.batches) / reading_s),
             **quantiles_ms("age", since(last.reading.age, first.reading.age)),
             **quantiles_ms("queue", since(last.reading.queue, first.reading.queue)),
             **costs(first.usage, last.usage, window.seconds, applied),

@@ -1,8 +1,9 @@
 """A load whose rate changes, and whose symbols come and go: the standard load with its time bent.
 
-    python -m benchmarks.varying --stretch RATE:SECONDS ... [--symbols N] [--rotate-s S] --port-file FILE
+    python -m benchmarks.varying --stretch RATE:SECONDS ... [--symbols N] [--rotate-s S] [--recorded] --port-file FILE
 
-It is served by the local venue and moved to now. When its stretches are over the venue stays open, and mute.
+It is served by the local venue and moved to now; with --recorded it keeps its own times, the same in every play, for
+a desk that follows the venue's clock. When its stretches are over the venue stays open, and mute.
 """
 
 import argparse
@@ -44,11 +45,17 @@ class Stretch:
 
 
 def varying(
-    stretches: Sequence[Stretch], *, mix: str = "trades", symbols: int = SYMBOLS, rotate_s: float = 0
+    stretches: Sequence[Stretch],
+    *,
+    mix: str = "trades",
+    symbols: int = SYMBOLS,
+    rotate_s: float = 0,
+    recorded: bool = False,
 ) -> list[str]:
     """The command of a venue that plays these stretches, one after the other."""
     told = [part for stretch in stretches for part in ("--stretch", str(stretch))]
-    return ["benchmarks.varying", *told, "--mix", mix, "--symbols", str(symbols), "--rotate-s", str(rotate_s)]
+    flags = ["--recorded"] if recorded else []
+    return ["benchmarks.varying", *told, "--mix", mix, "--symbols", str(symbols), "--rotate-s", str(rotate_s), *flags]
 
 
 class VaryingLoad:
@@ -126,6 +133,7 @@ def main() -> None:
     parser.add_argument("--mix", default="trades")
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     parser.add_argument("--rotate-s", type=float, default=0.0)
+    parser.add_argument("--recorded", action="store_true")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--port-file", type=Path)
     options = parser.parse_args()
@@ -142,7 +150,14 @@ def main() -> None:
         rotate_s=options.rotate_s,
     )
     pace = PaceOptions(
-        speed="1", rate=None, frame_ms=1.0, single=False, restamp=True, loop=False, wait_clients=1, seconds=None
+        speed="1",
+        rate=None,
+        frame_ms=1.0,
+        single=False,
+        restamp=not options.recorded,
+        loop=False,
+        wait_clients=1,
+        seconds=None,
     )
     door = DoorOptions(
         port=options.port,

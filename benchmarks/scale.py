@@ -1,0 +1,169 @@
+"""What the desk costs by rate and number of shards, a formula for it, and the highest rate that each number sustains.
+
+    python -m benchmarks.scale [--part cost search] [--consumers N ...] [--rate R ...] [--seconds S] [--mix trades|both]
+
+cost    the standard load at each rate on each number of shards, and the least-squares fit of
+
+            CPU µs per second = event * events/s + batch * batches/s + shard * shards + second
+
+        for the producer, the consumers and the whole desk: what every event costs, what every batch costs (a call, and
+        two processes that wake), what a shard costs each second whether anything comes or not, and the rest.
+search  the highest rate sustained, by number of shards: where this machine's cores end.
+"""
+
+import argparse
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.desk_trial import DeskOptions, run
+from benchmarks.frame import publish
+from benchmarks.load import Venue, standard
+from benchmarks.sustained import highest
+from benchmarks.trial import Timing
+from desk.report import words
+
+WHO: Final = {"producer": "cpu_us_of_producer", "consumers": "cpu_us_of_consumers", "whole": "cpu_us_per_event"}
+TERMS: Final = ("event_us", "batch_us", "shard_us", "second_us")
+CHANNELS: Final = {"trades": ("trades",), "both": ("trades", "quotes")}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trial: what an event cost at this rate, with so many shards and batches."""
+
+    shards: int
+    rate_per_s: float
+    batches_per_s: float
+    cost_us: float
+
+    @property
+    def terms(self) -> tuple[float, ...]:
+        """What the formula's terms are multiplied with, for one event."""
+        return 1.0, self.batches_per_s / self.rate_per_s, self.shards / self.rate_per_s, 1.0 / self.rate_per_s
+
+
+@dataclass(frozen=True)
+class Fit:
+    """CPU µs for each event, for each batch, for each shard in a second, and for each second besides."""
+
+    event_us: float
+    batch_us: float
+    shard_us: float
+    second_us: float
+
+    def cost_us(self, point: Point) -> float:
+        """What an event should cost there."""
+        ones = (self.event_us, self.batch_us, self.shard_us, self.second_us)
+        return sum(one * by for one, by in zip(ones, point.terms, strict=True))
+
+    def residual(self, point: Point) -> float:
+        """How far the formula is off there, as a share of what was measured."""
+        return self.cost_us(point) / point.cost_us - 1.0
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> "Fit":
+        """The least sum of squared residuals, with no term below zero.
+
+        Every choice of terms that are not zero is solved for; the best without a negative one is kept.
+        """
+        weighed = np.array([point.terms for point in points]) / np.array([[point.cost_us] for point in points])
+        best, least = np.zeros(len(TERMS)), float(len(points))
+        for chosen in _subsets(range(len(TERMS))):
+            solved = np.zeros(len(TERMS))
+            solved[chosen] = np.linalg.lstsq(weighed[:, chosen], np.ones(len(points)))[0]
+            error = float(((weighed @ solved - 1.0) ** 2).sum())
+            if (solved >= 0).all() and error < least:
+                best, least = solved, error
+        return cls(*best.tolist())
+
+
+def _subsets(of: range) -> Iterable[list[int]]:
+    return (list(chosen) for count in range(1, len(of) + 1) for chosen in combinations(of, count))
+
+
+def trials(consumers: Sequence[int], rates: Sequence[float], mix: str, seconds: float) -> list[dict[str, Any]]:
+    """One row for each rate and number of shards."""
+    rows = []
+    for shards in consumers:
+        for rate in rates:
+            with Venue(standard(rate, mix=mix)) as venue:
+                row = run(venue, DeskOptions(shards, channels=CHANNELS[mix]), Timing(rate, seconds)).row()
+            rows.append({"what": f"{words.some(shards, 'shard')}, {rate:,.0f}/s", "shards": shards, **row})
+    return rows
+
+
+def points(rows: Iterable[dict[str, Any]], figure: str) -> list[Point]:
+    """The trials that were sustained, as points of one of their figures."""
+    return [
+        Point(row["shards"], row["applied_per_s"], row["batches_per_s"], row[figure])
+        for row in rows
+        if row["sustained"] == "yes"
+    ]
+
+
+def fits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The formula's terms for producer, consumers and the whole, and how far off they are."""
+    table = []
+    for who, figure in WHO.items():
+        known = points(rows, figure)
+        fit = Fit.of(known)
+        off = np.array([fit.residual(point) for point in known])
+        table.append(
+            {
+                "what": who,
+                **{term: round(getattr(fit, term), 2) for term in TERMS},
+                "residual_rms": round(float((off**2).mean() ** 0.5), 3),
+                "residual_worst": round(float(abs(off).max()), 3),
+                "trials": len(known),
+            }
+        )
+    return table
+
+
+def search(shards: int, start: float, mix: str, seconds: float) -> dict[str, Any]:
+    """The highest rate that so many shards sustain, and what failed above it."""
+    failed: dict[float, str] = {}
+
+    def sustains(rate: float) -> bool:
+        with Venue(standard(rate, mix=mix)) as venue:
+            done = run(venue, DeskOptions(shards, channels=CHANNELS[mix]), Timing(rate, seconds))
+        if failing := done.trial.window().failing():
+            failed[rate] = failing
+        return not failing
+
+    best = highest(sustains, start)
+    above = min(failed, default=None)
+    return {
+        "what": words.some(shards, "shard"),
+        "sustained_per_s": round(best),
+        "failed_at_per_s": None if above is None else round(above),
+        "because": "" if above is None else failed[above],
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", nargs="+", choices=("cost", "search"), default=["cost", "search"])
+    parser.add_argument("--consumers", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--rate", type=float, nargs="+", default=[10_000, 50_000, 200_000])
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--mix", choices=tuple(CHANNELS), default="trades")
+    options = parser.parse_args()
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    if "cost" in options.part:
+        rows = trials(options.consumers, options.rate, options.mix, options.seconds)
+        publish("benchmarks.scale", rows, part="cost", mix=options.mix)
+        publish("benchmarks.scale", fits(rows), part="fit", mix=options.mix)
+    if "search" in options.part:
+        found = [search(shards, max(options.rate), options.mix, options.seconds) for shards in options.consumers]
+        publish("benchmarks.scale", found, part="search", mix=options.mix)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The autoscaler's configuration is one that Ray accepts; whether it works is seen by the trial of the elastic desk."""
+
+import pytest
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from benchmarks.autoscaler import Room
+
+
+@pytest.mark.parametrize("room", [Room(), Room(nodes=2, cpus=2, idle_s=6.0)])
+def test_ray_accepts_the_configuration(room: Room) -> None:
+    config = prepare_config(room.config("127.0.0.2:6400"))
+
+    validate_config(config)
+
+    worker = config["available_node_types"]["worker"]
+    assert (worker["min_workers"], worker["max_workers"]) == (0, room.nodes)
+    assert worker["resources"]["CPU"] == room.cpus
+    assert config["idle_timeout_minutes"] * 60 == pytest.approx(room.idle_s)
+
+
+def test_a_key_that_ray_does_not_know_is_refused() -> None:
+    config = prepare_config(Room().config("127.0.0.2:6400") | {"idle_timeout": 6})
+
+    with pytest.raises(Exception, match="idle_timeout"):
+        validate_config(config)
