@@ -3,18 +3,22 @@
 import json
 import secrets
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
 
 import pytest
 from heads import BIN, ROOT, SECRETS, RayHead, wait_until
 from running import END_DEADLINE_S, RunningDesk
 from slices import minute_ns, write_slice
 
+PATIENCE_S: Final = 60.0
+INTERNAL_ERROR: Final = 500
 GATE: Final = '''
 import time
 from pathlib import Path
@@ -108,11 +112,18 @@ class Dashboard:
         self._token = head.secrets["ray_auth_token"]
 
     def get(self, path: str) -> str:
-        """The answer's body."""
+        """The answer's body; asked for again while the dashboard itself is at fault, having much to do."""
         request = urllib.request.Request(self._url + path, headers={"Authorization": f"Bearer {self._token}"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            body: bytes = answer.read()
-        return body.decode()
+        end_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                    body: bytes = answer.read()
+                return body.decode()
+            except HTTPError as error:
+                if error.code < INTERNAL_ERROR or time.monotonic() > end_s:
+                    raise
+                time.sleep(0.2)
 
     def job(self, run_dir: Path) -> dict[str, Any]:
         """The job that runs the desk with this folder."""

@@ -27,6 +27,7 @@ class Stirring:
     def __init__(self, supervisor: Supervisor, moves: int, seed: int, kills: list[str]) -> None:
         self._busy = [slot_of(symbol) for symbol in supervisor.session.always]
         self._supervisor = supervisor
+        self._shards = supervisor.plan.consumers.count
         self._left = moves
         self._seen = 0
         self._random = random.Random(seed)
@@ -36,14 +37,13 @@ class Stirring:
     def __call__(self, view: DeskView) -> None:
         if view.state != "running" or view.session_ns is None:
             return
-        shards = len(view.consumers)
         intake = self._supervisor.stats[PRODUCER].intake
         # A successor counts anew, and has not heard of what was asked of the dead producer.
         self._left -= intake.moves - self._seen if intake.moves >= self._seen else intake.moves
         self._seen = intake.moves
         for _ in range(0 if intake.moving or self._left <= 0 else AT_ONCE):
             slots = {self._random.choice(self._busy), *self._random.sample(range(SLOTS), self._random.randint(0, 20))}
-            self._supervisor.move(sorted(slots), self._random.randrange(shards))
+            self._supervisor.move(sorted(slots), self._random.randrange(self._shards))
         if self._kills and intake.moves:
             victim = self._kills[0]
             pid = os.getpid() if victim == SUPERVISOR else self._supervisor.pids[victim]

@@ -91,6 +91,7 @@ def test_everybody_at_once_may_be_killed_but_the_driver(
         assert_same_results(desk.run_dir, undisturbed)
 
 
+@pytest.mark.trial
 def test_a_consumer_that_dies_whenever_it_is_made_stops_the_desk_and_the_run_can_be_gone_on_with(
     ray_head: RayHead, shared_data: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -146,11 +147,8 @@ def assert_given_up(desk: RunningDesk, name: str, out: str, err: str) -> None:
     assert (desk.run_dir / "resume.json").exists()
 
 
-@pytest.mark.parametrize(
-    "victims",
-    [VICTIMS[:1], pytest.param(VICTIMS[1:], marks=pytest.mark.trial)],
-    ids=["producer", "all others"],
-)
+@pytest.mark.trial
+@pytest.mark.parametrize("victims", [VICTIMS[:1], VICTIMS[1:]], ids=["producer", "all others"])
 def test_a_desk_in_real_time_outlives_everybody_and_ends_in_order(
     victims: list[str], ray_head: RayHead, endless: Path, tmp_path: Path
 ) -> None:

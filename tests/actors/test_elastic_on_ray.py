@@ -29,7 +29,7 @@ synthetic = {{ symbols = 40, events_per_s = 40.0, minutes = 60, bursts = false }
 write_timeout_ms = 60000
 [[strategies]]
 use = "tests.actors.laborious:Laborious"
-params = {{ wait_us = {wait_us}, until = 12 }}
+params = {{ wait_us = {wait_us}, until = 7 }}
 """
 ELASTIC: Final = """
 count = 0
