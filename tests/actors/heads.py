@@ -5,10 +5,12 @@ Secrets lie beside it in a folder, as cluster.yaml has them on every node.
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,13 +28,17 @@ START_DEADLINE_S = 90.0
 
 @dataclass(frozen=True)
 class RayHead:
-    """A running head: where it is, the environment that its clients need, and what it keeps secret, by variable."""
+    """A running head: where it is, the environment that its clients need, and what it keeps secret, by variable.
+
+    Its `folder` is its own: whatever Ray shares /tmp/ray leaves its address there, and jobs go by the newest.
+    """
 
     address: str
     dashboard: str
     metrics: str
     environment: dict[str, str]
     secrets: dict[str, str]
+    folder: Path
 
 
 def free_ports(count: int) -> list[int]:
@@ -76,6 +82,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         "RAY_worker_niceness": "0",
         "PYTHONHASHSEED": "0",
     }
+    own = Path(tempfile.mkdtemp(prefix="desk-ray-"))  # sockets lie in it: pytest's own folders have too long names
     port, dashboard_port, metrics_port, client_port, agent_port = free_ports(5)
     command = [
         BIN / "ray",
@@ -92,6 +99,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         f"--object-store-memory={128 * 1024 * 1024}",
         f"--ray-client-server-port={client_port}",
         f"--dashboard-agent-listen-port={agent_port}",
+        f"--temp-dir={own}",
     ]
     log = folder / "start.log"
     with log.open("wb") as output:
@@ -106,7 +114,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         )
         assert head.poll() is None, log.read_text()
         urls = (f"http://127.0.0.1:{dashboard_port}", f"http://127.0.0.1:{metrics_port}/metrics")
-        yield RayHead(f"127.0.0.1:{port}", *urls, environment, hidden)
+        yield RayHead(f"127.0.0.1:{port}", *urls, environment, hidden, own)
     finally:
         head.send_signal(signal.SIGTERM)
         try:
@@ -114,3 +122,4 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         except subprocess.TimeoutExpired:
             os.killpg(head.pid, signal.SIGKILL)
             head.wait()
+        shutil.rmtree(own, ignore_errors=True)

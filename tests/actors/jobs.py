@@ -122,7 +122,7 @@ class Dashboard:
                 return body.decode()
             except HTTPError as error:
                 if error.code < INTERNAL_ERROR or time.monotonic() > end_s:
-                    raise
+                    pytest.fail(f"{path}: {error}: {error.read().decode(errors='replace')[:2000]}")
                 time.sleep(0.2)
 
     def job(self, run_dir: Path) -> dict[str, Any]:
@@ -183,6 +183,6 @@ def two_jobs(ray_head: RayHead, shared_data: Path, tmp_path_factory: pytest.Temp
         go.touch()
         stopped_end, other_end = stopped.finish(), other.finish()
     told = {f"{path} meanwhile": answer for path, answer in meanwhile.items()} | dashboard.answers(job)
-    session = Path("/tmp/ray") / json.loads(told["/api/version"])["session_name"]
+    session = ray_head.folder / json.loads(told["/api/version"])["session_name"]
     hidden = ray_head.secrets | {f"{name} of who submits": secret for name, secret in theirs.items()}
     return TwoJobs(stopped, stopped_end, dashboard.job(stopped.run_dir), other, other_end, session, told, hidden)
