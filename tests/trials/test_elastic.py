@@ -15,7 +15,7 @@ pytestmark = pytest.mark.trial
 
 COMMAND = (
     *("-m", "benchmarks.elastic", "--low", "900", "--hover", "2300", "--wait-us", "500"),
-    *("--course-s", "10", "90", "90", "10", "--down-delay-s", "10", "--nodes", "2", "--node-cpus", "2"),
+    *("--course-s", "10", "90", "90", "25", "--down-delay-s", "10", "--nodes", "2", "--node-cpus", "2"),
 )
 DEADLINE_S = 900.0
 
