@@ -3,7 +3,6 @@
 import json
 import secrets
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +17,6 @@ from running import END_DEADLINE_S, RunningDesk
 from slices import minute_ns, write_slice
 
 PATIENCE_S: Final = 60.0
-INTERNAL_ERROR: Final = 500
 GATE: Final = '''
 import time
 from pathlib import Path
@@ -63,6 +61,7 @@ cpus = 0.5
 [[strategies]]
 use = "strategies.examples.mean_reversion:MeanReversion"
 """
+# Not among them: /api/v0/cluster_events, which fails (500) once any worker was killed; what it reads lies in the logs.
 ANSWERS: Final = (
     "/api/version",
     "/api/jobs/",
@@ -72,7 +71,6 @@ ANSWERS: Final = (
     "/api/v0/workers?detail=true&limit=10000",
     "/api/v0/runtime_envs?detail=true",
     "/api/v0/nodes?detail=true",
-    "/api/v0/cluster_events",
     "/api/cluster_status",
     "/nodes?view=summary",
     "/logical/actors",
@@ -112,18 +110,14 @@ class Dashboard:
         self._token = head.secrets["ray_auth_token"]
 
     def get(self, path: str) -> str:
-        """The answer's body; asked for again while the dashboard itself is at fault, having much to do."""
+        """The answer's body."""
         request = urllib.request.Request(self._url + path, headers={"Authorization": f"Bearer {self._token}"})
-        end_s = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-                    body: bytes = answer.read()
-                return body.decode()
-            except HTTPError as error:
-                if error.code < INTERNAL_ERROR or time.monotonic() > end_s:
-                    pytest.fail(f"{path}: {error}: {error.read().decode(errors='replace')[:2000]}")
-                time.sleep(0.2)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                body: bytes = answer.read()
+        except HTTPError as error:
+            pytest.fail(f"{path}: {error}: {error.read().decode(errors='replace')[:2000]}")
+        return body.decode()
 
     def job(self, run_dir: Path) -> dict[str, Any]:
         """The job that runs the desk with this folder."""

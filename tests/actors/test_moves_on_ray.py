@@ -27,11 +27,12 @@ def test_moves_leave_no_trace_in_the_results(
     assert_same_results(run_dir, undisturbed)
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize(
     ("seed", "kills"),
     [
-        pytest.param(2, ["consumer-00", "consumer-01"], marks=pytest.mark.trial),
-        pytest.param(3, ["producer"], marks=pytest.mark.trial),
+        (2, ["consumer-00", "consumer-01"]),
+        (3, ["producer"]),
         (4, ["producer", "consumer-01", "producer"]),
     ],
 )

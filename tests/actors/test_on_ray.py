@@ -23,9 +23,8 @@ def exporting(head: RayHead) -> set[str]:
     return set(re.findall(r'^ray_raydesk_\w+\{.*?actor="([^"]+)"', text, re.MULTILINE))
 
 
-@pytest.mark.parametrize(
-    "consumers", [pytest.param(1, marks=pytest.mark.trial), pytest.param(2, marks=pytest.mark.trial), 4]
-)
+@pytest.mark.trial
+@pytest.mark.parametrize("consumers", [1, 2, 4])
 def test_bars_and_decisions_are_those_of_one_process_whatever_the_number_of_consumers(
     consumers: int, ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
