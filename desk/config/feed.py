@@ -68,6 +68,12 @@ class FeedPlan(Section):
         description='factor of real time, or "max" for as fast as the consumers go',
         json_schema_extra={"words": 'a number > 0, or "max"'},
     )
+    delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="how late the feed is by design, in s: not counted as age or clock skew",
+    )
     channels: Annotated[tuple[Literal["trades", "quotes"], ...], Distinct] = Field(
         default=("trades", "quotes"),
         strict=False,

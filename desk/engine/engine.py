@@ -20,6 +20,7 @@ from desk.engine.symbol import SymbolState
 from desk.engine.symbols import Symbols
 from desk.model.bars import Bar
 from desk.model.batch import Released
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unwatch, Watch
 from desk.model.orders import CancelIntent, Intent, OrderEvent, Report, Request
 from desk.model.ticks import Quote, Tick, Trade
@@ -28,7 +29,11 @@ from desk.strategy import Gap as GapSeen
 
 
 class EngineConfig(msgspec.Struct, frozen=True):
-    """What an engine is told once; see `[bars]`, `[broker]` and `[guards]` in the tradeplan."""
+    """What an engine is told once; see `[bars]`, `[broker]`, `[feed]` and `[guards]` in the tradeplan.
+
+    `hours` are those of the exchange day. `delay_ns` is how late the feed is by design: added to a tick's venue time
+    wherever that is compared with session time. `has_trades`: the feed carries trades.
+    """
 
     session: str
     session_start_ns: int
@@ -37,6 +42,9 @@ class EngineConfig(msgspec.Struct, frozen=True):
     strategy_budget_ns: int
     slippage_bps: float = 0.0
     fee_per_share: float = 0.0
+    hours: TradingDay = ALWAYS_OPEN
+    delay_ns: int = 0
+    has_trades: bool = True
 
 
 class Engine:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from desk.model.hours import ALWAYS_OPEN, TradingDay
+
 
 class Session(msgspec.Struct, frozen=True):
     """One session, worked out once from plan and market data.
@@ -9,7 +11,7 @@ class Session(msgspec.Struct, frozen=True):
     `id` is the first part of every client_order_id; in replay it is plan name and tape date, so that a rerun
     makes the same ids. `day` is the exchange's date. `market` are all symbols that the source knows,
     `always` those subscribed by the plan. `history`: the source has rows before `start_ns`.
-    `live`: session time is real time.
+    `live`: session time is real time. `hours` are those of the exchange day. `has_trades`: the feed carries trades.
     """
 
     id: str
@@ -23,3 +25,5 @@ class Session(msgspec.Struct, frozen=True):
     history: bool
     lockstep: bool
     live: bool = False
+    hours: TradingDay = ALWAYS_OPEN
+    has_trades: bool = True

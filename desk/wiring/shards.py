@@ -76,6 +76,9 @@ def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine
         round(plan.guards.strategy_budget_ms * MS_NS),
         plan.broker.slippage_bps,
         plan.broker.fee_per_share,
+        session.hours,
+        round(plan.feed.delay_s * SECOND_NS),
+        session.has_trades,
     )
     return Engine(config, strategy_entries(plan), perf_counter_ns, crumbs)
 
