@@ -4,15 +4,18 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import ModuleType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from desk.loading.words import cause, place_in_code
 from desk.model.errors import StrategyError
 
 T = TypeVar("T")
+
+_IMPORTERS: Final = (__file__, importlib.__file__)
 
 
 def find_class(use: str, base: type[T], place: str) -> type[T]:
@@ -48,15 +51,12 @@ def _import(name: str, place: str) -> ModuleType:
             "Install what is missing in the desk's environment, or correct that import.",
         ) from fault
     except SyntaxError as fault:
-        raise StrategyError(
-            place,
-            f"`{name}` cannot be imported: {fault.msg} in {_source(name, fault)}",
-            "valid Python",
-            "Correct that line.",
-        ) from fault
+        raise _no_python(name, fault.msg, _source(name, fault), place) from fault
     except KeyboardInterrupt:
         raise
     except BaseException as fault:
+        if not _has_run(fault):
+            raise _no_python(name, str(fault) or type(fault).__name__, _file(name), place) from fault
         raise StrategyError(
             place,
             f"`{name}` cannot be imported: it raised {cause(fault)}",
@@ -65,12 +65,32 @@ def _import(name: str, place: str) -> ModuleType:
         ) from fault
 
 
+def _has_run(fault: BaseException) -> bool:
+    """Whether code of the module was reached.
+
+    A file that cannot be compiled raises within the import machinery: a ValueError for a null byte before Python
+    3.11.4, a RecursionError or MemoryError for what is nested too deeply.
+    """
+    files = [frame.filename for frame in traceback.extract_tb(fault.__traceback__)]
+    return any(not file.startswith("<frozen importlib") and file not in _IMPORTERS for file in files)
+
+
 def _source(name: str, fault: SyntaxError) -> str:
     """File and line; Python names neither for a file that is no text at all."""
     if fault.filename:
         return f"{fault.filename}, line {fault.lineno}"
+    return f"the module that {place_in_code(fault)}, imports" if _has_run(fault) else _file(name)
+
+
+def _file(name: str) -> str:
     spec = importlib.util.find_spec(name)
     return str(spec.origin) if spec else name
+
+
+def _no_python(name: str, what: str, source: str, place: str) -> StrategyError:
+    return StrategyError(
+        place, f"`{name}` cannot be imported: {what} in {source}", "valid Python", "Correct that line."
+    )
 
 
 def _no_module(name: str, missing: str, place: str) -> StrategyError:

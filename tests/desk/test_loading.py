@@ -375,11 +375,39 @@ def test_a_hook_that_raises_when_it_is_looked_up_is_told(write: WriteModule) -> 
         load_strategy(f"{module}:Mine", {}, PLACE)
 
 
-def test_a_file_that_is_no_text_is_named(write: WriteModule, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"x = 1\0",
+        "x = 1".encode("utf-16"),
+        "x = 'é'".encode("latin-1"),
+        b"# coding: no-such\nx = 1",
+        b"x = " + 3_000 * b"(" + 3_000 * b")",
+        b"x = " + 200_000 * b"-" + b"1",
+    ],
+    ids=["null byte", "utf-16", "latin-1", "unknown coding", "deep parentheses", "deep signs"],
+)
+def test_a_file_that_is_no_text_is_named(content: bytes, write: WriteModule, tmp_path: Path) -> None:
     module = write("")
-    (tmp_path / f"{module}.py").write_bytes(b"x = 1\0")
+    (tmp_path / f"{module}.py").write_bytes(content)
 
-    with pytest.raises(StrategyError, match=f"{module}.py"):
+    with pytest.raises(StrategyError, match=rf"cannot be imported: .*{module}\.py.*expected valid Python"):
+        load_strategy(f"{module}:Mine", {}, PLACE)
+
+
+def test_an_import_of_a_file_that_is_no_text_is_named(write: WriteModule, tmp_path: Path) -> None:
+    helper = write("")
+    (tmp_path / f"{helper}.py").write_bytes(b"x = 1\0")
+    module = write(f"import {helper}")
+
+    with pytest.raises(StrategyError, match=rf"null bytes.*{module}\.py, line \d"):
+        load_strategy(f"{module}:Mine", {}, PLACE)
+
+
+def test_a_value_error_of_a_module_is_its_own(write: WriteModule) -> None:
+    module = write("int('x')")
+
+    with pytest.raises(StrategyError, match=rf"it raised ValueError: invalid literal.*{module}\.py, line \d"):
         load_strategy(f"{module}:Mine", {}, PLACE)
 
 
