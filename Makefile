@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTS ?= -m "not trial"
 
 # Said out loud, so that no Ray process has to guess. The Ray that the desk starts for itself listens on loopback only.
 export RAY_AUTH_MODE ?= disabled
@@ -11,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench trials constraints clean
+.PHONY: help setup demo test matrix check bench trials constraints clean
 
 help: ## what can be asked for
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -21,8 +22,11 @@ setup: $(READY) ## the virtual environment, and nothing else
 demo: $(READY) ## five minutes of a made-up market through the whole desk, with the report
 	$(BIN)/desk run configs/demo.toml
 
-test: $(READY) ## all tests but the trials
-	$(BIN)/pytest -m "not trial"
+test: $(READY) ## all tests but the trials; TESTS='...' gives pytest other arguments
+	$(BIN)/pytest $(TESTS)
+
+matrix: ## the same tests on each Python that this machine has; MATRIX='...' names interpreters
+	+@MAKE='$(MAKE)' .ci/matrix
 
 check: $(READY) ## style, types and floors
 	$(BIN)/ruff check .
@@ -39,8 +43,8 @@ trials: $(READY) ## full counts and whole days: long
 constraints: $(READY) ## write constraints.txt anew from what is installed
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
 
-clean: ## throw the virtual environment and the tools' caches away
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## throw the virtual environments and the tools' caches away
+	rm -rf $(VENV) .venv-* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
