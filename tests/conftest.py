@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from made_up_tape import write_morning
 from postgres_server import PostgresServer, postgres_server
 from s3_server import KEY_ID, S3Server, s3_server
 
@@ -21,6 +22,30 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"recorded market data is not here: {SHARED_DATA.name} beside the project is absent")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def morning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tape of the synthetic market around the open of 2013-10-07: six symbols, 09:28 to 09:46 in New York."""
+    return write_morning(tmp_path_factory.mktemp("morning") / "morning.parquet")
+
+
+@pytest.fixture(scope="session", params=["made up", "recorded"])
+def any_day(request: pytest.FixtureRequest, morning: Path) -> Path:
+    """A tape of 2013-10-07 around the open: a made-up one, and the recorded day where the recordings are present."""
+    if request.param == "made up":
+        return morning
+    recordings: Path = request.getfixturevalue("shared_data")
+    return recordings / "us-2013-10-07.parquet"
+
+
+@pytest.fixture(scope="session", params=["made up", "recorded"])
+def any_morning(request: pytest.FixtureRequest, morning: Path) -> Path:
+    """A short tape: a made-up one, and a recorded one of one symbol where the recordings are present."""
+    if request.param == "made up":
+        return morning
+    recordings: Path = request.getfixturevalue("shared_data")
+    return recordings / "soun-2025-05-02-open.parquet"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The test session's Ray, and a quarter of an hour of real ticks, for every test here that asks for them."""
+"""The test session's Ray, and a quarter of an hour of the synthetic market, for every test here that asks for them."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ __all__ = ["ray_head", "two_jobs"]
 
 
 @pytest.fixture(scope="session")
-def slice_plan(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def slice_plan(morning: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lockstep replay with three strategies and a scanner."""
-    return write_slice(tmp_path_factory.mktemp("slice") / "slice.toml", shared_data)
+    return write_slice(tmp_path_factory.mktemp("slice") / "slice.toml", morning)
 
 
 @pytest.fixture(scope="session")

@@ -147,12 +147,12 @@ def listening_plan(folder: Path, head: RayHead) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def two_jobs(ray_head: RayHead, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TwoJobs:
+def two_jobs(ray_head: RayHead, morning: Path, tmp_path_factory: pytest.TempPathFactory) -> TwoJobs:
     """Two desks run as jobs, one by `desk submit`, one by `ray job submit`; the first is stopped by `ray job stop`."""
     folder, results = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("submitted")
     go, dashboard = results / "go", Dashboard(ray_head)
     (folder / "gate.py").write_text(GATE)
-    write_slice(folder / "slice.toml", shared_data, GATED.format(at_s=minute_ns(5) // 10**9, path=go))
+    write_slice(folder / "slice.toml", morning, GATED.format(at_s=minute_ns(5) // 10**9, path=go))
     theirs = {name: secrets.token_hex(32) for name in SECRETS}
     environment = ray_head.environment | theirs | {"RAY_API_SERVER_ADDRESS": ray_head.dashboard}
 

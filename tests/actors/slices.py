@@ -1,12 +1,11 @@
-"""The plans of the tests here: real ticks of fifteen minutes through all that a desk has, and an endless session."""
+"""The plans of the tests here: a quarter of an hour of a tape through all parts of a desk, and an endless session."""
 
 from pathlib import Path
 from typing import Final
 
-from desk.model.units import SECOND_NS
+from made_up_tape import OPEN_NS
 
-START_NS: Final = 1_381_152_600 * SECOND_NS
-"""2013-10-07 09:30:00 in New York."""
+from desk.model.units import SECOND_NS
 
 SLICE: Final = """
 [session]
@@ -16,7 +15,7 @@ stop = "09:45"
 [feed]
 kind = "tape"
 path = "{tape}"
-symbols = ["AIG", "SPY"]
+symbols = ["SYN0000", "SYN0002"]
 [flow]
 checkpoint_s = 0.1
 [consumers]
@@ -66,12 +65,12 @@ use = "strategies.examples.pressure:Pressure"
 """A made-up market at twice real time, without lockstep, that lasts longer than any test."""
 
 
-def write_slice(plan: Path, shared_data: Path, more: str = "") -> Path:
-    """Write the plan, with more tables at its end."""
-    plan.write_text(SLICE.format(tape=shared_data / "us-2013-10-07.parquet") + more)
+def write_slice(plan: Path, tape: Path, more: str = "") -> Path:
+    """Write the plan for a tape of the synthetic morning, with more tables at its end."""
+    plan.write_text(SLICE.format(tape=tape) + more)
     return plan
 
 
 def minute_ns(minute: float) -> int:
     """Session time so many minutes after the slice's start."""
-    return START_NS + round(60 * minute * SECOND_NS)
+    return OPEN_NS + round(60 * minute * SECOND_NS)

@@ -93,10 +93,10 @@ def test_everybody_at_once_may_be_killed_but_the_driver(
 
 @pytest.mark.trial
 def test_a_consumer_that_dies_whenever_it_is_made_stops_the_desk_and_the_run_can_be_gone_on_with(
-    ray_head: RayHead, shared_data: Path, undisturbed: Path, tmp_path: Path
+    ray_head: RayHead, morning: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "deadly"
-    plan = write_slice(tmp_path / "plan.toml", shared_data, DEADLY.format(marker=marker))
+    plan = write_slice(tmp_path / "plan.toml", morning, DEADLY.format(marker=marker))
     desk = a_desk(plan, tmp_path, ray_head)
     with closing(desk):
         desk.wait_for_mark(minute_ns(3))

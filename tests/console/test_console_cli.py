@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -141,11 +142,11 @@ def test_report_of_no_finished_run_exits_2(tmp_path: Path, content: str | None) 
     assert "Traceback" not in result.stderr
 
 
-def test_tape_info_tells_what_a_tape_holds(shared_data: Path) -> None:
-    result = desk("tape", "info", shared_data / "soun-2025-05-02-open.parquet")
+def test_tape_info_tells_what_a_tape_holds(morning: Path) -> None:
+    result = desk("tape", "info", morning)
 
     assert result.exit_code == 0, result.stderr
-    for told in ("88,239", "SOUN", "2025-05-02 09:30:00"):
+    for told in (f"{pq.read_metadata(morning).num_rows:,}", "SYN0005", "2013-10-07 09:28:00"):
         assert told in result.stdout
 
 

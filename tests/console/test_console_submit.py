@@ -1,7 +1,6 @@
 """`desk submit` against a job server that speaks Ray's protocol."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from job_server import JOB, JobServer, Life
+from made_up_tape import market, write_tape
 from typer.testing import CliRunner, Result
 
 from actors.jobs import ADDRESS_VARIABLE, JobEnd
@@ -229,16 +229,15 @@ def test_a_tape_elsewhere_is_the_clusters(serve: Callable[[Life], JobServer], pr
 
 @pytest.mark.parametrize("path", ["tapes/day.parquet", "tapes", "tapes/*.parquet"])
 def test_a_tape_in_this_folder_goes_along_and_is_looked_into(
-    serve: Callable[[Life], JobServer], project: Path, shared_data: Path, path: str
+    serve: Callable[[Life], JobServer], project: Path, path: str
 ) -> None:
-    (project / "tapes").mkdir()
-    shutil.copy(shared_data / "soun-2025-05-02-open.parquet", project / "tapes" / "day.parquet")
-    plan = f'[session]\nname = "t"\n[feed]\nkind = "tape"\npath = "{path}"\nsymbols = ["SOUN"]\n'
+    write_tape(project / "tapes" / "day.parquet", market(5, 40.0))
+    plan = f'[session]\nname = "t"\n[feed]\nkind = "tape"\npath = "{path}"\nsymbols = ["SYN0000"]\n'
     (project / "plan.toml").write_text(plan)
     server = serve(Life([[VERDICT]]))
 
     result = submit(server)
-    (project / "plan.toml").write_text(plan.replace("SOUN", "NONE"))
+    (project / "plan.toml").write_text(plan.replace("SYN0000", "NONE"))
     without = submit(server)
 
     assert result.exit_code == 0, result.output

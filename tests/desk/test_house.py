@@ -17,6 +17,7 @@ from desk.model.errors import PlanError
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
+from desk.tape.reader import TapeSource
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "from console.cli import main; main()"
@@ -141,8 +142,8 @@ def test_nor_on_the_hash_seed_of_the_process(made_up: tuple[Summary, RunFolder],
         assert found.equals(expected)
 
 
-def test_a_slice_of_a_real_day_does_not_depend_on_the_number_of_shards(shared_data: Path, tmp_path: Path) -> None:
-    text = TAPE.replace("PATH", str(shared_data / "us-2013-10-07.parquet"))
+def test_a_slice_of_a_tape_does_not_depend_on_the_number_of_shards(any_day: Path, tmp_path: Path) -> None:
+    text = TAPE.replace("PATH", str(any_day))
 
     runs = [run(text, tmp_path / str(shards), shards) for shards in (1, 2, 3, 4)]
 
@@ -150,9 +151,9 @@ def test_a_slice_of_a_real_day_does_not_depend_on_the_number_of_shards(shared_da
     bars, decisions = tables(folder)
     assert first.ok
     assert first.decisions > 10
-    assert set(bars["symbol"].to_pylist()) == {"SPY", "BAC", "AIG", "IBM"}
+    assert set(bars["symbol"].to_pylist()) == set(TapeSource(any_day).symbols)
     # The tape's rows before the start are history: flagged so, and not counted as received.
-    assert set(bars["flags"].to_pylist()) == {"complete", "repaired"}
+    assert set(bars["flags"].to_pylist()) >= {"complete", "repaired"}
     for summary, other in others:
         assert summary.balanced
         assert tables(other)[0].equals(bars)

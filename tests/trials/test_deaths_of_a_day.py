@@ -86,9 +86,9 @@ class Killer:
 
 
 @pytest.fixture(scope="module")
-def day(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def day(day_tape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan = tmp_path_factory.mktemp("day") / "day.toml"
-    plan.write_text(PLAN.format(tape=shared_data / "us-2013-10-07.parquet", consumers=CONSUMERS))
+    plan.write_text(PLAN.format(tape=day_tape, consumers=CONSUMERS))
     return plan
 
 

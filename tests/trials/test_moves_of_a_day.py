@@ -1,4 +1,4 @@
-"""A whole day of real ticks with three strategies, while slots move two hundred times and processes die."""
+"""A whole day with three strategies, while slots move two hundred times and processes die."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ LOST_NOTES = 10
 
 
 @pytest.fixture(scope="module")
-def plan(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plan(day_tape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("day")
     consumers = "[consumers]\ncount = 2\ncpus = 0.5\n"
-    return day_plan(folder, shared_data / "us-2013-10-07.parquet", consumers + STRATEGIES)
+    return day_plan(folder, day_tape, consumers + STRATEGIES)
 
 
 @pytest.fixture(scope="module")

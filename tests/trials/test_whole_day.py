@@ -1,4 +1,4 @@
-"""Whole days of real ticks, on Ray and in one process. Long: `make trials` runs them and shows their figures."""
+"""Whole days, made up and recorded, on Ray and in one process. Long: `make trials` runs them and shows figures."""
 
 import subprocess
 import sys
@@ -67,11 +67,15 @@ def test_a_day_without_strategies_is_the_same_everywhere_and_agrees_with_the_min
     assert agreeing >= 0.99 * minutes
 
 
-@pytest.mark.parametrize("day", ["us-2013-10-07", "us-2013-10-08"])
+@pytest.mark.parametrize("day", ["made up", "us-2013-10-07", "us-2013-10-08"])
 def test_a_day_with_three_strategies_in_lockstep_is_the_same_everywhere(
-    day: str, shared_data: Path, tmp_path: Path
+    day: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    plan = day_plan(tmp_path, shared_data / f"{day}.parquet", STRATEGIES)
+    if day == "made up":
+        tape = request.getfixturevalue("made_up_day")
+    else:
+        tape = request.getfixturevalue("shared_data") / f"{day}.parquet"
+    plan = day_plan(tmp_path, tape, STRATEGIES)
 
     run(plan, tmp_path / "alone", "--in-process", "--consumers", "1")
     for n in (1, 2, 4):

@@ -40,6 +40,38 @@ def as_tick(ordinal: int, m: dict[str, Any]) -> Tick:
     return Quote(ordinal, m["S"], ts_ns, NOW_NS, m["bp"], m["bs"], m["ap"], m["as"], exchange, conditions)
 
 
+MESSAGES = (
+    {"T": "q", "S": "BAC", "bx": "K", "bp": 14.02, "bs": 2, "ax": "Q", "ap": 14.03, "as": 1, "c": ["R"], "z": "A",
+     "t": "2026-01-05T14:30:01.670905508Z"},
+    {"T": "t", "S": "BAC", "i": 52_983_525_033_527, "x": "P", "p": 14.025, "s": 71, "c": [" ", "F", "T", "I"],
+     "z": "A", "t": "2026-01-05T14:30:01.83915973Z"},
+    {"T": "c", "S": "BAC", "x": "M", "oi": 1, "op": 14.0, "os": 10, "oc": ["@"], "ci": 2, "cp": 14.1, "cs": 10,
+     "cc": ["@"], "z": "A", "t": "2026-01-05T14:30:02Z"},
+    {"T": "x", "S": "BAC", "i": 465, "x": "D", "p": 14.0, "s": 300, "a": "C", "z": "A", "t": "2026-01-05T14:30:03Z"},
+    {"T": "l", "S": "BAC", "u": 15.4, "d": 12.6, "i": "B", "z": "A", "t": "2026-01-05T14:30:04Z"},
+    {"T": "i", "S": "BAC", "p": 14.0, "z": "A", "t": "2026-01-05T14:30:05Z"},
+    {"T": "b", "S": "BAC", "o": 14.0, "h": 14.1, "l": 13.9, "c": 14.0, "v": 131, "n": 3, "vw": 14.02,
+     "t": "2026-01-05T14:30:00Z"},
+)  # fmt: skip
+"""One message of each kind, written by hand."""
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+def test_a_frame_with_every_kind_of_message_gives_its_trades_and_quotes(encoding: Any) -> None:
+    codec = Codec(encoding, "every kind", Counts())
+
+    if encoding == "json":
+        found = decoded(codec, msgspec.json.encode(MESSAGES))
+    else:
+        found = decoded(codec, msgspec.msgpack.encode([{**m, "t": stamp(rfc3339_ns(m["t"]))} for m in MESSAGES]))
+
+    second_ns = 1_767_623_401 * 10**9
+    assert [tick for tick in found if isinstance(tick, Trade | Quote)] == [
+        Quote(1, "BAC", second_ns + 670_905_508, NOW_NS, 14.02, 2, 14.03, 1, "K/Q", "R"),
+        Trade(2, "BAC", second_ns + 839_159_730, NOW_NS, 14.025, 71, "FTI", "P", 52_983_525_033_527, "A"),
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
 def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: Any) -> None:
     codec = Codec(encoding, "recorded", Counts())

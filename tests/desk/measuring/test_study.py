@@ -85,15 +85,15 @@ def test_only_what_the_plan_takes_is_counted(tmp_path: Path) -> None:
     assert trades.costs.strategy_us == 0.0
 
 
-def test_a_stretch_in_mid_session_is_tried_with_the_minutes_before_it(shared_data: Path, tmp_path: Path) -> None:
+def test_a_stretch_in_mid_session_is_tried_with_the_minutes_before_it(any_day: Path, tmp_path: Path) -> None:
     tape = f"""
 [session]
 name = "tape"
-start = "10:00"
-stop = "10:20"
+start = "09:33"
+stop = "09:43"
 [feed]
 kind = "tape"
-path = "{shared_data / "us-2013-10-07.parquet"}"
+path = "{any_day}"
 [[strategies]]
 use = "strategies.examples.opening_range:OpeningRange"
 """

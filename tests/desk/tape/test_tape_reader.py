@@ -174,6 +174,14 @@ def test_damage_in_the_middle_is_told(tmp_path: Path) -> None:
         list(source.blocks())
 
 
+def test_a_tape_has_all_its_rows(any_morning: Path) -> None:
+    source = TapeSource(any_morning)
+
+    table = pq.read_table(any_morning)
+    assert source.rows == sum(map(len, source.blocks())) == len(table)
+    assert source.symbols == tuple(sorted(table["symbol"].unique().to_pylist()))
+
+
 def test_a_recorded_day_has_all_its_rows(shared_data: Path) -> None:
     source = TapeSource(shared_data / "us-2013-10-07.parquet")
 

@@ -64,8 +64,8 @@ def test_blocks_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert read(tmp_path / "second.parquet") == read(tmp_path / "first.parquet")
 
 
-def test_real_rows_survive_a_copy(tmp_path: Path, shared_data: Path) -> None:
-    source = TapeSource(shared_data / "soun-2025-05-02-open.parquet")
+def test_the_rows_of_a_tape_survive_a_copy(tmp_path: Path, any_morning: Path) -> None:
+    source = TapeSource(any_morning)
 
     with TapeWriter(tmp_path / "copy.parquet") as tape:
         for block in source.blocks():

@@ -32,6 +32,21 @@ def error(code: int) -> dict[str, Any]:
     return {"T": "error", "code": code, "msg": ERRORS[code]}
 
 
+def test_a_client_is_greeted_admitted_and_subscribed() -> None:
+    protocol = stream()
+    subscribe = {
+        "action": "subscribe", "trades": ["IBM"], "quotes": ["SPY", "BAC"], "bars": ["*"], "dailyBars": ["AIG"],
+        "statuses": ["*"],
+    }  # fmt: skip
+
+    assert json.loads(protocol.greeting().data) == [{"T": "success", "msg": "connected"}]
+    assert ask(protocol, AUTH) == {"T": "success", "msg": "authenticated"}
+    assert ask(protocol, subscribe) == {
+        "T": "subscription", "trades": ["IBM"], "quotes": ["SPY", "BAC"], "bars": ["*"], "updatedBars": [],
+        "dailyBars": ["AIG"], "statuses": ["*"], "lulds": [], "corrections": ["IBM"], "cancelErrors": ["IBM"],
+    }  # fmt: skip
+
+
 def test_the_recorded_conversation_is_answered_as_the_venue_did(shared_data: Path) -> None:
     lines = (shared_data / "alpaca-wire-frames.jsonl").read_text().splitlines()
     greeting, auth, welcome, subscribe, acknowledged = (json.loads(line)["frame"] for line in lines[:5])
