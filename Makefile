@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix check bench trials constraints clean
+.PHONY: help setup demo test matrix check bench trials docs constraints clean
 
 help: ## what can be asked for
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -39,6 +39,9 @@ bench: $(READY) ## the short set of benchmarks: measured and printed, never asse
 
 trials: $(READY) ## full counts and whole days: long
 	$(BIN)/pytest -m trial -s
+
+docs: $(READY) ## write the pages anew that are made from code
+	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md
 
 constraints: $(READY) ## write constraints.txt anew from what is installed
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
