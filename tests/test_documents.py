@@ -1,0 +1,81 @@
+"""The commands of tutorial and how-to pages work as they stand, and print what the pages show."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(
+    r"(?:Save this as `(?P<file>[\w.-]+)`:\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+PAGES = ["docs/tutorial/first-strategy.md", "docs/how-to/replay-recordings.md"]
+
+
+class Command(NamedTuple):
+    """A command of a page, and the output that the page shows; "…" stands for anything."""
+
+    line: str
+    output: str
+
+    def pattern(self) -> str:
+        """A regular expression for the whole output, whatever spaces end its lines."""
+        lines = [re.escape(line.rstrip()).replace("…", ".*") for line in self.output.splitlines()]
+        return "".join(r"(?:.*\n)*" if line == ".*" else line + "\n" for line in lines)
+
+
+def commands(text: str) -> list[Command]:
+    """The commands of a console block: lines that begin with "$ ", each before its output."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)
+    assert not parts[0], "a console block begins with a command"
+    return [Command(*pair) for pair in zip(parts[1::2], parts[2::2], strict=True)]
+
+
+def printed(command: str, folder: Path) -> str:
+    """What a command prints in a shell that has the desk and Python on its path."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAYDESK_", "COLUMNS"))}
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_can_be_followed_to_its_end(page: str, tmp_path: Path) -> None:
+    done = 0
+    for block in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")):
+        if block["file"]:
+            (tmp_path / block["file"]).write_text(block["text"], encoding="utf-8")
+        if block["kind"] != "console":
+            continue
+        for command in commands(block["text"]):
+            found = printed(command.line, tmp_path)
+
+            assert re.fullmatch(command.pattern(), found), f"$ {command.line}\n{found}"
+            done += 1
+
+    assert done > 3
+
+
+def test_the_orders_of_the_tutorial_are_filled() -> None:
+    text = (ROOT / PAGES[0]).read_text(encoding="utf-8")
+    (orders,) = [
+        command
+        for block in BLOCK.finditer(text)
+        if block["kind"] == "console"
+        for command in commands(block["text"])
+        if shlex.split(command.line)[:2] == ["python", "orders.py"]
+    ]
+
+    assert orders.output.count(" filled\n") >= 1
