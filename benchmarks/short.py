@@ -1,6 +1,6 @@
 """The short set, what `make bench` runs: the live benchmarks once each, in about three minutes, one after the other.
 
-Windows are short, so the figures are rough; docs/performance.md names the commands of the full ones.
+Windows are short, so the figures are rough; docs/explanation/performance.md names the commands of the full ones.
 """
 
 import os

@@ -59,7 +59,7 @@ def stored(url: str, kind: type[DeskError]) -> Stored:
             f"{scheme_of(url)}://…",
             "credentials in the URL",
             "a URL without",
-            "Give them where the store's own tools look for them, as docs/howto/storage.md tells.",
+            "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
         )
     if scheme_of(url) not in STORES:
         raise kind(url, f"unknown scheme `{scheme_of(url)}`", f"one of {', '.join(STORES)}", "Correct the URL.")
@@ -92,7 +92,7 @@ def fault(place: str, kind: type[DeskError], error: Exception) -> DeskError:
             found,
             "credentials that may read and write there",
             "Give them where the store's own tools look for them, on the machine that runs the desk: "
-            "docs/howto/storage.md tells.",
+            "docs/how-to/storage.md tells.",
         )
     if any(words in found for words in _AWAY):
         return RunFailed(

@@ -99,7 +99,7 @@ class FeedPlan(Section):
                 ("path",),
                 "a URL with credentials in it",
                 'one without, such as "s3://bucket/day.parquet"',
-                "Give them where the store's own tools look for them, as docs/howto/storage.md tells.",
+                "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
             )
         if self.kind != "alpaca" and self.url:
             yield Fault(

@@ -248,7 +248,7 @@ class ResultsPlan(Section):
                 ("url",),
                 "a URL with credentials in it",
                 'one without, such as "s3://bucket/runs"',
-                "Give them where the store's own tools look for them, as docs/howto/storage.md tells.",
+                "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
             )
 
 

@@ -62,9 +62,9 @@ def test_other_urls_are_refused(tmp_path: Path, text: str, place: str, expected:
         ('[ledger]\nurl = "postgresql+psycopg://me@host/db?password=hidden"\n', "RAYDESK_LEDGER_PASSWORD"),
         ('[ledger]\nurl = "postgres://me:hid/den@host/db"\n', ""),
         ('[ledger]\nurl = "postgres://host/db?password=hidden"\n', ""),
-        ('[results]\nurl = "s3://key:hid/den@bucket/runs"\n', "docs/howto/storage.md"),
+        ('[results]\nurl = "s3://key:hid/den@bucket/runs"\n', "docs/how-to/storage.md"),
         ('[results]\nurl = "ftp://key:hid/den@bucket/runs"\n', ""),
-        ('[feed]\nkind = "tape"\npath = "s3://key:hid/den@bucket/day"\n', "docs/howto/storage.md"),
+        ('[feed]\nkind = "tape"\npath = "s3://key:hid/den@bucket/day"\n', "docs/how-to/storage.md"),
     ],
 )
 def test_a_secret_in_a_url_is_refused_and_not_shown(tmp_path: Path, text: str, remedy: str) -> None:
