@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from pydantic import Field
 
-from desk.config import Plan, SyntheticPlan, reference
+from desk.config import Plan, SyntheticPlan, reference, schema
 from desk.config.plan import RiskPlan
 from desk.config.reference import Key, keys, page
 from desk.config.schema import find, tables
@@ -97,14 +97,13 @@ class Larger(Section):
 
 
 @pytest.fixture
-def larger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def larger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The page's plan is another one, with tables that the tradeplan does not have."""
     for module in ("desk.config.reference", "desk.config.schema"):
         monkeypatch.setattr(f"{module}.Plan", Larger)
-    reset = reference.find.__globals__["_root"].cache_clear
-    reset()
+    schema._root.cache_clear()
     yield
-    reset()
+    schema._root.cache_clear()
 
 
 @pytest.mark.usefixtures("larger")
