@@ -72,7 +72,7 @@ class Matcher(msgspec.Struct, array_like=True):
         reports = self._expire(
             mark_ns,
             lambda order: order.until_ns <= mark_ns,
-            lambda order: "the end of extended hours" if order.extended_hours else "the regular close",
+            lambda order: f"day order: {'the end of extended hours' if order.extended_hours else 'the regular close'}",
         )
         for order in self._open_due(mark_ns):
             reports += self._look(order, mark_ns, pricing)

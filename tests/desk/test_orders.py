@@ -8,11 +8,12 @@ from order_makers import SESSION, a_fill, a_quote, a_trade, a_word, an_id, an_in
 
 from desk.brokers.simulated import SimulatedVenue
 from desk.lifecycle import FILLS
-from desk.matching import Matcher
+from desk.matching import Matcher, MatchingRules
 from desk.model.errors import LedgerError
 from desk.model.orders import TERMINAL, CancelIntent, Intent, OrderEvent, OrderKind, Report, Request
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, OrderSummary
+from desk.pricing import Pricing
 from desk.risk import Approved, RiskGate, RiskLimits
 from desk.strategy import Position
 
@@ -325,7 +326,8 @@ class Session:
 
     def __init__(self) -> None:
         self.manager, self.ledger = a_manager(**LIMITS)
-        self.matcher = Matcher(slippage_bps=1.0, fee_per_share=0.01)
+        self.matcher = Matcher(MatchingRules(slippage_bps=1.0, fee_per_share=0.01))
+        self.pricing = Pricing()
         self.intents: list[Intent] = []
         self.bought: dict[str, float] = {"s": 0.0, "t": 0.0}
         self.events: list[OrderEvent] = []
@@ -334,9 +336,13 @@ class Session:
     def play(self, step: tuple[Any, ...]) -> None:
         self.ordinal += 1
         if step[0] == "quote":
-            self.give(self.matcher.on_quote(a_quote(self.ordinal, step[1] - 0.5, step[1] + 0.5, step[2], step[2])))
+            quote = a_quote(self.ordinal, step[1] - 0.5, step[1] + 0.5, step[2], step[2])
+            self.pricing.on_quote(quote)
+            self.give(self.matcher.on_quote(quote, self.pricing))
         elif step[0] == "trade":
-            self.give(self.matcher.on_trade(a_trade(self.ordinal, float(step[1]), step[2])))
+            trade = a_trade(self.ordinal, float(step[1]), step[2])
+            self.pricing.on_trade(trade)
+            self.give(self.matcher.on_trade(trade, self.pricing))
         elif step[0] == "intent":
             self.wish(*step[1:])
         elif step[1] < len(self.intents):
@@ -378,7 +384,7 @@ class Session:
                 continue
             self.events.append(event)
             if event.status == "accepted":
-                self.matcher.open(event, self.ordinal * SECOND_NS)
+                self.give(self.matcher.open(event, self.ordinal, self.pricing))
             elif event.status == "pending_cancel" and not event.fill_quantity:
                 self.give(self.matcher.cancel(event.client_order_id, event.ts_ns))
 
