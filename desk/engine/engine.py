@@ -325,9 +325,8 @@ class Engine:
         self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why), gap.from_ns)
 
     def _unquoted(self, unquoted: Unquoted) -> None:
-        state = self.symbols.get(unquoted.symbol)
-        if state is not None:
-            state.pricing.unquote(unquoted.at_ns)
+        if not self._moves.left(unquoted.symbol):
+            self._symbols.met(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
 
     def _close(self, close: Close) -> None:
         """End the session: minutes that were not seen to their end are partial; day orders expire."""

@@ -83,6 +83,25 @@ def test_fills_move_position_profit_and_the_running_total() -> None:
     assert manager.summary() == OrderSummary(submitted=1, filled=1, unrealized=70.0, fees=0.5, gross=1100.0, net=1100.0)
 
 
+def test_a_fill_does_not_tell_what_the_symbol_is_worth() -> None:
+    manager, _ = a_manager()
+    manager.decide(Request([an_intent(reference_price=100.0)]))
+
+    manager.decide(Request(reports=[a_fill(10.0, price=60.0)]))
+
+    assert manager.summary().unrealized == 400.0
+
+
+def test_an_orders_hours_go_with_all_its_events() -> None:
+    manager, ledger = a_manager()
+
+    manager.decide(Request([an_intent(kind="limit", limit_price=99.0, extended_hours=True)]))
+    manager.decide(Request([a_cancel()]))
+
+    assert [event.extended_hours for event in ledger.events.values()] == [True, True]
+    assert ledger.decisions()[0].intent.extended_hours
+
+
 def test_all_of_a_request_is_one_commit() -> None:
     manager, ledger = a_manager()
     manager.decide(Request([an_intent(1)]))
@@ -166,11 +185,12 @@ def test_an_older_age_of_the_data_is_no_other_decision() -> None:
     assert manager.problems == []
 
 
-def test_another_decision_under_a_used_id_is_divergence_and_stops_the_pair() -> None:
+@pytest.mark.parametrize("changed", [{"side": "sell"}, {"extended_hours": True}], ids=str)
+def test_another_decision_under_a_used_id_is_divergence_and_stops_the_pair(changed: dict[str, Any]) -> None:
     manager, ledger = a_manager()
     first = manager.decide(Request([an_intent()]))
 
-    events = manager.decide(Request([an_intent(side="sell"), an_intent(2)]))
+    events = manager.decide(Request([an_intent(**changed), an_intent(2)]))
 
     assert events[0] == first[0]
     assert [(event.status, event.reason) for event in events[1:]] == [
