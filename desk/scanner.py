@@ -12,9 +12,9 @@ from desk.strategy import BaseParams, Params
 class MarketSnapshot(msgspec.Struct, frozen=True):
     """The market up to `now_ns` (session time, exclusive), all arrays aligned with `symbols`.
 
-    `price` is the last trade price, `open`, `high`, `low` the session's, `volume` shares, `trades` a count:
-    NaN or 0 before a symbol's first trade. `minute_volume` and `minute_close` have shape
-    (minutes, symbols), oldest first, one row per minute since the session's start, at most the last 60;
+    `price` is the reference price (`desk.pricing`), NaN where there is none. `open`, `high`, `low` are the session's,
+    `volume` shares, `trades` a count: NaN or 0 before a symbol's first trade. `minute_volume` and `minute_close` have
+    shape (minutes, symbols), oldest first, one row per minute since the session's start, at most the last 60;
     the last row is the minute still open. `minute_close` is NaN in minutes without a price.
     """
 

@@ -106,6 +106,10 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 class Context(Protocol):
     """What a strategy sees of its symbol, and how it acts. Valid during a hook call only.
 
+    `price` is the reference price of the symbol (`desk.pricing`): that of the newest print that may set a minute's
+    close, held within the newest usable quote; the mid of that quote where nothing printed; None without both, where
+    entries are refused. `trade` and `quote` are the last ones that arrived, whatever they are worth as a price.
+
     `now_ns` is session time: the last mark's. `age_ns` is the age of the data by that mark, and `degraded`
     says that it is above `max_data_latency_s`: entries would be refused, exits are not. `warm` says that
     `bars` reach back to the session's start.
@@ -120,6 +124,7 @@ class Context(Protocol):
     bars: Bars
     trade: Trade | None
     quote: Quote | None
+    price: float | None
     position: Position
 
     @property
@@ -139,10 +144,15 @@ class Context(Protocol):
         limit: float | None = None,
         stop: float | None = None,
         tif: TimeInForce = "day",
+        extended_hours: bool = False,
     ) -> str:
         """Ask for a buy; the kind follows from the prices given. Returns the client_order_id.
 
-        Raises ValueError for a quantity or price that is not a positive finite number.
+        An order sent before the regular open waits for it; one sent after the regular close is refused. With
+        `extended_hours`, for limit orders with tif day or gtc alone, it may fill in the extended hours, too.
+
+        Raises ValueError for a quantity or price that is not a positive finite number, and for `extended_hours` on any
+        other order.
         """
         ...
 
@@ -153,14 +163,16 @@ class Context(Protocol):
         limit: float | None = None,
         stop: float | None = None,
         tif: TimeInForce = "day",
+        extended_hours: bool = False,
     ) -> str:
         """Ask for a sale, likewise."""
         ...
 
-    def close(self) -> str | None:
-        """Ask for a market order that flattens the position; None when there is nothing to close.
+    def close(self, *, limit: float | None = None, extended_hours: bool = False) -> str | None:
+        """Ask for an order that flattens the position; None when there is nothing to close.
 
-        Repeated calls while such an order is open do nothing and return its id.
+        A market order, or a limit order where `limit` is given; `extended_hours` needs one. Repeated calls while such
+        an order is open do nothing and return its id.
         """
         ...
 

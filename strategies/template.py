@@ -18,11 +18,13 @@ class Template(strategy.Strategy):
                  on_fill(self, ctx, fill)     your order was filled, in whole or in part
                  on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing, and gap.why: what you
                                               count or average over them is short of that, and bars there are partial
-    SEE      ctx.symbol, ctx.trade, ctx.quote (the last ones, or None), ctx.bars.close[-1] (numpy columns, oldest
-             first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),
+    SEE      ctx.symbol, ctx.price (what the symbol is worth now by its newest valid print and quote, or None),
+             ctx.trade, ctx.quote (the last to arrive, whatever they are, or None), ctx.bars.close[-1] (numpy columns,
+             oldest first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),
              ctx.now_ns and ctx.session_start_ns; ctx.degraded and ctx.age_ns: data too old to enter on, and how old.
     ACT      ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") give an order's id;
-             ctx.cancel(id), ctx.open_orders; ctx.close() flattens, and may be repeated.
+             ctx.cancel(id), ctx.open_orders; ctx.close() flattens, and may be repeated. Orders sent before the open
+             wait for it, later than the close they are refused; limit orders with extended_hours=True are not.
              An order may be refused, filled in parts, or late: judge by ctx.position and ctx.open_orders, not by
              what you asked for. Entries on old data or above a limit of [risk] are refused; of exits, only those
              above max_orders_per_minute: ask again.

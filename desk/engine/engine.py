@@ -18,10 +18,11 @@ from desk.engine.seating import Seating
 from desk.engine.snapshot import EngineSnapshot, SymbolSnapshot, decode_state, encode_state, pack_symbol
 from desk.engine.symbol import SymbolState
 from desk.engine.symbols import Symbols
+from desk.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.batch import Released
 from desk.model.hours import ALWAYS_OPEN, TradingDay
-from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unwatch, Watch
+from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unquoted, Unwatch, Watch
 from desk.model.orders import CancelIntent, Intent, OrderEvent, Report, Request
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS
@@ -51,7 +52,8 @@ class Engine:
     """One shard: its symbols, their bars, their strategies, their simulated orders.
 
     What was applied before changes nothing when it comes again: ticks by their ordinal, marks, watches and their
-    ends by session time, order events by their number, gaps by being the same, moves by theirs.
+    ends by session time, order events by their number, gaps by being the same, moves by theirs, missing quotes
+    by the producer's time.
     What comes for slots that left was applied before they did.
     """
 
@@ -75,7 +77,10 @@ class Engine:
         self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns)
         self._guard = Guard(now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
         self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
-        self._orders = Orders(self._symbols, self._guard, now, config.slippage_bps, config.fee_per_share)
+        rules = MatchingRules(
+            config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
+        )
+        self._orders = Orders(self._symbols, self._guard, now, rules)
         self._losses = Losses(self.symbols, self._minutes)
         self._moves = Moves()
 
@@ -122,9 +127,10 @@ class Engine:
                 else:
                     state.last_ordinal = item.ordinal  # type: ignore[union-attr]
                     state.quote = item  # type: ignore[assignment]
+                    state.pricing.on_quote(item)  # type: ignore[arg-type]
                     audit.quotes += 1
                     if state.matcher is not None:
-                        self._orders.reports += state.matcher.on_quote(item)  # type: ignore[arg-type]
+                        self._orders.reports += state.matcher.on_quote(item, state.pricing)  # type: ignore[arg-type]
                     if state.on_quote:
                         self._guard.each(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
@@ -140,7 +146,7 @@ class Engine:
         return Request(intents, self._orders.take_reports(), self.prices(), self.mark_ns)
 
     def prices(self) -> dict[str, float]:
-        """Last prices of the symbols in which something is held."""
+        """Reference prices of the symbols in which something is held."""
         return self._orders.prices()
 
     def take_bars(self) -> list[Bar]:
@@ -185,7 +191,7 @@ class Engine:
         for bar in closed_bars:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
-            self._orders.note_held(self._seating.restore(symbol, bars.get(symbol.symbol, [])))
+            self._orders.note(self._seating.restore(symbol, bars.get(symbol.symbol, [])))
 
     def _packed(
         self,
@@ -219,8 +225,9 @@ class Engine:
         if opened is not None:
             self._minutes.opened(opened, state)
         state.trade = trade
+        state.pricing.on_trade(trade)
         if state.matcher is not None:
-            self._orders.reports += state.matcher.on_trade(trade)
+            self._orders.reports += state.matcher.on_trade(trade, state.pricing)
         if state.on_trade:
             self._guard.each(state.on_trade, "on_trade", trade, trade.ordinal)
 
@@ -248,6 +255,8 @@ class Engine:
                 self._unwatch(item)
             case Lost():
                 self._losses.lost(item)
+            case Unquoted():
+                self._unquoted(item)
             case Stop():
                 self._stop(item)
             case Gap():
@@ -271,6 +280,7 @@ class Engine:
         now.session_ns = mark.session_ns
         now.age_ns = mark.feed_lag_ns + mark.lane_age_ns
         now.degraded = mark.degraded
+        self._orders.on_mark(mark.session_ns)
         for minute_ns, state in self._minutes.close_until(mark.session_ns):
             bar = state.bars.close(minute_ns)
             if bar is not None and state.on_bar:
@@ -309,8 +319,14 @@ class Engine:
             return
         self.audit.lost_trades += gap.trades
         self.audit.lost_quotes += gap.quotes
+        for symbol in symbols:
+            self.symbols[symbol].pricing.clear_quotes()
         told = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
         self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why), gap.from_ns)
+
+    def _unquoted(self, unquoted: Unquoted) -> None:
+        if not self._moves.left(unquoted.symbol):
+            self._symbols.met(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
 
     def _close(self, close: Close) -> None:
         """End the session: minutes that were not seen to their end are partial; day orders expire."""
@@ -352,7 +368,7 @@ class Engine:
         self._orders.reports += late._orders.reports
         for state in late.symbols.values():
             self._seating.take_over(state, self._now)
-            self._orders.note_held(state)
+            self._orders.note(state)
 
     def _take_out(self, states: list[SymbolState]) -> EngineSnapshot:
         """Let these symbols leave with all that is theirs; what was counted here stays counted here."""

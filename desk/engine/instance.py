@@ -22,6 +22,7 @@ from desk.model.orders import (
 )
 from desk.model.ticks import Quote, Trade
 from desk.positions import after_fill
+from desk.pricing import Pricing
 from desk.strategy import Fill, Params, Position, Strategy
 
 TIMES_IN_FORCE: Final = get_args(TimeInForce)
@@ -54,6 +55,7 @@ class SymbolView(Protocol):
     bars: BarBuilder
     trade: Trade | None
     quote: Quote | None
+    pricing: Pricing
     warm: bool
 
 
@@ -136,6 +138,11 @@ class Instance:
         return self._view.quote
 
     @property
+    def price(self) -> float | None:
+        """The symbol's reference price."""
+        return self._view.pricing.price
+
+    @property
     def warm(self) -> bool:
         """Whether `bars` reach back to the session's start."""
         return self._view.warm
@@ -173,24 +180,37 @@ class Instance:
         return tuple(self.orders)
 
     def buy(
-        self, quantity: float, *, limit: float | None = None, stop: float | None = None, tif: TimeInForce = "day"
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+        extended_hours: bool = False,
     ) -> str:
         """Ask for a buy."""
-        return self._order("buy", quantity, limit, stop, tif)
+        return self._order("buy", quantity, limit, stop, tif, extended_hours)
 
     def sell(
-        self, quantity: float, *, limit: float | None = None, stop: float | None = None, tif: TimeInForce = "day"
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+        extended_hours: bool = False,
     ) -> str:
         """Ask for a sale."""
-        return self._order("sell", quantity, limit, stop, tif)
+        return self._order("sell", quantity, limit, stop, tif, extended_hours)
 
-    def close(self) -> str | None:
-        """Ask for a market order that flattens the position."""
+    def close(self, *, limit: float | None = None, extended_hours: bool = False) -> str | None:
+        """Ask for an order that flattens the position."""
         held = self.position.quantity
         if held == 0:
             return None
         if self.closing not in self.orders:
-            self.closing = self._order("sell" if held > 0 else "buy", abs(held), None, None, "day")
+            side: Side = "sell" if held > 0 else "buy"
+            self.closing = self._order(side, abs(held), limit, None, "day", extended_hours)
         return self.closing
 
     def cancel(self, client_order_id: str) -> None:
@@ -211,7 +231,15 @@ class Instance:
             event.client_order_id, event.side, event.fill_quantity, event.fill_price, event.fee, event.ts_ns, done
         )
 
-    def _order(self, side: Side, quantity: float, limit: float | None, stop: float | None, tif: TimeInForce) -> str:
+    def _order(
+        self,
+        side: Side,
+        quantity: float,
+        limit: float | None,
+        stop: float | None,
+        tif: TimeInForce,
+        extended_hours: bool,
+    ) -> str:
         quantity = _positive("quantity", quantity)
         kind: OrderKind = "market"
         if limit is not None:
@@ -222,6 +250,10 @@ class Instance:
             kind = "stop" if limit is None else "stop_limit"
         if tif not in TIMES_IN_FORCE:
             raise ValueError(f"tif must be one of {', '.join(TIMES_IN_FORCE)}, not {tif!r}")
+        if extended_hours and (kind != "limit" or tif == "ioc"):
+            raise ValueError(
+                f"extended_hours is for limit orders with tif day or gtc, not a {kind} order with tif {tif}"
+            )
         now = self._now
         self.number += 1
         intent = Intent(
@@ -234,24 +266,16 @@ class Instance:
             now.session_ns,
             now.age_ns,
             now.degraded,
-            self._reference_price(),
+            self.price or 0.0,
             kind,
             limit,
             stop,
             tif,
+            bool(extended_hours),
         )
         now.intents.append(intent)
         self.orders[intent.client_order_id] = side
         return intent.client_order_id
-
-    def _reference_price(self) -> float:
-        trade = self._view.trade
-        if trade is not None:
-            return trade.price
-        quote = self._view.quote
-        if quote is not None and quote.bid_size > 0 and quote.ask_size > 0:
-            return (quote.bid + quote.ask) / 2
-        return 0.0
 
 
 def _positive(name: str, value: float) -> float:

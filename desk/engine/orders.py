@@ -7,21 +7,21 @@ from desk.engine.instance import Instance
 from desk.engine.now import Now
 from desk.engine.symbol import SymbolState
 from desk.engine.symbols import Symbols
-from desk.matching import Matcher
+from desk.matching import Matcher, MatchingRules
 from desk.model.orders import OrderEvent, Report
 
 
 class Orders:
     """Follows orders by their events. `reports` are what the simulated venue's matchers have to tell the broker."""
 
-    def __init__(self, symbols: Symbols, guard: Guard, now: Now, slippage_bps: float, fee_per_share: float) -> None:
+    def __init__(self, symbols: Symbols, guard: Guard, now: Now, rules: MatchingRules) -> None:
         self.reports: list[Report] = []
         self._symbols = symbols
         self._guard = guard
         self._now = now
-        self._slippage_bps = slippage_bps
-        self._fee_per_share = fee_per_share
+        self._rules = rules
         self._held: set[str] = set()
+        self._matched: set[str] = set()
 
     def on_event(self, state: SymbolState, event: OrderEvent) -> None:
         """Take an event in that is news, and tell the strategy whose order it is."""
@@ -30,11 +30,18 @@ class Orders:
         for instance in state.instances:
             if instance.entry.name == event.strategy:
                 self._tell(instance, event)
-        self.note_held(state)
+        self.note(state)
+
+    def on_mark(self, mark_ns: int) -> None:
+        """Let orders open and expire whose hours begin and end, by symbol."""
+        for symbol in sorted(self._matched):
+            state = self._symbols.known[symbol]
+            if state.matcher is not None:
+                self.reports += state.matcher.on_mark(mark_ns, state.pricing)
 
     def prices(self) -> dict[str, float]:
-        """Last prices of the symbols in which something is held."""
-        last = ((symbol, self._symbols.known[symbol].last_price()) for symbol in sorted(self._held))
+        """Reference prices of the symbols in which something is held."""
+        last = ((symbol, self._symbols.known[symbol].pricing.price) for symbol in sorted(self._held))
         return {symbol: price for symbol, price in last if price is not None}
 
     def take_reports(self) -> list[Report]:
@@ -54,25 +61,28 @@ class Orders:
             if state.matcher is not None:
                 self.reports += state.matcher.expire(session_ns)
 
-    def note_held(self, state: SymbolState) -> None:
-        """Look again whether anything is held of the symbol."""
-        if any(instance.position.quantity for instance in state.instances):
-            self._held.add(state.symbol)
-        else:
-            self._held.discard(state.symbol)
+    def note(self, state: SymbolState) -> None:
+        """Look again whether anything is held of the symbol, and whether it has a matcher."""
+        held = any(instance.position.quantity for instance in state.instances)
+        for symbols, is_in in ((self._held, held), (self._matched, state.matcher is not None)):
+            if is_in:
+                symbols.add(state.symbol)
+            else:
+                symbols.discard(state.symbol)
 
     def forget(self, symbol: str) -> None:
         """The symbol goes, with what is held of it."""
         self._held.discard(symbol)
+        self._matched.discard(symbol)
 
     def _match(self, state: SymbolState, event: OrderEvent) -> None:
         if event.status == "accepted":
             if state.matcher is None:
-                state.matcher = Matcher(self._slippage_bps, self._fee_per_share)
-            state.matcher.open(event, self._now.session_ns)
+                state.matcher = Matcher(self._rules)
+            self.reports += state.matcher.open(event, self._now.session_ns, state.pricing)
         elif event.status == "pending_cancel" and state.matcher is not None:
             self.reports += state.matcher.cancel(event.client_order_id, self._now.session_ns)
-        if state.matcher is not None and state.matcher.empty:
+        if state.matcher is not None and state.matcher.is_idle(state.pricing):
             state.matcher = None
 
     def _tell(self, instance: Instance, event: OrderEvent) -> None:

@@ -50,6 +50,7 @@ class Seating:
         if state is None:
             return
         self._symbols.watch(state, on=False)
+        state.pricing.clear_quotes()
         for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
             if minute_ns + MINUTE_NS > unwatch.at_ns:
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)

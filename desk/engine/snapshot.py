@@ -19,6 +19,7 @@ from desk.model.bars import Bar
 from desk.model.items import Gap
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
+from desk.pricing import Pricing
 from desk.strategy import Position
 
 
@@ -47,6 +48,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     last_event: int
     trade: Trade | None
     quote: Quote | None
+    pricing: Pricing
     warm: bool
     watched: bool
     scanners: list[str]
@@ -112,6 +114,7 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         state.last_event,
         state.trade,
         state.quote,
+        state.pricing,
         state.warm,
         state.watched,
         state.scanners,
@@ -126,7 +129,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
     """The symbol as it was, still without its instances; `closed` are its closed minutes."""
     state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
-    state.trade, state.quote = kept.trade, kept.quote
+    state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
     state.warm, state.scanners = kept.warm, kept.scanners
     state.matcher, state.stops = kept.matcher, kept.stops
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)

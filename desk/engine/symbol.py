@@ -4,6 +4,7 @@ from desk.bars.builder import BarBuilder
 from desk.engine.instance import Instance
 from desk.matching import Matcher
 from desk.model.ticks import Quote, Trade
+from desk.pricing import Pricing
 
 
 class SymbolState:
@@ -21,6 +22,7 @@ class SymbolState:
         "on_bar",
         "on_quote",
         "on_trade",
+        "pricing",
         "quote",
         "scanners",
         "stops",
@@ -37,6 +39,7 @@ class SymbolState:
         self.last_event = 0
         self.trade: Trade | None = None
         self.quote: Quote | None = None
+        self.pricing = Pricing()
         self.warm = False
         self.watched = watched
         self.scanners: list[str] = []
@@ -53,12 +56,3 @@ class SymbolState:
         self.on_bar = [instance for instance in active if hasattr(instance.strategy, "on_bar")]
         self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
         self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
-
-    def last_price(self) -> float | None:
-        """The last trade's price, else the middle of the last two-sided quote."""
-        if self.trade is not None:
-            return self.trade.price
-        quote = self.quote
-        if quote is not None and quote.bid_size > 0 and quote.ask_size > 0:
-            return (quote.bid + quote.ask) / 2
-        return None

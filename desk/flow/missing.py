@@ -7,7 +7,7 @@ import msgspec
 
 from desk.flow.retained import Header, Kept
 from desk.model.batch import LaneTotals, Position
-from desk.model.items import Adopt, Gap, Item, Lost, decode_items
+from desk.model.items import Adopt, Gap, Item, Lost, Unquoted, decode_items
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
 
@@ -28,12 +28,13 @@ class Missing:
     """Of the batches that were let go and are not durable: what must arrive even so.
 
     Watches, order events, moves and the like are few, and no later item makes up for one of them. Minutes that lost
-    trades are named once each. Marks are not missed: the next one says more.
+    trades are named once each, and so are symbols that lost quotes. Marks are not missed: the next one says more.
     """
 
     def __init__(self) -> None:
         self._vital: deque[tuple[int, Item]] = deque()
         self._minutes: dict[tuple[str, int], int] = {}
+        self._unquoted: dict[str, tuple[int, Unquoted]] = {}
 
     def remember(self, batch: Kept) -> None:
         """Take what is vital out of a batch that is let go; batches come in the order of their numbers."""
@@ -42,6 +43,9 @@ class Missing:
                 for minute in item.minutes:
                     self._minutes.pop(minute, None)
                     self._minutes[minute] = batch.seq
+            elif isinstance(item, Unquoted):
+                self._unquoted.pop(item.symbol, None)
+                self._unquoted[item.symbol] = (batch.seq, item)
             else:
                 self._vital.append((batch.seq, item))
 
@@ -51,6 +55,8 @@ class Missing:
             self._vital.popleft()
         while self._minutes and self._minutes[minute := next(iter(self._minutes))] <= durable_seq:
             del self._minutes[minute]
+        while self._unquoted and self._unquoted[symbol := next(iter(self._unquoted))][0] <= durable_seq:
+            del self._unquoted[symbol]
 
     def items(self, after: int, gone: Header, position: Position) -> list[Item]:
         """What a shard at `position` misses up to the batch `gone`, of which it has applied those up to `after`.
@@ -58,7 +64,7 @@ class Missing:
         The gap comes last: it is to cover the symbols that the other items bring. Its end is the last moment before
         the mark that would have followed.
         """
-        vital = [item for seq, item in self._vital if seq > after]
+        vital = [item for seq, item in (*self._vital, *self._unquoted.values()) if seq > after]
         minutes = [minute for minute, seq in self._minutes.items() if seq > after]
         lost = ticks_cut(gone.totals) - ticks_cut(position.lane)
         for item in vital:

@@ -9,10 +9,11 @@ for none of it; between the two, quotes go on being conflated, so that the lane 
 The first trade that is dropped of a (symbol, minute) leaves a `Lost` in its place: after the symbol's `Watch`,
 before whatever of the symbol comes later. One that is shed before it gets here leaves a `Lost` at the end, which
 says nothing for what is dropped before it. Of one (symbol, minute) at most one of each kind waits, so their number
-does not depend on the rate of trades.
+does not depend on the rate of trades. In the same way a quote that is dropped leaves an `Unquoted` in its place:
+no newer quote of its symbol waits behind it, so the shard would keep an older one. Of one symbol one waits at most.
 """
 
-from desk.model.items import Item, Lost
+from desk.model.items import Item, Lost, Unquoted
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
@@ -42,6 +43,7 @@ class Pending:
         self._conflating = False
         self._lost: set[tuple[str, int]] = set()
         self._shed: set[tuple[str, int]] = set()
+        self._unquoted: set[str] = set()
         self._write_timeout_ns = write_timeout_ns
         self._holes = 0
         self._base = 0
@@ -130,11 +132,13 @@ class Pending:
         """Forget the first places, in which `others` items did not count against the capacity."""
         if self._holes:
             self._holes -= self.items[:places].count(None)
-        if self._lost or self._shed:
+        if self._lost or self._shed or self._unquoted:
             for item in self.items[:places]:
                 if type(item) is Lost:
                     self._lost.difference_update(item.minutes)
                     self._shed.difference_update(item.minutes)
+                elif type(item) is Unquoted:
+                    self._unquoted.discard(item.symbol)
         self._base += places
         del self.items[:places]
         self.others -= others
@@ -167,7 +171,7 @@ class Pending:
             self._drop_trade(oldest)
             self.trades_full += 1
         else:
-            self._drop_oldest_quote()
+            self._drop_oldest_quote(now_ns)
             self.quotes_full += 1
 
     def _seek_trade(self) -> Trade | None:
@@ -192,15 +196,20 @@ class Pending:
             self.items[index] = Lost([minute])
             self.others += 1
 
-    def _drop_oldest_quote(self) -> None:
+    def _drop_oldest_quote(self, now_ns: int) -> None:
         items = self.items
         index = max(self._oldest_quote - self._base, 0)
         while type(oldest := items[index]) is not Quote:
             index += 1
         self._oldest_quote = self._base + index
-        self._remove(index)
         assert self._newest_quote is not None, "a quote dropped without an index of quotes"
         del self._newest_quote[oldest.symbol]
+        if oldest.symbol in self._unquoted:
+            self._remove(index)
+        else:
+            self._unquoted.add(oldest.symbol)
+            self.items[index] = Unquoted(oldest.symbol, now_ns)
+            self.others += 1
 
     def _remove(self, index: int) -> None:
         self.items[index] = None

@@ -1,13 +1,15 @@
 """The ledger's tables. Nothing in them belongs to one database: SQLite and Postgres take the same ones.
 
-Times are BIGINT nanoseconds since the epoch, UTC; prices, quantities and fees are NUMERIC. Columns that
-share a message's field bear its name, so that rows and messages turn into one another without a table.
+A column that came with a later release has a server default: it is added to a ledger that an earlier one began
+(`desk/ledger/upgrades.py`), whose rows then bear the default. Times are BIGINT nanoseconds since the epoch, UTC;
+prices, quantities and fees are NUMERIC. Columns that share a message's field bear its name, so that rows and messages
+turn into one another without a table.
 """
 
 import math
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Boolean, Column, Dialect, MetaData, Numeric, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, MetaData, Numeric, String, Table, false
 from sqlalchemy.types import TypeDecorator
 
 
@@ -49,6 +51,10 @@ def _money(name: str, *, nullable: bool = False) -> Column[float]:
     return Column(name, Money, nullable=nullable)
 
 
+def _flag_added_later(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false())
+
+
 metadata = MetaData()
 
 sessions = Table(
@@ -80,6 +86,7 @@ decisions = Table(
     _money("limit_price", nullable=True),
     _money("stop_price", nullable=True),
     _text("tif"),
+    _flag_added_later("extended_hours"),
     _text("verdict"),
 )
 
@@ -127,6 +134,7 @@ order_events = Table(
     Column("simulated", Boolean, nullable=False),
     Column("report", BigInteger, nullable=False),
     _time("given_ns"),
+    _flag_added_later("extended_hours"),
     # Counts the session's events in the order in which they were recorded, over all symbols; gaps mean nothing.
     Column("line", BigInteger, nullable=False),
 )

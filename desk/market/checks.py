@@ -16,12 +16,13 @@ def causes(block: Block) -> NDArray[np.int8]:
 
     kind: neither trade nor quote. symbol: null or empty. time: the venue's time is null, zero, negative
     or more than a day after the row was received.
-    price: a trade's is not above 0, a quote's bid or ask below 0. size: below 0. Null and infinite numbers
-    are faults; 0 is a quote's way to say that a side is empty, and a trade's to say that it is information.
+    price: a trade's is not above 0, a quote's bid or ask below 0. size: likewise. Null and infinite numbers
+    are faults; 0 is a quote's way to say that a side is empty. A trade of no shares is none, and sets no price.
     """
     trade = block.kind == TRADE
     good_price = np.where(trade, _within(block.price) & (block.price > 0), _within(block.bid) & _within(block.ask))
-    good_size = np.where(trade, _within(block.size), _within(block.bid_size) & _within(block.ask_size))
+    sound_sides = _within(block.bid_size) & _within(block.ask_size)
+    good_size = np.where(trade, _within(block.size) & (block.size > 0), sound_sides)
     named = np.array([bool(name) for name in block.symbols] + [False])
     cause = np.zeros(len(block), np.int8)
     cause[~good_size] = 1

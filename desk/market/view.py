@@ -7,13 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.bars.columns import BarColumns, MinuteColumns, TradeColumns, allowance
-from desk.market.blocks import TRADE, Block, BlockSource
+from desk.market.blocks import QUOTE, TRADE, Block, BlockSource
 from desk.market.checks import causes
+from desk.market.quotes import QuoteColumns
 from desk.model.bars import Bar
 from desk.model.units import MINUTE_NS, floor_to
+from desk.pricing import reference_prices
 from desk.scanner import MarketSnapshot
 
 SNAPSHOT_MINUTES: Final = 60
+BOTH: Final = frozenset({"trades", "quotes"})
 
 
 class MarketView:
@@ -21,11 +24,11 @@ class MarketView:
 
     Time only goes forward: take the snapshot of a mark before asking for bars up to a later one. The
     session's figures are of trades whose venue time is `start_ns` or later (None: the source's first row);
-    the price (of the latest trade that may set a close) and the minutes go back to the source's beginning.
-    Malformed rows are passed over.
+    the reference price and the minutes go back to the source's beginning. Malformed rows are passed over, and so are
+    those of other `channels` ("trades", "quotes") than the desk is given.
     """
 
-    def __init__(self, source: BlockSource, start_ns: int | None = None) -> None:
+    def __init__(self, source: BlockSource, start_ns: int | None = None, *, channels: frozenset[str] = BOTH) -> None:
         self.now_ns = 0
         self.symbols = source.symbols
         self._start_ns = source.start_ns if start_ns is None else start_ns
@@ -39,6 +42,8 @@ class MarketView:
         self._minutes = MinuteColumns(len(source.symbols))
         self._session = BarColumns(len(source.symbols))
         self._earlier = BarColumns(len(source.symbols))
+        self._quotes = QuoteColumns(len(source.symbols))
+        self._kinds = [kind for kind, name in ((TRADE, "trades"), (QUOTE, "quotes")) if name in channels]
 
     def advance(self, until_ns: int) -> None:
         """See every row received before `until_ns`. Raises ValueError for a time before the last one."""
@@ -61,12 +66,13 @@ class MarketView:
     def snapshot(self) -> MarketSnapshot:
         """The market as advanced to."""
         session = self._session
+        printed = np.where(np.isnan(session.close), self._earlier.close, session.close)
         minutes = range(self._first_minute(), self.now_ns + 1, MINUTE_NS)
         seen = np.isfinite(session.high)
         return MarketSnapshot(
             now_ns=self.now_ns,
             symbols=self.symbols,
-            price=np.where(np.isnan(session.close), self._earlier.close, session.close),
+            price=reference_prices(printed, self._quotes.bid, self._quotes.ask),
             open=session.open.copy(),
             high=np.where(seen, session.high, np.nan),
             low=np.where(seen, session.low, np.nan),
@@ -93,9 +99,15 @@ class MarketView:
         if block.symbols is not self._table:
             self._table = block.symbols
             self._numbers = np.array([self._number.get(name, -1) for name in block.symbols] + [-1], np.int32)
-        self._sound = (block.kind == TRADE) & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
+        self._sound = np.isin(block.kind, self._kinds) & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
 
     def _fold(self, block: Block, rows: NDArray[np.intp]) -> None:
+        trade = block.kind[rows] == TRADE
+        quotes = rows[~trade]
+        self._quotes.fold(self._numbers[block.symbol[quotes]], block, quotes)
+        self._fold_trades(block, rows[trade])
+
+    def _fold_trades(self, block: Block, rows: NDArray[np.intp]) -> None:
         symbol = self._numbers[block.symbol[rows]]
         trades = TradeColumns(
             block.ts_ns[rows],

@@ -2,5 +2,6 @@
 
 from desk.matching.matcher import Matcher
 from desk.matching.resting import Resting
+from desk.matching.rules import MatchingRules
 
-__all__ = ["Matcher", "Resting"]
+__all__ = ["Matcher", "MatchingRules", "Resting"]

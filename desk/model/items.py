@@ -48,6 +48,17 @@ class Lost(msgspec.Struct, array_like=True, tag="l"):
     minutes: list[tuple[str, int]]
 
 
+class Unquoted(msgspec.Struct, array_like=True, tag="n", gc=False):
+    """Quotes of the symbol are missing from here on: the producer asked the venue for no more, or dropped the newest.
+
+    What the shard knows of its quotes says nothing about the market any more, until the next one. `at_ns` is the
+    producer's wall time; of one symbol it rises.
+    """
+
+    symbol: str
+    at_ns: int
+
+
 class Stop(msgspec.Struct, array_like=True, tag="x", gc=False):
     """The strategy is stopped for the symbol, from outside: it hung, or diverged. `why` is one line."""
 
@@ -106,7 +117,22 @@ class Close(msgspec.Struct, array_like=True, tag="c", gc=False):
     session_ns: int
 
 
-Item = Trade | Quote | Second | OrderEvent | Watch | Unwatch | Lost | Stop | Gap | Release | Adopt | Settled | Close
+Item = (
+    Trade
+    | Quote
+    | Second
+    | OrderEvent
+    | Watch
+    | Unwatch
+    | Lost
+    | Unquoted
+    | Stop
+    | Gap
+    | Release
+    | Adopt
+    | Settled
+    | Close
+)
 
 _items = msgspec.msgpack.Decoder(list[Item])
 encode_items = msgspec.msgpack.Encoder().encode

@@ -18,7 +18,8 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=Fals
 
     `number` counts the decisions of (strategy, symbol) from 1; `client_order_id` is built from session,
     strategy, symbol and number, so that the same decision has the same id in every incarnation.
-    `decision_ns` is session time. `reference_price` is the last known price, for notionals before a fill.
+    `decision_ns` is session time. `reference_price` is the symbol's (`desk.pricing`), for notionals before a fill; 0
+    or NaN where it has none. `extended_hours`: the order may fill outside of the regular hours, too.
     """
 
     client_order_id: str
@@ -35,6 +36,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=Fals
     limit_price: float | None = None
     stop_price: float | None = None
     tif: TimeInForce = "day"
+    extended_hours: bool = False
 
 
 class CancelIntent(msgspec.Struct, frozen=True, array_like=True, tag="cancel", gc=False):
@@ -67,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report", gc=Fals
 class Request(msgspec.Struct, array_like=True):
     """What shards ask of the broker door in one call.
 
-    `prices` are the last prices of symbols in which something is held, for profit and loss. `mark_ns` is the mark
+    `prices` are the reference prices of symbols in which something is held, for profit and loss. `mark_ns` is the mark
     at which it is asked: the events that answer it bear it.
     """
 
@@ -109,6 +111,7 @@ class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False
     simulated: bool = False
     report: int = 0
     given_ns: int = 0
+    extended_hours: bool = False
 
 
 def client_order_id(session: str, strategy: str, symbol: str, number: int) -> str:

@@ -52,6 +52,7 @@ class Journal:
             simulated=self._simulated,
             report=question if isinstance(question, int) else 0,
             given_ns=given_ns,
+            extended_hours=intent.extended_hours,
         )
         events.append(event)
         self._answers[intent.client_order_id, question] = event

@@ -173,7 +173,6 @@ class OrderManager:
         fill = (counted, report.price, report.fee) if counted else (0.0, 0.0, 0.0)
         if counted:
             self._exposure.book.fill((intent.strategy, intent.symbol), intent.side, *fill)
-            self._mark(intent.symbol, report.price, work)
         if not order.is_open:
             self._exposure.discard(order)
         work.tell(
@@ -295,5 +294,6 @@ def _incomplete(session: str, event: OrderEvent) -> LedgerError:
 
 def _content(intent: Intent) -> tuple[object, ...]:
     """What makes two intents the same: the order and its decision, not how old the data was in that run."""
-    order = (intent.side, intent.quantity, intent.kind, intent.limit_price, intent.stop_price, intent.tif)
+    prices = (intent.limit_price, intent.stop_price)
+    order = (intent.side, intent.quantity, intent.kind, *prices, intent.tif, intent.extended_hours)
     return (intent.strategy, intent.symbol, intent.number, intent.decision_ns, *order)

@@ -1,6 +1,6 @@
 """What is held of symbols on their way from one shard to another."""
 
-from desk.model.items import Item, Lost
+from desk.model.items import Item, Lost, Unquoted
 from desk.model.ticks import Tick, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
@@ -8,7 +8,7 @@ from desk.model.units import MINUTE_NS, floor_to
 class Holding:
     """Stands where a lane would for symbols that are on their way: keeps their items, marks included.
 
-    At most `capacity` ticks; what is above is dropped, and its minutes named, as a full lane would.
+    At most `capacity` ticks; what is above is dropped, and its minutes and missing quotes named, as a full lane would.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -19,12 +19,13 @@ class Holding:
         self.quotes_full = 0
         self._capacity = capacity
         self._lost: set[tuple[str, int]] = set()
+        self._unquoted: set[str] = set()
 
     def put(self, item: Item) -> None:
         """Keep what is never dropped."""
         self.items.append(item)
 
-    def offer(self, tick: Tick, now_ns: int) -> None:  # noqa: ARG002 - as a lane's
+    def offer(self, tick: Tick, now_ns: int) -> None:
         """Keep a tick, or drop it where there is no room."""
         trade = type(tick) is Trade
         if self.trades + self.quotes < self._capacity:
@@ -35,6 +36,9 @@ class Holding:
             self._drop(tick.symbol, floor_to(tick.ts_ns, MINUTE_NS), 1)
         else:
             self.quotes_full += 1
+            if tick.symbol not in self._unquoted:
+                self._unquoted.add(tick.symbol)
+                self.items.append(Unquoted(tick.symbol, now_ns))
 
     def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
         """Drop trades that were too old when they came in."""

@@ -228,6 +228,7 @@ class Intake:
             counts.received[kind] = lost_in_lanes + sum(counts.rejected.get(kind, {}).values())
 
     def _take(self, frame: Frame) -> None:
+        self._take_gaps()  # before the ticks: those that came after the gap are the market's state
         if frame.lag_ns is not None:
             self._feed_lag_ns = frame.lag_ns
         if frame.ticks:
@@ -236,7 +237,6 @@ class Intake:
             else:
                 self._router.put_or_drop(frame.ticks)
         self.session_ns = frame.session_ns
-        self._take_gaps()
 
     def _take_gaps(self) -> None:
         for gap in self.feed.take_gaps():
@@ -324,7 +324,7 @@ class Intake:
 
     def _pump_live(self, now_ns: int) -> None:
         """Asking for acks costs as much as sending: only when windows fill up, or now and then."""
-        self.overload.control(now_ns)
+        self.overload.control(now_ns, self._router.put)
         self._change_shards()
         if self.moves.wished:
             self.moves.begin(self.lanes.by_shard, self.session_ns, now_ns)

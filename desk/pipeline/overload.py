@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from desk.flow import Lane
 from desk.flow.ladder import CALM, CONFLATE, HOLD, SHED, THIN, Ladder
+from desk.model.items import Item, Unquoted
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
 from desk.ports import LiveFeed
@@ -95,8 +96,8 @@ class Overload:
         for (symbol, minute_ns), trades in lost.items():
             lane_of(symbol).shed(symbol, minute_ns, trades)
 
-    def control(self, now_ns: int) -> None:
-        """Look at the ages, at most every CONTROL_NS, and act."""
+    def control(self, now_ns: int, put: Callable[[str, Item], None]) -> None:
+        """Look at the ages, at most every CONTROL_NS, and act; `put` puts an item where its symbol is."""
         if now_ns - self._controlled_ns < CONTROL_NS:
             return
         self._controlled_ns = now_ns
@@ -119,7 +120,7 @@ class Overload:
                 if shard not in self._excused:
                     lane.drop_aged(now_ns)
         if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
-            self._thin(now_ns)
+            self._thin(now_ns, put)
 
     def _ages_ns(self, now_ns: int) -> Iterator[int]:
         """The lanes' ages, but for those whose shard is gone, or back and catching up: that is no overload."""
@@ -142,7 +143,7 @@ class Overload:
             for lane in self._lanes.values():
                 lane.stretch(0.98)
 
-    def _thin(self, now_ns: int) -> None:
+    def _thin(self, now_ns: int, put: Callable[[str, Item], None]) -> None:
         """Ask the venue for no more quotes of the symbols that make up half of those that still come."""
         if self._feed is None or now_ns - self._thinned_ns < THIN_EVERY_NS or not self._quotes:
             return
@@ -157,6 +158,8 @@ class Overload:
         self._quotes.clear()
         self._thinned.update(hot)
         self._feed.drop_quotes(hot)
+        for symbol in hot:
+            put(symbol, Unquoted(symbol, now_ns))
         self._note(f"quotes of the {len(hot):,} hottest symbols stopped; {len(self._thinned):,} in all")
 
     def _restore(self) -> None:

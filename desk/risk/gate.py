@@ -1,12 +1,14 @@
 """The risk gate: no order leaves the desk without its approval."""
 
 from collections import deque
+from datetime import UTC, datetime
 from math import inf
 from typing import Final
 
 from desk.lifecycle import DUST
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.orders import Intent
-from desk.model.units import MINUTE_NS
+from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.risk.exposure import Exposure
 from desk.risk.limits import RiskLimits
 
@@ -31,16 +33,19 @@ class RiskGate:
     An exit (an order that does nothing but reduce the strategy's position in the symbol) is held back by
     max_orders_per_minute alone, for at most a minute: a desk must be able to get out with old data, after its loss
     limit, and of a position that grew beyond an order's limit. Everything else is an entry.
+
+    Entries need a reference price. Orders decided after their hours are refused, exits too: they could not fill.
     """
 
-    def __init__(self, limits: RiskLimits) -> None:
+    def __init__(self, limits: RiskLimits, hours: TradingDay = ALWAYS_OPEN) -> None:
         self.limits = limits
+        self.hours = hours
         self._approved_ns: deque[int] = deque(maxlen=max(limits.max_orders_per_minute, 1))
 
     def judge(self, intent: Intent, exposure: Exposure) -> Approved | str:
         """The approval, or the reason for refusing. Whoever gets an approval adds the order to `exposure`."""
         is_exit = _is_exit(intent, exposure)
-        reason = _malformed(intent) or self._rate(self._now_ns(intent))
+        reason = _malformed(intent) or self._over(intent) or self._rate(self._now_ns(intent))
         if not reason and not is_exit:
             reason = self._entry(intent, exposure)
         if reason:
@@ -64,12 +69,22 @@ class RiskGate:
         full = len(self._approved_ns) >= limit and (not limit or self._approved_ns[0] > now_ns - MINUTE_NS)
         return f"max_orders_per_minute: {limit + 1} > {limit}" if full else ""
 
+    def _over(self, intent: Intent) -> str:
+        """Why the order could not fill any more when it was decided; "" where its hours were not over."""
+        hours = self.hours
+        end_ns, what = (
+            (hours.end_ns, "extended hours end") if intent.extended_hours else (hours.close_ns, "the regular close is")
+        )
+        if intent.decision_ns < end_ns:
+            return ""
+        return f"hours: decided at {_utc(intent.decision_ns)}, and {what} at {_utc(end_ns)}"
+
     def _entry(self, intent: Intent, exposure: Exposure) -> str:
         if intent.degraded:
             return "stale data"
-        price = _price(intent)
-        if not 0.0 < price < inf:
+        if not 0.0 < intent.reference_price < inf:
             return "no price known for the symbol"
+        price = _price(intent)
         return (
             _above("max_order_notional", intent.quantity * price, self.limits.max_order_notional)
             or self._room(intent, max(price, exposure.prices.get(intent.symbol, 0.0)), exposure)
@@ -108,6 +123,10 @@ def _price(intent: Intent) -> float:
     if intent.side == "buy" and intent.limit_price is not None:
         return intent.limit_price
     return max(intent.reference_price, intent.limit_price or 0.0, intent.stop_price or 0.0)
+
+
+def _utc(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%H:%M:%S} UTC"
 
 
 def _malformed(intent: Intent) -> str:

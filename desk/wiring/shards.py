@@ -47,7 +47,7 @@ def scanning(plan: Plan, session: Session, source: BlockSource | None) -> Scanni
     """The scanners with their own view of the market."""
     if source is None:
         return Scanning(Unseen(), scanner_entries(plan), session.start_ns)
-    afresh = partial(MarketView, source, session.start_ns)
+    afresh = partial(MarketView, source, session.start_ns, channels=frozenset(plan.feed.channels))
     return Scanning(afresh(), scanner_entries(plan), session.start_ns, afresh)
 
 

@@ -13,7 +13,7 @@ UNITS_PER_DOLLAR: Final = 10_000
 
 
 class MeanReversion(strategy.Strategy):
-    """Each second it counts the standard deviations of the last trade from the mean of the last `window` seconds.
+    """Each second it counts the standard deviations of the price from the mean of the last `window` seconds.
 
     Beyond `entry_z` it trades against the move, both ways; within `exit_z`, or past the mean, it gets out. After an
     entry the price must come back once before the next: a refused order is not asked for again each second.
@@ -42,9 +42,10 @@ class MeanReversion(strategy.Strategy):
         self.came_back = True
 
     def on_second(self, ctx: strategy.Context) -> None:
-        if ctx.trade is None:
+        price = ctx.price
+        if price is None:
             return
-        z = self._score(ctx.trade.price)
+        z = self._score(price)
         if z is None or ctx.open_orders:
             return
         params = self.params
@@ -55,7 +56,7 @@ class MeanReversion(strategy.Strategy):
         elif abs(z) <= params.exit_z:
             self.came_back = True
         elif abs(z) > params.entry_z and self.came_back and not ctx.degraded:
-            self._enter(ctx, z, params.risk_usd // ctx.trade.price)
+            self._enter(ctx, z, params.risk_usd // price)
 
     def _score(self, price: float) -> float | None:
         """The z-score of this second's price, itself included; None until the window is full."""

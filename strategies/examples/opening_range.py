@@ -38,14 +38,15 @@ class OpeningRange(strategy.Strategy):
         self.leaving = False
 
     def on_second(self, ctx: strategy.Context) -> None:
+        price = ctx.price
         if self.leaving:
             ctx.close()
-        elif ctx.trade is None:
+        elif price is None:
             return
         elif ctx.position.quantity:
-            self._guard(ctx, ctx.trade.price)
+            self._guard(ctx, price)
         elif not self.done and self._has_range(ctx):
-            self._seek(ctx, ctx.trade.price)
+            self._seek(ctx, price)
 
     def _has_range(self, ctx: strategy.Context) -> bool:
         """Whether the range is known; takes it from the bars once its last minute is closed."""

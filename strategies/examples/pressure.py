@@ -35,7 +35,6 @@ class Pressure(strategy.Strategy):
         super().__init__(params)
         self.bid_size = 0.0
         self.ask_size = 0.0
-        self.middle = 0.0
         self.quotes = 0
         self.asked_ns = 0
 
@@ -46,7 +45,6 @@ class Pressure(strategy.Strategy):
         weight = SMOOTHING if self.quotes else 1.0
         self.bid_size += weight * (quote.bid_size - self.bid_size)
         self.ask_size += weight * (quote.ask_size - self.ask_size)
-        self.middle = (quote.bid + quote.ask) / 2
         self.quotes += 1
 
     def on_second(self, ctx: strategy.Context) -> None:
@@ -58,8 +56,8 @@ class Pressure(strategy.Strategy):
             lead = self.bid_size - self.ask_size
             if is_over or lead * held < 0:
                 ctx.close()
-        elif is_over and self.quotes >= FIRST_QUOTES and not ctx.degraded:
-            self._enter(ctx, self.params.risk_usd // self.middle)
+        elif is_over and self.quotes >= FIRST_QUOTES and ctx.price is not None and not ctx.degraded:
+            self._enter(ctx, self.params.risk_usd // ctx.price)
 
     def _enter(self, ctx: strategy.Context, quantity: float) -> None:
         ratio = self.params.ratio

@@ -8,11 +8,12 @@ from order_makers import SESSION, a_fill, a_quote, a_trade, a_word, an_id, an_in
 
 from desk.brokers.simulated import SimulatedVenue
 from desk.lifecycle import FILLS
-from desk.matching import Matcher
+from desk.matching import Matcher, MatchingRules
 from desk.model.errors import LedgerError
 from desk.model.orders import TERMINAL, CancelIntent, Intent, OrderEvent, OrderKind, Report, Request
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, OrderSummary
+from desk.pricing import Pricing
 from desk.risk import Approved, RiskGate, RiskLimits
 from desk.strategy import Position
 
@@ -80,6 +81,25 @@ def test_fills_move_position_profit_and_the_running_total() -> None:
     assert (events[1].fill_quantity, events[1].fill_price) == (6.0, 105.0)
     assert manager.positions() == {("s", "X"): Position(10.0, 103.0, fees=0.5)}
     assert manager.summary() == OrderSummary(submitted=1, filled=1, unrealized=70.0, fees=0.5, gross=1100.0, net=1100.0)
+
+
+def test_a_fill_does_not_tell_what_the_symbol_is_worth() -> None:
+    manager, _ = a_manager()
+    manager.decide(Request([an_intent(reference_price=100.0)]))
+
+    manager.decide(Request(reports=[a_fill(10.0, price=60.0)]))
+
+    assert manager.summary().unrealized == 400.0
+
+
+def test_an_orders_hours_go_with_all_its_events() -> None:
+    manager, ledger = a_manager()
+
+    manager.decide(Request([an_intent(kind="limit", limit_price=99.0, extended_hours=True)]))
+    manager.decide(Request([a_cancel()]))
+
+    assert [event.extended_hours for event in ledger.events.values()] == [True, True]
+    assert ledger.decisions()[0].intent.extended_hours
 
 
 def test_all_of_a_request_is_one_commit() -> None:
@@ -165,11 +185,12 @@ def test_an_older_age_of_the_data_is_no_other_decision() -> None:
     assert manager.problems == []
 
 
-def test_another_decision_under_a_used_id_is_divergence_and_stops_the_pair() -> None:
+@pytest.mark.parametrize("changed", [{"side": "sell"}, {"extended_hours": True}], ids=str)
+def test_another_decision_under_a_used_id_is_divergence_and_stops_the_pair(changed: dict[str, Any]) -> None:
     manager, ledger = a_manager()
     first = manager.decide(Request([an_intent()]))
 
-    events = manager.decide(Request([an_intent(side="sell"), an_intent(2)]))
+    events = manager.decide(Request([an_intent(**changed), an_intent(2)]))
 
     assert events[0] == first[0]
     assert [(event.status, event.reason) for event in events[1:]] == [
@@ -325,7 +346,8 @@ class Session:
 
     def __init__(self) -> None:
         self.manager, self.ledger = a_manager(**LIMITS)
-        self.matcher = Matcher(slippage_bps=1.0, fee_per_share=0.01)
+        self.matcher = Matcher(MatchingRules(slippage_bps=1.0, fee_per_share=0.01))
+        self.pricing = Pricing()
         self.intents: list[Intent] = []
         self.bought: dict[str, float] = {"s": 0.0, "t": 0.0}
         self.events: list[OrderEvent] = []
@@ -334,9 +356,13 @@ class Session:
     def play(self, step: tuple[Any, ...]) -> None:
         self.ordinal += 1
         if step[0] == "quote":
-            self.give(self.matcher.on_quote(a_quote(self.ordinal, step[1] - 0.5, step[1] + 0.5, step[2], step[2])))
+            quote = a_quote(self.ordinal, step[1] - 0.5, step[1] + 0.5, step[2], step[2])
+            self.pricing.on_quote(quote)
+            self.give(self.matcher.on_quote(quote, self.pricing))
         elif step[0] == "trade":
-            self.give(self.matcher.on_trade(a_trade(self.ordinal, float(step[1]), step[2])))
+            trade = a_trade(self.ordinal, float(step[1]), step[2])
+            self.pricing.on_trade(trade)
+            self.give(self.matcher.on_trade(trade, self.pricing))
         elif step[0] == "intent":
             self.wish(*step[1:])
         elif step[1] < len(self.intents):
@@ -378,7 +404,7 @@ class Session:
                 continue
             self.events.append(event)
             if event.status == "accepted":
-                self.matcher.open(event, self.ordinal * SECOND_NS)
+                self.give(self.matcher.open(event, self.ordinal, self.pricing))
             elif event.status == "pending_cancel" and not event.fill_quantity:
                 self.give(self.matcher.cancel(event.client_order_id, event.ts_ns))
 

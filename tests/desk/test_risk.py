@@ -4,6 +4,7 @@ import pytest
 from order_makers import an_intent
 
 from desk.lifecycle import Order
+from desk.model.hours import TradingDay
 from desk.model.orders import Intent
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.risk import Approved, Exposure, RiskGate, RiskLimits, Stake
@@ -137,10 +138,45 @@ def test_an_order_that_would_flip_the_position_is_an_entry() -> None:
     assert verdict == "stale data"
 
 
-def test_an_entry_without_a_price_is_refused() -> None:
-    verdict = send(a_gate(), Exposure(), an_intent(reference_price=float("nan")))
+@pytest.mark.parametrize("reference_price", [float("nan"), 0.0, float("inf")])
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"kind": "limit", "limit_price": 90.0},
+        {"side": "sell", "kind": "limit", "limit_price": 90.0},
+        {"kind": "stop", "stop_price": 90.0},
+        {"kind": "stop_limit", "stop_price": 90.0, "limit_price": 91.0},
+    ],
+    ids=["market", "buy limit", "sell limit", "stop", "stop limit"],
+)
+def test_an_entry_without_a_reference_price_is_refused(order: dict[str, Any], reference_price: float) -> None:
+    verdict = send(a_gate(), Exposure(), an_intent(reference_price=reference_price, **order))
 
     assert verdict == "no price known for the symbol"
+
+
+@pytest.mark.parametrize(
+    ("decided_ns", "extended_hours", "reason"),
+    [
+        (299 * SECOND_NS, False, ""),
+        (300 * SECOND_NS, False, "hours: decided at 00:05:00 UTC, and the regular close is at 00:05:00 UTC"),
+        (300 * SECOND_NS, True, ""),
+        (400 * SECOND_NS, True, "hours: decided at 00:06:40 UTC, and extended hours end at 00:06:40 UTC"),
+    ],
+)
+def test_orders_decided_after_their_hours_are_refused_exits_too(
+    decided_ns: int, extended_hours: bool, reason: str
+) -> None:
+    hours = TradingDay(100 * SECOND_NS, 200 * SECOND_NS, 300 * SECOND_NS, 400 * SECOND_NS)
+    gate = RiskGate(RiskLimits(**WIDE), hours)
+    fields = {"decision_ns": decided_ns, "extended_hours": extended_hours, "kind": "limit", "limit_price": 100.0}
+
+    entry = send(gate, Exposure(), an_intent(1, **fields))
+    exit_ = send(gate, holding(10.0), an_intent(2, side="sell", **fields))
+
+    for verdict in (entry, exit_):
+        assert verdict == reason if reason else isinstance(verdict, Approved)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from desk.model.orders import Side, TimeInForce
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.positions import after_fill
+from desk.pricing import Pricing
 from desk.strategy import Bars, Fill, Position
 
 START_NS = 1_381_152_600 * SECOND_NS
@@ -102,6 +103,7 @@ class DriverContext:
         self.bars: Bars = self.closed
         self.trade: Trade | None = None
         self.quote: Quote | None = None
+        self.price: float | None = None
         self.position = Position()
         self.orders: dict[str, Order] = {}
         self.sent: list[Order] = []
@@ -146,10 +148,11 @@ class DriverContext:
         self.cancels.append(client_order_id)
 
     def second(self, price: float | None = None, seconds: float = 1) -> None:
-        """Let session time pass; then the last trade was at `price`, or still is the one before."""
+        """Let session time pass; then the last trade and the reference price are `price`, or what they were before."""
         self.now_ns += int(seconds * SECOND_NS)
         if price is not None:
             self._ordinal += 1
+            self.price = price
             self.trade = Trade(self._ordinal, self.symbol, self.now_ns, self.now_ns, price, 100.0)
 
     def minute(self, high: float, low: float, close: float | None = None) -> Bar:
@@ -164,6 +167,10 @@ class DriverContext:
         """A new quote."""
         self._ordinal += 1
         self.quote = Quote(self._ordinal, self.symbol, self.now_ns, self.now_ns, bid, bid_size, ask, ask_size)
+        pricing = Pricing()
+        pricing.on_quote(self.quote)
+        if self.trade is None and pricing.price is not None:
+            self.price = pricing.price
         return self.quote
 
     def fill(self, price: float, quantity: float | None = None) -> Fill:

@@ -11,6 +11,7 @@ from msgspec import Meta
 FINITE: Final = 1.7976931348623157e308
 Symbol = Annotated[str, Meta(min_length=1)]
 Price = Annotated[float, Meta(gt=0, le=FINITE)]
+Size = Annotated[float, Meta(gt=0, le=FINITE)]
 Side = Annotated[float, Meta(ge=0, le=FINITE)]
 Conditions = tuple[str, ...] | None
 Stamp = TypeVar("Stamp")
@@ -22,7 +23,7 @@ class WireTrade(msgspec.Struct, Generic[Stamp], tag_field="T", tag="t", gc=False
     symbol: Symbol = msgspec.field(name="S")
     stamp: Stamp = msgspec.field(name="t")
     price: Price = msgspec.field(name="p")
-    size: Side = msgspec.field(name="s")
+    size: Size = msgspec.field(name="s")
     trade_id: int = msgspec.field(name="i", default=0)
     exchange: str = msgspec.field(name="x", default="")
     conditions: Conditions = msgspec.field(name="c", default=())

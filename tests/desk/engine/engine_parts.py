@@ -1,6 +1,6 @@
 """Short ways to build engines and items in tests, and strategies that tell what they were shown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from desk import strategy
@@ -8,6 +8,7 @@ from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.model.bars import Bar
 from desk.model.items import Second, Watch
 from desk.model.orders import Intent, OrderEvent
+from desk.model.records import Decision
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -48,6 +49,15 @@ class Witness(strategy.Strategy):
         self.seen.append(("fill", fill.quantity, ctx.position.quantity))
 
 
+class Forgiving:
+    """A ledger for a broker that is not the matter here."""
+
+    def record(self, *written: Sequence[object]) -> None: ...
+
+    def decisions(self) -> list[Decision]:
+        return []
+
+
 class Doing(strategy.Strategy):
     """Does at every second what a test tells it to."""
 
@@ -74,9 +84,13 @@ def an_entry(create: Callable[[], strategy.Strategy] = Witness, name: str = "s",
 
 
 def an_engine(
-    *entries: StrategyEntry, stopwatch: Callable[[], int] | None = None, revise_s: int = 900, grace_s: int = 1
+    *entries: StrategyEntry,
+    stopwatch: Callable[[], int] | None = None,
+    revise_s: int = 900,
+    grace_s: int = 1,
+    **more: Any,
 ) -> Engine:
-    config = EngineConfig("day", START_NS, grace_s * SECOND_NS, revise_s * SECOND_NS, 50_000_000)
+    config = EngineConfig("day", START_NS, grace_s * SECOND_NS, revise_s * SECOND_NS, 50_000_000, **more)
     return Engine(config, entries, stopwatch or Stopwatch())
 
 

@@ -1,7 +1,7 @@
 """A shard is a function of its item sequence, wherever it is cut in two."""
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import pytest
 from engine_parts import (
     NO_PARAMS,
     START_NS,
+    Forgiving,
     Stopwatch,
     Witness,
     a_trade,
@@ -30,15 +31,17 @@ from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.engine.snapshot import decode_state
 from desk.model.bars import Bar
-from desk.model.items import Close, Gap, Item, Lost, Second, Stop, Unwatch, Watch
+from desk.model.hours import TradingDay
+from desk.model.items import Close, Gap, Item, Lost, Second, Stop, Unquoted, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
-from desk.model.records import Decision
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 from desk.orders import OrderManager
 from desk.risk import RiskGate, RiskLimits
 
 SYMBOLS = ("A", "B", "C")
+HOURS = TradingDay(START_NS, START_NS + 90 * SECOND_NS, START_NS + 20 * MINUTE_NS, START_NS + 25 * MINUTE_NS)
+"""Sessions here reach into all of it, in most cases."""
 
 
 class Gambler(strategy.Strategy):
@@ -78,7 +81,9 @@ class Gambler(strategy.Strategy):
     def _bet(self, ctx: strategy.Context) -> None:
         match ctx.rng.randrange(6):
             case 0:
-                ctx.buy(ctx.rng.randint(1, 9), limit=ctx.rng.choice([None, 9.5, 10.5]))
+                limit = ctx.rng.choice([None, 9.5, 10.5])
+                early_or_late = limit is not None and ctx.rng.random() < 0.3
+                ctx.buy(ctx.rng.randint(1, 9), limit=limit, extended_hours=early_or_late)
             case 1:
                 ctx.sell(ctx.rng.randint(1, 9), stop=ctx.rng.choice([None, 9.5]), tif="ioc")
             case 2:
@@ -87,17 +92,8 @@ class Gambler(strategy.Strategy):
                 ctx.cancel(ctx.rng.choice(ctx.open_orders))
 
 
-class Forgiving:
-    """A ledger for a broker that is not the matter here."""
-
-    def record(self, *written: Sequence[object]) -> None: ...
-
-    def decisions(self) -> list[Decision]:
-        return []
-
-
 def an_engine_of_gamblers() -> Engine:
-    config = EngineConfig("day", START_NS, 2 * SECOND_NS, 100 * SECOND_NS, 10**18, 1.0, 0.01)
+    config = EngineConfig("day", START_NS, 2 * SECOND_NS, 100 * SECOND_NS, 10**18, 1.0, 0.01, HOURS)
     entries = (
         StrategyEntry("found", Gambler, scanner="S"),
         StrategyEntry("all", Gambler),
@@ -127,7 +123,7 @@ class Session:
         self._lossy = lossy
         self._faulty = faulty
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
-        self._manager = OrderManager("day", RiskGate(limits), Forgiving(), SimulatedVenue())
+        self._manager = OrderManager("day", RiskGate(limits, HOURS), Forgiving(), SimulatedVenue())
         self._ordinal = 0
         self._now_ns = START_NS
         self._watched: set[str] = set()
@@ -165,6 +161,8 @@ class Session:
             case 10 if self._faulty and more % 3 == 0:
                 from_ns = self._now_ns - more % 90 * SECOND_NS
                 self._give(Gap(from_ns, from_ns + more % 70 * SECOND_NS, "away", 3, 4, [None, [symbol, "Z"]][more % 2]))
+            case 10 if self._faulty and more % 5 == 1:
+                self._give(Unquoted(symbol, self._now_ns + self._ordinal))
             case 10 if self._faulty and more % 11 == 1:
                 self._give(Stop(("found", "all", "named", "unknown")[more % 4], symbol, "it hung"))
             case 10 if self._lossy:
@@ -290,20 +288,23 @@ def test_items_that_come_again_after_a_restart_change_nothing(stream: list[int],
 
 
 def test_gamblers_do_what_the_properties_are_about() -> None:
-    session = Session(iter(numbers_of(1, 1_000)), lossy=True)
+    session = Session(iter(numbers_of(2, 1_000)), lossy=True)
 
     session.play()
 
     audit = session.engine.audit
     statuses = {decode(step.item).status for step in session.steps if step.item and is_event(step.item)}
+    reasons = {decode(step.item).reason for step in session.steps if step.item and is_event(step.item)}
     assert statuses >= {"accepted", "refused", "pending_cancel", "filled", "canceled", "expired"}
+    assert reasons >= {"day order: the regular close", "day order: the end of extended hours"}
+    assert any(reason.startswith("hours: ") for reason in reasons)
     assert audit.stopped
     assert audit.intents > 50
     assert set(audit.rejected_trades) == {"late", "unwatched"}
 
 
 def test_gaps_and_stops_happen_where_the_properties_are_about_them() -> None:
-    session = Session(iter(numbers_of(1, 1_000)), lossy=False, faulty=True)
+    session = Session(iter(numbers_of(2, 1_000)), lossy=False, faulty=True)
 
     session.play()
 

@@ -24,6 +24,7 @@ from engine_parts import (
 from desk.engine import Engine
 from desk.engine.instance import Instance
 from desk.model.orders import CancelIntent, Intent
+from desk.model.ticks import Trade
 from desk.strategy import Context, Position
 
 
@@ -51,16 +52,69 @@ def test_intents_bear_the_decisions_own_number_time_age_and_price() -> None:
     assert engine.audit.intents == 4
 
 
-def test_the_reference_price_is_the_last_trades_else_the_middle_of_the_quote_else_nothing() -> None:
+def test_intents_bear_the_reference_price_that_the_strategy_sees() -> None:
     engine, ctx = an_instance()
+    seen = []
 
-    ctx.buy(1)
-    engine.apply([a_quote(1, bid=9.0, ask=11.0)])
-    ctx.buy(1)
-    engine.apply([a_trade(2, 0, price=10.5)])
-    ctx.buy(1)
+    for tick in (None, a_quote(1, bid=9.9, ask=10.1), a_trade(2, 0, price=10.05), a_trade(3, 0, price=10.5)):
+        engine.apply([] if tick is None else [tick])
+        seen.append(ctx.price)
+        ctx.buy(1)
 
-    assert [intent.reference_price for intent in intents_of(engine)] == [0.0, 10.0, 10.5]
+    assert seen == [None, 10.0, 10.05, 10.1]
+    assert [intent.reference_price for intent in intents_of(engine)] == [0.0, 10.0, 10.05, 10.1]
+
+
+def test_the_last_trade_and_quote_are_the_last_to_arrive_whatever_the_price() -> None:
+    late = Trade(3, "A", at(1), 0, 60.0, 100.0, "W")
+    _, ctx = an_instance(a_trade(1, 5, price=10.0), a_quote(2, 5, bid=11.0, ask=9.0), late)
+
+    assert (ctx.trade, ctx.quote, ctx.price) == (late, a_quote(2, 5, bid=11.0, ask=9.0), 10.0)
+
+
+def test_an_order_for_extended_hours_bears_that() -> None:
+    engine, ctx = an_instance(mark(1))
+
+    ctx.buy(1, limit=9.0, extended_hours=True)
+    ctx.sell(1, limit=9.0, tif="gtc", extended_hours=True)
+    ctx.sell(1, limit=9.0)
+
+    assert [intent.extended_hours for intent in intents_of(engine)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ctx: ctx.buy(1, extended_hours=True),
+        lambda ctx: ctx.sell(1, stop=9.0, extended_hours=True),
+        lambda ctx: ctx.sell(1, stop=9.0, limit=9.0, extended_hours=True),
+        lambda ctx: ctx.buy(1, limit=9.0, tif="ioc", extended_hours=True),
+        lambda ctx: ctx.close(extended_hours=True),
+    ],
+)
+def test_extended_hours_are_for_limit_orders_that_may_wait(ask: Callable[[Context], Any]) -> None:
+    engine, ctx = an_instance(mark(1))
+    ctx.buy(4)
+    engine.apply([a_fill(intents_of(engine)[0], 1)])
+
+    with pytest.raises(ValueError, match="extended_hours is for limit orders with tif day or gtc"):
+        ask(ctx)  # type: ignore[arg-type]  # properties stand for its attributes
+
+    assert not engine.take_request()
+    assert ctx.open_orders == ()
+
+
+def test_a_position_can_be_closed_with_a_limit_order_in_extended_hours() -> None:
+    engine, ctx = an_instance(mark(1))
+    ctx.buy(4)
+    engine.apply([a_fill(intents_of(engine)[0], 1)])
+
+    ids = {ctx.close(limit=9.5, extended_hours=True), ctx.close()}
+
+    (intent,) = intents_of(engine)
+    assert ids == {intent.client_order_id}
+    assert (intent.side, intent.quantity, intent.kind) == ("sell", 4.0, "limit")
+    assert (intent.limit_price, intent.tif, intent.extended_hours) == (9.5, "day", True)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +247,9 @@ def test_a_context_is_not_to_be_kept() -> None:
         pickle.dumps(ctx)
 
 
-@pytest.mark.parametrize("name", ["symbol", "position", "now_ns", "trade", "quote", "bars", "degraded", "warm"])
+@pytest.mark.parametrize(
+    "name", ["symbol", "position", "now_ns", "trade", "quote", "price", "bars", "degraded", "warm"]
+)
 def test_what_a_strategy_sees_it_cannot_set(name: str) -> None:
     _, ctx = an_instance()
 

@@ -100,7 +100,7 @@ letters = st.lists(st.sampled_from(["@", "F", "T", "I", " ", "7"]), max_size=4)
 times = st.integers(1, 4_000_000_000 * 1_000_000_000)
 wire_trades = st.builds(
     lambda s, p, z, c, t, i: {"T": "t", "S": s, "p": p, "s": z, "c": c, "t": t, "i": i, "x": "V", "z": "B"},
-    st.text(min_size=1, max_size=6), numbers, st.integers(0, 10**6), letters, times, st.integers(0, 2**47),
+    st.text(min_size=1, max_size=6), numbers, st.integers(1, 10**6), letters, times, st.integers(0, 2**47),
 )  # fmt: skip
 wire_quotes = st.builds(
     lambda s, p, z, c, t, x: {"T": "q", "S": s, "bp": p, "bs": z, "ap": 0, "as": 0, "c": c, "t": t, "bx": "V", "ax": x},
@@ -128,6 +128,7 @@ def test_what_is_encoded_is_decoded_to_the_nanosecond(messages: list[dict[str, A
         (trade("A", 1, price=float("inf")), "trades", "price"),
         (trade("A", 1, price="1"), "trades", "price"),
         (trade("A", 1, s=-1), "trades", "size"),
+        (trade("A", 1, s=0), "trades", "size"),
         (trade("", 1), "trades", "symbol"),
         (trade("A", 0), "trades", "time"),
         (trade("A", 1, t="soon"), "trades", "time"),

@@ -8,7 +8,7 @@ from lane_makers import CONFIG, ack, drain, lane, mark, order_event, quote, trad
 from desk.flow import Lane
 from desk.model.bars import Bar
 from desk.model.batch import MAX_BATCH_BYTES, Batch, decode_batch
-from desk.model.items import Lost, Second, Watch
+from desk.model.items import Lost, Second, Unquoted, Watch
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -228,7 +228,7 @@ def test_a_lane_that_was_full_conflates_until_less_than_half_of_it_is_left(left:
     one = lane(capacity=4, max_batch_bytes=1)
     for ordinal, symbol in enumerate("WXYZB"):
         one.offer(quote(ordinal, symbol), 0)
-    for _ in range(4 - left):
+    for _ in range(1 + 4 - left):  # the first is the `Unquoted` of what was dropped
         cut(one)
 
     one.offer(quote(6, "B"), 0)
@@ -260,7 +260,7 @@ def test_where_no_trade_waits_the_oldest_quote_goes_once() -> None:
         one.offer(quote(ordinal, symbol), 0)
 
     totals = one.totals()
-    assert waiting(one) == [quote(2, "C"), quote(3, "A")]
+    assert waiting(one) == [Unquoted("A", 0), Unquoted("B", 0), quote(2, "C"), quote(3, "A")]
     assert (totals.quotes_full, totals.quotes_conflated, totals.quotes) == (2, 0, 2)
 
 

@@ -8,7 +8,7 @@ from slow_lane import SlowLane
 
 from desk.flow import Lane
 from desk.model.batch import Batch, decode_batch
-from desk.model.items import Item, Lost, Second, Watch
+from desk.model.items import Item, Lost, Second, Unquoted, Watch
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -18,9 +18,11 @@ steps_ns = st.sampled_from((0, 1, 400_000, 1_000_000, SECOND_NS // 2, SECOND_NS,
 
 
 def labels(items: list[Item]) -> list[object]:
-    """What the items are, without `Lost` and without what the lane writes into marks when it cuts."""
+    """What the items are, without `Lost` and `Unquoted`, and without what the lane writes into marks when it cuts."""
     return [
-        ("mark", item.session_ns) if isinstance(item, Second) else item for item in items if not isinstance(item, Lost)
+        ("mark", item.session_ns) if isinstance(item, Second) else item
+        for item in items
+        if not isinstance(item, Lost | Unquoted)
     ]
 
 
@@ -169,6 +171,7 @@ class LaneMachine(RuleBasedStateMachine):
         still = [item for item in slow.waiting if isinstance(item, Tick)]
         assert 0 <= lane.depth <= lane.config.capacity
         assert sum(isinstance(item, Lost) for item in waiting(lane)) <= 2 * len(self.minutes)
+        assert sum(isinstance(item, Unquoted) for item in waiting(lane)) <= len(SYMBOLS)
         assert len(lane.pending.items) <= 2 * (lane.config.capacity + lane.pending.others) + 1
         assert totals.quotes_conflated == len(slow.conflated)
         assert totals.trades_aged == len(slow.aged)
@@ -187,9 +190,10 @@ class LaneMachine(RuleBasedStateMachine):
         self.delivered += [item for batch in batches for item in batch.items]
         assert self.lane.idle
         self.the_shard_hears_of_every_loss_in_time()
+        self.the_shard_keeps_no_quote_where_a_newer_one_was_dropped()
 
     def the_shard_hears_of_every_loss_in_time(self) -> None:
-        others = [item for item in self.delivered if not isinstance(item, Tick | Lost)]
+        others = [item for item in self.delivered if not isinstance(item, Tick | Lost | Unquoted)]
         arrived = {item.ordinal: place for place, item in enumerate(self.delivered) if isinstance(item, Tick)}
         told = [(place, item.minutes) for place, item in enumerate(self.delivered) if isinstance(item, Lost)]
         watched = {item.symbol: place for place, item in enumerate(self.delivered) if isinstance(item, Watch)}
@@ -202,6 +206,21 @@ class LaneMachine(RuleBasedStateMachine):
                 heard = [place for place, minutes in told if minute in minutes]
                 assert heard
                 assert any(watched.get(lost.symbol, -1) < place < min([*later, 10**9]) for place in heard)
+
+    def the_shard_keeps_no_quote_where_a_newer_one_was_dropped(self) -> None:
+        last: dict[str, int] = {}
+        standing: list[dict[str, int]] = []
+        for item in self.delivered:
+            if isinstance(item, Quote):
+                last[item.symbol] = item.ordinal
+            elif isinstance(item, Unquoted):
+                last.pop(item.symbol, None)
+            standing.append(dict(last))
+        arrived = {item.ordinal: place for place, item in enumerate(self.delivered) if isinstance(item, Tick)}
+        for dropped in self.slow.full:
+            later = [arrived[tick.ordinal] for tick in self.later_of(dropped) if tick.ordinal in arrived]
+            if isinstance(dropped, Quote) and later:
+                assert standing[min(later)].get(dropped.symbol, dropped.ordinal) >= dropped.ordinal
 
     def later_of(self, tick: Tick) -> list[Tick]:
         return [other for other in self.offered[tick.ordinal + 1 :] if other.symbol == tick.symbol]

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from desk.ledger import SqlLedger
+from desk.ledger.schema import metadata
 from desk.model.errors import LedgerError
 from desk.model.orders import Intent, OrderEvent
 from desk.model.records import Decision
@@ -72,6 +74,29 @@ def test_a_session_sees_its_own_history_and_notes_only(opened: Opened, url: str)
 
     assert tuesday.history() == ([], [])
     assert tuesday.notes() == {}
+
+
+LATER = [(table, column) for table in metadata.sorted_tables for column in table.columns if column.server_default]
+
+
+def test_a_ledger_of_an_earlier_release_gets_the_columns_that_came_later(opened: Opened, url: str) -> None:
+    ledger = opened(url)
+    ledger.record([decision(1)], [event(1)])
+    with ledger._engine.connect() as connection, connection.begin():
+        for table, column in LATER:
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} DROP COLUMN {column.name}")
+    ledger.close()
+
+    later = opened(url)
+    later.record([decision(1)], [event(1)])
+    late_order = msgspec.structs.replace(decision(2).intent, extended_hours=True)
+    later.record([Decision(late_order, "accepted")], [event(2, extended_hours=True)])
+
+    assert {column.name for _, column in LATER} == {"extended_hours"}
+    assert opened(url).history() == (
+        [decision(1), Decision(late_order, "accepted")],
+        [event(1), event(2, extended_hours=True)],
+    )
 
 
 def test_a_ledger_of_another_release_is_told_at_the_opening(opened: Opened, url: str) -> None:

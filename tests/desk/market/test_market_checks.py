@@ -13,7 +13,6 @@ def cause_of(line: Line) -> str:
     "line",
     [
         Line(0),
-        Line(0, size=0.0),
         Line(0, conditions=None),
         Line(0, lag_ms=-5),
         quote(0),
@@ -34,6 +33,8 @@ def test_a_sound_row_has_no_cause(line: Line) -> None:
         (Line(0, price=float("inf")), "price"),
         (Line(0, size=NAN), "size"),
         (Line(0, size=-1.0), "size"),
+        (Line(0, size=0.0), "size"),
+        (Line(0, size=0.0, conditions="M"), "size"),
         (Line(0, ts_ns=0), "time"),
         (Line(0, ts_ns=-1), "time"),
         (Line(0, ts_ns=2**63 - 1), "time"),

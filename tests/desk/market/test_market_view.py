@@ -4,8 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from market_rows import NAN, T0, Line, Lines, quote
 
-from desk.market.view import SNAPSHOT_MINUTES, MarketView
+from desk.market.blocks import TRADE
+from desk.market.checks import causes
+from desk.market.view import BOTH, SNAPSHOT_MINUTES, MarketView
+from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
+from desk.pricing import Pricing
 
 M0 = T0 - T0 % MINUTE_NS + MINUTE_NS
 START_MS = (M0 - T0) / MS_NS
@@ -67,6 +71,19 @@ def test_before_the_first_trade_there_are_no_prices() -> None:
 
     assert np.isnan([seen.price[0], seen.open[0], seen.high[0], seen.low[0], seen.minute_close[0, 0]]).all()
     assert (seen.volume[0], seen.trades[0], seen.minute_volume.tolist()) == (0.0, 0, [[0.0]])
+
+
+def test_the_price_is_held_within_the_quotes_of_the_plans_channels() -> None:
+    lines = [Line(at(0), price=60.0), quote(at(1), bid=99.0, ask=101.0), quote(at(2), "BBB", bid=10.0, ask=10.5)]
+    prices = {}
+    for channels in (BOTH, frozenset({"trades"}), frozenset({"quotes"})):
+        view = MarketView(Lines(lines), M0, channels=channels)
+        view.advance(M0 + SECOND_NS)
+        prices[channels] = view.snapshot().price.tolist()
+
+    assert prices[BOTH] == [99.0, 10.25]
+    np.testing.assert_array_equal(prices[frozenset({"trades"})], [60.0, NAN])
+    assert prices[frozenset({"quotes"})] == [100.0, 10.25]
 
 
 def test_minutes_end_with_the_open_one_and_reach_back_an_hour() -> None:
@@ -132,6 +149,59 @@ def test_stops_on_the_way_and_block_cuts_change_nothing(
     assert parts.bars(["AAA", "BBB"], end_ns) == whole.bars(["AAA", "BBB"], end_ns)
     for one, other in zip(vars_of(parts), vars_of(whole), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+values = st.sampled_from([0.0, 9.0, 9.5, 10.0, 10.5, 11.0, 100.0])
+times_ms = st.tuples(st.integers(0, 5_000), st.sampled_from([0, 0, 10, 3_000, 60_000]))
+symbols = st.sampled_from(["AAA", "BBB"])
+some_sizes = st.sampled_from([0.0, 100.0])
+printed = st.tuples(times_ms, symbols, values, some_sizes, st.sampled_from(["", "@", "I", "W", "M", "Z", None]))
+quoted = st.tuples(times_ms, symbols, values, some_sizes, values, some_sizes)
+
+
+def line_of(row: tuple[object, ...]) -> Line:
+    (at_ms, lag_ms), symbol, *rest = row
+    if len(rest) == 3:
+        price, size, conditions = rest
+        return Line(at(at_ms), symbol, price=price, size=size, lag_ms=lag_ms, conditions=conditions)
+    bid, bid_size, ask, ask_size = rest
+    return quote(at(at_ms), symbol, bid, ask, bid_size=bid_size, ask_size=ask_size, lag_ms=lag_ms)
+
+
+def prices_of_a_shard(lines: list[Line], source: Lines, channels: frozenset[str]) -> dict[str, float]:
+    """What a shard makes of the rows that the desk does not reject."""
+    pricings = {name: Pricing() for name in source.symbols}
+    (block,) = source.blocks()
+    for ordinal, (line, cause) in enumerate(zip(lines, causes(block), strict=True)):
+        pricing = pricings[str(line.symbol)]
+        ts_ns = int(block.ts_ns[ordinal])
+        if cause or ("trades" if block.kind[ordinal] == TRADE else "quotes") not in channels:
+            continue
+        if block.kind[ordinal] == TRADE:
+            pricing.on_trade(Trade(ordinal, "", ts_ns, 0, line.price, line.size, line.conditions or ""))
+        else:
+            pricing.on_quote(Quote(ordinal, "", ts_ns, 0, line.bid, line.bid_size, line.ask, line.ask_size))
+    return {name: NAN if pricing.price is None else pricing.price for name, pricing in pricings.items()}
+
+
+@given(
+    st.lists(printed | quoted, min_size=1, max_size=40),
+    st.integers(1, 40),
+    st.lists(st.integers(0, 5_000), max_size=4),
+    st.sampled_from([BOTH, frozenset({"trades"}), frozenset({"quotes"})]),
+)
+def test_scanners_see_the_prices_that_the_shards_have(
+    rows: list[tuple[object, ...]], rows_per_block: int, stops_ms: list[int], channels: frozenset[str]
+) -> None:
+    lines = sorted(map(line_of, rows), key=lambda line: line.at_ms)
+    view = MarketView(Lines(lines, rows_per_block), M0, channels=channels)
+
+    for stop_ms in sorted(stops_ms):
+        view.advance(M0 + stop_ms * MS_NS)
+    view.advance(M0 + MINUTE_NS)
+
+    expected = prices_of_a_shard(lines, Lines(lines), channels)
+    np.testing.assert_array_equal(view.snapshot().price, [expected[name] for name in view.symbols])
 
 
 def vars_of(view: MarketView) -> list[object]:
