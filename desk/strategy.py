@@ -46,9 +46,9 @@ class Strategy:
 
 
 class Bars(Protocol):
-    """The symbol's closed minutes of this session, oldest first, as read-only numpy views of equal length.
+    """The symbol's closed minutes of this session, oldest first, as read-only numpy arrays of equal length.
 
-    Minutes without an eligible trade have no row. Late trades revise rows in place.
+    Minutes without an eligible trade have no row. What late trades revise shows in the arrays handed out afterwards.
     """
 
     @property
@@ -104,23 +104,33 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
 
 class Context(Protocol):
-    """What a strategy sees of its symbol, and how it acts. Valid during a hook call only.
+    """What a strategy sees of its symbol, and how it acts. Valid during a hook call only. Nothing in it can be set.
 
     `now_ns` is session time: the last mark's. `age_ns` is the age of the data by that mark, and `degraded`
     says that it is above `max_data_latency_s`: entries would be refused, exits are not. `warm` says that
     `bars` reach back to the session's start.
     """
 
-    symbol: str
-    now_ns: int
-    session_start_ns: int
-    age_ns: int
-    degraded: bool
-    warm: bool
-    bars: Bars
-    trade: Trade | None
-    quote: Quote | None
-    position: Position
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def now_ns(self) -> int: ...
+    @property
+    def session_start_ns(self) -> int: ...
+    @property
+    def age_ns(self) -> int: ...
+    @property
+    def degraded(self) -> bool: ...
+    @property
+    def warm(self) -> bool: ...
+    @property
+    def bars(self) -> Bars: ...
+    @property
+    def trade(self) -> Trade | None: ...
+    @property
+    def quote(self) -> Quote | None: ...
+    @property
+    def position(self) -> Position: ...
 
     @property
     def rng(self) -> Random:

@@ -148,8 +148,7 @@ class Engine:
         changed: list[Bar] = []
         for state in self.symbols.values():
             if state.bars.changed:
-                changed += state.bars.changed.values()
-                state.bars.changed = {}
+                changed += state.bars.take_changed()
         return changed
 
     def snapshot(self) -> bytes:

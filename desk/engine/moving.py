@@ -23,7 +23,7 @@ def pack_whole(state: SymbolState, guard: Guard) -> SymbolSnapshot:
     """The symbol with its closed minutes, and those of them that no checkpoint holds yet."""
     kept = pack_symbol(state, guard)
     kept.changed = list(state.bars.changed.values())
-    kept.series = state.bars.series.rows()
+    kept.series = state.bars.rows.packed()
     return kept
 
 

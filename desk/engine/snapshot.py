@@ -15,7 +15,7 @@ from desk.engine.instance import Instance
 from desk.engine.moves import Moves
 from desk.engine.symbol import SymbolState
 from desk.matching import Matcher
-from desk.model.bars import Bar
+from desk.model.bars import Bar, WorkingBar
 from desk.model.items import Gap
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
@@ -52,12 +52,12 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     scanners: list[str]
     since_ns: int
     repaired_to_ns: int
-    minutes: list[Bar]
+    minutes: list[WorkingBar]
     lost: list[int]
     matcher: Matcher | None
     instances: list[InstanceSnapshot]
     stops: dict[str, str]
-    changed: list[Bar] = []
+    changed: list[WorkingBar] = []
     series: bytes = b""
 
 
@@ -130,7 +130,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
     state.warm, state.scanners = kept.warm, kept.scanners
     state.matcher, state.stops = kept.matcher, kept.stops
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
-    state.bars.series.put_rows(kept.series)
+    state.bars.rows.put_rows(kept.series)
     state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}
     return state
 

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Trade(msgspec.Struct, array_like=True, tag="t", gc=False):
+class Trade(msgspec.Struct, frozen=True, array_like=True, tag="t", gc=False):
     """One reported trade.
 
     `ordinal` rises within a symbol (tape: row number; live: a counter). `ts_ns` is the venue's own time,
@@ -23,7 +23,7 @@ class Trade(msgspec.Struct, array_like=True, tag="t", gc=False):
     tape: str = ""
 
 
-class Quote(msgspec.Struct, array_like=True, tag="q", gc=False):
+class Quote(msgspec.Struct, frozen=True, array_like=True, tag="q", gc=False):
     """The best bid and offer after a change; a size of 0 means that side is empty. Sizes in shares."""
 
     ordinal: int

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import msgspec
 import numpy as np
 
+from desk.market.sealed import SealedMarket
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
 from desk.model.records import ScanAnswer
@@ -122,7 +123,7 @@ class Scanning:
     def _run(self, upto_ns: int) -> None:
         """Run what is due at every mark to this one, as far as it has not been run."""
         for mark_ns in self._marks(upto_ns):
-            market = self._view.at(mark_ns)
+            market = SealedMarket(self._view.at(mark_ns))
             self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
             self._ran_ns = mark_ns
             _keep(self._answers, MAX_ANSWERED)
@@ -151,9 +152,10 @@ class Scanning:
             _keep(self._minutes, MAX_WITH_MINUTES)
         return {symbol: kept[symbol] for symbol in symbols}
 
-    def _ask(self, entry: ScannerEntry, market: MarketSnapshot) -> ScanAnswer:
+    def _ask(self, entry: ScannerEntry, sealed: SealedMarket) -> ScanAnswer:
         self.scans += 1
         problem = ""
+        market = sealed.snapshot()
         try:
             wished = _symbols(entry.scanner.scan(market))[: entry.max_symbols]
             _require_known(wished, market)
