@@ -57,6 +57,14 @@ class SeriesRows:
             self._length = length + 1
         self._rows[index] = row
 
+    def remove(self, minute_ns: int) -> None:
+        """Take the minute's row out, if it has one."""
+        index, length = self._place(minute_ns), self._length
+        if index < length and self._rows[index]["minute_ns"] == minute_ns:
+            self._rows[index : length - 1] = self._rows[index + 1 : length].copy()
+            self._length = length - 1
+            self._copies.clear()
+
     def holds(self, bar: BarFields) -> bool:
         """Whether the minute has a row, and the row is this bar's."""
         index = self._place(bar.minute_ns)

@@ -9,6 +9,7 @@ from random import Random
 
 import msgspec
 
+from desk.bars.remembered import Remembered, restored
 from desk.engine.audit import Audit
 from desk.engine.guard import Guard
 from desk.engine.instance import Instance
@@ -39,7 +40,8 @@ class InstanceSnapshot(msgspec.Struct, array_like=True):
 class SymbolSnapshot(msgspec.Struct, array_like=True):
     """One symbol: `minutes` are the open and still revisable ones.
 
-    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks.
+    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks,
+    and `memory` holds the trades that are remembered.
     """
 
     symbol: str
@@ -59,6 +61,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     stops: dict[str, str]
     changed: list[WorkingBar] = []
     series: bytes = b""
+    memory: Remembered | None = None
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -119,11 +122,12 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         state.matcher,
         [_pack_instance(instance, guard) for instance in state.instances],
         state.stops,
+        memory=None if state.bars.memory is None else state.bars.memory.state(whole=False),
     )
 
 
-def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
-    """The symbol as it was, still without its instances; `closed` are its closed minutes."""
+def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+    """The symbol as it was, still without its instances; `closed` are its closed minutes, `trades` its logged ones."""
     state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
     state.trade, state.quote = kept.trade, kept.quote
@@ -132,6 +136,8 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
     state.bars.rows.put_rows(kept.series)
     state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}
+    if kept.memory is not None:
+        state.bars.memory = restored(kept.memory, *trades)
     return state
 
 

@@ -54,6 +54,13 @@ class SymbolState:
         self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
         self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
 
+    def print_changed(self, old: Trade, new: Trade | None) -> None:
+        """A print was corrected, or cancelled (None): the last one is that which came last of those that stand now."""
+        if self.trade is None or self.trade.ordinal != old.ordinal:
+            return
+        memory = self.bars.memory
+        self.trade = new if new is not None or memory is None else memory.last()
+
     def last_price(self) -> float | None:
         """The last trade's price, else the middle of the last two-sided quote."""
         if self.trade is not None:

@@ -22,7 +22,8 @@ class Pending:
 
     A full sequence makes room in this order: the older quotes of a symbol go, the newer keeps its own place
     (no look-ahead); then trades older than `write_timeout_ns` (`aged`); then the oldest trade, or, where no
-    trade waits, the oldest quote (`full`). Other items are never taken out and never counted. With `lossless`
+    trade waits, the oldest quote (`full`). Corrections and cancels count, and are never taken out: where nothing else
+    waits there may be more than `capacity`. Other items are never taken out and never counted. With `lossless`
     nothing is taken out: a tick offered to a full sequence is the producer's fault.
 
     `items` is the same list for good: where there surely is room, a tick may be appended to it straight.
@@ -168,7 +169,6 @@ class Pending:
             self.trades_full += 1
         else:
             self._drop_oldest_quote()
-            self.quotes_full += 1
 
     def _seek_trade(self) -> Trade | None:
         index = max(self._oldest_trade - self._base, 0)
@@ -195,12 +195,16 @@ class Pending:
     def _drop_oldest_quote(self) -> None:
         items = self.items
         index = max(self._oldest_quote - self._base, 0)
-        while type(oldest := items[index]) is not Quote:
+        while index < len(items):
+            oldest = items[index]
+            self._oldest_quote = self._base + index
+            if type(oldest) is Quote:
+                self._remove(index)
+                assert self._newest_quote is not None, "a quote dropped without an index of quotes"
+                del self._newest_quote[oldest.symbol]
+                self.quotes_full += 1
+                return
             index += 1
-        self._oldest_quote = self._base + index
-        self._remove(index)
-        assert self._newest_quote is not None, "a quote dropped without an index of quotes"
-        del self._newest_quote[oldest.symbol]
 
     def _remove(self, index: int) -> None:
         self.items[index] = None

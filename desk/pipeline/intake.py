@@ -226,6 +226,7 @@ class Intake:
         for kind in counts.received:
             lost_in_lanes = sum(getattr(lane, kind) for lane in lanes)
             counts.received[kind] = lost_in_lanes + sum(counts.rejected.get(kind, {}).values())
+        counts.received["trades"] += sum(lane.revisions for lane in lanes)
 
     def _take(self, frame: Frame) -> None:
         if frame.lag_ns is not None:

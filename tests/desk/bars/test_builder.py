@@ -191,7 +191,7 @@ def test_minutes_seen_whole_stay_complete_when_the_symbol_comes_back() -> None:
         builder.add(one, 0)
     for minute in range(3):
         builder.close(minute * MINUTE_NS)
-    builder.forget(MINUTE_NS)
+    builder.forget(MINUTE_NS, 0)
     builder.changed = {}
     builder.since_ns = 9 * MINUTE_NS
 
@@ -219,7 +219,7 @@ def test_forgotten_minutes_are_let_go_of_and_stay_in_the_series() -> None:
         builder.close(minute * MINUTE_NS)
         builder.spoil(minute * MINUTE_NS, 3 * MINUTE_NS)
 
-    builder.forget(2 * MINUTE_NS)
+    builder.forget(2 * MINUTE_NS, 0)
 
     _, _, minutes, lost = builder.state()
     assert [bar.minute_ns for bar in minutes] == lost == [2 * MINUTE_NS]

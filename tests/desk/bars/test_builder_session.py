@@ -93,7 +93,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.forgotten_ns = max(self.forgotten_ns, min(self.revisable_from_ns, closed_to_ns))
         self.lost = {minute_ns for minute_ns in self.lost if minute_ns >= self.forgotten_ns}
         self.at_hand = {minute_ns for minute_ns in self.at_hand if minute_ns >= self.forgotten_ns}
-        self.builder.forget(self.forgotten_ns)
+        self.builder.forget(self.forgotten_ns, self.now_ns)
 
     @precondition(lambda self: self.watched)
     @rule()
