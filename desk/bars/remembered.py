@@ -30,6 +30,9 @@ LATE_NS: Final = 15 * MINUTE_NS
 LOGGED_NS: Final = 2 * MINUTE_NS
 """What was logged so long before the oldest time of the memory has left it: see `RememberedTrades.forget`."""
 ARRAY_32: Final = b"\xdd"
+BEFORE_SPLIT: Final = -2
+AFTER_SPLIT: Final = -1
+"""In the place of a minute's start, what the bases of the split minute's parts are kept under."""
 
 
 class Versions(msgspec.Struct, array_like=True, tag="v", gc=False):
@@ -88,8 +91,8 @@ class RememberedTrades:
     """The trades from `from_ordinal` on, at most MOST of them, and what else their minutes hold.
 
     `minutes` are those that there are already, `earlier` is the last trade before these. With `split_ns`, a time
-    within a minute, the trades of that minute from then on have a base of their own, which begins there. `unsaved`
-    is what the keeper lacks; None where nobody keeps.
+    within a minute, the parts of that minute before and from then on have bases of their own. `unsaved` is what the
+    keeper lacks; None where nothing is kept.
     """
 
     __slots__ = ("_aliases", "_bases", "_entries", "_revisable_ns", "_split_ns", "earlier", "from_ordinal", "unsaved")
@@ -149,11 +152,22 @@ class RememberedTrades:
             self._save(packed)
         return Revised("", old, entry.now)
 
-    def fold(self, from_ns: int) -> WorkingBar:
-        """The minute that begins here, or its part from the split on: its base and the trades that stand."""
-        base = self._bases.get(from_ns)
+    def fold(self, minute_ns: int) -> WorkingBar:
+        """The minute that begins here: its base and the trades that stand."""
+        return self._fold(minute_ns, minute_ns, minute_ns + MINUTE_NS)
+
+    def fold_part(self, *, in_session: bool) -> WorkingBar:
+        """The part of the split minute from the split on, or before it."""
+        split_ns = self._split_ns
+        assert split_ns is not None, "a part of a minute that is not split"
+        minute_ns = floor_to(split_ns, MINUTE_NS)
+        if in_session:
+            return self._fold(AFTER_SPLIT, split_ns, minute_ns + MINUTE_NS)
+        return self._fold(BEFORE_SPLIT, minute_ns, split_ns)
+
+    def _fold(self, base_of: int, from_ns: int, to_ns: int) -> WorkingBar:
+        base = self._bases.get(base_of)
         bar = WorkingBar("", from_ns) if base is None else WorkingBar.of(base)
-        to_ns = floor_to(from_ns, MINUTE_NS) + MINUTE_NS
         for trade in self.standing():
             if from_ns <= trade.ts_ns < to_ns:
                 _count_in(bar, trade)
@@ -190,7 +204,7 @@ class RememberedTrades:
         self._leave(count)
         if self._bases:
             first_ns = floor_to(revisable_from_ns, MINUTE_NS)
-            self._bases = {from_ns: bar for from_ns, bar in self._bases.items() if from_ns >= first_ns}
+            self._bases = {minute_ns: bar for minute_ns, bar in self._bases.items() if not 0 <= minute_ns < first_ns}
 
     def take_unsaved(self) -> tuple[int, bytes]:
         """What was remembered or revised since the last call: how many entries, one behind the other."""
@@ -200,7 +214,8 @@ class RememberedTrades:
     def state(self, *, whole: bool) -> Remembered:
         """The memory for a snapshot; `whole`: with its entries."""
         entries = self._entries.values() if whole else ()
-        return Remembered(self.from_ordinal, list(self._bases.values()), self.earlier, len(entries), b"".join(entries))
+        bases = [bar for minute_ns, bar in self._bases.items() if minute_ns >= 0]
+        return Remembered(self.from_ordinal, bases, self.earlier, len(entries), b"".join(entries))
 
     def packed(self) -> bytes:
         """The whole memory, encoded, as `restored` takes it."""
@@ -221,13 +236,13 @@ class RememberedTrades:
 
     def _count_in_base(self, trade: Trade) -> None:
         minute_ns, split_ns = floor_to(trade.ts_ns, MINUTE_NS), self._split_ns
-        starts = [minute_ns]
-        if split_ns is not None and minute_ns < split_ns <= trade.ts_ns and floor_to(split_ns, MINUTE_NS) == minute_ns:
-            starts.append(split_ns)
-        for from_ns in starts:
-            if from_ns not in self._bases:
-                self._bases[from_ns] = WorkingBar("", from_ns)
-            _count_in(self._bases[from_ns], trade)
+        bases = [minute_ns]
+        if split_ns is not None and floor_to(split_ns, MINUTE_NS) == minute_ns:
+            bases.append(AFTER_SPLIT if trade.ts_ns >= split_ns else BEFORE_SPLIT)
+        for base_of in bases:
+            if base_of not in self._bases:
+                self._bases[base_of] = WorkingBar("", base_of)
+            _count_in(self._bases[base_of], trade)
 
     def _corrected(self, correction: Correction, old: Trade, at: int) -> Trade | None:
         """The trade as corrected, at its old place; None where another trade is that already, and counts."""

@@ -80,7 +80,7 @@ class Rows:
         self._trades: bytes = as_trade[kept].tobytes()
         self._revisions: list[bool] | None = None if block.originals is None else (block.kind[kept] > QUOTE).tolist()
         self._lag_ns: list[int] = (block.recv_ns[kept] - block.ts_ns[kept]).tolist()
-        self._columns = _columns(block, kept)
+        self._columns = columns_of(block, kept)
         others = ~asked & ahead
         self._skipped = {
             "trades": np.flatnonzero(others & as_trade).tolist(),
@@ -145,7 +145,7 @@ def tick_of(block: Block, row: int, ordinal: int, ts_ns: int) -> Trade | Correct
     return Correction(ordinal, symbol, ts_ns, ts_ns, original_id, price, size, code, exchange, trade_id, tape)
 
 
-def _columns(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
+def columns_of(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
     """The rows `kept` as tuples; of what is no quote the third and fourth number mean nothing."""
     kind = block.kind[kept]
     quote = kind == QUOTE

@@ -98,7 +98,11 @@ class _Bench:
         broker = MeteredBroker(trading.order_manager(plan, session, self._book), self._deliver, self._meter)
         self._shard = shards.shard(plan, session, 0, 1, clock, NoKeeper(), broker)
         self._links = MeteredLinks(self._shard, self._meter, len(session.always) if session.history else 0)
-        view = Scanning(MarketView(whole, session.start_ns), [], session.start_ns)
+        view = Scanning(
+            MarketView(whole, session.start_ns, round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS)),
+            [],
+            session.start_ns,
+        )
         doors = (self._links, broker, MeteredHistory(view, self._meter), NoKeeper())
         self._intake = flow.intake(plan, session, excerpt, *doors, clock, epoch=1, first=[0])
         self._ends_ns = clock.wall_ns() + TRIAL_S * SECOND_NS
