@@ -178,6 +178,11 @@ class RayScanners:
         bars: dict[str, list[Bar]] = self._peer.ask("history", list(symbols), until_ns)
         return bars
 
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """Ask and wait."""
+        remembered: dict[str, bytes] = self._peer.ask("remembered", list(symbols), until_ns)
+        return remembered
+
 
 class RayProducer:
     """The producer's inbox."""

@@ -34,6 +34,10 @@ class Scanner:
         """The session's minutes of these symbols from the rows received before `until_ns`."""
         return self._scanning.history(symbols, until_ns)
 
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """What a shard has to remember of these symbols' trades at that time."""
+        return self._scanning.remembered(symbols, until_ns)
+
     def problems(self) -> list[str]:
         """What scanners raised."""
         return self._scanning.problems

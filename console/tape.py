@@ -22,7 +22,8 @@ def print_tape_info(place: str, console: Console) -> None:
 def tape_facts(tape: TapeInfo) -> Facts:
     """A tape in a dozen lines; times in exchange time."""
     span_s = (tape.end_ns - tape.start_ns) / 1_000_000_000
-    other = f", {words.count(tape.other)} other" if tape.other else ""
+    rare = (("corrections", tape.corrections), ("cancels", tape.cancels), ("other", tape.other))
+    other = "".join(f", {words.count(rows)} {kind}" for kind, rows in rare if rows)
     lag = f"median {words.milliseconds(tape.median_lag_ms)}, at most {words.milliseconds(tape.max_lag_ms)}"
     return [
         ("version", tape.version),

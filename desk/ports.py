@@ -196,6 +196,10 @@ class ScannerDoor(Protocol):
         """The session's minutes of these symbols, oldest first, from the rows received before `until_ns`."""
         ...
 
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """What a shard has to remember of these symbols' trades at that time, without those that have none."""
+        ...
+
 
 class KeeperDoor(Protocol):
     """The keeper's letter box: what goes in is not waited for, and is kept in its order whoever dies."""

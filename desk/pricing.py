@@ -49,6 +49,11 @@ def is_usable(quote: Quote) -> bool:
     )
 
 
+def newest_print(held: Trade | None, trade: Trade) -> Trade | None:
+    """The newer of an eligible print (None: there is none so far) and a trade, if that is eligible."""
+    return trade if _is_newer(trade, held) and is_eligible_print(trade) else held
+
+
 def mid(bid: float, ask: float) -> float:
     """The middle of a quote. Halves are added, so that no pair of finite prices overflows."""
     return bid / 2 + ask / 2
@@ -105,8 +110,14 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
 
     def on_trade(self, trade: Trade) -> None:
         """Take a trade in."""
-        if _is_newer(trade, self.last_print) and is_eligible_print(trade):
-            self.last_print = trade
+        self.last_print = newest_print(self.last_print, trade)
+
+    def on_revised(self, old: Trade, new: Trade | None, newest: Trade | None) -> None:
+        """A print was corrected, or cancelled (None). `newest` is the newest eligible print of those that stand."""
+        if self.last_print is not None and self.last_print.ordinal == old.ordinal:
+            self.last_print = newest
+        elif new is not None:
+            self.on_trade(new)
 
     def on_quote(self, quote: Quote) -> None:
         """Take a quote in."""

@@ -16,6 +16,7 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
     `volume` shares, `trades` a count: NaN or 0 before a symbol's first trade. `minute_volume` and `minute_close` have
     shape (minutes, symbols), oldest first, one row per minute since the session's start, at most the last 60;
     the last row is the minute still open. `minute_close` is NaN in minutes without a price.
+    The arrays are read-only.
     """
 
     now_ns: int

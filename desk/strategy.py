@@ -46,9 +46,9 @@ class Strategy:
 
 
 class Bars(Protocol):
-    """The symbol's closed minutes of this session, oldest first, as read-only numpy views of equal length.
+    """The symbol's closed minutes of this session, oldest first, as read-only numpy arrays of equal length.
 
-    Minutes without an eligible trade have no row. Late trades revise rows in place.
+    Minutes without an eligible trade have no row. What late trades revise shows in the arrays handed out afterwards.
     """
 
     @property
@@ -104,7 +104,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
 
 class Context(Protocol):
-    """What a strategy sees of its symbol, and how it acts. Valid during a hook call only.
+    """What a strategy sees of its symbol, and how it acts. Valid during a hook call only. Nothing in it can be set.
 
     `price` is the reference price of the symbol (`desk.pricing`): that of the newest print that may set a minute's
     close, held within the newest usable quote; the mid of that quote where nothing printed; None without both, where
@@ -115,17 +115,28 @@ class Context(Protocol):
     `bars` reach back to the session's start.
     """
 
-    symbol: str
-    now_ns: int
-    session_start_ns: int
-    age_ns: int
-    degraded: bool
-    warm: bool
-    bars: Bars
-    trade: Trade | None
-    quote: Quote | None
-    price: float | None
-    position: Position
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def now_ns(self) -> int: ...
+    @property
+    def session_start_ns(self) -> int: ...
+    @property
+    def age_ns(self) -> int: ...
+    @property
+    def degraded(self) -> bool: ...
+    @property
+    def warm(self) -> bool: ...
+    @property
+    def bars(self) -> Bars: ...
+    @property
+    def trade(self) -> Trade | None: ...
+    @property
+    def quote(self) -> Quote | None: ...
+    @property
+    def price(self) -> float | None: ...
+    @property
+    def position(self) -> Position: ...
 
     @property
     def rng(self) -> Random:

@@ -1,15 +1,16 @@
 """One symbol's minutes from its trades: open ones, and closed ones that late trades may still revise."""
 
 from collections.abc import Iterable
-from copy import copy
 from operator import attrgetter
 from typing import Final
 
 from desk.bars.conditions import eligibility
-from desk.bars.series import BarSeries
-from desk.model.bars import NO_TIME, Bar, BarFlag
-from desk.model.ticks import Trade
-from desk.model.units import MINUTE_NS
+from desk.bars.folding import fold, take_content
+from desk.bars.remembered import LATE, UNMATCHED, RememberedTrades, Revised
+from desk.bars.series import BarSeries, SeriesRows
+from desk.model.bars import Bar, BarFields, BarFlag, WorkingBar
+from desk.model.ticks import Revision, Trade
+from desk.model.units import MINUTE_NS, floor_to
 
 _content: Final = attrgetter(
     "high", "low", "volume", "notional", "trades", "open_ns", "open_ordinal", "close_ns", "close_ordinal"
@@ -23,66 +24,86 @@ class BarBuilder:
     Minutes before `closed_to_ns`, which every call is given, are closed: what comes for them is a revision.
     A bar is complete if the symbol was subscribed for the whole minute and no trade of it was dropped,
     repaired if it began before that and the warm-up minutes reach to the subscription, else partial.
-    `changed` holds the closed minutes that came or changed since it was last emptied.
+    `memory` holds the trades that may be revised, from the first with an identity on; None before that.
+    `changed` holds the closed minutes that came or changed since it was last emptied: working ones, of which
+    `take_changed` gives frozen copies.
     """
 
-    __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "series", "since_ns", "symbol")
+    __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "memory", "rows", "since_ns", "symbol")
 
     def __init__(self, symbol: str, since_ns: int) -> None:
         self.symbol = symbol
         self.since_ns = since_ns
-        self.series = BarSeries()
-        self.changed: dict[int, Bar] = {}
-        self._minutes: dict[int, Bar] = {}
-        self._newest: Bar | None = None
+        self.memory: RememberedTrades | None = None
+        self.rows = SeriesRows()
+        self.changed: dict[int, WorkingBar] = {}
+        self._minutes: dict[int, WorkingBar] = {}
+        self._newest: WorkingBar | None = None
         self._lost: set[int] = set()
         self._repaired_to_ns = 0
+
+    @property
+    def series(self) -> BarSeries:
+        """The closed minutes as strategies see them."""
+        return self.rows.series
+
+    def accept(self, trade: Trade, last: Trade | None, last_print: Trade | None = None, *, saving: bool = True) -> bool:
+        """Remember a trade before it is added. False: its identity is known, leave it out.
+
+        `last` is the trade before, `last_print` the newest one that may set a price. Only a trade with an identity, or
+        that comes after one, needs this.
+        """
+        memory = self.memory
+        if memory is None:
+            minutes = self._minutes.values()
+            memory = self.memory = RememberedTrades(trade.ordinal, minutes, last, last_print, saving=saving)
+        return memory.take(trade)
+
+    def revise(self, revision: Revision, closed_to_ns: int, revisable_from_ns: int) -> tuple[Revised, int | None]:
+        """Correct or cancel a trade: its minute becomes what it would be if the trade had come so, or never.
+
+        What came of it, and the minute's start if this opened a minute that is still to be closed.
+        """
+        if self.memory is None:
+            return (LATE if revision.ts_ns < revisable_from_ns else UNMATCHED), None
+        revised = self.memory.revise(revision, revisable_from_ns)
+        if revised.old is None:
+            return revised, None
+        minute_ns = floor_to(revised.old.ts_ns, MINUTE_NS)
+        fresh = self.memory.fold(minute_ns)
+        if minute_ns not in self._minutes and not fresh.trades:
+            return revised, None
+        bar, opened = self._find(minute_ns, closed_to_ns)
+        take_content(bar, fresh)
+        if minute_ns < closed_to_ns:
+            self._publish(bar)
+        return revised, opened
 
     def add(self, trade: Trade, closed_to_ns: int) -> int | None:
         """Fold a trade in; the minute's start if this opened a minute that is still to be closed.
 
         A trade that does not count for volume counts for nothing.
         """
-        volume, high_low, open_close = eligibility(trade.conditions)
-        if not volume:
+        sets = eligibility(trade.conditions)
+        if not sets.volume:
             return None
         ts_ns = trade.ts_ns
         bar = self._newest
         opened = None
         if bar is None or not 0 <= ts_ns - bar.minute_ns < MINUTE_NS:
             bar, opened = self._find(ts_ns - ts_ns % MINUTE_NS, closed_to_ns)
-        price = trade.price
-        size = trade.size
-        bar.volume += size
-        bar.notional += price * size
-        bar.trades += 1
-        if high_low:
-            if price > bar.high:
-                bar.high = price
-            if price < bar.low:
-                bar.low = price
-        if open_close:
-            key_ns = bar.close_ns
-            if ts_ns > key_ns or (ts_ns == key_ns and trade.ordinal > bar.close_ordinal):
-                bar.close = price
-                bar.close_ns = ts_ns
-                bar.close_ordinal = trade.ordinal
-            key_ns = bar.open_ns
-            if key_ns == NO_TIME or ts_ns < key_ns or (ts_ns == key_ns and trade.ordinal < bar.open_ordinal):
-                bar.open = price
-                bar.open_ns = ts_ns
-                bar.open_ordinal = trade.ordinal
+        fold(bar, trade, sets)
         if bar.minute_ns < closed_to_ns:
             self._publish(bar)
         return opened
 
     def close(self, minute_ns: int) -> Bar | None:
-        """Close the minute; a copy of its bar, if a trade gave it a price: later revisions leave the copy alone."""
+        """Close the minute; its bar as it is now, if a trade gave it a price."""
         bar = self._minutes.get(minute_ns)
         if bar is None:
             return None
         self._publish(bar)
-        return copy(bar) if bar.priced else None
+        return bar.frozen() if bar.priced else None
 
     def spoil(self, minute_ns: int, closed_to_ns: int) -> None:
         """Mark a minute as partial: one of its trades was dropped, or its end was not seen."""
@@ -93,12 +114,14 @@ class BarBuilder:
             if minute_ns < closed_to_ns:
                 self._publish(bar)
 
-    def warm(self, bars: list[Bar], closed_to_ns: int) -> list[int]:
+    def warm(self, bars: list[Bar], closed_to_ns: int, memory: RememberedTrades | None = None) -> list[int]:
         """Take the session's earlier minutes in; gives the starts of those that are still to be closed.
 
-        They hold every trade received before `since_ns`, so they stand for what is here. A minute that a
-        subscription before this one saw whole, and that is no different now, is left as it is.
+        They hold every trade received before `since_ns`, so they stand for what is here, and `memory` for what is
+        remembered. A minute that a subscription before this one saw whole, and that is no different now, is left as
+        it is.
         """
+        self.memory = memory
         self._repaired_to_ns = self.since_ns
         self._newest = None
         self._lost.clear()
@@ -106,43 +129,53 @@ class BarBuilder:
         for bar in bars:
             if self._stands(bar):
                 continue
-            bar.flags = "repaired"
-            self._minutes[bar.minute_ns] = bar
-            if bar.minute_ns < closed_to_ns:
-                self._publish(bar)
+            taken = self._minutes[bar.minute_ns] = WorkingBar.of(bar)
+            taken.flags = "repaired"
+            if taken.minute_ns < closed_to_ns:
+                self._publish(taken)
             else:
-                opened.append(bar.minute_ns)
+                opened.append(taken.minute_ns)
         return opened
 
-    def forget(self, before_ns: int) -> None:
-        """Let go of the closed minutes before `before_ns`: nothing may revise them any more."""
+    def forget(self, before_ns: int, now_ns: int) -> None:
+        """Let go of the closed minutes before `before_ns`: nothing may revise them any more at `now_ns`."""
+        if self.memory is not None:
+            self.memory.forget(before_ns, now_ns)
         for minute_ns in [minute for minute in self._minutes if minute < before_ns]:
             del self._minutes[minute_ns]
         self._lost = {minute for minute in self._lost if minute >= before_ns}
 
-    def state(self) -> tuple[int, int, list[Bar], list[int]]:
+    def take_changed(self) -> list[Bar]:
+        """The closed minutes that came or changed since the last call."""
+        taken = [bar.frozen() for bar in self.changed.values()]
+        self.changed = {}
+        return taken
+
+    def state(self) -> tuple[int, int, list[WorkingBar], list[int]]:
         """What a successor needs besides the closed minutes: since, repaired to, minutes at hand, lost minutes."""
         minutes = [self._minutes[minute_ns] for minute_ns in sorted(self._minutes)]
         return self.since_ns, self._repaired_to_ns, minutes, sorted(self._lost)
 
-    def restore(self, repaired_to_ns: int, minutes: Iterable[Bar], lost: Iterable[int], closed: Iterable[Bar]) -> None:
+    def restore(
+        self, repaired_to_ns: int, minutes: Iterable[WorkingBar], lost: Iterable[int], closed: Iterable[Bar]
+    ) -> None:
         """Go on from a kept state; `closed` are the session's closed minutes, in any order."""
         self._repaired_to_ns = repaired_to_ns
         self._minutes = {bar.minute_ns: bar for bar in minutes}
         self._lost = set(lost)
         for bar in sorted(closed, key=attrgetter("minute_ns")):
             if bar.priced:
-                self.series.put(bar)
+                self.rows.put(bar)
 
     def open_minutes(self, closed_to_ns: int) -> list[int]:
         """The starts of the minutes not closed yet, oldest first."""
         return sorted(minute for minute in self._minutes if minute >= closed_to_ns)
 
-    def _find(self, minute_ns: int, closed_to_ns: int) -> tuple[Bar, int | None]:
+    def _find(self, minute_ns: int, closed_to_ns: int) -> tuple[WorkingBar, int | None]:
         bar = self._minutes.get(minute_ns)
         opened = None
         if bar is None:
-            bar = self._minutes[minute_ns] = Bar(self.symbol, minute_ns, flags=self._flag(minute_ns))
+            bar = self._minutes[minute_ns] = WorkingBar(self.symbol, minute_ns, flags=self._flag(minute_ns))
             if minute_ns >= closed_to_ns:
                 opened = minute_ns
         if self._newest is None or minute_ns > self._newest.minute_ns:
@@ -156,14 +189,16 @@ class BarBuilder:
             return "complete"
         return "repaired" if minute_ns < self._repaired_to_ns else "partial"
 
-    def _stands(self, bar: Bar) -> bool:
+    def _stands(self, bar: BarFields) -> bool:
         known = self._minutes.get(bar.minute_ns)
         if known is None:
-            return self.series.holds(bar)
+            return self.rows.holds(bar)
         return known.flags == "complete" and _content(known) == _content(bar)
 
-    def _publish(self, bar: Bar) -> None:
+    def _publish(self, bar: WorkingBar) -> None:
         """Make a closed minute, or its revision, visible to strategies and the keeper."""
         self.changed[bar.minute_ns] = bar
         if bar.priced:
-            self.series.put(bar)
+            self.rows.put(bar)
+        else:
+            self.rows.remove(bar.minute_ns)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.bars.conditions import eligibility
-from desk.model.bars import NO_TIME, Bar, BarFlag
+from desk.model.bars import NO_TIME, Bar, BarFields, BarFlag
 from desk.model.units import MINUTE_NS
 
 Ints = NDArray[np.int64]
@@ -99,6 +99,14 @@ class BarColumns:
         _keep(np.minimum, _LATEST, (self.open_ns, self.open_ordinal, self.open), bars, trades)
         _keep(np.maximum, _EARLIEST, (self.close_ns, self.close_ordinal, self.close), bars, trades)
 
+    def put(self, row: int, bar: BarFields) -> None:
+        """Let a row be this bar."""
+        for name in _FRESH:
+            getattr(self, name)[row] = getattr(bar, name)
+        if not bar.priced:
+            for name in ("open_ns", "open_ordinal", "close_ns", "close_ordinal"):
+                getattr(self, name)[row] = _FRESH[name][1]
+
     def bar(self, row: int, symbol: str, minute_ns: int, flags: BarFlag) -> Bar:
         """One row as the bar of a symbol's minute."""
         priced = self.open_ns[row] != _LATEST
@@ -148,11 +156,24 @@ class MinuteColumns:
         """By symbol, the row of `bars` that holds this minute, -1 where there is none; None if nothing traded."""
         return self._rows_of.get(minute_ns)
 
+    def put(self, symbol: int, bar: BarFields) -> None:
+        """Let one symbol's minute be this bar."""
+        (row,) = self._place(bar.minute_ns, np.array([symbol], np.int32))
+        self.bars.put(int(row), bar)
+
     def of(self, symbol: int, name: str, flags: BarFlag) -> list[Bar]:
-        """One symbol's minutes as bars named `name`, oldest first; some may have volume but no price."""
+        """One symbol's minutes as bars named `name`, oldest first; some may have volume but no price.
+
+        A minute of which all trades were cancelled has no bar.
+        """
         minutes = sorted(self._rows_of)
         rows = [int(self._rows_of[minute][symbol]) for minute in minutes]
-        return [self.bars.bar(row, name, minute, flags) for minute, row in zip(minutes, rows, strict=True) if row >= 0]
+        trades = self.bars.trades
+        return [
+            self.bars.bar(row, name, minute, flags)
+            for minute, row in zip(minutes, rows, strict=True)
+            if row >= 0 and trades[row]
+        ]
 
     def _place(self, minute_ns: int, symbol: NDArray[np.int32]) -> NDArray[np.int32]:
         """The rows of these symbols' bars of one minute; new ones are begun."""

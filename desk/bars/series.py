@@ -1,11 +1,11 @@
 """The closed minutes of one symbol as numpy columns: what a strategy sees as `ctx.bars`."""
 
-from typing import Final
+from typing import Any, Final, Never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.model.bars import Bar
+from desk.model.bars import BarFields
 
 ROW: Final = np.dtype(
     [
@@ -22,22 +22,29 @@ ROW: Final = np.dtype(
 FIRST_ROWS: Final = 64
 
 
-class BarSeries:
-    """Rows sorted by minute; grows by doubling. The views are read-only and valid until the next change."""
+class SeriesRows:
+    """Rows sorted by minute; grows by doubling. `series` is what strategies are handed of them.
 
-    __slots__ = ("_length", "_rows")
+    Each column is copied once after a change, into immutable bytes: an array over them has nothing behind it that can
+    be written to, and stays as it was.
+    """
+
+    __slots__ = ("_copies", "_length", "_rows", "series")
 
     def __init__(self) -> None:
         self._rows = np.empty(FIRST_ROWS, ROW)
         self._length = 0
+        self._copies: dict[str, bytes] = {}
+        self.series = BarSeries(self)
 
     def __len__(self) -> int:
         return self._length
 
-    def put(self, bar: Bar) -> None:
+    def put(self, bar: BarFields) -> None:
         """Insert the minute, or replace its row. Minutes mostly come in order: then this appends."""
         length = self._length
         row = _row(bar)
+        self._copies.clear()
         if length == 0 or bar.minute_ns > self._rows[length - 1]["minute_ns"]:
             self._make_room()
             self._rows[length] = row
@@ -50,12 +57,20 @@ class BarSeries:
             self._length = length + 1
         self._rows[index] = row
 
-    def holds(self, bar: Bar) -> bool:
+    def remove(self, minute_ns: int) -> None:
+        """Take the minute's row out, if it has one."""
+        index, length = self._place(minute_ns), self._length
+        if index < length and self._rows[index]["minute_ns"] == minute_ns:
+            self._rows[index : length - 1] = self._rows[index + 1 : length].copy()
+            self._length = length - 1
+            self._copies.clear()
+
+    def holds(self, bar: BarFields) -> bool:
         """Whether the minute has a row, and the row is this bar's."""
         index = self._place(bar.minute_ns)
         return index < self._length and self._rows[index].item() == _row(bar)
 
-    def rows(self) -> bytes:
+    def packed(self) -> bytes:
         """All rows, as `put_rows` takes them."""
         return self._rows[: self._length].tobytes()
 
@@ -65,6 +80,14 @@ class BarSeries:
         if len(more):
             self._rows = np.concatenate((more, np.empty(max(len(more), FIRST_ROWS), ROW)))
             self._length = len(more)
+            self._copies.clear()
+
+    def column(self, name: str, kind: type[Any]) -> NDArray[Any]:
+        """A column as an array of its own, which nothing can be written to."""
+        copied = self._copies.get(name)
+        if copied is None:
+            copied = self._copies[name] = self._rows[name][: self._length].tobytes()
+        return np.frombuffer(copied, kind)
 
     def _place(self, minute_ns: int) -> int:
         return int(np.searchsorted(self._rows["minute_ns"][: self._length], minute_ns))
@@ -75,56 +98,66 @@ class BarSeries:
             grown[: self._length] = self._rows
             self._rows = grown
 
-    def _ints(self, name: str) -> NDArray[np.int64]:
-        view: NDArray[np.int64] = self._rows[name][: self._length]
-        view.flags.writeable = False
-        return view
 
-    def _floats(self, name: str) -> NDArray[np.float64]:
-        view: NDArray[np.float64] = self._rows[name][: self._length]
-        view.flags.writeable = False
-        return view
+class BarSeries:
+    """The closed minutes of one symbol, oldest first: what strategies get as `ctx.bars`. Nothing here can be set."""
+
+    __slots__ = ("_of",)
+
+    _of: SeriesRows
+
+    def __init__(self, of: SeriesRows) -> None:
+        object.__setattr__(self, "_of", of)
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"ctx.bars cannot be changed: {name} was to be set")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError(f"ctx.bars cannot be changed: {name} was to be deleted")
+
+    def __len__(self) -> int:
+        return len(self._of)
 
     @property
     def minute_ns(self) -> NDArray[np.int64]:
         """Start of each minute, ns since the epoch."""
-        return self._ints("minute_ns")
+        return self._of.column("minute_ns", np.int64)
 
     @property
     def open(self) -> NDArray[np.float64]:
         """Opening prices."""
-        return self._floats("open")
+        return self._of.column("open", np.float64)
 
     @property
     def high(self) -> NDArray[np.float64]:
         """Highest prices."""
-        return self._floats("high")
+        return self._of.column("high", np.float64)
 
     @property
     def low(self) -> NDArray[np.float64]:
         """Lowest prices."""
-        return self._floats("low")
+        return self._of.column("low", np.float64)
 
     @property
     def close(self) -> NDArray[np.float64]:
         """Closing prices."""
-        return self._floats("close")
+        return self._of.column("close", np.float64)
 
     @property
     def volume(self) -> NDArray[np.float64]:
         """Shares."""
-        return self._floats("volume")
+        return self._of.column("volume", np.float64)
 
     @property
     def vwap(self) -> NDArray[np.float64]:
         """Volume-weighted average prices."""
-        return self._floats("vwap")
+        return self._of.column("vwap", np.float64)
 
     @property
     def trades(self) -> NDArray[np.int64]:
         """Trades that count for volume."""
-        return self._ints("trades")
+        return self._of.column("trades", np.int64)
 
 
-def _row(bar: Bar) -> tuple[int, float, float, float, float, float, float, int]:
+def _row(bar: BarFields) -> tuple[int, float, float, float, float, float, float, int]:
     return bar.minute_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap, bar.trades

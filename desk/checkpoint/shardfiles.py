@@ -1,25 +1,29 @@
-"""One shard's two files: its last state, and the log of its bars.
+"""One shard's files: its last state, the log of its bars, and the segments of its remembered trades.
 
 The state names the byte at which the log ended when it was written. A checkpoint is first appended to the
 log, then its state takes the old one's place at once: from that moment it counts, and with it exactly the
-bars up to that byte. Whenever the writer is killed, the two files agree.
+bars up to that byte. Whenever the writer is killed, the files agree. Segments of trades are deleted once no state
+names them.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from desk.checkpoint.barlog import BarLog, Reading
 from desk.checkpoint.files import get, put
+from desk.checkpoint.tradelog import Segment, TradeLog
 from desk.model.checkpoint import Checkpoint
 
 
 class State(msgspec.Struct, array_like=True):
-    """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`."""
+    """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades."""
 
     checkpoint: Checkpoint
     log_start: int
     log_end: int
+    segments: list[Segment] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -32,26 +36,30 @@ class ShardFiles:
     def __init__(self, folder: Path, shard: int) -> None:
         self.path = folder / f"shard-{shard}.state"
         self.log = BarLog(folder / f"shard-{shard}.bars")
+        self.trades = TradeLog(folder, shard)
 
     def state(self) -> State | None:
         """The last state, None before the first."""
         body = get(self.path)
         return None if body is None else _decode(body)
 
-    def write(self, checkpoint: Checkpoint, log_start: int) -> State:
-        """Append the bars at `log_start`, then let the state take the old one's place."""
+    def write(self, checkpoint: Checkpoint, log_start: int, segments: Sequence[Segment] = ()) -> State:
+        """Append bars and trades at `log_start` and behind `segments`, then let the state take the old one's place."""
         log_end = self.log.append(checkpoint, log_start) if checkpoint.bars else log_start
-        state = State(msgspec.structs.replace(checkpoint, bars=[]), log_start, log_end)
+        kept = self.trades.append(checkpoint, segments)
+        state = State(msgspec.structs.replace(checkpoint, bars=[], trades={}), log_start, log_end, kept)
         put(self.path, _encode(state))
+        if len(kept) < len(segments) or (segments and kept and kept[0].number != segments[0].number):
+            self.trades.delete_all_but(kept)
         return state
 
     def latest(self) -> Checkpoint | None:
-        """The last checkpoint, as it was given."""
+        """The last checkpoint as it was given, but with the trades of all those before it that still count."""
         state = self.state()
         if state is None:
             return None
         bars = self.log.read(state.log_end).bars(state.log_start) if state.log_end > state.log_start else []
-        return msgspec.structs.replace(state.checkpoint, bars=bars)
+        return msgspec.structs.replace(state.checkpoint, bars=bars, trades=self.trades.read(state.segments))
 
     def reading(self) -> Reading | None:
         """The log as far as it counts; None where it is empty."""
@@ -59,5 +67,6 @@ class ShardFiles:
         return self.log.read(state.log_end) if state is not None and state.log_end else None
 
     def close(self) -> None:
-        """Let go of the file that `write` keeps open."""
+        """Close the files that `write` keeps open."""
         self.log.close()
+        self.trades.close()

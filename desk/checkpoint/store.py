@@ -1,21 +1,23 @@
 """The keeper's store: checkpoints of all shards, and the producer's state, in one folder."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from desk.checkpoint.files import get, put, told
 from desk.checkpoint.shardfiles import ShardFiles, State
+from desk.checkpoint.tradelog import Segment
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_producer, encode_producer
 
 
 class Kept(NamedTuple):
-    """What a shard's next checkpoint must be above, by (epoch, number), and where its bars go."""
+    """What a shard's next checkpoint must be above, by (epoch, number), and where its bars and trades go."""
 
     order: tuple[int, int]
     log_end: int
+    segments: Sequence[Segment] = ()
 
 
 class KeeperStore:
@@ -48,11 +50,11 @@ class KeeperStore:
         last, given = self._last[checkpoint.shard], (checkpoint.epoch, checkpoint.number)
         if given <= last.order:
             return checkpoint.epoch == last.order[0]
-        self._last[checkpoint.shard] = _kept(files.write(checkpoint, last.log_end))
+        self._last[checkpoint.shard] = _kept(files.write(checkpoint, last.log_end, last.segments))
         return True
 
     def latest(self, shard: int) -> Checkpoint | None:
-        """The shard's last checkpoint as it was saved, None where there is none."""
+        """The shard's last checkpoint as it was saved, with all trades that it still remembers; None without one."""
         return self._shard(shard).latest()
 
     def shards(self) -> list[int]:
@@ -124,4 +126,4 @@ class KeeperStore:
 def _kept(state: State | None) -> Kept:
     if state is None:
         return Kept((-1, -1), 0)
-    return Kept((state.checkpoint.epoch, state.checkpoint.number), state.log_end)
+    return Kept((state.checkpoint.epoch, state.checkpoint.number), state.log_end, state.segments)

@@ -1,9 +1,10 @@
 """The engine: one function of items. Everything that changes a shard passes through `apply`, in order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from desk.bars.remembered import LATE_NS, LOGGED_NS
 from desk.engine.audit import Audit, count
 from desk.engine.crumbs import Crumbs, Unwatched
 from desk.engine.guard import Guard
@@ -24,7 +25,7 @@ from desk.model.batch import Released
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unquoted, Unwatch, Watch
 from desk.model.orders import CancelIntent, Intent, OrderEvent, Report, Request
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
 from desk.model.units import MINUTE_NS
 from desk.strategy import Gap as GapSeen
 
@@ -154,9 +155,18 @@ class Engine:
         changed: list[Bar] = []
         for state in self.symbols.values():
             if state.bars.changed:
-                changed += state.bars.changed.values()
-                state.bars.changed = {}
+                changed += state.bars.take_changed()
         return changed
+
+    def take_trades(self) -> dict[str, tuple[int, bytes]]:
+        """By symbol the trades remembered or revised since the last call, for the keeper."""
+        memories = ((symbol, state.bars.memory) for symbol, state in self.symbols.items())
+        return {symbol: memory.take_unsaved() for symbol, memory in memories if memory is not None and memory.unsaved}
+
+    @property
+    def trades_from_ns(self) -> int:
+        """What the keeper was given of trades before this mark is not needed any more."""
+        return self._minutes.revisable_from_ns - LATE_NS - LOGGED_NS
 
     def snapshot(self) -> bytes:
         """Everything needed to go on from here, encoded; `restore` takes it in."""
@@ -170,10 +180,13 @@ class Engine:
         """Do not let these strategies be brought back by `restore`; `apply` stops them afterwards."""
         self._guard.forbidden.update((stop.strategy, stop.symbol) for stop in stops)
 
-    def restore(self, snapshot: bytes, closed_bars: Iterable[Bar]) -> None:
+    def restore(
+        self, snapshot: bytes, closed_bars: Iterable[Bar], trades: Mapping[str, tuple[int, bytes]] | None = None
+    ) -> None:
         """Become, from a fresh engine, the shard that made the snapshot.
 
-        `closed_bars` are its closed minutes, from the keeper; of several versions of one the last counts.
+        `closed_bars` are its closed minutes, from the keeper; of several versions of one the last counts. `trades` are
+        what `take_trades` gave up to the snapshot, of a symbol one behind the other.
         """
         kept = decode_state(snapshot)
         self.mark_ns = kept.mark_ns
@@ -191,7 +204,8 @@ class Engine:
         for bar in closed_bars:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
-            self._orders.note(self._seating.restore(symbol, bars.get(symbol.symbol, [])))
+            remembered = (trades or {}).get(symbol.symbol, (0, b""))
+            self._orders.note(self._seating.restore(symbol, bars.get(symbol.symbol, []), remembered))
 
     def _packed(
         self,
@@ -220,6 +234,10 @@ class Engine:
         if trade.ts_ns < self._minutes.revisable_from_ns:
             count(self.audit.rejected_trades, "late")
             return
+        has_identity = trade.trade_id or state.bars.memory is not None
+        if has_identity and not state.bars.accept(trade, state.trade, state.pricing.last_print):
+            count(self.audit.rejected_trades, "duplicate")
+            return
         self.audit.trades += 1
         opened = state.bars.add(trade, self._minutes.closed_to_ns)
         if opened is not None:
@@ -230,6 +248,26 @@ class Engine:
             self._orders.reports += state.matcher.on_trade(trade, state.pricing)
         if state.on_trade:
             self._guard.each(state.on_trade, "on_trade", trade, trade.ordinal)
+
+    def _revise(self, revision: Revision) -> None:
+        """Correct or cancel a trade. Hooks are not called: strategies see the minute as revised in their bars."""
+        state = self._watched.get(revision.symbol)
+        if state is None:
+            self._reject(revision, self.audit.rejected_trades)
+            return
+        if revision.ordinal <= state.last_ordinal:
+            self.audit.repeated += 1
+            return
+        state.last_ordinal = revision.ordinal
+        minutes = self._minutes
+        revised, opened = state.bars.revise(revision, minutes.closed_to_ns, minutes.revisable_from_ns)
+        if revised.old is None:
+            count(self.audit.rejected_trades, revised.cause)
+            return
+        self.audit.trades += 1
+        if opened is not None:
+            minutes.opened(opened, state)
+        state.print_changed(revised.old, revised.new)
 
     def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
         """Count a tick of a symbol that is not watched, once."""
@@ -247,6 +285,8 @@ class Engine:
         match item:
             case Second():
                 self._second(item)
+            case Correction() | Cancel():
+                self._revise(item)
             case OrderEvent():
                 self._order_event(item)
             case Watch():
@@ -287,7 +327,7 @@ class Engine:
                 self._guard.each(state.on_bar, "on_bar", bar, minute_ns)
         if self._minutes.let_go_until(mark.session_ns):
             for state in self.symbols.values():
-                state.bars.forget(self._minutes.revisable_from_ns)
+                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns)
         self._guard.seconds(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:

@@ -11,8 +11,9 @@ from desk.engine.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trac
 from desk.engine.crumbs import AT, CALL, CODES, Crumbs
 from desk.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.engine.now import Now
+from desk.strategy import Context
 
-SecondHook = tuple[Instance, Callable[[Instance], None]]
+SecondHook = tuple[Instance, Callable[[Context], None]]
 
 
 class Guard:
@@ -76,7 +77,7 @@ class Guard:
             cells[CALL] = instance.crumb + code
             began_ns = stopwatch()
             try:
-                getattr(instance.strategy, hook)(instance, argument)
+                getattr(instance.strategy, hook)(instance.context, argument)
             except KeyboardInterrupt:
                 raise
             except BaseException as fault:  # noqa: BLE001 - see the module
@@ -96,7 +97,7 @@ class Guard:
         for instance, hook in hooks:
             cells[CALL] = instance.crumb  # the code of on_second is 0
             try:
-                hook(instance)
+                hook(instance.context)
             except KeyboardInterrupt:
                 raise
             except BaseException as fault:  # noqa: BLE001 - see the module

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from random import Random
-from typing import Final, Never, Protocol, get_args
+from typing import Final, Protocol, get_args
 
 import msgspec
 
 from desk.bars.builder import BarBuilder
 from desk.bars.series import BarSeries
+from desk.engine.context import InstanceContext
 from desk.engine.now import Now
 from desk.model.orders import (
     TERMINAL,
@@ -60,13 +61,14 @@ class SymbolView(Protocol):
 
 
 class Instance:
-    """The strategy object with its context: implements `desk.strategy.Context`."""
+    """The strategy object with what belongs to it. `context` is what its hooks are handed of it."""
 
     __slots__ = (
         "_now",
         "_position",
         "_view",
         "closing",
+        "context",
         "crumb",
         "entry",
         "number",
@@ -79,6 +81,7 @@ class Instance:
 
     def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now, crumb: int = 0) -> None:
         self.entry = entry
+        self.context = InstanceContext(self)
         self.crumb = crumb
         self.strategy = AT_REST
         self._position = Position()
@@ -90,9 +93,6 @@ class Instance:
         self.closing: str | None = None
         self.random_source: Random | None = None
         self._now = now
-
-    def __reduce__(self) -> Never:
-        raise TypeError("a context is valid during a hook call only: keep what you need of it, not the context itself")
 
     def resume(self, position: Position) -> None:
         """Hold what a checkpoint says."""

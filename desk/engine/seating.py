@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from desk.bars.remembered import unpacked
 from desk.engine.guard import Guard
 from desk.engine.instance import StrategyEntry
 from desk.engine.minutes import Minutes
@@ -66,9 +67,9 @@ class Seating:
             if instance.entry.name == stop.strategy and not instance.stopped:
                 self._guard.halt(instance, stop.why)
 
-    def restore(self, kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
-        """Take a symbol in with its instances as they were; `closed` are its closed minutes."""
-        state = unpack_symbol(kept, closed)
+    def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+        """Take a symbol in with its instances as they were; `closed` and `trades` are what the keeper has of it."""
+        state = unpack_symbol(kept, closed, trades)
         self._add(state)
         for seat in kept.instances:
             instance = self._guard.seat(self._entries[seat.entry], state)
@@ -92,7 +93,8 @@ class Seating:
     def _receive_history(self, state: SymbolState, watch: Watch) -> None:
         state.warm = watch.warm or watch.since_ns <= self._session_start_ns
         if watch.warm:
-            for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns):
+            memory = unpacked(watch.remembered)
+            for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns, memory):
                 self._minutes.opened(minute_ns, state)
 
     def _seat(self, state: SymbolState) -> None:

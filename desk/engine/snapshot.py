@@ -9,13 +9,14 @@ from random import Random
 
 import msgspec
 
+from desk.bars.remembered import Remembered, restored
 from desk.engine.audit import Audit
 from desk.engine.guard import Guard
 from desk.engine.instance import Instance
 from desk.engine.moves import Moves
 from desk.engine.symbol import SymbolState
 from desk.matching import Matcher
-from desk.model.bars import Bar
+from desk.model.bars import Bar, WorkingBar
 from desk.model.items import Gap
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
@@ -40,7 +41,8 @@ class InstanceSnapshot(msgspec.Struct, array_like=True):
 class SymbolSnapshot(msgspec.Struct, array_like=True):
     """One symbol: `minutes` are the open and still revisable ones.
 
-    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks.
+    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks,
+    and `memory` holds the trades that are remembered.
     """
 
     symbol: str
@@ -54,13 +56,14 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     scanners: list[str]
     since_ns: int
     repaired_to_ns: int
-    minutes: list[Bar]
+    minutes: list[WorkingBar]
     lost: list[int]
     matcher: Matcher | None
     instances: list[InstanceSnapshot]
     stops: dict[str, str]
-    changed: list[Bar] = []
+    changed: list[WorkingBar] = []
     series: bytes = b""
+    memory: Remembered | None = None
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -122,19 +125,22 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         state.matcher,
         [_pack_instance(instance, guard) for instance in state.instances],
         state.stops,
+        memory=None if state.bars.memory is None else state.bars.memory.state(whole=False),
     )
 
 
-def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar]) -> SymbolState:
-    """The symbol as it was, still without its instances; `closed` are its closed minutes."""
+def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+    """The symbol as it was, still without its instances; `closed` are its closed minutes, `trades` its logged ones."""
     state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
     state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
     state.warm, state.scanners = kept.warm, kept.scanners
     state.matcher, state.stops = kept.matcher, kept.stops
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
-    state.bars.series.put_rows(kept.series)
+    state.bars.rows.put_rows(kept.series)
     state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}
+    if kept.memory is not None:
+        state.bars.memory = restored(kept.memory, *trades)
     return state
 
 

@@ -56,3 +56,11 @@ class SymbolState:
         self.on_bar = [instance for instance in active if hasattr(instance.strategy, "on_bar")]
         self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
         self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
+
+    def print_changed(self, old: Trade, new: Trade | None) -> None:
+        """A print was corrected, or cancelled (None): the last print and the reference price follow."""
+        memory = self.bars.memory
+        assert memory is not None, "a revised trade is a remembered one"
+        if self.trade is not None and self.trade.ordinal == old.ordinal:
+            self.trade = new if new is not None else memory.last()
+        self.pricing.on_revised(old, new, memory.last_print())

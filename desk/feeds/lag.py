@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from desk.model.ticks import Tick
+from desk.model.ticks import REVISIONS, Tick
 from desk.model.units import SECOND_NS
 
 SAMPLE: Final = 512
@@ -11,12 +11,17 @@ FLOOR_NS: Final = 30 * SECOND_NS
 
 
 def median_ns(received_ns: int, ticks: Sequence[Tick]) -> int | None:
-    """Median of `received_ns` - venue time; of many ticks, over an even sample of at most SAMPLE. None of none."""
+    """Median of `received_ns` - venue time; of many ticks, over an even sample of at most SAMPLE. None of none.
+
+    Corrections and cancels are left out: their time may be that of the trade that they change.
+    """
     if not ticks:
         return None
     step = -(-len(ticks) // SAMPLE)
-    times_ns = sorted([tick.ts_ns for tick in ticks[::step]])
+    times_ns = sorted([tick.ts_ns for tick in ticks[::step] if type(tick) not in REVISIONS])
     count = len(times_ns)
+    if not count:
+        return None
     return received_ns - (times_ns[(count - 1) // 2] + times_ns[count // 2]) // 2
 
 

@@ -10,7 +10,7 @@ from desk.feeds.lag import ReadAge, median_ns
 from desk.feeds.session_clock import SessionClock
 from desk.feeds.socket import Socket
 from desk.feeds.stream import StreamProtocol
-from desk.model.ticks import Frame, Tick, Trade
+from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 
@@ -171,10 +171,10 @@ class LiveFeed:
 
     def _frame(self, ticks: list[Tick]) -> Frame:
         lag_ns = median_ns(self._reached_ns, ticks)
-        if lag_ns is None:
-            self._age.caught_up()
-        else:
+        if lag_ns is not None:
             self._age.read(self._socket.read_ns, lag_ns)
+        elif not ticks:
+            self._age.caught_up()
         return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns)
 
     def _drained(self) -> bool:
@@ -187,7 +187,7 @@ class LiveFeed:
     def _skip(self, ticks: list[Tick]) -> None:
         """Take ticks read after the stop out of what was received."""
         for tick in ticks:
-            kind = "trades" if isinstance(tick, Trade) else "quotes"
+            kind = "quotes" if isinstance(tick, Quote) else "trades"
             self.counts.received[kind] -= 1
             self.counts.skipped[kind] += 1
 

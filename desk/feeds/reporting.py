@@ -113,7 +113,7 @@ class Recorder:
             condition_codes=CONDITION_CODES,
         )
 
-    def _trade_ids(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
+    def _trade_ids(self, rows: NDArray[np.void]) -> NDArray[np.uint64]:
         """Ids rise by one per (symbol, exchange), in the order of reporting; quotes have 0."""
         ids = np.zeros(len(rows), np.int64)
         trades = np.flatnonzero(rows["kind"] == TRADE)
@@ -123,4 +123,4 @@ class Recorder:
         count = np.arange(len(order)) - runs.head_of_each() + 1
         ids[trades[order]] = self._last_id[runs.symbols][runs.run] + count
         self._last_id[runs.symbols] += runs.tails - runs.heads + 1
-        return ids
+        return ids.astype(np.uint64)

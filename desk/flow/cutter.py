@@ -9,7 +9,7 @@ from desk.flow.pending import Pending
 from desk.flow.retained import Kept
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Adopt, Item, Second
-from desk.model.ticks import Quote, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 FIRST_BATCH_ITEMS = 256
 FILL_SHARE = 0.9
@@ -36,18 +36,19 @@ class Cutter:
         cut = ticks_cut(totals)
         self._trades = cut.trades
         self._quotes = cut.quotes
+        self._revisions = totals.revisions
         self.adopts: dict[int, int] = {}
-        self._carried: dict[int, tuple[int, int]] = {}
+        self._carried: dict[int, tuple[int, int, int]] = {}
 
-    def carry(self, trades: int, quotes: int) -> None:
+    def carry(self, trades: int, quotes: int, revisions: int) -> None:
         """Count the ticks that travel in the last item that waits, an `Adopt`, when it is cut."""
         adopt = self._pending.items[-1]
         assert isinstance(adopt, Adopt), "ticks are carried by an Adopt: it is put in first"
-        self._carried[adopt.move] = (trades, quotes)
+        self._carried[adopt.move] = (trades, quotes, revisions)
 
     def totals(self) -> LaneTotals:
         """Received by class is what was cut, conflated or dropped: what still waits is not counted yet."""
-        return self._totals(self._trades, self._quotes)
+        return self._totals(self._trades, self._quotes, self._revisions)
 
     def cut(self, seq: int, table_version: int, now_ns: int, *, want_reply: bool) -> Kept:
         """The next batch of what waits; only the one that empties the lane wants a reply."""
@@ -60,9 +61,15 @@ class Cutter:
             trades = kinds.count(Trade)
             quotes = kinds.count(Quote)
             others = len(chunk) - trades - quotes
+            revisions = kinds.count(Correction) + kinds.count(Cancel) if others else 0
             vital = self._look_at_others(chunk, kinds, now_ns) if others else ()
-            carried = self._carried_by(chunk) if self._carried else (0, 0)
-            totals = self._totals(self._trades + trades + carried[0], self._quotes + quotes + carried[1])
+            others -= revisions
+            carried = self._carried_by(chunk) if self._carried else (0, 0, 0)
+            totals = self._totals(
+                self._trades + trades + carried[0],
+                self._quotes + quotes + carried[1],
+                self._revisions + revisions + carried[2],
+            )
             payload = encode(
                 Batch(
                     config.source,
@@ -84,6 +91,7 @@ class Cutter:
         pending.discard(places, others)
         self._trades += trades + carried[0]
         self._quotes += quotes + carried[1]
+        self._revisions += revisions + carried[2]
         if type(chunk[0]) is Adopt:
             self._note_adopt(chunk[0], seq)
         else:
@@ -145,11 +153,12 @@ class Cutter:
         self._carried.pop(adopt.move, None)
         self.adopts[adopt.move] = seq
 
-    def _carried_by(self, chunk: list[Item]) -> tuple[int, int]:
-        carried = [self._carried.get(item.move, (0, 0)) for item in chunk if type(item) is Adopt]
-        return sum(trades for trades, _ in carried), sum(quotes for _, quotes in carried)
+    def _carried_by(self, chunk: list[Item]) -> tuple[int, int, int]:
+        carried = [self._carried[item.move] for item in chunk if type(item) is Adopt and item.move in self._carried]
+        trades, quotes, revisions = (sum(counts) for counts in zip((0, 0, 0), *carried, strict=True))
+        return trades, quotes, revisions
 
-    def _totals(self, cut_trades: int, cut_quotes: int) -> LaneTotals:
+    def _totals(self, cut_trades: int, cut_quotes: int, cut_revisions: int) -> LaneTotals:
         pending = self._pending
         return LaneTotals(
             trades=cut_trades + pending.trades_aged + pending.trades_full,
@@ -158,6 +167,7 @@ class Cutter:
             trades_aged=pending.trades_aged,
             trades_full=pending.trades_full,
             quotes_full=pending.quotes_full,
+            revisions=cut_revisions,
         )
 
     def _learn_size(self, items: int, size_bytes: int) -> None:

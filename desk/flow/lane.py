@@ -142,9 +142,9 @@ class Lane:
             self._cutter.mark_ns = item.session_ns
         self.pending.append(item)
 
-    def carry(self, trades: int, quotes: int, trades_full: int = 0, quotes_full: int = 0) -> None:
+    def carry(self, trades: int, quotes: int, trades_full: int = 0, quotes_full: int = 0, revisions: int = 0) -> None:
         """Count the ticks that travel in the `Adopt` put in last, and those dropped while they were held for it."""
-        self._cutter.carry(trades, quotes)
+        self._cutter.carry(trades, quotes, revisions)
         self.pending.trades_full += trades_full
         self.pending.quotes_full += quotes_full
 

@@ -23,7 +23,8 @@ class Pending:
 
     A full sequence makes room in this order: the older quotes of a symbol go, the newer keeps its own place
     (no look-ahead); then trades older than `write_timeout_ns` (`aged`); then the oldest trade, or, where no
-    trade waits, the oldest quote (`full`). Other items are never taken out and never counted. With `lossless`
+    trade waits, the oldest quote (`full`). Corrections and cancels count, and are never taken out: where nothing else
+    waits there may be more than `capacity`. Other items are never taken out and never counted. With `lossless`
     nothing is taken out: a tick offered to a full sequence is the producer's fault.
 
     `items` is the same list for good: where there surely is room, a tick may be appended to it straight.
@@ -172,7 +173,6 @@ class Pending:
             self.trades_full += 1
         else:
             self._drop_oldest_quote(now_ns)
-            self.quotes_full += 1
 
     def _seek_trade(self) -> Trade | None:
         index = max(self._oldest_trade - self._base, 0)
@@ -199,16 +199,24 @@ class Pending:
     def _drop_oldest_quote(self, now_ns: int) -> None:
         items = self.items
         index = max(self._oldest_quote - self._base, 0)
-        while type(oldest := items[index]) is not Quote:
+        while index < len(items):
+            oldest = items[index]
+            self._oldest_quote = self._base + index
+            if type(oldest) is Quote:
+                assert self._newest_quote is not None, "a quote dropped without an index of quotes"
+                del self._newest_quote[oldest.symbol]
+                self.quotes_full += 1
+                self._replace_quote(index, oldest.symbol, now_ns)
+                return
             index += 1
-        self._oldest_quote = self._base + index
-        assert self._newest_quote is not None, "a quote dropped without an index of quotes"
-        del self._newest_quote[oldest.symbol]
-        if oldest.symbol in self._unquoted:
+
+    def _replace_quote(self, index: int, symbol: str, now_ns: int) -> None:
+        """Put an `Unquoted` of the symbol in the place of a dropped quote, once for each batch."""
+        if symbol in self._unquoted:
             self._remove(index)
         else:
-            self._unquoted.add(oldest.symbol)
-            self.items[index] = Unquoted(oldest.symbol, now_ns)
+            self._unquoted.add(symbol)
+            self.items[index] = Unquoted(symbol, now_ns)
             self.others += 1
 
     def _remove(self, index: int) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Final
 
+import msgspec
+
 from desk.flow.missing import Ticks
 from desk.model.batch import Batch, LaneTotals, decode_batch, encode
 from desk.model.items import Gap, Item
-from desk.model.ticks import Quote, Trade
+from desk.model.ticks import REVISIONS, Quote, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
 WHY: Final = "quarantined: the shard died of it"
@@ -25,6 +27,7 @@ class Parts:
         ticks = [_ticks(item) for item in self.batch.items]
         self._trades = totals.trades - sum(each.trades for each in ticks)
         self._quotes = totals.quotes - sum(each.quotes for each in ticks)
+        self._revisions = totals.revisions - sum(type(item) in REVISIONS for item in self.batch.items)
 
     @property
     def place(self) -> tuple[int, int]:
@@ -56,7 +59,11 @@ class Parts:
                 batch.table_version,
                 batch.seq,
                 batch.sent_ns,
-                self._totals(self._trades + given.trades, self._quotes + given.quotes),
+                self._totals(
+                    self._trades + given.trades,
+                    self._quotes + given.quotes,
+                    self._revisions + (type(item) in REVISIONS),
+                ),
                 [item],
                 batch.want_reply and self.last,
                 batch.traceparent,
@@ -68,9 +75,11 @@ class Parts:
 
     def next(self) -> None:
         """Go on to the next part: the shard outlived the current one."""
-        given = _ticks(self.batch.items[self._at])
+        item = self.batch.items[self._at]
+        given = _ticks(item)
         self._trades += given.trades
         self._quotes += given.quotes
+        self._revisions += type(item) in REVISIONS
         self._at += 1
 
     def without(self, tick: Trade | Quote) -> bytes:
@@ -81,11 +90,8 @@ class Parts:
         self.batch.items[self._at] = _gap(tick)
         return encode(self.batch)
 
-    def _totals(self, trades: int, quotes: int) -> LaneTotals:
-        whole = self.batch.totals
-        return LaneTotals(
-            trades, quotes, whole.quotes_conflated, whole.trades_aged, whole.trades_full, whole.quotes_full
-        )
+    def _totals(self, trades: int, quotes: int, revisions: int) -> LaneTotals:
+        return msgspec.structs.replace(self.batch.totals, trades=trades, quotes=quotes, revisions=revisions)
 
 
 def _gap(tick: Trade | Quote) -> Gap:

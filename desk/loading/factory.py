@@ -1,6 +1,7 @@
 """What a plan's entry becomes: a factory that was tried once, and pickles its way into any process."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,8 +25,8 @@ class StrategyFactory:
     params: Params
 
     def create(self) -> Strategy:
-        """A fresh instance."""
-        return self.cls(self.params)
+        """A fresh instance, with params of its own: one that changes a list in them changes no other's."""
+        return self.cls(deepcopy(self.params))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ScannerFactory:
 
     def create(self) -> Scanner:
         """A fresh instance."""
-        return self.cls(self.params)
+        return self.cls(deepcopy(self.params))
 
 
 def load_strategy(use: str, params: Mapping[str, object], place: str) -> StrategyFactory:

@@ -7,15 +7,34 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-TRADE, QUOTE, UNKNOWN = 0, 1, 2
+TRADE, QUOTE, UNKNOWN, CORRECTION, CANCEL = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """What corrections and cancels say of the trades that they change, one place for each row of a block.
+
+    `trade_id` names the trade; the rest is what it was, NaN and -1 where the row does not say.
+    """
+
+    trade_id: NDArray[np.uint64]
+    price: NDArray[np.float64]
+    size: NDArray[np.float64]
+    conditions: NDArray[np.int32]
+
+    def only(self, rows: NDArray[np.intp]) -> "Originals":
+        """Those of some of the rows."""
+        return Originals(self.trade_id[rows], self.price[rows], self.size[rows], self.conditions[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """`n` consecutive rows; row i has ordinal `first_ordinal + i`. Every array has length n.
 
-    `kind` holds TRADE, QUOTE or UNKNOWN; `symbol`, `exchange` and `conditions` are indices into the
-    tables of the same name (-1: null). Price columns are NaN where the kind has none or the row is null.
+    `kind` holds TRADE, QUOTE, CORRECTION, CANCEL or UNKNOWN; `symbol`, `exchange`, `conditions` and `tape` are indices
+    into the tables of the same name (-1: null); `tape` is None where no row has one. Price columns are NaN where the
+    kind has none or the row is null. `trade_id` is 0 where a row has none. `originals` is None where no row is a
+    correction or cancel; a correction's own columns are those of the corrected trade.
     Times are ns since the epoch, UTC; `recv_ns` never goes back within and across blocks.
     """
 
@@ -32,10 +51,13 @@ class Block:
     ask_size: NDArray[np.float64]
     exchange: NDArray[np.int32]
     conditions: NDArray[np.int32]
-    trade_id: NDArray[np.int64]
+    trade_id: NDArray[np.uint64]
     symbols: tuple[str, ...]
     exchanges: tuple[str, ...]
     condition_codes: tuple[str, ...]
+    tapes: tuple[str, ...] = ()
+    tape: NDArray[np.int32] | None = None
+    originals: Originals | None = None
 
     def __len__(self) -> int:
         return len(self.recv_ns)

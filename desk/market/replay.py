@@ -8,14 +8,15 @@ from typing import Final, Never
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.market.blocks import Block, BlockSource
-from desk.market.rows import Counts, Row, Rows
-from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.market.blocks import CANCEL, QUOTE, TRADE, Block, BlockSource
+from desk.market.rows import Counts, Original, Row, Rows
+from desk.model.ticks import Cancel, Correction, Frame, Quote, Tick, Trade
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 
 MAX_TICKS: Final = 4096
 PACED_FRAME_NS: Final = 10 * MS_NS
+NO_ORIGINAL: Final[Original] = (0, 0.0, 0.0, "")
 
 
 class BlockFeed:
@@ -186,11 +187,32 @@ def _rows_before(block: Block, time_ns: int) -> int:
 def _ticks(rows: Iterable[Row], received_ns: int) -> list[Tick]:
     """The hot loop: one struct per row, positional because keywords cost twice as much."""
     return [
-        Trade(ordinal, symbol, ts_ns, received_ns, first, size, conditions, exchange, trade_id)
-        if trade
+        Trade(ordinal, symbol, ts_ns, received_ns, first, size, conditions, exchange, trade_id, tape)
+        if kind == TRADE
         else Quote(ordinal, symbol, ts_ns, received_ns, first, size, ask, ask_size, exchange, conditions)
-        for trade, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id in rows
+        if kind == QUOTE
+        else _revision(
+            (ordinal, symbol, ts_ns, received_ns, was[0] if was else 0),
+            (exchange, tape),
+            was or NO_ORIGINAL,
+            None if kind == CANCEL else (first, size, conditions, trade_id),
+        )
+        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, was in rows
     ]
+
+
+def _revision(
+    head: tuple[int, str, int, int, int],
+    venue: tuple[str, str],
+    original: Original,
+    corrected: tuple[float, float, str, int] | None,
+) -> Correction | Cancel:
+    """A row that changes an earlier trade; without `corrected` it takes it back."""
+    exchange, tape = venue
+    _, price, size, conditions = original
+    if corrected is None:
+        return Cancel(*head, exchange, tape, price, size)
+    return Correction(*head, *corrected[:3], exchange, corrected[3], tape, price, size, conditions)
 
 
 def _median(values: list[int]) -> int | None:

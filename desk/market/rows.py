@@ -6,16 +6,19 @@ Everything is decided and converted once per block; frames then only slice and c
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.market.blocks import TRADE, Block
+from desk.market.blocks import CANCEL, QUOTE, TRADE, Block, Originals
 from desk.market.checks import CAUSES, causes, counted_as_trade
+from desk.model.ticks import Cancel, Correction, Trade
 
-Row = tuple[bool, int, str, int, float, float, float, float, str, str, int]
+Original = tuple[int, float, float, str]
+"""Of a correction or cancel: id, price, size and conditions of the trade that it changes."""
+Row = tuple[int, int, str, int, float, float, float, float, str, str, int, str, Original | None]
 
 EXAMPLES: Final = 5
 
@@ -74,9 +77,10 @@ class Rows:
         ahead[start:stop] = True
         kept = np.flatnonzero(asked & (cause == 0) & ahead)
         self._kept: Sequence[int] = range(start, stop) if len(kept) == stop - start else kept.tolist()
-        self._trades: bytes = (block.kind[kept] == TRADE).tobytes()
+        self._trades: bytes = as_trade[kept].tobytes()
+        self._revisions: list[bool] | None = None if block.originals is None else (block.kind[kept] > QUOTE).tolist()
         self._lag_ns: list[int] = (block.recv_ns[kept] - block.ts_ns[kept]).tolist()
-        self._columns = _columns(block, kept)
+        self._columns = columns_of(block, kept)
         others = ~asked & ahead
         self._skipped = {
             "trades": np.flatnonzero(others & as_trade).tolist(),
@@ -114,24 +118,61 @@ class Rows:
             row, kind, cause = self._rejected[self._rejected_at]
             counts.reject(kind, cause, f"{place}: row {self._first_ordinal + row}")
             self._rejected_at += 1
-        return islice(self._columns, after - before), self._lag_ns[before:after]
+        return islice(self._columns, after - before), self._lags(before, after)
+
+    def _lags(self, before: int, after: int) -> list[int]:
+        """The lags of these ticks; the time of a correction or cancel may be that of the trade that it changes."""
+        lags = self._lag_ns[before:after]
+        if self._revisions is None:
+            return lags
+        return [lag for lag, revision in zip(lags, self._revisions[before:after], strict=True) if not revision]
 
 
-def _columns(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
-    """The rows `kept` as tuples; of a trade the third and fourth number mean nothing."""
-    trade = block.kind[kept] == TRADE
+def tick_of(block: Block, row: int, ordinal: int, ts_ns: int) -> Trade | Correction | Cancel:
+    """One sound row that is no quote as a tick, where there are few."""
+    symbol = block.symbols[block.symbol[row]]
+    exchange = (*block.exchanges, "")[block.exchange[row]]
+    tape = "" if block.tape is None else (*block.tapes, "")[block.tape[row]]
+    price, size, trade_id = float(block.price[row]), float(block.size[row]), int(block.trade_id[row])
+    codes = (*block.condition_codes, "")
+    if block.kind[row] == TRADE:
+        return Trade(ordinal, symbol, ts_ns, ts_ns, price, size, codes[block.conditions[row]], exchange, trade_id, tape)
+    assert block.originals is not None, "a correction or cancel in a block without originals"
+    original_id = int(block.originals.trade_id[row])
+    if block.kind[row] == CANCEL:
+        return Cancel(ordinal, symbol, ts_ns, ts_ns, original_id, exchange, tape)
+    code = codes[block.conditions[row]]
+    return Correction(ordinal, symbol, ts_ns, ts_ns, original_id, price, size, code, exchange, trade_id, tape)
+
+
+def columns_of(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
+    """The rows `kept` as tuples; of what is no quote the third and fourth number mean nothing."""
+    kind = block.kind[kept]
+    quote = kind == QUOTE
     return zip(
-        trade.tolist(),
+        kind.tolist(),
         (block.first_ordinal + kept).tolist(),
         _names(block.symbols, block.symbol[kept]),
         block.ts_ns[kept].tolist(),
-        np.where(trade, block.price[kept], block.bid[kept]).tolist(),
-        np.where(trade, block.size[kept], block.bid_size[kept]).tolist(),
+        np.where(quote, block.bid[kept], block.price[kept]).tolist(),
+        np.where(quote, block.bid_size[kept], block.size[kept]).tolist(),
         block.ask[kept].tolist(),
         block.ask_size[kept].tolist(),
         _names(block.condition_codes, block.conditions[kept]),
         _names(block.exchanges, block.exchange[kept]),
         block.trade_id[kept].tolist(),
+        repeat("", len(kept)) if block.tape is None else _names(block.tapes, block.tape[kept]),
+        repeat(None, len(kept)) if block.originals is None else _originals(block, block.originals.only(kept)),
+        strict=True,
+    )
+
+
+def _originals(block: Block, originals: Originals) -> Iterator[Original]:
+    return zip(
+        originals.trade_id.tolist(),
+        np.nan_to_num(originals.price).tolist(),
+        np.nan_to_num(originals.size).tolist(),
+        _names(block.condition_codes, originals.conditions),
         strict=True,
     )
 

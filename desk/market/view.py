@@ -6,16 +6,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.bars.columns import BarColumns, MinuteColumns, TradeColumns, allowance
-from desk.market.blocks import QUOTE, TRADE, Block, BlockSource
+from desk.bars.columns import MinuteColumns, TradeColumns, allowance
+from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block, BlockSource
 from desk.market.checks import causes
+from desk.market.known_trades import KnownTrades
 from desk.market.quotes import QuoteColumns
+from desk.market.rows import columns_of, tick_of
+from desk.market.session_figures import SessionFigures
 from desk.model.bars import Bar
-from desk.model.units import MINUTE_NS, floor_to
+from desk.model.ticks import Revision, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 from desk.pricing import reference_prices
 from desk.scanner import MarketSnapshot
 
 SNAPSHOT_MINUTES: Final = 60
+NEVER_LATE_NS: Final = 1 << 61
 BOTH: Final = frozenset({"trades", "quotes"})
 
 
@@ -24,11 +29,20 @@ class MarketView:
 
     Time only goes forward: take the snapshot of a mark before asking for bars up to a later one. The
     session's figures are of trades whose venue time is `start_ns` or later (None: the source's first row);
-    the reference price and the minutes go back to the source's beginning. Malformed rows are passed over, and so are
-    those of other `channels` ("trades", "quotes") than the desk is given.
+    the reference price and the minutes go back to the source's beginning. Malformed rows are passed over, those of
+    other `channels` ("trades", "quotes") than the desk is given, and what shards reject: trades of minutes that may be
+    revised no more (with `revise_ns`, which is the plan's), and those that come again. Corrections and cancels change
+    minutes and figures.
     """
 
-    def __init__(self, source: BlockSource, start_ns: int | None = None, *, channels: frozenset[str] = BOTH) -> None:
+    def __init__(
+        self,
+        source: BlockSource,
+        start_ns: int | None = None,
+        revise_ns: int | None = None,
+        *,
+        channels: frozenset[str] = BOTH,
+    ) -> None:
         self.now_ns = 0
         self.symbols = source.symbols
         self._start_ns = source.start_ns if start_ns is None else start_ns
@@ -40,10 +54,12 @@ class MarketView:
         self._table: tuple[str, ...] | None = None
         self._numbers = np.empty(0, np.int32)
         self._minutes = MinuteColumns(len(source.symbols))
-        self._session = BarColumns(len(source.symbols))
-        self._earlier = BarColumns(len(source.symbols))
         self._quotes = QuoteColumns(len(source.symbols))
-        self._kinds = [kind for kind, name in ((TRADE, "trades"), (QUOTE, "quotes")) if name in channels]
+        self._channels = channels
+        self._figures = SessionFigures(len(source.symbols), self._start_ns)
+        self._revise_ns = NEVER_LATE_NS if revise_ns is None else revise_ns
+        self._known = KnownTrades(source.start_ns, self._revise_ns, self._figures.split_ns)
+        self._named = False
 
     def advance(self, until_ns: int) -> None:
         """See every row received before `until_ns`. Raises ValueError for a time before the last one."""
@@ -58,15 +74,15 @@ class MarketView:
                     return
                 self._open(block)
             stop = int(np.searchsorted(block.recv_ns, until_ns))
-            self._fold(block, np.flatnonzero(self._sound[self._row : stop]) + self._row)
+            self._take(block, np.flatnonzero(self._sound[self._row : stop]) + self._row)
             self._row = max(stop, self._row)
             if stop < len(block):
                 return
 
     def snapshot(self) -> MarketSnapshot:
         """The market as advanced to."""
-        session = self._session
-        printed = np.where(np.isnan(session.close), self._earlier.close, session.close)
+        session = self._figures.session
+        printed = np.where(np.isnan(session.close), self._figures.earlier.close, session.close)
         minutes = range(self._first_minute(), self.now_ns + 1, MINUTE_NS)
         seen = np.isfinite(session.high)
         return MarketSnapshot(
@@ -94,20 +110,83 @@ class MarketView:
             for name in symbols
         }
 
+    def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
+        """What a shard has to remember of these symbols' trades, as far as the view has advanced.
+
+        Those without any are left out.
+        """
+        self._known.reach(self.now_ns)
+        packed = {name: self._known.packed(self._number[name]) for name in symbols if name in self._number}
+        return {name: memory for name, memory in packed.items() if memory}
+
     def _open(self, block: Block) -> None:
         self._row = 0
         if block.symbols is not self._table:
             self._table = block.symbols
             self._numbers = np.array([self._number.get(name, -1) for name in block.symbols] + [-1], np.int32)
-        self._sound = np.isin(block.kind, self._kinds) & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
+        trade = (block.kind == TRADE) | (block.kind > UNKNOWN)
+        played = trade if "trades" in self._channels else np.zeros(len(block), np.bool_)
+        if "quotes" in self._channels:
+            played = played | (block.kind == QUOTE)
+        self._sound = played & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
+        revisable_ns = (block.recv_ns // SECOND_NS * SECOND_NS - self._revise_ns) // MINUTE_NS * MINUTE_NS
+        self._sound &= (block.kind != TRADE) | (block.ts_ns >= revisable_ns)
+        self._named = block.originals is not None or bool(np.any(block.trade_id))
+
+    def _take(self, block: Block, rows: NDArray[np.intp]) -> None:
+        """Take rows in: quotes, and then trades."""
+        quote = block.kind[rows] == QUOTE
+        quotes = rows[quote]
+        self._quotes.fold(self._numbers[block.symbol[quotes]], block, quotes)
+        self._take_trades(block, rows[~quote])
+
+    def _take_trades(self, block: Block, rows: NDArray[np.intp]) -> None:
+        """Take trades in: at once, or where they have identities, as far as nothing comes again or is revised."""
+        if not (self._named or self._known) or not len(rows):
+            self._fold(block, rows)
+            return
+        known = self._known
+        news: list[int] = []
+        next_ns = 0
+        places = zip(
+            rows.tolist(), block.recv_ns[rows].tolist(), self._numbers[block.symbol[rows]].tolist(), strict=True
+        )
+        for (row, recv_ns, number), columns in zip(places, columns_of(block, rows), strict=True):
+            if recv_ns >= next_ns:
+                known.reach(recv_ns)
+                next_ns = known.next_mark_ns
+            kind, ordinal, symbol, ts_ns, price, size, _, _, conditions, exchange, trade_id, tape, _ = columns
+            if kind != TRADE:
+                self._fold(block, np.array(news, np.intp))
+                news = []
+                self._revise(number, tick_of(block, row, ordinal, ts_ns))
+                continue
+            new = number not in known
+            if new and not trade_id:
+                news.append(row)
+                continue
+            trade = Trade(ordinal, symbol, ts_ns, recv_ns, price, size, conditions, exchange, trade_id, tape)
+            if new:
+                self._fold(block, np.array(news, np.intp))
+                news = []
+                known.begin(number, trade, self._minutes.of(number, "", "complete"), None)
+            if known.take(number, trade):
+                news.append(row)
+        self._fold(block, np.array(news, np.intp))
+
+    def _revise(self, number: int, revision: Trade | Revision) -> None:
+        assert not isinstance(revision, Trade), "a trade revises nothing"
+        done = self._known.revise(number, revision)
+        if done is None:
+            return
+        revised, memory = done
+        assert revised.old is not None, "revised without a trade"
+        self._minutes.put(number, memory.fold(floor_to(revised.old.ts_ns, MINUTE_NS)))
+        self._figures.revise(number, revised.old.ts_ns, memory, self._minutes)
 
     def _fold(self, block: Block, rows: NDArray[np.intp]) -> None:
-        trade = block.kind[rows] == TRADE
-        quotes = rows[~trade]
-        self._quotes.fold(self._numbers[block.symbol[quotes]], block, quotes)
-        self._fold_trades(block, rows[trade])
-
-    def _fold_trades(self, block: Block, rows: NDArray[np.intp]) -> None:
+        if not len(rows):
+            return
         symbol = self._numbers[block.symbol[rows]]
         trades = TradeColumns(
             block.ts_ns[rows],
@@ -117,10 +196,7 @@ class MarketView:
             allowance(block.conditions[rows], block.condition_codes),
         )
         self._minutes.fold(symbol, trades)
-        in_session = trades.ts_ns >= self._start_ns
-        for bars, here in ((self._session, in_session), (self._earlier, ~in_session)):
-            if here.any():
-                bars.fold(symbol[here].astype(np.intp), trades.only(here))
+        self._figures.fold(symbol, trades)
 
     def _first_minute(self) -> int:
         newest_ns = floor_to(self.now_ns, MINUTE_NS)

@@ -1,15 +1,16 @@
 """Minute bars, with what is needed to revise them later."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
+from msgspec.structs import astuple
 
 BarFlag = Literal["complete", "partial", "repaired"]
 
 NO_TIME = -1
 
 
-class Bar(msgspec.Struct, array_like=True, gc=False):
+class BarFields(msgspec.Struct, array_like=True, gc=False):
     """One symbol's minute, [minute_ns, minute_ns + 60 s) by venue time, labelled by its start.
 
     `notional` is the sum of price x size over the trades that count for volume. `open_*` and `close_*`
@@ -41,3 +42,20 @@ class Bar(msgspec.Struct, array_like=True, gc=False):
     def vwap(self) -> float:
         """Volume-weighted average price; NaN while nothing counted for volume."""
         return self.notional / self.volume if self.volume else float("nan")
+
+
+class Bar(BarFields, frozen=True):  # type: ignore[misc]  # msgspec allows it, dataclasses do not
+    """A minute as it is published: immutable."""
+
+
+class WorkingBar(BarFields):
+    """A minute that trades are still folded into. On the wire it is the same as a `Bar`."""
+
+    @classmethod
+    def of(cls, bar: BarFields) -> Self:
+        """A working copy."""
+        return cls(*astuple(bar))
+
+    def frozen(self) -> Bar:
+        """The minute as it is now."""
+        return Bar(*astuple(self))

@@ -11,7 +11,10 @@ MAX_BATCH_BYTES: Final = 90 * 1024
 
 
 class LaneTotals(msgspec.Struct, array_like=True, gc=False):
-    """Running totals of one lane, by class and cause. They only rise."""
+    """Running totals of one lane, by class and cause. They only rise.
+
+    `revisions` are the corrections and cancels that were cut, which `trades` does not count: none is ever dropped.
+    """
 
     trades: int = 0
     quotes: int = 0
@@ -19,6 +22,7 @@ class LaneTotals(msgspec.Struct, array_like=True, gc=False):
     trades_aged: int = 0
     trades_full: int = 0
     quotes_full: int = 0
+    revisions: int = 0
 
 
 class Batch(msgspec.Struct, array_like=True):

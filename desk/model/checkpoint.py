@@ -13,7 +13,9 @@ class Checkpoint(msgspec.Struct, array_like=True):
     `number` rises within a shard, through its incarnations too: a successor goes on above the number it was
     restored from. `session_ns` is the last mark, `seq` the last batch applied in this epoch. `state` is the
     engine's own encoding, `totals` the shard's; nobody else looks into them. `final`: the session is over,
-    nothing follows. `source_epoch` is the incarnation of the producer that cut the batch `seq`. `last_move` is the
+    nothing follows. `trades` are those remembered or revised since the checkpoint before, by symbol: how many, and as
+    `desk.bars.remembered` encodes them; those of checkpoints before `trades_from_ns` are not needed any more.
+    `source_epoch` is the incarnation of the producer that cut the batch `seq`. `last_move` is the
     highest number of a slot move that this shard has done its part of.
     """
 
@@ -28,6 +30,8 @@ class Checkpoint(msgspec.Struct, array_like=True):
     source_epoch: int = 0
     totals: bytes = b""
     last_move: int = 0
+    trades: dict[str, tuple[int, bytes]] = {}
+    trades_from_ns: int = 0
 
 
 class ProducerState(msgspec.Struct, array_like=True):

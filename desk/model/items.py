@@ -4,7 +4,7 @@ import msgspec
 
 from desk.model.bars import Bar
 from desk.model.orders import OrderEvent
-from desk.model.ticks import Quote, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 
 class Second(msgspec.Struct, array_like=True, tag="s", gc=False):
@@ -25,7 +25,8 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     """The symbol is subscribed from `since_ns` on, wanted by these scanners and, if "" is among them, by the plan.
 
     Sent again when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes,
-    oldest first, from every row received before `since_ns`; the last may still be open.
+    oldest first, from every row received before `since_ns`; the last may still be open. `remembered` are the trades
+    behind them that may still be corrected, as `desk.bars.remembered` encodes them.
     """
 
     symbol: str
@@ -33,6 +34,7 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     scanners: list[str] = []
     warm: bool = False
     bars: list[Bar] = []
+    remembered: bytes = b""
 
 
 class Unwatch(msgspec.Struct, array_like=True, tag="u", gc=False):
@@ -120,6 +122,8 @@ class Close(msgspec.Struct, array_like=True, tag="c", gc=False):
 Item = (
     Trade
     | Quote
+    | Correction
+    | Cancel
     | Second
     | OrderEvent
     | Watch

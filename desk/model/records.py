@@ -10,13 +10,15 @@ class ScanAnswer(msgspec.Struct, array_like=True):
     """What one scanner wants now, best first.
 
     `bars` holds the session's earlier minutes of those symbols that were not subscribed when it was
-    asked, from the rows received before the mark at which the answer takes effect.
+    asked, from the rows received before the mark at which the answer takes effect; `remembered` the trades behind
+    them that may still be corrected, where they have identities.
     """
 
     scanner: str
     symbols: list[str]
     bars: dict[str, list[Bar]] = {}
     problem: str = ""
+    remembered: dict[str, bytes] = {}
 
 
 class GapRecord(msgspec.Struct, array_like=True):

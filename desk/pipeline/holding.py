@@ -1,7 +1,7 @@
 """What is held of symbols on their way from one shard to another."""
 
 from desk.model.items import Item, Lost, Unquoted
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import REVISIONS, Tick, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
 
@@ -15,6 +15,7 @@ class Holding:
         self.items: list[Item] = []
         self.trades = 0
         self.quotes = 0
+        self.revisions = 0
         self.trades_full = 0
         self.quotes_full = 0
         self._capacity = capacity
@@ -26,9 +27,12 @@ class Holding:
         self.items.append(item)
 
     def offer(self, tick: Tick, now_ns: int) -> None:
-        """Keep a tick, or drop it where there is no room."""
+        """Keep a tick, or drop it where there is no room; what revises a trade is never dropped."""
         trade = type(tick) is Trade
-        if self.trades + self.quotes < self._capacity:
+        if type(tick) in REVISIONS:
+            self.revisions += 1
+            self.items.append(tick)
+        elif self.trades + self.quotes < self._capacity:
             self.trades += trade
             self.quotes += not trade
             self.items.append(tick)

@@ -226,6 +226,7 @@ class Intake:
         for kind in counts.received:
             lost_in_lanes = sum(getattr(lane, kind) for lane in lanes)
             counts.received[kind] = lost_in_lanes + sum(counts.rejected.get(kind, {}).values())
+        counts.received["trades"] += sum(lane.revisions for lane in lanes)
 
     def _take(self, frame: Frame) -> None:
         self._take_gaps()  # before the ticks: those that came after the gap are the market's state

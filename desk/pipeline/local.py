@@ -121,6 +121,10 @@ class LocalScanners:
         """The session's minutes of these symbols."""
         return self._scanning.history(symbols, until_ns)
 
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """What a shard has to remember of their trades."""
+        return self._scanning.remembered(symbols, until_ns)
+
 
 class LocalKeeper:
     """The keeper's letter box onto a store in this process."""

@@ -279,7 +279,7 @@ class Moves:
         if reached_ns < move.mark_ns:
             begin.insert(0, Gap(reached_ns, move.mark_ns + SECOND_NS - 1, BEHIND))
         lane.put(Adopt(move.number, sorted(move.slots), state, encode_items([*begin, *holding.items])))
-        lane.carry(holding.trades, holding.quotes, holding.trades_full, holding.quotes_full)
+        lane.carry(holding.trades, holding.quotes, holding.trades_full, holding.quotes_full, holding.revisions)
         move.state = move.holding = None
         move.held = False
         for slot in move.slots:

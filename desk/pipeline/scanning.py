@@ -2,11 +2,12 @@
 
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
+from desk.market.sealed import SealedMarket
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
 from desk.model.records import ScanAnswer
@@ -32,6 +33,17 @@ class View(Protocol):
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols from the rows received before `until_ns`."""
         ...
+
+    def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
+        """What a shard has to remember of these symbols' trades, as taken in so far; without those that have none."""
+        ...
+
+
+class Past(NamedTuple):
+    """What a symbol that is watched from some time on needs of the time before."""
+
+    bars: list[Bar]
+    remembered: bytes
 
 
 class ScannerEntry(msgspec.Struct):
@@ -72,7 +84,7 @@ class Scanning:
         self._last: dict[str, list[str]] = {entry.name: [] for entry in self._entries}
         self._ran_ns = session_start_ns
         self._answers: dict[int, list[ScanAnswer]] = {}
-        self._minutes: dict[int, dict[str, list[Bar]]] = {}
+        self._minutes: dict[int, dict[str, Past]] = {}
 
     def due(self, mark_ns: int) -> list[ScannerEntry]:
         """The scanners whose period ends at this mark."""
@@ -98,31 +110,42 @@ class Scanning:
         answers = self._answers[mark_ns]
         known = frozenset(subscribed)
         new = sorted({symbol for answer in answers for symbol in answer.symbols if symbol not in known})
-        bars = self._minutes_at(mark_ns, new)
+        past = self._minutes_at(mark_ns, new)
         return [
             ScanAnswer(
                 answer.scanner,
                 list(answer.symbols),
-                {symbol: bars[symbol] for symbol in answer.symbols if symbol in bars},
+                {symbol: past[symbol].bars for symbol in answer.symbols if symbol in past},
                 answer.problem,
+                {
+                    symbol: past[symbol].remembered
+                    for symbol in answer.symbols
+                    if symbol in past and past[symbol].remembered
+                },
             )
             for answer in answers
         ]
 
     def history(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's minutes of these symbols; an empty list for one without a trade."""
-        wanted = list(symbols)
+        return {symbol: past.bars for symbol, past in self._past(list(symbols), until_ns).items()}
+
+    def remembered(self, symbols: Iterable[str], until_ns: int) -> dict[str, bytes]:
+        """What a shard has to remember of these symbols' trades at that time, without those that have none."""
+        past = self._past(list(symbols), until_ns)
+        return {symbol: each.remembered for symbol, each in past.items() if each.remembered}
+
+    def _past(self, wanted: list[str], until_ns: int) -> dict[str, Past]:
         if not wanted:
             return {}
         # The view must not pass a mark at which scanners still have to look.
         self._run(until_ns - 1)
-        found = self._view.bars(wanted, until_ns)
-        return {symbol: found.get(symbol, []) for symbol in wanted}
+        return self._view.past(wanted, until_ns)
 
     def _run(self, upto_ns: int) -> None:
         """Run what is due at every mark to this one, as far as it has not been run."""
         for mark_ns in self._marks(upto_ns):
-            market = self._view.at(mark_ns)
+            market = SealedMarket(self._view.at(mark_ns))
             self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
             self._ran_ns = mark_ns
             _keep(self._answers, MAX_ANSWERED)
@@ -141,19 +164,20 @@ class Scanning:
             }
         )
 
-    def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, list[Bar]]:
+    def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, Past]:
         """The minutes of these symbols that go with the answers of a mark."""
         kept = self._minutes.get(mark_ns, {})
         missing = [symbol for symbol in symbols if symbol not in kept]
         if missing:
-            kept |= self.history(missing, mark_ns + SECOND_NS)
+            kept |= self._past(missing, mark_ns + SECOND_NS)
             self._minutes[mark_ns] = kept
             _keep(self._minutes, MAX_WITH_MINUTES)
         return {symbol: kept[symbol] for symbol in symbols}
 
-    def _ask(self, entry: ScannerEntry, market: MarketSnapshot) -> ScanAnswer:
+    def _ask(self, entry: ScannerEntry, sealed: SealedMarket) -> ScanAnswer:
         self.scans += 1
         problem = ""
+        market = sealed.snapshot()
         try:
             wished = _symbols(entry.scanner.scan(market))[: entry.max_symbols]
             _require_known(wished, market)
@@ -186,16 +210,18 @@ class _Market:
         self._reached_ns, self._past = mark_ns, None
         return self._view.snapshot()
 
-    def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
+    def past(self, symbols: list[str], until_ns: int) -> dict[str, Past]:
         """The minutes of these symbols from the rows received before `until_ns`, whenever that is."""
         if until_ns >= self._reached_ns or self._afresh is None:
-            found = self._view.bars(symbols, until_ns)
+            view = self._view
             self._reached_ns, self._past = until_ns, None
-            return found
-        if self._past is None or until_ns < self._past_ns:
-            self._past = self._afresh()
-        self._past_ns = until_ns
-        return self._past.bars(symbols, until_ns)
+        else:
+            if self._past is None or until_ns < self._past_ns:
+                self._past = self._afresh()
+            self._past_ns = until_ns
+            view = self._past
+        bars, remembered = view.bars(symbols, until_ns), view.remembered(symbols)
+        return {symbol: Past(bars.get(symbol, []), remembered.get(symbol, b"")) for symbol in symbols}
 
 
 def _keep(remembered: dict[int, Any], most: int) -> None:

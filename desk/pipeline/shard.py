@@ -127,9 +127,10 @@ class Shard:
     def restore(self, checkpoint: Checkpoint, bars: list[Bar]) -> None:
         """Become, from a fresh shard, the one that sent this checkpoint.
 
-        `bars` are the final closed minutes of its symbols (`symbols_in`), from the keeper, in any order.
+        `bars` are the final closed minutes of its symbols (`symbols_in`), from the keeper, in any order, and
+        `checkpoint.trades` all that it has of remembered trades.
         """
-        self.engine.restore(checkpoint.state, bars)
+        self.engine.restore(checkpoint.state, bars, checkpoint.trades)
         totals = _decode_totals(checkpoint.totals)
         self._source_epoch, self._seq = checkpoint.source_epoch, checkpoint.seq
         self._batches, self._busy_ns, self._lane = totals.batches, totals.busy_ns, totals.lane
@@ -317,6 +318,8 @@ class Shard:
             self._source_epoch,
             _encode_totals(self._totals()),
             engine.last_move,
+            engine.take_trades(),
+            engine.trades_from_ns,
         )
         self._sent.append(_Sent(checkpoint.number, self._source_epoch, self._seq, engine.mark_ns))
         self._keeper.save(checkpoint.number, encode_checkpoint(checkpoint))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from desk.model.bars import Bar
 from desk.model.checkpoint import ProducerState
 from desk.model.items import Item, Unwatch, Watch
 from desk.pipeline.subscriptions import ALL, Subscriptions
@@ -38,10 +39,12 @@ class Watching:
         """Watch what the plan names. `warm`: the market has rows before the start, which warm the symbols up."""
         symbols = self.subscriptions.symbols
         bars = self._scanner.history(symbols, start_ns) if warm else {}
+        remembered = self._scanner.remembered(symbols, start_ns) if warm else {}
         for symbol in symbols:
             if symbol != ALL:
                 scanners = self.subscriptions.scanners_of(symbol)
-                self._put(symbol, Watch(symbol, start_ns, scanners, warm, bars.get(symbol, [])))
+                past = bars.get(symbol, []), remembered.get(symbol, b"")
+                self._put(symbol, Watch(symbol, start_ns, scanners, warm, *past))
 
     def take_up(self, mark_ns: int) -> None:
         """Go on from a mark at which another producer died: ask again what it had asked."""
@@ -64,10 +67,12 @@ class Watching:
         return self._scanner.ask(mark_ns, self.subscriptions.symbols)
 
     def _take_effect(self, mark_ns: int) -> None:
-        bars = {}
+        bars: dict[str, list[Bar]] = {}
+        remembered: dict[str, bytes] = {}
         for answer in self._scanner.answers(wait=True):
             self.subscriptions.want(answer.scanner, answer.symbols)
             bars.update(answer.bars)
+            remembered.update(answer.remembered)
             if answer.problem:
                 self._note(answer.problem)
         new, changed, gone = self.subscriptions.changes()
@@ -75,6 +80,7 @@ class Watching:
             self._put(symbol, Unwatch(symbol, mark_ns))
         for symbol in (*changed, *new):
             scanners = self.subscriptions.scanners_of(symbol)
-            self._put(symbol, Watch(symbol, mark_ns, scanners, symbol in bars, bars.get(symbol, [])))
+            past = bars.get(symbol, []), remembered.get(symbol, b"")
+            self._put(symbol, Watch(symbol, mark_ns, scanners, symbol in bars, *past))
         self._feed.unsubscribe(gone)
         self._feed.subscribe(new)

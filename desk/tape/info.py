@@ -6,17 +6,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from desk.market.blocks import QUOTE, TRADE
+from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN
 from desk.model.units import MS_NS, SECOND_NS
 from desk.tape.reader import TapeSource
-from desk.tape.schema import VERSION
+from desk.tape.schema import VERSION_KEY, open_file
 
 
 class TapeInfo(msgspec.Struct, frozen=True):
     """Times are when rows were received, ns since the epoch, UTC; lag is received - venue time, of rows that have one.
 
-    `other` are rows that are neither trade nor quote; `symbols` counts each symbol's rows, most first;
-    `peak_ns` is the start of the busiest second, `peak_events` its rows.
+    `version` is the first file's. `other` are rows of kinds that tapes do not have; `symbols` counts each symbol's
+    rows, most first; `peak_ns` is the start of the busiest second, `peak_events` its rows.
     """
 
     version: str
@@ -25,6 +25,8 @@ class TapeInfo(msgspec.Struct, frozen=True):
     rows: int
     trades: int
     quotes: int
+    corrections: int
+    cancels: int
     other: int
     symbols: dict[str, int]
     start_ns: int
@@ -38,12 +40,12 @@ class TapeInfo(msgspec.Struct, frozen=True):
 def tape_info(path: Path | str) -> TapeInfo:
     """Read a whole tape and count; takes 8 bytes of memory per row. Raises what TapeSource raises."""
     source = TapeSource(path)
-    kinds = np.zeros(3, np.int64)
+    kinds = np.zeros(CANCEL + 1, np.int64)
     symbols = np.zeros(len(source.symbols), np.int64)
     seconds: Counter[int] = Counter()
     lags = []
     for block in source.blocks():
-        kinds += np.bincount(block.kind, minlength=3)
+        kinds += np.bincount(block.kind, minlength=CANCEL + 1)
         symbols += np.bincount(block.symbol, minlength=len(symbols))
         starts, events = np.unique(block.recv_ns // SECOND_NS, return_counts=True)
         for start, count in zip(starts.tolist(), events.tolist(), strict=True):
@@ -53,13 +55,15 @@ def tape_info(path: Path | str) -> TapeInfo:
     peak, peak_events = seconds.most_common(1)[0]
     order = sorted(range(len(symbols)), key=lambda index: (-symbols[index], source.symbols[index]))
     return TapeInfo(
-        version=VERSION.decode(),
+        version=open_file(source.files[0]).schema_arrow.metadata[VERSION_KEY].decode(),
         files=len(source.files),
         bytes=sum(file.size_bytes for file in source.files),
         rows=source.rows,
         trades=int(kinds[TRADE]),
         quotes=int(kinds[QUOTE]),
-        other=int(kinds.sum() - kinds[TRADE] - kinds[QUOTE]),
+        corrections=int(kinds[CORRECTION]),
+        cancels=int(kinds[CANCEL]),
+        other=int(kinds[UNKNOWN]),
         symbols={source.symbols[index]: int(symbols[index]) for index in order},
         start_ns=source.start_ns,
         end_ns=source.end_ns - 1,

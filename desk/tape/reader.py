@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block
+from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
 from desk.model.errors import TapeError
 from desk.tape.files import TapeFile, tape_files
 from desk.tape.schema import OPTIONAL, REQUIRED, open_file, unreadable
 
 ROWS_PER_BLOCK: Final = 32_768
-_KINDS: Final = {"trade": TRADE, "quote": QUOTE}
+_KINDS: Final = {"trade": TRADE, "quote": QUOTE, "correction": CORRECTION, "cancel": CANCEL}
 
 
 class TapeSource:
@@ -65,15 +65,22 @@ class TapeSource:
         symbol, names = _texts(batch, "symbol")
         # A dictionary may hold names that no row has.
         numbers = np.array([*(self._number.get(name, -1) for name in names), -1], np.int32)
-        kind, kinds = _texts(batch, "kind")
+        kinds_at, kinds = _texts(batch, "kind")
         known = np.array([*(_KINDS.get(name, UNKNOWN) for name in kinds), UNKNOWN], np.int8)
         exchange, exchanges = _texts(batch, "exchange")
         conditions, codes = _texts(batch, "conditions")
+        kind = known[kinds_at]
+        named = set(batch.schema.names)
+        tape, tapes = _texts(batch, "tape") if "tape" in named else (None, ())
+        trade_id = _ids(batch, "trade_id") if "trade_id" in named else np.zeros(len(kind), np.uint64)
+        originals = None
+        if kind.max(initial=0) > UNKNOWN:
+            originals, codes = _originals(batch, np.where(kind == CANCEL, trade_id, 0), codes)
         return Block(
             first_ordinal=first_ordinal,
             recv_ns=_ints(batch, "recv_ns"),
             ts_ns=_ints(batch, "ts_ns"),
-            kind=known[kind],
+            kind=kind,
             symbol=numbers[symbol],
             price=_floats(batch, "price"),
             size=_floats(batch, "size"),
@@ -83,10 +90,13 @@ class TapeSource:
             ask_size=_floats(batch, "ask_size"),
             exchange=exchange,
             conditions=conditions,
-            trade_id=_ints(batch, "trade_id") if "trade_id" in batch.schema.names else np.zeros(len(kind), np.int64),
+            trade_id=trade_id,
             symbols=self.symbols,
             exchanges=exchanges,
             condition_codes=codes,
+            tapes=tapes,
+            tape=None if tape is None or tape.max(initial=-1) < 0 else tape,
+            originals=originals,
         )
 
 
@@ -134,6 +144,30 @@ def _ints(batch: Any, name: str) -> NDArray[np.int64]:
     column = batch.column(name)
     values: NDArray[np.int64] = (column.fill_null(0) if column.null_count else column).to_numpy()
     return values
+
+
+def _ids(batch: Any, name: str) -> NDArray[np.uint64]:
+    """The column, nulls as 0. Version 1 has ids with a sign."""
+    column = batch.column(name)
+    values: NDArray[np.uint64] = (column.fill_null(0) if column.null_count else column).to_numpy().astype(np.uint64)
+    return values
+
+
+def _originals(batch: Any, otherwise: NDArray[np.uint64], codes: tuple[str, ...]) -> tuple[Originals, tuple[str, ...]]:
+    """What rows say of the trades that they change, and the condition codes with theirs.
+
+    A cancel may name its trade by `trade_id` as well: `otherwise` is used where `original_id` names none.
+    """
+    named, rows = set(batch.schema.names), batch.num_rows
+    ids = _ids(batch, "original_id") if "original_id" in named else np.zeros(rows, np.uint64)
+    price = _floats(batch, "original_price") if "original_price" in named else np.full(rows, np.nan)
+    size = _floats(batch, "original_size") if "original_size" in named else np.full(rows, np.nan)
+    conditions = np.full(rows, -1, np.int32)
+    more: tuple[str, ...] = ()
+    if "original_conditions" in named:
+        conditions, more = _texts(batch, "original_conditions")
+        conditions = np.where(conditions < 0, -1, conditions + len(codes)).astype(np.int32)
+    return Originals(np.where(ids == 0, otherwise, ids), price, size, conditions), (*codes, *more)
 
 
 def _floats(batch: Any, name: str) -> NDArray[np.float64]:

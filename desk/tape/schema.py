@@ -1,7 +1,8 @@
-"""Tape version 1: its columns, and how a file is opened and checked.
+"""Tape version 2: its columns, and how a file of this version or of version 1 is opened and checked.
 
 One row per event in arrival order. `recv_ns` is when it was received and never goes back; `ts_ns` is the
 venue's own time and may. Both are ns since the epoch, UTC. Prices and sizes are null where the kind has none.
+Version 1 knows trades and quotes alone, and its trade ids have a sign. See docs/reference/tape-format.md.
 """
 
 from typing import Any, Final
@@ -14,7 +15,8 @@ from desk.model.errors import DeskError, TapeError
 from desk.tape.files import TapeFile
 
 VERSION_KEY: Final = b"raydesk.tape.version"
-VERSION: Final = b"1"
+VERSION: Final = b"2"
+READABLE: Final = (b"1", VERSION)
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 _REQUIRED: Final = [
@@ -31,7 +33,15 @@ _REQUIRED: Final = [
     ("exchange", _TEXT),
     ("conditions", _TEXT),
 ]
-_OPTIONAL: Final = [("trade_id", pa.int64()), ("tape", _TEXT)]
+_ID: Final = pa.uint64()
+_OPTIONAL: Final = [
+    ("trade_id", _ID),
+    ("tape", _TEXT),
+    ("original_id", _ID),
+    ("original_price", pa.float64()),
+    ("original_size", pa.float64()),
+    ("original_conditions", _TEXT),
+]
 REQUIRED: Final = pa.schema(_REQUIRED)
 OPTIONAL: Final = pa.schema(_OPTIONAL)
 WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL], metadata={VERSION_KEY: VERSION})
@@ -49,12 +59,12 @@ def open_file(tape: TapeFile) -> Any:
         raise _fault(tape, error, unread) from error
     schema = file.schema_arrow
     version = (schema.metadata or {}).get(VERSION_KEY)
-    if version != VERSION:
+    if version not in READABLE:
         found = "no metadata" if version is None else f"`{version.decode(errors='replace')}` as"
         raise TapeError(
             tape.place,
             f"{found} `{VERSION_KEY.decode()}`",
-            f"`{VERSION.decode()}`",
+            " or ".join(f"`{each.decode()}`" for each in READABLE),
             "It is no tape, or one of another version of raydesk.",
         )
     _check_columns(tape.place, schema)
@@ -83,6 +93,8 @@ def _check_columns(place: str, schema: Any) -> None:
                 continue
             raise TapeError(place, f"no column `{wanted.name}`", f"{wanted.type}")
         found = schema.field(index).type
+        if wanted.type == _ID and found == pa.int64():
+            continue
         if found != wanted.type and not (wanted.type == _TEXT and _is_text(found)):
             raise TapeError(f"{place}: column `{wanted.name}`", f"{found}", f"{wanted.type}")
 

@@ -11,12 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from desk.market.blocks import QUOTE, TRADE, Block
+from desk.market.blocks import CORRECTION, TRADE, UNKNOWN, Block
 from desk.model.errors import TapeError
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.tape.schema import WRITTEN
 
 ROWS_PER_GROUP: Final = 131_072
+TEXT: Final = WRITTEN.field("tape").type
+KINDS: Final = ("trade", "quote", "", "correction", "cancel")
+"""By the numbers of desk.market.blocks."""
+KIND_OF: Final = {Trade: "trade", Quote: "quote", Correction: "correction", Cancel: "cancel"}
 
 
 class TapeWriter:
@@ -118,17 +122,25 @@ class TapeWriter:
 
 def _from_block(block: Block) -> Any:
     rows = len(block)
-    kinds = np.where(block.kind <= QUOTE, block.kind, -1)
+    kinds = np.where(block.kind == UNKNOWN, -1, block.kind)
+    originals = block.originals
+    revisions = block.kind > UNKNOWN
     columns = {
         "recv_ns": block.recv_ns,
         "ts_ns": block.ts_ns,
-        "kind": _texts(kinds, ("trade", "quote")),
+        "kind": _texts(kinds, KINDS),
         # A row without a symbol stays one that a feed rejects; null would make the whole tape unreadable.
         "symbol": _texts(np.where(block.symbol < 0, len(block.symbols), block.symbol), (*block.symbols, "")),
         "exchange": _texts(block.exchange, block.exchanges),
         "conditions": _texts(block.conditions, block.condition_codes),
-        "trade_id": pa.array(block.trade_id, mask=block.kind != TRADE),
-        "tape": pa.nulls(rows, WRITTEN.field("tape").type),
+        "trade_id": pa.array(block.trade_id, mask=(block.kind != TRADE) & (block.kind != CORRECTION)),
+        "tape": pa.nulls(rows, TEXT) if block.tape is None else _texts(block.tape, block.tapes),
+        "original_id": pa.nulls(rows) if originals is None else pa.array(originals.trade_id, mask=~revisions),
+        "original_price": pa.nulls(rows) if originals is None else pa.array(originals.price, from_pandas=True),
+        "original_size": pa.nulls(rows) if originals is None else pa.array(originals.size, from_pandas=True),
+        "original_conditions": pa.nulls(rows, TEXT)
+        if originals is None
+        else _texts(np.where(revisions, originals.conditions, -1), block.condition_codes),
     }
     for name in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
         columns[name] = pa.array(getattr(block, name), from_pandas=True)
@@ -136,17 +148,23 @@ def _from_block(block: Block) -> Any:
 
 
 def _from_ticks(ticks: Sequence[Tick], recv_ns: NDArray[np.int64]) -> Any:
-    trades = [tick if isinstance(tick, Trade) else None for tick in ticks]
-    quotes = [None if isinstance(tick, Trade) else tick for tick in ticks]
+    trades = [tick if isinstance(tick, Trade | Correction) else None for tick in ticks]
+    quotes = [tick if isinstance(tick, Quote) else None for tick in ticks]
+    revisions = [tick if isinstance(tick, Correction | Cancel) else None for tick in ticks]
     columns: dict[str, Any] = {
         "recv_ns": recv_ns,
         "ts_ns": [tick.ts_ns for tick in ticks],
-        "kind": ["quote" if trade is None else "trade" for trade in trades],
+        "kind": [KIND_OF[type(tick)] for tick in ticks],
+        "conditions": [None if isinstance(tick, Cancel) else tick.conditions for tick in ticks],
+        "tape": [None if isinstance(tick, Quote) else tick.tape for tick in ticks],
+        "original_conditions": [tick.original_conditions if isinstance(tick, Correction) else None for tick in ticks],
     }
-    for name in ("symbol", "exchange", "conditions"):
+    for name in ("symbol", "exchange"):
         columns[name] = [getattr(tick, name) for tick in ticks]
-    for name in ("price", "size", "trade_id", "tape"):
+    for name in ("price", "size", "trade_id"):
         columns[name] = [None if trade is None else getattr(trade, name) for trade in trades]
+    for name in ("original_id", "original_price", "original_size"):
+        columns[name] = [None if revision is None else getattr(revision, name) for revision in revisions]
     for name in ("bid", "bid_size", "ask", "ask_size"):
         columns[name] = [None if quote is None else getattr(quote, name) for quote in quotes]
     return _batch(columns)

@@ -7,14 +7,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.market.blocks import QUOTE, TRADE, Block, BlockSource
+from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, BlockSource, Originals
 from desk.market.checks import causes
 from desk.venue.settings import Mix
 
 EVENTS_PER_CHUNK: Final = 2048
 
-_KINDS: Final = {"trades": (TRADE,), "quotes": (QUOTE,), "both": (TRADE, QUOTE)}
-_TABLES: Final = frozenset({"first_ordinal", "symbols", "exchanges", "condition_codes"})
+_KINDS: Final = {
+    "trades": (TRADE, CORRECTION, CANCEL),
+    "quotes": (QUOTE,),
+    "both": (TRADE, QUOTE, CORRECTION, CANCEL),
+}
+_TABLES: Final = frozenset({"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes"})
 
 
 def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block]:
@@ -36,6 +40,12 @@ def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block
 def taken(block: Block, rows: NDArray[np.intp]) -> Block:
     """Some of the block's rows, with the same tables."""
     columns: dict[str, Any] = {
-        field.name: getattr(block, field.name)[rows] for field in fields(block) if field.name not in _TABLES
+        field.name: _taken(getattr(block, field.name), rows) for field in fields(block) if field.name not in _TABLES
     }
     return replace(block, **columns)
+
+
+def _taken(column: Any, rows: NDArray[np.intp]) -> Any:
+    if column is None:
+        return None
+    return column.only(rows) if isinstance(column, Originals) else column[rows]

@@ -1,6 +1,7 @@
 """From events to message templates: everything encoded but the times, and the ids where those are fresh.
 
-Keys: docs.alpaca.markets, "Real-time Stock Data", sections "Trades" and "Quotes".
+Keys: docs.alpaca.markets, "Real-time Stock Data", sections "Trades", "Quotes", "Trade Corrections" and "Trade
+Cancels/Errors".
 """
 
 from collections.abc import Sequence
@@ -10,13 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.market.blocks import QUOTE, TRADE, Block
+from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, Originals
 from desk.venue.events import taken
 from desk.venue.fields import Bytes, Field, Ints, chosen, constant, lay_out, scatter
 from desk.venue.wire import Wire
 
 REGULAR_QUOTE: Final = "R"
 SHORT_SYMBOL: Final = 3
+CANCELED: Final = "C"
+"""The action of a cancel, against "E" for an error; a tape does not tell them apart."""
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class Templates:
 def encode(events: Block, wire: Wire, framed: bool, fresh_ids: bool) -> Templates:
     """Encode the events; times, and with `fresh_ids` the ids of trades, are still to be written."""
     groups = []
-    for kind, columns in ((TRADE, _trade), (QUOTE, _quote)):
+    for kind, columns in ((TRADE, _trade), (QUOTE, _quote), (CORRECTION, _correction), (CANCEL, _cancel)):
         rows = np.flatnonzero(events.kind == kind)
         if len(rows):
             message = wire.keyed(columns(taken(events, rows), wire, fresh_ids))
@@ -65,9 +68,49 @@ def _trade(trades: Block, wire: Wire, fresh_ids: bool) -> list[tuple[str, Field]
         ("p", wire.floats(trades.price)),
         ("s", wire.floats(trades.size)),
         ("c", wire.texts([list(code) for code in (*trades.condition_codes, "")], trades.conditions)),
-        ("z", wire.texts([_tape(symbol) for symbol in trades.symbols], trades.symbol)),
+        ("z", _tapes(trades, wire)),
         ("t", wire.place_holder("t")),
     ]
+
+
+def _correction(corrections: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
+    codes = [list(code) for code in (*corrections.condition_codes, "")]
+    originals = _originals(corrections)
+    return [
+        ("T", _same(wire, "c")),
+        ("S", wire.texts(corrections.symbols, corrections.symbol)),
+        ("x", wire.texts((*corrections.exchanges, ""), corrections.exchange)),
+        ("oi", wire.ids(originals.trade_id)),
+        ("op", wire.floats(np.nan_to_num(originals.price))),
+        ("os", wire.floats(np.nan_to_num(originals.size))),
+        ("oc", wire.texts(codes, originals.conditions)),
+        ("ci", wire.ids(corrections.trade_id)),
+        ("cp", wire.floats(corrections.price)),
+        ("cs", wire.floats(corrections.size)),
+        ("cc", wire.texts(codes, corrections.conditions)),
+        ("z", _tapes(corrections, wire)),
+        ("t", wire.place_holder("t")),
+    ]
+
+
+def _cancel(cancels: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
+    originals = _originals(cancels)
+    return [
+        ("T", _same(wire, "x")),
+        ("S", wire.texts(cancels.symbols, cancels.symbol)),
+        ("i", wire.ids(originals.trade_id)),
+        ("x", wire.texts((*cancels.exchanges, ""), cancels.exchange)),
+        ("p", wire.floats(np.nan_to_num(originals.price))),
+        ("s", wire.floats(np.nan_to_num(originals.size))),
+        ("a", _same(wire, CANCELED)),
+        ("z", _tapes(cancels, wire)),
+        ("t", wire.place_holder("t")),
+    ]
+
+
+def _originals(revisions: Block) -> Originals:
+    assert revisions.originals is not None, "a correction or cancel in a block without originals"
+    return revisions.originals
 
 
 def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
@@ -83,7 +126,7 @@ def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field
         ("ap", wire.floats(quotes.ask)),
         ("as", wire.floats(quotes.ask_size)),
         ("c", wire.texts(conditions, quotes.conditions)),
-        ("z", wire.texts([_tape(symbol) for symbol in quotes.symbols], quotes.symbol)),
+        ("z", _tapes(quotes, wire)),
         ("t", wire.place_holder("t")),
     ]
 
@@ -92,9 +135,11 @@ def _same(wire: Wire, text: str) -> Field:
     return wire.texts((text,), np.zeros(1, np.intp))
 
 
-def _tape(symbol: str) -> str:
-    """The SIP tape, which blocks do not name: symbols of New York's lists are short, those of Nasdaq's are not."""
-    return "A" if len(symbol) <= SHORT_SYMBOL else "C"
+def _tapes(events: Block, wire: Wire) -> Field:
+    """The SIP tape; where the block names none: symbols of New York's lists are short, those of Nasdaq's are not."""
+    if events.tape is not None:
+        return wire.texts((*events.tapes, ""), events.tape)
+    return wire.texts(["A" if len(symbol) <= SHORT_SYMBOL else "C" for symbol in events.symbols], events.symbol)
 
 
 def _bytes(text: bytes) -> list[Field]:

@@ -6,9 +6,10 @@ from typing import Any, Final
 import numpy as np
 
 from desk.bars.builder import BarBuilder
-from desk.market.blocks import TRADE, Block
+from desk.market.blocks import QUOTE, Block
+from desk.market.rows import tick_of
 from desk.model.bars import Bar
-from desk.model.ticks import Trade
+from desk.model.ticks import Revision, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to, floor_to
 from desk.venue.fields import Ints
 
@@ -32,19 +33,23 @@ class Minutes:
         """Take the events [first, last), which bear these times, in; the bars of minutes that are over, by symbol."""
         if not self._reached_ns:
             self._closed_to_ns = ceil_to(int(ts_ns[first]), MINUTE_NS)
-        codes = (*events.condition_codes, "")
-        for row in (np.flatnonzero(events.kind[first:last] == TRADE) + first).tolist():
-            symbol = events.symbols[events.symbol[row]]
-            builder = self._builders.get(symbol)
-            if builder is None:
-                builder = self._builders[symbol] = BarBuilder(symbol, self._closed_to_ns)
-            at_ns = int(ts_ns[row])
-            price, size, code = float(events.price[row]), float(events.size[row]), codes[events.conditions[row]]
+        for row in (np.flatnonzero(events.kind[first:last] != QUOTE) + first).tolist():
             self._trades += 1
-            builder.add(Trade(self._trades, symbol, at_ns, at_ns, price, size, code), self._closed_to_ns)
+            tick = tick_of(events, row, self._trades, int(ts_ns[row]))
+            builder = self._builders.get(tick.symbol)
+            if builder is None:
+                builder = self._builders[tick.symbol] = BarBuilder(tick.symbol, self._closed_to_ns)
+            self._apply(builder, tick)
         self._reached_ns = max(self._reached_ns, int(ts_ns[last - 1]))
         to_ns = floor_to(self._reached_ns - GRACE_NS, MINUTE_NS)
         return self._over(to_ns) if to_ns > self._closed_to_ns else []
+
+    def _apply(self, builder: BarBuilder, tick: Trade | Revision) -> None:
+        """Fold a trade that is news, or revise one whose minute is still open."""
+        if not isinstance(tick, Trade):
+            builder.revise(tick, self._closed_to_ns, self._closed_to_ns)
+        elif not (tick.trade_id or builder.memory is not None) or builder.accept(tick, None, saving=False):
+            builder.add(tick, self._closed_to_ns)
 
     def _over(self, to_ns: int) -> list[Bar]:
         bars = []
@@ -54,7 +59,7 @@ class Minutes:
             self._closed_to_ns += MINUTE_NS
         for builder in self._builders.values():
             builder.changed.clear()
-            builder.forget(self._closed_to_ns)
+            builder.forget(self._closed_to_ns, self._reached_ns)
         return bars
 
 

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from typing import Final
 
-from desk.market.blocks import TRADE, BlockSource
+import numpy as np
+
+from desk.market.blocks import TRADE, UNKNOWN, BlockSource
 from desk.model.errors import BadInput
 from desk.venue.chunk import Chunk
-from desk.venue.events import playable
+from desk.venue.events import playable, taken
 from desk.venue.settings import Play
 
 KEPT_EVENTS: Final = 400_000
@@ -81,5 +83,10 @@ class Reel:
     def _read(self) -> Iterator[Chunk]:
         for events in playable(self._source, self._play.mix, self._play.limit):
             # Round two would repeat the source's ids, which are a trade's identity.
-            fresh_ids = self._play.loop or not events.trade_id[events.kind == TRADE].all()
-            yield Chunk(events, self._play.single, fresh_ids)
+            fresh_ids = self._play.loop or not events.trade_id[events.kind == TRADE].any()
+            kept = events
+            if self._play.loop and events.originals is not None:
+                # They name trades by ids that those do not bear here.
+                kept = taken(events, np.flatnonzero(events.kind < UNKNOWN))
+            if len(kept):
+                yield Chunk(kept, self._play.single, fresh_ids)

@@ -42,7 +42,8 @@ class Play:
     At most one of `speed` (a factor of real time) and `rate_per_s` (Poisson arrivals from `seed`) is given;
     neither means as fast as the slowest client reads. `frame_ns` is the time gathered into one array;
     `single` puts every event into a frame of its own. With `restamp` times are moved to now. `limit` takes
-    only the source's first events; `loop` begins again at the end, with trade ids never used before.
+    only the source's first events; `loop` begins again at the end, with trade ids never used before
+    and without corrections and cancels.
     """
 
     speed: float | None = 1.0

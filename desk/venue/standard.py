@@ -63,7 +63,7 @@ class StandardLoad:
                 ask_size=np.where(quote, lots[1], np.nan),
                 exchange=rng.integers(0, len(EXCHANGES), count).astype(np.int32),
                 conditions=np.where(quote, -1, rng.integers(0, len(CONDITIONS), count)).astype(np.int32),
-                trade_id=np.zeros(count, np.int64),
+                trade_id=np.zeros(count, np.uint64),
                 symbols=self.symbols,
                 exchanges=EXCHANGES,
                 condition_codes=CONDITIONS,

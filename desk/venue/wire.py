@@ -43,7 +43,7 @@ class Wire(Protocol):
         """Prices and sizes."""
         ...
 
-    def ids(self, values: Ints) -> Field:
+    def ids(self, values: NDArray[np.uint64]) -> Field:
         """Trade ids as they are."""
         ...
 
@@ -84,7 +84,7 @@ class JsonWire:
         table = [int(value) if value.is_integer() else value for value in distinct.tolist()]
         return chosen([_JSON_NUMBERS.encode(value) for value in table], index)
 
-    def ids(self, values: Ints) -> Field:
+    def ids(self, values: NDArray[np.uint64]) -> Field:
         return chosen([b"%d" % value for value in values.tolist()], np.arange(len(values)))
 
     def id_items(self, values: Ints) -> NDArray[Any]:
@@ -133,7 +133,7 @@ class MsgpackWire:
     def floats(self, values: NDArray[np.float64]) -> Field:
         return fixed(_tagged(b"\xcb", values, ">f8"))
 
-    def ids(self, values: Ints) -> Field:
+    def ids(self, values: NDArray[np.uint64]) -> Field:
         return fixed(_tagged(b"\xcf", values, ">u8"))
 
     def id_items(self, values: Ints) -> NDArray[Any]:

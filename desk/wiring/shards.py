@@ -47,7 +47,13 @@ def scanning(plan: Plan, session: Session, source: BlockSource | None) -> Scanni
     """The scanners with their own view of the market."""
     if source is None:
         return Scanning(Unseen(), scanner_entries(plan), session.start_ns)
-    afresh = partial(MarketView, source, session.start_ns, channels=frozenset(plan.feed.channels))
+    afresh = partial(
+        MarketView,
+        source,
+        session.start_ns,
+        round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS),
+        channels=frozenset(plan.feed.channels),
+    )
     return Scanning(afresh(), scanner_entries(plan), session.start_ns, afresh)
 
 
@@ -64,6 +70,10 @@ class Unseen:
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:  # noqa: ARG002  the port's
         """No minutes are known."""
         return {symbol: [] for symbol in symbols}
+
+    def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:  # noqa: ARG002  the port's
+        """Nor trades."""
+        return {}
 
 
 def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine:

@@ -130,6 +130,9 @@ class DirectScanner:
     def history(self, symbols: list[str], until_ns: int) -> dict[str, list[Bar]]:
         return self._scanner.history(symbols, until_ns)
 
+    def remembered(self, symbols: list[str], until_ns: int) -> dict[str, bytes]:
+        return self._scanner.remembered(symbols, until_ns)
+
 
 class Desk:
     """All actors of a plan, by hand."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desk import strategy
 from desk.loading import ScannerFactory, StrategyFactory, load_scanner, load_strategy
 from desk.model.errors import StrategyError
 
@@ -416,3 +417,21 @@ def test_whatever_an_import_raises_is_told(write: WriteModule) -> None:
 
     with pytest.raises(StrategyError, match="it raised BaseException: end"):
         load_strategy(f"{module}:Mine", {}, PLACE)
+
+
+class Listing(strategy.Strategy):
+    """Has a list among its params."""
+
+    class Params(strategy.Params, frozen=True):
+        levels: list[float]
+
+    params: "Listing.Params"
+
+
+def test_a_strategy_that_changes_a_list_in_its_params_changes_no_other_ones() -> None:
+    factory = StrategyFactory(Listing, Listing.Params([1.0]))
+    one, other = factory.create(), factory.create()
+
+    one.params.levels.append(2.0)  # type: ignore[attr-defined]
+
+    assert other.params.levels == factory.create().params.levels == [1.0]  # type: ignore[attr-defined]

@@ -10,17 +10,33 @@ import msgspec
 from msgspec.msgpack import Ext
 
 from desk.feeds.alpaca.timestamps import exts_ns, texts_ns
-from desk.feeds.alpaca.wire import OTHERS, Acknowledgement, Kind, Other, Refusal, Success, WireQuote, WireTrade
+from desk.feeds.alpaca.wire import (
+    OTHERS,
+    Acknowledgement,
+    Kind,
+    Other,
+    Refusal,
+    Success,
+    WireCancel,
+    WireCorrection,
+    WireQuote,
+    WireTrade,
+)
 from desk.market.rows import Counts
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 
 Encoding = Literal["msgpack", "json"]
 Control = Success | Refusal | Acknowledgement
 CONTROLS: Final = (Success, Refusal, Acknowledgement)
-CAUSE_OF_KEY: Final = {"S": "symbol", "t": "time", "p": "price", "bp": "price", "ap": "price"} | dict.fromkeys(
-    ("s", "bs", "as"), "size"
+CAUSE_OF_KEY: Final = (
+    {"S": "symbol", "t": "time"}
+    | dict.fromkeys(("p", "bp", "ap", "cp"), "price")
+    | dict.fromkeys(("s", "bs", "as", "cs"), "size")
 )
-CLASS_OF_KIND: Final = {"t": "trades", "q": "quotes"}
+CLASS_OF_KIND: Final = {"t": "trades", "q": "quotes", "c": "trades", "x": "trades"}
+TICKS: Final = (WireTrade, WireQuote, WireCorrection, WireCancel)
+WireTick = WireTrade[Any] | WireQuote[Any] | WireCorrection[Any] | WireCancel[Any]
+MOST_ID: Final = 2**64 - 1
 MAX_CONDITIONS: Final = 4096
 MAX_KINDS: Final = 64
 
@@ -38,7 +54,7 @@ class Codec:
     def __init__(self, encoding: Encoding, place: str, counts: Counts, first_ordinal: int = 1) -> None:
         codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
         stamp: Any = Ext if encoding == "msgpack" else str
-        message = reduce(or_, (WireTrade[stamp], WireQuote[stamp], *CONTROLS, *OTHERS))
+        message = reduce(or_, (*(kind[stamp] for kind in TICKS), *CONTROLS, *OTHERS))
         self.encode: Callable[[object], bytes] = codec.Encoder().encode
         self.ordinal = first_ordinal - 1
         self.ignored: Counter[str] = Counter()
@@ -49,6 +65,7 @@ class Codec:
         self._message = codec.Decoder(message).decode
         self._kind = codec.Decoder(Kind).decode
         self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
+        self._large_ids = encoding == "json"
         self._conditions = _Conditions()
         self._frames = 0
 
@@ -64,7 +81,8 @@ class Codec:
                 made = self._ticks(messages, received_ns)
             else:
                 controls = [message for message in messages if isinstance(message, CONTROLS)]
-                made = self._ticks([m for m in messages if isinstance(m, WireTrade | WireQuote)], received_ns)
+                made = self._ticks([m for m in messages if isinstance(m, TICKS)], received_ns)
+                trades = len(made) - quotes
                 self.ignored.update(_tag(message) for message in messages if isinstance(message, Other))
         except (msgspec.MsgspecError, ValueError):
             return self._one_by_one(frame, received_ns, ticks)
@@ -73,15 +91,17 @@ class Codec:
         self._counts.received["quotes"] += quotes
         return controls
 
-    def _ticks(self, messages: Sequence[WireTrade[Any] | WireQuote[Any]], received_ns: int) -> list[Tick]:
+    def _ticks(self, messages: Sequence[WireTick], received_ns: int) -> list[Tick]:
         """The hot loop: one struct per message, positional because keywords cost twice as much."""
         if not messages:
             return []
         times_ns = self._times_ns(list(map(_stamp, messages)))
         if min(times_ns) <= 0:
             raise ValueError("a time before 1970")
+        if self._large_ids:
+            _refuse_large_ids(messages)
         conditions = self._conditions
-        trade = WireTrade
+        trade, quote = WireTrade, WireQuote
         ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(messages))
         self.ordinal += len(messages)
         return [
@@ -94,11 +114,13 @@ class Codec:
                 m.size,
                 conditions[m.conditions],
                 m.exchange,
-                m.trade_id,
+                m.trade_id or 0,
                 m.tape,
             )
             if type(m) is trade
             else _quote(n, m, ts_ns, received_ns, conditions[m.conditions])
+            if type(m) is quote
+            else _revision(n, m, ts_ns, received_ns, conditions)
             for n, m, ts_ns in zip(ordinals, messages, times_ns, strict=True)
         ]
 
@@ -119,7 +141,7 @@ class Codec:
                     controls.append(message)
                 else:
                     ticks += self._ticks([message], received_ns)
-                    self._counts.received["trades" if type(message) is WireTrade else "quotes"] += 1
+                    self._counts.received["quotes" if type(message) is WireQuote else "trades"] += 1
             except (msgspec.MsgspecError, ValueError) as error:
                 self._reject(part, number, error)
         return controls
@@ -144,11 +166,32 @@ class Codec:
         self.ignored[kind] += 1
 
 
+def _refuse_large_ids(messages: Sequence[WireTick]) -> None:
+    """JSON has whole numbers of any size; what is no 64-bit number is no id. Raises msgspec.ValidationError."""
+    for message in messages:
+        ids = (
+            ()
+            if isinstance(message, WireQuote)
+            else (getattr(message, name, 0) for name in ("trade_id", "original_id"))
+        )
+        if any((each or 0) > MOST_ID for each in ids):
+            raise msgspec.ValidationError("Expected at most 64 bits - at `$.i`")
+
+
 def _quote(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: str) -> Quote:
     exchange = m.bid_exchange
     if exchange != m.ask_exchange:
         exchange = f"{exchange}/{m.ask_exchange}"
     return Quote(ordinal, m.symbol, ts_ns, received_ns, m.bid, m.bid_size, m.ask, m.ask_size, exchange, conditions)
+
+
+def _revision(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: "_Conditions") -> Correction | Cancel:
+    head = (ordinal, m.symbol, ts_ns, received_ns, m.original_id or 0)
+    if type(m) is WireCancel:
+        return Cancel(*head, m.exchange, m.tape, m.price, m.size)
+    original = (m.original_price, m.original_size, conditions[m.original_conditions])
+    letters = conditions[m.conditions]
+    return Correction(*head, m.price, m.size, letters, m.exchange, m.trade_id or 0, m.tape, *original)
 
 
 class _Conditions(dict[tuple[str, ...] | None, str]):

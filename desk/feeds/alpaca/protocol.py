@@ -10,7 +10,7 @@ from desk.feeds.alpaca.wire import Acknowledgement, Refusal, Success
 from desk.feeds.stream import HangUp
 from desk.market.rows import Counts
 from desk.model.errors import DeskError
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import Quote, Tick
 
 MAX_REPORTS: Final = 50
 
@@ -135,7 +135,7 @@ class AlpacaProtocol:
         takes = self.subscription.takes
         kept: list[Tick] = []
         for tick in self.ticks[first:]:
-            channel = "trades" if isinstance(tick, Trade) else "quotes"
+            channel = "quotes" if isinstance(tick, Quote) else "trades"
             if channel in self.subscription.wanted and takes(channel, tick.symbol):
                 kept.append(tick)
             else:

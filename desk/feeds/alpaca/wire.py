@@ -14,6 +14,8 @@ Price = Annotated[float, Meta(gt=0, le=FINITE)]
 Size = Annotated[float, Meta(gt=0, le=FINITE)]
 Side = Annotated[float, Meta(ge=0, le=FINITE)]
 Conditions = tuple[str, ...] | None
+Id = Annotated[int, Meta(ge=0)] | None
+"""At most 64 bits, without a sign: some venues use all of them. Null, like 0, is none."""
 Stamp = TypeVar("Stamp")
 
 
@@ -24,7 +26,7 @@ class WireTrade(msgspec.Struct, Generic[Stamp], tag_field="T", tag="t", gc=False
     stamp: Stamp = msgspec.field(name="t")
     price: Price = msgspec.field(name="p")
     size: Size = msgspec.field(name="s")
-    trade_id: int = msgspec.field(name="i", default=0)
+    trade_id: Id = msgspec.field(name="i", default=0)
     exchange: str = msgspec.field(name="x", default="")
     conditions: Conditions = msgspec.field(name="c", default=())
     tape: str = msgspec.field(name="z", default="")
@@ -46,6 +48,35 @@ class WireQuote(msgspec.Struct, Generic[Stamp], tag_field="T", tag="q", gc=False
     bid_exchange: str = msgspec.field(name="bx", default="")
     ask_exchange: str = msgspec.field(name="ax", default="")
     conditions: Conditions = msgspec.field(name="c", default=())
+
+
+class WireCorrection(msgspec.Struct, Generic[Stamp], tag_field="T", tag="c", gc=False):
+    """A correction: what the trade was (`o`) and is (`c`). It follows the trades of its symbol unasked."""
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Stamp = msgspec.field(name="t")
+    price: Price = msgspec.field(name="cp")
+    size: Side = msgspec.field(name="cs")
+    original_id: Id = msgspec.field(name="oi", default=0)
+    original_price: float = msgspec.field(name="op", default=0.0)
+    original_size: float = msgspec.field(name="os", default=0.0)
+    original_conditions: Conditions = msgspec.field(name="oc", default=())
+    trade_id: Id = msgspec.field(name="ci", default=0)
+    conditions: Conditions = msgspec.field(name="cc", default=())
+    exchange: str = msgspec.field(name="x", default="")
+    tape: str = msgspec.field(name="z", default="")
+
+
+class WireCancel(msgspec.Struct, Generic[Stamp], tag_field="T", tag="x", gc=False):
+    """A trade is cancelled, or was an error; likewise."""
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Stamp = msgspec.field(name="t")
+    original_id: Id = msgspec.field(name="i", default=0)
+    price: float = msgspec.field(name="p", default=0.0)
+    size: float = msgspec.field(name="s", default=0.0)
+    exchange: str = msgspec.field(name="x", default="")
+    tape: str = msgspec.field(name="z", default="")
 
 
 class Success(msgspec.Struct, tag_field="T", tag="success"):
@@ -76,8 +107,8 @@ def _others(*kinds: str) -> tuple[Any, ...]:
     return tuple(msgspec.defstruct(f"Other_{kind}", [], bases=(Other,), tag=kind) for kind in kinds)
 
 
-# Bars (b u d), corrections and cancels (which follow the trades), statuses, bands, imbalances, news.
-OTHERS: Final = _others("b", "u", "d", "c", "x", "s", "l", "i", "n")
+# Bars (b u d), statuses, bands, imbalances, news.
+OTHERS: Final = _others("b", "u", "d", "s", "l", "i", "n")
 
 
 class Kind(msgspec.Struct):

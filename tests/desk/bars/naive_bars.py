@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from desk.bars.conditions import eligibility
-from desk.model.bars import Bar, BarFlag
+from desk.model.bars import NO_TIME, Bar, BarFlag
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS
 
@@ -14,15 +14,24 @@ def naive_bar(trades: Iterable[Trade], minute_ns: int, flags: BarFlag = "complet
     counted = [trade for trade in here if eligibility(trade.conditions).volume]
     ranged = [trade.price for trade in here if eligibility(trade.conditions).high_low]
     sets = [(trade.ts_ns, trade.ordinal, trade.price) for trade in here if eligibility(trade.conditions).open_close]
-    bar = Bar("SPY", minute_ns, high=max(ranged, default=float("-inf")), low=min(ranged, default=float("inf")))
-    bar.volume = sum(trade.size for trade in counted)
-    bar.notional = sum(trade.price * trade.size for trade in counted)
-    bar.trades = len(counted)
-    bar.flags = flags
-    if sets:
-        bar.open_ns, bar.open_ordinal, bar.open = min(sets)
-        bar.close_ns, bar.close_ordinal, bar.close = max(sets)
-    return bar
+    open_ns, open_ordinal, opened = min(sets, default=(NO_TIME, 0, float("nan")))
+    close_ns, close_ordinal, closed = max(sets, default=(NO_TIME, 0, float("nan")))
+    return Bar(
+        "SPY",
+        minute_ns,
+        open=opened,
+        high=max(ranged, default=float("-inf")),
+        low=min(ranged, default=float("inf")),
+        close=closed,
+        volume=sum(trade.size for trade in counted),
+        notional=sum(trade.price * trade.size for trade in counted),
+        trades=len(counted),
+        open_ns=open_ns,
+        open_ordinal=open_ordinal,
+        close_ns=close_ns,
+        close_ordinal=close_ordinal,
+        flags=flags,
+    )
 
 
 def minutes_of(trades: Iterable[Trade]) -> list[int]:

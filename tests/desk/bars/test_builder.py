@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from naive_bars import minutes_of, naive_bar
 
 from desk.bars.builder import BarBuilder
-from desk.model.bars import Bar
+from desk.model.bars import WorkingBar
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -78,10 +78,9 @@ def test_a_builder_restored_in_the_middle_goes_on_as_if_nothing_had_happened(
         original.close(minute_ns)
     original.spoil(2 * MINUTE_NS, closed_to_ns)
     since_ns, repaired_to_ns, minutes, lost = original.state()
-    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(minutes), type=list[Bar])
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(minutes), type=list[WorkingBar])
     successor = BarBuilder("SPY", since_ns)
-    successor.restore(repaired_to_ns, kept, lost, list(original.changed.values())[::-1])
-    original.changed = {}
+    successor.restore(repaired_to_ns, kept, lost, original.take_changed()[::-1])
 
     opened = [(original.add(one, closed_to_ns), successor.add(one, closed_to_ns)) for one in trades[cut:]]
 
@@ -192,7 +191,7 @@ def test_minutes_seen_whole_stay_complete_when_the_symbol_comes_back() -> None:
         builder.add(one, 0)
     for minute in range(3):
         builder.close(minute * MINUTE_NS)
-    builder.forget(MINUTE_NS)
+    builder.forget(MINUTE_NS, 0)
     builder.changed = {}
     builder.since_ns = 9 * MINUTE_NS
 
@@ -220,7 +219,7 @@ def test_forgotten_minutes_are_let_go_of_and_stay_in_the_series() -> None:
         builder.close(minute * MINUTE_NS)
         builder.spoil(minute * MINUTE_NS, 3 * MINUTE_NS)
 
-    builder.forget(2 * MINUTE_NS)
+    builder.forget(2 * MINUTE_NS, 0)
 
     _, _, minutes, lost = builder.state()
     assert [bar.minute_ns for bar in minutes] == lost == [2 * MINUTE_NS]

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from naive_bars import minutes_of, naive_bar
 
 from desk.bars.builder import BarBuilder
-from desk.model.bars import Bar, BarFlag
+from desk.model.bars import Bar, BarFlag, WorkingBar
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 
@@ -93,7 +93,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.forgotten_ns = max(self.forgotten_ns, min(self.revisable_from_ns, closed_to_ns))
         self.lost = {minute_ns for minute_ns in self.lost if minute_ns >= self.forgotten_ns}
         self.at_hand = {minute_ns for minute_ns in self.at_hand if minute_ns >= self.forgotten_ns}
-        self.builder.forget(self.forgotten_ns)
+        self.builder.forget(self.forgotten_ns, self.now_ns)
 
     @precondition(lambda self: self.watched)
     @rule()
@@ -130,7 +130,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.keep()
         state = msgspec.msgpack.encode(self.builder.state())
         since_ns, repaired_to_ns, minutes, lost = msgspec.msgpack.decode(
-            state, type=tuple[int, int, list[Bar], list[int]]
+            state, type=tuple[int, int, list[WorkingBar], list[int]]
         )
         closed = list(self.kept.values())
         random.shuffle(closed)

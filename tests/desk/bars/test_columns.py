@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from desk.bars.columns import MinuteColumns, TradeColumns, allowance
 from desk.bars.conditions import eligibility
-from desk.model.bars import Bar
+from desk.model.bars import WorkingBar
 from desk.model.units import MINUTE_NS, SECOND_NS
 
 SYMBOLS = ("AAA", "BBB", "CCC")
@@ -37,13 +37,13 @@ prints = st.lists(
 )
 
 
-def naive(trades: list[Print]) -> dict[tuple[str, int], Bar]:
+def naive(trades: list[Print]) -> dict[tuple[str, int], WorkingBar]:
     minutes: dict[tuple[str, int], list[tuple[int, Print]]] = defaultdict(list)
     for ordinal, trade in enumerate(trades):
         minutes[SYMBOLS[trade.symbol], trade.ts_ns // MINUTE_NS * MINUTE_NS].append((ordinal, trade))
     bars = {}
     for (symbol, minute_ns), of_minute in minutes.items():
-        bar = bars[symbol, minute_ns] = Bar(symbol, minute_ns, flags="repaired")
+        bar = bars[symbol, minute_ns] = WorkingBar(symbol, minute_ns, flags="repaired")
         sets = []
         for ordinal, trade in of_minute:
             volume, high_low, open_close = eligibility(CODES[trade.code] if trade.code >= 0 else "")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.bars.series import FIRST_ROWS, BarSeries
+from desk.bars.series import FIRST_ROWS, SeriesRows
 from desk.model.bars import Bar
 from desk.model.units import MINUTE_NS
 
@@ -25,60 +25,60 @@ bars = st.builds(
 
 @given(st.lists(bars, max_size=150))
 def test_the_series_holds_the_last_bar_put_of_every_minute_in_order(puts: list[Bar]) -> None:
-    series = BarSeries()
+    kept = SeriesRows()
     newest: dict[int, Bar] = {}
 
     for bar in puts:
         newest[bar.minute_ns] = bar
-        series.put(bar)
+        kept.put(bar)
 
     rows = [newest[minute_ns] for minute_ns in sorted(newest)]
-    assert len(series) == len(rows)
+    assert len(kept.series) == len(rows)
     for name in NAMES:
-        np.testing.assert_array_equal(getattr(series, name), [getattr(bar, name) for bar in rows])
+        np.testing.assert_array_equal(getattr(kept.series, name), [getattr(bar, name) for bar in rows])
 
 
 @given(st.lists(bars, max_size=40), bars)
 def test_the_series_knows_which_bars_it_holds(puts: list[Bar], stranger: Bar) -> None:
-    series = BarSeries()
+    kept = SeriesRows()
     for bar in puts:
-        series.put(bar)
+        kept.put(bar)
 
     newest = {bar.minute_ns: bar for bar in puts}
-    assert all(series.holds(bar) for bar in newest.values() if bar.volume)
+    assert all(kept.holds(bar) for bar in newest.values() if bar.volume)
     row = newest.get(stranger.minute_ns)
-    assert series.holds(stranger) == (row is not None and row == stranger and stranger.volume > 0)
+    assert kept.holds(stranger) == (row is not None and row == stranger and stranger.volume > 0)
 
 
 @pytest.mark.parametrize("minutes", [FIRST_ROWS, FIRST_ROWS + 1, 4 * FIRST_ROWS + 1])
 @pytest.mark.parametrize("step", [1, -1], ids=["in order", "each before the last"])
 def test_the_series_grows_at_either_end(minutes: int, step: int) -> None:
-    series = BarSeries()
+    kept = SeriesRows()
 
     for minute in range(minutes)[::step]:
-        series.put(Bar("SPY", minute * MINUTE_NS, open=float(minute)))
+        kept.put(Bar("SPY", minute * MINUTE_NS, open=float(minute)))
 
-    assert series.open.tolist() == [float(minute) for minute in range(minutes)]
+    assert kept.series.open.tolist() == [float(minute) for minute in range(minutes)]
 
 
 def test_the_views_are_read_only_and_of_equal_length() -> None:
-    series = BarSeries()
-    series.put(Bar("SPY", 0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1))
+    kept = SeriesRows()
+    kept.put(Bar("SPY", 0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1))
 
     for name in NAMES:
-        view = getattr(series, name)
+        view = getattr(kept.series, name)
         assert len(view) == 1
         with pytest.raises(ValueError, match="read-only"):
             view[0] = 2
-    assert series.minute_ns.dtype == series.trades.dtype == np.int64
-    assert series.vwap.dtype == np.float64
+    assert kept.series.minute_ns.dtype == kept.series.trades.dtype == np.int64
+    assert kept.series.vwap.dtype == np.float64
 
 
 def test_a_revision_shows_in_the_next_view() -> None:
-    series = BarSeries()
-    series.put(Bar("SPY", 0, close=1.0))
-    series.put(Bar("SPY", MINUTE_NS, close=2.0))
+    kept = SeriesRows()
+    kept.put(Bar("SPY", 0, close=1.0))
+    kept.put(Bar("SPY", MINUTE_NS, close=2.0))
 
-    series.put(Bar("SPY", 0, close=3.0))
+    kept.put(Bar("SPY", 0, close=3.0))
 
-    assert series.close.tolist() == [3.0, 2.0]
+    assert kept.series.close.tolist() == [3.0, 2.0]

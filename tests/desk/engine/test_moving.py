@@ -192,7 +192,7 @@ def portrait(engines: Iterable[Engine]) -> dict[str, tuple[SymbolSnapshot, list[
             strategies = [seat.strategy and vars(pickle.loads(seat.strategy)) for seat in kept.instances]
             for seat in kept.instances:
                 seat.strategy = b""
-            shown[symbol] = (encode(kept), encode(strategies), state.bars.series.rows())
+            shown[symbol] = (encode(kept), encode(strategies), state.bars.rows.packed())
     return shown
 
 

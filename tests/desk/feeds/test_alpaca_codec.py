@@ -15,7 +15,7 @@ from desk.feeds.alpaca.codec import Codec
 from desk.feeds.alpaca.timestamps import rfc3339_ns
 from desk.feeds.alpaca.wire import Acknowledgement, Success
 from desk.market.rows import Counts
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 
 NOW_NS = 1_800_000_000_000_000_000
 
@@ -32,8 +32,14 @@ def recorded(folder: Path) -> list[list[dict[str, Any]]]:
 
 
 def as_tick(ordinal: int, m: dict[str, Any]) -> Tick:
-    conditions = "".join(m["c"]).replace(" ", "")
     ts_ns = rfc3339_ns(m["t"])
+    if m["T"] == "c":
+        old, new = ("".join(m[key]).replace(" ", "") for key in ("oc", "cc"))
+        now = (m["cp"], m["cs"], new, m["x"], m["ci"], m["z"])
+        return Correction(ordinal, m["S"], ts_ns, NOW_NS, m["oi"], *now, m["op"], m["os"], old)
+    if m["T"] == "x":
+        return Cancel(ordinal, m["S"], ts_ns, NOW_NS, m["i"], m["x"], m["z"], m["p"], m["s"])
+    conditions = "".join(m["c"]).replace(" ", "")
     if m["T"] == "t":
         return Trade(ordinal, m["S"], ts_ns, NOW_NS, m["p"], m["s"], conditions, m["x"], m["i"], m["z"])
     exchange = m["bx"] if m["bx"] == m["ax"] else f"{m['bx']}/{m['ax']}"
@@ -79,7 +85,7 @@ def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: An
 
     for frame in recorded(shared_data):
         expected += [
-            as_tick(len(expected) + number, m) for number, m in enumerate([m for m in frame if m["T"] in "tq"], 1)
+            as_tick(len(expected) + number, m) for number, m in enumerate([m for m in frame if m["T"] in "tqcx"], 1)
         ]
         if encoding == "json":
             data = msgspec.json.encode(frame)
@@ -88,11 +94,11 @@ def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: An
         controls += codec.decode(data, NOW_NS, found)
 
     assert found == expected
-    assert len(found) == 10
+    assert len(found) == 12
     assert found[-3].trade_id == 52983625699126
     assert found[-3].conditions == "FTI"
     assert [type(control) for control in controls] == [Success, Success, Acknowledgement]
-    assert codec.ignored == {"c": 1, "x": 1, "l": 1, "i": 1, "b": 1}
+    assert codec.ignored == {"l": 1, "i": 1, "b": 1}
 
 
 numbers = st.floats(0.0001, 1e6)

@@ -58,7 +58,7 @@ def block(lines: Sequence[Line], first_ordinal: int, symbols: tuple[str, ...]) -
         conditions=np.array(
             [-1 if line.conditions is None else codes.index(line.conditions) for line in lines], np.int32
         ),
-        trade_id=np.array([line.trade_id for line in lines], np.int64),
+        trade_id=np.array([line.trade_id for line in lines], np.uint64),
         symbols=symbols,
         exchanges=("Q",),
         condition_codes=codes,

@@ -279,6 +279,9 @@ class ProducerScanners:
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         return self._world.scanning.history(symbols, until_ns)
 
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        return self._world.scanning.remembered(symbols, until_ns)
+
 
 class Consumer:
     """One incarnation of a shard, with what is under way to it and from it."""

@@ -87,7 +87,7 @@ class Rows:
             ask_size=floats("quote", lambda row: row.size),
             exchange=nothing,
             conditions=nothing,
-            trade_id=np.zeros(len(rows), np.int64),
+            trade_id=np.zeros(len(rows), np.uint64),
             symbols=self.symbols,
             exchanges=(),
             condition_codes=(),

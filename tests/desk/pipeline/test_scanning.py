@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -362,3 +363,59 @@ def test_an_answer_that_its_reader_changes_is_still_the_same_when_asked_for_agai
     (again,) = door.answers(wait=True)
 
     assert (again.symbols, again.bars) == (symbols, bars)
+
+
+SNAPSHOT_ARRAYS = ("price", "open", "high", "low", "volume", "trades", "minute_volume", "minute_close")
+ATTEMPTS: dict[str, Callable[[Any], object]] = {
+    "item": lambda array: array.__setitem__(0, 0),
+    "slice": lambda array: array.__setitem__(slice(None), 0),
+    "in place": lambda array: array.__iadd__(1),
+    "out": lambda array: np.multiply(array, 2, out=array),
+    "sort": lambda array: array.sort(),
+    "flags": lambda array: setattr(array.flags, "writeable", True),
+    "setflags": lambda array: array.setflags(write=True),
+    "base": lambda array: array.base.setflags(write=True),
+}
+
+
+@pytest.mark.parametrize("name", SNAPSHOT_ARRAYS)
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_scanner_that_writes_to_its_snapshot_is_named_and_the_next_sees_the_market(name: str, attempt: str) -> None:
+    seen: list[Any] = []
+
+    def look(market: MarketSnapshot) -> list[str]:
+        seen.append([getattr(market, each).tolist() for each in SNAPSHOT_ARRAYS])
+        return []
+
+    def write(market: MarketSnapshot) -> list[str]:
+        ATTEMPTS[attempt](getattr(market, name))
+        return []
+
+    meddled = scanning(a_scanner(look, "before"), a_scanner(write, "writer"), a_scanner(look, "after"))
+
+    meddled.scan(at(2), [])
+
+    assert [problem.split(":")[0] for problem in meddled.problems] == ["scanner writer failed"]
+    assert repr(seen[0]) == repr(seen[1])
+
+
+@pytest.mark.parametrize("name", [*SNAPSHOT_ARRAYS, "now_ns", "symbols"])
+def test_nothing_can_be_assigned_to_a_snapshot(name: str) -> None:
+    meddled = scanning(a_scanner(lambda market: setattr(market, name, None)))
+
+    meddled.scan(at(2), [])
+
+    assert "immutable" in meddled.problems[0]
+
+
+def test_a_snapshot_array_of_another_shape_is_nobody_elses() -> None:
+    shapes: list[Any] = []
+
+    def reshape(market: MarketSnapshot) -> list[str]:
+        shapes.append(market.price.shape)
+        market.price.shape = (len(market.price), 1)  # type: ignore[assignment]
+        return []
+
+    scanning(a_scanner(reshape, "one"), a_scanner(reshape, "two")).scan(at(2), [])
+
+    assert shapes == [(3,), (3,)]

@@ -15,7 +15,7 @@ def test_a_tape_is_counted(tmp_path: Path) -> None:
 
     info = tape_info(path)
 
-    assert (info.version, info.files, info.bytes) == ("1", 1, path.stat().st_size)
+    assert (info.version, info.files, info.bytes) == ("2", 1, path.stat().st_size)
     assert (info.rows, info.trades, info.quotes, info.other) == (4, 3, 1, 0)
     assert info.symbols == {"AAA": 3, "BBB": 1}
     assert (info.start_ns, info.end_ns) == (times[0], times[-1])

@@ -91,8 +91,8 @@ def without_version(table: Table) -> Table:
     return table.replace_schema_metadata({})
 
 
-def of_version_2(table: Table) -> Table:
-    return table.replace_schema_metadata({VERSION_KEY: b"2"})
+def of_version_3(table: Table) -> Table:
+    return table.replace_schema_metadata({VERSION_KEY: b"3"})
 
 
 def without_price(table: Table) -> Table:
@@ -106,8 +106,8 @@ def with_whole_prices(table: Table) -> Table:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (without_version, "no metadata `raydesk.tape.version`; expected `1`"),
-        (of_version_2, "`2` as `raydesk.tape.version`; expected `1`"),
+        (without_version, "no metadata `raydesk.tape.version`; expected `1` or `2`"),
+        (of_version_3, "`3` as `raydesk.tape.version`; expected `1` or `2`"),
         (without_price, "no column `price`; expected double"),
         (with_whole_prices, "column `price`: int64; expected double"),
     ],

@@ -1,0 +1,54 @@
+"""One trade into one minute: what every fold of trades is made of."""
+
+from typing import Final
+
+from desk.bars.conditions import Eligibility
+from desk.model.bars import NO_TIME, BarFields, WorkingBar
+from desk.model.ticks import Trade
+
+CONTENT: Final = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "notional",
+    "trades",
+    "open_ns",
+    "open_ordinal",
+    "close_ns",
+    "close_ordinal",
+)
+"""The fields of a bar that its trades set."""
+
+
+def fold(bar: WorkingBar, trade: Trade, sets: Eligibility) -> None:
+    """Fold a trade that counts for volume into the bar of its minute; `sets` is what its conditions let it set."""
+    price = trade.price
+    size = trade.size
+    bar.volume += size
+    bar.notional += price * size
+    bar.trades += 1
+    if sets.high_low:
+        if price > bar.high:
+            bar.high = price
+        if price < bar.low:
+            bar.low = price
+    if sets.open_close:
+        ts_ns = trade.ts_ns
+        key_ns = bar.close_ns
+        if ts_ns > key_ns or (ts_ns == key_ns and trade.ordinal > bar.close_ordinal):
+            bar.close = price
+            bar.close_ns = ts_ns
+            bar.close_ordinal = trade.ordinal
+        key_ns = bar.open_ns
+        if key_ns == NO_TIME or ts_ns < key_ns or (ts_ns == key_ns and trade.ordinal < bar.open_ordinal):
+            bar.open = price
+            bar.open_ns = ts_ns
+            bar.open_ordinal = trade.ordinal
+
+
+def take_content(bar: WorkingBar, other: BarFields) -> None:
+    """Let the bar have what the trades of another one set."""
+    for name in CONTENT:
+        setattr(bar, name, getattr(other, name))
