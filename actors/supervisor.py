@@ -79,7 +79,7 @@ class Supervisor:
         self._began_ns = time.time_ns()
         desk = f"raydesk-{folder.dir.name}-{self._begun.started_ns:x}"
         self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
-        self.log = open_log(folder.log)
+        self.log = open_log(folder)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()

@@ -10,7 +10,17 @@ from rich.text import Text
 from console.facts import Facts, fact_table
 from console.loaded import Loaded, load_all
 from desk.clock import SystemClock
-from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
+from desk.config import (
+    ConsumersPlan,
+    Plan,
+    ScannerPlan,
+    StrategyPlan,
+    SyntheticPlan,
+    load_plan,
+    load_settings,
+    override,
+    plan_notes,
+)
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
@@ -20,9 +30,10 @@ from desk.wiring.markets import ALPACA_STREAM, market_source, require_credential
 from desk.wiring.sessions import open_session
 
 
-def check_plan(path: Path, console: Console) -> None:
+def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     """Check the plan at `path` and print what it would run. Raises DeskError for the first fault."""
-    plan = load_plan(path, load_settings())
+    written = load_plan(path)
+    plan = override(written, load_settings(), None, day)
     loaded = load_all(path, plan)
     source = market_source(plan)
     if source is None:
@@ -34,6 +45,8 @@ def check_plan(path: Path, console: Console) -> None:
     facts = [*market, *_trading(plan, loaded), *_results(plan)]
     console.print(Text(plan.session.name, style="bold"))
     console.print(fact_table(facts))
+    for note in plan_notes(written, plan):
+        console.print(Text(f"note: {note}"), soft_wrap=True)
     console.print(Text(f"ok · {path}"), soft_wrap=True)
 
 
@@ -53,7 +66,12 @@ def _stream(plan: Plan) -> Facts:
 def _session(plan: Plan, session: Session) -> Facts:
     mode = f"{plan.session.mode}, in lockstep" if session.lockstep else plan.session.mode
     end = words.exchange_time(session.end_ns) if session.end_ns is not None else "the feed's end"
-    return [("mode", mode), ("session", f"{words.exchange_time(session.start_ns)} to {end}, exchange time")]
+    outside = sum(session.outside.values())
+    return [
+        ("mode", mode),
+        ("session", f"{session.day}, {words.exchange_time(session.start_ns)} to {end}, exchange time"),
+        *([("session", f"{words.count(outside)} rows outside this exchange day are skipped")] if outside else []),
+    ]
 
 
 def _market(plan: Plan, session: Session, source: BlockSource) -> Facts:

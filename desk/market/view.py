@@ -22,18 +22,21 @@ class MarketView:
     Time only goes forward: take the snapshot of a mark before asking for bars up to a later one. The
     session's figures are of trades whose venue time is `start_ns` or later (None: the source's first row);
     the price (of the latest trade that may set a close) and the minutes go back to the source's beginning.
-    Malformed rows are passed over.
+    Malformed rows are passed over. A symbol is in a snapshot from its first sound row on, of whatever kind.
     """
 
     def __init__(self, source: BlockSource, start_ns: int | None = None) -> None:
         self.now_ns = 0
-        self.symbols = source.symbols
         self._start_ns = source.start_ns if start_ns is None else start_ns
         self._blocks = source.blocks()
         self._block: Block | None = None
         self._sound = np.empty(0, np.bool_)
         self._row = 0
+        self._names = np.array(source.symbols, object)
         self._number = {name: index for index, name in enumerate(source.symbols)}
+        self._met = np.zeros(len(source.symbols) + 1, np.bool_)
+        self._known = np.empty(0, np.intp)
+        self._symbols: tuple[str, ...] = ()
         self._table: tuple[str, ...] | None = None
         self._numbers = np.empty(0, np.int32)
         self._minutes = MinuteColumns(len(source.symbols))
@@ -53,27 +56,31 @@ class MarketView:
                     return
                 self._open(block)
             stop = int(np.searchsorted(block.recv_ns, until_ns))
-            self._fold(block, np.flatnonzero(self._sound[self._row : stop]) + self._row)
+            sound = np.flatnonzero(self._sound[self._row : stop]) + self._row
+            self._met[self._numbers[block.symbol[sound]]] = True
+            self._fold(block, sound[block.kind[sound] == TRADE])
             self._row = max(stop, self._row)
             if stop < len(block):
                 return
 
     def snapshot(self) -> MarketSnapshot:
-        """The market as advanced to."""
+        """The market as advanced to, of the symbols met so far."""
         session = self._session
         minutes = range(self._first_minute(), self.now_ns + 1, MINUTE_NS)
-        seen = np.isfinite(session.high)
+        known = self._met_so_far()
+        high, low, close = session.high[known], session.low[known], session.close[known]
+        seen = np.isfinite(high)
         return MarketSnapshot(
             now_ns=self.now_ns,
-            symbols=self.symbols,
-            price=np.where(np.isnan(session.close), self._earlier.close, session.close),
-            open=session.open.copy(),
-            high=np.where(seen, session.high, np.nan),
-            low=np.where(seen, session.low, np.nan),
-            volume=session.volume.copy(),
-            trades=session.trades.copy(),
-            minute_volume=self._matrix(minutes, self._minutes.bars.volume, 0.0),
-            minute_close=self._matrix(minutes, self._minutes.bars.close, np.nan),
+            symbols=self._symbols,
+            price=np.where(np.isnan(close), self._earlier.close[known], close),
+            open=session.open[known],
+            high=np.where(seen, high, np.nan),
+            low=np.where(seen, low, np.nan),
+            volume=session.volume[known],
+            trades=session.trades[known],
+            minute_volume=self._matrix(minutes, self._minutes.bars.volume, 0.0)[:, known],
+            minute_close=self._matrix(minutes, self._minutes.bars.close, np.nan)[:, known],
         )
 
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
@@ -88,12 +95,20 @@ class MarketView:
             for name in symbols
         }
 
+    def _met_so_far(self) -> NDArray[np.intp]:
+        """The numbers of the symbols met so far, in their order."""
+        known = np.flatnonzero(self._met[:-1])
+        if len(known) != len(self._known):
+            self._known = known
+            self._symbols = tuple(self._names[known].tolist())
+        return self._known
+
     def _open(self, block: Block) -> None:
         self._row = 0
         if block.symbols is not self._table:
             self._table = block.symbols
             self._numbers = np.array([self._number.get(name, -1) for name in block.symbols] + [-1], np.int32)
-        self._sound = (block.kind == TRADE) & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
+        self._sound = (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
 
     def _fold(self, block: Block, rows: NDArray[np.intp]) -> None:
         symbol = self._numbers[block.symbol[rows]]
@@ -116,7 +131,7 @@ class MarketView:
 
     def _matrix(self, minutes: range, values: NDArray[np.float64], missing: float) -> NDArray[np.float64]:
         """A column of the minutes by (minute, symbol)."""
-        matrix = np.full((len(minutes), len(self.symbols)), missing)
+        matrix = np.full((len(minutes), len(self._names)), missing)
         for line, minute_ns in zip(matrix, minutes, strict=True):
             rows = self._minutes.rows(minute_ns)
             if rows is not None:

@@ -25,7 +25,8 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     """The symbol is subscribed from `since_ns` on, wanted by these scanners and, if "" is among them, by the plan.
 
     Sent again when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes,
-    oldest first, from every row received before `since_ns`; the last may still be open.
+    oldest first, from every row received before `since_ns`; the last may still be open. `first`: the market had
+    nothing of the symbol in the session before this, so that all of its minutes will be whole.
     """
 
     symbol: str
@@ -33,6 +34,7 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     scanners: list[str] = []
     warm: bool = False
     bars: list[Bar] = []
+    first: bool = False
 
 
 class Unwatch(msgspec.Struct, array_like=True, tag="u", gc=False):

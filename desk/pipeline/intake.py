@@ -160,7 +160,7 @@ class Intake:
             self.session_ns,
             progress_of(self.feed, self.session_ns),
             dict(counts.received),
-            len(self.subscriptions.symbols),
+            self.subscriptions.count,
             self.subscriptions.wanted_by_scanners,
             self.subscriptions.open_positions,
             lane_rows(self.lanes),
@@ -240,7 +240,7 @@ class Intake:
 
     def _take_gaps(self) -> None:
         for gap in self.feed.take_gaps():
-            self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, len(self.subscriptions.symbols), gap.why))
+            self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, self.subscriptions.count, gap.why))
             self.lanes.put(partial(Gap, gap.from_ns, gap.to_ns, gap.why))
 
     def _meet(self, symbol: str) -> None:

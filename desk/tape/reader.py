@@ -40,8 +40,7 @@ class TapeSource:
         self.place = str(path)
         self.files = tape_files(self.place)
         self.rows = 0
-        symbols: set[str] = set()
-        tallies: list[Tally] = []
+        self._groups: list[_Group] = []
         self._times: list[tuple[str, str, int]] = []
         self._spans: list[tuple[int, int, int]] = []
         newest_ns = None
@@ -51,20 +50,27 @@ class TapeSource:
             for group in checked:
                 self.rows += group.rows
                 newest_ns = group.tally.end_ns - 1
-                tallies.append(group.tally)
-                symbols.update(group.symbols)
-        if not tallies:
+                self._groups.append(group)
+        if not self._groups:
             raise TapeError(self.place, "no rows", "recorded market data", "Record it again.")
-        self.tally = Tally.joined(tallies)
-        self.symbols: tuple[str, ...] = tuple(sorted(symbols))
+        self.tally = Tally.joined(group.tally for group in self._groups)
         self.start_ns = self.tally.start_ns
         self.end_ns = self.tally.end_ns
+        self.symbols = self.symbols_between(self.start_ns, self.end_ns)
         self._number = {name: index for index, name in enumerate(self.symbols)}
 
     def require_ns(self) -> None:
         """Raise TapeError where times are in another unit than ns since the epoch."""
         for place, column, time in self._times:
             refuse_implausible(place, column, time)
+
+    def symbols_between(self, from_ns: int, until_ns: int) -> tuple[str, ...]:
+        """The symbols of the row groups that reach into that time, sorted."""
+        symbols: set[str] = set()
+        for group in self._groups:
+            if group.tally.start_ns < until_ns and group.tally.end_ns > from_ns:
+                symbols.update(group.symbols)
+        return tuple(sorted(symbols))
 
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> Iterator[Block]:
         """The rows in arrival order; ordinals are row numbers over all files. Raises TapeError for damage.
