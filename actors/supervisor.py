@@ -68,7 +68,7 @@ class Supervisor:
         self.folder = folder
         self._begun = begin(plan, markets.market_source(plan), folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
-        self._viewer = Viewer(self.session.start_ns)
+        self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._rebalancer = Rebalancer(plan, self.move)
         self._new_notes = NewNotes()
         self._state: DeskState = "starting"

@@ -26,8 +26,9 @@ from desk.pipeline.session import Session
 from desk.report import words
 from desk.strategy import Params
 from desk.tape.reader import TapeSource
+from desk.wiring.exchange_days import ExchangeDays
 from desk.wiring.markets import ALPACA_STREAM, market_source, require_credentials
-from desk.wiring.sessions import open_session
+from desk.wiring.sessions import open_session, session_bounds
 
 
 def check_plan(path: Path, console: Console, day: str | None = None) -> None:
@@ -38,7 +39,7 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     source = market_source(plan)
     if source is None:
         require_credentials(plan)
-        market = _stream(plan)
+        market = _stream(plan, SystemClock())
     else:
         session = open_session(plan, source, SystemClock())
         market = [*_session(plan, session), *_market(plan, session, source)]
@@ -50,13 +51,19 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     console.print(Text(f"ok · {path}"), soft_wrap=True)
 
 
-def _stream(plan: Plan) -> Facts:
-    """What is known of a live stream before it is connected."""
+def _stream(plan: Plan, clock: SystemClock) -> Facts:
+    """What is known of a live stream before it is connected. Raises PlanError for a session that no day has."""
     feed = plan.feed
-    end = f"{plan.session.stop} exchange time" if plan.session.stop else "stopped"
+    start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
+    end = f"{plan.session.stop} exchange time" if plan.session.stop else "the exchange day's end"
+    days = ExchangeDays(plan.session.calendar)
+    day = days.following(clock.wall_ns())
+    session_bounds(plan, days, day)
+    hours = f"{days.local(day.hours.start_ns):%H:%M} to {days.local(day.hours.end_ns):%H:%M} ({days.zone})"
     return [
         ("mode", plan.session.mode),
-        ("session", f"from its start until {end}, on {plan.session.clock} time"),
+        ("session", f"from {start} until {end}, on {plan.session.clock} time"),
+        *([("session", f"now or next: {day.date}, {hours}")] if plan.session.clock == "real" else []),
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {feed.url or ALPACA_STREAM}"),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),

@@ -65,7 +65,7 @@ class House:
             epoch=epoch,
             first=numbers,
         )
-        self._viewer = Viewer(self.session.start_ns)
+        self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes()
         self._shown_ns = 0
 

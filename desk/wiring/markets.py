@@ -117,6 +117,7 @@ def _market_feed(
             channels=channels,
             clock=clock,
             session_clock=plan.session.clock,
+            start_ns=session.start_ns,
             stop_ns=session.stop_ns,
             is_open=ExchangeDays(plan.session.calendar).is_open,
             first_ordinal=(epoch << ORDINAL_BITS) + 1,

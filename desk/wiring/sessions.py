@@ -33,7 +33,7 @@ def _live(plan: Plan, clock: Clock) -> Session:
     days = ExchangeDays(plan.session.calendar)
     now_ns = _venue_now_ns(plan, clock) if plan.session.clock == "venue" else clock.wall_ns()
     day = days.following(now_ns)
-    start_ns, stop_ns = _bounds(plan, days, day)
+    start_ns, stop_ns = session_bounds(plan, days, day)
     start_ns = floor_to(now_ns, SECOND_NS) if start_ns is None else max(start_ns, floor_to(now_ns, SECOND_NS))
     start_ns = max(start_ns, day.hours.start_ns)
     if stop_ns is not None and stop_ns <= start_ns:
@@ -88,7 +88,7 @@ def _recorded(plan: Plan, source: BlockSource) -> Session:
         outside = {kind: count - here[kind] for kind, count in source.tally.counts().items()}
     else:
         day = days.following(source.start_ns)
-    start_ns, stop_ns = _bounds(plan, days, day)
+    start_ns, stop_ns = session_bounds(plan, days, day)
     if start_ns is None:
         start_ns = floor_to(first_ns, SECOND_NS)
     if ends_ns <= start_ns or (stop_ns is not None and stop_ns <= first_ns):
@@ -117,7 +117,7 @@ def _recorded(plan: Plan, source: BlockSource) -> Session:
     return _with_symbols(plan, session_source(source, played), played)
 
 
-def _bounds(plan: Plan, days: ExchangeDays, day: Day) -> tuple[int | None, int | None]:
+def session_bounds(plan: Plan, days: ExchangeDays, day: Day) -> tuple[int | None, int | None]:
     """`start` and `stop` on this day, None where they are empty, held within the day's hours.
 
     Raises PlanError where nothing of the day is left.
