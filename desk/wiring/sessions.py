@@ -64,7 +64,7 @@ def _live(plan: Plan, clock: Clock) -> Session:
 
 def _waits(days: ExchangeDays, day: Day, now_ns: int, start_ns: int) -> str:
     """Why a live session does not start at once; "" where it does."""
-    if start_ns - now_ns < SECOND_NS:
+    if start_ns <= now_ns:
         return ""
     starts = f"the session starts at {days.local(start_ns):%a %Y-%m-%d %H:%M:%S} ({days.zone})"
     if now_ns < day.hours.start_ns:
