@@ -145,7 +145,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path: Path, text: str, p
             '"2026-02-30"',
             "a day that there is",
         ),
-        (NAMED + '[session]\ndate = "2026-02-30"\n', "[session] date", '"2026-02-30"', "a day that there is"),
+        (NAMED + 'date = "2026-02-30"\n', "[session] date", '"2026-02-30"', "a day that there is"),
         (NAMED + "[feed.synthetic]\nsymbols = 20001\n", "[feed.synthetic] symbols", "`20001`", "from 1 to 20000"),
         (NAMED + "[[flow]]\n", "[flow]", "an array of tables", "a table"),
         (NAMED + f"[strategies]\n{USE}", "[[strategies]]", "a table", "an array of tables"),
