@@ -84,11 +84,6 @@ class ExchangeDays:
             return TradingDay(open_ns, open_ns, close_ns, close_ns)
         return TradingDay(midnight_ns, open_ns, close_ns, exchange_ns(day + ONE_DAY, MIDNIGHT, self.zone))
 
-    def holding(self, time_ns: int) -> Day | None:
-        """The trading day to which this time belongs, if any."""
-        day = self.following(time_ns)
-        return day if day.hours.start_ns <= time_ns else None
-
     def following(self, time_ns: int) -> Day:
         """The trading day to which this time belongs, else the next one. Raises PlanError where none is known."""
         first = self.local(time_ns).date()
@@ -104,12 +99,11 @@ class ExchangeDays:
             f'Name another exchange, or "{ALWAYS}".',
         )
 
-    def is_open(self, time_ns: int) -> bool:
-        """Whether this time lies within regular hours, breaks left out."""
+    def is_open(self, day: date, time_ns: int) -> bool:
+        """Whether this time lies within the regular hours of this day, breaks left out."""
         if self._always:
             return True
-        day = self.holding(time_ns)
-        regular = None if day is None else self._regular(day.date)
+        regular = self._regular(day)
         if regular is None or not regular.open_ns <= time_ns < regular.close_ns:
             return False
         return regular.break_ns is None or not regular.break_ns[0] <= time_ns < regular.break_ns[1]

@@ -1,6 +1,7 @@
 """Market data by the plan's words: what can be played again, and what streams live."""
 
 from datetime import date
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -119,7 +120,7 @@ def _market_feed(
             session_clock=plan.session.clock,
             start_ns=session.start_ns,
             stop_ns=session.stop_ns,
-            is_open=ExchangeDays(plan.session.calendar).is_open,
+            is_open=partial(ExchangeDays(plan.session.calendar).is_open, date.fromisoformat(session.day)),
             first_ordinal=(epoch << ORDINAL_BITS) + 1,
             resumed_from_ns=resume_ns,
         )
