@@ -117,6 +117,11 @@ class RayLedger:
         found: dict[str, str] = self._peer.ask("notes")
         return found
 
+    def earlier_loss(self) -> float:
+        """What earlier sessions of the same exchange day have lost."""
+        found: float = self._peer.ask("earlier_loss")
+        return found
+
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
         found: list[Decision] = self._peer.ask("decisions")

@@ -48,6 +48,10 @@ class Ledger:
         """Decisions with their verdict, and order events in the order in which they were recorded."""
         return self._book.history()
 
+    def earlier_loss(self) -> float:
+        """What earlier sessions of the same exchange day have lost."""
+        return self._book.earlier_loss()
+
     def notes(self) -> dict[str, str]:
         """The order manager's last note of each name."""
         return self._book.notes()

@@ -68,7 +68,7 @@ class Supervisor:
         self.folder = folder
         self._begun = begin(plan, markets.market_source(plan), folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
-        self._viewer = Viewer(self.session.start_ns)
+        self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._rebalancer = Rebalancer(plan, self.move)
         self._new_notes = NewNotes()
         self._state: DeskState = "starting"
@@ -79,7 +79,7 @@ class Supervisor:
         self._began_ns = time.time_ns()
         desk = f"raydesk-{folder.dir.name}-{self._begun.started_ns:x}"
         self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
-        self.log = open_log(folder.log)
+        self.log = open_log(folder)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()

@@ -39,7 +39,7 @@ class DeskOptions:
         """All symbols of the venue, guards and lanes as they are by default."""
         return Plan.model_validate(
             {
-                "session": {"name": "bench", "mode": "paper"},
+                "session": {"name": "bench", "mode": "paper", "calendar": "24/7"},
                 "feed": {"kind": "alpaca", "url": url, "channels": list(self.channels), "symbols": ["*"]},
                 "consumers": {
                     "count": self.consumers,

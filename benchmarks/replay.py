@@ -42,9 +42,9 @@ def floor(plan: Plan) -> dict[str, Any]:
     """Decode and fold, in one loop: no lane, no shard, no actor."""
     source = markets.market_source(plan)
     session = sessions.open_session(plan, source, SystemClock())
-    feed = markets.market_feed(plan, session, source, SystemClock())
+    feed = markets.market_feed(plan, session, markets.market_source(plan, session), SystemClock())
     feed.subscribe(session.always)
-    builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.always}
+    builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.market}
     quotes = {}
     began_s = time.perf_counter()
     for frame in feed.frames():

@@ -10,40 +10,60 @@ from rich.text import Text
 from console.facts import Facts, fact_table
 from console.loaded import Loaded, load_all
 from desk.clock import SystemClock
-from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
+from desk.config import (
+    ConsumersPlan,
+    Plan,
+    ScannerPlan,
+    StrategyPlan,
+    SyntheticPlan,
+    load_plan,
+    load_settings,
+    override,
+    plan_notes,
+)
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
 from desk.strategy import Params
 from desk.tape.reader import TapeSource
+from desk.wiring.exchange_days import ExchangeDays
 from desk.wiring.markets import ALPACA_STREAM, market_source, require_credentials
-from desk.wiring.sessions import open_session
+from desk.wiring.sessions import open_session, session_bounds
 
 
-def check_plan(path: Path, console: Console) -> None:
+def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     """Check the plan at `path` and print what it would run. Raises DeskError for the first fault."""
-    plan = load_plan(path, load_settings())
+    written = load_plan(path)
+    plan = override(written, load_settings(), None, day)
     loaded = load_all(path, plan)
     source = market_source(plan)
     if source is None:
         require_credentials(plan)
-        market = _stream(plan)
+        market = _stream(plan, SystemClock())
     else:
         session = open_session(plan, source, SystemClock())
         market = [*_session(plan, session), *_market(plan, session, source)]
     facts = [*market, *_trading(plan, loaded), *_results(plan)]
     console.print(Text(plan.session.name, style="bold"))
     console.print(fact_table(facts))
+    for note in plan_notes(written, plan):
+        console.print(Text(f"note: {note}"), soft_wrap=True)
     console.print(Text(f"ok · {path}"), soft_wrap=True)
 
 
-def _stream(plan: Plan) -> Facts:
-    """What is known of a live stream before it is connected."""
+def _stream(plan: Plan, clock: SystemClock) -> Facts:
+    """What is known of a live stream before it is connected. Raises PlanError for a session that no day has."""
     feed = plan.feed
-    end = f"{plan.session.stop} exchange time" if plan.session.stop else "stopped"
+    start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
+    end = f"{plan.session.stop} exchange time" if plan.session.stop else "the exchange day's end"
+    days = ExchangeDays(plan.session.calendar)
+    day = days.following(clock.wall_ns())
+    session_bounds(plan, days, day)
+    hours = f"{days.local(day.hours.start_ns):%H:%M} to {days.local(day.hours.end_ns):%H:%M} ({days.zone})"
     return [
         ("mode", plan.session.mode),
-        ("session", f"from its start until {end}, on {plan.session.clock} time"),
+        ("session", f"from {start} until {end}, on {plan.session.clock} time"),
+        *([("session", f"now or next: {day.date}, {hours}")] if plan.session.clock == "real" else []),
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {feed.url or ALPACA_STREAM}"),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),
@@ -53,7 +73,12 @@ def _stream(plan: Plan) -> Facts:
 def _session(plan: Plan, session: Session) -> Facts:
     mode = f"{plan.session.mode}, in lockstep" if session.lockstep else plan.session.mode
     end = words.exchange_time(session.end_ns) if session.end_ns is not None else "the feed's end"
-    return [("mode", mode), ("session", f"{words.exchange_time(session.start_ns)} to {end}, exchange time")]
+    outside = sum(session.outside.values())
+    return [
+        ("mode", mode),
+        ("session", f"{session.day}, {words.exchange_time(session.start_ns)} to {end}, exchange time"),
+        *([("session", f"{words.count(outside)} rows outside this exchange day are skipped")] if outside else []),
+    ]
 
 
 def _market(plan: Plan, session: Session, source: BlockSource) -> Facts:

@@ -26,6 +26,9 @@ app = typer.Typer(
 tape = typer.Typer(help="Recorded market data.", no_args_is_help=True)
 app.add_typer(tape, name="tape")
 
+DayOption = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Exchange day to play of a tape with several, as YYYY-MM-DD.")
+]
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Tradeplan (TOML).")]
 
 
@@ -49,6 +52,7 @@ def run(
         Path | None,
         typer.Option(help="Folder for the results; default: <name>-<utc time> in RAYDESK_RUNS_DIR, or in runs."),
     ] = None,
+    date: DayOption = None,
     consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
     in_process: Annotated[bool, typer.Option("--in-process", help="The whole desk in this process, no Ray.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
@@ -58,7 +62,7 @@ def run(
     """Run a tradeplan, or go on with a run that was broken off."""
     if (plan is None) == (resume is None):
         raise typer.BadParameter("a plan, or the folder of a run to go on with", param_hint="PLAN or --resume")
-    if resume is not None and (run_dir or consumers is not None or in_process):
+    if resume is not None and (run_dir or date is not None or consumers is not None or in_process):
         raise typer.BadParameter("the run goes on as it was begun", param_hint="--resume")
     if in_process and address is not None:
         raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
@@ -67,7 +71,7 @@ def run(
     with Faults() as faults:
         from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
 
-        options = running.RunOptions(run_dir, consumers, live, quiet)
+        options = running.RunOptions(run_dir, consumers, live, quiet, date)
         console = people(Unseen(sys.stdout))
         if plan is None:
             assert resume is not None, "checked above"
@@ -82,6 +86,7 @@ def submit(
     address: Annotated[
         str, typer.Option(metavar="URL", envvar="RAY_API_SERVER_ADDRESS", help="Dashboard of the cluster.")
     ] = "http://127.0.0.1:8265",
+    date: DayOption = None,
     consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
     run_dir: Annotated[
@@ -97,17 +102,17 @@ def submit(
     with Faults():
         from console import submit as submitting  # noqa: PLC0415 - `desk --help` starts quickly
 
-        options = submitting.SubmitOptions(address, consumers, live, run_dir)
+        options = submitting.SubmitOptions(address, consumers, live, run_dir, date)
         raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 
 @app.command()
-def check(plan: PlanPath) -> None:
+def check(plan: PlanPath, date: DayOption = None) -> None:
     """Check a tradeplan and its strategies, and print what would run."""
     with Faults():
         from console.check import check_plan  # noqa: PLC0415 - `desk --help` starts quickly
 
-        check_plan(plan, people())
+        check_plan(plan, people(), date)
 
 
 @app.command()

@@ -6,6 +6,8 @@ from desk.report.live import DeskView
 
 def desk_line(view: DeskView) -> str:
     """The view in one line, figures in a fixed order."""
+    if view.waits:
+        return f"{view.state}  {view.waits}"
     queue = words.milliseconds(view.worst_time_in_queue_ms)
     parts = [
         view.state,

@@ -11,7 +11,7 @@ from console.faults import Faults
 from console.figures import print_figures, verdict
 from console.loaded import load_all
 from console.screen import screen_for
-from desk.config import Plan, load_plan, load_settings, override
+from desk.config import Plan, load_plan, load_settings, override, plan_notes
 from desk.model.errors import BadInput, CredentialsError, PlanError
 from desk.report.live import DeskView
 from desk.report.summary import Summary
@@ -31,6 +31,7 @@ class RunOptions:
     consumers: int | None = None
     live: bool = False
     quiet: bool = False
+    date: str | None = None
 
 
 def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
@@ -40,12 +41,14 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     line is printed. Of a run that bad input kept from beginning no folder stays.
     """
     settings = load_settings()
-    plan = override(load_plan(path), settings, options.consumers)
+    written = load_plan(path)
+    plan = override(written, settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
     load_all(path, plan)
     from desk.wiring import trading  # noqa: PLC0415 - a plan with a fault is told quickly
 
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
+    folder.notes = plan_notes(written, plan)
     faults.log = folder.log
     shown = _near(folder.dir)
     try:

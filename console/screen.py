@@ -70,12 +70,13 @@ class Pace:
 
 
 class Lines:
-    """One line about every two seconds; the last view always gets its line."""
+    """One line about every two seconds, one alone while the desk waits; the last view always gets its line."""
 
     def __init__(self, console: Console, clock_ns: WallClock) -> None:
         self._console = console
         self._pace = Pace(LINE_EVERY_NS, clock_ns)
         self._unshown: DeskView | None = None
+        self._waits = ""
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +86,9 @@ class Lines:
             self._print(self._unshown)
 
     def show(self, view: DeskView) -> None:
+        if view.waits and view.waits == self._waits:
+            return
+        self._waits = view.waits
         if self._pace.due(view):
             self._print(view)
         else:

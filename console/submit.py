@@ -35,13 +35,15 @@ class SubmitOptions:
     consumers: int | None = None
     live: bool = False
     run_dir: str | None = None
+    date: str | None = None
 
     def flags(self) -> list[str]:
         """The same for `python -m actors`."""
         consumers = [] if self.consumers is None else ["--consumers", str(self.consumers)]
         live = ["--live"] if self.live else []
         run_dir = [] if self.run_dir is None else ["--run-dir", self.run_dir]
-        return [*consumers, *live, *run_dir]
+        date = [] if self.date is None else ["--date", self.date]
+        return [*consumers, *live, *run_dir, *date]
 
 
 def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
@@ -51,7 +53,7 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     where the connection is lost.
     """
     settings = load_settings()
-    plan = override(load_plan(path), settings, options.consumers)
+    plan = override(load_plan(path), settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
     _require_lasting(options.run_dir)
     load_all(path, plan)

@@ -16,6 +16,7 @@ WIDE: Final = 100
 
 _STATE_STYLE: Final[dict[DeskState, str]] = {
     "starting": "yellow",
+    "waiting": "yellow",
     "running": "bold green",
     "draining": "yellow",
     "closed": "dim",

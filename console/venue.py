@@ -48,7 +48,9 @@ class SourceOptions:
         if self.tape is not None:
             if self.standard:
                 raise PlanError("--tape, --standard", "both", "one of them", "Drop one.")
-            return TapeSource(self.tape)
+            tape = TapeSource(self.tape)
+            tape.require_ns()
+            return tape
         made = SyntheticConfig(
             self.seed, self.symbols, self.events_per_s, SYNTHETIC_START_NS, self.minutes * 60, quotes_per_trade=2.0
         )

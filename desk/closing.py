@@ -50,17 +50,19 @@ def write_results(
     return summary
 
 
-def open_log(path: Path) -> logging.Logger:
-    """The run's own log, desk.log: what happened, for whoever looks into it later."""
+def open_log(folder: RunFolder) -> logging.Logger:
+    """The run's own log, desk.log, which begins with the notes on its plan."""
     log = logging.getLogger(LOG)
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(folder.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+    for note in folder.notes:
+        log.info("plan: %s", note)
     return log
 
 

@@ -35,14 +35,16 @@ class House:
     def __init__(self, plan: Plan, folder: RunFolder, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
-        self.log = open_log(folder.log)
         self.clock = SystemClock()
         source = markets.market_source(plan)
         begun = begin(plan, source, folder, resume, self.clock, in_process=True)
+        self.log = open_log(folder)
         self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
         self.store = KeeperStore(folder.keeper)
         self.book = trading.ledger(plan, self.session, folder.dir, self.started_ns)
         self.manager = trading.order_manager(plan, self.session, self.book)
+        if source is not None:
+            source = markets.session_source(source, self.session)
         self.scanning = shards.scanning(plan, self.session, source)
         broker = LocalBroker(self.manager, self._deliver)
         numbers = range(first_consumers(plan))
@@ -63,7 +65,7 @@ class House:
             epoch=epoch,
             first=numbers,
         )
-        self._viewer = Viewer(self.session.start_ns)
+        self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes()
         self._shown_ns = 0
 

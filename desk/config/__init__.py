@@ -2,6 +2,7 @@
 
 from desk.config.feed import FeedPlan, SyntheticPlan
 from desk.config.load import load_plan
+from desk.config.notes import plan_notes
 from desk.config.override import choose_consumers, first_consumers, override
 from desk.config.plan import (
     BarsPlan,
@@ -40,4 +41,5 @@ __all__ = [
     "load_plan",
     "load_settings",
     "override",
+    "plan_notes",
 ]

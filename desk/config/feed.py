@@ -1,32 +1,21 @@
 """The tradeplan's [feed]: where market data comes from, and what of it is taken."""
 
 from collections.abc import Iterator
-from datetime import date as Date  # noqa: N812  `date` is a key of the plan
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from desk.config.section import Fault, Section
+from desk.config.section import Fault, Location, Section
 from desk.config.urls import bears_secret, is_url
-from desk.config.values import Distinct, StreamUrl, Symbols
+from desk.config.values import Day, Distinct, StreamUrl, Symbols
 
-SATURDAY: Final = 5
-
-
-def _weekday(text: str) -> str:
-    if Date.fromisoformat(text).weekday() >= SATURDAY:
-        raise ValueError("a weekend")
-    return text
-
-
-Weekday = Annotated[
-    str,
-    Field(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        json_schema_extra={"words": 'text: a trading day as "YYYY-MM-DD", not on a weekend'},
-    ),
-    AfterValidator(_weekday),
-]
+KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
+    "path": ("tape",),
+    "speed": ("tape", "synthetic"),
+    "url": ("alpaca",),
+    "synthetic": ("synthetic",),
+}
+"""Which kinds of feed take an option that is not for all of them."""
 
 
 class SyntheticPlan(Section):
@@ -40,9 +29,9 @@ class SyntheticPlan(Section):
         le=10_000_000,
         description="trades and quotes per second of session time, mean over the whole market",
     )
-    date: Weekday = Field(default="2026-01-05", description="the trading day")
+    date: Day = Field(default="2026-01-05", description="the trading day, by the session's calendar")
     minutes: int = Field(
-        default=390, ge=1, le=390, description="length of the session from 09:30 exchange time on, in minutes"
+        default=390, ge=1, le=390, description="length of the session from the exchange's open on, in minutes"
     )
     bursts: bool = Field(default=True, description="whether activity comes in bursts, as real activity does")
     late_fraction: float = Field(default=0.001, ge=0, le=1, description="fraction of trades that are reported late")
@@ -101,10 +90,35 @@ class FeedPlan(Section):
                 'one without, such as "s3://bucket/day.parquet"',
                 "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
             )
-        if self.kind != "alpaca" and self.url:
+        for location, value in self.strangers():
+            kinds = " or ".join(f'"{kind}"' for kind in KINDS_OF[str(location[0])])
             yield Fault(
-                ("url",),
-                f'`"{self.url}"` with kind = "{self.kind}"',
-                "no `url`: only a live feed has an address",
-                'Leave `url` out, or set kind = "alpaca".',
+                location,
+                f'`{value}` with kind = "{self.kind}"',
+                f"no `{location[-1]}`: it is an option of kind = {kinds}",
+                f"Leave `{location[-1]}` out, or set kind = {kinds}.",
             )
+
+    def strangers(self) -> Iterator[tuple[Location, object]]:
+        """Options of another kind of feed than this that differ from their defaults, with their values."""
+        for name, kinds in KINDS_OF.items():
+            if self.kind not in kinds:
+                yield from _changed(
+                    name, getattr(self, name), type(self).model_fields[name].get_default(call_default_factory=True)
+                )
+
+    def of_kind(self, kind: str) -> dict[str, Any]:
+        """The values of this table with another kind, its own options at their defaults."""
+        changed = self.model_copy(update={"kind": kind})
+        names = {str(location[0]) for location, _ in changed.strangers()}
+        return {**self.model_dump(exclude=names), "kind": kind}
+
+
+def _changed(name: str, value: object, default: object) -> Iterator[tuple[Location, object]]:
+    if not isinstance(value, Section):
+        if value != default:
+            yield (name,), value
+        return
+    for key in type(value).model_fields:
+        if getattr(value, key) != getattr(default, key):
+            yield (name, key), getattr(value, key)

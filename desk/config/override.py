@@ -4,7 +4,7 @@ import os
 
 from pydantic import ValidationError
 
-from desk.config.plan import Plan
+from desk.config.plan import Plan, SessionPlan
 from desk.config.settings import Settings
 from desk.model.errors import PlanError
 
@@ -23,12 +23,15 @@ def first_consumers(plan: Plan) -> int:
     return consumers.count or choose_consumers(os.cpu_count() or 1, os.getloadavg()[0], consumers.min, consumers.max)
 
 
-def override(plan: Plan, settings: Settings, consumers: int | None) -> Plan:
+def override(plan: Plan, settings: Settings, consumers: int | None, day: str | None = None) -> Plan:
     """The plan as it shall run: `consumers` (None = no flag) over NUM_CONSUMERS over the plan's count.
 
-    A count of 0 stays: the load decides. Raises PlanError for what this plan cannot take.
+    A count of 0 stays: the load decides. `day` (None = no flag) goes before the plan's date. Raises PlanError for what
+    this plan cannot take.
     """
     plan = _connected(plan, settings)
+    if day is not None:
+        plan = _of_day(plan, day)
     count = _count(plan, settings, consumers)
     return plan.model_copy(update={"consumers": plan.consumers.model_copy(update={"count": count})})
 
@@ -45,7 +48,10 @@ def _connected(plan: Plan, settings: Settings) -> Plan:
             'no value, or "alpaca": this release has no such feed',
             "Unset DATA_CONNECTOR.",
         )
-    changed = plan.model_dump() | {"feed": plan.feed.model_dump() | {"kind": connector, "path": ""}}
+    changed = plan.model_dump() | {
+        "feed": plan.feed.of_kind(connector),
+        "session": plan.session.model_dump() | {"date": ""},
+    }
     try:
         return Plan.model_validate(changed)
     except ValidationError as error:
@@ -55,6 +61,23 @@ def _connected(plan: Plan, settings: Settings) -> Plan:
             f'the plan\'s own feed ("{plan.feed.kind}"), or a plan for a live feed',
             "Unset DATA_CONNECTOR, or change the plan.",
         ) from None
+
+
+def _of_day(plan: Plan, day: str) -> Plan:
+    """The plan with its day replaced, "" for none."""
+    place = "command line, --date"
+    if day and plan.feed.kind != "tape":
+        raise PlanError(
+            place,
+            f'`{day}` with feed.kind = "{plan.feed.kind}"',
+            "no --date: only a tape has days to choose from",
+            "Leave it out.",
+        )
+    try:
+        session = SessionPlan.model_validate(plan.session.model_dump() | {"date": day})
+    except ValidationError:
+        raise PlanError(place, f"`{day}`", "a day that there is, as YYYY-MM-DD", "Correct it.") from None
+    return plan.model_copy(update={"session": session})
 
 
 def _count(plan: Plan, settings: Settings, flag: int | None) -> int:

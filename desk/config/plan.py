@@ -4,6 +4,7 @@ Times of day are exchange time, money is in account currency, fractions lie betw
 """
 
 from collections.abc import Iterator
+from datetime import date as Date  # noqa: N812  `date` is a key of the plan
 from datetime import time
 from typing import Any, Literal
 
@@ -12,9 +13,10 @@ from pydantic import Field
 from desk.config.feed import FeedPlan
 from desk.config.section import Fault, Section
 from desk.config.urls import bears_secret
-from desk.config.values import ClassPath, LedgerUrl, Mic, Name, StoreUrl, Symbols, TimeOfDay, class_name
+from desk.config.values import ClassPath, DayOrNone, LedgerUrl, Mic, Name, StoreUrl, Symbols, TimeOfDay, class_name
 
 MAX_CONSUMERS = 1024
+ALL = "*"
 
 
 class SessionPlan(Section):
@@ -33,13 +35,26 @@ class SessionPlan(Section):
         default_factory=lambda data: data["mode"] == "replay",
         description="whether decisions wait for every shard each second, so that they repeat exactly (replay only)",
     )
+    date: DayOrNone = Field(
+        default="", description="the exchange day that is played, where a tape has several; empty = the only one"
+    )
     start: TimeOfDay = Field(
         default="", description="exchange time at which the session starts; empty = as soon as possible"
     )
     stop: TimeOfDay = Field(
-        default="", description="exchange time at which the session ends; empty = when the feed ends"
+        default="",
+        description="exchange time at which the session ends; empty = when the feed or the exchange day ends",
     )
-    calendar: Mic = Field(default="XNYS", description="exchange whose trading days and hours apply, by ISO 10383 code")
+    calendar: Mic = Field(
+        default="XNYS",
+        description='exchange whose trading days and hours apply, by ISO 10383 code; "24/7" = always open, midnight to '
+        "midnight UTC",
+    )
+
+    @property
+    def day(self) -> Date | None:
+        """`date` as a date; None when empty."""
+        return Date.fromisoformat(self.date) if self.date else None
 
     @property
     def start_time(self) -> time | None:
@@ -343,9 +358,49 @@ class Plan(Section):
                 'No broker of this release reaches a live venue: set mode = "paper".',
             )
         yield from self._live_feed()
+        if self.session.date and self.feed.kind != "tape":
+            yield Fault(
+                ("session", "date"),
+                f'`"{self.session.date}"` with feed.kind = "{self.feed.kind}"',
+                "no `date`: only a tape has days to choose from",
+                "Leave `date` out; the made-up market's day is [feed.synthetic] date.",
+            )
         yield from _repeated("scanners", [scanner.name for scanner in self.scanners])
         yield from _repeated("strategies", [strategy.name for strategy in self.strategies])
         yield from self._missing_scanners()
+        yield from self._unsubscribed()
+
+    def unsubscribed(self) -> Iterator[tuple[int, str]]:
+        """The strategies, by position, whose symbols [feed] symbols does not have, each with the first of those."""
+        for index, strategy in enumerate(self.strategies):
+            if ALL in self.feed.symbols or strategy.scanner:
+                continue
+            if ALL in strategy.symbols:
+                missing = [] if self.feed.symbols else [ALL]
+            else:
+                missing = [symbol for symbol in strategy.symbols if symbol not in self.feed.symbols]
+            if missing:
+                yield index, missing[0]
+
+    def _unsubscribed(self) -> Iterator[Fault]:
+        """Without a scanner that could add them, symbols that are not subscribed never tick."""
+        if self.scanners:
+            return
+        for index, symbol in self.unsubscribed():
+            if symbol == ALL:
+                yield Fault(
+                    ("feed", "symbols"),
+                    "an empty list and no scanner, but a strategy that trades all that are subscribed",
+                    "at least one symbol",
+                    'Name symbols, or take all with symbols = ["*"].',
+                )
+                return
+            yield Fault(
+                ("strategies", index, "symbols"),
+                f'`"{symbol}"`, which [feed] symbols does not have',
+                "symbols that are subscribed",
+                f'Add "{symbol}" to [feed] symbols, or take all with symbols = ["*"] there.',
+            )
 
     def _live_feed(self) -> Iterator[Fault]:
         live = self.feed.kind == "alpaca"

@@ -1,6 +1,7 @@
 """Kinds of values that several tables of the tradeplan share, each with its own plain words for messages."""
 
 import re
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -23,6 +24,12 @@ def _all_or_some(symbols: tuple[str, ...]) -> tuple[str, ...]:
     if "*" in symbols and len(symbols) > 1:
         raise ValueError("all, and some")
     return symbols
+
+
+def _day(text: str) -> str:
+    if text:
+        date.fromisoformat(text)
+    return text
 
 
 def _known_template(url: str) -> str:
@@ -59,7 +66,28 @@ TimeOfDay = Annotated[
 
 Mic = Annotated[
     str,
-    Field(pattern=r"^[A-Z0-9]{4}$", json_schema_extra={"words": 'text: a code of four capitals such as "XNYS"'}),
+    Field(
+        pattern=r"^([A-Z0-9]{4}|24/7)$",
+        json_schema_extra={"words": 'text: a code of four capitals such as "XNYS", or "24/7"'},
+    ),
+]
+
+Day = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        json_schema_extra={"words": 'text: a day that there is, as "YYYY-MM-DD"'},
+    ),
+    AfterValidator(_day),
+]
+
+DayOrNone = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+        json_schema_extra={"words": 'text: a day that there is, as "YYYY-MM-DD", or ""'},
+    ),
+    AfterValidator(_day),
 ]
 
 Symbol = Annotated[

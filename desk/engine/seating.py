@@ -39,7 +39,7 @@ class Seating:
         """The symbol is subscribed, or wanted by others than before."""
         state = self._symbols.met(watch.symbol, watch.since_ns)
         if not state.watched:
-            state.bars.since_ns = watch.since_ns
+            state.bars.since_ns = self._session_start_ns if watch.first else watch.since_ns
             self._symbols.watch(state, on=True)
             self._receive_history(state, watch)
         state.scanners = watch.scanners
@@ -91,7 +91,7 @@ class Seating:
             self._minutes.opened(minute_ns, state)
 
     def _receive_history(self, state: SymbolState, watch: Watch) -> None:
-        state.warm = watch.warm or watch.since_ns <= self._session_start_ns
+        state.warm = watch.warm or state.bars.since_ns <= self._session_start_ns
         if watch.warm:
             memory = unpacked(watch.remembered)
             for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns, memory):

@@ -18,6 +18,7 @@ PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0
 FAREWELL_NS: Final = 5 * SECOND_NS
 DRAINED_NS: Final = SECOND_NS
+AHEAD_NS: Final = 60 * SECOND_NS
 RESTARTED: Final = "the producer was restarted"
 
 
@@ -42,6 +43,8 @@ class LiveFeed:
 
     A frame comes as soon as anything was read, or after at most `patience_s`; it holds one read's ticks. Every
     whole second of session time is marked once, in order; ticks read before the second's end precede its mark.
+    Before `start_ns` frames have neither ticks nor marks: what is read is skipped. The feed connects a minute before
+    it, or at once where session time passes only while something is connected.
     The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
     to read, or when the caller stops iterating; what is read after the stop is skipped.
 
@@ -66,6 +69,7 @@ class LiveFeed:
         *,
         clock: Clock,
         session: SessionClock,
+        start_ns: int = 0,
         stop_ns: int | None = None,
         rng: Random | None = None,
         is_open: Callable[[int], bool] = always,
@@ -80,6 +84,7 @@ class LiveFeed:
         self._protocol = protocol
         self._clock = clock
         self._session = session
+        self._start_ns = start_ns
         self._end_ns = None if stop_ns is None else ceil_to(stop_ns, SECOND_NS)
         self._is_open = is_open
         self._resumed_from_ns = resumed_from_ns
@@ -123,11 +128,30 @@ class LiveFeed:
         """Frames until the session ends; can be iterated once."""
         try:
             self._socket.finish(self._session.ask())
-            self._reached_ns = self._now_ns() if self._resumed_from_ns is None else self._resume(self._resumed_from_ns)
+            if self._resumed_from_ns is None:
+                yield from self._wait_for_start()
+                self._reached_ns = max(self._now_ns(), self._start_ns)
+            else:
+                self._reached_ns = self._resume(self._resumed_from_ns)
             yield from self._run()
         finally:
             self._close_gap()
             self._socket.close()
+
+    def _wait_for_start(self) -> Iterator[Frame]:
+        """Frames without ticks and marks until the session starts, or a venue ends before."""
+        while (now_ns := self._now_ns()) < self._start_ns:
+            if self._session.ended and self._drained():
+                return
+            if self._session.passes_alone and now_ns < self._start_ns - AHEAD_NS:
+                self._clock.sleep(min(self.patience_s, (self._start_ns - AHEAD_NS - now_ns) / SECOND_NS))
+            else:
+                ticks = self._read(self._start_ns)
+                if self._at(self._socket.read_ns) < self._start_ns:
+                    self._skip(ticks)
+                else:
+                    self._protocol.ticks = ticks  # for the session's first read
+            yield Frame([], self._start_ns, mark=False)
 
     def _resume(self, mark_ns: int) -> int:
         """Open the gap that the dead producer left behind its last mark, which is the session time reached."""
@@ -218,6 +242,9 @@ class LiveFeed:
             if not (self._session.ended and self._clock.wall_ns() - wall_ns < FAREWELL_NS):
                 now_ns = self._now_ns()
                 to_ns = now_ns if self._end_ns is None else min(now_ns, self._end_ns)
+                if to_ns <= self._start_ns:
+                    return
+                from_ns = max(from_ns, self._start_ns)
                 self.gaps.append(Gap(from_ns, max(from_ns, to_ns), why))
 
     def _now_ns(self) -> int:

@@ -19,9 +19,10 @@ ENDED: Final = "ended"
 
 
 class SessionClock(Protocol):
-    """Session time as a function of wall time."""
+    """Session time as a function of wall time. `passes_alone`: whether or not anybody is connected."""
 
     ended: bool
+    passes_alone: bool
 
     def session_ns(self, wall_ns: int) -> int:
         """The session time at a wall time."""
@@ -48,6 +49,7 @@ class RealSession:
     """Session time is wall time."""
 
     ended = False
+    passes_alone = True
 
     def session_ns(self, wall_ns: int) -> int:
         """The wall time."""
@@ -93,6 +95,8 @@ class VenueSession:
     period while its time does not pass by itself; and when told to. Failures after the first answer are lived
     with: the last one is carried on. `ended`: the venue has no more to play.
     """
+
+    passes_alone = False
 
     def __init__(self, url: str, clock: Clock, get: Callable[[str], Awaitable[bytes]] = http_get) -> None:
         self.ended = False

@@ -26,6 +26,21 @@ def open_session(connection: Connection, session: str, *, plan: str, mode: str, 
     return session
 
 
+def same_day(connection: Connection, session: str) -> list[str]:
+    """The other sessions of this session's plan, mode and day."""
+    this = select(sessions.c.plan, sessions.c.mode, sessions.c.day).where(sessions.c.session == session)
+    row = connection.execute(this).one_or_none()
+    if row is None:
+        return []
+    others = select(sessions.c.session).where(
+        sessions.c.plan == row.plan,
+        sessions.c.mode == row.mode,
+        sessions.c.day == row.day,
+        sessions.c.session != session,
+    )
+    return list(connection.execute(others.order_by(sessions.c.session)).scalars())
+
+
 def close_session(connection: Connection, session: str, now_ns: int | None) -> bool:
     """Mark the session as closed at `now_ns`, or with None as open; whether it is there at all."""
     statement = update(sessions).where(sessions.c.session == session).values(closed_ns=now_ns)

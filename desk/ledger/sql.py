@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, and_, func, make_url, select
+from sqlalchemy import Connection, Select, and_, func, make_url, select
 
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
@@ -18,6 +18,7 @@ from desk.ledger.upgrades import require_columns
 from desk.ledger.writing import apply_events, insert_new, replace_notes
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
+from desk.orders.losses import session_loss
 
 PATIENCE_S: Final = 30.0
 OPENING: Final = "opening"
@@ -112,7 +113,7 @@ class SqlLedger:
     def history(self) -> tuple[list[Decision], list[OrderEvent]]:
         """Decisions with their verdict, in canonical order; events in the order in which they were recorded."""
         decided = select(decisions_table).where(decisions_table.c.session == self.session)
-        given = select(order_events).where(order_events.c.session == self.session).order_by(order_events.c.line)
+        given = _events_of(self.session)
 
         def work(connection: Connection) -> tuple[list[Decision], list[OrderEvent]]:
             decisions = [verdict_of(row) for row in connection.execute(decided).mappings()]
@@ -123,8 +124,21 @@ class SqlLedger:
 
     def notes(self) -> dict[str, str]:
         """The last note of each name."""
-        statement = select(notes_table.c.name, notes_table.c.text).where(notes_table.c.session == self.session)
-        return self._read(lambda connection: dict(connection.execute(statement).all()))
+        return self._read(lambda connection: dict(connection.execute(_notes_of(self.session)).all()))
+
+    def earlier_loss(self) -> float:
+        """What the other sessions of this one's plan, mode and exchange day have lost, in account currency."""
+
+        def work(connection: Connection) -> list[tuple[list[OrderEvent], dict[str, str]]]:
+            return [
+                (
+                    [event_of(row) for row in connection.execute(_events_of(session)).mappings()],
+                    dict(connection.execute(_notes_of(session)).all()),
+                )
+                for session in sessions.same_day(connection, self.session)
+            ]
+
+        return sum(session_loss(events, notes) for events, notes in self._read(work))
 
     def fills(self) -> list[OrderEvent]:
         """The events that bear an execution, by (ts_ns, symbol, number)."""
@@ -177,6 +191,15 @@ class SqlLedger:
             last = select(func.max(order_events.c.line)).where(order_events.c.session == self.session)
             self._lines = (self.session, count((connection.execute(last).scalar_one() or 0) + 1))
         return self._lines[1]
+
+
+def _events_of(session: str) -> Select[Any]:
+    """The session's order events, in the order in which they were recorded."""
+    return select(order_events).where(order_events.c.session == session).order_by(order_events.c.line)
+
+
+def _notes_of(session: str) -> Select[Any]:
+    return select(notes_table.c.name, notes_table.c.text).where(notes_table.c.session == session)
 
 
 def _canonical(decision: Decision) -> tuple[int, str, str, int]:

@@ -1,8 +1,8 @@
 """Blocks: consecutive rows of market data as numpy columns, in arrival order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,17 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.recv_ns)
+
+    def part(self, first: int, stop: int) -> "Block":
+        """The rows from `first` to `stop`, exclusive."""
+        if (first, stop) == (0, len(self)):
+            return self
+        changed: dict[str, Any] = {"first_ordinal": self.first_ordinal + first}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                changed[field.name] = value[first:stop]
+        return replace(self, **changed)
 
 
 class BlockSource(Protocol):

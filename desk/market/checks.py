@@ -37,8 +37,13 @@ def causes(block: Block) -> NDArray[np.int8]:
 
 def counted_as_trade(block: Block) -> NDArray[np.bool_]:
     """Whether a row counts under "trades", else under "quotes": an unknown kind does if it has a price."""
-    known: NDArray[np.bool_] = np.isin(block.kind, (TRADE, CORRECTION, CANCEL))
-    mask: NDArray[np.bool_] = known | ((block.kind == UNKNOWN) & ~np.isnan(block.price))
+    return class_is_trade(block.kind, block.price)
+
+
+def class_is_trade(kind: NDArray[np.int8], price: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The same, from the two columns that it takes."""
+    known: NDArray[np.bool_] = np.isin(kind, (TRADE, CORRECTION, CANCEL))
+    mask: NDArray[np.bool_] = known | ((kind == UNKNOWN) & ~np.isnan(price))
     return mask
 
 

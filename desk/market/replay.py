@@ -17,6 +17,7 @@ from desk.ports import Clock, FeedCounts
 MAX_TICKS: Final = 4096
 PACED_FRAME_NS: Final = 10 * MS_NS
 NO_ORIGINAL: Final[Original] = (0, 0.0, 0.0, "")
+ALL: Final = "*"
 
 
 class BlockFeed:
@@ -24,7 +25,7 @@ class BlockFeed:
 
     Session time is `recv_ns`. The session runs from the second of `start_ns` (None: of the first row) to
     the end of the second of the last row or to `stop_ns`, whichever is first; rows before `start_ns` are
-    skipped, rows from `stop_ns` on are not read. Each second ends with a frame that bears its mark, with
+    skipped, and so are, at the end, rows from `stop_ns` on. Each second ends with a frame that bears its mark, with
     or without ticks. No frame has more than MAX_TICKS ticks:
     a second that does is cut into several, of which the last bears the mark.
 
@@ -82,7 +83,7 @@ class BlockFeed:
         self._paced_from: tuple[int, int] | None = None
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Hand over these symbols' ticks from the next frame on."""
+        """Hand over these symbols' ticks from the next frame on; "*" is all."""
         self._symbols.update(symbols)
         self._changed = True
 
@@ -99,7 +100,9 @@ class BlockFeed:
         """Frames to the end of the session; every whole second is marked."""
         table: tuple[str, ...] | None = None
         wanted = np.empty(0, np.bool_)
-        for block in self._source.blocks():
+        blocks = self._source.blocks()
+        beyond: list[Block] = []
+        for block in blocks:
             stop = len(block) if self._stop_ns is None else _rows_before(block, self._stop_ns)
             row = 0 if self._passed_ns is None else _rows_before(block, self._passed_ns)
             while row < stop:
@@ -109,8 +112,11 @@ class BlockFeed:
                 rows = Rows(block, row, stop, wanted, self._channels, self._from_ns)
                 row = yield from self._frames_of(rows, row)
             if stop < len(block):
+                beyond.append(block.part(stop, len(block)))
                 break
         yield from self._last_frames()
+        for block in chain(beyond, blocks):
+            self._counts.skip(block)
 
     def _frames_of(self, rows: Rows, row: int) -> Generator[Frame, None, int]:
         """The frames that these rows complete, until they end or subscriptions change: then, the next row."""
@@ -177,7 +183,8 @@ class BlockFeed:
 
     def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
         """By symbol index, whether its rows are looked at: nameless rows are, so that they can be rejected."""
-        return np.array([name in self._symbols or not name for name in symbols] + [True], np.bool_)
+        every = ALL in self._symbols
+        return np.array([every or name in self._symbols or not name for name in symbols] + [True], np.bool_)
 
 
 def _rows_before(block: Block, time_ns: int) -> int:

@@ -40,6 +40,12 @@ class Counts:
         if len(self.examples) < EXAMPLES:
             self.examples.append(f"{place}: {cause}")
 
+    def skip(self, block: Block) -> None:
+        """Count all rows of a block as skipped."""
+        trades = int(np.count_nonzero(counted_as_trade(block)))
+        self.skipped["trades"] += trades
+        self.skipped["quotes"] += len(block) - trades
+
     def restore(
         self,
         received: Mapping[str, int],

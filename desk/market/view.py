@@ -32,7 +32,7 @@ class MarketView:
     the reference price and the minutes go back to the source's beginning. Malformed rows are passed over, those of
     other `channels` ("trades", "quotes") than the desk is given, and what shards reject: trades of minutes that may be
     revised no more (with `revise_ns`, which is the plan's), and those that come again. Corrections and cancels change
-    minutes and figures.
+    minutes and figures. A symbol is in a snapshot from its first sound row on, of whatever kind.
     """
 
     def __init__(
@@ -44,13 +44,17 @@ class MarketView:
         channels: frozenset[str] = BOTH,
     ) -> None:
         self.now_ns = 0
-        self.symbols = source.symbols
         self._start_ns = source.start_ns if start_ns is None else start_ns
         self._blocks = source.blocks()
         self._block: Block | None = None
         self._sound = np.empty(0, np.bool_)
+        self._in_time = np.empty(0, np.bool_)
         self._row = 0
+        self._names = np.array(source.symbols, object)
         self._number = {name: index for index, name in enumerate(source.symbols)}
+        self._met = np.zeros(len(source.symbols) + 1, np.bool_)
+        self._listed = np.empty(0, np.intp)
+        self._symbols: tuple[str, ...] = ()
         self._table: tuple[str, ...] | None = None
         self._numbers = np.empty(0, np.int32)
         self._minutes = MinuteColumns(len(source.symbols))
@@ -74,28 +78,32 @@ class MarketView:
                     return
                 self._open(block)
             stop = int(np.searchsorted(block.recv_ns, until_ns))
-            self._take(block, np.flatnonzero(self._sound[self._row : stop]) + self._row)
+            sound = np.flatnonzero(self._sound[self._row : stop]) + self._row
+            self._met[self._numbers[block.symbol[sound]]] = True
+            self._take(block, sound[self._in_time[sound]])
             self._row = max(stop, self._row)
             if stop < len(block):
                 return
 
     def snapshot(self) -> MarketSnapshot:
-        """The market as advanced to."""
-        session = self._figures.session
-        printed = np.where(np.isnan(session.close), self._figures.earlier.close, session.close)
+        """The market as advanced to, of the symbols met so far."""
+        session, earlier = self._figures.session, self._figures.earlier
         minutes = range(self._first_minute(), self.now_ns + 1, MINUTE_NS)
-        seen = np.isfinite(session.high)
+        known = self._met_so_far()
+        high, low, close = session.high[known], session.low[known], session.close[known]
+        printed = np.where(np.isnan(close), earlier.close[known], close)
+        seen = np.isfinite(high)
         return MarketSnapshot(
             now_ns=self.now_ns,
-            symbols=self.symbols,
-            price=reference_prices(printed, self._quotes.bid, self._quotes.ask),
-            open=session.open.copy(),
-            high=np.where(seen, session.high, np.nan),
-            low=np.where(seen, session.low, np.nan),
-            volume=session.volume.copy(),
-            trades=session.trades.copy(),
-            minute_volume=self._matrix(minutes, self._minutes.bars.volume, 0.0),
-            minute_close=self._matrix(minutes, self._minutes.bars.close, np.nan),
+            symbols=self._symbols,
+            price=reference_prices(printed, self._quotes.bid[known], self._quotes.ask[known]),
+            open=session.open[known],
+            high=np.where(seen, high, np.nan),
+            low=np.where(seen, low, np.nan),
+            volume=session.volume[known],
+            trades=session.trades[known],
+            minute_volume=self._matrix(minutes, self._minutes.bars.volume, 0.0)[:, known],
+            minute_close=self._matrix(minutes, self._minutes.bars.close, np.nan)[:, known],
         )
 
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
@@ -119,6 +127,14 @@ class MarketView:
         packed = {name: self._known.packed(self._number[name]) for name in symbols if name in self._number}
         return {name: memory for name, memory in packed.items() if memory}
 
+    def _met_so_far(self) -> NDArray[np.intp]:
+        """The numbers of the symbols met so far, in their order."""
+        listed = np.flatnonzero(self._met[:-1])
+        if len(listed) != len(self._listed):
+            self._listed = listed
+            self._symbols = tuple(self._names[listed].tolist())
+        return self._listed
+
     def _open(self, block: Block) -> None:
         self._row = 0
         if block.symbols is not self._table:
@@ -130,7 +146,7 @@ class MarketView:
             played = played | (block.kind == QUOTE)
         self._sound = played & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
         revisable_ns = (block.recv_ns // SECOND_NS * SECOND_NS - self._revise_ns) // MINUTE_NS * MINUTE_NS
-        self._sound &= (block.kind != TRADE) | (block.ts_ns >= revisable_ns)
+        self._in_time = (block.kind != TRADE) | (block.ts_ns >= revisable_ns)
         self._named = block.originals is not None or bool(np.any(block.trade_id))
 
     def _take(self, block: Block, rows: NDArray[np.intp]) -> None:
@@ -204,7 +220,7 @@ class MarketView:
 
     def _matrix(self, minutes: range, values: NDArray[np.float64], missing: float) -> NDArray[np.float64]:
         """A column of the minutes by (minute, symbol)."""
-        matrix = np.full((len(minutes), len(self.symbols)), missing)
+        matrix = np.full((len(minutes), len(self._names)), missing)
         for line, minute_ns in zip(matrix, minutes, strict=True):
             rows = self._minutes.rows(minute_ns)
             if rows is not None:

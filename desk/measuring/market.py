@@ -46,7 +46,7 @@ def chosen_symbols(plan: Plan, session: Session, source: BlockSource) -> tuple[f
 
     What they will pick nobody knows beforehand: the most active of the others, as many as they may want together.
     """
-    always = frozenset(session.always)
+    always = frozenset(source.symbols if "*" in session.always else session.always)
     room = sum(scanner.max_symbols for scanner in plan.scanners)
     if not room or len(always) == len(source.symbols):
         return always, frozenset()

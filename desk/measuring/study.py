@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,12 @@ from desk.model.units import SECOND_NS, floor_to
 from desk.pipeline.session import Session
 from desk.tuning.advice import Advice, Bounds, Costs, advise
 from desk.tuning.load import Load, Wanted
-from desk.wiring.markets import OPEN, exchange_ns, exchange_zone, market_source
+from desk.wiring.exchange_days import ExchangeDays, exchange_ns
+from desk.wiring.markets import market_source, session_source
 from desk.wiring.sessions import open_session
 
 STAND_IN_DAY: Final = date(2026, 1, 5)
+STAND_IN_START: Final = time(9, 30)
 STAND_IN_LEAST_S: Final = 10
 STAND_IN_MOST_S: Final = 120
 
@@ -51,6 +53,7 @@ def study(plan: Plan, window_s: float, safety: float, run_dir: Path | None = Non
     if source is None:
         return _of_live(plan, window_s, safety, run)
     session = open_session(plan, source, SystemClock())
+    source = session_source(source, session)
     always, picked = chosen_symbols(plan, session, source)
     channels = frozenset(plan.feed.channels)
     wanted = Wanted(always | picked, channels, session.start_ns, session.stop_ns)
@@ -115,7 +118,7 @@ class StandIn:
 
     def __init__(self, plan: Plan, load: Load, symbols: frozenset[str]) -> None:
         per_s = max(load.burst.per_s, 1.0)
-        start_ns = exchange_ns(STAND_IN_DAY, OPEN, exchange_zone(plan))
+        start_ns = exchange_ns(STAND_IN_DAY, STAND_IN_START, ExchangeDays(plan.session.calendar).zone)
         seconds = round(min(max(EXCERPT_TICKS / per_s, STAND_IN_LEAST_S), STAND_IN_MOST_S))
         self._market = SyntheticMarket(
             SyntheticConfig(

@@ -25,6 +25,10 @@ class OrderLedger(Ledger, Protocol):
         """Decisions with their verdict, in canonical order; events in the order in which they were recorded."""
         ...
 
+    def earlier_loss(self) -> float:
+        """What earlier sessions of the same plan, mode and exchange day have lost, in account currency."""
+        ...
+
     def notes(self) -> dict[str, str]:
         """The last note of each name, in no set order."""
         ...

@@ -132,6 +132,10 @@ class OrderManager:
             [approval for key, approval in approved.items() if self._orders[key].is_open], list(taken_back)
         )
 
+    def carry(self, loss: float) -> None:
+        """Count what earlier sessions of this exchange day have lost as a loss of the day."""
+        self._exposure.carried_loss = loss
+
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         """Events of all symbols above these numbers, 0 where a symbol is not named, by (symbol, number)."""
         self._check_ledger()

@@ -46,6 +46,7 @@ class IntakeConfig(msgspec.Struct, frozen=True):
 
     `epoch` is this incarnation's. `lockstep`: every mark waits until its intents are decided and given back.
     `history_from_start`: the market has rows before the session's start, which warm up the symbols of the plan.
+    `waits`: why a live session does not start at once.
     """
 
     epoch: int
@@ -54,6 +55,7 @@ class IntakeConfig(msgspec.Struct, frozen=True):
     max_data_latency_ns: int
     checkpoint_ns: int
     history_from_start: bool = False
+    waits: str = ""
 
 
 class Intake:
@@ -160,7 +162,7 @@ class Intake:
             self.session_ns,
             progress_of(self.feed, self.session_ns),
             dict(counts.received),
-            len(self.subscriptions.symbols),
+            self.subscriptions.count,
             self.subscriptions.wanted_by_scanners,
             self.subscriptions.open_positions,
             lane_rows(self.lanes),
@@ -199,6 +201,8 @@ class Intake:
         if not self.feed.repeatable:
             self._count_again(positions)
         if self._from is None:
+            if self.config.waits:
+                self._note(self.config.waits)
             self._watching.begin(self.config.session_start_ns, warm=self.config.history_from_start)
         self.feed.subscribe(self.subscriptions.symbols)
         self._deliveries.ask_again(self.session_ns if self.config.lockstep else 0)
@@ -241,7 +245,7 @@ class Intake:
 
     def _take_gaps(self) -> None:
         for gap in self.feed.take_gaps():
-            self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, len(self.subscriptions.symbols), gap.why))
+            self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, self.subscriptions.count, gap.why))
             self.lanes.put(partial(Gap, gap.from_ns, gap.to_ns, gap.why))
 
     def _meet(self, symbol: str) -> None:

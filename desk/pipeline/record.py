@@ -1,5 +1,8 @@
 """What a run comes to: the accounts of all parts, put together as the summary."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import msgspec
 
 from desk.engine.audit import StrategyFault
@@ -147,7 +150,7 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
 def warnings(record: RunRecord) -> list[str]:
     """What is worth a line in log and figures: notices, the first rejected rows, the first calls that took too long."""
     slow = sum(shard.audit.slow_calls for shard in record.shards)
-    lines = [*record.notices]
+    lines = [*_outside(record.session), *record.notices]
     lines += [f"rejected {example}" for example in record.feed.examples]
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
@@ -156,6 +159,18 @@ def warnings(record: RunRecord) -> list[str]:
         for shard in record.shards
         for fault in shard.audit.slow
     ]
+
+
+def _outside(session: Session) -> list[str]:
+    """The rows of a tape that no session of this exchange day plays, in one line."""
+    outside = {kind: count for kind, count in session.outside.items() if count}
+    if not outside:
+        return []
+    counts = " and ".join(f"{count:,} {kind}" for kind, count in outside.items())
+    hours, zone = session.hours, ZoneInfo(session.timezone)
+    start, end = (datetime.fromtimestamp(ns // SECOND_NS, zone) for ns in (hours.start_ns, hours.end_ns))
+    day = f"the exchange day {session.day}, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} ({zone})"
+    return [f"skipped {counts} of the tape, received outside {day}"]
 
 
 def _why(fault: StrategyFault) -> str:
@@ -192,7 +207,7 @@ def _counts(record: RunRecord, kind: str) -> ClassCounts:
         conflated=conflated,
         dropped={cause: ticks for cause, ticks in dropped.items() if ticks},
         rejected=rejected,
-        skipped=record.feed.skipped.get(kind, 0),
+        skipped=record.feed.skipped.get(kind, 0) + record.session.outside.get(kind, 0),
     )
 
 

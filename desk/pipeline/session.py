@@ -6,12 +6,14 @@ from desk.model.hours import ALWAYS_OPEN, TradingDay
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One session, worked out once from plan and market data.
+    """One session, worked out once from plan and market data: an exchange day, or a part of it.
 
     `id` is the first part of every client_order_id; in replay it is plan name and tape date, so that a rerun
     makes the same ids. `day` is the exchange's date. `market` are all symbols that the source knows,
     `always` those subscribed by the plan. `history`: the source has rows before `start_ns`.
     `live`: session time is real time. `hours` are those of the exchange day. `has_trades`: the feed carries trades.
+    `outside` counts the rows of a tape that belong to no part of this day, by class. `waits` says why a live session
+    starts later than now; "" where it starts at once.
     """
 
     id: str
@@ -27,3 +29,5 @@ class Session(msgspec.Struct, frozen=True):
     live: bool = False
     hours: TradingDay = ALWAYS_OPEN
     has_trades: bool = True
+    outside: dict[str, int] = {}
+    waits: str = ""

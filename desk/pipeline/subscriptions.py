@@ -47,6 +47,11 @@ class Subscriptions:
         return list(self._subscribed)
 
     @property
+    def count(self) -> int:
+        """How many symbols are subscribed, as far as they are known by name."""
+        return len(self._subscribed) - (ALL in self._subscribed)
+
+    @property
     def wanted_by_scanners(self) -> int:
         """How many symbols any scanner wants now."""
         return len(frozenset().union(*self._wanted.values()))

@@ -11,10 +11,14 @@ from desk.report.live import ConsumerView, DeskState, DeskView, LaneView, Orders
 
 
 class Viewer:
-    """Makes views. Rates, busy fractions and latencies are those since the view before."""
+    """Makes views. Rates, busy fractions and latencies are those since the view before.
 
-    def __init__(self, session_start_ns: int) -> None:
+    `waits` says why a session does not start at once.
+    """
+
+    def __init__(self, session_start_ns: int, waits: str = "") -> None:
         self._start_ns = session_start_ns
+        self._waits = waits
         self._now_ns = 0
         self._received = 0
         self._shards: dict[int, ShardStats] = {}
@@ -32,8 +36,10 @@ class Viewer:
         received = sum(intake.received.values())
         passed_s = max(now_ns - self._now_ns, 1) / SECOND_NS if self._now_ns else float("inf")
         consumers = [self._consumer(stats, pids.get(stats.shard, 0), passed_s) for stats in shards]
+        waiting = bool(self._waits) and state == "running" and intake.session_ns <= self._start_ns
         view = DeskView(
-            state=state,
+            state="waiting" if waiting else state,
+            waits=self._waits if waiting else "",
             session_ns=intake.session_ns if intake.session_ns > self._start_ns else None,
             progress=intake.progress,
             produced_per_s=(received - self._received) / passed_s,

@@ -37,14 +37,13 @@ class Watching:
 
     def begin(self, start_ns: int, *, warm: bool) -> None:
         """Watch what the plan names. `warm`: the market has rows before the start, which warm the symbols up."""
-        symbols = self.subscriptions.symbols
+        symbols = [symbol for symbol in self.subscriptions.symbols if symbol != ALL]
         bars = self._scanner.history(symbols, start_ns) if warm else {}
         remembered = self._scanner.remembered(symbols, start_ns) if warm else {}
         for symbol in symbols:
-            if symbol != ALL:
-                scanners = self.subscriptions.scanners_of(symbol)
-                past = bars.get(symbol, []), remembered.get(symbol, b"")
-                self._put(symbol, Watch(symbol, start_ns, scanners, warm, *past))
+            scanners = self.subscriptions.scanners_of(symbol)
+            past = bars.get(symbol, []), remembered.get(symbol, b"")
+            self._put(symbol, Watch(symbol, start_ns, scanners, warm, *past))
 
     def take_up(self, mark_ns: int) -> None:
         """Go on from a mark at which another producer died: ask again what it had asked."""
@@ -55,7 +54,9 @@ class Watching:
     def meet(self, symbol: str, session_ns: int) -> None:
         """A tick of this symbol came: with all symbols subscribed, one never seen before is watched first."""
         if self.subscriptions.meet(symbol):
-            self._put(symbol, Watch(symbol, session_ns, self.subscriptions.scanners_of(symbol)))
+            scanners = self.subscriptions.scanners_of(symbol)
+            # What can be read again was read from its beginning: nothing of the symbol came before.
+            self._put(symbol, Watch(symbol, session_ns, scanners, first=self._feed.repeatable))
 
     def at_mark(self, mark_ns: int) -> None:
         """Let the answers asked for at the last mark take effect, then ask those that are due."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-DeskState = Literal["starting", "running", "draining", "closed"]
+DeskState = Literal["starting", "waiting", "running", "draining", "closed"]
 
 
 class LaneView(msgspec.Struct):
@@ -49,11 +49,12 @@ class OrdersView(msgspec.Struct):
 class DeskView(msgspec.Struct, kw_only=True):
     """The desk at one moment; `notes` holds the latest problems and warnings, newest last.
 
-    `session_ns` is None before the first mark, `progress` (0..1) where no end is known; `pnl` is realized and
-    unrealized less fees, in account currency.
+    `session_ns` is None before the first mark, `waits` says why the first mark of a `waiting` desk is not yet due.
+    `progress` (0..1) is None where no end is known; `pnl` is realized and unrealized less fees, in account currency.
     """
 
     state: DeskState = "starting"
+    waits: str = ""
     session_ns: int | None = None
     progress: float | None = None
     produced_per_s: float = 0.0

@@ -38,10 +38,12 @@ class Exposure:
     """The book, the open orders and the last known prices: what the gate judges by.
 
     A symbol's shares are the sum of its strategies' worst cases, without netting between strategies: one
-    that gets out, as it always may, must not raise what the others were allowed.
+    that gets out, as it always may, must not raise what the others were allowed. `carried_loss` is what earlier
+    sessions of the same exchange day have lost.
     """
 
     def __init__(self) -> None:
+        self.carried_loss = 0.0
         self.book = Book()
         self.prices: dict[str, float] = {}
         self._open: dict[str, dict[str, dict[str, Order]]] = {}
@@ -86,5 +88,5 @@ class Exposure:
         return sum(self.shares(symbol) * self.prices.get(symbol, 0.0) for symbol in self._open)
 
     def loss(self) -> float:
-        """What the session has lost so far, fees included; negative when it has earned."""
-        return self.book.fees - self.book.realized - self.book.unrealized(self.prices)
+        """What the exchange day has lost so far, fees included; negative when it has earned."""
+        return self.carried_loss + self.book.fees - self.book.realized - self.book.unrealized(self.prices)

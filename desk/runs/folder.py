@@ -23,12 +23,14 @@ from desk.runs.resume import ResumeFile
 class RunFolder:
     """The folder `dir` and the paths in it; those of files that the run has not written yet, too.
 
-    `results_url` is where a copy of a finished run's files belongs besides; empty: nowhere.
+    `results_url` is where a copy of a finished run's files belongs besides; empty: nowhere. `notes` are those on the
+    run's plan, for its log.
     """
 
     def __init__(self, folder: Path) -> None:
         self.dir = folder
         self.results_url = ""
+        self.notes: list[str] = []
         self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"

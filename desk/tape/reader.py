@@ -1,8 +1,8 @@
 """Tapes as block sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +10,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
+from desk.market.checks import class_is_trade
+from desk.market.tally import Tally
 from desk.model.errors import TapeError
 from desk.tape.files import TapeFile, tape_files
 from desk.tape.schema import OPTIONAL, REQUIRED, open_file, unreadable
+from desk.tape.units import is_plausible, refuse_implausible
 
 ROWS_PER_BLOCK: Final = 32_768
 _KINDS: Final = {"trade": TRADE, "quote": QUOTE, "correction": CORRECTION, "cancel": CANCEL}
+_CHECKED: Final = ["recv_ns", "ts_ns", "symbol", "kind", "price"]
 
 
 class TapeSource:
@@ -23,9 +27,11 @@ class TapeSource:
 
     They are named by a path, or by a URL that desk.storage takes.
 
-    `start_ns` is when the first row was received, `end_ns` the instant after the last; `symbols` are sorted.
+    `start_ns` is when the first row was received, `end_ns` the instant after the last; `symbols` are sorted; `tally`
+    are its rows by the minute.
     Opening it checks it all: every file is a tape of this version with the columns and types of
-    desk/tape/schema.py, no row lacks a symbol, and rows are in the order of arrival, across files too.
+    desk/tape/schema.py, no row lacks a symbol, and rows are in the order of arrival, across files too. `require_ns`
+    checks the unit of its times.
     Raises TapeError for the first fault, with file and row (counted from 0 in each file), and what
     desk.storage raises.
     """
@@ -34,24 +40,52 @@ class TapeSource:
         self.place = str(path)
         self.files = tape_files(self.place)
         self.rows = 0
-        symbols: set[str] = set()
-        times: list[int] = []
+        self._groups: list[_Group] = []
+        self._times: list[tuple[str, str, int]] = []
+        self._spans: list[tuple[int, int, int]] = []
+        newest_ns = None
         for file in self.files:
-            for rows, first_ns, last_ns, names in _check(file, times[-1] if times else None):
-                self.rows += rows
-                times += (first_ns, last_ns)
-                symbols.update(names)
-        if not times:
+            checked = [group for group in _check(file, newest_ns, self._times) if len(group.tally)]
+            self._spans.append(_span(checked))
+            for group in checked:
+                self.rows += group.rows
+                newest_ns = group.tally.end_ns - 1
+                self._groups.append(group)
+        if not self._groups:
             raise TapeError(self.place, "no rows", "recorded market data", "Record it again.")
-        self.symbols: tuple[str, ...] = tuple(sorted(symbols))
-        self.start_ns = times[0]
-        self.end_ns = times[-1] + 1
+        self.tally = Tally.joined(group.tally for group in self._groups)
+        self.start_ns = self.tally.start_ns
+        self.end_ns = self.tally.end_ns
+        self.symbols = self.symbols_between(self.start_ns, self.end_ns)
         self._number = {name: index for index, name in enumerate(self.symbols)}
 
-    def blocks(self) -> Iterator[Block]:
-        """The rows in arrival order; ordinals are row numbers over all files. Raises TapeError for damage."""
+    def require_ns(self) -> None:
+        """Raise TapeError where times are in another unit than ns since the epoch."""
+        for place, column, time in self._times:
+            refuse_implausible(place, column, time)
+
+    def symbols_between(self, from_ns: int, until_ns: int) -> tuple[str, ...]:
+        """The symbols of the row groups that reach into that time, sorted."""
+        symbols: set[str] = set()
+        for group in self._groups:
+            if group.tally.start_ns < until_ns and group.tally.end_ns > from_ns:
+                symbols.update(group.symbols)
+        return tuple(sorted(symbols))
+
+    def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> Iterator[Block]:
+        """The rows in arrival order; ordinals are row numbers over all files. Raises TapeError for damage.
+
+        Files without a row from `from_ns` on and before `until_ns` are passed over.
+        """
         ordinal = 0
-        for tape in self.files:
+        for tape, (start_ns, end_ns, rows) in zip(self.files, self._spans, strict=True):
+            if (
+                not rows
+                or (from_ns is not None and end_ns <= from_ns)
+                or (until_ns is not None and start_ns >= until_ns)
+            ):
+                ordinal += rows
+                continue
             file = open_file(tape)
             columns = [*REQUIRED.names, *(name for name in OPTIONAL.names if name in file.schema_arrow.names)]
             try:
@@ -65,11 +99,9 @@ class TapeSource:
         symbol, names = _texts(batch, "symbol")
         # A dictionary may hold names that no row has.
         numbers = np.array([*(self._number.get(name, -1) for name in names), -1], np.int32)
-        kinds_at, kinds = _texts(batch, "kind")
-        known = np.array([*(_KINDS.get(name, UNKNOWN) for name in kinds), UNKNOWN], np.int8)
         exchange, exchanges = _texts(batch, "exchange")
         conditions, codes = _texts(batch, "conditions")
-        kind = known[kinds_at]
+        kind = _kinds(batch)
         named = set(batch.schema.names)
         tape, tapes = _texts(batch, "tape") if "tape" in named else (None, ())
         trade_id = _ids(batch, "trade_id") if "trade_id" in named else np.zeros(len(kind), np.uint64)
@@ -100,13 +132,29 @@ class TapeSource:
         )
 
 
-def _check(tape: TapeFile, newest_ns: int | None) -> Iterator[tuple[int, int, int, list[str]]]:
-    """Rows, first and last time and symbols of each row group; raises TapeError for the first fault."""
+class _Group(NamedTuple):
+    """One row group, checked."""
+
+    rows: int
+    tally: Tally
+    symbols: list[str]
+
+
+def _span(groups: Sequence[_Group]) -> tuple[int, int, int]:
+    """First time, end and rows of a file, whose groups these are."""
+    if not groups:
+        return 0, 0, 0
+    return groups[0].tally.start_ns, groups[-1].tally.end_ns, sum(group.rows for group in groups)
+
+
+def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, int]]) -> Iterator[_Group]:
+    """The row groups of a file; raises TapeError for the first fault. `times` gets those that tell the unit."""
     file = open_file(tape)
     row = 0
+    medians: list[tuple[int, int]] = []
     for number in range(file.num_row_groups):
         try:
-            group = file.read_row_group(number, columns=["recv_ns", "symbol"], use_threads=False)
+            group = file.read_row_group(number, columns=_CHECKED, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise unreadable(tape, error) from error
         for name in ("recv_ns", "symbol"):
@@ -114,10 +162,38 @@ def _check(tape: TapeFile, newest_ns: int | None) -> Iterator[tuple[int, int, in
         recv_ns = group.column("recv_ns").to_numpy()
         if not len(recv_ns):
             continue
+        times += [(f"{tape.place}: row {row + at % len(recv_ns)}", "recv_ns", int(recv_ns[at])) for at in (0, -1)]
         _refuse_disorder(tape.place, row, recv_ns, newest_ns)
+        medians += _median(group.column("ts_ns"))
         newest_ns = int(recv_ns[-1])
         row += len(recv_ns)
-        yield len(recv_ns), int(recv_ns[0]), newest_ns, pc.unique(group.column("symbol")).to_pylist()
+        tally = Tally.joined([_tally(batch) for batch in group.to_batches() if batch.num_rows])
+        yield _Group(len(recv_ns), tally, pc.unique(group.column("symbol")).to_pylist())
+    if medians:
+        times.append((f"{tape.place}: most rows", "ts_ns", _weighted_median(medians)))
+
+
+def _tally(batch: Any) -> Tally:
+    kind = _kinds(batch)
+    return Tally.of(_ints(batch, "recv_ns"), class_is_trade(kind, _floats(batch, "price")), kind == TRADE)
+
+
+def _median(column: Any) -> list[tuple[int, int]]:
+    """The median of the venue's times, with their number; nothing where there are none, as null and 0 are none."""
+    times = column.drop_null().to_numpy()
+    times = times[times != 0]
+    return [(int(np.partition(times, len(times) // 2)[len(times) // 2]), len(times))] if len(times) else []
+
+
+def _weighted_median(medians: list[tuple[int, int]]) -> int:
+    """The median of the row groups' medians, each counted with its rows."""
+    half = sum(rows for _, rows in medians) / 2
+    passed = 0
+    for time, rows in sorted(medians):
+        passed += rows
+        if passed >= half:
+            return time
+    raise AssertionError("no row group")
 
 
 def _refuse_nulls(place: str, first_row: int, name: str, column: Any) -> None:
@@ -131,12 +207,22 @@ def _refuse_disorder(place: str, first_row: int, recv_ns: NDArray[np.int64], new
     back = np.flatnonzero(recv_ns < before)
     if len(back):
         at = int(back[0])
+        if is_plausible(int(before[at])):
+            refuse_implausible(f"{place}: row {first_row + at}", "recv_ns", int(recv_ns[at]))
         raise TapeError(
             f"{place}: row {first_row + at}",
             f"`recv_ns` goes back from {before[at]} to {recv_ns[at]}",
             "rows in the order of their arrival, and files named in that order",
             "Sort the rows by recv_ns, or rename the files.",
         )
+
+
+def _kinds(batch: Any) -> NDArray[np.int8]:
+    """The kind of each row."""
+    kind, kinds = _texts(batch, "kind")
+    known = np.array([*(_KINDS.get(name, UNKNOWN) for name in kinds), UNKNOWN], np.int8)
+    codes: NDArray[np.int8] = known[kind]
+    return codes
 
 
 def _ints(batch: Any, name: str) -> NDArray[np.int64]:

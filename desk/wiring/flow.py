@@ -67,6 +67,7 @@ def intake(
         round(plan.guards.max_data_latency_s * SECOND_NS),
         round(plan.flow.checkpoint_s * SECOND_NS),
         session.history,
+        session.waits,
     )
     return Intake(
         config,

@@ -1,9 +1,9 @@
 """Market data by the plan's words: what can be played again, and what streams live."""
 
-from datetime import date, datetime, time
+from datetime import date
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
@@ -11,14 +11,16 @@ from desk.config import Plan, load_settings
 from desk.feeds.alpaca import AlpacaFeed
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.blocks import BlockSource
+from desk.market.day import DaySource, Recorded
 from desk.market.replay import BlockFeed
 from desk.model.checkpoint import ProducerState
 from desk.model.errors import CredentialsError, PlanError
-from desk.model.units import SECOND_NS
+from desk.model.hours import TradingDay
+from desk.model.units import MINUTE_NS
 from desk.pipeline.session import Session
 from desk.ports import Clock
+from desk.wiring.exchange_days import ALWAYS, ExchangeDays
 
-OPEN: Final = time(9, 30)
 ORDINAL_BITS: Final = 40
 ALPACA_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -28,8 +30,7 @@ ANY_KEY: Final = SecretStr("local")
 def market_source(plan: Plan, session: Session | None = None) -> BlockSource | None:
     """The market data that the plan names, where it can be played again; None for a live stream.
 
-    With a session its time zone is used, else that of the plan's calendar is looked up. Raises TapeError,
-    CredentialsError, PlanError.
+    With a session they are those of its day alone. Raises TapeError, CredentialsError, PlanError.
     """
     feed = plan.feed
     if feed.kind == "alpaca":
@@ -37,15 +38,17 @@ def market_source(plan: Plan, session: Session | None = None) -> BlockSource | N
     if feed.kind == "tape":
         from desk.tape.reader import TapeSource  # noqa: PLC0415 - brings pyarrow, which other feeds do without
 
-        return TapeSource(feed.path)
-    zone = exchange_zone(plan) if session is None else ZoneInfo(session.timezone)
+        tape = TapeSource(feed.path)
+        tape.require_ns()
+        return tape if session is None else session_source(tape, session)
     made = feed.synthetic
+    hours = made_up_hours(plan) if session is None else session.hours
     return SyntheticMarket(
         SyntheticConfig(
             seed=made.seed,
             symbols=made.symbols,
             events_per_s=made.events_per_s,
-            start_ns=exchange_ns(date.fromisoformat(made.date), OPEN, zone),
+            start_ns=hours.open_ns,
             duration_s=60 * made.minutes,
             bursts=made.bursts,
             late_fraction=made.late_fraction,
@@ -54,26 +57,34 @@ def market_source(plan: Plan, session: Session | None = None) -> BlockSource | N
     )
 
 
-def exchange_zone(plan: Plan) -> ZoneInfo:
-    """The time zone of the plan's exchange. Raises PlanError for a calendar that nobody knows."""
-    import exchange_calendars  # noqa: PLC0415 - brings pandas, which only the driver needs
-    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415 - as above
+def session_source(source: BlockSource, session: Session) -> BlockSource:
+    """Of recorded market data the session's exchange day; others are of one day anyway."""
+    if isinstance(source, Recorded):
+        return DaySource(source, session.hours.start_ns, session.hours.end_ns)
+    return source
 
-    try:
-        calendar = exchange_calendars.get_calendar(plan.session.calendar)
-    except InvalidCalendarName as error:
+
+def made_up_hours(plan: Plan) -> TradingDay:
+    """The hours of the made-up market's day. Raises PlanError where the exchange is closed, or not open so long."""
+    made = plan.feed.synthetic
+    calendar = plan.session.calendar
+    hours = ExchangeDays(calendar).hours(date.fromisoformat(made.date))
+    if hours is None:
         raise PlanError(
-            "[session] calendar",
-            f'`"{plan.session.calendar}"`, which is no exchange that is known here',
-            'an ISO 10383 code such as "XNYS"',
-            "Name the exchange whose hours apply.",
-        ) from error
-    return ZoneInfo(str(calendar.tz))
-
-
-def exchange_ns(day: date, at: time, zone: ZoneInfo) -> int:
-    """A time of day on the exchange's clock, in ns since the epoch."""
-    return int(datetime.combine(day, at, zone).timestamp()) * SECOND_NS
+            "[feed.synthetic] date",
+            f'`"{made.date}"`, on which {calendar} is closed',
+            "a trading day of [session] calendar",
+            f'Name another day, or set calendar = "{ALWAYS}".',
+        )
+    open_minutes = (hours.close_ns - hours.open_ns) // MINUTE_NS
+    if made.minutes > open_minutes:
+        raise PlanError(
+            "[feed.synthetic] minutes",
+            f"`{made.minutes}`, more than the {open_minutes} minutes that {calendar} is open on {made.date}",
+            f"a whole number from 1 to {open_minutes}",
+            f"Set minutes = {open_minutes}, or name another date.",
+        )
+    return hours
 
 
 def market_feed(
@@ -107,8 +118,9 @@ def _market_feed(
             channels=channels,
             clock=clock,
             session_clock=plan.session.clock,
+            start_ns=session.start_ns,
             stop_ns=session.stop_ns,
-            is_open=trading_hours(plan),
+            is_open=partial(ExchangeDays(plan.session.calendar).is_open, date.fromisoformat(session.day)),
             first_ordinal=(epoch << ORDINAL_BITS) + 1,
             resumed_from_ns=resume_ns,
         )
@@ -139,23 +151,3 @@ def require_credentials(plan: Plan) -> tuple[SecretStr, SecretStr]:
             "Set them, or name a `desk venue` on this machine in [feed] url.",
         )
     return key, secret
-
-
-def trading_hours(plan: Plan) -> "Hours":
-    """Whether the plan's exchange is open at a session time: outside, a mute stream is nothing to worry about."""
-    return Hours(plan.session.calendar)
-
-
-class Hours:
-    """The regular hours of an exchange, with pre-market and after hours left out: quiet there is usual."""
-
-    def __init__(self, calendar: str) -> None:
-        import exchange_calendars  # noqa: PLC0415 - as above
-
-        self._calendar = exchange_calendars.get_calendar(calendar)
-
-    def __call__(self, session_ns: int) -> bool:
-        """Whether the exchange is open at this minute."""
-        minute = datetime.fromtimestamp(session_ns // SECOND_NS // 60 * 60, ZoneInfo("UTC"))
-        inside = self._calendar.first_minute <= minute <= self._calendar.last_minute
-        return bool(inside and self._calendar.is_open_on_minute(minute))

@@ -51,4 +51,7 @@ def _opened(plan: Plan, session: str, run_dir: Path, patience_s: float = PATIENC
 def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:
     """The work behind the broker door, which goes on from what the ledger has of the session."""
     limits = RiskLimits(**plan.risk.model_dump())
-    return restored(OrderManager(session.id, RiskGate(limits, session.hours), book, SimulatedVenue()), book)
+    gate = RiskGate(limits, session.hours)
+    manager = restored(OrderManager(session.id, gate, book, SimulatedVenue()), book)
+    manager.carry(book.earlier_loss())
+    return manager

@@ -25,7 +25,7 @@ class Stirring:
     """Asks for moves whenever there is something to show, until so many are done."""
 
     def __init__(self, supervisor: Supervisor, moves: int, seed: int, kills: list[str]) -> None:
-        self._busy = [slot_of(symbol) for symbol in supervisor.session.always]
+        self._busy = [slot_of(symbol) for symbol in supervisor.session.market]
         self._supervisor = supervisor
         self._shards = supervisor.plan.consumers.count
         self._left = moves

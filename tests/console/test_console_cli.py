@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from day_tapes import a_tape, row
 from typer.testing import CliRunner, Result
 
 from console.cli import app
@@ -192,3 +193,68 @@ def test_the_current_directory_is_searched_for_strategies(plan_path: Path) -> No
 
     assert checked.returncode == 0, checked.stderr
     assert "quiet_strategy:Quiet" in checked.stdout
+
+
+TAPED = """
+[session]
+name = "taped"
+[feed]
+kind = "tape"
+path = "days"
+[consumers]
+count = 1
+min = 1
+[[strategies]]
+use = "quiet_strategy:Quiet"
+"""
+
+
+@pytest.fixture
+def taped(plan_path: Path) -> Path:
+    """A plan for a folder with two days of a tape."""
+    (plan_path.parent / "days").mkdir()
+    for day in ("2024-03-05", "2024-03-06"):
+        a_tape(plan_path.parent / "days" / f"{day}.parquet", row(f"{day} 15:00"), row(f"{day} 15:01"))
+    plan_path.write_text(TAPED)
+    return plan_path
+
+
+@pytest.mark.parametrize("command", [("check",), ("run", "--in-process")])
+def test_a_tape_of_several_days_exits_2_and_names_them(taped: Path, command: tuple[str, ...]) -> None:
+    options = ["--run-dir", taped.parent / "run"] if command[0] == "run" else []
+
+    result = desk(*command, taped, *options)
+
+    assert result.exit_code == 2
+    assert "2024-03-05, 2024-03-06" in result.stderr
+    assert "--date 2024-03-05" in result.stderr
+    assert not (taped.parent / "run").exists()
+
+
+def test_check_of_one_day_tells_what_is_skipped_and_which_keys_have_no_effect(taped: Path) -> None:
+    result = desk("check", taped, "--date", "2024-03-06")
+
+    assert result.exit_code == 0
+    assert "2024-03-06" in result.stdout
+    assert "2 rows outside this exchange day are skipped" in result.stdout
+    assert "note: [consumers] min has no effect: the number of consumers is fixed" in result.stdout
+
+
+def test_a_run_of_one_day_logs_the_notes_on_its_plan(taped: Path) -> None:
+    folder = taped.parent / "run"
+
+    result = desk("run", taped, "--in-process", "--date", "2024-03-06", "--run-dir", folder)
+
+    summary = json.loads((folder / "summary.json").read_text())
+    assert result.exit_code == 0
+    assert (summary["ticks"]["trades"]["received"], summary["ticks"]["trades"]["skipped"]) == (2, 2)
+    assert "INFO plan: [consumers] min has no effect" in (folder / "desk.log").read_text()
+
+
+@pytest.mark.parametrize("args", [("--date", "2024-03-07"), ("--date", "tomorrow")])
+def test_a_day_that_is_not_there_exits_2(taped: Path, args: tuple[str, ...]) -> None:
+    assert desk("run", taped, "--in-process", "--run-dir", taped.parent / "run", *args).exit_code == 2
+
+
+def test_a_run_that_goes_on_keeps_its_day(taped: Path) -> None:
+    assert desk("run", "--resume", taped.parent, "--date", "2024-03-06").exit_code == 2

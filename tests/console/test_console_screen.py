@@ -92,3 +92,18 @@ def test_a_table_gives_the_terminal_back_when_the_run_raises() -> None:
         raise ZeroDivisionError
 
     assert "\x1b[?25h" in "".join(lines_of(console))
+
+
+def test_what_a_desk_waits_for_is_one_line_however_long_it_waits(busy_desk: DeskView) -> None:
+    clock, console = Hand(), Console(file=StringIO(), width=80)
+    waiting = msgspec.structs.replace(busy_desk, state="waiting", waits="XNYS is closed; it starts on Monday")
+
+    with screen_for(console, "p", clock, quiet=False) as screen:
+        for second in range(60):
+            clock.now_ns = second * 1_000_000_000
+            screen.show(waiting)
+        screen.show(busy_desk)
+
+    first, second = lines_of(console)
+    assert first == "waiting  XNYS is closed; it starts on Monday"
+    assert second.startswith("running")

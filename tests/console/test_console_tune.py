@@ -73,10 +73,11 @@ def test_a_figure_out_of_bounds_exits_2_and_is_named(plan_path: Path, option: st
 
 
 def test_a_live_feed_needs_a_run(plan_path: Path) -> None:
-    live = PLAN.replace('kind = "synthetic"', 'kind = "alpaca"').replace(
+    head, _, rest = PLAN.partition("[feed.synthetic]")
+    live = head.replace('kind = "synthetic"', 'kind = "alpaca"').replace(
         'name = "small-day"', 'name = "x"\nmode = "paper"'
     )
-    plan_path.write_text(live)
+    plan_path.write_text(live + rest[rest.index("[[strategies]]") :])
 
     result = desk("tune", plan_path)
 

@@ -32,6 +32,9 @@ class MemoryLedger:
     def history(self) -> tuple[list[Decision], list[OrderEvent]]:
         return self.decisions(), list(self.events.values())
 
+    def earlier_loss(self) -> float:
+        return 0.0
+
     def notes(self) -> dict[str, str]:
         return dict(self.texts)
 

@@ -251,5 +251,5 @@ def test_what_a_strategy_raises_is_a_problem_of_the_run_and_not_its_end(tmp_path
 def test_a_plan_that_does_not_fit_its_data_starts_nothing(tmp_path: Path) -> None:
     text = SYNTHETIC.replace('name = "made-up"', 'name = "made-up"\nstart = "15:00"')
 
-    with pytest.raises(PlanError, match="in which synthetic market, seed 5 has no data"):
+    with pytest.raises(PlanError, match="in which synthetic market, seed 5 has no rows"):
         run(text, tmp_path / "run", 1)

@@ -472,3 +472,13 @@ def test_every_step_with_shares_is_a_fill_whatever_its_status() -> None:
     events = manager.decide(Request(reports=[a_fill(4.0)]))
 
     assert [(event.status in FILLS, event.fill_quantity) for event in events] == [(False, 4.0)]
+
+
+def test_what_earlier_sessions_of_the_day_lost_counts_towards_the_daily_loss() -> None:
+    manager = OrderManager("day", RiskGate(RiskLimits(max_daily_loss=100.0)), MemoryLedger(), SimulatedVenue())
+    manager.carry(100.0)
+
+    (refused,) = manager.decide(Request([an_intent()]))
+
+    assert refused.status == "refused"
+    assert refused.reason == "max_daily_loss: 100.00 >= 100.00"

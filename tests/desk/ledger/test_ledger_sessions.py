@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 
+import msgspec
+import pytest
+
 from desk.ledger import SqlLedger
+from desk.model.orders import Intent, OrderEvent, client_order_id
+from desk.model.records import Decision
+from desk.orders.notes import Notes
 
 Opened = Callable[..., SqlLedger]
 
@@ -58,3 +64,36 @@ def test_who_names_a_session_resumes_that_one_whatever_else_was_left_open(opened
     ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=3)
 
     assert ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=4) == "first"
+
+
+def lost(ledger: SqlLedger, session: str, day: str, price: float, mode: str = "paper") -> None:
+    """Let a session buy 10 at 100 for a fee of 1, note this price, and end."""
+    ledger.open_session(session, plan="orb", mode=mode, day=day, now_ns=1)
+    key = client_order_id(session, "s", "X", 1)
+    intent = Intent(key, "s", "X", 1, "buy", 10.0, 5, 0, False, 100.0)
+    filled = OrderEvent(2, "X", "s", key, "filled", "buy", "market", "day", 10.0, 5)
+    events = [
+        msgspec.structs.replace(filled, number=1, status="accepted"),
+        msgspec.structs.replace(filled, filled=10.0, fill_quantity=10.0, fill_price=100.0, fee=1.0),
+    ]
+    notes = Notes()
+    notes.price("X", price)
+    ledger.record([Decision(intent, "accepted")], events, notes.texts)
+    ledger.close_session(9)
+
+
+def test_what_other_sessions_of_the_day_lost_is_known_and_what_those_of_other_days_lost_is_not(
+    opened: Opened, url: str
+) -> None:
+    ledger = opened(url)
+    lost(ledger, "morning", "2025-05-02", price=70.0)
+    lost(ledger, "noon", "2025-05-02", price=110.0)
+    lost(ledger, "yesterday", "2025-05-01", price=10.0)
+    lost(ledger, "for-real", "2025-05-02", price=10.0, mode="live")
+
+    ledger.open_session("afternoon", plan="orb", mode="paper", day="2025-05-02", now_ns=20)
+    of_the_day = ledger.earlier_loss()
+    ledger.open_session("tomorrow", plan="orb", mode="paper", day="2025-05-03", now_ns=30)
+
+    assert of_the_day == pytest.approx(301 - 99)
+    assert ledger.earlier_loss() == 0

@@ -61,14 +61,14 @@ def test_the_lag_is_the_median_over_the_ticks_of_a_frame() -> None:
     assert [frame.lag_ns for frame in frames] == [3 * MS_NS, None, None]
 
 
-def test_start_and_stop_bound_the_session_and_earlier_rows_are_skipped() -> None:
+def test_start_and_stop_bound_the_session_and_the_rows_before_and_behind_are_skipped() -> None:
     lines = [Line(0), quote(1_200), Line(1_499), Line(1_500), Line(2_499), Line(2_500), Line(9_000)]
     feed = BlockFeed(Lines(lines, 2), StillClock(), start_ns=T0 + 1_500 * MS_NS, stop_ns=T0 + 2_500 * MS_NS)
 
     frames = play(feed)
 
     assert seconds(frames) == [(2, [3]), (3, [4])]
-    assert feed.counts.skipped == {"trades": 2, "quotes": 1}
+    assert feed.counts.skipped == {"trades": 4, "quotes": 1}
     assert feed.counts.received == {"trades": 2, "quotes": 0}
 
 

@@ -63,8 +63,20 @@ def test_trades_before_the_session_count_as_price_and_minutes_only() -> None:
     assert [bar.minute_ns for bar in bars["BBB"]] == [M0 - MINUTE_NS]
 
 
+def test_a_symbol_is_unknown_before_its_first_sound_row_of_any_kind() -> None:
+    lines = [Line(at(0), "BBB", price=NAN), Line(at(100), "CCC"), quote(at(1_100), "BBB"), Line(at(2_100))]
+    view = MarketView(Lines(lines), M0)
+
+    symbols = []
+    for second in range(4):
+        view.advance(M0 + second * SECOND_NS)
+        symbols.append(view.snapshot().symbols)
+
+    assert symbols == [(), ("CCC",), ("BBB", "CCC"), ("AAA", "BBB", "CCC")]
+
+
 def test_before_the_first_trade_there_are_no_prices() -> None:
-    view = MarketView(Lines([Line(at(5_000))]), M0)
+    view = MarketView(Lines([quote(at(-1)), Line(at(5_000))]), M0)
 
     view.advance(M0)
     seen = view.snapshot()

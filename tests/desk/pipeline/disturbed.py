@@ -76,7 +76,7 @@ rows = st.lists(
     min_size=1,
     max_size=60,
 )
-symbols = st.sets(st.sampled_from(SYMBOLS), max_size=3)
+symbols = st.sets(st.sampled_from(SYMBOLS), max_size=3) | st.just({"*"})
 plans = st.lists(st.lists(st.sampled_from(SYMBOLS), unique=True, max_size=3), min_size=1, max_size=8)
 live_ticks = st.lists(
     st.tuples(st.sampled_from([0, 0, 1, 7, 300]), st.sampled_from(SYMBOLS), st.booleans()), min_size=1, max_size=60

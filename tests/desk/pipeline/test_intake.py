@@ -77,7 +77,7 @@ def second(ctx: Context) -> int:
     return (ctx.now_ns - START_NS) // 1_000_000_000
 
 
-@given(rows, st.sets(st.sampled_from(SYMBOLS), min_size=1), flows, st.integers(1, 30))
+@given(rows, st.sets(st.sampled_from(SYMBOLS), min_size=1) | st.just({"*"}), flows, st.integers(1, 30))
 def test_every_tick_of_a_lossless_feed_is_applied_or_rejected_under_a_cause(
     tape: list[Row], always: set[str], flow: dict[str, Any], rows_per_block: int
 ) -> None:
@@ -87,7 +87,9 @@ def test_every_tick_of_a_lossless_feed_is_applied_or_rejected_under_a_cause(
     assert desk.balance() == {"trades": 0, "quotes": 0}
     assert sum(counts.received.values()) + sum(counts.skipped.values()) == len(tape)
     assert sum(desk.applied.values()) == sum(
-        row.symbol in always and row.kind != "other" and row.price > 0 for row in tape if in_session(row, tape)
+        (row.symbol in always or "*" in always) and row.kind != "other" and row.price > 0
+        for row in tape
+        if in_session(row, tape)
     )
 
 

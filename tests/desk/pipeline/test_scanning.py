@@ -71,7 +71,8 @@ def test_a_scan_sees_the_market_up_to_its_mark_and_brings_the_minutes_up_to_the_
 
 
 def test_only_new_symbols_bring_their_minutes_and_a_quiet_one_brings_none() -> None:
-    one = Scanning(MarketView(Rows(TAPE, ["D"])), [a_scanner(lambda market: ["A", "D"])], START_NS)
+    tape = [*TAPE, Row(0.5, "D", "quote")]
+    one = Scanning(MarketView(Rows(tape)), [a_scanner(lambda market: ["A", "D"])], START_NS)
 
     (answer,) = one.scan(at(2), ["A"])
 

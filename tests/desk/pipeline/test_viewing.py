@@ -103,3 +103,15 @@ def test_each_note_is_told_once_for_the_log() -> None:
     later = told.of(intake(0, notes=["b", "c"], noted=3))
 
     assert (first, again, later) == (["a", "b"], [], ["c"])
+
+
+def test_a_session_that_starts_later_is_waiting_until_its_first_mark() -> None:
+    viewer = Viewer(5 * SECOND_NS, "closed; it starts on Monday")
+
+    before = a_view(viewer, 10, 0)
+    marked = viewer.view(0, "running", intake(0, session_ns=6 * SECOND_NS), [], {}, OrderSummary())
+    stopped = viewer.view(0, "draining", intake(0), [], {}, OrderSummary())
+
+    assert (before.state, before.waits, before.session_ns) == ("waiting", "closed; it starts on Monday", None)
+    assert (marked.state, marked.waits) == ("running", "")
+    assert (stopped.state, stopped.waits) == ("draining", "")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from day_tapes import a_tape, row
+
 from desk.clock import SystemClock
 from desk.config import Plan
 from desk.runs import RunFolder
@@ -10,9 +12,10 @@ from desk.wiring.markets import market_source
 
 
 def test_urls_stay_what_they_are(tmp_path: Path) -> None:
+    url = a_tape(tmp_path / "day.parquet", row("2024-03-05 15:00")).as_uri()
     tables = {
         "session": {"name": "day"},
-        "feed": {"kind": "synthetic", "path": "s3://bucket/day.parquet"},
+        "feed": {"kind": "tape", "path": url},
         "results": {"url": "s3://bucket/runs"},
     }
     plan = Plan.model_validate(tables)
@@ -21,6 +24,6 @@ def test_urls_stay_what_they_are(tmp_path: Path) -> None:
     begin(plan, market_source(plan), folder, None, SystemClock(), in_process=True)
 
     left = Plan.model_validate(folder.resume.read().plan)
-    assert left.feed.path == "s3://bucket/day.parquet"
+    assert left.feed.path == url
     assert left.results.url == folder.results_url == "s3://bucket/runs"
     folder.resume.release()

@@ -1,0 +1,54 @@
+"""In which unit a tape's times are: the desk's are ns since the epoch, other writers' may be anything."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from desk.model.errors import TapeError
+
+FIRST_NS: Final = int(np.datetime64("1990-01-01", "ns").astype(np.int64))
+END_NS: Final = int(np.datetime64("2100-01-01", "ns").astype(np.int64))
+"""Market data are received in between; the same number in another unit is a time far outside."""
+
+UNITS: Final = (("microseconds", 1_000), ("milliseconds", 1_000_000), ("seconds", 1_000_000_000))
+PICOSECONDS_PER_NS: Final = 1_000
+
+
+def is_plausible(time_ns: int) -> bool:
+    """Whether market data may have been received then."""
+    return FIRST_NS <= time_ns < END_NS
+
+
+def refuse_implausible(place: str, column: str, time: int) -> None:
+    """Raise TapeError for a time before 1990 or after 2099; it names the unit that the number looks like."""
+    if is_plausible(time):
+        return
+    looks = next(_guesses(time), None)
+    if looks is None:
+        found = f"`{column}` is {time}, which is the time {_shown(time)} in ns"
+        raise TapeError(place, found, _EXPECTED, f"Correct `{column}`.")
+    unit, remedy, time_ns = looks
+    raise TapeError(
+        place,
+        f"`{column}` is {time}, which looks like {unit}: {_shown(time_ns)}; in ns it were {_shown(time)}",
+        _EXPECTED,
+        f"{remedy.format(column=column)}",
+    )
+
+
+_EXPECTED: Final = "ns since 1970, UTC, from 1990 to 2099"
+
+
+def _guesses(time: int) -> Iterator[tuple[str, str, int]]:
+    """Unit, remedy and time in ns, for each unit in which the number is plausible."""
+    for unit, factor in UNITS:
+        if is_plausible(time * factor):
+            yield unit, f"Multiply `{{column}}` by {factor:,}.", time * factor
+    if is_plausible(time // PICOSECONDS_PER_NS):
+        yield "picoseconds", f"Divide `{{column}}` by {PICOSECONDS_PER_NS:,}.", time // PICOSECONDS_PER_NS
+
+
+def _shown(time_ns: int) -> str:
+    """The time to the second, UTC; NaT's number has none."""
+    return str(np.datetime64(time_ns, "ns").astype("datetime64[s]"))

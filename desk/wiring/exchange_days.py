@@ -1,0 +1,181 @@
+"""The trading days of an exchange: which dates are, and from when to when each of them lasts.
+
+Regular hours, early closes, holidays and daylight saving come from exchange_calendars, which knows regular hours only;
+extended hours come from the table here.
+"""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from desk.model.errors import PlanError
+from desk.model.hours import TradingDay
+from desk.model.units import DAY_NS, SECOND_NS
+
+ALWAYS: Final = "24/7"
+"""A calendar of our own: a day is midnight to midnight UTC, and always open."""
+
+US: Final = "XNYS"
+US_MARKETS: Final = frozenset({"BATY", "EDGA", "EDGX", "EPRL", "IEXG", "LTSE", "MEMX", "XBOS", "XCHI", "XCIS", "XPSX"})
+"""Codes of US stock exchanges that exchange_calendars does not have; their days are those of XNYS."""
+
+# US extended hours, in exchange time. Sources: NYSE, "Holidays & Trading Hours" (Arca trades from 4:00 to 20:00 ET;
+# on early closes, at 13:00, late sessions end at 17:00); Nasdaq, "Trading Schedule" (pre-market from 4:00, after hours
+# to 20:00, and to 17:00 on early closes).
+US_START: Final = time(4)
+US_END: Final = time(20)
+US_EARLY_END: Final = time(17)
+US_CLOSE: Final = time(16)
+
+MIDNIGHT: Final = time()
+ONE_DAY: Final = timedelta(1)
+LONGEST_CLOSURE_DAYS: Final = 40
+SAMPLE: Final = (date(2024, 1, 1), date(2024, 12, 31))
+"""Dates that every calendar of the library knows."""
+
+
+class Day(NamedTuple):
+    """A trading day: its date on the exchange, and its hours."""
+
+    date: date
+    hours: TradingDay
+
+
+class Regular(NamedTuple):
+    """Regular hours of one day; `breaks_ns` are the start and end of its break, None without one."""
+
+    open_ns: int
+    close_ns: int
+    break_ns: tuple[int, int] | None
+
+
+class ExchangeDays:
+    """The trading days of the exchange that a plan's `calendar` names. Raises PlanError for one that is not known.
+
+    Every date has an answer, or a PlanError: the library's calendars are built for one year at a time, so that its
+    default bounds (20 years back, one ahead) do not matter.
+    """
+
+    def __init__(self, calendar: str) -> None:
+        self.calendar = calendar
+        self._always = calendar == ALWAYS
+        self._years: dict[int, dict[date, Regular]] = {}
+        if self._always:
+            self.zone = ZoneInfo("UTC")
+            return
+        self._name = US if calendar in US_MARKETS else calendar
+        self._sample = self._built(*SAMPLE)
+        self.zone = ZoneInfo(str(self._sample.tz))
+
+    def hours(self, day: date) -> TradingDay | None:
+        """The hours of this date; None where it is no trading day. Raises PlanError for a year that is not known."""
+        midnight_ns = exchange_ns(day, MIDNIGHT, self.zone)
+        if self._always:
+            return TradingDay(midnight_ns, midnight_ns, midnight_ns + DAY_NS, midnight_ns + DAY_NS)
+        regular = self._regular(day)
+        if regular is None:
+            return None
+        open_ns, close_ns, _ = regular
+        if self._sample.name == US:
+            end = US_END if close_ns >= exchange_ns(day, US_CLOSE, self.zone) else US_EARLY_END
+            ends_ns = exchange_ns(day, end, self.zone)
+            return TradingDay(exchange_ns(day, US_START, self.zone), open_ns, close_ns, ends_ns)
+        if open_ns < midnight_ns:  # an exchange that opens on the evening before
+            return TradingDay(open_ns, open_ns, close_ns, close_ns)
+        return TradingDay(midnight_ns, open_ns, close_ns, exchange_ns(day + ONE_DAY, MIDNIGHT, self.zone))
+
+    def following(self, time_ns: int) -> Day:
+        """The trading day to which this time belongs, else the next one. Raises PlanError where none is known."""
+        first = self.local(time_ns).date()
+        for ahead in range(LONGEST_CLOSURE_DAYS):
+            day = first + ahead * ONE_DAY
+            hours = self.hours(day)
+            if hours is not None and time_ns < hours.end_ns:
+                return Day(day, hours)
+        raise PlanError(
+            "[session] calendar",
+            f"{self.calendar} has no trading day in the {LONGEST_CLOSURE_DAYS} days from {first} on",
+            "a calendar that knows this time",
+            f'Name another exchange, or "{ALWAYS}".',
+        )
+
+    def is_open(self, day: date, time_ns: int) -> bool:
+        """Whether this time lies within the regular hours of this day, breaks left out."""
+        if self._always:
+            return True
+        regular = self._regular(day)
+        if regular is None or not regular.open_ns <= time_ns < regular.close_ns:
+            return False
+        return regular.break_ns is None or not regular.break_ns[0] <= time_ns < regular.break_ns[1]
+
+    def local(self, time_ns: int) -> datetime:
+        """A time on the exchange's clock, to the second."""
+        return datetime.fromtimestamp(time_ns // SECOND_NS, self.zone)
+
+    def _regular(self, day: date) -> Regular | None:
+        year = self._years.get(day.year)
+        if year is None:
+            year = self._years[day.year] = self._year(day.year)
+        return year.get(day)
+
+    def _year(self, year: int) -> dict[date, Regular]:
+        """The regular hours of a year's trading days. Raises PlanError."""
+        first, last = date(year, 1, 1), date(year, 12, 31)
+        low, high = type(self._sample).bound_min(), type(self._sample).bound_max()
+        if low is not None:
+            first = max(first, low.date())
+        if high is not None:
+            last = min(last, high.date())
+        if first >= last:
+            raise PlanError(
+                "[session] calendar",
+                f"the trading days of {self.calendar} in {year} are not known",
+                f"a time {_span(low, high)}",
+                f'Name another exchange, or "{ALWAYS}".',
+            )
+        calendar = self._built(first, last)
+        rows = [] if calendar is None else calendar.schedule.itertuples()
+        return {row.Index.date(): Regular(_ns(row.open), _ns(row.close), _break(row)) for row in rows}
+
+    def _built(self, first: date, last: date) -> Any:
+        """The library's calendar of this span; None where it has no trading day. Raises PlanError."""
+        import exchange_calendars  # noqa: PLC0415 - brings pandas, which only few processes need
+        from exchange_calendars import errors  # noqa: PLC0415 - as above
+
+        try:
+            return exchange_calendars.get_calendar(self._name, start=first.isoformat(), end=last.isoformat())
+        except errors.NoSessionsError:
+            return None
+        except errors.InvalidCalendarName as error:
+            raise PlanError(
+                "[session] calendar",
+                f'`"{self.calendar}"`, which is no exchange that is known here',
+                f'an ISO 10383 code such as "{US}", or "{ALWAYS}"',
+                "Name the exchange whose hours apply.",
+            ) from error
+        except (NotImplementedError, ValueError) as error:
+            # Some of the library's holiday rules fail with some releases of pandas.
+            raise PlanError(
+                "[session] calendar",
+                f'`"{self.calendar}"`, whose days the installed exchange_calendars cannot work out: {str(error)[:80]}',
+                "an exchange whose days it can work out",
+                f'Name another exchange, or "{ALWAYS}".',
+            ) from error
+
+
+def _ns(at: Any) -> int:
+    return int(at.timestamp()) * SECOND_NS
+
+
+def _break(row: Any) -> tuple[int, int] | None:
+    """The break of a row of a schedule, whose times are not equal to themselves (NaT) where there is none."""
+    return (_ns(row.break_start), _ns(row.break_end)) if row.break_start == row.break_start else None
+
+
+def _span(low: Any, high: Any) -> str:
+    return " ".join(f"{word} {at.date()}" for word, at in (("from", low), ("to", high)) if at is not None)
+
+
+def exchange_ns(day: date, at: time, zone: ZoneInfo) -> int:
+    """A time of day on the exchange's clock, in ns since the epoch."""
+    return int(datetime.combine(day, at, zone).timestamp()) * SECOND_NS
