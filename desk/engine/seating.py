@@ -38,7 +38,7 @@ class Seating:
         """The symbol is subscribed, or wanted by others than before."""
         state = self._symbols.met(watch.symbol, watch.since_ns)
         if not state.watched:
-            state.bars.since_ns = watch.since_ns
+            state.bars.since_ns = self._minutes.data_ns(watch.since_ns)
             self._symbols.watch(state, on=True)
             self._receive_history(state, watch)
         state.scanners = watch.scanners
@@ -51,7 +51,7 @@ class Seating:
             return
         self._symbols.watch(state, on=False)
         for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
-            if minute_ns + MINUTE_NS > unwatch.at_ns:
+            if minute_ns + MINUTE_NS > self._minutes.data_ns(unwatch.at_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
         self._seat(state)
 

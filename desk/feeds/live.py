@@ -7,29 +7,20 @@ from typing import Final
 import msgspec
 
 from desk.feeds.lag import ReadAge, median_ns
+from desk.feeds.outages import RESTARTED, Gap, Outages
+from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
 from desk.feeds.socket import Socket
 from desk.feeds.stream import StreamProtocol
+from desk.model.feed_health import FeedHealth
+from desk.model.notes import Note
 from desk.model.ticks import Frame, Tick, Trade
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 
 PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0
-FAREWELL_NS: Final = 5 * SECOND_NS
 DRAINED_NS: Final = SECOND_NS
-RESTARTED: Final = "the producer was restarted"
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Session time in which nothing could be received, until the subscription was renewed.
-
-    It begins with the last message; where a producer died, with its last mark.
-    """
-
-    from_ns: int
-    to_ns: int
-    why: str
 
 
 def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
@@ -46,7 +37,8 @@ class LiveFeed:
     to read, or when the caller stops iterating; what is read after the stop is skipped.
 
     A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
-    subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too: `mutes` counts those.
+    subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too. `health` holds the totals;
+    a successor's feed goes on from them (`restore`).
     Raises DeskError for what no new connection can heal.
 
     With `resumed_from_ns`, the last mark of a feed whose producer died, the next mark is that of the second after
@@ -74,9 +66,11 @@ class LiveFeed:
         self.counts = counts
         self.patience_s = PATIENCE_S
         self.mute_s = MUTE_S
-        self.gaps: list[Gap] = []
-        self.mutes = 0
+        self.place = protocol.place
         self._gaps_taken = 0
+        self._notes: list[Note] = []
+        self._before = FeedHealth()
+        self._outages = Outages(protocol.place, session.farewell_ns)
         self._protocol = protocol
         self._clock = clock
         self._session = session
@@ -84,15 +78,62 @@ class LiveFeed:
         self._is_open = is_open
         self._resumed_from_ns = resumed_from_ns
         self._age = ReadAge()
-        self._lost: tuple[int, int, str] | None = None
         self._reached_ns = 0
+        self._is_over = False
         # Waits need no secrecy.
-        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_lost)  # noqa: S311
+        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end)  # noqa: S311
+
+    @property
+    def health(self) -> FeedHealth:
+        """What the feed has been through, its predecessors' part included."""
+        health, before, protocol = self._outages.health, self._before, self._protocol
+        health.reconnects = before.reconnects + self._socket.reconnects
+        health.slow_clients = before.slow_clients + protocol.slow_clients
+        health.encoding = protocol.encoding or before.encoding
+        health.unknown = {
+            kind: before.unknown.get(kind, 0) + protocol.unknown.get(kind, 0)
+            for kind in sorted(before.unknown.keys() | protocol.unknown.keys())
+        }
+        return health
+
+    def restore(self, health: FeedHealth) -> None:
+        """Go on from what another producer's feed has been through."""
+        self._before = health
+        self._outages.health = msgspec.structs.replace(health, up=False)
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The times without a subscription, of this feed."""
+        return self._outages.gaps
 
     @property
     def reconnects(self) -> int:
         """How many connections were made after the first."""
         return self._socket.reconnects
+
+    @property
+    def pace(self) -> float:
+        """How many seconds of session time pass in one of wall time."""
+        return self._session.factor
+
+    @property
+    def down_from_ns(self) -> int | None:
+        """The session time since which the feed has no subscription; None while it has one."""
+        return self._outages.down_from_ns
+
+    @property
+    def down_why(self) -> str:
+        """Why the feed is down; "" while it is up, or has not failed yet."""
+        return self._outages.why if self._outages.has_failed else ""
+
+    def is_open(self, session_ns: int) -> bool:
+        """Whether the exchange is open, so that silence means something."""
+        return self._is_open(session_ns)
+
+    def take_notes(self) -> list[Note]:
+        """What is worth a line in the log, since the last call."""
+        notes, self._notes = self._notes, []
+        return notes + self._outages.take_notes()
 
     @property
     def last_end(self) -> str:
@@ -123,17 +164,21 @@ class LiveFeed:
         """Frames until the session ends; can be iterated once."""
         try:
             self._socket.finish(self._session.ask())
-            self._reached_ns = self._now_ns() if self._resumed_from_ns is None else self._resume(self._resumed_from_ns)
+            wall_ns, mark_ns = self._clock.wall_ns(), self._resumed_from_ns
+            self._reached_ns = self._at(wall_ns) if mark_ns is None else mark_ns
+            self._outages.begin(self._reached_ns, wall_ns, "" if mark_ns is None else RESTARTED)
             yield from self._run()
         finally:
-            self._close_gap()
+            self._end()
             self._socket.close()
 
-    def _resume(self, mark_ns: int) -> int:
-        """Open the gap that the dead producer left behind its last mark, which is the session time reached."""
-        # The death is no farewell of the venue's, however shortly before the venue's end it came.
-        self._lost = (mark_ns, self._clock.wall_ns() - FAREWELL_NS, RESTARTED)
-        return mark_ns
+    def _end(self) -> None:
+        """Write down what is still open: the socket's own end is no loss."""
+        wall_ns = self._clock.wall_ns()
+        now_ns = self._at(wall_ns) if self._reached_ns else 0
+        owed = self._protocol.awaiting if self._socket.open else ""
+        self._outages.end(self._until_end(now_ns), wall_ns, owed, over=self._session.ended)
+        self._is_over = True
 
     def _run(self) -> Iterator[Frame]:
         mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
@@ -163,11 +208,23 @@ class LiveFeed:
             self._socket.start(self._session.ask())
         self._watch_mute(wall_ns)
         self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
-        if self._lost is not None and self.connected:
-            self._close_gap()
+        self._look()
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
         return ticks
+
+    def _look(self) -> None:
+        """Follow connection and protocol: what changed in this turn is noted."""
+        wall_ns, protocol, outages = self._clock.wall_ns(), self._protocol, self._outages
+        if outages.down_from_ns is not None and self.connected:
+            outages.back(self._until_end(self._at(wall_ns)), wall_ns)
+        outages.look(wall_ns, over=self._session.ended)
+        self._notes += protocol.take_notes()
+        if self.connected and protocol.refused != outages.health.refused:
+            self._notes += refusal_notes(self.place, outages.health.refused, protocol.refused)
+            outages.health.refused = protocol.refused
+        if protocol.ticks:
+            outages.health.mutes_in_a_row = 0
 
     def _frame(self, ticks: list[Tick]) -> Frame:
         lag_ns = median_ns(self._reached_ns, ticks)
@@ -175,7 +232,8 @@ class LiveFeed:
             self._age.caught_up()
         else:
             self._age.read(self._socket.read_ns, lag_ns)
-        return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns)
+        fastest_ns = self._reached_ns - max([tick.ts_ns for tick in ticks]) if ticks else None
+        return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns, fastest_ns=fastest_ns)
 
     def _drained(self) -> bool:
         """Whether a venue that has ended has nothing left under way."""
@@ -200,25 +258,26 @@ class LiveFeed:
             and self._protocol.listening
             and self._is_open(self._at(wall_ns))
         ):
-            self.mutes += 1
+            self._outages.health.mutes += 1
+            self._outages.health.mutes_in_a_row += 1
             self._socket.hang_up(f"connected, and mute for {silent_ns / SECOND_NS:.0f} s")
 
-    def _on_lost(self, reason: str) -> None:
-        if self._lost is not None and self._protocol.settled:
-            self._close_gap()  # the subscription stood, for less than a turn
-        if self._lost is None:
-            self._lost = (self._at(self._socket.message_ns), self._clock.wall_ns(), reason)
-        self._session.hurry()
+    def _on_end(self, reason: str, was_open: bool) -> None:
+        """A connection, or an attempt at one, has ended."""
+        if self._is_over:
+            return
+        wall_ns, outages = self._clock.wall_ns(), self._outages
+        if was_open and self._protocol.settled and outages.down_from_ns is not None:
+            outages.back(self._until_end(self._at(wall_ns)), wall_ns)  # the subscription stood, for less than a turn
+        if outages.down_from_ns is None:
+            outages.lost(self._at(self._socket.message_ns), wall_ns, reason)
+        else:
+            outages.failed(wall_ns, reason)
+        if was_open:
+            self._session.hurry()
 
-    def _close_gap(self) -> None:
-        """Write the gap down; a venue that ended right after it hung up has left none."""
-        if self._lost is not None:
-            from_ns, wall_ns, why = self._lost
-            self._lost = None
-            if not (self._session.ended and self._clock.wall_ns() - wall_ns < FAREWELL_NS):
-                now_ns = self._now_ns()
-                to_ns = now_ns if self._end_ns is None else min(now_ns, self._end_ns)
-                self.gaps.append(Gap(from_ns, max(from_ns, to_ns), why))
+    def _until_end(self, session_ns: int) -> int:
+        return session_ns if self._end_ns is None else min(session_ns, self._end_ns)
 
     def _now_ns(self) -> int:
         return self._at(self._clock.wall_ns())

@@ -19,9 +19,18 @@ ENDED: Final = "ended"
 
 
 class SessionClock(Protocol):
-    """Session time as a function of wall time."""
+    """Session time as a function of wall time.
+
+    `farewell_ns`: how long after its connection has ended a venue may take to say that it has ended its play.
+    """
 
     ended: bool
+    farewell_ns: int
+
+    @property
+    def factor(self) -> float:
+        """By how much session time passes faster than wall time."""
+        ...
 
     def session_ns(self, wall_ns: int) -> int:
         """The session time at a wall time."""
@@ -48,6 +57,8 @@ class RealSession:
     """Session time is wall time."""
 
     ended = False
+    farewell_ns = 0
+    factor = 1.0
 
     def session_ns(self, wall_ns: int) -> int:
         """The wall time."""
@@ -94,6 +105,8 @@ class VenueSession:
     with: the last one is carried on. `ended`: the venue has no more to play.
     """
 
+    farewell_ns = SECOND_NS
+
     def __init__(self, url: str, clock: Clock, get: Callable[[str], Awaitable[bytes]] = http_get) -> None:
         self.ended = False
         self.failures = 0
@@ -109,6 +122,11 @@ class VenueSession:
         """The last answer."""
         assert self._reading is not None, "read before the first answer"
         return self._reading
+
+    @property
+    def factor(self) -> float:
+        """By how much session time passes faster than wall time, by the last answer; 0 while it does not by itself."""
+        return self.reading.factor
 
     def session_ns(self, wall_ns: int) -> int:
         """The session time at a wall time, by the last answer."""
@@ -139,7 +157,7 @@ class VenueSession:
         try:
             self._reading = msgspec.json.decode(await self._get(self._url), type=Reading)
             self.ended = self._reading.state == ENDED
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:  # ValueError: a name that cannot be encoded
             self.failures += 1
             if self._reading is None:
                 raise RunFailed(

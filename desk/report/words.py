@@ -1,5 +1,6 @@
 """How figures are told to people: counts, rates, latencies, money and times as short text."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -73,6 +74,11 @@ def exchange_time(time_ns: int | None, *, with_date: bool = True) -> str:
 def utc_time(time_ns: int) -> str:
     """A moment in UTC, to the second: 2013-10-07 13:30:00 UTC."""
     return f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def names(found: Collection[str], most: int = 10) -> str:
+    """The first few of these in order, and a sign that there are more: A, B, …."""
+    return ", ".join(sorted(found)[:most]) + (", …" if len(found) > most else "")
 
 
 def some(number: int, noun: str) -> str:

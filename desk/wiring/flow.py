@@ -9,6 +9,7 @@ from desk.flow import LaneConfig
 from desk.market.blocks import BlockSource
 from desk.model.batch import LaneTotals
 from desk.model.units import MS_NS, SECOND_NS
+from desk.pipeline.feed_watch import WatchConfig
 from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.session import Session
 from desk.pipeline.subscriptions import Subscriptions
@@ -67,6 +68,11 @@ def intake(
         round(plan.guards.max_data_latency_s * SECOND_NS),
         round(plan.flow.checkpoint_s * SECOND_NS),
         session.history,
+        WatchConfig(
+            feed.place if isinstance(feed, LiveFeed) else source.place if source is not None else "",
+            round(plan.feed.delay_s * SECOND_NS),
+            round(plan.guards.max_clock_skew_ms * MS_NS),
+        ),
     )
     return Intake(
         config,
