@@ -155,8 +155,6 @@ class Outages:
         if outage.is_reported:
             return
         outage.is_reported = True
-        self.health.outages += 1
-        self.health.last_outage = outage.why
         if self.health.subscribed:
             self._note(f"the feed is down: {outage.why}")
         else:
@@ -164,6 +162,8 @@ class Outages:
 
     def _close(self, outage: _Outage, session_ns: int) -> None:
         to_ns = max(outage.from_ns, session_ns)
+        self.health.outages += 1
+        self.health.last_outage = outage.why
         self.health.down_ns += to_ns - outage.from_ns
         self.gaps.append(Gap(outage.from_ns, to_ns, outage.why))
 

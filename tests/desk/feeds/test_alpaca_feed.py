@@ -132,7 +132,7 @@ def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_on
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.slow_clients == 1
+    assert feed.health.slow_clients == 1
     assert feed.reconnects == 1
 
 
@@ -144,7 +144,7 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
         frames = feed.frames()
 
         until(frames, lambda _: bool(feed.last_end))
-        assert str(code) in feed.problems[0]
+        assert str(code) in feed.take_notes()[0].text
         next(frames)
         connections_before = server.connections
         clock.now_ns += NS
@@ -163,7 +163,7 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
         with pytest.raises(fault) as caught:
             until(feed.frames(), lambda _: False)
 
-    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.problems} {feed.last_end}"
+    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health} {feed.last_end}"
     told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
     assert KEY not in told
     assert SECRET not in told
@@ -186,7 +186,7 @@ def test_a_mute_connection_is_made_again() -> None:
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.mutes == 1
+    assert feed.health.mutes == 1
     assert feed.reconnects == 1
     assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS, START_NS + 31 * NS)]
     assert "mute" in feed.gaps[0].why
@@ -205,7 +205,7 @@ def test_out_of_session_silence_is_no_fault() -> None:
             next(frames)
         frames.close()
 
-    assert feed.mutes == 0
+    assert feed.health.mutes == 0
     assert feed.reconnects == 0
 
 
