@@ -121,10 +121,6 @@ class LiveFeed(Feed, Protocol):
         """Go on from what another producer's feed has been through."""
         ...
 
-    def is_open(self, session_ns: int) -> bool:
-        """Whether the exchange is open, so that silence means something."""
-        ...
-
     def take_notes(self) -> list[Note]:
         """What is worth a line in the log, since the last call."""
         ...

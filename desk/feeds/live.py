@@ -126,10 +126,6 @@ class LiveFeed:
         """Why the feed is down; "" while it is up, or has not failed yet."""
         return self._outages.why if self._outages.has_failed else ""
 
-    def is_open(self, session_ns: int) -> bool:
-        """Whether the exchange is open, so that silence means something."""
-        return self._is_open(session_ns)
-
     def take_notes(self) -> list[Note]:
         """What is worth a line in the log, since the last call."""
         notes, self._notes = self._notes, []

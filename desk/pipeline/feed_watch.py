@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from desk.model.feed_health import FeedHealth
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
@@ -21,11 +22,15 @@ AHEAD_NS: Final = 60 * MINUTE_NS
 
 
 class WatchConfig(msgspec.Struct, frozen=True):
-    """What the feed is called, how late it is by design, and how far its clock may be off; see `[feed]`, `[guards]`."""
+    """What the feed is called, how late it is by design, and how far its clock may be off; see `[feed]`, `[guards]`.
+
+    `hours` are those of the exchange day.
+    """
 
     place: str = "the feed"
     delay_ns: int = 0
     max_clock_skew_ns: int = SECOND_NS
+    hours: TradingDay = ALWAYS_OPEN
 
 
 class FeedReport(msgspec.Struct, array_like=True):
@@ -117,7 +122,8 @@ class FeedWatch:
             down_from_ns = live.down_from_ns
             if down_from_ns is not None and mark_ns - down_from_ns > age.age_ns:
                 age = Age(mark_ns - down_from_ns, "the feed is down", age.hold)
-            can_deliver = down_from_ns is None and live.is_open(mark_ns)
+            hours, data_ns = self.config.hours, mark_ns - self.config.delay_ns
+            can_deliver = down_from_ns is None and hours.open_ns <= data_ns < hours.close_ns
             notes += self._silent.mark(self._unrefused(live) if can_deliver else (), can_deliver=can_deliver)
         notes += self._skew.mark(pace)
         notes += self._age.mark(mark_ns, age)

@@ -41,6 +41,11 @@ def milliseconds(value_ms: float | None) -> str:
     return f"{scaled:.{digits}f} {unit}"
 
 
+def signed_milliseconds(value_ms: float) -> str:
+    """An offset with its sign: -3.10 s, 12.0 ms, 0."""
+    return f"{'-' if value_ms < 0 else ''}{milliseconds(abs(value_ms))}" if value_ms else "0"
+
+
 def duration(seconds: float) -> str:
     """A stretch of wall time: 0.84 s, 42.0 s, 3 min 12 s, 6 h 30 min."""
     if seconds < 10:

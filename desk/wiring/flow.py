@@ -72,6 +72,7 @@ def intake(
             feed.place if isinstance(feed, LiveFeed) else source.place if source is not None else "",
             round(plan.feed.delay_s * SECOND_NS),
             round(plan.guards.max_clock_skew_ms * MS_NS),
+            session.hours,
         ),
     )
     return Intake(
