@@ -89,6 +89,8 @@ class LiveFeed:
         health, before, protocol = self._outages.health, self._before, self._protocol
         health.reconnects = before.reconnects + self._socket.reconnects
         health.slow_clients = before.slow_clients + protocol.slow_clients
+        health.down_why = self._outages.first_why
+        health.down_from_ns = self._outages.down_from_ns if health.down_why else None
         health.encoding = protocol.encoding or before.encoding
         health.unknown = {
             kind: before.unknown.get(kind, 0) + protocol.unknown.get(kind, 0)
@@ -124,7 +126,7 @@ class LiveFeed:
     @property
     def down_why(self) -> str:
         """Why the feed is down; "" while it is up, or has not failed yet."""
-        return self._outages.why if self._outages.has_failed else ""
+        return self._outages.why
 
     def take_notes(self) -> list[Note]:
         """What is worth a line in the log, since the last call."""
@@ -162,11 +164,21 @@ class LiveFeed:
             self._socket.finish(self._session.ask())
             wall_ns, mark_ns = self._clock.wall_ns(), self._resumed_from_ns
             self._reached_ns = self._at(wall_ns) if mark_ns is None else mark_ns
-            self._outages.begin(self._reached_ns, wall_ns, "" if mark_ns is None else RESTARTED)
+            self._begin_outage(wall_ns, mark_ns)
             yield from self._run()
         finally:
             self._end()
             self._socket.close()
+
+    def _begin_outage(self, wall_ns: int, mark_ns: int | None) -> None:
+        """There is no subscription yet; after another producer there is an outage, its own or that of its end."""
+        before = self._before
+        if mark_ns is None:
+            self._outages.begin(self._reached_ns, wall_ns)
+        elif before.down_from_ns is None:
+            self._outages.begin(mark_ns, wall_ns, RESTARTED)
+        else:
+            self._outages.begin(min(before.down_from_ns, mark_ns), wall_ns, before.down_why)
 
     def _end(self) -> None:
         """Write down what is still open: the socket's own end is no loss."""
@@ -216,11 +228,17 @@ class LiveFeed:
             outages.back(self._until_end(self._at(wall_ns)), wall_ns)
         outages.look(wall_ns, over=self._session.ended)
         self._notes += protocol.take_notes()
-        if self.connected and protocol.refused != outages.health.refused:
-            self._notes += refusal_notes(self.place, outages.health.refused, protocol.refused)
-            outages.health.refused = protocol.refused
+        if self.connected:
+            self._look_at_refusals()
         if protocol.ticks:
             outages.health.mutes_in_a_row = 0
+
+    def _look_at_refusals(self) -> None:
+        """Of a subscription that is settled: whether the venue refuses others than before."""
+        health, refused = self._outages.health, self._protocol.refused
+        if refused != health.refused:
+            self._notes += refusal_notes(self.place, health.refused, refused)
+            health.refused = refused
 
     def _frame(self, ticks: list[Tick]) -> Frame:
         lag_ns = median_ns(self._reached_ns, ticks)
@@ -263,8 +281,10 @@ class LiveFeed:
         if self._is_over:
             return
         wall_ns, outages = self._clock.wall_ns(), self._outages
-        if was_open and self._protocol.settled and outages.down_from_ns is not None:
-            outages.back(self._until_end(self._at(wall_ns)), wall_ns)  # the subscription stood, for less than a turn
+        if was_open and self._protocol.settled:  # the subscription stood, perhaps for less than a turn
+            self._look_at_refusals()
+            if outages.down_from_ns is not None:
+                outages.back(self._until_end(self._at(wall_ns)), wall_ns)
         if outages.down_from_ns is None:
             outages.lost(self._at(self._socket.message_ns), wall_ns, reason)
         else:

@@ -27,11 +27,15 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class _Outage(msgspec.Struct):
-    """A time without the feed: since when in session and wall time, and why; `why` is "" until something failed."""
+    """A time without the feed: since when in session and wall time, and why; `why` is "" until something failed.
+
+    `can_be_farewell`: it began with the loss of a connection, which may be the venue's way to end its play.
+    """
 
     from_ns: int
     wall_ns: int
     why: str = ""
+    can_be_farewell: bool = False
     failures: int = 0
     is_reported: bool = False
     reasons: int = 0
@@ -62,23 +66,23 @@ class Outages:
 
     @property
     def why(self) -> str:
-        """Why the feed is down; "" while it is up, or about to be for the first time."""
+        """Why the last attempt failed; "" while the feed is up, or about to be for the first time."""
         return "" if self._outage is None else self._outage.last
 
     @property
-    def has_failed(self) -> bool:
-        """Whether the feed is down, and that is worth saying."""
-        return self._outage is not None and self._outage.is_reported
+    def first_why(self) -> str:
+        """Why the feed went down; "" while it is up, or about to be for the first time."""
+        return "" if self._outage is None else self._outage.why
 
     def begin(self, session_ns: int, wall_ns: int, why: str = "") -> None:
-        """The feed has no subscription yet; with `why`, because another producer had it, which is an outage."""
+        """The feed has no subscription yet; with `why`, an outage that another producer's feed has left behind."""
         self._outage = _Outage(session_ns, wall_ns, why, last=why)
 
     def lost(self, from_ns: int, wall_ns: int, why: str) -> None:
         """The connection ended on which the subscription stood; the last message came at `from_ns`."""
         self.health.up = False
         self.health.last_failure = why
-        self._outage = _Outage(from_ns, wall_ns, why, last=why)
+        self._outage = _Outage(from_ns, wall_ns, why, can_be_farewell=True, last=why)
 
     def failed(self, wall_ns: int, why: str) -> None:
         """An attempt to connect ended before the subscription stood."""
@@ -101,7 +105,7 @@ class Outages:
         if outage is None or not outage.why or over:
             return
         down_ns = wall_ns - outage.wall_ns
-        if not outage.is_reported and (down_ns >= self._farewell_ns or not self._may_be_farewell(outage)):
+        if not outage.is_reported and (down_ns >= self._farewell_ns or not outage.can_be_farewell):
             self._report(outage)
         if down_ns >= outage.still_due_ns:
             outage.still_due_ns = max(2 * outage.still_due_ns, down_ns)
@@ -132,7 +136,7 @@ class Outages:
         outage = self._outage
         if outage is None:
             return
-        if over and self._may_be_farewell(outage) and wall_ns - outage.wall_ns < FAREWELL_NS:
+        if over and outage.can_be_farewell and wall_ns - outage.wall_ns < FAREWELL_NS:
             self._outage = None
         else:
             if not outage.why:
@@ -145,10 +149,6 @@ class Outages:
         """The notes since the last call."""
         notes, self._notes = self._notes, []
         return notes
-
-    def _may_be_farewell(self, outage: _Outage) -> bool:
-        """A loss may be one; an outage that began without a subscription, or with a restart, is none."""
-        return self.health.subscribed and outage.why != RESTARTED
 
     def _report(self, outage: _Outage) -> None:
         """Say once that the feed is down, and why: an error where it never was up."""
