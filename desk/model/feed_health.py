@@ -11,7 +11,7 @@ class FeedHealth(msgspec.Struct, array_like=True):
     without one, `down_ns` their length in session time, `last_outage` why the last one began. `last_failure` is why the
     last attempt or connection ended. `slow_clients` counts connections that the venue closed because the desk read too
     slowly; `mutes` those that the desk closed because nothing came, `mutes_in_a_row` the last of them without a tick
-    since. `down_from_ns` is the session time since which the feed is down, where it has failed; `down_why` is the cause.
+    since. `down_from_ns` is the session time since which the feed is down, where it has failed; `down_why` is why.
     `refused` are symbols by channel that the venue does not grant, `unknown` the messages of unknown kinds.
     `encoding` is the one that the venue used although another was asked for; "" where it did not.
     """
