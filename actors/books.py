@@ -13,7 +13,7 @@ from desk.closing import write_results
 from desk.config import Plan
 from desk.model.records import Decision
 from desk.orders import OrderSummary
-from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize, warnings
+from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, problems, strategy_problems, summarize, warnings
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
 from desk.report.summary import Summary
@@ -48,10 +48,10 @@ class Books:
         )
 
     def write(
-        self, feed: FeedRecord, times: Times, problems: list[str], notices: list[str], decisions: list[Decision]
+        self, feed: FeedRecord, times: Times, found: list[str], notices: list[str], decisions: list[Decision]
     ) -> Summary:
-        """Write the run's files. Raises RunFailed."""
-        return self._write(self._record(feed, times, problems, notices), decisions)
+        """Write the run's files; `found` are the problems of the desk's parts. Raises RunFailed."""
+        return self._write(self._record(feed, times, found, notices), decisions)
 
     def write_failed(self, times: Times, fault: str, received: dict[str, int], decisions: list[Decision]) -> Summary:
         """Write what is known after a failure."""
@@ -65,14 +65,14 @@ class Books:
         return self._record(FeedRecord(received, {}, {}, []), times, [fault], [], failed=True)
 
     def _write(self, record: RunRecord, decisions: list[Decision]) -> Summary:
-        for problem in record.problems:
+        for problem in problems(record):
             self._log.error("%s", problem)
         for warning in warnings(record):
             self._log.warning("%s", warning)
         return write_results(self._folder, record, KeeperStore(self._folder.keeper).bars, decisions)
 
     def _record(
-        self, feed: FeedRecord, times: Times, problems: list[str], notices: list[str], *, failed: bool = False
+        self, feed: FeedRecord, times: Times, found: list[str], notices: list[str], *, failed: bool = False
     ) -> RunRecord:
         shards = self.shard_stats()
         usage = self._crew.usage
@@ -92,7 +92,8 @@ class Books:
             orders=self._stats.get("broker") or OrderSummary(),
             bars=0,
             decisions=0,
-            problems=[*problems, *strategy_problems(shards)],
+            problems=[*found, *strategy_problems(shards)],
+            feed_kind=self._plan.feed.kind,
             notices=notices,
             failed=failed,
             restarts={stats.shard: self._crew.restarts[consumer_name(stats.shard)] for stats in shards},

@@ -77,8 +77,10 @@ class Producer:
 
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""
-        self._intake.play(self._publish)
-        self._publish(at_once=True)
+        try:
+            self._intake.play(self._publish)
+        finally:
+            self._publish(at_once=True)
         return feed_record(self._intake)
 
     def deliver(self, events: bytes) -> None:

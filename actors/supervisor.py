@@ -70,7 +70,6 @@ class Supervisor:
         self.session = self._begun.session
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._rebalancer = Rebalancer(plan, self.move)
-        self._new_notes = NewNotes()
         self._state: DeskState = "starting"
         self._stats: dict[str, Any] = {}
         self._asked: dict[Any, str] = {}
@@ -80,6 +79,7 @@ class Supervisor:
         desk = f"raydesk-{folder.dir.name}-{self._begun.started_ns:x}"
         self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder)
+        self._new_notes = NewNotes(self.log)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()
@@ -350,8 +350,7 @@ class Supervisor:
         orders: OrderSummary | None = self._stats.get("broker")
         if producer is None or orders is None:
             return
-        for note in self._new_notes.of(producer.intake):
-            self.log.warning("%s", note)
+        self._new_notes.write(producer.intake)
         here = {self._numbers[name]: self.pids[name] for name in self.crew.here if name in self._numbers}
         shards = [stats for stats in self._books.shard_stats() if stats.shard in here]
         if self._state == "running":
@@ -380,6 +379,7 @@ class Supervisor:
                 self._stats[name] = self._ask(name, "stats")
                 self.crew.note_usage(name, self._ask(name, "usage"))
         self._show(show)
+        self._new_notes.write(feed)
         problems = [*self._ask("broker", "problems"), *self._ask("scanner", "problems"), *feed.problems]
         decisions = self._ask("ledger", "decisions")
         self._ask("ledger", "close")

@@ -97,7 +97,7 @@ def run(
             if not processes:
                 names = {pid: name for name, pid in supervisor.pids.items()} | {os.getpid(): SUPERVISOR}
                 processes.append(Processes(os.getpid(), names, {venue.pid}))
-            notes.update(dict.fromkeys(_producer(supervisor).intake.notes))
+            notes.update(dict.fromkeys(note.text for note in _producer(supervisor).intake.notes))
             if trial.drained is None:
                 beside(supervisor)
             if trial.look(reading_of(_producer(supervisor), _shards(supervisor)), processes[0]):

@@ -123,8 +123,18 @@ def _lines(summary: Summary) -> list[str]:
             f"P&L        realized {words.money(pnl.realized)}, unrealized {words.money(pnl.unrealized)}, "
             f"fees {words.money(-pnl.fees)}, net {words.money(pnl.net)}"
         ),
+        f"feed       {_feed(summary)}",
         f"gaps       {_gaps(summary)}",
     ]
+
+
+def _feed(summary: Summary) -> str:
+    feed = summary.feed
+    state = "up at the end" if feed.up else "down at the end"
+    return (
+        f"{feed.kind or words.NOTHING}, {state}, {words.some(feed.reconnects, 'reconnect')}, "
+        f"clock skew {words.signed_milliseconds(summary.clock_skew_ms)}"
+    )
 
 
 def _gaps(summary: Summary) -> str:

@@ -5,7 +5,7 @@ from desk.report.live import DeskView
 
 
 def desk_line(view: DeskView) -> str:
-    """The view in one line, figures in a fixed order."""
+    """The view in one line, figures in a fixed order, then what is wrong."""
     if view.waits:
         return f"{view.state}  {view.waits}"
     queue = words.milliseconds(view.worst_time_in_queue_ms)
@@ -24,4 +24,5 @@ def desk_line(view: DeskView) -> str:
     ]
     if view.progress is not None:
         parts.insert(1, words.percent(view.progress))
+    parts += [f"! {alert}" for alert in view.alerts]
     return "  ".join(parts)

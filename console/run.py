@@ -1,5 +1,6 @@
 """`desk run`: from a plan's file to a run, shown while it goes, and its verdict."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class RunOptions:
 
 
 def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
-    """Run the plan and return the exit status: 0 when it came to its end and balances, else 1.
+    """Run the plan and return the exit status: 0 when it came to its end with its feed, and balances, else 1.
 
     Raises DeskError for a bad plan, before there is a folder, and what the house raises; then too the last
     line is printed. Of a run that bad input kept from beginning no folder stays.
@@ -135,6 +136,9 @@ def _shown(
 def _told(summary: Summary, shown: Path, options: RunOptions, console: Console) -> int:
     if not options.quiet:
         print_figures(console, summary)
+    if not summary.had_feed:
+        for problem in summary.problems:
+            sys.stderr.write(f"error: {problem.partition(chr(10))[0]}\n")
     _last_line(console, verdict(summary, shown))
     return 0 if summary.complete else 1
 

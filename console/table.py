@@ -33,6 +33,7 @@ def desk_table(view: DeskView, title: str, width: int) -> RenderableType:
     if view.consumers or view.lanes:
         parts.append(_shards(view, wide=width >= WIDE))
     parts.append(_book(view))
+    parts.extend(Text(f"! {alert}", style="bold red", overflow="ellipsis", no_wrap=True) for alert in view.alerts)
     parts.extend(_note(note) for note in view.notes[-MAX_NOTES:])
     return Panel(Group(*parts), title=Text(title, style="bold"), title_align="left", border_style="dim", width=width)
 

@@ -12,7 +12,7 @@ from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
 from desk.pipeline.intake import Intake
 from desk.pipeline.local import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
-from desk.pipeline.record import RunRecord, feed_record, strategy_problems, warnings
+from desk.pipeline.record import RunRecord, feed_record, problems, strategy_problems, warnings
 from desk.pipeline.shard import Shard
 from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskState, DeskView
@@ -66,7 +66,7 @@ class House:
             first=numbers,
         )
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
-        self._new_notes = NewNotes()
+        self._new_notes = NewNotes(self.log)
         self._shown_ns = 0
 
     def run(self, show: Show) -> Summary:
@@ -77,6 +77,7 @@ class House:
             with StopSignals(self.intake.stop):
                 return self._run(show, log)
         except DeskError as fault:
+            self._new_notes.write(self.intake.stats())
             log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
         finally:
@@ -92,7 +93,7 @@ class House:
         record = self._record(began_ns, ended_ns)
         for warning in warnings(record):
             log.warning("%s", warning)
-        for problem in record.problems:
+        for problem in problems(record):
             log.error("%s", problem)
         summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
         self.folder.resume.done()
@@ -111,13 +112,12 @@ class House:
         shards = [shard.stats() for shard in self.shards.values()]
         orders = self.manager.summary()
         intake = self.intake.stats()
-        for note in self._new_notes.of(intake):
-            self.log.warning("%s", note)
+        self._new_notes.write(intake)
         show(self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders))
 
     def _record(self, began_ns: int, ended_ns: int) -> RunRecord:
         shards = [shard.stats() for shard in self.shards.values()]
-        usage = process_usage()
+        usage, feed = process_usage(), feed_record(self.intake)
         return RunRecord(
             run_id=self.folder.dir.name,
             plan=self.plan.session.name,
@@ -127,7 +127,7 @@ class House:
             started_ns=self.started_ns,
             ended_ns=ended_ns,
             play_ns=ended_ns - began_ns,
-            feed=feed_record(self.intake),
+            feed=feed,
             shards=shards,
             consumers=[usage] * len(shards),
             producer=usage,
@@ -138,8 +138,9 @@ class House:
                 *self.manager.problems,
                 *strategy_problems(shards),
                 *self.scanning.problems,
-                *self.intake.problems,
+                *feed.problems,
             ],
+            feed_kind=self.plan.feed.kind,
         )
 
 

@@ -9,6 +9,8 @@ from typing import Protocol
 from desk.model.bars import Bar
 from desk.model.batch import News, Position
 from desk.model.checkpoint import Checkpoint, ProducerState
+from desk.model.feed_health import FeedHealth
+from desk.model.notes import Note
 from desk.model.orders import OrderEvent, OrderKind, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Frame
@@ -93,19 +95,39 @@ class LiveFeed(Feed, Protocol):
     """A feed that cannot wait, from a venue that can be asked for less.
 
     `patience_s` is how long the next frame may be waited for. `read_age_ns` is received - venue time of what
-    was read last, over its recent floor: how far reading is behind.
+    was read last, over its recent floor: how far reading is behind. `pace` is how many seconds of session time pass in
+    one of wall time. `health` holds totals of the connection, which another producer's feed goes on from (`restore`).
     """
 
     patience_s: float
 
     @property
-    def read_age_ns(self) -> int:
-        """How far reading is behind."""
+    def pace(self) -> float: ...
+
+    @property
+    def health(self) -> FeedHealth: ...
+
+    @property
+    def down_from_ns(self) -> int | None:
+        """The session time since which there is no subscription; None while there is one."""
         ...
 
     @property
-    def reconnects(self) -> int:
-        """How many connections were made after the first."""
+    def down_why(self) -> str:
+        """Why the feed is down; "" while it is up, or has not failed yet."""
+        ...
+
+    def restore(self, health: FeedHealth) -> None:
+        """Go on from what another producer's feed has been through."""
+        ...
+
+    def take_notes(self) -> list[Note]:
+        """What is worth a line in the log, since the last call."""
+        ...
+
+    @property
+    def read_age_ns(self) -> int:
+        """How far reading is behind."""
         ...
 
     def venue_ns(self, wall_ns: int) -> int:

@@ -178,6 +178,12 @@ class GuardsPlan(Section):
         le=86_400,
         description="age of the data above which entries are refused, in s; exits stay allowed",
     )
+    max_clock_skew_ms: float = Field(
+        default=1000.0,
+        gt=0,
+        le=86_400_000,
+        description="offset of the venue's clock against this machine's above which it is an error, in ms",
+    )
     strategy_budget_ms: float = Field(
         default=50, gt=0, le=60_000, description="time one call of a strategy may take before it is reported, in ms"
     )

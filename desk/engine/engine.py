@@ -75,7 +75,7 @@ class Engine:
         self._crumbs = crumbs or Unwatched()
         self._symbols = Symbols(self._entries)
         self._watched = self._symbols.watched
-        self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns)
+        self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
         self._guard = Guard(now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
         self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
         rules = MatchingRules(
@@ -374,7 +374,7 @@ class Engine:
             return
         self.closed = True
         for minute_ns, state in self._minutes.close_all():
-            if minute_ns + MINUTE_NS > close.session_ns:
+            if minute_ns + MINUTE_NS > self._minutes.data_ns(close.session_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
             state.bars.close(minute_ns)
         self._orders.expire(close.session_ns)

@@ -39,7 +39,8 @@ class Seating:
         """The symbol is subscribed, or wanted by others than before."""
         state = self._symbols.met(watch.symbol, watch.since_ns)
         if not state.watched:
-            state.bars.since_ns = self._session_start_ns if watch.first else watch.since_ns
+            since_ns = self._session_start_ns if watch.first else watch.since_ns
+            state.bars.since_ns = self._minutes.data_ns(since_ns)
             self._symbols.watch(state, on=True)
             self._receive_history(state, watch)
         state.scanners = watch.scanners
@@ -53,7 +54,7 @@ class Seating:
         self._symbols.watch(state, on=False)
         state.pricing.clear_quotes()
         for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
-            if minute_ns + MINUTE_NS > unwatch.at_ns:
+            if minute_ns + MINUTE_NS > self._minutes.data_ns(unwatch.at_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
         self._seat(state)
 

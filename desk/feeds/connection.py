@@ -34,8 +34,8 @@ class Listener(Protocol):
         """The websocket stands."""
         ...
 
-    def on_message(self, message: bytes | bytearray) -> None:
-        """One whole message."""
+    def on_message(self, message: bytes | bytearray, *, text: bool) -> None:
+        """One whole message; `text`: it came in text frames."""
         ...
 
     def on_read(self) -> None:
@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._websocket = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
         self._transport: asyncio.Transport | None = None
         self._parts: bytearray | None = None
+        self._text = False
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -151,15 +152,16 @@ class Connection(asyncio.Protocol):
     def _on_frame(self, frame: Frame) -> None:
         opcode = frame.opcode
         if opcode is Opcode.BINARY or opcode is Opcode.TEXT:
+            self._text = opcode is Opcode.TEXT
             if frame.fin:
-                self._listener.on_message(bytes(frame.data))
+                self._listener.on_message(bytes(frame.data), text=self._text)
             else:
                 self._parts = bytearray(frame.data)
         elif opcode is Opcode.CONT and self._parts is not None:
             self._parts += frame.data
             if frame.fin:
                 message, self._parts = self._parts, None
-                self._listener.on_message(message)
+                self._listener.on_message(message, text=self._text)
 
     def _gone_silent(self) -> bool:
         """Whether a listener has ended this meanwhile."""

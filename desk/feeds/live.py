@@ -7,30 +7,21 @@ from typing import Final
 import msgspec
 
 from desk.feeds.lag import ReadAge, median_ns
+from desk.feeds.outages import RESTARTED, Gap, Outages
+from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
 from desk.feeds.socket import Socket
 from desk.feeds.stream import StreamProtocol
+from desk.model.feed_health import FeedHealth
+from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 
 PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0
-FAREWELL_NS: Final = 5 * SECOND_NS
 DRAINED_NS: Final = SECOND_NS
 AHEAD_NS: Final = 60 * SECOND_NS
-RESTARTED: Final = "the producer was restarted"
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Session time in which nothing could be received, until the subscription was renewed.
-
-    It begins with the last message; where a producer died, with its last mark.
-    """
-
-    from_ns: int
-    to_ns: int
-    why: str
 
 
 def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
@@ -49,7 +40,8 @@ class LiveFeed:
     to read, or when the caller stops iterating; what is read after the stop is skipped.
 
     A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
-    subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too: `mutes` counts those.
+    subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too. `health` holds the totals;
+    a successor's feed goes on from them (`restore`).
     Raises DeskError for what no new connection can heal.
 
     With `resumed_from_ns`, the last mark of a feed whose producer died, the next mark is that of the second after
@@ -78,9 +70,11 @@ class LiveFeed:
         self.counts = counts
         self.patience_s = PATIENCE_S
         self.mute_s = MUTE_S
-        self.gaps: list[Gap] = []
-        self.mutes = 0
+        self.place = protocol.place
         self._gaps_taken = 0
+        self._notes: list[Note] = []
+        self._before = FeedHealth()
+        self._outages = Outages(protocol.place, session.farewell_ns, start_ns)
         self._protocol = protocol
         self._clock = clock
         self._session = session
@@ -89,15 +83,60 @@ class LiveFeed:
         self._is_open = is_open
         self._resumed_from_ns = resumed_from_ns
         self._age = ReadAge()
-        self._lost: tuple[int, int, str] | None = None
         self._reached_ns = 0
+        self._is_over = False
         # Waits need no secrecy.
-        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_lost)  # noqa: S311
+        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end)  # noqa: S311
+
+    @property
+    def health(self) -> FeedHealth:
+        """What the feed has been through, its predecessors' part included."""
+        health, before, protocol = self._outages.health, self._before, self._protocol
+        health.reconnects = before.reconnects + self._socket.reconnects
+        health.slow_clients = before.slow_clients + protocol.slow_clients
+        health.down_why = self._outages.first_why
+        health.down_from_ns = self._outages.down_from_ns if health.down_why else None
+        health.encoding = protocol.encoding or before.encoding
+        health.unknown = {
+            kind: before.unknown.get(kind, 0) + protocol.unknown.get(kind, 0)
+            for kind in sorted(before.unknown.keys() | protocol.unknown.keys())
+        }
+        return health
+
+    def restore(self, health: FeedHealth) -> None:
+        """Go on from what another producer's feed has been through."""
+        self._before = health
+        self._outages.health = msgspec.structs.replace(health, up=False)
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The times without a subscription, of this feed."""
+        return self._outages.gaps
 
     @property
     def reconnects(self) -> int:
         """How many connections were made after the first."""
         return self._socket.reconnects
+
+    @property
+    def pace(self) -> float:
+        """How many seconds of session time pass in one of wall time."""
+        return self._session.factor
+
+    @property
+    def down_from_ns(self) -> int | None:
+        """The session time since which the feed has no subscription; None while it has one."""
+        return self._outages.down_from_ns
+
+    @property
+    def down_why(self) -> str:
+        """Why the feed is down; "" while it is up, or has not failed yet."""
+        return self._outages.why
+
+    def take_notes(self) -> list[Note]:
+        """What is worth a line in the log, since the last call."""
+        notes, self._notes = self._notes, []
+        return notes + self._outages.take_notes()
 
     @property
     def last_end(self) -> str:
@@ -128,14 +167,15 @@ class LiveFeed:
         """Frames until the session ends; can be iterated once."""
         try:
             self._socket.finish(self._session.ask())
-            if self._resumed_from_ns is None:
+            wall_ns, mark_ns = self._clock.wall_ns(), self._resumed_from_ns
+            self._reached_ns = max(self._at(wall_ns), self._start_ns) if mark_ns is None else mark_ns
+            self._begin_outage(wall_ns, mark_ns)
+            if mark_ns is None:
                 yield from self._wait_for_start()
                 self._reached_ns = max(self._now_ns(), self._start_ns)
-            else:
-                self._reached_ns = self._resume(self._resumed_from_ns)
             yield from self._run()
         finally:
-            self._close_gap()
+            self._end()
             self._socket.close()
 
     def _wait_for_start(self) -> Iterator[Frame]:
@@ -145,6 +185,7 @@ class LiveFeed:
                 return
             if self._session.passes_alone and now_ns < self._start_ns - AHEAD_NS:
                 self._clock.sleep(min(self.patience_s, (self._start_ns - AHEAD_NS - now_ns) / SECOND_NS))
+                self._outages.begin(self._start_ns, self._clock.wall_ns())
             else:
                 ticks = self._read(self._start_ns)
                 if self._at(self._socket.read_ns) < self._start_ns:
@@ -153,11 +194,23 @@ class LiveFeed:
                     self._protocol.ticks = ticks  # for the session's first read
             yield Frame([], self._start_ns, mark=False)
 
-    def _resume(self, mark_ns: int) -> int:
-        """Open the gap that the dead producer left behind its last mark, which is the session time reached."""
-        # The death is no farewell of the venue's, however shortly before the venue's end it came.
-        self._lost = (mark_ns, self._clock.wall_ns() - FAREWELL_NS, RESTARTED)
-        return mark_ns
+    def _begin_outage(self, wall_ns: int, mark_ns: int | None) -> None:
+        """There is no subscription yet; after another producer there is an outage, its own or that of its end."""
+        before = self._before
+        if mark_ns is None:
+            self._outages.begin(self._reached_ns, wall_ns)
+        elif before.down_from_ns is None:
+            self._outages.begin(mark_ns, wall_ns, RESTARTED)
+        else:
+            self._outages.begin(min(before.down_from_ns, mark_ns), wall_ns, before.down_why)
+
+    def _end(self) -> None:
+        """Write down what is still open: the socket's own end is no loss."""
+        wall_ns = self._clock.wall_ns()
+        now_ns = self._at(wall_ns) if self._reached_ns else 0
+        owed = self._protocol.awaiting if self._socket.open else ""
+        self._outages.end(self._until_end(now_ns), wall_ns, owed, over=self._session.ended)
+        self._is_over = True
 
     def _run(self) -> Iterator[Frame]:
         mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
@@ -187,11 +240,29 @@ class LiveFeed:
             self._socket.start(self._session.ask())
         self._watch_mute(wall_ns)
         self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
-        if self._lost is not None and self.connected:
-            self._close_gap()
+        self._look()
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
         return ticks
+
+    def _look(self) -> None:
+        """Follow connection and protocol: what changed in this turn is noted."""
+        wall_ns, protocol, outages = self._clock.wall_ns(), self._protocol, self._outages
+        if outages.down_from_ns is not None and self.connected:
+            outages.back(self._until_end(self._at(wall_ns)), wall_ns)
+        outages.look(wall_ns, over=self._session.ended)
+        self._notes += protocol.take_notes()
+        if self.connected:
+            self._look_at_refusals()
+        if protocol.ticks:
+            outages.health.mutes_in_a_row = 0
+
+    def _look_at_refusals(self) -> None:
+        """Of a subscription that is settled: whether the venue refuses others than before."""
+        health, refused = self._outages.health, self._protocol.refused
+        if refused != health.refused:
+            self._notes += refusal_notes(self.place, health.refused, refused)
+            health.refused = refused
 
     def _frame(self, ticks: list[Tick]) -> Frame:
         lag_ns = median_ns(self._reached_ns, ticks)
@@ -199,7 +270,8 @@ class LiveFeed:
             self._age.read(self._socket.read_ns, lag_ns)
         elif not ticks:
             self._age.caught_up()
-        return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns)
+        fastest_ns = self._reached_ns - max([tick.ts_ns for tick in ticks]) if ticks else None
+        return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns, fastest_ns=fastest_ns)
 
     def _drained(self) -> bool:
         """Whether a venue that has ended has nothing left under way."""
@@ -224,28 +296,28 @@ class LiveFeed:
             and self._protocol.listening
             and self._is_open(self._at(wall_ns))
         ):
-            self.mutes += 1
+            self._outages.health.mutes += 1
+            self._outages.health.mutes_in_a_row += 1
             self._socket.hang_up(f"connected, and mute for {silent_ns / SECOND_NS:.0f} s")
 
-    def _on_lost(self, reason: str) -> None:
-        if self._lost is not None and self._protocol.settled:
-            self._close_gap()  # the subscription stood, for less than a turn
-        if self._lost is None:
-            self._lost = (self._at(self._socket.message_ns), self._clock.wall_ns(), reason)
-        self._session.hurry()
+    def _on_end(self, reason: str, was_open: bool) -> None:
+        """A connection, or an attempt at one, has ended."""
+        if self._is_over:
+            return
+        wall_ns, outages = self._clock.wall_ns(), self._outages
+        if was_open and self._protocol.settled:  # the subscription stood, perhaps for less than a turn
+            self._look_at_refusals()
+            if outages.down_from_ns is not None:
+                outages.back(self._until_end(self._at(wall_ns)), wall_ns)
+        if outages.down_from_ns is None:
+            outages.lost(self._at(self._socket.message_ns), wall_ns, reason)
+        else:
+            outages.failed(wall_ns, reason)
+        if was_open:
+            self._session.hurry()
 
-    def _close_gap(self) -> None:
-        """Write the gap down; a venue that ended right after it hung up has left none."""
-        if self._lost is not None:
-            from_ns, wall_ns, why = self._lost
-            self._lost = None
-            if not (self._session.ended and self._clock.wall_ns() - wall_ns < FAREWELL_NS):
-                now_ns = self._now_ns()
-                to_ns = now_ns if self._end_ns is None else min(now_ns, self._end_ns)
-                if to_ns <= self._start_ns:
-                    return
-                from_ns = max(from_ns, self._start_ns)
-                self.gaps.append(Gap(from_ns, max(from_ns, to_ns), why))
+    def _until_end(self, session_ns: int) -> int:
+        return session_ns if self._end_ns is None else min(session_ns, self._end_ns)
 
     def _now_ns(self) -> int:
         return self._at(self._clock.wall_ns())

@@ -19,10 +19,19 @@ ENDED: Final = "ended"
 
 
 class SessionClock(Protocol):
-    """Session time as a function of wall time. `passes_alone`: whether or not anybody is connected."""
+    """Session time as a function of wall time. `passes_alone`: whether or not anything is connected.
+
+    `farewell_ns`: how long after its connection has ended a venue may take to say that it has ended its play.
+    """
 
     ended: bool
     passes_alone: bool
+    farewell_ns: int
+
+    @property
+    def factor(self) -> float:
+        """By how much session time passes faster than wall time."""
+        ...
 
     def session_ns(self, wall_ns: int) -> int:
         """The session time at a wall time."""
@@ -50,6 +59,8 @@ class RealSession:
 
     ended = False
     passes_alone = True
+    farewell_ns = 0
+    factor = 1.0
 
     def session_ns(self, wall_ns: int) -> int:
         """The wall time."""
@@ -97,6 +108,7 @@ class VenueSession:
     """
 
     passes_alone = False
+    farewell_ns = SECOND_NS
 
     def __init__(self, url: str, clock: Clock, get: Callable[[str], Awaitable[bytes]] = http_get) -> None:
         self.ended = False
@@ -113,6 +125,11 @@ class VenueSession:
         """The last answer."""
         assert self._reading is not None, "read before the first answer"
         return self._reading
+
+    @property
+    def factor(self) -> float:
+        """By how much session time passes faster than wall time, by the last answer; 0 while it does not by itself."""
+        return self.reading.factor
 
     def session_ns(self, wall_ns: int) -> int:
         """The session time at a wall time, by the last answer."""
@@ -143,7 +160,7 @@ class VenueSession:
         try:
             self._reading = msgspec.json.decode(await self._get(self._url), type=Reading)
             self.ended = self._reading.state == ENDED
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:  # ValueError: a name that cannot be encoded
             self.failures += 1
             if self._reading is None:
                 raise RunFailed(

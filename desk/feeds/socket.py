@@ -14,14 +14,14 @@ from typing import Any, Final
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
-from desk.feeds.backoff import Backoff
+from desk.feeds.attempts import CONNECT_NS, Attempts
 from desk.feeds.connection import Connection
+from desk.feeds.proxy import unused_proxy
 from desk.feeds.stream import StreamProtocol
 from desk.model.errors import CredentialsError, DeskError, PlanError, RunFailed
 from desk.model.units import SECOND_NS
 from desk.ports import Clock
 
-CONNECT_NS: Final = 10 * SECOND_NS
 ANSWER_NS: Final = 10 * SECOND_NS
 PING_NS: Final = 20 * SECOND_NS
 PONG_NS: Final = 10 * SECOND_NS
@@ -35,14 +35,15 @@ class Socket:
 
     Connecting, and every answer that the protocol awaits, has 10 s. A connection on which nothing was read
     for 20 s is pinged, and given up after 10 s more. A lost connection is made again after a wait (see
-    Backoff), at once when the protocol says so and the connection had been of use. `reconnects` counts the
-    connections made after the first that opened; `on_lost(reason)` is told of each that had opened and ended.
+    Attempts), at once when the protocol says so and the connection had been of use. `reconnects` counts the
+    connections made after the first that opened; `on_end(reason, was_open)` is called for each connection, or attempt
+    at one, that ended.
     `read_ns` and `message_ns` are when something, and when a message, was last read; `last_end` is why the
     last attempt or connection ended.
     """
 
     def __init__(
-        self, url: str, protocol: StreamProtocol, clock: Clock, rng: Random, on_lost: Callable[[str], None]
+        self, url: str, protocol: StreamProtocol, clock: Clock, rng: Random, on_end: Callable[[str, bool], None]
     ) -> None:
         self.reconnects = 0
         self.read_ns = 0
@@ -51,8 +52,8 @@ class Socket:
         self._uri = _parsed(url)
         self._protocol = protocol
         self._clock = clock
-        self._backoff = Backoff(rng)
-        self._on_lost = on_lost
+        self._attempts = Attempts(rng)
+        self._on_end = on_end
         self._turning = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connecting: asyncio.Task[Any] | None = None
@@ -60,7 +61,7 @@ class Socket:
         self._leaving: set[Connection] = set()
         self._open = False
         self._ever_open = False
-        self._due_ns = 0
+        self._at_once = False
         self._deadline_ns = 0
         self._awaited = ""
         self._pinged = False
@@ -102,11 +103,9 @@ class Socket:
 
     def hang_up(self, reason: str, *, at_once: bool = False) -> None:
         """End the connection, and make another."""
-        connection = self._connection
-        if connection is not None:
-            connection.end(reason)
-            if at_once:
-                self._due_ns = 0
+        if self._connection is not None:
+            self._at_once = at_once
+            self._connection.end(reason)
 
     def close(self) -> None:
         """End everything. The socket is of no use afterwards."""
@@ -133,7 +132,8 @@ class Socket:
     def _watch(self, now_ns: int) -> None:
         """Everything that has a time limit."""
         if self._connection is None and self._connecting is None:
-            if now_ns >= self._due_ns:
+            if self._attempts.is_due(now_ns):
+                self._attempts.begin(now_ns)
                 self._deadline_ns = now_ns + CONNECT_NS
                 self._connecting = self._loop.create_task(self._connect())
         elif not self._open:
@@ -160,12 +160,13 @@ class Socket:
             self._connection.ping()
 
     async def _connect(self) -> None:
+        """Make one attempt. Whatever it raises (names that cannot be encoded, TLS, sockets) is a failed attempt."""
         uri = self._uri
         try:
             tls = ssl.create_default_context() if uri.secure else None
             await self._loop.create_connection(self._new_connection, uri.host, uri.port, ssl=tls)
-        except OSError as error:
-            self.on_end(f"no connection: {error}", None)
+        except Exception as error:  # noqa: BLE001 - reported by the listener, and tried again
+            self._fail(f"no connection: {str(error) or type(error).__name__}")
         finally:
             if self._connecting is asyncio.current_task():
                 self._connecting = None
@@ -175,10 +176,14 @@ class Socket:
         return self._connection
 
     def _give_up_connecting(self) -> None:
-        reason = f"no connection within {CONNECT_NS // SECOND_NS} s"
         task, self._connecting = self._connecting, None
         if task is not None:
             task.cancel()
+        self._fail(f"no connection within {CONNECT_NS // SECOND_NS} s")
+
+    def _fail(self, reason: str) -> None:
+        """End an attempt to connect. Where TLS fails there is a connection without a transport, which ends too."""
+        reason += unused_proxy(self._uri)
         if self._connection is not None:
             self._connection.end(reason)
         else:
@@ -197,18 +202,18 @@ class Socket:
         self._awaited = ""
         self._protocol.connected()
 
-    def on_message(self, message: bytes | bytearray) -> None:
+    def on_message(self, message: bytes | bytearray, *, text: bool) -> None:
         """Hand a message to the protocol, unless it has had enough."""
         self.message_ns = self.read_ns
         if self._protocol.verdict is None:
-            self._protocol.receive(message, self.read_ns)
+            self._protocol.receive(message, self.read_ns, text=text)
 
     def on_read(self) -> None:
         """Answer, judge, and let the turn end."""
         protocol = self._protocol
         if self._open:
-            if protocol.settled:
-                self._backoff.succeeded()
+            if protocol.ticks:
+                self._attempts.delivered(self.read_ns)
             verdict = protocol.verdict
             if isinstance(verdict, DeskError):
                 self._fault = verdict
@@ -226,11 +231,11 @@ class Socket:
             self._leaving.add(self._connection)
         was_open, self._open, self._connection = self._open, False, None
         self.last_end = reason
-        self._due_ns = self._clock.wall_ns() + self._backoff.next_ns()
+        at_once, self._at_once = self._at_once, False
+        self._attempts.ended(self._clock.wall_ns(), at_once=at_once)
         if status is not None and status < 500 and status not in RETRIED_BELOW_500:
             self._fault = _refused(self._protocol.place, status)
-        if was_open:
-            self._on_lost(reason)
+        self._on_end(reason, was_open)
         self._wake()
 
     def _wake(self) -> None:

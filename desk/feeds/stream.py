@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from desk.model.errors import DeskError
+from desk.model.notes import Note
 from desk.model.ticks import Tick
 
 
@@ -21,7 +22,9 @@ class StreamProtocol(Protocol):
     `binary` says how its messages are sent, `headers` what the opening handshake bears. `awaiting` names what
     the venue owes ("the greeting"), "" when nothing; a debt that stands too long ends the connection.
     `ready`: authenticated. `settled`: ready, and the subscription stands as far as it ever will.
-    `verdict` is set when the connection has to end: a fault ends the feed too.
+    `verdict` is set when the connection has to end: a fault ends the feed too. `slow_clients` counts connections that
+    the venue closed because the desk read too slowly. `encoding` is the one that the venue uses although another was
+    asked for, "" where it does not.
     """
 
     place: str
@@ -29,6 +32,22 @@ class StreamProtocol(Protocol):
     headers: dict[str, str]
     ticks: list[Tick]
     verdict: HangUp | DeskError | None
+    slow_clients: int
+    encoding: str
+
+    @property
+    def refused(self) -> dict[str, list[str]]:
+        """The symbols that the venue does not grant, by channel."""
+        ...
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Messages of unknown kinds, by kind."""
+        ...
+
+    def take_notes(self) -> list[Note]:
+        """What is worth a line in the log, since the last call."""
+        ...
 
     @property
     def awaiting(self) -> str: ...
@@ -48,8 +67,8 @@ class StreamProtocol(Protocol):
         """Begin anew on a new connection."""
         ...
 
-    def receive(self, message: bytes | bytearray, received_ns: int) -> None:
-        """Take one message in; its ticks are appended to `ticks`."""
+    def receive(self, message: bytes | bytearray, received_ns: int, *, text: bool = False) -> None:
+        """Take one message in; its ticks are appended to `ticks`. `text`: it came in text frames."""
         ...
 
     def data_to_send(self) -> list[bytes]:

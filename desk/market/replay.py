@@ -157,7 +157,9 @@ class BlockFeed:
             self._pending, self._pending_lag_ns = [], []
         mark = session_ns % SECOND_NS == 0 and self._boundary_ns is None
         self._reached_ns = session_ns
-        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns))
+        lag_ns.sort()
+        fastest_ns = lag_ns[0] if lag_ns else None
+        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns), fastest_ns)
 
     def _next_boundary(self, recv_ns: int) -> int:
         """The session time of the next frame, whose first row was received at `recv_ns`."""
@@ -223,8 +225,8 @@ def _revision(
 
 
 def _median(values: list[int]) -> int | None:
+    """Of sorted values."""
     if not values:
         return None
-    values.sort()
     count = len(values)
     return (values[(count - 1) // 2] + values[count // 2]) // 2

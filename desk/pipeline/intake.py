@@ -1,6 +1,5 @@
 """The producer's work: frames in, ticks routed into lanes, marks set, batches out, acks and order events in."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
@@ -13,16 +12,20 @@ from desk.model.batch import Ack, LaneTotals, News, Position, ShardBack, ShardLo
 from desk.model.checkpoint import ProducerState
 from desk.model.errors import RunFailed
 from desk.model.items import Close, Gap, Second
+from desk.model.notes import Level
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import GapRecord
 from desk.model.ticks import Frame
 from desk.model.units import MS_NS
+from desk.pipeline.data_age import Age
 from desk.pipeline.deliveries import Deliveries
 from desk.pipeline.enlisting import Enlisting
+from desk.pipeline.feed_watch import FeedWatch, WatchConfig
 from desk.pipeline.holding import Holding
 from desk.pipeline.intake_stats import IntakeStats, lane_rows, progress_of
 from desk.pipeline.lanes import Lanes
 from desk.pipeline.moves import Moves
+from desk.pipeline.notes import NoteBoard
 from desk.pipeline.overload import Overload
 from desk.pipeline.router import Router
 from desk.pipeline.states import ProducerStates
@@ -35,7 +38,6 @@ FLUSH_NS = 50 * MS_NS
 ACKS_NS = 20 * MS_NS
 PATIENCE_BUSY_S = 0.001
 PATIENCE_IDLE_S = 0.05
-MAX_NOTES = 50
 NEVER_NS = 1 << 62
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -56,6 +58,7 @@ class IntakeConfig(msgspec.Struct, frozen=True):
     checkpoint_ns: int
     history_from_start: bool = False
     waits: str = ""
+    watch: WatchConfig = WatchConfig()
 
 
 class Intake:
@@ -88,10 +91,9 @@ class Intake:
         self.live = live
         self.subscriptions = subscriptions
         self.session_ns = config.session_start_ns if state is None else state.mark_ns
-        self.notes: deque[str] = deque(maxlen=MAX_NOTES)
+        self.notes = NoteBoard()
         self.problems: list[str] = []
         self.gaps: list[GapRecord] = [] if state is None else list(state.gaps)
-        self._noted = 0
         self._links = links
         self._broker = broker
         self._clock = clock
@@ -114,10 +116,22 @@ class Intake:
         self._router = Router(self.lanes, self.moves, self.overload, clock, self._meet, self._note)
         self._watching = Watching(subscriptions, scanner, feed, self._router.put, self._note, state)
         self._deliveries = Deliveries(broker, subscriptions, self._router.put)
+        kept = b"" if state is None else state.feed
+        self.watch = FeedWatch(
+            config.watch, config.max_data_latency_ns, feed, live, lambda: subscriptions.symbols, kept
+        )
 
     def play(self, show: Callable[[], None]) -> None:
         """Run to the end. `show` is called after every frame. Raises what links, broker and scanners raise."""
         self._begin()
+        try:
+            self._play(show)
+        finally:
+            self.notes.extend(self.watch.end())
+        self._take_gaps()
+        self._finish()
+
+    def _play(self, show: Callable[[], None]) -> None:
         with closing(self.feed.frames()) as frames:
             for frame in frames:
                 self._take(frame)
@@ -128,8 +142,6 @@ class Intake:
                 show()
                 if self._stopping:
                     break
-        self._take_gaps()
-        self._finish()
 
     def stop(self) -> None:
         """End after the current frame: what was taken in is drained, the books are closed."""
@@ -166,8 +178,8 @@ class Intake:
             self.subscriptions.wanted_by_scanners,
             self.subscriptions.open_positions,
             lane_rows(self.lanes),
-            list(self.notes),
-            self._noted,
+            self.notes.latest(),
+            self.notes.count,
             [lane.shard for lane in self.lanes if lane.down],
             list(self.gaps),
             {kind: dict(causes) for kind, causes in counts.rejected.items()},
@@ -179,11 +191,12 @@ class Intake:
             self.moves.pauses.snapshot(),
             now_ns,
             {lane.shard: (lane.busy_ns, lane.age_ns(now_ns)) for lane in self.lanes},
+            self.config.epoch,
+            self.watch.alerts(),
         )
 
-    def _note(self, text: str) -> None:
-        self.notes.append(text)
-        self._noted += 1
+    def _note(self, text: str, level: Level = "warning") -> None:
+        self.notes.add(text, level)
 
     def _begin(self) -> None:
         """Begin the session, or take it up where another producer left it."""
@@ -235,7 +248,8 @@ class Intake:
     def _take(self, frame: Frame) -> None:
         self._take_gaps()  # before the ticks: those that came after the gap are the market's state
         if frame.lag_ns is not None:
-            self._feed_lag_ns = frame.lag_ns
+            self._feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
+        self.notes.extend(self.watch.take(frame))
         if frame.ticks:
             if self.feed.lossless:
                 self._router.put_waiting(frame.ticks)
@@ -249,6 +263,7 @@ class Intake:
             self.lanes.put(partial(Gap, gap.from_ns, gap.to_ns, gap.why))
 
     def _meet(self, symbol: str) -> None:
+        self.watch.met(symbol)
         self._watching.meet(symbol, self.session_ns)
 
     def _rerouted(self) -> None:
@@ -257,7 +272,8 @@ class Intake:
     def _mark(self, frame: Frame) -> None:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
         now_ns = self._clock.wall_ns()
-        degraded = self.overload.hold or self._feed_lag_ns > self.config.max_data_latency_ns
+        degraded, notes = self.watch.mark(frame.session_ns, self._age(now_ns))
+        self.notes.extend(notes)
         self.lanes.mark(lambda: Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
         self.moves.mark(Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
         if self.config.lockstep:
@@ -270,6 +286,14 @@ class Intake:
         if self._states.due(now_ns):
             self._states.add(self._state(frame.session_ns), now_ns)
         self._watching.at_mark(frame.session_ns)
+
+    def _age(self, now_ns: int) -> Age:
+        """How old the data are, and because of what: feed, lanes, or an overload in which entries are held back."""
+        lane_ns = 0 if self.feed.lossless else max((lane.age_ns(now_ns) for lane in self.lanes), default=0)
+        age_ns = max(self._feed_lag_ns, lane_ns)
+        if self.overload.hold:
+            return Age(age_ns, "hold by the overload ladder", hold=True)
+        return Age(age_ns, "lane" if lane_ns > self._feed_lag_ns else "feed lag")
 
     def _state(self, mark_ns: int) -> ProducerState:
         counts = self.feed.counts
@@ -287,6 +311,7 @@ class Intake:
             list(self.gaps),
             self._feed_lag_ns,
             self.lanes.totals(),
+            self.watch.state(),
         )
 
     def _move_between_marks(self, mark_ns: int) -> None:

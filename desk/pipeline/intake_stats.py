@@ -6,6 +6,7 @@ import msgspec
 
 from desk.flow import Lane
 from desk.meters import Snapshot
+from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.ports import Feed
 
@@ -13,7 +14,8 @@ from desk.ports import Feed
 class IntakeStats(msgspec.Struct, array_like=True):
     """What the producer sees at one moment, for the live table.
 
-    `notes` are the latest of `noted`, newest last. `waiting` are the shards whose successors are waited for.
+    `notes` are the latest of `noted` by this `epoch`, newest last; `alerts` are what is wrong with the feed now.
+    `waiting` are the shards whose successors are waited for.
     `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
     adoption of the `moves` so far. `wall_ns` is when this was so; `loads` are, for each lane, how long its shard has
     worked in all, and the age of the oldest tick that waits.
@@ -26,7 +28,7 @@ class IntakeStats(msgspec.Struct, array_like=True):
     wanted_by_scanners: int
     open_positions: int
     lanes: list[tuple[int, int, int, int, int, int, int]]
-    notes: list[str]
+    notes: list[Note]
     noted: int = 0
     waiting: list[int] = []
     gaps: list[GapRecord] = []
@@ -39,6 +41,8 @@ class IntakeStats(msgspec.Struct, array_like=True):
     pauses: Snapshot = msgspec.field(default_factory=Snapshot)
     wall_ns: int = 0
     loads: dict[int, tuple[int, int]] = {}
+    epoch: int = 0
+    alerts: list[str] = []
 
 
 def progress_of(feed: Feed, session_ns: int) -> float | None:

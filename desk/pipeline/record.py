@@ -7,15 +7,19 @@ import msgspec
 
 from desk.engine.audit import StrategyFault
 from desk.meters import Histogram
+from desk.model.notes import Note
 from desk.model.records import GapRecord
-from desk.model.units import SECOND_NS
+from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
+from desk.pipeline.feed_watch import FeedReport
 from desk.pipeline.intake import Intake
+from desk.pipeline.lateness import implausible_times
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
 from desk.report.summary import (
     ClassCounts,
     Consumer,
+    FeedState,
     Gap,
     Latencies,
     Orders,
@@ -40,7 +44,7 @@ class ProcessUsage(msgspec.Struct, array_like=True):
 
 
 class FeedRecord(msgspec.Struct, array_like=True):
-    """What a feed has counted, by class ("trades", "quotes") and cause."""
+    """What a feed has counted, by class ("trades", "quotes") and cause; the last notes of its producer."""
 
     received: dict[str, int]
     rejected: dict[str, dict[str, int]]
@@ -48,20 +52,26 @@ class FeedRecord(msgspec.Struct, array_like=True):
     examples: list[str]
     gaps: list[GapRecord] = []
     problems: list[str] = []
-    reconnects: int = 0
+    report: FeedReport = msgspec.field(default_factory=FeedReport)
+    notes: list[Note] = []
+    noted: int = 0
+    epoch: int = 0
 
 
 def feed_record(intake: Intake) -> FeedRecord:
     """What the producer's work came to."""
-    counts = intake.feed.counts
+    counts, report = intake.feed.counts, intake.watch.report()
     return FeedRecord(
         counts.received,
         counts.rejected,
         counts.skipped,
         counts.examples,
         intake.gaps,
-        intake.problems,
-        intake.live.reconnects if intake.live is not None else 0,
+        [*intake.problems, *report.problems],
+        report,
+        intake.notes.latest(),
+        intake.notes.count,
+        intake.config.epoch,
     )
 
 
@@ -84,6 +94,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     bars: int
     decisions: int
     problems: list[str]
+    feed_kind: str = ""
     failed: bool = False
     restarts: dict[int, int] = {}
     notices: list[str] = []
@@ -98,7 +109,7 @@ def summarize(record: RunRecord) -> Summary:
         plan=record.plan,
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
-        problems=record.problems[:MAX_PROBLEMS],
+        problems=problems(record)[:MAX_PROBLEMS],
         gaps=[Gap(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
         warnings=warnings(record)[:MAX_PROBLEMS] or msgspec.UNSET,
         started_ns=record.started_ns,
@@ -118,7 +129,14 @@ def summarize(record: RunRecord) -> Summary:
             record.producer.pid,
             round(record.producer.cpu_s, 3),
             round(record.producer.max_rss_mb, 1),
-            record.feed.reconnects,
+            record.feed.report.reconnects,
+        ),
+        clock_skew_ms=round(record.feed.report.skew_ns / MS_NS, 3),
+        feed=FeedState(
+            kind=record.feed_kind,
+            up=record.feed.report.up,
+            reconnects=record.feed.report.reconnects,
+            refused_symbols=record.feed.report.refused_symbols,
         ),
         bars=record.bars,
         decisions=record.decisions,
@@ -138,6 +156,12 @@ def summarize(record: RunRecord) -> Summary:
     return summary.judged(failed=record.failed)
 
 
+def problems(record: RunRecord) -> list[str]:
+    """What is wrong, from all parts, and what only the accounts as a whole show."""
+    by_class = {kind: _counts(record, kind) for kind in ("trades", "quotes")}
+    return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
+
+
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
     """One line for each strategy that was stopped for a symbol, in canonical order."""
     faults = sorted(
@@ -150,7 +174,7 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
 def warnings(record: RunRecord) -> list[str]:
     """What is worth a line in log and figures: notices, the first rejected rows, the first calls that took too long."""
     slow = sum(shard.audit.slow_calls for shard in record.shards)
-    lines = [*_outside(record.session), *record.notices]
+    lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")

@@ -27,7 +27,7 @@ class ShardConfig(msgspec.Struct, frozen=True):
     """Who this shard is.
 
     `lockstep`: what it asks for waits for a batch that wants a reply. `live`: session time is real time, so
-    that data latency can be told.
+    that data latency can be told; `delay_ns`, how late the feed is by design, is no part of it.
     """
 
     shard: int
@@ -35,6 +35,7 @@ class ShardConfig(msgspec.Struct, frozen=True):
     checkpoint_ns: int
     lockstep: bool = False
     live: bool = False
+    delay_ns: int = 0
 
 
 class ShardStats(msgspec.Struct, array_like=True):
@@ -284,7 +285,7 @@ class Shard:
         self._on_link.add_one(max(began_ns - batch.sent_ns, 0), len(received))
         if self.config.live:
             venue = [item.ts_ns for item in batch.items if type(item) is Trade or type(item) is Quote]
-            self._data_latency.add(began_ns - np.array(venue, np.int64))
+            self._data_latency.add(began_ns - self.config.delay_ns - np.array(venue, np.int64))
 
     def _checkpoint(self, now_ns: int, *, wanted: bool) -> None:
         """Send a checkpoint after the first mark since the last one was due, where one is wanted, and at the end.

@@ -1,13 +1,19 @@
 """The live view, made of what producer, shards and broker tell at one moment."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from logging import Logger
+from typing import Final, Protocol
 
 from desk.meters import Snapshot, since
+from desk.model.notes import Level, Note
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.pipeline.intake_stats import IntakeStats
 from desk.pipeline.shard import ShardStats
 from desk.report.live import ConsumerView, DeskState, DeskView, LaneView, OrdersView
+
+LEVELS: Final[dict[Level, int]] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Viewer:
@@ -51,7 +57,8 @@ class Viewer:
             pnl=orders.realized + orders.unrealized - orders.fees,
             subscribed=intake.subscribed,
             wanted_by_scanners=intake.wanted_by_scanners,
-            notes=[*intake.notes, *(note for stats in shards for note in _notes(stats))],
+            alerts=intake.alerts,
+            notes=[*(note.text for note in intake.notes), *(note for stats in shards for note in _notes(stats))],
         )
         self._now_ns = now_ns
         self._received = received
@@ -76,17 +83,33 @@ class Viewer:
         )
 
 
+class Noted(Protocol):
+    """The latest `notes` of the `noted` that a producer has written, and which producer it is."""
+
+    epoch: int
+    notes: list[Note]
+    noted: int
+
+
 class NewNotes:
-    """Tells each of the producer's notes once, for the log; a producer's successor begins anew."""
+    """Writes each of the producer's notes into the log once; a producer's successor begins anew."""
 
-    def __init__(self) -> None:
-        self._told = 0
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._epoch = 0
+        self._logged = 0
 
-    def of(self, intake: IntakeStats) -> list[str]:
-        """The notes since the last call, as far as they are still there."""
-        new = intake.noted - self._told if intake.noted >= self._told else intake.noted
-        self._told = intake.noted
-        return intake.notes[-new:] if new else []
+    def write(self, told: Noted) -> None:
+        """Log the notes since the last call, as far as they are still there; those of an older producer never."""
+        if told.epoch < self._epoch:
+            return
+        if told.epoch > self._epoch:
+            self._epoch, self._logged = told.epoch, 0
+        new = told.noted - self._logged
+        if new > 0:
+            self._logged = told.noted
+            for note in told.notes[-new:]:
+                self._log.log(LEVELS[note.level], "%s", note.text)
 
 
 def _ms(value_ns: int | None) -> float | None:

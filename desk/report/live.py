@@ -47,7 +47,7 @@ class OrdersView(msgspec.Struct):
 
 
 class DeskView(msgspec.Struct, kw_only=True):
-    """The desk at one moment; `notes` holds the latest problems and warnings, newest last.
+    """The desk at one moment; `notes` holds the latest problems and warnings, newest last, `alerts` what is wrong now.
 
     `session_ns` is None before the first mark, `waits` says why the first mark of a `waiting` desk is not yet due.
     `progress` (0..1) is None where no end is known; `pnl` is realized and unrealized less fees, in account currency.
@@ -67,6 +67,7 @@ class DeskView(msgspec.Struct, kw_only=True):
     subscribed: int = 0
     wanted_by_scanners: int = 0
     notes: list[str] = []
+    alerts: list[str] = []
 
     @property
     def worst_time_in_queue_ms(self) -> float | None:

@@ -1,7 +1,7 @@
 """The figures of a run: summary.json, field by field."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 
@@ -9,6 +9,8 @@ from desk.meters import Histogram
 from desk.model.units import MS_NS
 
 TickClass = Literal["trades", "quotes"]
+RECORDED: Final = frozenset({"", "tape", "synthetic"})
+"""Kinds of feeds that no connection is needed for; "" in summaries that tell no kind."""
 
 
 class ClassCounts(msgspec.Struct):
@@ -124,6 +126,16 @@ class Producer(msgspec.Struct):
     reconnects: int = 0
 
 
+class FeedState(msgspec.Struct):
+    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed always is."""
+
+    kind: str = ""
+    name: str = ""
+    up: bool = True
+    reconnects: int = 0
+    refused_symbols: list[str] = []
+
+
 class Orders(msgspec.Struct):
     """Orders by what became of them; `refused_by_risk` never reached the venue."""
 
@@ -172,22 +184,33 @@ class Summary(msgspec.Struct, kw_only=True):
     bars: int = 0
     decisions: int = 0
     orders: Orders = msgspec.field(default_factory=Orders)
+    clock_skew_ms: float = 0.0
+    feed: FeedState = msgspec.field(default_factory=FeedState)
     pnl: ProfitAndLoss = msgspec.field(default_factory=ProfitAndLoss)
     failed: bool | msgspec.UnsetType = msgspec.UNSET
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
     @property
+    def had_feed(self) -> bool:
+        """Whether a live feed brought anything, and was up at the end."""
+        received = sum(counts.received for counts in self.ticks.by_class().values())
+        return self.feed.kind in RECORDED or (self.feed.up and received > 0)
+
+    @property
     def complete(self) -> bool:
-        """Whether the run came to its end and balances; there may have been problems on the way."""
-        return self.balanced and self.failed is not True
+        """Whether the run came to its end with its feed, and balances; there may have been problems on the way."""
+        return self.balanced and self.had_feed and self.failed is not True
 
     def judged(self, *, failed: bool = False) -> Self:
-        """The same figures with their verdict: ok when there is no problem, the ticks balance and nothing failed."""
+        """The same figures with their verdict.
+
+        Ok when there is no problem, the ticks balance, nothing failed, and a live feed was there.
+        """
         balanced = self.ticks.balanced
         return msgspec.structs.replace(
             self,
             balanced=balanced,
-            ok=balanced and not failed and not self.problems,
+            ok=balanced and not failed and not self.problems and self.had_feed,
             failed=True if failed else msgspec.UNSET,
         )
 

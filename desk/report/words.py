@@ -1,5 +1,6 @@
 """How figures are told to people: counts, rates, latencies, money and times as short text."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -40,6 +41,11 @@ def milliseconds(value_ms: float | None) -> str:
     return f"{scaled:.{digits}f} {unit}"
 
 
+def signed_milliseconds(value_ms: float) -> str:
+    """An offset with its sign: -3.10 s, 12.0 ms, 0."""
+    return f"{'-' if value_ms < 0 else ''}{milliseconds(abs(value_ms))}" if value_ms else "0"
+
+
 def duration(seconds: float) -> str:
     """A stretch of wall time: 0.84 s, 42.0 s, 3 min 12 s, 6 h 30 min."""
     if seconds < 10:
@@ -73,6 +79,11 @@ def exchange_time(time_ns: int | None, *, with_date: bool = True) -> str:
 def utc_time(time_ns: int) -> str:
     """A moment in UTC, to the second: 2013-10-07 13:30:00 UTC."""
     return f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def names(found: Collection[str], most: int = 10) -> str:
+    """The first few of these in order, and a sign that there are more: A, B, …."""
+    return ", ".join(sorted(found)[:most]) + (", …" if len(found) > most else "")
 
 
 def some(number: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from desk.flow import LaneConfig
 from desk.market.blocks import BlockSource
 from desk.model.batch import LaneTotals
 from desk.model.units import MS_NS, SECOND_NS
+from desk.pipeline.feed_watch import WatchConfig
 from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.session import Session
 from desk.pipeline.subscriptions import Subscriptions
@@ -68,6 +69,12 @@ def intake(
         round(plan.flow.checkpoint_s * SECOND_NS),
         session.history,
         session.waits,
+        WatchConfig(
+            feed.place if isinstance(feed, LiveFeed) else source.place if source is not None else "",
+            round(plan.feed.delay_s * SECOND_NS),
+            round(plan.guards.max_clock_skew_ms * MS_NS),
+            session.hours,
+        ),
     )
     return Intake(
         config,

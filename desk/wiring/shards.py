@@ -105,7 +105,8 @@ def shard(
     crumbs: Crumbs | None = None,
 ) -> Shard:
     """One consumer shard, which begins where the keeper says that it stood."""
-    config = ShardConfig(number, epoch, round(plan.flow.checkpoint_s * SECOND_NS), session.lockstep, session.live)
+    delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
+    config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns)
     made = Shard(config, engine(plan, session, crumbs), clock, keeper, broker)
     made.engine.forbid(stops)
     checkpoint = keeper.latest(number)

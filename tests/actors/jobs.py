@@ -53,6 +53,8 @@ clock = "venue"
 kind = "alpaca"
 url = "ws://127.0.0.1:{port}/v2/sip"
 symbols = ["*"]
+[guards]
+max_clock_skew_ms = 600000
 [flow]
 checkpoint_s = 0.1
 [consumers]

@@ -185,6 +185,8 @@ CONTRACT = json.loads("""
   "producer": {"pid": 0, "cpu_s": 0.0, "max_rss_mb": 0.0, "reconnects": 0},
   "bars": 0, "decisions": 0,
   "orders": {"submitted": 0, "filled": 0, "canceled": 0, "rejected": 0, "refused_by_risk": 0},
+  "clock_skew_ms": 0.0,
+  "feed": {"kind": "synthetic", "name": "", "up": true, "reconnects": 0, "refused_symbols": []},
   "pnl": {"realized": 0.0, "unrealized": 0.0, "fees": 0.0} }
 """)
 """What scripts rely on, in replay at speed "max"."""

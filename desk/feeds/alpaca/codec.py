@@ -39,6 +39,10 @@ WireTick = WireTrade[Any] | WireQuote[Any] | WireCorrection[Any] | WireCancel[An
 MOST_ID: Final = 2**64 - 1
 MAX_CONDITIONS: Final = 4096
 MAX_KINDS: Final = 64
+MAX_KIND_CHARS: Final = 20
+KNOWN: Final = frozenset(["b", "u", "d", "c", "x", "s", "l", "i", "n", "o"])
+"""Kinds that are no news to the desk, read or not: bars, corrections, cancels, statuses, bands, imbalances, news,
+order books."""
 
 _stamp = attrgetter("stamp")
 
@@ -55,6 +59,7 @@ class Codec:
         codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
         stamp: Any = Ext if encoding == "msgpack" else str
         message = reduce(or_, (*(kind[stamp] for kind in TICKS), *CONTROLS, *OTHERS))
+        self.encoding = encoding
         self.encode: Callable[[object], bytes] = codec.Encoder().encode
         self.ordinal = first_ordinal - 1
         self.ignored: Counter[str] = Counter()
@@ -67,11 +72,20 @@ class Codec:
         self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
         self._large_ids = encoding == "json"
         self._conditions = _Conditions()
-        self._frames = 0
+        self.frames = 0
+
+    def follow(self, other: "Codec") -> None:
+        """Go on where another codec of the same stream has come to."""
+        self.ordinal, self.ignored, self.frames = other.ordinal, other.ignored, other.frames
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """How many messages were of kinds that the venue's documents do not name."""
+        return {kind: count for kind, count in self.ignored.items() if kind not in KNOWN}
 
     def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
         """Append the frame's ticks to `ticks`, in order; the control messages in it."""
-        self._frames += 1
+        self.frames += 1
         try:
             messages = self._frame(frame)
             kinds = list(map(type, messages))
@@ -129,7 +143,7 @@ class Codec:
         try:
             parts = self._parts(frame)
         except (msgspec.MsgspecError, ValueError):
-            self._counts.reject("trades", "frame", f"{self._place}: frame {self._frames}")
+            self._counts.reject("trades", "frame", f"{self._place}: frame {self.frames}")
             return []
         controls: list[Control] = []
         for number, part in enumerate(parts, 1):
@@ -152,7 +166,7 @@ class Codec:
             kind = self._kind(part).kind
         except (msgspec.MsgspecError, ValueError):
             kind = None
-        place = f"{self._place}: frame {self._frames}, message {number}"
+        place = f"{self._place}: frame {self.frames}, message {number}"
         if not isinstance(kind, str):
             self._counts.reject("trades", "kind", place)
         elif kind in CLASS_OF_KIND:
@@ -161,6 +175,7 @@ class Codec:
             self._ignore(kind)
 
     def _ignore(self, kind: str) -> None:
+        kind = kind[:MAX_KIND_CHARS]
         if kind not in self.ignored and len(self.ignored) >= MAX_KINDS:
             kind = "…"
         self.ignored[kind] += 1

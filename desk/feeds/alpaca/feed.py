@@ -67,22 +67,6 @@ class AlpacaFeed(LiveFeed):
     def __repr__(self) -> str:
         return f"AlpacaFeed({self._alpaca.place!r})"
 
-    @property
-    def slow_clients(self) -> int:
-        """How often the venue hung up because the desk read too slowly (error 407)."""
-        return self._alpaca.slow_clients
-
-    @property
-    def ignored(self) -> dict[str, int]:
-        """Messages of kinds that the desk does not read, by kind."""
-        return dict(self._alpaca.codec.ignored)
-
-    @property
-    def problems(self) -> list[str]:
-        """What is not as it should be right now, for people."""
-        down = [] if self.connected or not self.last_end else [f"{self._alpaca.place}: {self.last_end}"]
-        return down + self._alpaca.problems
-
     def subscribe(self, symbols: Iterable[str]) -> None:
         """Hand over these symbols' ticks as soon as the venue sends them; "*" is all."""
         self._alpaca.subscribe(symbols)

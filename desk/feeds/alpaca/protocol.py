@@ -4,20 +4,24 @@ from collections.abc import Iterable
 from typing import Final
 
 from desk.feeds.alpaca.codec import Codec, Control, Encoding
+from desk.feeds.alpaca.encoding import encoding_of
 from desk.feeds.alpaca.faults import SLOW_CLIENT, meaning
 from desk.feeds.alpaca.subscription import Subscription
 from desk.feeds.alpaca.wire import Acknowledgement, Refusal, Success
 from desk.feeds.stream import HangUp
 from desk.market.rows import Counts
 from desk.model.errors import DeskError
+from desk.model.notes import Note
 from desk.model.ticks import Quote, Tick
 
-MAX_REPORTS: Final = 50
+NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
 
 
 class AlpacaProtocol:
     """Data bytes in, ticks out; wishes in, bytes out.
 
+    A venue that answers in another encoding than was asked for is followed: its messages are read in the encoding that
+    they are in, and answered in the same, in frames of the same kind.
     `slow_clients` counts how often the venue hung up because the desk read too slowly (407). Key and secret
     are in nothing that is printed; the venue's own words are searched for them.
     """
@@ -34,9 +38,15 @@ class AlpacaProtocol:
         first_ordinal: int = 1,
     ) -> None:
         self.place = place
+        self.asked: Encoding = encoding
         self.binary = encoding == "msgpack"
+        self.encoding = ""
         self.headers = {"Content-Type": "application/msgpack"} if self.binary else {}
         self.codec = Codec(encoding, place, counts, first_ordinal)
+        self._codecs: dict[Encoding, Codec] = {encoding: self.codec}
+        self._notes: list[Note] = []
+        self._known_kinds = 0
+        self._named: set[str] = set()
         self.counts = counts
         self.subscription = Subscription(channels)
         self.ticks: list[Tick] = []
@@ -72,13 +82,24 @@ class AlpacaProtocol:
         return self.settled and any(self.subscription.wanted.values())
 
     @property
-    def problems(self) -> list[str]:
-        """What the venue does not grant, for people."""
-        return [
-            f"{self.place}: {len(symbols)} of the {channel} wanted are not granted: {', '.join(sorted(symbols)[:10])}"
-            for channel, symbols in self.subscription.missing.items()
-            if symbols
-        ]
+    def refused(self) -> dict[str, list[str]]:
+        """The symbols that the venue does not grant, by channel."""
+        return {channel: sorted(symbols) for channel, symbols in self.subscription.missing.items() if symbols}
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Messages of unknown kinds, by kind."""
+        return self.codec.unknown
+
+    def take_notes(self) -> list[Note]:
+        """The encoding that had to be followed, kinds that came for the first time and are unknown."""
+        if len(self.codec.ignored) != self._known_kinds:
+            self._known_kinds = len(self.codec.ignored)
+            new = [kind for kind in self.unknown if kind not in self._named]
+            self._named.update(new)
+            self._notes += [Note(f"{self.place}: messages of an unknown kind, {kind!r}, are not read") for kind in new]
+        notes, self._notes = self._notes, []
+        return notes
 
     def subscribe(self, symbols: Iterable[str]) -> None:
         """Want these symbols; "*" is all of them."""
@@ -100,11 +121,18 @@ class AlpacaProtocol:
         """Begin anew on a new connection."""
         self.ready = self._greeted = self._authenticating = False
         self.verdict = None
+        self._use(self.asked)
+        self.binary = self.asked == "msgpack"
         self.subscription.connected()
 
-    def receive(self, message: bytes | bytearray, received_ns: int) -> None:
+    def receive(self, message: bytes | bytearray, received_ns: int, *, text: bool = False) -> None:
         """Take one message of the socket in."""
         first = len(self.ticks)
+        encoding = encoding_of(message, text=text)
+        if encoding is not None:
+            self.binary = not text
+            if encoding != self.codec.encoding:
+                self._follow(encoding, text=text)
         for control in self.codec.decode(message, received_ns, self.ticks):
             self._on_control(control)
         if not self.subscription.exact:
@@ -119,6 +147,24 @@ class AlpacaProtocol:
             self._requests += 1
             return [self.codec.encode(request)]
         return []
+
+    def _follow(self, encoding: Encoding, *, text: bool) -> None:
+        """Read and write another encoding from now on; told once."""
+        self._use(encoding)
+        if encoding != self.asked and not self.encoding:
+            self.encoding = f"{NAMES[encoding]} in {'text' if text else 'binary'} frames"
+            asked = NAMES[self.asked]
+            self._notes.append(
+                Note(f"{self.place}: the venue sends {self.encoding}, though {asked} was asked for: it is followed")
+            )
+
+    def _use(self, encoding: Encoding) -> None:
+        if encoding != self.codec.encoding:
+            codec = self._codecs.get(encoding)
+            if codec is None:
+                codec = self._codecs[encoding] = Codec(encoding, self.place, self.counts)
+            codec.follow(self.codec)
+            self.codec = codec
 
     def _on_control(self, message: Control) -> None:
         if isinstance(message, Acknowledgement):

@@ -11,6 +11,7 @@ from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 from desk.clock import SystemClock
 from desk.feeds.alpaca import AlpacaFeed
 from desk.model.errors import CredentialsError, RunFailed
+from desk.model.feed_health import FeedHealth
 from desk.model.ticks import Frame, Tick
 
 KEY, SECRET = "the-key-itself", "the-secret-itself"
@@ -132,7 +133,7 @@ def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_on
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.slow_clients == 1
+    assert feed.health.slow_clients == 1
     assert feed.reconnects == 1
 
 
@@ -144,7 +145,7 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
         frames = feed.frames()
 
         until(frames, lambda _: bool(feed.last_end))
-        assert str(code) in feed.problems[0]
+        assert str(code) in feed.take_notes()[0].text
         next(frames)
         connections_before = server.connections
         clock.now_ns += NS
@@ -163,7 +164,7 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
         with pytest.raises(fault) as caught:
             until(feed.frames(), lambda _: False)
 
-    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.problems} {feed.last_end}"
+    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health} {feed.last_end}"
     told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
     assert KEY not in told
     assert SECRET not in told
@@ -186,7 +187,7 @@ def test_a_mute_connection_is_made_again() -> None:
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.mutes == 1
+    assert feed.health.mutes == 1
     assert feed.reconnects == 1
     assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS, START_NS + 31 * NS)]
     assert "mute" in feed.gaps[0].why
@@ -205,7 +206,7 @@ def test_out_of_session_silence_is_no_fault() -> None:
             next(frames)
         frames.close()
 
-    assert feed.mutes == 0
+    assert feed.health.mutes == 0
     assert feed.reconnects == 0
 
 
@@ -307,6 +308,60 @@ def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap
     ]
     assert feed.gaps == after
     assert feed.take_gaps() == []
+
+
+def test_the_outage_of_a_producer_that_died_in_it_goes_on_with_its_successor() -> None:
+    clock = HandClock(START_NS + 9 * NS)
+    with AlpacaServer(sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, clock, resumed_from_ns=START_NS + 8 * NS)
+        feed.restore(FeedHealth(subscribed=True, outages=2, down_from_ns=START_NS + 3 * NS, down_why="closed"))
+        frames = feed.frames()
+        until(frames, lambda seen: len(seen) >= 1)
+        frames.close()
+
+    assert [(gap.from_ns, gap.to_ns, gap.why) for gap in feed.gaps] == [
+        (START_NS + 3 * NS, START_NS + 9 * NS, "closed")
+    ]
+    assert (feed.health.outages, feed.health.up, feed.health.down_from_ns) == (3, True, None)
+
+
+def test_what_is_refused_by_a_venue_that_then_closes_is_known() -> None:
+    async def refuse_and_close(client: Client) -> None:
+        await client.greet()
+        for _ in range(3):
+            await client.acknowledge(leave_out=["B"])
+        await client.websocket.close(1001)
+
+    with AlpacaServer(refuse_and_close, nothing_more) as server:
+        feed = feed_of(server, HandClock(), rng=random.Random(1))
+        frames = feed.frames()
+        until(frames, lambda _: bool(feed.down_why))
+        refused = feed.health.refused
+        frames.close()
+
+    assert refused == {"trades": ["B"], "quotes": ["B"]}
+    assert sum("does not grant" in note.text for note in feed.take_notes()) == 2
+
+
+def test_symbols_that_are_granted_later_are_refused_no_longer() -> None:
+    async def refuse_and_close(client: Client) -> None:
+        await client.greet()
+        for _ in range(3):
+            await client.acknowledge(leave_out=["B"])
+        await client.send(trade("A", START_NS))
+        await client.websocket.close(1001)
+
+    with AlpacaServer(refuse_and_close, sending(trade("A", START_NS))) as server:
+        feed = feed_of(server, HandClock())
+        frames = feed.frames()
+        until(frames, lambda seen: len(seen) >= 2)
+        frames.close()
+
+    assert feed.health.refused == {}
+    assert [note.text.partition(": ")[2] for note in feed.take_notes() if "refused" in note.text] == [
+        "no longer refused: the quotes of B",
+        "no longer refused: the trades of B",
+    ]
 
 
 def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_of_a_restart() -> None:

@@ -97,12 +97,9 @@ def test_symbols_missing_from_the_answer_are_asked_again_and_then_reported() -> 
 
     assert [request["trades"] for request in venue.requests] == [["A", "B"]] + [["B"]] * (MAX_ATTEMPTS - 1)
     assert venue.protocol.settled
-    assert venue.protocol.problems == [
-        "venue: 1 of the trades wanted are not granted: B",
-        "venue: 1 of the quotes wanted are not granted: B",
-    ]
+    assert venue.protocol.refused == {"trades": ["B"], "quotes": ["B"]}
     venue.protocol.unsubscribe(["B"])
-    assert venue.protocol.problems == []
+    assert venue.protocol.refused == {}
 
 
 def test_everything_is_subscribed_again_on_a_new_connection() -> None:
@@ -117,7 +114,7 @@ def test_everything_is_subscribed_again_on_a_new_connection() -> None:
     venue.answer_all()
 
     assert venue.requests == [{"action": "subscribe", "trades": ["A", "B"], "quotes": ["A"]}]
-    assert venue.protocol.problems == []
+    assert venue.protocol.refused == {}
 
 
 def test_quotes_of_hot_symbols_are_given_up_and_taken_again() -> None:

@@ -135,7 +135,9 @@ def test_a_port_where_nobody_listens_is_tried_again() -> None:
     frames.close()
 
     assert "no connection" in feed.last_end
-    assert feed.gaps == []
+    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.last_end)]
+    assert [note.level for note in feed.take_notes()] == ["error"]
+    assert not feed.health.subscribed
 
 
 def test_a_url_that_is_none_is_refused() -> None:

@@ -1,10 +1,14 @@
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from test_record import a_fault, some_stats
 
 from desk.engine.audit import Audit
 from desk.meters import Histogram, Snapshot
+from desk.model.notes import Note
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.pipeline.intake_stats import IntakeStats
@@ -22,7 +26,7 @@ def intake(received: int, **more: Any) -> IntakeStats:
         "wanted_by_scanners": 1,
         "open_positions": 2,
         "lanes": [(0, 5, 100, 1, 4, 7, 8)],
-        "notes": ["a note"],
+        "notes": [Note("a note")],
     }
     return IntakeStats(**(fields | more))
 
@@ -95,16 +99,6 @@ def test_strategies_in_trouble_are_noted() -> None:
     assert view.consumers[0].strategies_stopped == 2
 
 
-def test_each_note_is_told_once_for_the_log() -> None:
-    told = NewNotes()
-
-    first = told.of(intake(0, notes=["a", "b"], noted=2))
-    again = told.of(intake(0, notes=["a", "b"], noted=2))
-    later = told.of(intake(0, notes=["b", "c"], noted=3))
-
-    assert (first, again, later) == (["a", "b"], [], ["c"])
-
-
 def test_a_session_that_starts_later_is_waiting_until_its_first_mark() -> None:
     viewer = Viewer(5 * SECOND_NS, "closed; it starts on Monday")
 
@@ -115,3 +109,48 @@ def test_a_session_that_starts_later_is_waiting_until_its_first_mark() -> None:
     assert (before.state, before.waits, before.session_ns) == ("waiting", "closed; it starts on Monday", None)
     assert (marked.state, marked.waits) == ("running", "")
     assert (stopped.state, stopped.waits) == ("draining", "")
+
+
+@pytest.fixture
+def lines() -> Iterator[tuple[NewNotes, list[tuple[str, str]]]]:
+    """New notes, and what they have written into the log: level and text."""
+    found: list[tuple[str, str]] = []
+
+    class Remembering(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append((record.levelname, record.getMessage()))
+
+    log = logging.getLogger("new notes")
+    log.setLevel(logging.INFO)
+    log.addHandler(Remembering())
+    yield NewNotes(log), found
+    log.handlers.clear()
+
+
+def test_each_note_is_logged_once_at_its_level(lines: tuple[NewNotes, list[tuple[str, str]]]) -> None:
+    notes, found = lines
+    a, b, c = Note("a", "error"), Note("b"), Note("c", "info")
+
+    notes.write(intake(0, notes=[a, b], noted=2, epoch=1))
+    notes.write(intake(0, notes=[a, b], noted=2, epoch=1))
+    notes.write(intake(0, notes=[b, c], noted=3, epoch=1))
+
+    assert found == [("ERROR", "a"), ("WARNING", "b"), ("INFO", "c")]
+
+
+def test_the_notes_of_a_successor_are_logged_however_many_its_predecessor_wrote(
+    lines: tuple[NewNotes, list[tuple[str, str]]],
+) -> None:
+    notes, found = lines
+
+    notes.write(intake(0, notes=[Note("old")], noted=1, epoch=1))
+    notes.write(intake(0, notes=[Note("new")], noted=1, epoch=2))
+    notes.write(intake(0, notes=[Note("old"), Note("too late")], noted=2, epoch=1))
+
+    assert [text for _, text in found] == ["old", "new"]
+
+
+def test_what_is_wrong_with_the_feed_now_is_shown() -> None:
+    view = Viewer(0).view(0, "running", intake(0, alerts=["feed down for 3 s: no"]), [], {}, OrderSummary())
+
+    assert view.alerts == ["feed down for 3 s: no"]

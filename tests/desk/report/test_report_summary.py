@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.meters import Histogram
-from desk.report.summary import ClassCounts, Latencies, Quantiles, Summary, Ticks
+from desk.report.summary import ClassCounts, FeedState, Latencies, Quantiles, Summary, Ticks
 
 CONTRACT = {
     "run_id": "r1", "plan": "opening-range", "mode": "replay", "in_process": False, "ok": True, "problems": [],
@@ -39,6 +39,8 @@ CONTRACT = {
     "producer": {"pid": 0, "cpu_s": 0.0, "max_rss_mb": 0.0, "reconnects": 0},
     "bars": 0, "decisions": 0,
     "orders": {"submitted": 0, "filled": 0, "canceled": 0, "rejected": 0, "refused_by_risk": 0},
+    "clock_skew_ms": 0.0,
+    "feed": {"kind": "alpaca", "name": "iex", "up": True, "reconnects": 0, "refused_symbols": []},
     "pnl": {"realized": 0.0, "unrealized": 0.0, "fees": 0.0},
 }  # fmt: skip
 
@@ -98,6 +100,26 @@ def test_a_problem_an_imbalance_or_a_failure_each_make_a_run_not_ok() -> None:
     assert not run(unbalanced).judged().ok
     assert not run(unbalanced).judged().balanced
     assert not run().judged(failed=True).ok
+
+
+@pytest.mark.parametrize(
+    ("kind", "up", "received", "good"),
+    [
+        ("alpaca", True, 1, True),
+        ("alpaca", True, 0, False),
+        ("alpaca", False, 1, False),
+        ("tape", True, 0, True),
+        ("synthetic", True, 0, True),
+    ],
+)
+def test_a_live_run_without_its_feed_at_the_end_or_without_a_tick_is_neither_ok_nor_complete(
+    kind: str, up: bool, received: int, good: bool
+) -> None:
+    ticks = Ticks(trades=ClassCounts(received=received, applied=received))
+
+    judged = msgspec.structs.replace(run(ticks), feed=FeedState(kind=kind, up=up)).judged()
+
+    assert (judged.ok, judged.complete) == (good, good)
 
 
 def test_a_run_is_complete_when_it_did_not_break_off_and_balances() -> None:

@@ -1,0 +1,174 @@
+"""When a live feed has its subscription and when it has not: gaps, notes, and totals."""
+
+from typing import Final
+
+import msgspec
+
+from desk.model.feed_health import FeedHealth
+from desk.model.notes import Level, Note
+from desk.model.units import SECOND_NS
+
+FAREWELL_NS: Final = 5 * SECOND_NS
+STILL_DOWN_NS: Final = 30 * SECOND_NS
+MAX_REASONS: Final = 5
+RESTARTED: Final = "the producer was restarted"
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Session time in which nothing could be received, until the subscription was renewed.
+
+    It begins with the last message; where a producer died, with its last mark; before the first subscription, with the
+    feed.
+    """
+
+    from_ns: int
+    to_ns: int
+    why: str
+
+
+class _Outage(msgspec.Struct):
+    """A time without the feed: since when in session and wall time, and why; `why` is "" until something failed.
+
+    `can_be_farewell`: it began with the loss of a connection, which may be the venue's way to end its play.
+    """
+
+    from_ns: int
+    wall_ns: int
+    why: str = ""
+    can_be_farewell: bool = False
+    failures: int = 0
+    is_reported: bool = False
+    reasons: int = 0
+    last: str = ""
+    still_due_ns: int = STILL_DOWN_NS
+
+
+class Outages:
+    """Follows a feed from outage to outage. Times are arguments: session time for gaps, wall time for waits.
+
+    A loss is reported at once; where a venue may say a moment later that it has ended its play, after `farewell_ns`: an
+    end that follows its last words leaves neither note nor gap. An outage that lasts is reported again after 30 s, and
+    at each doubling of that. Before `start_ns`, the session's start, there are no gaps.
+    """
+
+    def __init__(self, place: str, farewell_ns: int = 0, start_ns: int = 0) -> None:
+        self.health = FeedHealth()
+        self.gaps: list[Gap] = []
+        self._place = place
+        self._farewell_ns = farewell_ns
+        self._start_ns = start_ns
+        self._notes: list[Note] = []
+        self._outage: _Outage | None = None
+
+    @property
+    def down_from_ns(self) -> int | None:
+        """The session time since which the feed is down; None while it is up."""
+        return None if self._outage is None else self._outage.from_ns
+
+    @property
+    def why(self) -> str:
+        """Why the last attempt failed; "" while the feed is up, or about to be for the first time."""
+        return "" if self._outage is None else self._outage.last
+
+    @property
+    def first_why(self) -> str:
+        """Why the feed went down; "" while it is up, or about to be for the first time."""
+        return "" if self._outage is None else self._outage.why
+
+    def begin(self, session_ns: int, wall_ns: int, why: str = "") -> None:
+        """The feed has no subscription yet; with `why`, an outage that another producer's feed has left behind."""
+        self._outage = _Outage(session_ns, wall_ns, why, last=why)
+
+    def lost(self, from_ns: int, wall_ns: int, why: str) -> None:
+        """The connection ended on which the subscription stood; the last message came at `from_ns`."""
+        self.health.up = False
+        self.health.last_failure = why
+        self._outage = _Outage(from_ns, wall_ns, why, can_be_farewell=True, last=why)
+
+    def failed(self, wall_ns: int, why: str) -> None:
+        """An attempt to connect ended before the subscription stood."""
+        health, outage = self.health, self._outage
+        health.failures += 1
+        health.last_failure = why
+        if outage is None:
+            return
+        outage.failures += 1
+        if outage.is_reported and why != outage.last and outage.reasons < MAX_REASONS:
+            outage.reasons += 1
+            self._note(f"attempt {outage.failures} to connect failed: {why}")
+        outage.why = outage.why or why
+        outage.last = why
+        self.look(wall_ns)
+
+    def look(self, wall_ns: int, *, over: bool = False) -> None:
+        """Report what is due at this wall time; `over`: the venue has ended its play."""
+        outage = self._outage
+        if outage is None or not outage.why or over:
+            return
+        down_ns = wall_ns - outage.wall_ns
+        if not outage.is_reported and (down_ns >= self._farewell_ns or not outage.can_be_farewell):
+            self._report(outage)
+        if down_ns >= outage.still_due_ns:
+            outage.still_due_ns = max(2 * outage.still_due_ns, down_ns)
+            self._note(
+                f"no subscription for {down_ns / SECOND_NS:,.0f} s and {outage.failures:,} failed attempts, "
+                f"the last: {outage.last}",
+                "error",
+            )
+
+    def back(self, session_ns: int, wall_ns: int) -> None:
+        """The subscription stands."""
+        health, outage = self.health, self._outage
+        if outage is not None:
+            if outage.why:
+                self._report(outage)
+                self._close(outage, session_ns)
+                self._note(f"subscribed again after {(wall_ns - outage.wall_ns) / SECOND_NS:.1f} s")
+            elif not health.subscribed:
+                self._note("connected and subscribed", "info")
+        self._outage = None
+        health.up = health.subscribed = True
+
+    def end(self, session_ns: int, wall_ns: int, owed: str, *, over: bool) -> None:
+        """The feed ends. Down at its end is a feed that has an outage then; not where the venue ended its play.
+
+        `owed` is what the venue owes; it tells why there is no subscription, where nothing has failed yet.
+        """
+        outage = self._outage
+        if outage is None:
+            return
+        if over and outage.can_be_farewell and wall_ns - outage.wall_ns < FAREWELL_NS:
+            self._outage = None
+        else:
+            if not outage.why:
+                outage.why = self.health.last_failure = f"the venue still owed {owed}" if owed else "no connection yet"
+            self._report(outage)
+            self._close(outage, session_ns)
+        self.health.up = over and self.health.subscribed
+
+    def take_notes(self) -> list[Note]:
+        """The notes since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _report(self, outage: _Outage) -> None:
+        """Say once that the feed is down, and why: an error where it never was up."""
+        if outage.is_reported:
+            return
+        outage.is_reported = True
+        if self.health.subscribed:
+            self._note(f"the feed is down: {outage.why}")
+        else:
+            self._note(f"the feed is not connected: {outage.why}; it is tried again", "error")
+
+    def _close(self, outage: _Outage, session_ns: int) -> None:
+        from_ns = max(outage.from_ns, self._start_ns)
+        to_ns = max(from_ns, session_ns)
+        self.health.outages += 1
+        self.health.last_outage = outage.why
+        if session_ns >= self._start_ns:
+            self.health.down_ns += to_ns - from_ns
+            self.gaps.append(Gap(from_ns, to_ns, outage.why))
+
+    def _note(self, text: str, level: Level = "warning") -> None:
+        self._notes.append(Note(f"{self._place}: {text}", level))

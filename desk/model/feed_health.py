@@ -1,0 +1,39 @@
+"""The state of a live feed: what it has been through since the session began."""
+
+import msgspec
+
+
+class FeedHealth(msgspec.Struct, array_like=True):
+    """Totals of a live feed, carried on through restarts of the producer.
+
+    `subscribed`: the venue has acknowledged a subscription at least once. `up`: it stands now, or the venue has ended
+    its play. `failures` counts attempts to connect that ended before a subscription stood. `outages` are the times
+    without one, `down_ns` their length in session time, `last_outage` why the last one began. `last_failure` is why the
+    last attempt or connection ended. `slow_clients` counts connections that the venue closed because the desk read too
+    slowly; `mutes` those that the desk closed because nothing came, `mutes_in_a_row` the last of them without a tick
+    since. `down_from_ns` is the session time since which the feed is down, where it has failed; `down_why` is why.
+    `refused` are symbols by channel that the venue does not grant, `unknown` the messages of unknown kinds.
+    `encoding` is the one that the venue used although another was asked for; "" where it did not.
+    """
+
+    subscribed: bool = False
+    up: bool = False
+    failures: int = 0
+    reconnects: int = 0
+    outages: int = 0
+    down_ns: int = 0
+    last_outage: str = ""
+    down_from_ns: int | None = None
+    down_why: str = ""
+    last_failure: str = ""
+    slow_clients: int = 0
+    mutes: int = 0
+    mutes_in_a_row: int = 0
+    refused: dict[str, list[str]] = {}
+    unknown: dict[str, int] = {}
+    encoding: str = ""
+
+    @property
+    def refused_symbols(self) -> list[str]:
+        """The symbols of which any channel is refused, sorted."""
+        return sorted(set().union(*self.refused.values()))

@@ -1,0 +1,14 @@
+"""Notes: what happened in a process of the desk, for log and live view."""
+
+from typing import Literal
+
+import msgspec
+
+Level = Literal["info", "warning", "error"]
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """One line. `error`: it needs somebody's attention; `warning`: it heals, or has healed; `info`: good to know."""
+
+    text: str
+    level: Level = "warning"

@@ -1,0 +1,106 @@
+"""How old the data are: when they pass `max_data_latency_s`, and when they come back below it."""
+
+from typing import Final
+
+import msgspec
+
+from desk.model.notes import Note
+from desk.model.units import SECOND_NS
+
+QUIET_NS: Final = 60 * SECOND_NS
+
+
+class Age(msgspec.Struct, frozen=True):
+    """An age and its cause; `hold`: the overload ladder holds entries back whatever the age."""
+
+    age_ns: int
+    cause: str
+    hold: bool = False
+
+
+class AgeState(msgspec.Struct, array_like=True):
+    """Everything that `DataAge` knows. Times in session time, ns.
+
+    `since` is when the data grew too old, None while they are not; `spells` counts those times, `old` is how long all
+    of them lasted. `told`: this spell was logged; `told_ns` is when the last one was. `untold` counts those that were
+    not.
+    """
+
+    since: int | None = None
+    spells: int = 0
+    old: int = 0
+    worst: int = 0
+    cause: str = ""
+    told: bool = False
+    told_ns: int | None = None
+    untold: int = 0
+
+
+class DataAge:
+    """Follows the age of the data from mark to mark.
+
+    Each spell of old data is an error in the log at its beginning and at its end. Of spells that begin within a minute
+    of one that was logged, only those are logged that last until the minute is over; the others are counted.
+    """
+
+    def __init__(self, place: str, limit_ns: int, state: AgeState | None = None) -> None:
+        self.state = state or AgeState()
+        self._place = place
+        self._limit_ns = limit_ns
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the data are too old to enter on."""
+        return self.state.since is not None
+
+    def mark(self, mark_ns: int, age: Age) -> list[Note]:
+        """The age at a mark."""
+        state = self.state
+        if age.age_ns <= self._limit_ns and not age.hold:
+            return self._fresh(mark_ns, age)
+        if state.since is None:
+            state.since = mark_ns
+            state.spells += 1
+            state.told = False
+        if age.age_ns > state.worst or not state.cause:
+            state.worst, state.cause = max(age.age_ns, state.worst), age.cause
+        if state.told or (state.told_ns is not None and mark_ns - state.told_ns < QUIET_NS):
+            return []
+        untold, state.untold = state.untold, 0
+        state.told, state.told_ns = True, mark_ns
+        more = f"; {untold:,} more such spells in the last minute" if untold else ""
+        return [
+            Note(
+                f"{self._place}: the data are {_s(age.age_ns)} old ({age.cause}), above max_data_latency_s = "
+                f"{self._limit_ns / SECOND_NS:g}: no entries{more}",
+                "error",
+            )
+        ]
+
+    def warning(self, mark_ns: int) -> str:
+        """What there was of old data; "" where there was none."""
+        state = self.state
+        if not state.spells:
+            return ""
+        old_ns = state.old + (mark_ns - state.since if state.since is not None else 0)
+        times = "once" if state.spells == 1 else f"{state.spells:,} times"
+        return (
+            f"{self._place}: the data were older than max_data_latency_s = {self._limit_ns / SECOND_NS:g} {times}, "
+            f"for {_s(old_ns)} in all, at most {_s(state.worst)} ({state.cause}): no entries meanwhile"
+        )
+
+    def _fresh(self, mark_ns: int, age: Age) -> list[Note]:
+        state = self.state
+        if state.since is None:
+            return []
+        lasted_ns, told = mark_ns - state.since, state.told
+        state.since, state.told = None, False
+        state.old += lasted_ns
+        if not told:
+            state.untold += 1
+            return []
+        return [Note(f"{self._place}: the data are fresh again, {_s(age.age_ns)} old, after {_s(lasted_ns)}", "error")]
+
+
+def _s(ns: int) -> str:
+    return f"{ns / SECOND_NS:,.1f} s"

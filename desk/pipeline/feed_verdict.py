@@ -1,0 +1,110 @@
+"""The feed's part of a run's warnings and problems."""
+
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+from desk.model.feed_health import FeedHealth
+from desk.model.units import SECOND_NS
+from desk.report import words
+
+MOST_KINDS: Final = 10
+MANY_MUTES: Final = 2
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """What is known of a feed when it ends: totals, and the lines of its meters, "" where they have nothing to say.
+
+    `open_s` are the seconds in which the exchange was open and the feed subscribed. `down_s`: how long it is down.
+    """
+
+    place: str
+    live: bool
+    health: FeedHealth
+    received: int
+    open_s: int
+    down_s: float
+    is_old: bool
+    skew: str
+    age: str
+    silent: str
+
+
+def feed_warnings(ending: Ending) -> list[str]:
+    """What healed, or does no harm by itself."""
+    lines = [*_healed(ending), ending.silent, ending.age]
+    return [line for line in lines if line]
+
+
+def feed_problems(ending: Ending) -> list[str]:
+    """What did not heal, or was never granted."""
+    lines = [*_connection(ending), *_refused(ending), ending.skew]
+    if ending.live and ending.is_old and ending.health.up:
+        lines.append(f"{ending.place}: the data were still too old when the run ended. Look at connection and load.")
+    return [line for line in lines if line]
+
+
+def refusal(place: str, channel: str, symbols: Collection[str]) -> str:
+    """One line about the symbols of which the venue does not grant this channel."""
+    count = words.some(len(symbols), "symbol")
+    return f"{place}: the venue does not grant the {channel} of {count}: {words.names(symbols)}"
+
+
+def _healed(ending: Ending) -> list[str]:
+    health, place = ending.health, ending.place
+    lines = []
+    outages = health.outages - (0 if health.up or not health.outages else 1)
+    if outages:
+        times = "once" if outages == 1 else f"{outages:,} times"
+        lines.append(
+            f"{place}: without a subscription {times}, {health.down_ns / SECOND_NS:,.1f} s in all, "
+            f"{_attempts(health.failures)}; the last time: {health.last_outage}"
+        )
+    if health.slow_clients:
+        lines.append(
+            f"{place}: the venue closed {words.some(health.slow_clients, 'connection')} because the desk read too "
+            "slowly (407)"
+        )
+    if health.mutes:
+        lines.append(
+            f"{place}: {words.some(health.mutes, 'connection')} brought nothing for long and had to be made again"
+        )
+    if health.encoding:
+        lines.append(
+            f"{place}: the venue sent {health.encoding}, though another encoding was asked for: it was followed"
+        )
+    if health.unknown:
+        kinds = sorted(health.unknown.items(), key=lambda item: (-item[1], item[0]))
+        named = ", ".join(f"{kind!r} {count:,}" for kind, count in kinds[:MOST_KINDS])
+        more = f", and {len(kinds) - MOST_KINDS:,} kinds more" if len(kinds) > MOST_KINDS else ""
+        lines.append(f"{place}: messages of unknown kinds were not read: {named}{more}")
+    return lines
+
+
+def _connection(ending: Ending) -> list[str]:
+    if not ending.live:
+        return []
+    health, place = ending.health, ending.place
+    if not health.subscribed:
+        last = f", the last: {health.last_failure}" if health.last_failure else ""
+        return [f"{place}: never subscribed; {_attempts(health.failures)}{last}. Check url, keys and network."]
+    lines = []
+    if not health.up:
+        lines.append(f"{place}: down for {ending.down_s:,.0f} s when the run ended: {health.last_failure}")
+    if not ending.received:
+        closed = "" if ending.open_s else "; the exchange was closed meanwhile"
+        lines.append(f"{place}: no tick was received, though subscribed{closed}. Check symbols and channels.")
+    elif health.mutes_in_a_row >= MANY_MUTES and health.up:
+        lines.append(
+            f"{place}: the last {health.mutes_in_a_row:,} connections brought nothing, though the exchange was open"
+        )
+    return lines
+
+
+def _refused(ending: Ending) -> list[str]:
+    return [refusal(ending.place, channel, symbols) for channel, symbols in sorted(ending.health.refused.items())]
+
+
+def _attempts(failures: int) -> str:
+    return words.some(failures, "failed attempt")

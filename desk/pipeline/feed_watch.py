@@ -1,0 +1,205 @@
+"""Everything that the producer knows about its feed and that people have to know, too."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from desk.model.feed_health import FeedHealth
+from desk.model.hours import ALWAYS_OPEN, TradingDay
+from desk.model.notes import Note
+from desk.model.ticks import Frame, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS
+from desk.pipeline.data_age import Age, AgeState, DataAge
+from desk.pipeline.feed_verdict import Ending, feed_problems, feed_warnings
+from desk.pipeline.silent_symbols import SilentSymbols
+from desk.pipeline.skew import SkewMeter, SkewState
+from desk.pipeline.subscriptions import ALL
+from desk.ports import Feed, LiveFeed
+from desk.report import words
+
+AHEAD_NS: Final = 60 * MINUTE_NS
+
+
+class WatchConfig(msgspec.Struct, frozen=True):
+    """What the feed is called, how late it is by design, and how far its clock may be off; see `[feed]`, `[guards]`.
+
+    `hours` are those of the exchange day.
+    """
+
+    place: str = "the feed"
+    delay_ns: int = 0
+    max_clock_skew_ns: int = SECOND_NS
+    hours: TradingDay = ALWAYS_OPEN
+
+
+class FeedReport(msgspec.Struct, array_like=True):
+    """The feed at the end of a run, or at one moment of it.
+
+    `up` is always so of a feed that is no live one. `ahead` counts trades stamped ahead of the session by an hour or
+    more.
+    """
+
+    live: bool = False
+    up: bool = True
+    reconnects: int = 0
+    refused_symbols: list[str] = []
+    skew_ns: int = 0
+    ahead: int = 0
+    warnings: list[str] = []
+    problems: list[str] = []
+
+
+class _State(msgspec.Struct, array_like=True):
+    """Everything that a `FeedWatch` knows; of the symbols those that are silent, which are few."""
+
+    skew: SkewState
+    age: AgeState
+    ahead: int
+    open_s: int
+    silent: list[str]
+    rejected: int
+    health: FeedHealth
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+
+
+class FeedWatch:
+    """Watches frames and marks: clock skew, age of the data, silent symbols; and of a live feed, its connection.
+
+    What happened is returned as notes. `state` is what another producer's watch had encoded.
+    """
+
+    def __init__(
+        self,
+        config: WatchConfig,
+        max_data_latency_ns: int,
+        feed: Feed,
+        live: LiveFeed | None,
+        symbols: Callable[[], Iterable[str]],
+        state: bytes = b"",
+    ) -> None:
+        kept = _decode(state) if state else None
+        self.config = config
+        self._feed = feed
+        self._live = live
+        self._symbols = symbols
+        self._skew = SkewMeter(
+            config.place, config.max_clock_skew_ns, config.delay_ns, None if kept is None else kept.skew
+        )
+        self._age = DataAge(config.place, max_data_latency_ns, None if kept is None else kept.age)
+        self._ahead = 0 if kept is None else kept.ahead
+        self._rejected = 0 if kept is None else kept.rejected
+        seen = () if kept is None else set(self._named()).difference(kept.silent)
+        self._silent = SilentSymbols(config.place, 0 if kept is None else kept.open_s, seen)
+        self._mark_ns = 0
+        if kept is not None and live is not None:
+            live.restore(kept.health)
+
+    def met(self, symbol: str) -> None:
+        """A tick of the symbol came."""
+        self._silent.met(symbol)
+
+    def take(self, frame: Frame) -> list[Note]:
+        """Look at a frame's times, and at what the feed has to say."""
+        fastest_ns = frame.fastest_ns
+        if fastest_ns is not None:
+            self._skew.take(fastest_ns)
+            if fastest_ns - self.config.delay_ns < -AHEAD_NS:
+                self._count_ahead(frame)
+        return [] if self._live is None else self._heard(self._live)
+
+    def mark(self, mark_ns: int, age: Age) -> tuple[bool, list[Note]]:
+        """A second is complete, and its data are so old: whether they are too old to enter on."""
+        self._mark_ns = mark_ns
+        live = self._live
+        pace = 1.0
+        notes: list[Note] = []
+        if live is not None:
+            pace = live.pace
+            down_from_ns = live.down_from_ns
+            if down_from_ns is not None and mark_ns - down_from_ns > age.age_ns:
+                age = Age(mark_ns - down_from_ns, "the feed is down", age.hold)
+            hours, data_ns = self.config.hours, mark_ns - self.config.delay_ns
+            can_deliver = down_from_ns is None and hours.open_ns <= data_ns < hours.close_ns
+            notes += self._silent.mark(self._unrefused(live) if can_deliver else (), can_deliver=can_deliver)
+        notes += self._skew.mark(pace)
+        notes += self._age.mark(mark_ns, age)
+        return self._age.is_old, notes
+
+    def end(self) -> list[Note]:
+        """The feed has ended."""
+        live = self._live
+        heard = [] if live is None else self._heard(live)
+        return heard + self._skew.end(1.0 if live is None else live.pace)
+
+    def report(self) -> FeedReport:
+        """What there is to tell."""
+        live, skew = self._live, self._skew
+        report = FeedReport(skew_ns=skew.skew_ns, ahead=self._ahead)
+        health = FeedHealth()
+        if live is not None:
+            health = live.health
+            report.live, report.up = True, health.up
+            report.reconnects, report.refused_symbols = health.reconnects, health.refused_symbols
+        ending = Ending(
+            self.config.place,
+            report.live,
+            health,
+            sum(self._feed.counts.received.values()),
+            self._silent.open_s,
+            self._down_s(),
+            is_old=self._age.is_old,
+            skew=skew.problem,
+            age=self._age.warning(self._mark_ns),
+            silent="" if live is None else self._silent.text(self._unrefused(live)),
+        )
+        report.warnings, report.problems = feed_warnings(ending), feed_problems(ending)
+        return report
+
+    def alerts(self) -> list[str]:
+        """What is wrong at this moment, for the live view."""
+        alerts, live = [], self._live
+        if live is not None:
+            if live.down_why:
+                alerts.append(f"feed down for {self._down_s():,.0f} s: {live.down_why}")
+            if refused := live.health.refused_symbols:
+                alerts.append(f"not granted by the venue: {words.names(refused, 5)}")
+        if self._skew.is_off:
+            alerts.append(f"clock skew {self._skew.skew_ns / SECOND_NS:+,.1f} s")
+        if self._age.is_old:
+            alerts.append("data too old: no entries")
+        return alerts
+
+    def state(self) -> bytes:
+        """Everything, for a successor."""
+        live = self._live
+        silent = [] if live is None else self._silent.among(self._named())
+        health = FeedHealth() if live is None else live.health
+        return _encode(
+            _State(self._skew.state, self._age.state, self._ahead, self._silent.open_s, silent, self._rejected, health)
+        )
+
+    def _heard(self, live: LiveFeed) -> list[Note]:
+        """What the feed has to say, and the first rows that it rejects."""
+        examples = live.counts.examples
+        new = examples[self._rejected :]
+        self._rejected = len(examples)
+        return [*live.take_notes(), *(Note(f"rejected {example}") for example in new)]
+
+    def _count_ahead(self, frame: Frame) -> None:
+        from_ns = frame.session_ns - self.config.delay_ns + AHEAD_NS
+        self._ahead += sum(type(tick) is Trade and tick.ts_ns > from_ns for tick in frame.ticks)
+
+    def _named(self) -> list[str]:
+        return [symbol for symbol in self._symbols() if symbol != ALL]
+
+    def _unrefused(self, live: LiveFeed) -> list[str]:
+        refused = set(live.health.refused_symbols)
+        return [symbol for symbol in self._named() if symbol not in refused]
+
+    def _down_s(self) -> float:
+        from_ns = None if self._live is None else self._live.down_from_ns
+        return 0.0 if from_ns is None else max(self._mark_ns - from_ns, 0) / SECOND_NS

@@ -1,0 +1,30 @@
+"""Times that cannot be right, seen in what became of the ticks."""
+
+from collections.abc import Mapping
+
+from desk.report import words
+from desk.report.summary import ClassCounts
+
+IMPLAUSIBLE = {
+    "late": "came later than [bars] revise_s allows",
+    "time": "bear a time that cannot be one: none, or far ahead of their reception",
+}
+REMEDY = "Check the time zone and the unit of the venue's times (`ts_ns`): local time taken for UTC looks like this."
+
+
+def implausible_times(ticks: Mapping[str, ClassCounts], ahead: int) -> list[str]:
+    """A line for each cause of more than half of a class; `ahead`: trades stamped ahead by an hour or more."""
+    lines = []
+    for kind, counts in ticks.items():
+        for cause, text in IMPLAUSIBLE.items():
+            lines += _line(
+                kind, counts.rejected.get(cause, 0), counts.received, text, f", and were rejected as {cause}"
+            )
+    return lines + _line("trades", ahead, ticks["trades"].received, "are stamped an hour or more ahead of the session")
+
+
+def _line(kind: str, ticks: int, received: int, text: str, outcome: str = "") -> list[str]:
+    if 2 * ticks <= received:
+        return []
+    share = "all" if ticks >= received else f"{words.count(ticks)} of {words.count(received)}"
+    return [f"{share} {kind} {text}{outcome}. {REMEDY}"]

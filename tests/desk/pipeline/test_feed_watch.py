@@ -1,0 +1,305 @@
+"""What the producer makes of its feed: notes, alerts, warnings and problems, through a restart, too."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from desk.market.rows import Counts
+from desk.model.feed_health import FeedHealth
+from desk.model.hours import ALWAYS_OPEN, TradingDay
+from desk.model.notes import Note
+from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS
+from desk.pipeline.data_age import Age
+from desk.pipeline.feed_watch import FeedWatch, WatchConfig
+from desk.pipeline.lateness import implausible_times
+from desk.report.summary import ClassCounts
+
+NS = SECOND_NS
+START_NS = 1_000 * MINUTE_NS
+HOUR_NS = 60 * MINUTE_NS
+FRESH = Age(0, "feed lag")
+
+
+class HandFeed:
+    """A live feed without a venue: a test says what it has been through."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.health = FeedHealth(subscribed=True, up=True)
+        self.pace = 1.0
+        self.down_from_ns: int | None = None
+        self.down_why = ""
+        self.notes: list[Note] = []
+
+    def restore(self, health: FeedHealth) -> None:
+        self.health = health
+
+    def take_notes(self) -> list[Note]:
+        notes, self.notes = self.notes, []
+        return notes
+
+
+def a_watch(feed: HandFeed, symbols: list[str], state: bytes = b"", **config: Any) -> FeedWatch:
+    found: Any = feed
+    return FeedWatch(WatchConfig("venue", **config), 10 * NS, found, found, lambda: symbols, state)
+
+
+def received(feed: HandFeed, count: int = 1) -> None:
+    feed.counts.received["trades"] += count
+
+
+def play(watch: FeedWatch, seconds: int, first: int = 1) -> list[str]:
+    texts = []
+    for second in range(first, first + seconds):
+        _, notes = watch.mark(START_NS + second * NS, FRESH)
+        texts += [note.text for note in notes]
+    return texts
+
+
+def trade(ts_ns: int) -> Trade:
+    return Trade(1, "A", ts_ns, 0, 10.0, 100.0)
+
+
+def test_a_good_feed_has_neither_warnings_nor_problems() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["A"])
+    watch.met("A")
+    received(feed)
+
+    play(watch, 100)
+
+    report = watch.report()
+    assert (report.up, report.warnings, report.problems, watch.alerts()) == (True, [], [], [])
+
+
+def test_symbols_that_send_nothing_are_named_after_a_minute_of_the_exchanges_hours_and_at_the_end() -> None:
+    feed = HandFeed()
+    symbols = [f"S{number:02d}" for number in range(15)]
+    watch = a_watch(feed, ["*", *symbols], hours=TradingDay(0, START_NS + 200 * NS, START_NS + 359 * NS, 1 << 62))
+    watch.met("S00")
+    received(feed)
+
+    closed = play(watch, 199)
+    before = play(watch, 59, first=200)
+    (live,) = play(watch, 100, first=259)
+    after = play(watch, 100, first=359)
+
+    assert closed == before == after == []
+    assert "nothing came of 14 subscribed symbols in 60 s" in live
+    assert live.endswith("S01, S02, S03, S04, S05, S06, S07, S08, S09, S10, …")
+    (warning,) = watch.report().warnings
+    assert "14 subscribed symbols in 159 s" in warning
+    assert watch.report().problems == []
+
+
+def test_time_without_a_subscription_makes_no_symbol_silent() -> None:
+    feed = HandFeed()
+    feed.down_from_ns = START_NS
+    watch = a_watch(feed, ["A"])
+
+    assert [text for text in play(watch, 100) if "nothing came" in text] == []
+
+
+def test_refused_symbols_are_a_problem_an_alert_and_not_silent() -> None:
+    feed = HandFeed()
+    feed.health.refused = {"quotes": ["B", "C"], "trades": ["B"]}
+    watch = a_watch(feed, ["A", "B", "C"])
+    watch.met("A")
+    received(feed)
+    play(watch, 100)
+
+    report = watch.report()
+
+    assert report.refused_symbols == ["B", "C"]
+    assert report.problems == [
+        "venue: the venue does not grant the quotes of 2 symbols: B, C",
+        "venue: the venue does not grant the trades of 1 symbol: B",
+    ]
+    assert report.warnings == []
+    assert watch.alerts() == ["not granted by the venue: B, C"]
+
+
+def test_a_feed_that_is_down_makes_the_data_old_and_is_shown() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["A"])
+    received(feed)
+    feed.health.up, feed.health.last_failure = False, "closed"
+    feed.down_from_ns, feed.down_why = START_NS, "closed"
+
+    young, _ = watch.mark(START_NS + 10 * NS, FRESH)
+    old, notes = watch.mark(START_NS + 11 * NS, FRESH)
+
+    assert (young, old) == (False, True)
+    assert "11.0 s old (the feed is down)" in notes[0].text
+    assert watch.alerts() == ["feed down for 11 s: closed", "data too old: no entries"]
+    assert watch.report().problems == ["venue: down for 11 s when the run ended: closed"]
+
+
+def test_a_feed_that_never_subscribed_has_one_problem_that_says_so() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(failures=7, last_failure="no connection: refused")
+    feed.down_from_ns = START_NS
+    watch = a_watch(feed, ["A"])
+
+    assert watch.report().problems == [
+        "venue: never subscribed; 7 failed attempts, the last: no connection: refused. Check url, keys and network."
+    ]
+    assert not watch.report().up
+
+
+@pytest.mark.parametrize(("is_open", "closed"), [(True, False), (False, True)])
+def test_a_feed_without_a_tick_is_a_problem(is_open: bool, closed: bool) -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["*"], hours=ALWAYS_OPEN if is_open else TradingDay(0, 1, 2, 3))
+    play(watch, 3)
+
+    (problem,) = watch.report().problems
+
+    assert "no tick was received" in problem
+    assert ("the exchange was closed" in problem) == closed
+
+
+def test_data_that_are_still_old_at_the_end_of_a_live_run_are_a_problem_and_those_before_a_warning() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["*"])
+    received(feed)
+    watch.mark(START_NS, Age(12 * NS, "lane"))
+    during = watch.report()
+    watch.mark(START_NS + NS, FRESH)
+    after = watch.report()
+
+    assert ["still too old" in problem for problem in during.problems] == [True]
+    assert after.problems == []
+    assert len(during.warnings) == len(after.warnings) == 1
+
+
+def test_what_healed_is_a_warning() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(
+        subscribed=True,
+        up=True,
+        failures=2,
+        outages=3,
+        down_ns=7 * NS,
+        last_outage="closed",
+        slow_clients=1,
+        mutes=1,
+        encoding="JSON in text frames",
+        unknown={"zz": 3, "y": 12},
+    )
+    watch = a_watch(feed, ["*"])
+    received(feed)
+
+    report = watch.report()
+
+    assert report.problems == []
+    assert [line.removeprefix("venue: ") for line in report.warnings] == [
+        "without a subscription 3 times, 7.0 s in all, 2 failed attempts; the last time: closed",
+        "the venue closed 1 connection because the desk read too slowly (407)",
+        "1 connection brought nothing for long and had to be made again",
+        "the venue sent JSON in text frames, though another encoding was asked for: it was followed",
+        "messages of unknown kinds were not read: 'y' 12, 'zz' 3",
+    ]
+
+
+def test_a_feed_that_is_mute_time_after_time_is_a_problem() -> None:
+    feed = HandFeed()
+    feed.health.mutes = feed.health.mutes_in_a_row = 2
+    watch = a_watch(feed, ["*"])
+    received(feed)
+
+    (problem,) = watch.report().problems
+
+    assert "the last 2 connections brought nothing" in problem
+
+
+def test_what_the_feed_says_and_rejects_is_noted_at_once_and_once() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["*"])
+    feed.notes = [Note("venue: down", "warning")]
+    feed.counts.reject("trades", "price", "venue: frame 3")
+
+    first = watch.take(Frame([], START_NS))
+    second = watch.take(Frame([], START_NS))
+
+    assert [note.text for note in first] == ["venue: down", "rejected venue: frame 3: price"]
+    assert second == []
+
+
+@pytest.mark.parametrize("delay_s", [0, 900])
+def test_trades_that_are_stamped_ahead_by_an_hour_are_counted(delay_s: int) -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["*"], delay_ns=delay_s * NS)
+    base_ns = START_NS - delay_s * NS
+    quote = Quote(1, "A", base_ns + 2 * HOUR_NS, 0, 1.0, 1.0, 2.0, 1.0)
+    ticks: list[Tick] = [trade(base_ns), trade(base_ns + HOUR_NS), trade(base_ns + HOUR_NS + 1), quote]
+    fastest_ns = START_NS - max(tick.ts_ns for tick in ticks)
+
+    watch.take(Frame(ticks, START_NS, fastest_ns=fastest_ns))
+
+    assert watch.report().ahead == 1
+
+
+def test_a_successor_knows_what_its_predecessor_saw() -> None:
+    feed = HandFeed()
+    symbols = ["A", "B", "C"]
+    watch = a_watch(feed, symbols)
+    watch.met("A")
+    received(feed)
+    feed.counts.reject("trades", "price", "venue: frame 3")
+    feed.health.outages, feed.health.last_outage = 1, "closed"
+    watch.take(Frame([trade(START_NS)], START_NS, fastest_ns=-2 * HOUR_NS))
+    watch.mark(START_NS + NS, Age(12 * NS, "lane"))
+
+    heir_feed = HandFeed()
+    heir_feed.counts.restore(feed.counts.received, feed.counts.rejected, {}, feed.counts.examples)
+    heir = a_watch(heir_feed, symbols, watch.state())
+    heir.mark(START_NS + 2 * NS, FRESH)
+    watch.mark(START_NS + 2 * NS, FRESH)
+
+    assert heir.report() == watch.report()
+    assert heir.take(Frame([], START_NS)) == []
+    assert "B, C" in heir.report().warnings[1]
+
+
+def test_a_recorded_feed_is_always_up_and_judged_by_its_times_alone() -> None:
+    feed = HandFeed()
+    found: Any = feed
+    watch = FeedWatch(WatchConfig("tape"), 10 * NS, found, None, lambda: ["A"])
+    for second in range(4):
+        watch.take(Frame([], START_NS, fastest_ns=5 * HOUR_NS))
+        watch.mark(START_NS + second * NS, Age(5 * HOUR_NS, "feed lag"))
+
+    report = watch.report()
+
+    assert (report.live, report.up) == (False, True)
+    assert ["5 h: local time taken for UTC?" in problem for problem in report.problems] == [True]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(report), type=type(report)) == report
+
+
+def counts(received: int, **rejected: int) -> ClassCounts:
+    return ClassCounts(received=received, rejected=rejected)
+
+
+@pytest.mark.parametrize(
+    ("trades", "ahead", "words"),
+    [
+        (counts(30, late=30), 0, ["all trades came later"]),
+        (counts(30, late=16), 0, ["16 of 30 trades came later"]),
+        (counts(30, late=15), 0, []),
+        (counts(30, time=16), 0, ["16 of 30 trades bear a time"]),
+        (counts(30), 16, ["16 of 30 trades are stamped an hour or more ahead"]),
+        (counts(30), 15, []),
+        (counts(0), 0, []),
+        (counts(3, price=3), 0, []),
+    ],
+)
+def test_times_that_are_wrong_for_more_than_half_of_the_trades_are_a_problem(
+    trades: ClassCounts, ahead: int, words: list[str]
+) -> None:
+    lines = implausible_times({"trades": trades, "quotes": counts(9, late=1)}, ahead)
+
+    assert [any(line.startswith(word) for line in lines) for word in words] == [True] * len(words)
+    assert len(lines) == len(words)
