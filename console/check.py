@@ -11,6 +11,7 @@ from console.facts import Facts, fact_table
 from console.loaded import Loaded, load_all
 from desk.clock import SystemClock
 from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, SyntheticPlan, load_plan, load_settings
+from desk.loading.words import shown
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
@@ -132,4 +133,4 @@ def _symbols(symbols: Sequence[str]) -> str:
 
 
 def _params(params: Params) -> str:
-    return "".join(f", {name} = {value!r}" for name, value in msgspec.structs.asdict(params).items())
+    return "".join(f", {name} = {shown(value)}" for name, value in msgspec.structs.asdict(params).items())
