@@ -66,7 +66,8 @@ class Supervisor:
     def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
-        self._begun = begin(plan, markets.market_source(plan), folder, resume, SystemClock(), in_process=False)
+        source = markets.market_source(plan)
+        self._begun = begin(plan, source, folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
         self._viewer = Viewer(self.session.start_ns)
         self._rebalancer = Rebalancer(plan, self.move)
@@ -80,6 +81,8 @@ class Supervisor:
         desk = f"raydesk-{folder.dir.name}-{self._begun.started_ns:x}"
         self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder.log)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()

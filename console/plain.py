@@ -23,3 +23,8 @@ def desk_line(view: DeskView) -> str:
     if view.progress is not None:
         parts.insert(1, words.percent(view.progress))
     return "  ".join(parts)
+
+
+def one_line(text: str) -> str:
+    """The text with what is no letter, sign or space of it spelled out: a path may hold a newline."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

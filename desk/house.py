@@ -38,6 +38,8 @@ class House:
         self.log = open_log(folder.log)
         self.clock = SystemClock()
         source = markets.market_source(plan)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
         begun = begin(plan, source, folder, resume, self.clock, in_process=True)
         self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
         self.store = KeeperStore(folder.keeper)

@@ -54,6 +54,12 @@ def market_source(plan: Plan, session: Session | None = None) -> BlockSource | N
     )
 
 
+def source_notes(source: BlockSource | None) -> list[str]:
+    """What a source has to say of itself that is no fault, a line each; a made-up market and a stream say nothing."""
+    notes: list[str] = getattr(source, "notes", [])
+    return notes
+
+
 def exchange_zone(plan: Plan) -> ZoneInfo:
     """The time zone of the plan's exchange. Raises PlanError for a calendar that nobody knows."""
     import exchange_calendars  # noqa: PLC0415 - brings pandas, which only the driver needs
