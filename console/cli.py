@@ -26,6 +26,7 @@ app = typer.Typer(
 tape = typer.Typer(help="Recorded market data.", no_args_is_help=True)
 app.add_typer(tape, name="tape")
 
+SUBMIT_VARIABLE = "RAY_API_SERVER_ADDRESS"
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Tradeplan (TOML).")]
 
 
@@ -78,9 +79,10 @@ def run(
 
 @app.command()
 def submit(
+    context: typer.Context,
     plan: PlanPath,
     address: Annotated[
-        str, typer.Option(metavar="URL", envvar="RAY_API_SERVER_ADDRESS", help="Dashboard of the cluster.")
+        str, typer.Option(metavar="URL", envvar=SUBMIT_VARIABLE, help="Dashboard of the cluster.")
     ] = "http://127.0.0.1:8265",
     consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
@@ -97,7 +99,10 @@ def submit(
     with Faults():
         from console import submit as submitting  # noqa: PLC0415 - `desk --help` starts quickly
 
-        options = submitting.SubmitOptions(address, consumers, live, run_dir)
+        source = context.get_parameter_source("address")
+        by_environment = source is not None and source.name == "ENVIRONMENT"
+        address_from = f"environment, {SUBMIT_VARIABLE}" if by_environment else "--address"
+        options = submitting.SubmitOptions(address, consumers, live, run_dir, address_from)
         raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 

@@ -1,11 +1,12 @@
 """Values of a TOML file in JSON and back, exactly: JSON has no infinities, no NaN, no dates and no times."""
 
 import math
+from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Any, Final
 
 SIGN: Final = "$"
-_READ: Final = {
+_READ: Final[dict[str, Callable[[str], Any]]] = {
     "$float": float,
     "$datetime": datetime.fromisoformat,
     "$date": date.fromisoformat,
