@@ -13,6 +13,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.meters import RayMeters
+from actors.ray_folder import RayFolder
 from actors.spares import PRELOAD, Spares
 from desk.model.errors import PlanError
 
@@ -29,6 +30,7 @@ ENVIRONMENT: Final = {
     "RAY_worker_num_grpc_internal_threads": "1",
 }
 
+ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 NAMES: Final = ("auto", "local")
 HOST_AND_PORT: Final = re.compile(r"(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
 LISTENER_TIMEOUT_S: Final = 5.0
@@ -49,28 +51,28 @@ class Cluster:
     """
 
     def __init__(self, address: str | None, cpus: float, namespace: str) -> None:
-        """Join the cluster at `address` (or, in a Ray job, the job's own), else start one on this machine.
+        """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
         A cluster of its own has at least `cpus` logical CPUs, listens on loopback only, and ends with this
         process. Raises PlanError when there is no cluster at the address.
         """
         self._made: dict[str, Any] = {}
-        self.own = not (address or os.environ.get("RAY_ADDRESS"))
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        joined = address or os.environ.get("RAY_ADDRESS")
+        said = os.environ.get(ADDRESS_VARIABLE, "")
+        # As Ray has it: "auto" is what the environment says.
+        joined = said if said and address in {None, "", "auto"} else address or ""
+        self.own = joined in {"", "local"}
+        self.folder = RayFolder() if self.own else None
         try:
-            if joined:
-                self._join(joined, namespace)
-            else:
+            if self.own:
                 self._start(cpus, namespace)
+            else:
+                self._join(joined, namespace)
         except (OSError, RayError, ValueError) as error:
-            raise PlanError(
-                "--address" if address else "Ray",
-                f"no cluster to work on: {str(error).strip().splitlines()[0]}",
-                "the address of a running Ray cluster, or none for a cluster of the desk's own",
-                "Start one with `ray start --head`, or leave --address out.",
-            ) from error
+            if self.folder is not None:
+                self.folder.close()
+            raise _no_cluster(joined, str(error).strip().splitlines()[0], by_environment=joined == said) from error
         self.node: str = ray.get_runtime_context().get_node_id()
 
     def create(self, plain: type, name: str, *args: Any, cpus: float | None = None, threads: int = 1) -> Any:
@@ -122,6 +124,8 @@ class Cluster:
             ray.kill(handle, no_restart=True)
         self._made.clear()
         ray.shutdown()
+        if self.folder is not None:
+            self.folder.close()
 
     def _join(self, address: str, namespace: str) -> None:
         _require_listener(address)
@@ -153,13 +157,37 @@ class Cluster:
             log_to_driver=False,
             logging_level="warning",
             _node_ip_address="127.0.0.1",
+            _temp_dir=None if self.folder is None else self.folder.path,
         )
+
+
+def _no_cluster(joined: str, found: str, *, by_environment: bool) -> PlanError:
+    """What to raise where Ray does not start, or a cluster cannot be joined: it names where the address came from."""
+    if joined in {"", "local"}:
+        return PlanError(
+            "Ray",
+            f"it does not start: {found}",
+            "a Ray of the desk's own on this machine",
+            "Look into its logs, below /tmp/ray or the folder that RAY_TMPDIR or TMPDIR names.",
+        )
+    return PlanError(
+        f"environment, {ADDRESS_VARIABLE}" if by_environment else "--address",
+        f"no cluster to work on: {found}",
+        "the address of a running Ray cluster as host:port, or none for a cluster of the desk's own",
+        f"Unset {ADDRESS_VARIABLE}, or name a cluster with --address, which goes before it."
+        if by_environment
+        else "Start one with `ray start --head`, or leave --address out.",
+    )
 
 
 def _require_listener(address: str) -> None:
     """Where nobody listens, Ray tries for more than a minute and a socket knows at once. Raises OSError, ValueError."""
     if address in NAMES:
         return
+    if address.startswith(("http://", "https://")):
+        raise ValueError(
+            f"`{address}` is no address of the form host:port but that of a dashboard, for `desk submit` and `ray job`"
+        )
     if address.startswith("ray://"):
         raise ValueError(
             f"`{address}` is for Ray's client, and a desk works on a node of the cluster: `desk submit` it"

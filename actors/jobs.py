@@ -4,7 +4,8 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ import msgspec
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
+from actors.proxies import go_direct_to_loopback, proxy_variable
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 
 ADDRESS: Final = re.compile(r"https?://([^\s/:@]+|\[[^\s\]]+\])(:[0-9]{1,5})?/?")
@@ -28,6 +30,22 @@ CHATTY: Final = (
 )
 
 
+AGENT_PATIENCE_S: Final = 30.0
+AGENT_RETRY_S: Final = 1.0
+NO_AGENT: Final = "No available agent"
+"""What Ray's head answers (2.60, dashboard/modules/job/job_head.py) before an agent has registered with it."""
+
+
+class Clock:
+    """Time for tries that are repeated."""
+
+    def now_s(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
 class JobEnd(msgspec.Struct, frozen=True):
     """How a job ended. Of one that was stopped, or that never ran, Ray knows no `exit_code`: None."""
 
@@ -40,28 +58,47 @@ class Jobs:
     """The job server of the cluster whose dashboard is at `address`, as http://host:port.
 
     Building it raises PlanError where no cluster answers, CredentialsError where it wants another token. What is asked
-    later raises RunFailed.
+    later raises RunFailed. `place` says where the address was written; no proxy is between here and this machine.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, place: str = "--address", clock: Clock = Clock()) -> None:  # noqa: B008 - it has no state
         if ADDRESS.fullmatch(address) is None:
-            raise _no_cluster(f"`{address}` is no address of the form http://host:port")
+            raise _no_cluster(place, f"`{address}` is no address of the form http://host:port")
+        self._clock = clock
+        go_direct_to_loopback(address)
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.ERROR)
         # Ray lets these variables win over an argument; here what was asked for wins.
         os.environ[ADDRESS_VARIABLE] = address
-        with _connecting(address):
+        with _connecting(address, place):
             self._client = JobSubmissionClient(address)
 
-    def submit(self, command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> str:
+    def submit(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], tell: Callable[[str], None]
+    ) -> str:
         """Start the command in a copy of the folder on the cluster; the job's id.
 
-        The variables are shown to everybody who may see the dashboard.
+        The variables are shown to everybody who may see the dashboard. A head that was just started may have no job
+        agent yet: this is told once, and tried again for AGENT_PATIENCE_S.
         """
         runtime_env = {"working_dir": str(folder), "env_vars": dict(variables)}
+        end_s = self._clock.now_s() + AGENT_PATIENCE_S
+        tries = 0
         with _asking("the job"):
-            job: str = self._client.submit_job(entrypoint=shlex.join(command), runtime_env=runtime_env)
-        return job
+            while True:
+                try:
+                    job: str = self._client.submit_job(entrypoint=shlex.join(command), runtime_env=runtime_env)
+                except RuntimeError as error:
+                    if NO_AGENT not in str(error):
+                        raise
+                    if self._clock.now_s() >= end_s:
+                        raise _no_agent() from error
+                else:
+                    return job
+                if tries == 0:
+                    tell(f"! the cluster's job agent is not up yet: tried again for up to {AGENT_PATIENCE_S:g} s")
+                tries += 1
+                self._clock.sleep(AGENT_RETRY_S)
 
     def stop(self, job: str) -> None:
         """Ask the job to end, as `ray job stop` does, without waiting for it."""
@@ -87,7 +124,7 @@ class Jobs:
 
 
 @contextmanager
-def _connecting(address: str) -> Iterator[None]:
+def _connecting(address: str, place: str) -> Iterator[None]:
     try:
         yield
     except AuthenticationError as error:
@@ -98,17 +135,30 @@ def _connecting(address: str) -> Iterator[None]:
             "Set RAY_AUTH_MODE as the cluster has it, and fetch its token.",
         ) from error
     except ConnectionError as error:
-        raise _no_cluster(f"nothing answers at {address}") from error
+        raise _no_cluster(place, f"nothing answers at {address}", proxy_variable(address)) from error
     except (RuntimeError, OSError, ValueError, KeyError) as error:
-        raise _no_cluster(f"what answers at {address} is no job server of Ray ({_first_line(str(error))})") from error
+        found = f"what answers at {address} is no job server of Ray ({_first_line(str(error))})"
+        raise _no_cluster(place, found, proxy_variable(address)) from error
 
 
-def _no_cluster(found: str) -> PlanError:
+def _no_cluster(place: str, found: str, proxy: str = "") -> PlanError:
+    """What to raise where there is no cluster; `proxy` is the variable whose proxy was asked for it."""
     return PlanError(
-        "--address",
-        f"no cluster to submit to: {found}",
+        place,
+        f"no cluster to submit to: {found}{f', by way of the proxy in {proxy}' if proxy else ''}",
         "the dashboard of a running Ray cluster, as http://127.0.0.1:8265",
-        "Start one with `ray start --head`; `ray dashboard cluster.yaml` opens the way to one elsewhere.",
+        "Name its host in no_proxy, if the proxy does not lead there."
+        if proxy
+        else "Start one with `ray start --head`; `ray dashboard cluster.yaml` opens the way to one elsewhere.",
+    )
+
+
+def _no_agent() -> RunFailed:
+    return RunFailed(
+        "the job",
+        f"the cluster takes no job: its job agent did not come up in {AGENT_PATIENCE_S:g} s",
+        "a head whose job agent runs",
+        "Look into logs/dashboard_agent.log of its Ray session, and submit again.",
     )
 
 

@@ -3,6 +3,7 @@
 It owns every actor and none is detached: its death ends the desk, and another `desk run` is the recovery.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -66,7 +67,8 @@ class Supervisor:
     def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
-        self._begun = begin(plan, markets.market_source(plan), folder, resume, SystemClock(), in_process=False)
+        source = markets.market_source(plan)
+        self._begun = begin(plan, source, folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._rebalancer = Rebalancer(plan, self.move)
@@ -76,10 +78,15 @@ class Supervisor:
         self._playing: Any = None
         self._rounds = 0
         self._began_ns = time.time_ns()
-        desk = f"raydesk-{folder.dir.name}-{self._begun.started_ns:x}"
+        # A folder's name may be long, and hold what no other name may.
+        desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
         self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder)
         self._new_notes = NewNotes(self.log)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
+        if self.cluster.folder is not None and self.cluster.folder.path is not None:
+            self.log.info("Ray works in %s until the desk ends: %s", self.cluster.folder.path, self.cluster.folder.why)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()

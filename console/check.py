@@ -21,6 +21,7 @@ from desk.config import (
     override,
     plan_notes,
 )
+from desk.loading.words import shown
 from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
@@ -157,4 +158,4 @@ def _symbols(symbols: Sequence[str]) -> str:
 
 
 def _params(params: Params) -> str:
-    return "".join(f", {name} = {value!r}" for name, value in msgspec.structs.asdict(params).items())
+    return "".join(f", {name} = {shown(value)}" for name, value in msgspec.structs.asdict(params).items())

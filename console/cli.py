@@ -29,6 +29,7 @@ app.add_typer(tape, name="tape")
 DayOption = Annotated[
     str | None, typer.Option(metavar="DAY", help="Exchange day to play of a tape with several, as YYYY-MM-DD.")
 ]
+SUBMIT_VARIABLE = "RAY_API_SERVER_ADDRESS"
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Tradeplan (TOML).")]
 
 
@@ -82,9 +83,10 @@ def run(
 
 @app.command()
 def submit(
+    context: typer.Context,
     plan: PlanPath,
     address: Annotated[
-        str, typer.Option(metavar="URL", envvar="RAY_API_SERVER_ADDRESS", help="Dashboard of the cluster.")
+        str, typer.Option(metavar="URL", envvar=SUBMIT_VARIABLE, help="Dashboard of the cluster.")
     ] = "http://127.0.0.1:8265",
     date: DayOption = None,
     consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
@@ -102,7 +104,10 @@ def submit(
     with Faults():
         from console import submit as submitting  # noqa: PLC0415 - `desk --help` starts quickly
 
-        options = submitting.SubmitOptions(address, consumers, live, run_dir, date)
+        source = context.get_parameter_source("address")
+        by_environment = source is not None and source.name == "ENVIRONMENT"
+        address_from = f"environment, {SUBMIT_VARIABLE}" if by_environment else "--address"
+        options = submitting.SubmitOptions(address, consumers, live, run_dir, date, address_from)
         raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 

@@ -1,10 +1,13 @@
 """Every class that a plan names, loaded once before anything starts."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from desk.config import Plan
-from desk.loading import ScannerFactory, StrategyFactory, load_scanner, load_strategy
+from desk.config import Plan, ScannerPlan, StrategyPlan
+from desk.loading import Entry, ScannerFactory, StrategyFactory, load_scanner, load_strategy, try_in_child
 
 
 @dataclass(frozen=True)
@@ -16,14 +19,29 @@ class Loaded:
 
 
 def load_all(path: Path, plan: Plan) -> Loaded:
-    """Load the plan's strategies, then its scanners. Raises StrategyError for the first that cannot be used."""
-    return Loaded(
+    """Load the plan's strategies, then its scanners. Raises StrategyError for the first that cannot be used.
+
+    A child process does it first: code that ends its process does not end this one.
+    """
+    strategies = {f"{path}, [[strategies]] #{number}": entry for number, entry in enumerate(plan.strategies, 1)}
+    scanners = {f"{path}, [[scanners]] #{number}": entry for number, entry in enumerate(plan.scanners, 1)}
+    try_in_child(
         [
-            load_strategy(entry.use, entry.params, f"{path}, [[strategies]] #{number}")
-            for number, entry in enumerate(plan.strategies, 1)
+            *(_entry(load_strategy, entry, place) for place, entry in strategies.items()),
+            *(_entry(load_scanner, entry, place) for place, entry in scanners.items()),
         ],
-        [
-            load_scanner(entry.use, entry.params, f"{path}, [[scanners]] #{number}")
-            for number, entry in enumerate(plan.scanners, 1)
-        ],
+        _tell,
     )
+    return Loaded(
+        [load_strategy(entry.use, entry.params, place) for place, entry in strategies.items()],
+        [load_scanner(entry.use, entry.params, place) for place, entry in scanners.items()],
+    )
+
+
+def _entry(load: Callable[..., object], entry: StrategyPlan | ScannerPlan, place: str) -> Entry:
+    return Entry(place, entry.use, partial(load, entry.use, entry.params, place))
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -26,3 +26,8 @@ def desk_line(view: DeskView) -> str:
         parts.insert(1, words.percent(view.progress))
     parts += [f"! {alert}" for alert in view.alerts]
     return "  ".join(parts)
+
+
+def one_line(text: str) -> str:
+    """The text with what is no letter, sign or space of it spelled out: a path may hold a newline."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -11,6 +11,7 @@ from rich.console import Console
 from console.faults import Faults
 from console.figures import print_figures, verdict
 from console.loaded import load_all
+from console.plain import one_line
 from console.screen import screen_for
 from desk.config import Plan, load_plan, load_settings, override, plan_notes
 from desk.model.errors import BadInput, CredentialsError, PlanError
@@ -150,4 +151,4 @@ def _near(folder: Path) -> Path:
 
 
 def _last_line(console: Console, line: str) -> None:
-    console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print(one_line(line), soft_wrap=True, markup=False, highlight=False)

@@ -29,13 +29,17 @@ VERDICT: Final = re.compile(r"^(ok|complete with \S+ problems?|failed) · (?:not
 
 @dataclass(frozen=True)
 class SubmitOptions:
-    """What the command line says beside the plan's path; `run_dir` is a path on the cluster."""
+    """What the command line says beside the plan's path; `run_dir` is a path on the cluster.
+
+    `address_from` tells where the address was written.
+    """
 
     address: str
     consumers: int | None = None
     live: bool = False
     run_dir: str | None = None
     date: str | None = None
+    address_from: str = "--address"
 
     def flags(self) -> list[str]:
         """The same for `python -m actors`."""
@@ -65,13 +69,13 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     def tell(line: str) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    jobs = Jobs(options.address)
+    jobs = Jobs(options.address, options.address_from)
     files = words.some(len(copy.bytes_by_file), "file")
     tell(f"{plan.session.name} · {plan.session.mode} · {files} of {copy.folder} to {options.address}")
     for note in notes:
         tell(f"! {note}")
     follower = Follower(jobs, partial(console.out, end="", highlight=False), tell)
-    end = asyncio.run(follower.follow(partial(jobs.submit, command, copy.folder, _variables(settings))))
+    end = asyncio.run(follower.follow(partial(jobs.submit, command, copy.folder, _variables(settings), tell)))
     status = exit_status(end, follower.said, follower.received)
     if status >= BY_SIGNAL:
         tell(f"! no verdict, status {status}: the desk ended before it had begun, or before its books were closed")

@@ -35,6 +35,7 @@ def tape_facts(tape: TapeInfo) -> Facts:
         ("busiest", f"{words.exchange_time(tape.peak_ns)}: {words.count(tape.peak_events)} rows in that second"),
         ("received", f"{lag} after the venue's own time"),
         *(("symbols", line) for line in _symbols(tape)),
+        *(("note", note) for note in tape.notes),
     ]
 
 

@@ -39,6 +39,8 @@ class House:
         source = markets.market_source(plan)
         begun = begin(plan, source, folder, resume, self.clock, in_process=True)
         self.log = open_log(folder)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
         self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
         self.store = KeeperStore(folder.keeper)
         self.book = trading.ledger(plan, self.session, folder.dir, self.started_ns)

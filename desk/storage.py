@@ -7,6 +7,7 @@ role.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import pyarrow as pa
 from pyarrow import fs
@@ -46,7 +47,7 @@ class Stored(NamedTuple):
     path: str
 
     def __truediv__(self, name: str) -> "Stored":
-        return Stored(f"{self.url.rstrip('/')}/{name}", self.filesystem, f"{self.path.rstrip('/')}/{name}")
+        return Stored(f"{self.url.rstrip('/')}/{quote(name)}", self.filesystem, f"{self.path.rstrip('/')}/{name}")
 
 
 def stored(url: str, kind: type[DeskError]) -> Stored:

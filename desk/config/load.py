@@ -1,7 +1,7 @@
 """A tradeplan from its file."""
 
 import tomllib
-from glob import iglob
+from glob import escape, iglob
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,23 @@ def _syntax_error(path: Path, text: str, message: str) -> PlanError:
 
 
 def _found(written: str, folder: Path) -> str:
-    """Where a path or glob is; one that is nowhere stays beside the plan, for its reader to say so."""
+    """Where a path or glob is; one that is nowhere stays beside the plan, for its reader to say so.
+
+    What a folder is called is no pattern, whatever signs it has.
+    """
     for root in (folder, Path()):
         place = root / written
-        if place.exists() or any(iglob(written, root_dir=root)):  # noqa: PTH207  takes absolute globs too
+        if place.exists():
             return str(place.resolve())
-    return str((folder / written).resolve())
+        if any(iglob(written, root_dir=root)):  # noqa: PTH207  takes absolute globs too
+            return _below(root, Path(written))
+    return _below(folder, Path(written)) if _is_glob(written) else escape(str((folder / written).resolve()))
+
+
+def _below(root: Path, written: Path) -> str:
+    """The glob as an absolute path: what stands before its first pattern is resolved."""
+    at = next((number for number, part in enumerate(written.parts) if _is_glob(part)), len(written.parts))
+    return str(Path(escape(str((root / Path(*written.parts[:at])).resolve())), *written.parts[at:]))
 
 
 def _looked_for(path: Path, written: str) -> str:
@@ -78,3 +89,7 @@ def _looked_for(path: Path, written: str) -> str:
         raise PlanError(
             f"{path}, [feed] path", f"{shown(written)}: {why}", "the path of a tape", "Correct `path`."
         ) from None
+
+
+def _is_glob(text: str) -> bool:
+    return escape(text) != text

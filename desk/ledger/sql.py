@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Select, and_, func, make_url, select
+from sqlalchemy.engine import URL
 
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
@@ -37,7 +38,7 @@ class SqlLedger:
 
     def __init__(
         self,
-        url: str,
+        url: str | URL,
         session: str = "",
         busy_timeout_ms: int = 5_000,
         *,

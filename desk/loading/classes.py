@@ -8,9 +8,10 @@ import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import ModuleType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from desk.loading.words import cause, place_in_code
+from desk.loading.author_code import CtrlC, author_code
+from desk.loading.words import UNKNOWN_PLACE, cause, class_name, is_subclass, kind_and_message, place_in_code
 from desk.model.errors import StrategyError
 
 T = TypeVar("T")
@@ -29,12 +30,19 @@ def find_class(use: str, base: type[T], place: str) -> type[T]:
             f"Name the module, a colon, and the {base.__name__} class in it.",
         )
     module = _import(module_name, place)
-    if not hasattr(module, name):
-        raise _no_class(module, name, base, place)
-    found = getattr(module, name)
-    if not (isinstance(found, type) and issubclass(found, base) and found is not base):
+    try:
+        found = _attribute(module, name, use, place)
+    except AttributeError as fault:
+        raise _no_class(module, name, base, place) from fault
+    if not is_subclass(found, base):
         raise _unfit(use, found, base, place)
     return found
+
+
+def _attribute(module: ModuleType, name: str, use: str, place: str) -> Any:
+    remedy = "Correct the module's `__getattr__`."
+    with author_code(place, f"looking up `{use}`", "a class in that module", remedy, passing=(AttributeError,)):
+        return getattr(module, name)
 
 
 def _import(name: str, place: str) -> ModuleType:
@@ -51,15 +59,17 @@ def _import(name: str, place: str) -> ModuleType:
             "Install what is missing in the desk's environment, or correct that import.",
         ) from fault
     except SyntaxError as fault:
-        raise _no_python(name, fault.msg, _source(name, fault), place) from fault
-    except KeyboardInterrupt:
+        raise _no_python(name, fault.msg or "a SyntaxError", _source(name, fault), place) from fault
+    except CtrlC:
         raise
     except BaseException as fault:
         if not _has_run(fault):
-            raise _no_python(name, str(fault) or type(fault).__name__, _file(name), place) from fault
+            raise _no_python(name, kind_and_message(fault), _origin(name), place) from fault
+        where = place_in_code(fault)
+        told = cause(fault) if where != UNKNOWN_PLACE else f"{kind_and_message(fault)} ({_origin(name)})"
         raise StrategyError(
             place,
-            f"`{name}` cannot be imported: it raised {cause(fault)}",
+            f"`{name}` cannot be imported: it raised {told}",
             "a module that imports without an error",
             "Correct what its top level does.",
         ) from fault
@@ -79,10 +89,11 @@ def _source(name: str, fault: SyntaxError) -> str:
     """File and line; Python names neither for a file that is no text at all."""
     if fault.filename:
         return f"{fault.filename}, line {fault.lineno}"
-    return f"the module that {place_in_code(fault)}, imports" if _has_run(fault) else _file(name)
+    return f"the module that {place_in_code(fault)}, imports" if _has_run(fault) else _origin(name)
 
 
-def _file(name: str) -> str:
+def _origin(name: str) -> str:
+    """The module's file, for errors that Python gives no place."""
     spec = importlib.util.find_spec(name)
     return str(spec.origin) if spec else name
 
@@ -102,11 +113,7 @@ def _no_module(name: str, missing: str, place: str) -> StrategyError:
 
 
 def _no_class(module: ModuleType, name: str, base: type, place: str) -> StrategyError:
-    known = sorted(
-        attribute
-        for attribute, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, base) and value is not base
-    )
+    known = sorted(attribute for attribute, value in vars(module).items() if is_subclass(value, base))
     expected = "one of " + ", ".join(f"`{each}`" for each in known) if known else f"a subclass of {base.__name__}"
     remedy = _did_you_mean(name, known) or f"Name a {base.__name__} of that module."
     return StrategyError(place, f"no class `{name}` in `{module.__name__}`", expected, remedy)
@@ -115,8 +122,8 @@ def _no_class(module: ModuleType, name: str, base: type, place: str) -> Strategy
 def _unfit(use: str, found: object, base: type, place: str) -> StrategyError:
     if found is base:
         what, remedy = f"is {base.__name__} itself", "Name a class that inherits from it."
-    elif not isinstance(found, type):
-        what, remedy = f"is no class but of type {type(found).__name__}", f"Name a class, without calling it: {use}."
+    elif not issubclass(type(found), type):
+        what, remedy = f"is no class but of type {class_name(type(found))}", f"Name a class, without calling it: {use}."
     else:
         what = f"is a class, but no {base.__name__}"
         remedy = f"Let it inherit from {base.__module__}.{base.__name__}, or move the entry to the table it belongs to."

@@ -1,15 +1,17 @@
 """What a plan's entry becomes: a factory that was tried once, and pickles its way into any process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeVar
 
+from desk.loading.author_code import Surroundings, author_code
 from desk.loading.classes import find_class
 from desk.loading.hooks import check_hooks, check_method
 from desk.loading.params import read_params
 from desk.loading.pickling import check_pickles
-from desk.loading.words import cause
+from desk.loading.words import class_name
 from desk.model.errors import StrategyError
 from desk.scanner import Scanner
 from desk.strategy import Params, Strategy
@@ -46,38 +48,46 @@ def load_strategy(use: str, params: Mapping[str, object], place: str) -> Strateg
 
     `place` says where the entry stands, for the StrategyError that is raised for whatever is wrong with it.
     """
-    cls = find_class(use, Strategy, place)
-    factory = StrategyFactory(cls, read_params(cls, params, place))
-    strategy = _build(factory.create, use, place)
-    check_hooks(strategy, place)
-    check_pickles(strategy, place)
-    check_pickles(factory, place)
-    return factory
+    with _loading(use, place):
+        cls = find_class(use, Strategy, place)
+        factory = StrategyFactory(cls, read_params(cls, params, place))
+        check_pickles(factory.params, place, f"{class_name(cls)}.Params")
+        strategy = _build(factory.create, use, place)
+        check_hooks(strategy, place)
+        check_pickles(strategy, place)
+        check_pickles(factory, place)
+        return factory
 
 
 def load_scanner(use: str, params: Mapping[str, object], place: str) -> ScannerFactory:
     """The factory of the scanner that a plan's entry names, likewise."""
-    cls = find_class(use, Scanner, place)
-    if cls.scan is Scanner.scan:
-        found = f"`{cls.__name__}` does not define `scan`"
-        raise StrategyError(place, found, "`def scan(self, market)`", "Let it return the symbols it wants, best first.")
-    factory = ScannerFactory(cls, read_params(cls, params, place))
-    scanner = _build(factory.create, use, place)
-    check_method(scanner, "scan", ("market",), place)
-    check_pickles(scanner, place)
-    check_pickles(factory, place)
-    return factory
+    with _loading(use, place):
+        cls = find_class(use, Scanner, place)
+        if cls.scan is Scanner.scan:
+            found = f"`{class_name(cls)}` does not define `scan`"
+            remedy = "Let it return the symbols it wants, best first."
+            raise StrategyError(place, found, "`def scan(self, market)`", remedy)
+        factory = ScannerFactory(cls, read_params(cls, params, place))
+        check_pickles(factory.params, place, f"{class_name(cls)}.Params")
+        scanner = _build(factory.create, use, place)
+        check_method(scanner, "scan", ("market",), place)
+        check_pickles(scanner, place)
+        check_pickles(factory, place)
+        return factory
+
+
+@contextmanager
+def _loading(use: str, place: str) -> Iterator[None]:
+    """The surroundings of all of it; what is raised where the parts below expect nothing is told in general words."""
+    remedy = "Correct what it raises there: a property, a metaclass, or another hook of Python's."
+    with (
+        author_code(place, f"loading `{use}`", "a class that loads without an error", remedy),
+        Surroundings(place, use),
+    ):
+        yield
 
 
 def _build(create: Callable[[], T], use: str, place: str) -> T:
-    try:
+    remedy = "Correct its `__init__(self, params)`, or the params it was given."
+    with author_code(place, f"building `{use}`", "a class that `Class(params)` builds", remedy, passing=()):
         return create()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as fault:
-        raise StrategyError(
-            place,
-            f"building `{use}` raised {cause(fault)}",
-            "a class that `Class(params)` builds",
-            "Correct its `__init__(self, params)`, or the params it was given.",
-        ) from fault

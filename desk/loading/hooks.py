@@ -5,7 +5,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Final
 
-from desk.loading.words import cause
+from desk.loading.author_code import CtrlC, author_code
+from desk.loading.words import cause, class_name
 from desk.model.errors import StrategyError
 from desk.strategy import HOOKS, Strategy
 
@@ -36,7 +37,7 @@ def check_hooks(strategy: Strategy, place: str) -> None:
     hooks = [hook for hook in HOOKS if hasattr(cls, hook) or hook in getattr(strategy, "__dict__", ())]
     if not hooks:
         remedy = "Define the one at which it should act."
-        raise StrategyError(place, f"`{cls.__name__}` defines no hook, so it would never run", _KNOWN, remedy)
+        raise StrategyError(place, f"`{class_name(cls)}` defines no hook, so it would never run", _KNOWN, remedy)
     for hook in hooks:
         check_method(strategy, hook, ARGUMENTS[hook], place)
 
@@ -44,10 +45,12 @@ def check_hooks(strategy: Strategy, place: str) -> None:
 def check_method(owner: object, name: str, arguments: tuple[str, ...], place: str) -> None:
     """Whether the method can be called with these arguments and runs at once. Raises StrategyError."""
     expected = f"`def {name}(self, {', '.join(arguments)})`"
-    where = f"`{type(owner).__name__}.{name}`"
+    where = f"`{class_name(type(owner))}.{name}`"
     try:
         method: Callable[..., Any] = getattr(owner, name)
-    except Exception as fault:
+    except CtrlC:
+        raise
+    except BaseException as fault:
         found = f"{where} raised {cause(fault)} when it was looked up"
         raise StrategyError(place, found, expected, "Define it as a method.") from fault
     if not callable(method):
@@ -55,7 +58,8 @@ def check_method(owner: object, name: str, arguments: tuple[str, ...], place: st
     if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         remedy = "Calling it would run nothing of it: write a plain method, without async or yield."
         raise StrategyError(place, f"{where} is a coroutine or generator", expected, remedy)
-    signature = inspect.signature(method)
+    with author_code(place, f"the signature of {where}", expected, "Define it as a plain method."):
+        signature = inspect.signature(method)
     try:
         signature.bind(*arguments)
     except TypeError as fault:
@@ -67,4 +71,4 @@ def _unknown(cls: type, name: str, place: str) -> StrategyError:
     close = get_close_matches(name, HOOKS, n=1, cutoff=0.75)
     meant = f"`{close[0]}`" if close else _ELSEWHERE.get(name)
     remedy = f"Did you mean {meant}?" if meant else "Name it after a hook, or begin its name with something else."
-    return StrategyError(place, f"`{cls.__name__}.{name}` is no hook, so it would never run", _KNOWN, remedy)
+    return StrategyError(place, f"`{class_name(cls)}.{name}` is no hook, so it would never run", _KNOWN, remedy)

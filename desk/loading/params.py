@@ -3,11 +3,15 @@
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches
+from math import isfinite
 from typing import Final
 
 import msgspec
 from msgspec import inspect, structs
 
+from desk.loading.author_code import CtrlC
+from desk.loading.fields import default_of, usable_fields
+from desk.loading.words import cause, class_name, is_subclass, message, shown
 from desk.model.errors import StrategyError
 from desk.strategy import Params
 
@@ -27,29 +31,45 @@ def read_params(owner: type, given: Mapping[str, object], place: str) -> Params:
     A whole number serves where a number is asked for; nothing else is converted.
     """
     wanted: object = getattr(owner, "Params", None)
-    if not (isinstance(wanted, type) and issubclass(wanted, Params)):
+    if wanted is not Params and not is_subclass(wanted, Params):
         raise StrategyError(
             place,
-            f"`{owner.__name__}.Params` is no subclass of desk.strategy.Params",
+            f"`{class_name(owner)}.Params` is no subclass of desk.strategy.Params",
             "`class Params(desk.strategy.Params, frozen=True)`",
-            f"Let the Params of `{owner.__name__}` inherit from it.",
+            f"Let the Params of `{class_name(owner)}` inherit from it.",
         )
-    fields = {field.encode_name: field for field in structs.fields(wanted)}
+    name = f"{class_name(owner)}.Params"
     place = f"{place}, params"
-    for name in given:
-        if name not in fields:
-            raise _unknown(name, list(fields), place)
-    for name, field in fields.items():
-        if name in given:
-            _check(field, given[name], place)
+    fields = usable_fields(name, wanted, place)
+    for key in given:
+        if key not in fields:
+            raise _unknown(key, list(fields), place)
+    for key, field in fields.items():
+        default = default_of(name, field, place)
+        if key in given:
+            _check(field, given[key], default, place)
         elif field.required:
-            expected = f"`{name}`: {_words(inspect.type_info(field.type))}"
-            raise StrategyError(place, f"missing parameter `{name}`", expected, f"Add `{name}` to params.")
+            expected = f"`{key}`: {_words(inspect.type_info(field.type))}"
+            raise StrategyError(place, f"missing parameter `{key}`", expected, f"Add `{key}` to params.")
+    return _built(name, wanted, given, place)
+
+
+def _built(name: str, wanted: type[Params], given: Mapping[str, object], place: str) -> Params:
+    """The Params themselves; their `__post_init__` may refuse what is wrong together, or fail."""
     try:
         return msgspec.convert(dict(given), wanted)
+    except CtrlC:
+        raise
     except msgspec.ValidationError as fault:
-        remedy = f"See the Params of `{owner.__name__}`."
-        raise StrategyError(place, str(fault), "params that go together", remedy) from fault
+        remedy = f"See the Params of `{name.removesuffix('.Params')}`."
+        raise StrategyError(place, message(fault), "params that go together", remedy) from fault
+    except BaseException as fault:
+        raise StrategyError(
+            place,
+            f"`{name}` cannot be built: it raised {cause(fault)}",
+            "params that can be built; `__post_init__` may refuse with a ValueError",
+            "Correct its `__post_init__`, or the params it was given.",
+        ) from fault
 
 
 def _unknown(name: str, known: list[str], place: str) -> StrategyError:
@@ -59,19 +79,33 @@ def _unknown(name: str, known: list[str], place: str) -> StrategyError:
     return StrategyError(place, f"unknown parameter `{name}`", expected, remedy)
 
 
-def _check(field: structs.FieldInfo, value: object, place: str) -> None:
+def _check(field: structs.FieldInfo, value: object, default: object, place: str) -> None:
     try:
         msgspec.convert(value, field.type)
-    except msgspec.ValidationError as fault:
+    except CtrlC:
+        raise
+    except BaseException as fault:
+        if not isinstance(fault, msgspec.ValidationError):
+            found = f"`{field.encode_name}`: its type raised {cause(fault)}"
+            raise StrategyError(place, found, "a type that takes what a plan gives", "Correct that type.") from fault
         kind = inspect.type_info(field.type)
         kind_found = _KINDS.get(type(value), type(value).__name__)
-        found = f"`{field.encode_name} = {json.dumps(value, ensure_ascii=False, default=str)}` ({kind_found})"
+        found = f"`{field.encode_name} = {_written(value)}` ({kind_found})"
         remedies = []
         if isinstance(value, str) and isinstance(kind, inspect.IntType | inspect.FloatType | inspect.BoolType):
             remedies.append("Write it without quotes.")
-        if not field.required and field.default is not msgspec.NODEFAULT:
-            remedies.append(f"Default: {json.dumps(field.default, default=str)}.")
+        if field.default is not msgspec.NODEFAULT:
+            remedies.append(f"Default: {_written(default)}.")
         raise StrategyError(place, found, _words(kind), " ".join(remedies)) from fault
+
+
+def _written(value: object) -> str:
+    """About as a plan has it: JSON and TOML write most values alike."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, bool | int | float | str | list | dict):
+        return json.dumps(value, ensure_ascii=False, default=shown)
+    return "null" if value is None else shown(value)
 
 
 def _words(kind: inspect.Type) -> str:
@@ -91,6 +125,10 @@ def _words(kind: inspect.Type) -> str:
             return f"a list, each of it {_words(kind.item_type)}"
         case inspect.UnionType():
             return " or ".join(_words(each) for each in kind.types if not isinstance(each, inspect.NoneType))
+        case inspect.EnumType():
+            return "one of " + ", ".join(json.dumps(each.value, default=shown) for each in kind.cls)
+        case inspect.CustomType():
+            return f"a value of type {class_name(kind.cls)}, which no plan can give"
         case _:
             return f"a value of type {type(kind).__name__.removesuffix('Type').lower()}"
 

@@ -2,19 +2,22 @@
 
 import pickle
 
+from desk.loading.author_code import CtrlC
+from desk.loading.words import class_name, kind_and_message
 from desk.model.errors import StrategyError
 
 
-def check_pickles(instance: object, place: str) -> None:
-    """Raises StrategyError, naming the attribute at fault where there is one."""
+def check_pickles(instance: object, place: str, called: str = "") -> None:
+    """Raises StrategyError, naming the attribute at fault where there is one; `called`: else it is its class's name."""
     fault = _fault(instance)
     if fault is None:
         return
-    name = type(instance).__name__
-    for attribute, value in getattr(instance, "__dict__", {}).items():
+    name = called or class_name(type(instance))
+    fields = {field: getattr(instance, field) for field in getattr(instance, "__struct_fields__", ())}
+    for attribute, value in {**fields, **getattr(instance, "__dict__", {})}.items():
         inner = _fault(value)
         if inner is not None:
-            found = f"`{name}.{attribute}` ({type(value).__name__}) does not pickle: {inner}"
+            found = f"`{name}.{attribute}` ({class_name(type(value))}) does not pickle: {inner}"
             break
     else:
         found = f"`{name}` does not pickle: {fault}"
@@ -29,6 +32,8 @@ def check_pickles(instance: object, place: str) -> None:
 def _fault(value: object) -> str | None:
     try:
         copy = pickle.loads(pickle.dumps(value))  # noqa: S301 - its own pickle, written in the same expression
-    except Exception as fault:  # noqa: BLE001 - pickling runs the author's code, which may raise anything
-        return f"{type(fault).__name__}: {fault}"
-    return None if type(copy) is type(value) else f"it comes back as {type(copy).__name__}"
+    except CtrlC:
+        raise
+    except BaseException as fault:  # noqa: BLE001 - pickling runs the author's code, which may raise anything
+        return kind_and_message(fault)
+    return None if type(copy) is type(value) else f"it comes back as {class_name(type(copy))}"

@@ -1,5 +1,6 @@
 """The run folder: where one run's summary, bars, decisions, ledger, log and report stand."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -47,6 +48,7 @@ class RunFolder:
 
         Raises RunFolderError when `run_dir` holds something already, or when it cannot be made.
         """
+        _require_text(run_dir or base or Path("runs"))
         try:
             found = run_dir is not None and run_dir.exists()
             folder = _empty(run_dir) if run_dir is not None else _fresh(base or Path("runs"), name, now_ns)
@@ -104,6 +106,15 @@ class RunFolder:
     def write_decisions(self, decisions: Iterable[Decision]) -> int:
         """Write decisions.parquet in canonical order; its rows. Raises RunFailed."""
         return write_decisions(self.decisions, decisions)
+
+
+def _require_text(folder: Path) -> None:
+    """Raises RunFolderError for a path that is no text: databases, Parquet and JSON take names in UTF-8 alone."""
+    shown = os.fsencode(folder.absolute()).decode("utf-8", errors="backslashreplace")
+    if shown != str(folder.absolute()):
+        raise RunFolderError(
+            shown, "its path is not UTF-8", "a folder whose path is text", "Name another with --run-dir."
+        )
 
 
 def _empty(folder: Path) -> Path:

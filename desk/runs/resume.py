@@ -1,6 +1,7 @@
 """What a run leaves in its folder so that another desk can go on with it: plan and session."""
 
 import fcntl
+import json
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -10,8 +11,11 @@ import msgspec
 from desk.model.errors import RunFolderError
 from desk.pipeline.session import Session
 from desk.runs.atomic import replacing
+from desk.runs.exact import from_json, to_json
 
-VERSION: Final = 1
+VERSION: Final = 2
+PLAIN: Final = 1
+"""The version before: plan values are plain JSON."""
 
 
 class Resume(msgspec.Struct):
@@ -53,23 +57,26 @@ class ResumeFile:
 
     def write(self, resume: Resume) -> None:
         """Write it at once. Raises RunFailed."""
+        content = msgspec.to_builtins(msgspec.structs.replace(resume, plan={})) | {"plan": to_json(resume.plan)}
         with replacing(self.path) as beside:
-            beside.write_bytes(msgspec.json.format(msgspec.json.encode(resume), indent=2) + b"\n")
+            beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
     def read(self) -> Resume:
         """What it says. Raises RunFolderError where there is nothing to go on with."""
         try:
-            found = msgspec.json.decode(self.path.read_bytes(), type=Resume)
+            found = msgspec.convert(json.loads(self.path.read_bytes()), Resume)
+            if found.version == VERSION:
+                found.plan = from_json(found.plan)
         except FileNotFoundError:
             found = None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
             raise RunFolderError(
                 str(self.path),
                 f"it cannot be read: {error}",
                 "what a run under way wrote",
                 "Correct permissions, or run the plan anew in another folder.",
             ) from error
-        if found is None or found.version != VERSION:
+        if found is None or found.version not in {VERSION, PLAIN}:
             raise RunFolderError(
                 str(self.path.parent),
                 "no run to go on with" if found is None else f"a run of another format ({found.version})",

@@ -1,5 +1,6 @@
 """Where a tape's files are: on this machine, or in a store that a URL names."""
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,8 @@ from desk.model.errors import TapeError
 from desk.storage import Stored
 
 SIGNS: Final = "*?["
+HIDDEN: Final = (".", "_")
+NAMED: Final = 3
 
 
 class TapeFile(NamedTuple):
@@ -29,52 +32,98 @@ class TapeFile(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
-def tape_files(place: str) -> list[TapeFile]:
+class Found(NamedTuple):
+    """A tape's files in name order, and the places of Parquet files beside them that are no part of it."""
+
+    files: list[TapeFile]
+    left_out: list[str]
+
+
+def find_files(place: str) -> Found:
     """The files of a tape: the path or URL itself, a folder's *.parquet or what a glob matches, in name order.
 
-    Raises TapeError when there is none, and what desk.storage raises.
+    A name that begins with "." or "_" is no part of a folder, nor of a glob unless the glob itself begins so: such
+    names belong to operating systems and to writers at work. Raises TapeError when there is no file, and what
+    desk.storage raises.
     """
-    return _in_store(place) if is_url(place) else [_local(path) for path in _paths(Path(place))]
+    found = _in_store(place) if is_url(place) else _on_disk(Path(place))
+    if found.files:
+        return found
+    plain = place.partition("?")[0] if is_url(place) else place
+    if found.left_out:
+        raise TapeError(
+            plain,
+            f"no Parquet file but {words_left_out(found.left_out)}",
+            "files named *.parquet whose names do not begin so",
+            "Rename them, or name one of them by its whole path.",
+        )
+    raise _no_match(plain) if _is_glob(plain) else _empty_folder(plain)
 
 
-def _local(path: Path) -> TapeFile:
-    return TapeFile(str(path), str(path), path.stat().st_size)
+def words_left_out(places: list[str]) -> str:
+    """Names that are no part of a folder or glob, in words."""
+    names = ", ".join(place.rpartition("/")[2] for place in places[:NAMED])
+    more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+    return f'{names}{more}, whose {"name begins" if len(places) == 1 else "names begin"} with "." or "_"'
 
 
-def _paths(path: Path) -> list[Path]:
+def _on_disk(path: Path) -> Found:
     if path.is_file():
-        return [path]
+        return Found([_local(path)], [])
     if path.is_dir():
-        files = sorted(path.glob("*.parquet"))
-        if not files:
-            raise _empty_folder(str(path))
-        return files
+        return _sorted_out(sorted(path.glob("*.parquet")), len(path.parts), ("*.parquet",))
     if _is_glob(str(path)):
-        root = Path(path.anchor)
-        files = sorted(file for file in root.glob(str(path.relative_to(path.anchor))) if file.is_file())
-        if not files:
-            raise _no_match(str(path))
-        return files
+        pattern = path.relative_to(path.anchor)
+        return _sorted_out(sorted(Path(path.anchor).glob(str(pattern))), bool(path.anchor), pattern.parts)
     raise _absent(str(path), "path")
 
 
-def _in_store(url: str) -> list[TapeFile]:
+def _local(path: Path) -> TapeFile:
+    # Absolute: pyarrow takes a relative path such as "file:day.parquet" for a URL.
+    return TapeFile(str(path), str(path.absolute()), path.stat().st_size)
+
+
+def _sorted_out(paths: list[Path], above: int, patterns: Sequence[str]) -> Found:
+    """The files among what the patterns matched; `above` parts of each path stand before the patterns."""
+    found = Found([], [])
+    for path in paths:
+        if _is_left_out(path.parts[above:], patterns):
+            found.left_out.append(str(path))
+        elif path.is_file():
+            found.files.append(_local(path))
+    return found
+
+
+def _is_left_out(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Whether a part of a path begins with "." or "_" without its pattern beginning so; "**" stands for any parts."""
+    if "**" not in patterns:
+        return any(_is_hidden(part, pattern) for part, pattern in zip(parts, patterns, strict=False))
+    before, after = patterns.index("**"), list(reversed(patterns)).index("**")
+    matched = len(parts) - after
+    return (
+        _is_left_out(parts[:before], patterns[:before])
+        or any(_is_hidden(part, part if part in patterns else "**") for part in parts[before:matched])
+        or _is_left_out(parts[matched:], patterns[len(patterns) - after :])
+    )
+
+
+def _is_hidden(name: str, pattern: str) -> bool:
+    return name.startswith(HIDDEN) and not pattern.startswith(name[0])
+
+
+def _in_store(url: str) -> Found:
     plain, asked, options = url.partition("?")
     named, *patterns = _split_at_glob(plain)
     place = storage.stored(named + asked + options, TapeError)
     with storage.told(place.url, TapeError):
         if patterns:
-            files = _matching(place, patterns)
-        else:
-            info = place.filesystem.get_file_info(place.path)
-            if info.type == FileType.NotFound:
-                raise _absent(place.url, "URL")
-            if info.type == FileType.File:
-                return [TapeFile(place.url, info.path, info.size, place.filesystem)]
-            files = _matching(place, ["*.parquet"])
-    if not files:
-        raise _no_match(plain) if patterns else _empty_folder(place.url)
-    return files
+            return _matching(place, patterns)
+        info = place.filesystem.get_file_info(place.path)
+        if info.type == FileType.NotFound:
+            raise _absent(place.url, "URL")
+        if info.type == FileType.File:
+            return Found([TapeFile(place.url, info.path, info.size, place.filesystem)], [])
+        return _matching(place, ["*.parquet"])
 
 
 def _split_at_glob(url: str) -> list[str]:
@@ -85,18 +134,25 @@ def _split_at_glob(url: str) -> list[str]:
     return ["/".join([f"{scheme}://{host}", *parts[:at]]), *map(unquote, parts[at:])]
 
 
-def _matching(folder: Stored, patterns: list[str]) -> list[TapeFile]:
+def _matching(folder: Stored, patterns: list[str]) -> Found:
     """The files below a folder whose parts match the patterns, in name order."""
     pattern, *below = patterns
     wanted = FileType.Directory if below else FileType.File
-    found = folder.filesystem.get_file_info(FileSelector(folder.path, allow_not_found=True))
-    entries = sorted(
-        (info for info in found if info.type == wanted and fnmatchcase(info.base_name, pattern)),
-        key=lambda info: info.base_name,
-    )
-    if below:
-        return [file for info in entries for file in _matching(folder / info.base_name, below)]
-    return [TapeFile((folder / info.base_name).url, info.path, info.size, folder.filesystem) for info in entries]
+    found = Found([], [])
+    infos = folder.filesystem.get_file_info(FileSelector(folder.path, allow_not_found=True))
+    for info in sorted(infos, key=lambda info: info.base_name):
+        if info.type != wanted or not fnmatchcase(info.base_name, pattern):
+            continue
+        place = folder / info.base_name
+        if _is_hidden(info.base_name, pattern):
+            found.left_out.append(place.url)
+        elif below:
+            inner = _matching(place, below)
+            found.files.extend(inner.files)
+            found.left_out.extend(inner.left_out)
+        else:
+            found.files.append(TapeFile(place.url, info.path, info.size, folder.filesystem))
+    return found
 
 
 def _is_glob(text: str) -> bool:

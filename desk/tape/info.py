@@ -16,7 +16,7 @@ class TapeInfo(msgspec.Struct, frozen=True):
     """Times are when rows were received, ns since the epoch, UTC; lag is received - venue time, of rows that have one.
 
     `version` is the first file's. `other` are rows of kinds that tapes do not have; `symbols` counts each symbol's
-    rows, most first; `peak_ns` is the start of the busiest second, `peak_events` its rows.
+    rows, most first; `peak_ns` is the start of the busiest second, `peak_events` its rows; `notes` are the source's.
     """
 
     version: str
@@ -35,6 +35,7 @@ class TapeInfo(msgspec.Struct, frozen=True):
     peak_events: int
     median_lag_ms: float
     max_lag_ms: float
+    notes: list[str] = []
 
 
 def tape_info(path: Path | str) -> TapeInfo:
@@ -71,4 +72,5 @@ def tape_info(path: Path | str) -> TapeInfo:
         peak_events=peak_events,
         median_lag_ms=float(np.median(lag_ns)) / MS_NS if len(lag_ns) else 0.0,
         max_lag_ms=float(lag_ns.max(initial=0)) / MS_NS,
+        notes=source.notes,
     )

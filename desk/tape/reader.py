@@ -13,8 +13,8 @@ from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block,
 from desk.market.checks import class_is_trade
 from desk.market.tally import Tally
 from desk.model.errors import TapeError
-from desk.tape.files import TapeFile, tape_files
-from desk.tape.schema import OPTIONAL, REQUIRED, open_file, unreadable
+from desk.tape.files import TapeFile, find_files, words_left_out
+from desk.tape.schema import OPTIONAL, REQUIRED, in_tape_types, open_file, unreadable
 from desk.tape.units import is_plausible, refuse_implausible
 
 ROWS_PER_BLOCK: Final = 32_768
@@ -28,7 +28,7 @@ class TapeSource:
     They are named by a path, or by a URL that desk.storage takes.
 
     `start_ns` is when the first row was received, `end_ns` the instant after the last; `symbols` are sorted; `tally`
-    are its rows by the minute.
+    are its rows by the minute; `notes` name files beside them that a folder or a glob leaves out.
     Opening it checks it all: every file is a tape of this version with the columns and types of
     desk/tape/schema.py, no row lacks a symbol, and rows are in the order of arrival, across files too. `require_ns`
     checks the unit of its times.
@@ -38,7 +38,8 @@ class TapeSource:
 
     def __init__(self, path: Path | str) -> None:
         self.place = str(path)
-        self.files = tape_files(self.place)
+        self.files, left_out = find_files(self.place)
+        self.notes = [f"no part of {self.place}: {words_left_out(left_out)}"] if left_out else []
         self.rows = 0
         self._groups: list[_Group] = []
         self._times: list[tuple[str, str, int]] = []
@@ -90,7 +91,7 @@ class TapeSource:
             columns = [*REQUIRED.names, *(name for name in OPTIONAL.names if name in file.schema_arrow.names)]
             try:
                 for batch in file.iter_batches(ROWS_PER_BLOCK, columns=columns, use_threads=False):
-                    yield self._block(batch, ordinal)
+                    yield self._block(in_tape_types(batch), ordinal)
                     ordinal += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise unreadable(tape, error) from error
@@ -154,7 +155,7 @@ def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, in
     medians: list[tuple[int, int]] = []
     for number in range(file.num_row_groups):
         try:
-            group = file.read_row_group(number, columns=_CHECKED, use_threads=False)
+            group = in_tape_types(file.read_row_group(number, columns=_CHECKED, use_threads=False))
         except (pa.ArrowException, OSError) as error:
             raise unreadable(tape, error) from error
         for name in ("recv_ns", "symbol"):

@@ -3,6 +3,10 @@
 One row per event in arrival order. `recv_ns` is when it was received and never goes back; `ts_ns` is the
 venue's own time and may. Both are ns since the epoch, UTC. Prices and sizes are null where the kind has none.
 Version 1 knows trades and quotes alone, and its trade ids have a sign. See docs/reference/tape-format.md.
+
+Files of other writers are tapes too: text of any width, with or without a dictionary; whole numbers, sizes and floats
+of any width, decimals; times as Parquet timestamps, which say their unit, and are UTC where they name no zone. The
+version is looked for in the file's key-value metadata and in those of the Arrow schema.
 """
 
 from typing import Any, Final
@@ -42,6 +46,8 @@ _OPTIONAL: Final = [
     ("original_size", pa.float64()),
     ("original_conditions", _TEXT),
 ]
+TIMES: Final = frozenset({"recv_ns", "ts_ns"})
+SIZES: Final = frozenset({"size", "bid_size", "ask_size", "original_size"})
 REQUIRED: Final = pa.schema(_REQUIRED)
 OPTIONAL: Final = pa.schema(_OPTIONAL)
 WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL], metadata={VERSION_KEY: VERSION})
@@ -57,8 +63,7 @@ def open_file(tape: TapeFile) -> Any:
     except (pa.ArrowException, OSError) as error:
         unread = TapeError(tape.place, f"cannot be read ({_words(error)})", "a Parquet file")
         raise _fault(tape, error, unread) from error
-    schema = file.schema_arrow
-    version = (schema.metadata or {}).get(VERSION_KEY)
+    version = _version(file)
     if version not in READABLE:
         found = "no metadata" if version is None else f"`{version.decode(errors='replace')}` as"
         raise TapeError(
@@ -67,8 +72,18 @@ def open_file(tape: TapeFile) -> Any:
             " or ".join(f"`{each.decode()}`" for each in READABLE),
             "It is no tape, or one of another version of raydesk.",
         )
-    _check_columns(tape.place, schema)
+    _check_columns(tape.place, file.schema_arrow)
     return file
+
+
+def in_tape_types(data: Any) -> Any:
+    """A table or record batch of an opened file with its columns in the tape's own types.
+
+    Raises pyarrow.ArrowException for a value that does not fit, such as a time beyond the year 2262.
+    """
+    kinds = {field.name: field.type for field in [*REQUIRED, *OPTIONAL]}
+    columns = [_cast(column, kinds[name]) for name, column in zip(data.schema.names, data.columns, strict=True)]
+    return type(data).from_arrays(columns, names=data.schema.names)
 
 
 def unreadable(tape: TapeFile, error: Exception) -> DeskError:
@@ -85,23 +100,57 @@ def _fault(tape: TapeFile, error: Exception, otherwise: TapeError) -> DeskError:
     return otherwise if isinstance(told, TapeError) else told
 
 
+def _version(file: Any) -> bytes | None:
+    """The tape's version, from the file's key-value metadata, or from those of the Arrow schema within them."""
+    own = file.metadata.metadata or {}
+    version: bytes | None = own.get(VERSION_KEY, (file.schema_arrow.metadata or {}).get(VERSION_KEY))
+    return version
+
+
+def _cast(column: Any, wanted: Any) -> Any:
+    if column.type == wanted or (wanted == _ID and pa.types.is_integer(column.type)):  # the reader takes any sign
+        return column
+    if wanted == _TEXT:
+        return column.cast(pa.string()).dictionary_encode()
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64())
+    return column.cast(wanted)
+
+
 def _check_columns(place: str, schema: Any) -> None:
     for wanted in [*REQUIRED, *OPTIONAL]:
-        index = schema.get_field_index(wanted.name)
-        if index < 0:
-            if wanted.name in OPTIONAL.names:
-                continue
+        found = schema.get_all_field_indices(wanted.name)
+        if len(found) > 1:
+            raise TapeError(place, f"{len(found)} columns `{wanted.name}`", "one")
+        if found:
+            _check_type(place, wanted.name, schema.field(found[0]).type, wanted.type)
+        elif wanted.name not in OPTIONAL.names:
             raise TapeError(place, f"no column `{wanted.name}`", f"{wanted.type}")
-        found = schema.field(index).type
-        if wanted.type == _ID and found == pa.int64():
-            continue
-        if found != wanted.type and not (wanted.type == _TEXT and _is_text(found)):
-            raise TapeError(f"{place}: column `{wanted.name}`", f"{found}", f"{wanted.type}")
+
+
+def _check_type(place: str, name: str, found: Any, wanted: Any) -> None:
+    """Raises TapeError for a type whose values are not those of the tape's own type, whatever their width."""
+    kinds = pa.types
+    place = f"{place}: column `{name}`"
+    if kinds.is_null(found):  # of a column without a single value, some writers know no type
+        return
+    if wanted == _TEXT:
+        if not _is_text(found):
+            raise TapeError(place, f"{found}", "text: string, or a dictionary of strings", "Write it as text.")
+    elif name in TIMES:
+        if not (kinds.is_integer(found) or kinds.is_timestamp(found)):
+            remedy = "Write it as a whole number: a float keeps no ns." if kinds.is_floating(found) else "Convert it."
+            raise TapeError(place, f"{found}", "int64 (ns since the epoch, UTC) or a timestamp", remedy)
+    elif wanted == _ID:
+        if not kinds.is_integer(found):
+            raise TapeError(place, f"{found}", "uint64", "Write it as a whole number.")
+    elif not (kinds.is_floating(found) or kinds.is_decimal(found) or (name in SIZES and kinds.is_integer(found))):
+        raise TapeError(place, f"{found}", "double: whole numbers may be cents or ticks", "Write it as a double.")
 
 
 def _is_text(kind: Any) -> bool:
     values = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
+    return bool(pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values))
 
 
 def _words(error: Exception) -> str:

@@ -53,7 +53,7 @@ def _begin(
     else:
         session = trading.open_session(plan, sessions.open_session(plan, source, clock), folder.dir, now_ns)
     started_ns = now_ns if resume is None else resume.started_ns
-    told = plan.model_dump(mode="json")
+    told = plan.model_dump()
     if plan.feed.path and not is_url(plan.feed.path):
         told["feed"]["path"] = str(Path(plan.feed.path).absolute())
     left = Resume(told, in_process, started_ns, session, first=[] if resume is None else resume.first)

@@ -64,6 +64,12 @@ def session_source(source: BlockSource, session: Session) -> BlockSource:
     return source
 
 
+def source_notes(source: BlockSource | None) -> list[str]:
+    """What a source has to say of itself that is no fault, a line each; a made-up market and a stream say nothing."""
+    notes: list[str] = getattr(source, "notes", [])
+    return notes
+
+
 def made_up_hours(plan: Plan) -> TradingDay:
     """The hours of the made-up market's day. Raises PlanError where the exchange is closed, or not open so long."""
     made = plan.feed.synthetic

@@ -6,7 +6,7 @@ import msgspec
 
 from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan, load_settings
-from desk.ledger import PATIENCE_S, SqlLedger
+from desk.ledger import PATIENCE_S, SqlLedger, ledger_url
 from desk.model.errors import LedgerError, PlanError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
@@ -44,8 +44,7 @@ def _opened(plan: Plan, session: str, run_dir: Path, patience_s: float = PATIENC
     """The ledger, with the password that the environment of this process has for it."""
     secret = load_settings().ledger_password
     password = None if secret is None else secret.get_secret_value()
-    url = plan.ledger.url.format(run_dir=run_dir)
-    return SqlLedger(url, session, password=password, patience_s=patience_s)
+    return SqlLedger(ledger_url(plan.ledger.url, run_dir), session, password=password, patience_s=patience_s)
 
 
 def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:

@@ -32,3 +32,27 @@ def test_what_is_no_address_is_told_before_ray_is_asked(address: str) -> None:
         Cluster(address, 1.0, "test")
 
     assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize("said", ["http://127.0.0.1:8265", "nowhere", "ray://127.0.0.1:10001", "127.0.0.1:1"])
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_a_bad_address_of_the_environment_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, said: str, address: str | None
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", said)
+
+    with pytest.raises(PlanError) as told:
+        Cluster(address, 1.0, "test")
+
+    assert told.value.place == "environment, RAY_ADDRESS"
+    assert said in told.value.found
+    assert "Unset RAY_ADDRESS" in told.value.remedy
+
+
+def test_an_address_on_the_command_line_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+
+    with pytest.raises(PlanError) as told:
+        Cluster(f"127.0.0.1:{free_port()}", 1.0, "test")
+
+    assert told.value.place == "--address"

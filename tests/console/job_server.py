@@ -19,8 +19,9 @@ JOB = "raysubmit_1"
 class Life:
     """What becomes of the job: its log comes in readings, each from the beginning, and the last lasts to the end.
 
-    Readings before the last break off. `after_stop` is said, and the job STOPPED, when somebody asks for that; None =
-    it never gets so far. A job that is not `endless` ends by itself. `lost` = after the first reading nothing answers.
+    The first `agentless` submissions find no job agent. Readings before the last break off. `after_stop` is said, and
+    the job STOPPED, when somebody asks for that; None = it never gets so far. A job that is not `endless` ends by
+    itself. `lost` = after the first reading nothing answers.
     """
 
     readings: list[list[str]] = field(default_factory=lambda: [["ok · balanced · /runs/demo\n"]])
@@ -30,6 +31,7 @@ class Life:
     endless: bool = False
     after_stop: str | None = None
     refusal: str = ""
+    agentless: int = 0
     token: str = ""
     is_ray: bool = True
     lost: bool = False
@@ -43,6 +45,7 @@ class JobServer:
         self.submitted: list[dict[str, Any]] = []
         self.files: list[str] = []
         self.stops = 0
+        self.asked = 0
         self.reading = threading.Event()
         self._ended = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -110,6 +113,9 @@ class JobServer:
         return web.Response()
 
     async def _submit(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.asked <= self.life.agentless:
+            return web.Response(status=500, text="No available agent to submit job, please try again later.")
         if self.life.refusal:
             return web.Response(status=500, text=self.life.refusal)
         self.submitted.append(await request.json())

@@ -14,11 +14,12 @@ from job_server import JOB, JobServer, Life
 from made_up_tape import market, write_tape
 from typer.testing import CliRunner, Result
 
-from actors.jobs import ADDRESS_VARIABLE, JobEnd
+from actors.jobs import ADDRESS_VARIABLE, AGENT_PATIENCE_S, AGENT_RETRY_S, Clock, JobEnd, Jobs
 from actors.working_copy import MOST_BYTES
 from console.cli import app
 from console.figures import verdict
 from console.submit import exit_status
+from desk.model.errors import RunFailed
 from desk.report.summary import Summary
 
 PLAN = """
@@ -45,6 +46,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     for name in ("NUM_CONSUMERS", "DATA_CONNECTOR", "RAYDESK_SECRETS_DIR", ADDRESS_VARIABLE):
         monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")  # put back at the end, likewise
     monkeypatch.setenv(ADDRESS_VARIABLE, "http://127.0.0.1:1")  # put back at the end, whatever the command makes of it
     return folder
 
@@ -153,6 +159,90 @@ def test_a_cluster_that_wants_a_token_exits_3_and_names_where_it_is_looked_for(
     assert "Missing authentication token" in result.stderr
     assert "RAY_AUTH_MODE=token" in result.stderr
     assert "~/.ray/auth_token" in result.stderr
+
+
+class CountedClock(Clock):
+    """Time that passes by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def now_s(self) -> float:
+        return self.s
+
+    def sleep(self, seconds: float) -> None:
+        self.s += seconds
+
+
+def test_a_head_whose_job_agent_is_not_up_yet_is_asked_again_and_that_is_told_once(
+    serve: Callable[[Life], JobServer], project: Path
+) -> None:
+    server, clock, told = serve(Life(agentless=3)), CountedClock(), list[str]()
+
+    job = Jobs(server.address, clock=clock).submit(["true"], project, {}, told.append)
+
+    assert job == JOB
+    assert server.asked == 4
+    assert clock.s == 3 * AGENT_RETRY_S
+    assert told == ["! the cluster's job agent is not up yet: tried again for up to 30 s"]
+
+
+def test_a_job_agent_that_never_comes_up_is_one_error_after_30_s(
+    serve: Callable[[Life], JobServer], project: Path
+) -> None:
+    server, clock = serve(Life(agentless=10_000)), CountedClock()
+
+    with pytest.raises(RunFailed, match="its job agent did not come up in 30 s"):
+        Jobs(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
+
+    assert clock.s == AGENT_PATIENCE_S
+    assert server.submitted == []
+
+
+def test_any_other_refusal_is_told_at_once(serve: Callable[[Life], JobServer], project: Path) -> None:
+    server, clock = serve(Life(refusal="ValueError: no such thing")), CountedClock()
+
+    with pytest.raises(RunFailed, match="no such thing"):
+        Jobs(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
+
+    assert clock.s == 0
+    assert server.asked == 1
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("excepted", [None, "example.com"])
+def test_a_cluster_on_this_machine_is_asked_without_the_proxy(
+    serve: Callable[[Life], JobServer], monkeypatch: pytest.MonkeyPatch, name: str, excepted: str | None
+) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(variable, excepted or "")
+
+    result = submit(serve(Life([[VERDICT]])))
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_a_proxy_on_the_way_to_another_machine_is_named_with_no_proxy(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    result = submit("http://cluster.invalid:8265")
+
+    assert result.exit_code == 2
+    assert f"nothing answers at http://cluster.invalid:8265, by way of the proxy in {name}" in result.stderr
+    assert "Name its host in no_proxy" in result.stderr
+
+
+def test_an_address_of_the_environment_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADDRESS_VARIABLE, "127.0.0.1:8265")
+
+    result = CliRunner().invoke(app, ["submit", "plan.toml"])
+
+    assert result.exit_code == 2
+    assert f"error: environment, {ADDRESS_VARIABLE}: no cluster to submit to" in result.stderr
 
 
 @pytest.mark.parametrize(

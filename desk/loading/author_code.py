@@ -1,0 +1,114 @@
+"""What stands around the code of a strategy or scanner while it is loaded.
+
+Whatever that code raises is one StrategyError, and what it changes of the process is put back afterwards.
+"""
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from desk.loading.words import cause
+from desk.model.errors import StrategyError
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class CtrlC(KeyboardInterrupt):
+    """A KeyboardInterrupt that a signal caused; another one was raised by the author's code itself."""
+
+
+@contextmanager
+def author_code(
+    place: str, doing: str, expected: str, remedy: str, passing: tuple[type[BaseException], ...] = (StrategyError,)
+) -> Iterator[None]:
+    """Turn what is raised within into a StrategyError that says what `doing` raised; what is `passing` passes."""
+    try:
+        yield
+    except BaseException as fault:
+        if isinstance(fault, (CtrlC, *passing)):
+            raise
+        raise StrategyError(place, f"{doing} raised {cause(fault)}", expected, remedy) from fault
+
+
+class Surroundings:
+    """Settings of the process that an import may change, put back at the end.
+
+    Signal handlers, working directory, stdout and stderr, recursion limit, numpy's error handling, and filters that
+    make errors of warnings. Raises StrategyError at `place` where stdout or stderr were closed, and CtrlC for a ctrl-c
+    that the author's code caught.
+    """
+
+    def __init__(self, place: str, use: str) -> None:
+        self._place = place
+        self._use = use
+        self._interrupted = False
+        self._handlers: dict[int, object] = {}
+        self._numpy = np.errstate()
+
+    def __enter__(self) -> Self:
+        self._folder = _working_directory()
+        self._streams = sys.stdout, sys.stderr
+        self._recursion_limit = sys.getrecursionlimit()
+        self._filters = list(warnings.filters)
+        self._numpy.__enter__()
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+            interrupt = self._handlers[signal.SIGINT]
+            if callable(interrupt):
+                signal.signal(signal.SIGINT, self._noting(interrupt))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            if handler is not None:  # one that was not installed from Python cannot be put back from there
+                signal.signal(number, handler)  # type: ignore[arg-type]  # what getsignal() gave, signal() takes
+        self._numpy.__exit__(kind, error, trace)
+        warnings.filters[:] = [entry for entry in warnings.filters if entry[0] != "error" or entry in self._filters]  # type: ignore[index]  # typeshed calls it a Sequence; it is a list
+        sys.setrecursionlimit(self._recursion_limit)
+        if self._folder is not None and self._folder != _working_directory():
+            os.chdir(self._folder)
+        sys.stdout, sys.stderr = self._streams
+        if self._interrupted and not isinstance(error, CtrlC):
+            raise CtrlC from error
+        if error is None:
+            self._require_open_streams()
+
+    def _noting(self, handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            try:
+                handler(number, frame)
+            except KeyboardInterrupt:
+                self._interrupted = True
+                raise CtrlC from None
+
+        return on_signal
+
+    def _require_open_streams(self) -> None:
+        for name, stream in zip(("stdout", "stderr"), self._streams, strict=True):
+            if stream is not None and stream.closed:
+                # Their descriptors stay open when they are closed (Python, "sys.stdout"): the error can still be told.
+                setattr(sys, name, os.fdopen(os.dup({"stdout": 1, "stderr": 2}[name]), "w", errors="replace"))
+                raise StrategyError(
+                    self._place,
+                    f"loading `{self._use}` closed sys.{name}",
+                    "code that leaves the process's streams open",
+                    f"Do not close sys.{name}.",
+                )
+
+
+def _working_directory() -> str | None:
+    """None where it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - kept as text, to go back there
+    except OSError:
+        return None
