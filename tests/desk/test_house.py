@@ -52,6 +52,8 @@ minutes = 4
 late_fraction = 0.02
 [flow]
 checkpoint_s = 0.05
+[guards]
+strategy_budget_ms = 60000  # a busy machine must not add warnings of slow calls
 [risk]
 max_orders_per_minute = 20
 max_daily_loss = 15.0
