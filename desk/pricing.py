@@ -32,6 +32,9 @@ rules are alike, as Nasdaq Equity 11, Rule 11890): in regular hours a price 10 %
 may be broken, at prices up to $25; less is enough above. The two sides of a wider quote cannot both be valid prices.
 """
 
+_HALF_SPREAD: Final = MAX_SPREAD / 2
+"""Of the sum of both sides."""
+
 
 def is_eligible_print(trade: Trade) -> bool:
     """Whether the trade may set a price."""
@@ -40,12 +43,13 @@ def is_eligible_print(trade: Trade) -> bool:
 
 def is_usable(quote: Quote) -> bool:
     """Whether the quote says where the market is."""
-    bid, ask = quote.bid, quote.ask
+    bid = quote.bid
+    ask = quote.ask
     return (
         0.0 < bid <= ask < inf
+        and ask - bid <= _HALF_SPREAD * (bid + ask)
         and quote.bid_size > 0.0
         and quote.ask_size > 0.0
-        and ask - bid <= MAX_SPREAD * mid(bid, ask)
     )
 
 
@@ -62,8 +66,8 @@ def mid(bid: float, ask: float) -> float:
 def usable_rows(bid: Floats, bid_size: Floats, ask: Floats, ask_size: Floats) -> NDArray[np.bool_]:
     """`is_usable` over columns."""
     ordered = (bid > 0.0) & (bid <= ask) & (ask < inf) & (bid_size > 0.0) & (ask_size > 0.0)
-    with np.errstate(invalid="ignore"):  # inf - inf, of rows that are not ordered
-        narrow = ask - bid <= MAX_SPREAD * (bid / 2 + ask / 2)
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf in rows that are not ordered; the sum of huge prices
+        narrow = ask - bid <= _HALF_SPREAD * (bid + ask)
     mask: NDArray[np.bool_] = ordered & narrow
     return mask
 
@@ -122,7 +126,8 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
     def on_quote(self, quote: Quote) -> None:
         """Take a quote in."""
         ts_ns = quote.ts_ns
-        if ts_ns > self.newest_ns or (ts_ns == self.newest_ns and quote.ordinal > self.newest_ordinal):
+        newest_ns = self.newest_ns
+        if ts_ns > newest_ns or (ts_ns == newest_ns and quote.ordinal > self.newest_ordinal):
             self.newest_ns = ts_ns
             self.newest_ordinal = quote.ordinal
             if is_usable(quote):

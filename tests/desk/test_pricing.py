@@ -151,7 +151,7 @@ def the_naive_price(ticks: list[Tick]) -> float | None:
     prints = [t for t in prints if t.size > 0 and t.price > 0 and t.price < inf]
     quotes = [q for q in ticks if isinstance(q, Quote) and q.bid > 0 and q.ask < inf and q.bid <= q.ask]
     quotes = [q for q in quotes if q.bid_size > 0 and q.ask_size > 0]
-    quotes = [q for q in quotes if q.ask - q.bid <= MAX_SPREAD * (q.bid / 2 + q.ask / 2)]
+    quotes = [q for q in quotes if q.ask - q.bid <= MAX_SPREAD / 2 * (q.bid + q.ask)]
     prints.sort(key=lambda t: (t.ts_ns, t.ordinal))
     quotes.sort(key=lambda q: (q.ts_ns, q.ordinal))
     if prints and quotes:

@@ -76,6 +76,7 @@ class Order:
         limit: float | None,
         stop: float | None,
         tif: TimeInForce,
+        extended_hours: bool,
     ) -> None:
         self.client_order_id = client_order_id
         self.side = side
@@ -83,6 +84,7 @@ class Order:
         self.limit = limit
         self.stop = stop
         self.tif = tif
+        self.extended_hours = extended_hours
         self.filled = 0.0
 
 
@@ -125,21 +127,34 @@ class DriverContext:
         return tuple(self.orders)
 
     def buy(
-        self, quantity: float, *, limit: float | None = None, stop: float | None = None, tif: TimeInForce = "day"
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+        extended_hours: bool = False,
     ) -> str:
-        return self._order("buy", quantity, limit, stop, tif)
+        return self._order("buy", quantity, limit, stop, tif, extended_hours)
 
     def sell(
-        self, quantity: float, *, limit: float | None = None, stop: float | None = None, tif: TimeInForce = "day"
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+        extended_hours: bool = False,
     ) -> str:
-        return self._order("sell", quantity, limit, stop, tif)
+        return self._order("sell", quantity, limit, stop, tif, extended_hours)
 
-    def close(self) -> str | None:
+    def close(self, *, limit: float | None = None, extended_hours: bool = False) -> str | None:
         held = self.position.quantity
         if held == 0:
             return None
         if self._closing not in self.orders:
-            self._closing = self._order("sell" if held > 0 else "buy", abs(held), None, None, "day")
+            side: Side = "sell" if held > 0 else "buy"
+            self._closing = self._order(side, abs(held), limit, None, "day", extended_hours)
         return self._closing
 
     def cancel(self, client_order_id: str) -> None:
@@ -188,10 +203,18 @@ class DriverContext:
         """The order is over: filled, canceled or refused."""
         del self.orders[client_order_id]
 
-    def _order(self, side: Side, quantity: float, limit: float | None, stop: float | None, tif: TimeInForce) -> str:
+    def _order(
+        self,
+        side: Side,
+        quantity: float,
+        limit: float | None,
+        stop: float | None,
+        tif: TimeInForce,
+        extended_hours: bool,
+    ) -> str:
         if not quantity > 0:
             raise ValueError(f"quantity must be positive, not {quantity!r}")
-        order = Order(f"order-{len(self.sent) + 1}", side, float(quantity), limit, stop, tif)
+        order = Order(f"order-{len(self.sent) + 1}", side, float(quantity), limit, stop, tif, extended_hours)
         self.sent.append(order)
         self.orders[order.client_order_id] = order
         return order.client_order_id

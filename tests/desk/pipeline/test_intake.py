@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -23,13 +23,22 @@ from desk import strategy
 from desk.engine import StrategyEntry
 from desk.model.batch import Ack, News
 from desk.model.errors import RunFailed
-from desk.model.items import Close, Second, Watch
-from desk.model.ticks import Tick
+from desk.model.items import Close, Gap, Second, Watch
+from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS
 from desk.risk import RiskLimits
 from desk.strategy import Context
 
 SYMBOLS = ("A", "B", "C", "D")
+
+
+class FoundGap(NamedTuple):
+    """What a feed tells of a gap."""
+
+    from_ns: int
+    to_ns: int
+    why: str
+
 
 rows = st.lists(
     st.builds(
@@ -307,3 +316,18 @@ def test_an_ack_of_nothing_is_no_ack() -> None:
     desk = Desk(Rows([Row(0), Row(5)]), ("A",), links=Babbling).play()
 
     assert desk.applied["trades"] == 2
+
+
+def test_a_gap_comes_before_the_ticks_that_ended_it() -> None:
+    desk = Desk(Rows([Row(1, "A"), Row(2, "A", "quote")]), ["A"], shards=1)
+    gaps = [FoundGap(at(0), at(1), "away")]
+
+    def take_gaps() -> list[FoundGap]:
+        taken, gaps[:] = list(gaps), []
+        return taken
+
+    desk.feed.take_gaps = take_gaps  # type: ignore[method-assign, assignment]
+    desk.play()
+
+    kinds = [type(item) for item in desk.wire.items(0)]
+    assert kinds.index(Gap) < min(kinds.index(Trade), kinds.index(Quote))

@@ -10,7 +10,7 @@ from desk.engine.audit import Audit
 from desk.engine.snapshot import EngineSnapshot, encode_state
 from desk.flow import Lane, LaneConfig
 from desk.model.batch import Ack, LaneTotals, Position, Released, decode_batch
-from desk.model.items import Adopt, Gap, Item, Lost, Release, Second, Settled, decode_items
+from desk.model.items import Adopt, Gap, Item, Lost, Release, Second, Settled, Unquoted, decode_items
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
 from desk.pipeline.holding import Holding
@@ -122,7 +122,7 @@ def test_what_is_held_is_bounded_and_what_is_above_is_named() -> None:
     holding.offer(Quote(9, "A", 5, 0, 9.0, 1.0, 11.0, 1.0), 0)
 
     assert (holding.trades, holding.trades_full, holding.quotes_full) == (2, 2, 1)
-    assert [item for item in holding.items if not isinstance(item, Trade)] == [Lost([("A", 0)])]
+    assert [item for item in holding.items if not isinstance(item, Trade)] == [Lost([("A", 0)]), Unquoted("A", 0)]
 
 
 def test_an_adoption_that_waits_behind_others_is_not_settled_by_their_checkpoint() -> None:

@@ -1,4 +1,4 @@
-"""The plan's ledger is opened with the password that the environment has for it."""
+"""The broker's side: the ledger's password comes from the environment, the gate knows the hours of the day."""
 
 from pathlib import Path
 
@@ -7,7 +7,10 @@ from postgres_server import PASSWORD, PostgresServer
 
 from desk.config import Plan
 from desk.model.errors import CredentialsError, PlanError
-from desk.wiring.trading import require_ledger
+from desk.model.hours import TradingDay
+from desk.model.orders import Intent, Request
+from desk.pipeline.session import Session
+from desk.wiring.trading import ledger, order_manager, require_ledger
 
 
 @pytest.fixture
@@ -51,3 +54,17 @@ def test_a_server_that_is_away_is_told_at_once(tmp_path: Path) -> None:
         require_ledger(plan, tmp_path)
 
     assert caught.value.place == "[ledger] url, postgresql+psycopg://me@127.0.0.1:1/d"
+
+
+def test_orders_after_the_close_of_the_sessions_day_are_refused(tmp_path: Path) -> None:
+    plan = Plan.model_validate({"session": {"name": "day"}})
+    day = TradingDay(100, 200, 300, 400)
+    session = Session("day", "2026-01-05", "UTC", 0, None, None, (), (), history=False, lockstep=True, hours=day)
+    book = ledger(plan, session, tmp_path, now_ns=1)
+    manager = order_manager(plan, session, book)
+    intents = [Intent(f"day-s-X-{n}", "s", "X", n, "buy", 1.0, 298 + n, 0, False, 10.0) for n in (1, 2)]
+
+    events = manager.decide(Request([*intents]))
+    book.close()
+
+    assert [(event.status, event.reason[:7]) for event in events] == [("accepted", ""), ("refused", "hours: ")]
