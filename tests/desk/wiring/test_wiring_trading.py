@@ -8,7 +8,7 @@ from postgres_server import PASSWORD, PostgresServer
 from desk.config import Plan
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.hours import TradingDay
-from desk.model.orders import Intent, Request
+from desk.model.orders import Intent, Report, Request, client_order_id
 from desk.pipeline.session import Session
 from desk.wiring.trading import ledger, order_manager, require_ledger
 
@@ -68,3 +68,39 @@ def test_orders_after_the_close_of_the_sessions_day_are_refused(tmp_path: Path) 
     book.close()
 
     assert [(event.status, event.reason[:7]) for event in events] == [("accepted", ""), ("refused", "hours: ")]
+
+
+@pytest.mark.parametrize(("day", "refused"), [("2024-03-05", True), ("2024-03-06", False)])
+def test_the_loss_of_a_morning_counts_in_the_afternoon_and_not_on_the_next_day(
+    tmp_path: Path, day: str, refused: bool
+) -> None:
+    plan = Plan.model_validate(
+        {
+            "session": {"name": "p", "mode": "paper"},
+            "ledger": {"url": f"sqlite:///{tmp_path}/account.db"},
+            "risk": {"max_daily_loss": 100.0},
+        }
+    )
+    morning = ledger(plan, a_session("p-morning", "2024-03-05"), tmp_path, 1)
+    manager = order_manager(plan, a_session("p-morning", "2024-03-05"), morning)
+    manager.decide(Request([an_intent("p-morning")], mark_ns=1))
+    report = Report(client_order_id("p-morning", "s", "X", 1), "X", 1, "filled", 2, 10.0, 100.0)
+    manager.decide(Request(reports=[report], prices={"X": 80.0}, mark_ns=2))
+    morning.close_session(3)
+    morning.close()
+
+    later = a_session("p-later", day)
+    book = ledger(plan, later, tmp_path, 4)
+    (event,) = order_manager(plan, later, book).decide(Request([an_intent("p-later")], mark_ns=5))
+    book.close()
+
+    assert (event.status == "refused") == refused
+    assert event.reason == ("max_daily_loss: 200.00 >= 100.00" if refused else "")
+
+
+def a_session(name: str, day: str) -> Session:
+    return Session(name, day, "America/New_York", 0, None, None, (), ("X",), history=False, lockstep=False)
+
+
+def an_intent(session: str) -> Intent:
+    return Intent(client_order_id(session, "s", "X", 1), "s", "X", 1, "buy", 10.0, 1, 0, False, 100.0)
