@@ -70,6 +70,7 @@ class House:
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes(self.log)
         self._shown_ns = 0
+        self._began_ns = self.started_ns
 
     def run(self, show: Show) -> Summary:
         """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed."""
@@ -81,18 +82,19 @@ class House:
         except DeskError as fault:
             self._new_notes.write(self.intake.stats())
             log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            self._write_failed(fault)
             raise
         finally:
             self.store.close()
             self.book.close()
 
     def _run(self, show: Show, log: Logger) -> Summary:
-        began_ns = self.clock.wall_ns()
+        self._began_ns = self.clock.wall_ns()
         self.intake.play(lambda: self._show(show, "running"))
         ended_ns = self.clock.wall_ns()
         self._show(show, "closed", at_once=True)
         self.book.close_session(ended_ns)
-        record = self._record(began_ns, ended_ns)
+        record = self._record(ended_ns)
         for warning in warnings(record):
             log.warning("%s", warning)
         for problem in problems(record):
@@ -101,6 +103,16 @@ class House:
         self.folder.resume.done()
         log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
+
+    def _write_failed(self, fault: DeskError) -> None:
+        """After a failure: a summary that says so. The session stays open in the ledger."""
+        record = self._record(self.clock.wall_ns())
+        record.problems.insert(0, str(fault))
+        record.failed = True
+        try:
+            write_results(self.folder, record, self.store.bars, self.book.decisions())
+        except DeskError as second:
+            self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
 
     def _deliver(self, events: Iterable[OrderEvent]) -> None:
         self.intake.deliver(events)
@@ -117,7 +129,7 @@ class House:
         self._new_notes.write(intake)
         show(self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders))
 
-    def _record(self, began_ns: int, ended_ns: int) -> RunRecord:
+    def _record(self, ended_ns: int) -> RunRecord:
         shards = [shard.stats() for shard in self.shards.values()]
         usage, feed = process_usage(), feed_record(self.intake)
         return RunRecord(
@@ -128,7 +140,7 @@ class House:
             session=self.session,
             started_ns=self.started_ns,
             ended_ns=ended_ns,
-            play_ns=ended_ns - began_ns,
+            play_ns=ended_ns - self._began_ns,
             feed=feed,
             shards=shards,
             consumers=[usage] * len(shards),

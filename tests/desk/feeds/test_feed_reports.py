@@ -15,6 +15,7 @@ from console.faults import Faults
 from console.run import RunOptions, run_plan
 from desk.clock import SystemClock
 from desk.house import House
+from desk.model.errors import DeskError
 from desk.report.live import DeskView
 
 PLAN = """
@@ -243,3 +244,22 @@ def test_a_feed_that_is_late_by_design_is_neither_skewed_nor_old(tmp_path: Path)
     assert run.summary["latency_ms"]["data_latency"]["max"] < 600_000
     assert [line for line in run.log if "max_data_latency_s" in line] == []
     assert run.summary["ticks"]["trades"]["rejected"] == {}
+
+
+@pytest.mark.parametrize(("code", "status"), [(402, 3), (405, 1), (410, 1)])
+def test_a_refusal_that_nothing_can_heal_ends_the_run_and_stands_in_its_summary(
+    tmp_path: Path, code: int, status: int
+) -> None:
+    async def refuse(client: Client) -> None:
+        await client.greet()
+        await client.receive()
+        await client.send({"T": "error", "code": code, "msg": "no"})
+        await client.stay()
+
+    with AlpacaServer(refuse) as server, pytest.raises(DeskError, match=f"the venue says {code} no") as caught:
+        Run(tmp_path, server.url, lambda _: False)
+
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    assert caught.value.exit_status == status
+    assert (summary["ok"], summary["failed"], summary["feed"]["up"]) == (False, True, False)
+    assert f"the venue says {code} no" in summary["problems"][0]

@@ -715,6 +715,7 @@ class World:
             "events": self.events(),
             "notes": dict(sorted(self.ledger.texts.items())),
             "problems": self.manager.problems,
+            "feed": self.intake.watch.report(),
             "positions": self.manager.positions(),
             "summary": self.manager.summary(),
             "strategies": self.strategies(),
