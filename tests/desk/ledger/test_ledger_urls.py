@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from desk.ledger import SqlLedger, ledger_url
 from desk.ledger.snapshot import snapshot
-from desk.model.errors import LedgerError
 
 DEFAULT = "sqlite:///{run_dir}/ledger.db"
 ODD = ("a?b", "a%20b", "a#b", "a b", "é€", "q'u\"o", "{run_dir}", "{x}", "n\nl", "a&b=c", "x?timeout=5", ":memory:")
@@ -41,9 +40,3 @@ def test_a_server_has_no_run_folder() -> None:
     written = "postgresql+psycopg://user@host/book?options=-csearch_path%3Ddesk"
 
     assert ledger_url(written, Path("/runs/x")).render_as_string() == written
-
-
-@pytest.mark.parametrize("written", ["sqlite:////data/a?b/x.db", "sqlite:///x.db?mode=ro"])
-def test_what_sqlite_would_leave_out_of_a_url_is_refused(written: str) -> None:
-    with pytest.raises(LedgerError, match=r"which is no option of SQLite's"):
-        ledger_url(written, Path("/runs/x"))
