@@ -53,7 +53,7 @@ class Cluster:
     def __init__(self, address: str | None, cpus: float, namespace: str) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
-        A cluster of its own has at least `cpus` logical CPUs, listens on loopback only, and ends with this
+        `note` says what the log should have of that. A cluster of its own has at least `cpus` logical CPUs, listens on loopback only, and ends with this
         process. Raises PlanError when there is no cluster at the address.
         """
         self._made: dict[str, Any] = {}
@@ -64,6 +64,11 @@ class Cluster:
         joined = said if said and address in {None, "", "auto"} else address or ""
         self.own = joined in {"", "local"}
         self.folder = RayFolder() if self.own else None
+        self.note = ""
+        if self.folder is not None and self.folder.path is not None:
+            self.note = f"Ray works in {self.folder.path} until the desk ends: {self.folder.why}"
+        elif not self.own and joined == said:
+            self.note = f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"
         try:
             if self.own:
                 self._start(cpus, namespace)

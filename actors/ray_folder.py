@@ -33,7 +33,7 @@ class RayFolder:
             return
         for parent in short:
             try:
-                self.path = tempfile.mkdtemp(prefix="desk-", dir=parent)  # 0700
+                self.path = tempfile.mkdtemp(prefix="raydesk-", dir=parent)  # 0700
             except OSError:
                 continue
             self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

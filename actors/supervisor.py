@@ -85,8 +85,8 @@ class Supervisor:
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
             self.log.info("%s", note)
-        if self.cluster.folder is not None and self.cluster.folder.path is not None:
-            self.log.info("Ray works in %s until the desk ends: %s", self.cluster.folder.path, self.cluster.folder.why)
+        if self.cluster.note:
+            self.log.info("%s", self.cluster.note)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()

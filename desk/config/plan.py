@@ -12,7 +12,7 @@ from pydantic import Field
 
 from desk.config.feed import FeedPlan
 from desk.config.section import Fault, Section
-from desk.config.urls import bears_secret
+from desk.config.urls import SQLITE_OPTIONS, bears_secret, unknown_sqlite_option
 from desk.config.values import ClassPath, DayOrNone, LedgerUrl, Mic, Name, StoreUrl, Symbols, TimeOfDay, class_name
 
 MAX_CONSUMERS = 1024
@@ -251,6 +251,13 @@ class LedgerPlan(Section):
                 'one without, such as "postgresql+psycopg://user@host/database"',
                 "Give it as RAYDESK_LEDGER_PASSWORD, in the environment or as a file of that name under "
                 "RAYDESK_SECRETS_DIR.",
+            )
+        if unknown := unknown_sqlite_option(self.url):
+            yield Fault(
+                ("url",),
+                f"`{unknown}` after the `?`, which is no option of SQLite's",
+                f"a path without `?`, or options after it: {', '.join(SQLITE_OPTIONS)}",
+                "Name a file whose path has no `?`; {run_dir} may stand for one that has.",
             )
 
 

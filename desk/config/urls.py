@@ -2,8 +2,12 @@
 
 import re
 from typing import Final
+from urllib.parse import parse_qsl
 
 STORES: Final = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
+
+# What SQLAlchemy hands on to Python's sqlite3 (its documentation, "SQLite: Pysqlite"); the rest it leaves out unsaid.
+SQLITE_OPTIONS: Final = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
 
 _URL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 # Before the path, what follows a colon is a port, or else a password: a badly escaped one may even hold a slash.
@@ -21,6 +25,17 @@ def bears_secret(url: str) -> bool:
     """Whether a password, a key or a token stands in the URL, before its host or among its options."""
     plain = _NUMERIC_HOST.sub("", url)
     return bool(_PASSWORD.match(plain) or _SECRET_OPTION.search(plain))
+
+
+def unknown_sqlite_option(url: str) -> str:
+    """What follows a `?` in the URL of a SQLite file and is no option of it; empty for nothing.
+
+    It belongs to a file's name, most likely: left out, it would make another file.
+    """
+    options = [name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)]
+    if scheme_of(url) != "sqlite" or "uri" in options:
+        return ""
+    return next((name for name in options if name not in SQLITE_OPTIONS), "")
 
 
 def scheme_of(url: str) -> str:

@@ -47,14 +47,13 @@ def try_in_child(entries: Sequence[Entry], tell: Callable[[str], None], patience
     """
     if not entries or sys.platform != "linux" or threading.active_count() > 1:
         return
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
     progress, said = os.pipe(), os.pipe()
     parent = os.getpid()
-    with warnings.catch_warnings():
-        # Python 3.12 warns where other threads run; those of libraries that are left take care of forks themselves.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+    pid = _fork() if min(*progress, *said) > 2 else None
+    if pid is None:
+        for pipe in (*progress, *said):
+            os.close(pipe)
+        return
     if pid == 0:
         _load_all(entries, progress[1], said[1], parent)
     os.close(progress[1])
@@ -112,8 +111,9 @@ class _Child:
         """End what is left of it."""
         if self._status is None:
             if not self.is_done:
-                os.kill(self._pid, signal.SIGKILL)
-            self._status = os.waitpid(self._pid, 0)[1]
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
+            self._status = self._wait(0)[1]
         for pipe in (self._progress, self._output):
             os.close(pipe)
 
@@ -141,14 +141,35 @@ class _Child:
     def _ended(self) -> bool:
         """Whether it has ended, once all is read that it has written."""
         if self._status is None:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            pid, status = self._wait(os.WNOHANG)
             self._status = status if pid else None
         return self._status is not None and not select.select(self._open, [], [], 0)[0]
+
+    def _wait(self, options: int) -> tuple[int, int]:
+        try:
+            return os.waitpid(self._pid, options)
+        except ChildProcessError:  # where this process was started with SIGCHLD ignored, nothing is left to wait for
+            return self._pid, 0
 
     def _stage(self, entries: Sequence[Entry]) -> tuple[Entry, str]:
         stages = [line.split(" ", 1) for line in self._lines if line[:1].isdigit()]
         number, stage = stages[-1] if stages else ("0", "loading")
         return entries[int(number)], stage
+
+
+def _fork() -> int | None:
+    """The child's id, 0 in the child; None where the machine has no room for a process more."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):  # who reads it has gone, which is not this code's affair
+                stream.flush()
+    with warnings.catch_warnings():
+        # Python 3.12 warns where other threads run; those of libraries that are left take care of forks themselves.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return os.fork()
+        except OSError:
+            return None
 
 
 def _load_all(entries: Sequence[Entry], progress: int, output: int, parent: int) -> NoReturn:

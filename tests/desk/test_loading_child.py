@@ -182,3 +182,15 @@ def test_ctrl_c_ends_an_import_that_hangs(tmp_path: Path, args: list[str], statu
     assert "Traceback" not in err
     assert select.select([child], [], [], 60)[0], "the child has not ended"
     os.close(child)
+
+
+def test_a_desk_without_stdout_loads_its_classes_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(HEADER + SOUND)
+    (tmp_path / "plan.toml").write_text(PLAN)
+    project = Path(__file__).parents[2]
+    code = f"import sys; sys.path[0] = {str(project)!r}; from console.cli import main; main()"
+    command = ["/bin/sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", code, "check", "plan.toml"]
+
+    done = subprocess.run(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

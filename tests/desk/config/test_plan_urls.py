@@ -23,10 +23,25 @@ def refusal(folder: Path, text: str) -> PlanError:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:///{run_dir}/ledger.db", "postgresql+psycopg://me@host/db", "postgresql+psycopg:///db?host=/run"]
+    "url",
+    [
+        "sqlite:///{run_dir}/ledger.db",
+        "sqlite:////data/a%20b#c/x.db?timeout=5",
+        "sqlite:///file:/data/x.db?uri=true&mode=rwc",
+        "postgresql+psycopg://me@host/db",
+        "postgresql+psycopg:///db?host=/run",
+    ],
 )
 def test_a_ledger_stands_in_a_file_or_on_a_server(tmp_path: Path, url: str) -> None:
     assert load_plan(written(tmp_path, f'[ledger]\nurl = "{url}"\n')).ledger.url == url
+
+
+@pytest.mark.parametrize("url", ["sqlite:////data/a?b/x.db", "sqlite:///x.db?mode=ro", "sqlite:///{run_dir}?/x.db"])
+def test_what_sqlite_would_leave_out_of_a_url_is_refused(tmp_path: Path, url: str) -> None:
+    error = refusal(tmp_path, f'[ledger]\nurl = "{url}"\n')
+
+    assert "which is no option of SQLite's" in error.found
+    assert "{run_dir}" in error.remedy
 
 
 @pytest.mark.parametrize("url", ["", "s3://bucket/runs", "gs://bucket", "file:///srv/runs", "hdfs://node:8020/runs"])

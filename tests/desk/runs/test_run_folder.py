@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import resource
 from pathlib import Path
 
@@ -155,3 +156,12 @@ def test_a_run_that_began_is_never_discarded(tmp_path: Path) -> None:
     run.discard()
 
     assert run.log.exists()
+
+
+def test_a_path_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+
+    with pytest.raises(RunFolderError, match="its path is not UTF-8"):
+        RunFolder.create(None, folder, "day", 0)
+
+    assert list(tmp_path.iterdir()) == []
