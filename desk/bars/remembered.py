@@ -102,7 +102,6 @@ class RememberedTrades:
         "_aliases",
         "_bases",
         "_entries",
-        "_revisable_ns",
         "_split_ns",
         "earlier",
         "earlier_print",
@@ -128,7 +127,6 @@ class RememberedTrades:
         self._aliases: dict[int, int] = {}
         self._bases = {bar.minute_ns: WorkingBar.of(bar) for bar in minutes}
         self._split_ns = split_ns
-        self._revisable_ns = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -216,14 +214,13 @@ class RememberedTrades:
         The first that is neither stays, with all behind it: so what was remembered at a time has left when the oldest
         useful time is a minute after it.
         """
-        self._revisable_ns = revisable_from_ns
         oldest_ns, newest_ns = revisable_from_ns - LATE_NS, now_ns + MINUTE_NS
         count = 0
         for packed in self._entries.values():
             if oldest_ns <= _versions(_decode(packed)).first.ts_ns <= newest_ns:
                 break
             count += 1
-        self._leave(count)
+        self._leave(count, revisable_from_ns)
         if self._bases:
             first_ns = floor_to(revisable_from_ns, MINUTE_NS)
             self._bases = {minute_ns: bar for minute_ns, bar in self._bases.items() if not 0 <= minute_ns < first_ns}
@@ -244,8 +241,8 @@ class RememberedTrades:
         """The whole memory, encoded, as `restored` takes it."""
         return _encode(self.state(whole=True))
 
-    def _leave(self, count: int) -> None:
-        """The oldest leave."""
+    def _leave(self, count: int, revisable_from_ns: int = 0) -> None:
+        """The oldest leave; those whose minute may still be revised count in its base."""
         for key in list(islice(self._entries, count)):
             entry = _versions(_decode(self._entries.pop(key)))
             self.from_ordinal = entry.first.ordinal + 1
@@ -255,7 +252,7 @@ class RememberedTrades:
                 self._aliases.pop(identity(entry.now.trade_id, entry.first.exchange, entry.first.tape), None)
                 self.earlier = entry.now
                 self.earlier_print = newest_print(self.earlier_print, entry.now)
-                if entry.now.ts_ns >= self._revisable_ns:
+                if entry.now.ts_ns >= revisable_from_ns:
                     self._count_in_base(entry.now)
 
     def _count_in_base(self, trade: Trade) -> None:

@@ -176,6 +176,7 @@ def warnings(record: RunRecord) -> list[str]:
     slow = sum(shard.audit.slow_calls for shard in record.shards)
     lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
+    lines += revision_warnings(record.shards)
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
     return lines + [
@@ -195,6 +196,20 @@ def _outside(session: Session) -> list[str]:
     start, end = (datetime.fromtimestamp(ns // SECOND_NS, zone) for ns in (hours.start_ns, hours.end_ns))
     day = f"the exchange day {session.day}, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} ({zone})"
     return [f"skipped {counts} of the tape, received outside {day}"]
+
+
+def revision_warnings(shards: list[ShardStats]) -> list[str]:
+    """One line for trades that came again, and one for corrections and cancels that could not be carried out."""
+    causes = {
+        cause: sum(shard.audit.rejected_trades.get(cause, 0) for shard in shards)
+        for cause in ("duplicate", "unmatched")
+    }
+    words = {
+        "duplicate": "rejected {:,} `duplicate`: trades, corrections or cancels that came again; they count once",
+        "unmatched": "rejected {:,} `unmatched`: corrections or cancels of trades that are not remembered; "
+        "their minutes stay as they were",
+    }
+    return [words[cause].format(count) for cause, count in causes.items() if count]
 
 
 def _why(fault: StrategyFault) -> str:

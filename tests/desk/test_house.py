@@ -14,10 +14,13 @@ import pytest
 from desk.config import load_plan
 from desk.house import run_in_process
 from desk.model.errors import PlanError
+from desk.model.ticks import Cancel, Correction, Tick, Trade
+from desk.model.units import SECOND_NS
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.tape.reader import TapeSource
+from desk.tape.writer import TapeWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "from console.cli import main; main()"
@@ -257,3 +260,51 @@ def test_a_plan_that_does_not_fit_its_data_starts_nothing(tmp_path: Path) -> Non
 
     with pytest.raises(PlanError, match="in which synthetic market, seed 5 has no rows"):
         run(text, tmp_path / "run", 1)
+
+
+REVISED_TAPE = """
+[session]
+name = "revised"
+[feed]
+kind = "tape"
+path = "PATH"
+symbols = ["*"]
+[bars]
+revise_s = 60
+"""
+
+
+def test_what_comes_again_is_corrected_or_cancelled_counts_as_it_stands_and_the_accounts_balance(
+    tmp_path: Path,
+) -> None:
+    first = 1_709_649_000 * SECOND_NS
+    ticks: list[Tick] = []
+
+    def put(kind: type, seconds: float, *fields: Any, **more: Any) -> None:
+        ts_ns = first + round(seconds * SECOND_NS)
+        ticks.append(kind(len(ticks), "AAA", ts_ns, ts_ns, *fields, **more))
+
+    for seconds, price, trade_id in ((1, 100.0, 2**64 - 1), (2, 1000.0, 6), (3, 100.5, 7), (3, 100.5, 7)):
+        put(Trade, seconds, price, 100.0, trade_id=trade_id)
+    put(Correction, 5, 7, 100.25, 10.0, trade_id=8, original_price=100.5, original_size=100.0)
+    put(Cancel, 70, 6)
+    put(Cancel, 71, 6)
+    put(Correction, 72, 99, 1.0, 1.0)
+    put(Cancel, 200, 8)
+    path = tmp_path / "day.parquet"
+    with TapeWriter(path) as tape:
+        tape.write_ticks(ticks)
+
+    found = [run(REVISED_TAPE.replace("PATH", str(path)), tmp_path / f"{shards}", shards) for shards in (1, 3)]
+
+    for summary, folder in found:
+        trades = summary.ticks.trades
+        assert (summary.ok, trades.received, trades.applied) == (True, 9, 5)
+        assert trades.rejected == {"duplicate": 2, "unmatched": 1, "late": 1}
+        (bar,) = tables(folder)[0].to_pylist()
+        assert (bar["open"], bar["high"], bar["close"], bar["volume"], bar["trades"]) == (
+            *(100.0, 100.25, 100.25),
+            *(110.0, 2),
+        )
+        assert isinstance(summary.warnings, list)
+        assert [line.split(":")[0] for line in summary.warnings] == ["rejected 2 `duplicate`", "rejected 1 `unmatched`"]

@@ -16,6 +16,15 @@ START_NS = 1_000 * MINUTE_NS
 NO_PARAMS = strategy.Params()
 
 
+class TradeLog(dict[str, tuple[int, bytes]]):
+    """What an engine gave out of its remembered trades, as the keeper keeps it: of a symbol one behind the other."""
+
+    def take(self, trades: dict[str, tuple[int, bytes]]) -> None:
+        for symbol, (count, entries) in trades.items():
+            before, behind = self.get(symbol, (0, b""))
+            self[symbol] = (before + count, behind + entries)
+
+
 class Stopwatch:
     """Stands still until a test moves it."""
 

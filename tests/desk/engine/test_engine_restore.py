@@ -12,6 +12,7 @@ from engine_parts import (
     START_NS,
     Forgiving,
     Stopwatch,
+    TradeLog,
     Witness,
     a_trade,
     a_watch,
@@ -34,7 +35,7 @@ from desk.model.bars import Bar
 from desk.model.hours import TradingDay
 from desk.model.items import Close, Gap, Item, Lost, Second, Stop, Unquoted, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
-from desk.model.ticks import Quote, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 from desk.orders import OrderManager
 from desk.risk import RiskGate, RiskLimits
@@ -147,7 +148,13 @@ class Session:
                 condition = ("", "", "I", "M", "Z")[more % 5]
                 price = 9.0 + more % 9 * 0.25
                 ts_ns = self._now_ns + more % 1000 - late_s * SECOND_NS
-                self._give(Trade(self._ordinal, symbol, ts_ns, 0, price, 10.0 + more % 7, condition))
+                trade_id = more % 13 if symbol != "C" else 0
+                self._give(Trade(self._ordinal, symbol, ts_ns, 0, price, 10.0 + more % 7, condition, "Q", trade_id))
+            case 4 if more % 3 == 0:
+                self._ordinal += 1
+                old, new, at_ns = more % 13, more // 13 % 26, self._now_ns
+                revision = Correction(self._ordinal, symbol, at_ns, 0, old, 9.5, 5.0, ("", "I")[more % 2], "Q", new)
+                self._give(revision if more % 2 else Cancel(self._ordinal, symbol, at_ns, 0, old, "Q"))
             case 3 | 4:
                 self._ordinal += 1
                 bid = 9.0 + more % 8 * 0.25
@@ -198,9 +205,10 @@ class Session:
 class Shard:
     """Follows steps, checking that it asks for what was asked for then; keeps closed bars as the keeper does."""
 
-    def __init__(self, kept: dict[tuple[str, int], bytes] | None = None) -> None:
+    def __init__(self, kept: dict[tuple[str, int], bytes] | None = None, trades: TradeLog | None = None) -> None:
         self.engine = an_engine_of_gamblers()
         self.kept = kept or {}
+        self.trades = trades or TradeLog()
 
     def follow(self, steps: list[Step], *, asked: bool = True) -> None:
         for step in steps:
@@ -212,12 +220,13 @@ class Shard:
     def keep(self) -> None:
         for bar in self.engine.take_bars():
             self.kept[bar.symbol, bar.minute_ns] = encode(bar)
+        self.trades.take(self.engine.take_trades())
 
     def successor(self) -> "Shard":
         self.keep()
-        next_one = Shard(dict(self.kept))
+        next_one = Shard(dict(self.kept), TradeLog(self.trades))
         closed = [msgspec.msgpack.decode(bar, type=Bar) for bar in self.kept.values()]
-        next_one.engine.restore(self.engine.snapshot(), closed)
+        next_one.engine.restore(self.engine.snapshot(), closed, self.trades)
         return next_one
 
 
@@ -300,7 +309,7 @@ def test_gamblers_do_what_the_properties_are_about() -> None:
     assert any(reason.startswith("hours: ") for reason in reasons)
     assert audit.stopped
     assert audit.intents > 50
-    assert set(audit.rejected_trades) == {"late", "unwatched"}
+    assert set(audit.rejected_trades) == {"duplicate", "late", "unmatched", "unwatched"}
 
 
 def test_gaps_and_stops_happen_where_the_properties_are_about_them() -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from engine_parts import (
     START_NS,
+    TradeLog,
     a_quote,
     a_trade,
     a_watch,
@@ -59,14 +60,15 @@ def again(item: Any) -> Item:
     return decode(encode(item))
 
 
-def restored(engine: Engine, kept: dict[tuple[str, int], bytes]) -> Engine:
+def restored(engine: Engine, kept: dict[tuple[str, int], bytes], trades: TradeLog) -> Engine:
     for bar in engine.take_bars():
         kept[bar.symbol, bar.minute_ns] = encode(bar)
+    trades.take(engine.take_trades())
     state = engine.snapshot()
     known = set(symbols_of(state))
     closed = [msgspec.msgpack.decode(bar, type=Bar) for (symbol, _), bar in kept.items() if symbol in known]
     successor = an_engine_of_gamblers()
-    successor.restore(state, closed)
+    successor.restore(state, closed, trades)
     return successor
 
 
@@ -91,6 +93,7 @@ class Desk:
         self.settling: list[Move] = []
         self.begun = 0
         self.kept: dict[tuple[str, int], bytes] = {}
+        self.trades = [TradeLog() for _ in range(engines)]
         self.requests: list[Request] = []
         self._chance = chance
 
@@ -164,7 +167,7 @@ class Desk:
         self.settling.append(move)
 
     def _restart(self, number: int) -> None:
-        self.engines[number] = restored(self.engines[number], self.kept)
+        self.engines[number] = restored(self.engines[number], self.kept, self.trades[number])
 
 
 def canonical(requests: Iterable[Request]) -> tuple[list[Any], list[Any]]:

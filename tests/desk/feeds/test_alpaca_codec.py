@@ -177,3 +177,69 @@ def test_a_frame_that_is_no_array_of_messages_is_one_rejected(frame: bytes) -> N
     assert found == []
     assert counts.rejected["trades"] == {"frame": 1}
     assert counts.examples == ["here: frame 1: frame"]
+
+
+U64 = 2**64 - 1
+
+
+def a_message(kind: str, **more: Any) -> dict[str, Any]:
+    plain = {"S": "A", "x": "V", "z": "C", "t": "2026-03-02T14:30:00Z"}
+    of_kind = {
+        "t": {"p": 1.0, "s": 1.0},
+        "c": {"oi": 1, "op": 1.0, "os": 1.0, "oc": ["@"], "ci": 2, "cp": 1.0, "cs": 1.0, "cc": ["@"]},
+        "x": {"i": 1, "p": 1.0, "s": 1.0, "a": "C"},
+    }
+    return {"T": kind, **plain, **of_kind[kind], **more}
+
+
+def decoded_of(encoding: Any, *messages: dict[str, Any]) -> tuple[list[Any], Counts]:
+    counts, ticks = Counts(), []
+    if encoding == "json":
+        data = msgspec.json.encode(messages)
+    else:
+        data = msgspec.msgpack.encode([{**m, "t": stamp(rfc3339_ns(m["t"]))} for m in messages])
+    Codec(encoding, "venue", counts).decode(data, NOW_NS, ticks)
+    return ticks, counts
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+def test_ids_have_64_bits_and_null_is_none(encoding: Any) -> None:
+    ticks, counts = decoded_of(
+        encoding,
+        a_message("t", i=U64),
+        a_message("t", i=None),
+        a_message("t"),
+        a_message("c", oi=U64 - 1, ci=None),
+        a_message("x", i=U64),
+    )
+
+    assert [getattr(tick, "trade_id", None) for tick in ticks] == [U64, 0, 0, 0, None]
+    assert [tick.original_id for tick in ticks[3:]] == [U64 - 1, U64]
+    assert counts.received == {"trades": 5, "quotes": 0}
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(ticks[0]), type=Trade) == ticks[0]
+
+
+@pytest.mark.parametrize("message", [a_message("t", i=U64 + 1), a_message("c", ci=10**30), a_message("x", i=-1)])
+def test_a_number_that_is_no_id_is_counted_and_the_others_of_its_frame_are_read(message: dict[str, Any]) -> None:
+    ticks, counts = decoded_of("json", a_message("t", i=1), message, a_message("t", i=2))
+
+    assert [tick.trade_id for tick in ticks] == [1, 2]
+    assert counts.rejected["trades"] == {"message": 1}
+    assert counts.received["trades"] == 3
+
+
+@pytest.mark.parametrize("encoding", ["json", "msgpack"])
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        (a_message("c", cp=-1.0), "price"),
+        (a_message("c", cs=-1.0), "size"),
+        (a_message("c", S=""), "symbol"),
+        (a_message("x", S=7), "symbol"),
+    ],
+)
+def test_a_malformed_correction_or_cancel_counts_as_a_trade(encoding: Any, message: dict[str, Any], cause: str) -> None:
+    ticks, counts = decoded_of(encoding, message)
+
+    assert ticks == []
+    assert counts.rejected["trades"] == {cause: 1}

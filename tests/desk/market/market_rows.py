@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block
+from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
 from desk.model.units import MS_NS, SECOND_NS
 
 NAN = float("nan")
 T0 = 1_000_000 * SECOND_NS
-KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN}
+KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN, "correction": CORRECTION, "cancel": CANCEL}
 
 
 class Line(NamedTuple):
@@ -30,6 +30,8 @@ class Line(NamedTuple):
     conditions: str | None = ""
     trade_id: int = 0
     ts_ns: int | None = None
+    original_id: int = 0
+    tape: str | None = None
 
     @property
     def recv_ns(self) -> int:
@@ -48,6 +50,8 @@ def block(lines: Sequence[Line], first_ordinal: int, symbols: tuple[str, ...]) -
     }
     recv_ns = np.array([line.recv_ns for line in lines], np.int64)
     ts_ns = [line.recv_ns - round(line.lag_ms * MS_NS) if line.ts_ns is None else line.ts_ns for line in lines]
+    tapes = tuple(sorted({line.tape for line in lines if line.tape is not None}))
+    unknown = np.full(len(lines), NAN)
     return Block(
         first_ordinal=first_ordinal,
         recv_ns=recv_ns,
@@ -62,6 +66,14 @@ def block(lines: Sequence[Line], first_ordinal: int, symbols: tuple[str, ...]) -
         symbols=symbols,
         exchanges=("Q",),
         condition_codes=codes,
+        tapes=tapes,
+        tape=np.array([-1 if line.tape is None else tapes.index(line.tape) for line in lines], np.int32),
+        originals=Originals(
+            np.array([line.original_id for line in lines], np.uint64),
+            unknown,
+            unknown,
+            np.full(len(lines), -1, np.int32),
+        ),
         **numbers,
     )
 

@@ -19,7 +19,7 @@ from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
-from desk.model.ticks import Frame, Tick, Trade
+from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, restored
 from desk.pipeline.intake import Intake, IntakeConfig
@@ -82,7 +82,11 @@ class Keep:
         last = self.last.get(checkpoint.shard)
         if last is not None and (checkpoint.epoch, checkpoint.number) <= (last.epoch, last.number):
             raise AssertionError(f"{checkpoint.epoch, checkpoint.number} after {last.epoch, last.number}")
-        self.last[checkpoint.shard] = checkpoint
+        trades = {} if last is None else dict(last.trades)
+        for symbol, (count, entries) in checkpoint.trades.items():
+            before, behind = trades.get(symbol, (0, b""))
+            trades[symbol] = (before + count, behind + entries)
+        self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=trades)
         self.records.append(
             KeptRecord(
                 checkpoint.session_ns, checkpoint.last_move, checkpoint.epoch, checkpoint.number, checkpoint.bars
@@ -444,7 +448,7 @@ class Frames:
             frame = self._frames.popleft()
             ticks: list[Tick] = []
             for tick in frame.ticks:
-                self.counts.received["trades" if isinstance(tick, Trade) else "quotes"] += 1
+                self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
                 ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
             yield msgspec.structs.replace(frame, ticks=ticks)
 

@@ -11,7 +11,7 @@ from desk import strategy
 from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.flow import LaneConfig
-from desk.market.blocks import QUOTE, TRADE, UNKNOWN, Block, BlockSource
+from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, BlockSource, Originals
 from desk.market.replay import BlockFeed
 from desk.market.view import MarketView
 from desk.model.bars import Bar
@@ -34,7 +34,8 @@ from desk.scanner import MarketSnapshot, Scanner
 
 START_NS = 1_600_000_020 * SECOND_NS
 NO_PARAMS = strategy.Params()
-KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN}
+KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN, "correction": CORRECTION, "cancel": CANCEL}
+TRADED = ("trade", "correction")
 
 
 def at(seconds: float) -> int:
@@ -51,6 +52,8 @@ class Row:
     price: float = 10.0
     size: float = 100.0
     late_s: float = 0.0
+    trade_id: int = 0
+    original_id: int = 0
 
 
 class Rows:
@@ -69,8 +72,11 @@ class Rows:
             yield self._block(first, self.rows[first : first + self._rows_per_block])
 
     def _block(self, first: int, rows: Sequence[Row]) -> Block:
-        def floats(kind: str, value: Callable[[Row], float]) -> np.ndarray[Any, np.dtype[np.float64]]:
-            return np.array([value(row) if row.kind == kind else np.nan for row in rows], np.float64)
+        def floats(kinds: Sequence[str], value: Callable[[Row], float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+            return np.array([value(row) if row.kind in kinds else np.nan for row in rows], np.float64)
+
+        unknown = np.full(len(rows), np.nan)
+        original_ids = np.array([row.original_id for row in rows], np.uint64)
 
         nothing = np.full(len(rows), -1, np.int32)
         return Block(
@@ -79,18 +85,19 @@ class Rows:
             ts_ns=np.array([at(row.at_s - row.late_s) for row in rows], np.int64),
             kind=np.array([KINDS[row.kind] for row in rows], np.int8),
             symbol=np.array([self.symbols.index(row.symbol) for row in rows], np.int32),
-            price=floats("trade", lambda row: row.price),
-            size=floats("trade", lambda row: row.size),
-            bid=floats("quote", lambda row: row.price - 0.01),
-            bid_size=floats("quote", lambda row: row.size),
-            ask=floats("quote", lambda row: row.price + 0.01),
-            ask_size=floats("quote", lambda row: row.size),
+            price=floats(TRADED, lambda row: row.price),
+            size=floats(TRADED, lambda row: row.size),
+            bid=floats(("quote",), lambda row: row.price - 0.01),
+            bid_size=floats(("quote",), lambda row: row.size),
+            ask=floats(("quote",), lambda row: row.price + 0.01),
+            ask_size=floats(("quote",), lambda row: row.size),
             exchange=nothing,
             conditions=nothing,
-            trade_id=np.zeros(len(rows), np.uint64),
+            trade_id=np.array([row.trade_id for row in rows], np.uint64),
             symbols=self.symbols,
             exchanges=(),
             condition_codes=(),
+            originals=Originals(original_ids, unknown, unknown, nothing),
         )
 
 

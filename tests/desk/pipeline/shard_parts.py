@@ -10,7 +10,7 @@ from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.model.items import Gap, Item, Lost, Second, Stop, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision
-from desk.model.ticks import Quote, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.orders import OrderManager
 from desk.pipeline.shard import Shard, ShardConfig
@@ -167,7 +167,11 @@ def frames_of(random: Random, *, faults: bool) -> list[Frame]:
             symbol = random.choice(SYMBOLS)
             ts_ns = at(max(now_s + random.random() - random.choice((0, 0, 0, 30, 110)), 0))
             if random.random() < 0.5:
-                items.append(Trade(ordinal, symbol, ts_ns, 1, 9 + random.randrange(9) / 4, 10.0))
+                trade_id = random.randrange(12)
+                items.append(Trade(ordinal, symbol, ts_ns, 1, 9 + random.randrange(9) / 4, 10.0, "", "Q", trade_id))
+            elif random.random() < 0.2:
+                old, new = random.randrange(12), random.randrange(24)
+                items.append(random.choice(_revisions(ordinal, symbol, ts_ns, old, new)))
             else:
                 bid = 9 + random.randrange(8) / 4
                 items.append(Quote(ordinal, symbol, ts_ns, 1, bid, 3.0, bid + 0.25, 4.0))
@@ -184,6 +188,13 @@ def frames_of(random: Random, *, faults: bool) -> list[Frame]:
             watched.add(symbol)
             changes.append(Watch(symbol, at(now_s), random.choice((["S"], ["", "S"], []))))
     return frames
+
+
+def _revisions(ordinal: int, symbol: str, ts_ns: int, old: int, new: int) -> tuple[Item, Item]:
+    return (
+        Correction(ordinal, symbol, ts_ns, 1, old, 10.25, 7.0, "", "Q", new),
+        Cancel(ordinal, symbol, ts_ns, 1, old, "Q"),
+    )
 
 
 def _fault(random: Random, now_s: int) -> Item:

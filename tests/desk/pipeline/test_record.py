@@ -154,3 +154,12 @@ def test_the_figures_of_a_desk_are_those_of_its_parts() -> None:
     assert sum(summary.ticks.trades.rejected.values()) == 1
     assert summary.latency_ms.data_latency is None
     assert summary.latency_ms.time_in_queue is not None
+
+
+def test_what_came_again_or_could_not_be_revised_is_counted_in_a_warning() -> None:
+    one = some_stats(0, audit=Audit(rejected_trades={"duplicate": 2, "unmatched": 1, "late": 5}))
+    other = some_stats(1, audit=Audit(rejected_trades={"duplicate": 1_000}))
+
+    lines = warnings(a_record(one, other))
+
+    assert [line.split(":")[0] for line in lines] == ["rejected 1,002 `duplicate`", "rejected 1 `unmatched`"]

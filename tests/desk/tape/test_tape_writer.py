@@ -1,11 +1,14 @@
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from desk.market.replay import BlockFeed
 from desk.model.errors import TapeError
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.tape.reader import TapeSource
+from desk.tape.schema import REQUIRED, VERSION_KEY
 from desk.tape.writer import TapeWriter
 
 TICKS: list[Tick] = [
@@ -128,3 +131,64 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(TapeError, match=r"file.day\.parquet: cannot be written"):
         TapeWriter(tmp_path / "file" / "day.parquet")
+
+
+REVISED: list[Tick] = [
+    Trade(0, "AAA", 95, 100, 10.5, 20.0, "@", "Q", 2**64 - 1, "C"),
+    Correction(1, "AAA", 96, 100, 2**64 - 1, 10.25, 2.0, "I", "Q", 2**63 + 5, "C", 10.5, 20.0, "@"),
+    Quote(2, "AAA", 97, 100, 9.0, 1.0, 11.0, 1.0, "Q", "R"),
+    Cancel(3, "AAA", 98, 100, 2**63 + 5, "Q", "C", 10.25, 2.0),
+    Correction(4, "BBB", 99, 100, 7, 1.0, 1.0),
+]
+
+
+def ticks_of(path: Path) -> list[Tick]:
+    class Still:
+        def wall_ns(self) -> int:
+            return 100
+
+        def sleep(self, seconds: float) -> None:
+            raise AssertionError("a lossless feed does not wait")
+
+    feed = BlockFeed(TapeSource(path), Still())
+    feed.subscribe(["AAA", "BBB"])
+    assert feed.counts.rejected == {"trades": {}, "quotes": {}}
+    return [tick for frame in feed.frames() for tick in frame.ticks]
+
+
+def test_corrections_cancels_and_ids_of_64_bits_are_played_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "day.parquet"
+
+    with TapeWriter(path) as tape:
+        tape.write_ticks(REVISED)
+    with TapeWriter(tmp_path / "copy.parquet") as copy:
+        for block in TapeSource(path).blocks():
+            copy.write(block)
+
+    assert ticks_of(path) == REVISED
+    assert ticks_of(tmp_path / "copy.parquet") == REVISED
+
+
+def test_a_tape_of_version_1_is_read_with_its_ids(tmp_path: Path) -> None:
+    path, old = tmp_path / "day.parquet", tmp_path / "old.parquet"
+    with TapeWriter(path) as tape:
+        tape.write_ticks(TICKS)
+    table = pq.read_table(path).select([*REQUIRED.names, "trade_id"])
+    table = table.set_column(table.num_columns - 1, "trade_id", table.column("trade_id").cast(pa.int64()))
+    pq.write_table(table.replace_schema_metadata({VERSION_KEY: b"1"}), old)
+
+    assert [getattr(tick, "trade_id", 0) for tick in ticks_of(old)] == [77, 0, 0]
+
+
+def test_a_cancel_may_name_its_trade_by_trade_id(tmp_path: Path) -> None:
+    path, other = tmp_path / "day.parquet", tmp_path / "other.parquet"
+    with TapeWriter(path) as tape:
+        tape.write_ticks([Cancel(0, "AAA", 98, 100, 5, "Q")])
+    table = pq.read_table(path)
+    renamed = table.drop_columns(["trade_id"]).rename_columns({"original_id": "trade_id"})
+    pq.write_table(renamed.replace_schema_metadata(table.schema.metadata), other)
+
+    (tick,) = ticks_of(other)
+
+    assert isinstance(tick, Cancel)
+    assert tick.original_id == 5

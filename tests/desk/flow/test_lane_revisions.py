@@ -1,0 +1,76 @@
+"""Corrections and cancels in a lane: in their order, never dropped, and counted by themselves."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lane_makers import drain, lane, mark, quote, trade
+
+from desk.flow.missing import ticks_cut
+from desk.model.items import Adopt, Item
+from desk.model.ticks import REVISIONS, Cancel, Correction, Quote, Tick, Trade
+from desk.pipeline.holding import Holding
+
+
+def cancel(ordinal: int) -> Cancel:
+    return Cancel(ordinal, "SPY", 0, 0, 7)
+
+
+def correction(ordinal: int) -> Correction:
+    return Correction(ordinal, "SPY", 0, 0, 7, 10.0, 5.0)
+
+
+MAKERS = {"t": trade, "q": quote, "c": correction, "x": cancel}
+
+
+def ordinals(items: list[Item]) -> list[int]:
+    return [item.ordinal for item in items if isinstance(item, Trade | Quote | Correction | Cancel)]
+
+
+@given(st.text("tqcx.", max_size=60), st.integers(1, 6), st.integers(1, 4))
+def test_whatever_overflows_revisions_arrive_in_order_and_are_counted(kinds: str, capacity: int, every: int) -> None:
+    one = lane(capacity=capacity)
+    offered: list[Tick] = []
+    items: list[Item] = []
+    for ordinal, kind in enumerate(kinds, 1):
+        if kind == ".":
+            one.put(mark(ordinal))
+        else:
+            offered.append(MAKERS[kind](ordinal))
+            one.offer(offered[-1], 0)
+        if ordinal % (every * 7) == 0:
+            items += [item for batch in drain(one) for item in batch.items]
+    items += [item for batch in drain(one) for item in batch.items]
+
+    assert [item for item in items if type(item) in REVISIONS] == [item for item in offered if type(item) in REVISIONS]
+    assert all(before < after for before, after in pairwise(ordinals(items)))
+    totals = one.totals()
+    assert totals.revisions == sum(type(item) in REVISIONS for item in offered)
+    assert totals.trades == sum(type(item) is Trade for item in offered)
+    assert ticks_cut(totals).trades == sum(type(item) is Trade for item in items)
+    assert one.pending.others == one.pending.ticks == 0
+
+
+def test_a_lossless_lane_counts_them_against_its_room() -> None:
+    one = lane(capacity=2, lossless=True)
+
+    one.offer(cancel(1), 0)
+    one.offer(trade(2), 0)
+
+    assert one.room == 0
+    with pytest.raises(OverflowError):
+        one.offer(cancel(3), 0)
+
+
+def test_they_are_held_for_a_shard_without_room_and_travel_in_its_adopt() -> None:
+    holding, one = Holding(1), lane()
+    for tick in (trade(1), cancel(2), trade(3), correction(4)):
+        holding.offer(tick, 0)
+
+    one.put(Adopt(1, [0], b"", b""))
+    one.carry(holding.trades, holding.quotes, holding.trades_full, holding.quotes_full, holding.revisions)
+    drain(one)
+
+    assert [type(item).__name__ for item in holding.items] == ["Trade", "Cancel", "Lost", "Correction"]
+    assert (one.totals().trades, one.totals().trades_full, one.totals().revisions) == (2, 1, 2)
