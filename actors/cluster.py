@@ -53,8 +53,8 @@ class Cluster:
     def __init__(self, address: str | None, cpus: float, namespace: str) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
-        `note` says what the log should have of that. A cluster of its own has at least `cpus` logical CPUs, listens on loopback only, and ends with this
-        process. Raises PlanError when there is no cluster at the address.
+        `note` is the line that the log should have of that. A cluster of its own has at least `cpus` logical CPUs,
+        listens on loopback only, and ends with this process. Raises PlanError when there is no cluster at the address.
         """
         self._made: dict[str, Any] = {}
         for name, value in ENVIRONMENT.items():
