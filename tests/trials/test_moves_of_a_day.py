@@ -1,5 +1,6 @@
 """A whole day with three strategies, while slots move two hundred times and processes die."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from test_whole_day import STRATEGIES, day_plan
 pytestmark = [pytest.mark.trial, pytest.mark.ray]
 
 MOVES = 200
+DAY_DEADLINE_S = 1_800
 LOST_NOTES = 10
 """So many moves may have gone untold with a producer that died."""
 
@@ -24,10 +26,11 @@ def plan(day_tape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    desk = RunningDesk(plan, tmp_path_factory.mktemp("undisturbed") / "run", clean_environment(), "--in-process")
-    status, _, err = desk.finish()
+    run_dir = tmp_path_factory.mktemp("undisturbed") / "run"
+    with closing(RunningDesk(plan, run_dir, clean_environment(), "--in-process", deadline_s=DAY_DEADLINE_S)) as desk:
+        status, _, err = desk.finish()
     assert status == 0, err
-    return desk.run_dir
+    return run_dir
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ def undisturbed(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_hundred_moves_leave_no_trace(
     seed: int, kills: list[str], ray_head: RayHead, plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    done = stir(plan, tmp_path / "run", ray_head, MOVES, seed, *kills, deadline_s=1_800)
+    done = stir(plan, tmp_path / "run", ray_head, MOVES, seed, *kills, deadline_s=DAY_DEADLINE_S)
 
     assert done.status == 0, done.err
     print(f"\n{len(done.moves)} moves, killed: {', '.join(kills) or 'nobody'}")
