@@ -133,13 +133,17 @@ class RememberedTrades:
 
     def take(self, trade: Trade) -> bool:
         """Remember a trade. False where its identity is known: then nothing changes."""
-        key = identity(trade.trade_id, trade.exchange, trade.tape) if trade.trade_id else -trade.ordinal - 1
+        trade_id = trade.trade_id
+        key = trade_id << 16 | _venues[trade.exchange, trade.tape] if trade_id else -trade.ordinal - 1
         entries = self._entries
         if key in entries or key in self._aliases:
             return False
         packed = entries[key] = _encode(trade)
-        if self.unsaved is not None:
-            self._save(packed)
+        unsaved = self.unsaved
+        if unsaved is not None:
+            unsaved.append(packed)
+            if len(unsaved) > 2 * MOST:
+                self.unsaved = list(entries.values())
         if len(entries) > MOST:
             self._leave(AT_ONCE)
         return True
@@ -162,7 +166,7 @@ class RememberedTrades:
         entry.now = self._corrected(revision, old, at) if isinstance(revision, Correction) else None
         packed = self._entries[at] = _encode(entry)
         if self.unsaved is not None:
-            self._save(packed)
+            self.unsaved.append(packed)
         return Revised("", old, entry.now)
 
     def fold(self, minute_ns: int) -> WorkingBar:
@@ -243,17 +247,32 @@ class RememberedTrades:
 
     def _leave(self, count: int, revisable_from_ns: int = 0) -> None:
         """The oldest leave; those whose minute may still be revised count in its base."""
-        for key in list(islice(self._entries, count)):
-            entry = _versions(_decode(self._entries.pop(key)))
-            self.from_ordinal = entry.first.ordinal + 1
-            for trade_id in entry.ids:
-                self._aliases.pop(identity(trade_id, entry.first.exchange, entry.first.tape), None)
-            if entry.now is not None:
-                self._aliases.pop(identity(entry.now.trade_id, entry.first.exchange, entry.first.tape), None)
-                self.earlier = entry.now
-                self.earlier_print = newest_print(self.earlier_print, entry.now)
-                if entry.now.ts_ns >= revisable_from_ns:
-                    self._count_in_base(entry.now)
+        entries = self._entries
+        for key in list(islice(entries, count)):
+            entry = _decode(entries.pop(key))
+            now: Trade | None
+            if type(entry) is Trade:
+                now, self.from_ordinal = entry, entry.ordinal + 1
+            else:
+                now = self._leave_revised(_versions(entry))
+            if now is None:
+                continue
+            self.earlier = now
+            self.earlier_print = newest_print(self.earlier_print, now)
+            if now.ts_ns >= revisable_from_ns:
+                base = self._bases.get(now.ts_ns - now.ts_ns % MINUTE_NS)
+                if base is None or self._split_ns is not None:
+                    self._count_in_base(now)
+                else:
+                    _count_in(base, now)
+
+    def _leave_revised(self, entry: Versions) -> Trade | None:
+        """A revised trade leaves, with the ids that it had; what it stands for now."""
+        first, now = entry.first, entry.now
+        self.from_ordinal = first.ordinal + 1
+        for trade_id in entry.ids if now is None else [*entry.ids, now.trade_id]:
+            self._aliases.pop(identity(trade_id, first.exchange, first.tape), None)
+        return now
 
     def _count_in_base(self, trade: Trade) -> None:
         minute_ns, split_ns = floor_to(trade.ts_ns, MINUTE_NS), self._split_ns
@@ -281,13 +300,6 @@ class RememberedTrades:
             conditions=correction.conditions,
             trade_id=correction.trade_id,
         )
-
-    def _save(self, packed: bytes) -> None:
-        """Note what the keeper lacks: while it takes nothing, no more than what is here."""
-        assert self.unsaved is not None
-        self.unsaved.append(packed)
-        if len(self.unsaved) > 2 * MOST:
-            self.unsaved = list(self._entries.values())
 
     def put_back(self, entries: Iterable[Trade | Versions]) -> None:
         """Take entries of a log or a snapshot in, of which the last of one trade counts."""
