@@ -77,7 +77,7 @@ def _session(plan: Plan, session: Session) -> Facts:
     outside = sum(session.outside.values())
     return [
         ("mode", mode),
-        ("session", f"{session.day}, {words.exchange_time(session.start_ns)} to {end}, exchange time"),
+        ("session", f"{words.exchange_time(session.start_ns)} to {end}, exchange time"),
         *([("session", f"{words.count(outside)} rows outside this exchange day are skipped")] if outside else []),
     ]
 

@@ -130,11 +130,10 @@ def _lines(summary: Summary) -> list[str]:
 
 def _feed(summary: Summary) -> str:
     feed = summary.feed
-    state = "up at the end" if feed.up else "down at the end"
-    return (
-        f"{feed.kind or words.NOTHING}, {state}, {words.some(feed.reconnects, 'reconnect')}, "
-        f"clock skew {words.signed_milliseconds(summary.clock_skew_ms)}"
-    )
+    parts = [feed.kind or words.NOTHING]
+    if summary.mode != "replay":
+        parts += ["up at the end" if feed.up else "down at the end", words.some(feed.reconnects, "reconnect")]
+    return ", ".join([*parts, f"clock skew {words.signed_milliseconds(summary.clock_skew_ms)}"])
 
 
 def _gaps(summary: Summary) -> str:
