@@ -53,21 +53,22 @@ class Cluster:
     def __init__(self, address: str | None, cpus: float, namespace: str) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
-        `note` is the line that the log should have of that. A cluster of its own has at least `cpus` logical CPUs,
-        listens on loopback only, and ends with this process. Raises PlanError when there is no cluster at the address.
+        `note` is what the log should say of that. A cluster of its own has at least `cpus` logical CPUs, listens on
+        loopback only, and ends with this process. Raises PlanError when there is no cluster at the address.
         """
         self._made: dict[str, Any] = {}
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         said = os.environ.get(ADDRESS_VARIABLE, "")
         # As Ray has it: "auto" is what the environment says.
-        joined = said if said and address in {None, "", "auto"} else address or ""
+        by_environment = bool(said) and address in {None, "", "auto"}
+        joined = said if by_environment else address or ""
         self.own = joined in {"", "local"}
         self.folder = RayFolder() if self.own else None
         self.note = ""
         if self.folder is not None and self.folder.path is not None:
             self.note = f"Ray works in {self.folder.path} until the desk ends: {self.folder.why}"
-        elif not self.own and joined == said:
+        elif by_environment and not self.own:
             self.note = f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"
         try:
             if self.own:
@@ -77,7 +78,8 @@ class Cluster:
         except (OSError, RayError, ValueError) as error:
             if self.folder is not None:
                 self.folder.close()
-            raise _no_cluster(joined, str(error).strip().splitlines()[0], by_environment=joined == said) from error
+            found = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise _no_cluster(joined, found, by_environment=by_environment) from error
         self.node: str = ray.get_runtime_context().get_node_id()
 
     def create(self, plain: type, name: str, *args: Any, cpus: float | None = None, threads: int = 1) -> Any:
