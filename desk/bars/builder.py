@@ -47,17 +47,17 @@ class BarBuilder:
         """The closed minutes as strategies see them."""
         return self.rows.series
 
-    def accept(self, trade: Trade, last: Trade | None, last_print: Trade | None = None, *, saving: bool = True) -> bool:
-        """Remember a trade before it is added. False: its identity is known, leave it out.
+    def remember(
+        self, trade: Trade, last: Trade | None, last_print: Trade | None = None, *, saving: bool = True
+    ) -> None:
+        """Remember trades from this one on, the first with an identity, which is still to be added.
 
-        `last` is the trade before, `last_print` the newest one that may set a price. Only a trade with an identity, or
-        that comes after one, needs this.
+        `last` is the trade before, `last_print` the newest one that may set a price. From then on `memory.take` comes
+        before `add`, and a trade that it knows is left out.
         """
-        memory = self.memory
-        if memory is None:
-            minutes = self._minutes.values()
-            memory = self.memory = RememberedTrades(trade.ordinal, minutes, last, last_print, saving=saving)
-        return memory.take(trade)
+        minutes = self._minutes.values()
+        self.memory = RememberedTrades(trade.ordinal, minutes, last, last_print, saving=saving)
+        self.memory.take(trade)
 
     def revise(self, revision: Revision, closed_to_ns: int, revisable_from_ns: int) -> tuple[Revised, int | None]:
         """Correct or cancel a trade: its minute becomes what it would be if the trade had come so, or never.

@@ -234,10 +234,13 @@ class Engine:
         if trade.ts_ns < self._minutes.revisable_from_ns:
             count(self.audit.rejected_trades, "late")
             return
-        has_identity = trade.trade_id or state.bars.memory is not None
-        if has_identity and not state.bars.accept(trade, state.trade, state.pricing.last_print):
-            count(self.audit.rejected_trades, "duplicate")
-            return
+        memory = state.bars.memory
+        if memory is not None:
+            if not memory.take(trade):
+                count(self.audit.rejected_trades, "duplicate")
+                return
+        elif trade.trade_id:
+            state.bars.remember(trade, state.trade, state.pricing.last_print)
         self.audit.trades += 1
         opened = state.bars.add(trade, self._minutes.closed_to_ns)
         if opened is not None:

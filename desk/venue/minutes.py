@@ -48,8 +48,13 @@ class Minutes:
         """Fold a trade that is news, or revise one whose minute is still open."""
         if not isinstance(tick, Trade):
             builder.revise(tick, self._closed_to_ns, self._closed_to_ns)
-        elif not (tick.trade_id or builder.memory is not None) or builder.accept(tick, None, saving=False):
-            builder.add(tick, self._closed_to_ns)
+            return
+        if builder.memory is not None:
+            if not builder.memory.take(tick):
+                return
+        elif tick.trade_id:
+            builder.remember(tick, None, saving=False)
+        builder.add(tick, self._closed_to_ns)
 
     def _over(self, to_ns: int) -> list[Bar]:
         bars = []
