@@ -1,36 +1,69 @@
 """Code that ends its process while it is loaded ends a child process, and is one StrategyError."""
 
-import itertools
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
-import threading
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-
-from desk.loading import Entry, load_strategy, try_in_child
-from desk.model.errors import StrategyError
 
 PLACE = "plan.toml, [[strategies]] #1"
 HEADER = "import ctypes, os, signal, sys\nfrom desk import strategy\n"
 SOUND = "class Mine(strategy.Strategy):\n    def on_second(self, ctx): ...\n"
-_numbers = itertools.count()
+PROJECT = Path(__file__).parents[2]
+TRY = """
+import json, sys, threading
+from functools import partial
+from pathlib import Path
+from desk.loading import Entry, load_strategy, try_in_child
+from desk.model.errors import StrategyError
+
+names, patience_s, place, with_thread = json.loads(sys.argv[1])
+told, error, leave = [], None, threading.Event()
+if with_thread:
+    threading.Thread(target=leave.wait).start()
+
+def tell(line):
+    told.append(line)
+    if Path("fifo").exists():
+        Path("fifo").write_text("go on")
+
+uses = [f"{name}:Mine" for name in names]
+try:
+    try_in_child([Entry(place, use, partial(load_strategy, use, {}, place)) for use in uses], tell, patience_s)
+except StrategyError as fault:
+    error = [fault.place, fault.found]
+leave.set()
+print(json.dumps([error, told]))
+"""
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path
+class Tried(NamedTuple):
+    """What try_in_child made of a class: its error's place and words, what it told, and what it left on stderr."""
+
+    place: str
+    found: str
+    told: list[str]
+    err: str
 
 
-def entry(folder: Path, source: str) -> Entry:
-    name = f"ending_module_{next(_numbers)}"
-    (folder / f"{name}.py").write_text(HEADER + source)
-    return Entry(PLACE, f"{name}:Mine", partial(load_strategy, f"{name}:Mine", {}, PLACE))
+def tried(folder: Path, *sources: str, patience_s: float = 600.0, with_thread: bool = False) -> Tried:
+    """Load modules of these sources in a child of a process of its own: a fork is for a process of one thread."""
+    names = [f"mine_{number}" for number in range(len(sources))]
+    for name, source in zip(names, sources, strict=True):
+        (folder / f"{name}.py").write_text(HEADER + source)
+    asked = json.dumps([names, patience_s, PLACE, with_thread])
+    done = subprocess.run(
+        [sys.executable, "-c", TRY, asked], cwd=folder, env=os.environ | {"PYTHONPATH": f"{PROJECT}:{folder}"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (line,) = done.stdout.splitlines()
+    error, told = json.loads(line)
+    return Tried(*(error or ["", ""]), told, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -48,79 +81,51 @@ def entry(folder: Path, source: str) -> Entry:
         (SOUND + "    @property\n    def on_bar(self): os._exit(6)\n", "loading", "os._exit(6) at"),
     ],
 )
-def test_an_end_of_the_process_is_told_with_its_stage_and_how(folder: Path, source: str, stage: str, how: str) -> None:
-    ending = entry(folder, source)
+def test_an_end_of_the_process_is_told_with_its_stage_and_how(
+    tmp_path: Path, source: str, stage: str, how: str
+) -> None:
+    result = tried(tmp_path, SOUND, source)
 
-    with pytest.raises(StrategyError) as caught:
-        try_in_child([entry(folder, SOUND), ending], lambda _: None)
-
-    assert caught.value.place == PLACE
-    assert caught.value.found.startswith(f"{stage} `{ending.use}` ended the process ({how}")
+    assert result.place == PLACE
+    assert result.found.startswith(f"{stage} `mine_1:Mine` ended the process ({how}")
 
 
-def test_the_line_that_ends_the_process_is_named(folder: Path) -> None:
-    ending = entry(folder, "\n\nos._exit(3)\n")
-
-    with pytest.raises(StrategyError, match=rf"{ending.module}\.py, line 5\)"):
-        try_in_child([ending], lambda _: None)
+def test_the_line_that_ends_the_process_is_named(tmp_path: Path) -> None:
+    assert "mine_0.py, line 5)" in tried(tmp_path, "\n\nos._exit(3)\n").found
 
 
 @pytest.mark.parametrize("source", [SOUND, "raise SystemExit(3)\n", "1 / 0\n", SOUND + "    Params = 5\n"])
-def test_what_does_not_end_the_process_is_left_to_the_loading_itself(
-    folder: Path, source: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    told: list[str] = []
+def test_what_does_not_end_the_process_is_left_to_the_loading_itself(tmp_path: Path, source: str) -> None:
+    result = tried(tmp_path, "print('imported')\nsys.stderr.write('imported')\n" + source)
 
-    try_in_child([entry(folder, "print('imported')\nsys.stderr.write('imported')\n" + source)], told.append)
-
-    assert told == []
-    assert "imported" not in "".join(capfd.readouterr())
+    assert result == Tried("", "", [], "")
 
 
-def test_what_was_printed_before_the_end_is_told(folder: Path) -> None:
-    told: list[str] = []
-
-    with pytest.raises(StrategyError):
-        try_in_child([entry(folder, "print('no licence')\nos._exit(3)\n")], told.append)
-
-    assert told == ["no licence"]
+def test_what_was_printed_before_the_end_is_told(tmp_path: Path) -> None:
+    assert tried(tmp_path, "print('no licence')\nos._exit(3)\n").told == ["no licence"]
 
 
-def test_a_process_that_the_code_leaves_behind_keeps_nobody_waiting(folder: Path) -> None:
-    fifo = folder / "fifo"
-    os.mkfifo(fifo)
-    source = f"if os.fork() == 0:\n    open({str(fifo)!r}).read()\n    os._exit(0)\nos._exit(3)\n"
+def test_a_process_that_the_code_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "held")
+    source = "if os.fork() == 0:\n    open('held').read()\n    os._exit(0)\nos._exit(3)\n"
 
-    with pytest.raises(StrategyError, match=r"os\._exit\(3\)"):
-        try_in_child([entry(folder, source)], lambda _: None)
+    result = tried(tmp_path, source)
 
-    fifo.open("w").close()
-
-
-def test_an_import_that_takes_long_is_told_once_and_waited_for(folder: Path) -> None:
-    fifo = folder / "fifo"
-    os.mkfifo(fifo)
-    told: list[str] = []
-
-    def tell(line: str) -> None:
-        told.append(line)
-        fifo.write_text("go on")
-
-    slow = entry(folder, f"open({str(fifo)!r}).read()\n" + SOUND)
-    try_in_child([slow], tell, patience_s=0.0)
-
-    assert told == [f"importing `{slow.use}` takes longer than 0 s ({PLACE}); ctrl-c ends it"]
+    assert "os._exit(3)" in result.found
+    (tmp_path / "held").open("w").close()
 
 
-def test_where_another_thread_runs_there_is_no_child(folder: Path) -> None:
-    leave = threading.Event()
-    thread = threading.Thread(target=leave.wait)
-    thread.start()
+def test_an_import_that_takes_long_is_told_once_and_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
 
-    try_in_child([entry(folder, "os._exit(3)\n")], lambda _: None)
+    result = tried(tmp_path, "open('fifo').read()\n" + SOUND, patience_s=0.0)
 
-    leave.set()
-    thread.join()
+    told = f"importing `mine_0:Mine` takes longer than 0 s ({PLACE}); ctrl-c ends it"
+    assert result == Tried("", "", [told], "")
+
+
+def test_where_another_thread_runs_there_is_no_child(tmp_path: Path) -> None:
+    assert tried(tmp_path, "os._exit(3)\n", with_thread=True) == Tried("", "", [], "")
 
 
 PLAN = """
@@ -137,8 +142,7 @@ use = "mine:Mine"
 
 def desk(folder: Path, *args: str) -> subprocess.Popen[str]:
     (folder / "plan.toml").write_text(PLAN)
-    project = Path(__file__).parents[2]
-    code = f"import sys; sys.path[0] = {str(project)!r}; from console.cli import main; main()"
+    code = f"import sys; sys.path[0] = {str(PROJECT)!r}; from console.cli import main; main()"
     command = [sys.executable, "-c", code, *args]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -187,8 +191,7 @@ def test_ctrl_c_ends_an_import_that_hangs(tmp_path: Path, args: list[str], statu
 def test_a_desk_without_stdout_loads_its_classes_too(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(HEADER + SOUND)
     (tmp_path / "plan.toml").write_text(PLAN)
-    project = Path(__file__).parents[2]
-    code = f"import sys; sys.path[0] = {str(project)!r}; from console.cli import main; main()"
+    code = f"import sys; sys.path[0] = {str(PROJECT)!r}; from console.cli import main; main()"
     command = ["/bin/sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", code, "check", "plan.toml"]
 
     done = subprocess.run(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
