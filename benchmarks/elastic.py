@@ -100,7 +100,7 @@ class Staff:
         """On the venue's clock; symbols by name, so that all are watched from the first minute on."""
         return Plan.model_validate(
             {
-                "session": {"name": "elastic", "mode": "paper", "clock": "venue"},
+                "session": {"name": "elastic", "mode": "paper", "clock": "venue", "calendar": "24/7"},
                 "feed": {
                     "kind": "alpaca",
                     "url": url,

@@ -22,6 +22,7 @@ PLAN = """
 [session]
 name = "feeds"
 mode = "paper"
+calendar = "24/7"
 [feed]
 kind = "alpaca"
 url = "URL"
