@@ -27,7 +27,7 @@ _decode = msgspec.msgpack.Decoder(Trades).decode
 
 
 class Segment(msgspec.Struct, array_like=True, frozen=True):
-    """One file of the log: where it ends, and the mark of the last checkpoint in it."""
+    """One file of the log: where it ends, and the session time of the last checkpoint in it."""
 
     number: int
     end: int
@@ -54,12 +54,15 @@ class TradeLog:
             last = Segment(segments[-1].number + 1 if segments else 1, 0, 0)
         body = _encode(checkpoint.trades)
         self._write(last, _HEADER.pack(len(body), crc32(body)) + body)
-        kept.append(Segment(last.number, last.end + _HEADER.size + len(body), checkpoint.session_ns))
+        newest_ns = max(checkpoint.session_ns, checkpoint.trades_ns)
+        kept.append(Segment(last.number, last.end + _HEADER.size + len(body), newest_ns))
         return kept
 
     def delete_all_but(self, segments: Sequence[Segment]) -> None:
-        """Delete the files that the state does not name."""
+        """Delete the files that the state does not name; what is appended later begins a file anew."""
         names = {self._path(segment.number).name for segment in segments}
+        if self._path(self._number).name not in names:
+            self.close()
         with told(self._folder):
             for path in self._folder.glob(f"{self._stem}*"):
                 if path.name not in names:

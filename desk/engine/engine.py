@@ -164,6 +164,11 @@ class Engine:
         return {symbol: memory.take_unsaved() for symbol, memory in memories if memory is not None and memory.unsaved}
 
     @property
+    def session_ns(self) -> int:
+        """The session time reached: the last mark, or the session's start before the first."""
+        return self._now.session_ns
+
+    @property
     def trades_from_ns(self) -> int:
         """What the keeper was given of trades before this mark is not needed any more."""
         return self._minutes.revisable_from_ns - LATE_NS - LOGGED_NS

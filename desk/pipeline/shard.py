@@ -321,6 +321,7 @@ class Shard:
             engine.last_move,
             engine.take_trades(),
             engine.trades_from_ns,
+            engine.session_ns,
         )
         self._sent.append(_Sent(checkpoint.number, self._source_epoch, self._seq, engine.mark_ns))
         self._keeper.save(checkpoint.number, encode_checkpoint(checkpoint))

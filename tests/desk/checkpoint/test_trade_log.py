@@ -117,3 +117,25 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(RunFailed, match=r"trades-1: the record at byte 0 does not match its checksum"):
         KeeperStore(tmp_path).latest(0)
+
+
+def test_a_segment_begun_after_all_were_deleted_is_a_file_of_its_own(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    store.save(checkpoint(1, {"A": (1, b"old")}))
+    store.save(checkpoint(2, {}, from_ns=2))
+    assert segments(tmp_path) == []
+
+    store.save(checkpoint(3, {"A": (1, b"new")}, from_ns=2))
+    store.close()
+
+    assert trades_of(KeeperStore(tmp_path)) == {"A": (1, b"new")}
+
+
+def test_trades_remembered_before_the_first_mark_are_as_young_as_the_session(tmp_path: Path) -> None:
+    store = KeeperStore(tmp_path)
+    before_any_mark = Checkpoint(0, 1, 1, 0, 1, [], b"state", trades={"A": (1, b"a")}, trades_from_ns=50, trades_ns=100)
+    store.save(before_any_mark)
+    store.save(checkpoint(2, {"A": (1, b"b")}, from_ns=60))
+    store.close()
+
+    assert trades_of(KeeperStore(tmp_path)) == {"A": (2, b"ab")}
