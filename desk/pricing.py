@@ -114,7 +114,9 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
 
     def on_trade(self, trade: Trade) -> None:
         """Take a trade in."""
-        self.last_print = newest_print(self.last_print, trade)
+        held = self.last_print
+        if held is None or trade.ts_ns >= held.ts_ns:  # an older trade never replaces it
+            self.last_print = newest_print(held, trade)
 
     def on_revised(self, old: Trade, new: Trade | None, newest: Trade | None) -> None:
         """A print was corrected, or cancelled (None). `newest` is the newest eligible print of those that stand."""
@@ -130,7 +132,14 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
         if ts_ns > newest_ns or (ts_ns == newest_ns and quote.ordinal > self.newest_ordinal):
             self.newest_ns = ts_ns
             self.newest_ordinal = quote.ordinal
-            if is_usable(quote):
+            bid, ask = quote.bid, quote.ask
+            # `is_usable` without the calls: every quote of the market comes here.
+            if (
+                0.0 < bid <= ask < inf
+                and quote.bid_size > 0.0
+                and quote.ask_size > 0.0
+                and ask - bid <= MAX_SPREAD * (bid / 2 + ask / 2)
+            ):
                 self.usable = quote
         elif ts_ns >= self.quotes_from_ns and _is_newer(quote, self.usable) and is_usable(quote):
             self.usable = quote
