@@ -14,8 +14,8 @@ from desk.model.units import MINUTE_NS
 class Tally:
     """Rows by the minute in which they were received, oldest first; minutes without rows are left out.
 
-    `trades` and `quotes` count rows by class, as a feed does; `prints` those that are trades indeed. `first_ns` and
-    `last_ns` are when the first and the last row of the minute were received.
+    `trades` and `quotes` count rows by class, as a feed does; `prints` those that are trades indeed, with a price and
+    a size above 0. `first_ns` and `last_ns` are when the first and the last row of the minute were received.
     """
 
     minute_ns: NDArray[np.int64]

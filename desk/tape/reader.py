@@ -19,7 +19,7 @@ from desk.tape.units import is_plausible, refuse_implausible
 
 ROWS_PER_BLOCK: Final = 32_768
 _KINDS: Final = {"trade": TRADE, "quote": QUOTE, "correction": CORRECTION, "cancel": CANCEL}
-_CHECKED: Final = ["recv_ns", "ts_ns", "symbol", "kind", "price"]
+_CHECKED: Final = ["recv_ns", "ts_ns", "symbol", "kind", "price", "size"]
 
 
 class TapeSource:
@@ -175,8 +175,9 @@ def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, in
 
 
 def _tally(batch: Any) -> Tally:
-    kind = _kinds(batch)
-    return Tally.of(_ints(batch, "recv_ns"), class_is_trade(kind, _floats(batch, "price")), kind == TRADE)
+    kind, price, size = _kinds(batch), _floats(batch, "price"), _floats(batch, "size")
+    prints = (kind == TRADE) & (price > 0) & (price < np.inf) & (size > 0) & (size < np.inf)
+    return Tally.of(_ints(batch, "recv_ns"), class_is_trade(kind, price), prints)
 
 
 def _median(column: Any) -> list[tuple[int, int]]:

@@ -168,6 +168,13 @@ def test_a_feed_has_trades_where_they_are_asked_for_and_there_are_any(tmp_path: 
     assert live("2024-03-05 15:00").has_trades
 
 
+@pytest.mark.parametrize(("price", "size"), [(1.0, 0.0), (0.0, 1.0), (float("nan"), 1.0), (1.0, float("inf"))])
+def test_rows_that_are_rejected_do_not_make_a_tape_one_with_trades(tmp_path: Path, price: float, size: float) -> None:
+    quote = OPEN._replace(kind="quote")
+
+    assert not opened(a_tape(tmp_path / "a.parquet", OPEN._replace(price=price, size=size), quote)).has_trades
+
+
 def test_all_symbols_are_those_with_a_row_before_the_start_until_others_are_met(tmp_path: Path) -> None:
     early = [
         row("2024-03-05 14:00", "EEE"),
