@@ -1,4 +1,4 @@
-"""Words for faults in somebody else's code. None of them raises, whatever that code defines."""
+"""Messages about faults in user code. No function raises, whatever that code defines."""
 
 import traceback
 from typing import Final, TypeGuard, TypeVar

@@ -1,4 +1,4 @@
-"""How old the data are: when they pass `max_data_latency_s`, and when they come back below it."""
+"""The age of the data: when it exceeds `max_data_latency_s`, and when it falls below it again."""
 
 from typing import Final
 
@@ -78,7 +78,7 @@ class DataAge:
         ]
 
     def warning(self, mark_ns: int) -> str:
-        """What there was of old data; "" where there was none."""
+        """A summary of the spells of old data; "" for none."""
         state = self.state
         if not state.spells:
             return ""
