@@ -97,13 +97,13 @@ class _Child:
     def wait(self, entries: Sequence[Entry], tell: Callable[[str], None], patience_s: float) -> None:
         """Wait until it is done or has ended."""
         due_s = time.monotonic() + patience_s
-        told = False
+        reported = False
         while self._open and not self.is_done and not self._ended():
             ready, _, _ = select.select(self._open, [], [], LOOK_EVERY_S)
             for pipe in ready:
                 self._read(pipe)
-            if not told and time.monotonic() > due_s:
-                told = True
+            if not reported and time.monotonic() > due_s:
+                reported = True
                 entry, stage = self._stage(entries)
                 tell(f"{stage} `{entry.use}` takes longer than {patience_s:g} s ({entry.place}); ctrl-c ends it")
 

@@ -157,7 +157,7 @@ class MarketView:
         self._take_trades(block, rows[~quote])
 
     def _take_trades(self, block: Block, rows: NDArray[np.intp]) -> None:
-        """Take trades in: at once, or where they have identities, up to the first repeated or revised trade."""
+        """Take trades in: whole blocks at once, or row by row where trades have identities."""
         if not (self._named or self._known) or not len(rows):
             self._fold(block, rows)
             return
