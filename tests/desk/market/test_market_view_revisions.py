@@ -1,4 +1,4 @@
-"""What comes again, is corrected or cancelled: the scanners' view shows what a shard does that watches all the time."""
+"""Duplicates, corrections and cancels: the scanners' view equals that of a shard that watches all the time."""
 
 from collections.abc import Iterable, Sequence
 from random import Random

@@ -1,4 +1,4 @@
-"""Spells of old data: each told at both ends, flapping bounded, totals right."""
+"""Spells of old data: each is reported at both ends, flapping is bounded, totals are right."""
 
 import msgspec
 from hypothesis import given
