@@ -169,7 +169,7 @@ class Cluster:
 
 
 def _no_cluster(joined: str, found: str, *, by_environment: bool) -> PlanError:
-    """What to raise where Ray does not start, or a cluster cannot be joined: it names where the address came from."""
+    """The error for a Ray that does not start or a cluster that cannot be joined; names the source of the address."""
     if joined in {"", "local"}:
         return PlanError(
             "Ray",

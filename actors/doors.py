@@ -118,7 +118,7 @@ class RayLedger:
         return found
 
     def earlier_loss(self) -> float:
-        """What earlier sessions of the same exchange day have lost."""
+        """The loss of earlier sessions of the same exchange day."""
         found: float = self._peer.ask("earlier_loss")
         return found
 

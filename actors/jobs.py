@@ -78,8 +78,8 @@ class Jobs:
     ) -> str:
         """Start the command in a copy of the folder on the cluster; the job's id.
 
-        The variables are shown to everybody who may see the dashboard. A head that was just started may have no job
-        agent yet: this is told once, and tried again for AGENT_PATIENCE_S.
+        Everyone with access to the dashboard can read the variables. A head that was just started may have no job
+        agent yet: this is reported once, and the call is retried for AGENT_PATIENCE_S.
         """
         runtime_env = {"working_dir": str(folder), "env_vars": dict(variables)}
         end_s = self._clock.now_s() + AGENT_PATIENCE_S
@@ -142,7 +142,7 @@ def _connecting(address: str, place: str) -> Iterator[None]:
 
 
 def _no_cluster(place: str, found: str, proxy: str = "") -> PlanError:
-    """What to raise where there is no cluster; `proxy` is the variable whose proxy was asked for it."""
+    """The error for an unreachable cluster; `proxy` is the variable that names the proxy in use."""
     return PlanError(
         place,
         f"no cluster to submit to: {found}{f', by way of the proxy in {proxy}' if proxy else ''}",

@@ -49,7 +49,7 @@ class Ledger:
         return self._book.history()
 
     def earlier_loss(self) -> float:
-        """What earlier sessions of the same exchange day have lost."""
+        """The loss of earlier sessions of the same exchange day."""
         return self._book.earlier_loss()
 
     def notes(self) -> dict[str, str]:

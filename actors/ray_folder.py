@@ -52,7 +52,7 @@ class RayFolder:
 
 
 def _fault() -> str:
-    """What is wrong with the folder that Ray would take; empty where it serves."""
+    """The fault of the folder that Ray would use; empty if it is usable."""
     variable = _variable()
     folder = Path(os.environ[variable] if variable else "/tmp")  # noqa: S108 - as Ray does
     said = f"{variable}={folder}" if variable else f"{folder}"

@@ -35,7 +35,7 @@ class Scanner:
         return self._scanning.history(symbols, until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        """What a shard has to remember of these symbols' trades at that time."""
+        """A shard's remembered trades of these symbols at that time."""
         return self._scanning.remembered(symbols, until_ns)
 
     def problems(self) -> list[str]:

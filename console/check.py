@@ -53,7 +53,7 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
 
 
 def _stream(plan: Plan, clock: SystemClock) -> Facts:
-    """What is known of a live stream before it is connected. Raises PlanError for a session that no day has."""
+    """Facts about a live stream before it is connected. Raises PlanError for a session that no day has."""
     feed = plan.feed
     start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
     end = f"{plan.session.stop} exchange time" if plan.session.stop else "the exchange day's end"

@@ -122,7 +122,7 @@ class LiveFeed(Feed, Protocol):
         ...
 
     def take_notes(self) -> list[Note]:
-        """What is worth a line in the log, since the last call."""
+        """New lines for the log since the last call."""
         ...
 
     @property
@@ -219,7 +219,7 @@ class ScannerDoor(Protocol):
         ...
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        """What a shard has to remember of these symbols' trades at that time, without those that have none."""
+        """A shard's remembered trades of these symbols at that time, without those that have none."""
         ...
 
 

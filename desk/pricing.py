@@ -81,7 +81,7 @@ def reference_prices(printed: Floats, bid: Floats, ask: Floats) -> Floats:
 
 
 class Pricing(msgspec.Struct, array_like=True, gc=False):
-    """What the ticks applied so far say about one symbol's price. The struct is its whole state.
+    """The price of one symbol from the ticks applied so far. The struct is its whole state.
 
     `last_print` is the newest eligible print, `usable` the newest usable quote; `newest_ns` and `newest_ordinal` name
     the newest quote of any kind. Quotes stamped before `quotes_from_ns` are ignored: they are older than one that was

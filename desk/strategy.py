@@ -48,7 +48,7 @@ class Strategy:
 class Bars(Protocol):
     """The symbol's closed minutes of this session, oldest first, as read-only numpy arrays of equal length.
 
-    Minutes without an eligible trade have no row. What late trades revise shows in the arrays handed out afterwards.
+    Minutes without an eligible trade have no row. Revisions by late trades appear in arrays that are read afterwards.
     """
 
     @property
@@ -104,7 +104,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
 
 class Context(Protocol):
-    """What a strategy sees of its symbol, and how it acts. Valid during a hook call only. Nothing in it can be set.
+    """A strategy's view of its symbol, and its orders. Valid during a hook call only; read-only.
 
     `price` is the reference price of the symbol (`desk.pricing`): that of the newest print that may set a minute's
     close, held within the newest usable quote; the mid of that quote where nothing printed; None without both, where

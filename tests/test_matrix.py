@@ -99,7 +99,7 @@ def test_a_failure_on_one_python_does_not_keep_the_others_from_being_tested(matr
     assert lines[-2:] == ["matrix: Python 3.12.1 failed", "matrix: Python 3.13.0 passed"]
 
 
-def test_a_machine_without_a_python_for_it_is_told_so(matrix: Matrix, tmp_path: Path) -> None:
+def test_a_machine_without_a_python_for_it_is_named(matrix: Matrix, tmp_path: Path) -> None:
     status, calls, lines = matrix(tmp_path, names="python3.99")
 
     assert (status, calls) == (2, [])

@@ -15,7 +15,7 @@ from desk.model.units import MINUTE_NS, floor_to
 _content: Final = attrgetter(
     "high", "low", "volume", "notional", "trades", "open_ns", "open_ordinal", "close_ns", "close_ordinal"
 )
-"""What tells two bars of one minute apart; open and close belong to the trades that these name."""
+"""Fields by which two bars of one minute differ; open and close belong to the trades that these name."""
 
 
 class BarBuilder:
@@ -62,7 +62,7 @@ class BarBuilder:
     def revise(self, revision: Revision, closed_to_ns: int, revisable_from_ns: int) -> tuple[Revised, int | None]:
         """Correct or cancel a trade: its minute becomes what it would be if the trade had come so, or never.
 
-        What came of it, and the minute's start if this opened a minute that is still to be closed.
+        The outcome, and the minute's start if this opened a minute that is not closed yet.
         """
         if self.memory is None:
             return (LATE if revision.ts_ns < revisable_from_ns else UNMATCHED), None

@@ -1,13 +1,13 @@
-"""The trades of one symbol that are remembered: to know them when they come again, and to revise them.
+"""The remembered trades of one symbol: to detect duplicates, and to apply corrections and cancels.
 
 Theory. A minute from which a trade is taken out cannot be computed from its bar alone: its high may have been that
-trade's. So the newest trades are kept, encoded, in the order of their arrival. What leaves the memory, because it is
-old or because there are too many, can be revised no more; it is folded into the base of its minute, which is what the
-minute holds besides the trades that are still here. A minute is then its base and the trades here that stand, folded
+trade's. So the newest trades are kept, encoded, in the order of their arrival. A trade that is
+evicted, by age or by number, cannot be revised any more; it is folded into the base of its minute. The base holds all
+evicted trades of the minute. A minute is then its base and the trades here that stand, folded
 in the order of arrival: to the bit what the fold of the surviving trades gives.
 
-What leaves is always the oldest, so that `from_ordinal` says what is here: with it, the bases and a log of what was
-remembered or revised, the memory comes back exactly, without being in every checkpoint.
+The oldest trade is always evicted first, so `from_ordinal` defines the content. The memory is restored exactly from
+`from_ordinal`, the bases and a log of remembered and revised trades, and need not be in every checkpoint.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,15 +25,15 @@ from desk.pricing import newest_print
 
 MOST: Final = 2_048
 AT_ONCE: Final = 256
-"""So many of the oldest leave when there are more than MOST."""
+"""The number of oldest trades that are evicted at once when there are more than MOST."""
 LATE_NS: Final = 15 * MINUTE_NS
-"""So long a trade is known after its minute can be revised no more: what names it is `late`, not `unmatched`."""
+"""A trade is kept this long after its minute's last revision: corrections of it are `late`, not `unmatched`."""
 LOGGED_NS: Final = 2 * MINUTE_NS
-"""What was logged so long before the oldest time of the memory has left it: see `RememberedTrades.forget`."""
+"""Entries logged this long before the oldest time of the memory have been evicted: see `RememberedTrades.forget`."""
 ARRAY_32: Final = b"\xdd"
 BEFORE_SPLIT: Final = -2
 AFTER_SPLIT: Final = -1
-"""In the place of a minute's start, what the bases of the split minute's parts are kept under."""
+"""Keys of the bases of the split minute's two parts, in the place of a minute's start."""
 
 
 class Versions(msgspec.Struct, array_like=True, tag="v", gc=False):
@@ -56,7 +56,7 @@ class Remembered(msgspec.Struct, array_like=True):
 
 
 class Revised(NamedTuple):
-    """What came of a correction or cancel: a cause where it was rejected, else the trade before and after."""
+    """The outcome of a correction or cancel: a cause if it was rejected, else the trade before and after."""
 
     cause: str = ""
     old: Trade | None = None
@@ -85,7 +85,7 @@ _venues = _Venues()
 
 
 def identity(trade_id: int, exchange: str, tape: str) -> int:
-    """What tells a trade of the symbol from all others, in this process; 0 is no id."""
+    """A key that is unique among the trades of the symbol, in this process; 0 is no id."""
     return trade_id << 16 | _venues[exchange, tape]
 
 
@@ -230,7 +230,7 @@ class RememberedTrades:
             self._bases = {minute_ns: bar for minute_ns, bar in self._bases.items() if not 0 <= minute_ns < first_ns}
 
     def take_unsaved(self) -> tuple[int, bytes]:
-        """What was remembered or revised since the last call: how many entries, one behind the other."""
+        """Trades remembered or revised since the last call: the number of entries, and the entries concatenated."""
         taken, self.unsaved = self.unsaved or [], []
         return len(taken), b"".join(taken)
 

@@ -13,7 +13,7 @@ from desk.model.checkpoint import Checkpoint, ProducerState, decode_producer, en
 
 
 class Kept(NamedTuple):
-    """What a shard's next checkpoint must be above, by (epoch, number), and where its bars and trades go."""
+    """The (epoch, number) that a shard's next checkpoint must exceed, and the files of its bars and trades."""
 
     order: tuple[int, int]
     log_end: int

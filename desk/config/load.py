@@ -63,7 +63,7 @@ def _syntax_error(path: Path, text: str, message: str) -> PlanError:
 def _found(written: str, folder: Path) -> str:
     """Where a path or glob is; one that is nowhere stays beside the plan, for its reader to say so.
 
-    What a folder is called is no pattern, whatever signs it has.
+    A folder's name is never a pattern, whatever characters it has.
     """
     for root in (folder, Path()):
         place = root / written

@@ -57,7 +57,7 @@ IDLE: Final = (
 
 
 def plan_notes(written: Plan, plan: Plan) -> list[str]:
-    """What has no effect of the plan as `written`, when it runs as `plan`; a line for each reason."""
+    """Keys of the plan as `written` that have no effect when it runs as `plan`; a line for each reason."""
     keys = list(_keys_set(written))
     lines: list[str] = []
     for idle in IDLE:

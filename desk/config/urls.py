@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 STORES: Final = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
 
-# What SQLAlchemy hands on to Python's sqlite3 (its documentation, "SQLite: Pysqlite"); the rest it leaves out unsaid.
+# Options that SQLAlchemy passes to Python's sqlite3 (its documentation, "SQLite: Pysqlite"); it ignores all others.
 SQLITE_OPTIONS: Final = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
 
 _URL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
@@ -28,7 +28,7 @@ def bears_secret(url: str) -> bool:
 
 
 def unknown_sqlite_option(url: str) -> str:
-    """What follows a `?` in the URL of a SQLite file and is no option of it; empty for nothing.
+    """Unknown options after `?` in the URL of a SQLite file; empty for none.
 
     It belongs to a file's name, most likely: left out, it would make another file.
     """

@@ -1,4 +1,4 @@
-"""What a strategy's hooks are handed: a view of its instance to which nothing can be assigned."""
+"""The context of a strategy's hooks: a read-only view of its instance."""
 
 from random import Random
 from typing import TYPE_CHECKING, Never
@@ -33,7 +33,7 @@ class InstanceContext:
 
     @property
     def symbol(self) -> str:
-        """What it trades."""
+        """The symbol that the instance trades."""
         return self._of.symbol
 
     @property
@@ -83,7 +83,7 @@ class InstanceContext:
 
     @property
     def position(self) -> Position:
-        """What it holds."""
+        """The position of the instance."""
         return self._of.position
 
     @property

@@ -31,7 +31,7 @@ from desk.strategy import Gap as GapSeen
 
 
 class EngineConfig(msgspec.Struct, frozen=True):
-    """What an engine is told once; see `[bars]`, `[broker]`, `[feed]` and `[guards]` in the tradeplan.
+    """Settings of an engine; see `[bars]`, `[broker]`, `[feed]` and `[guards]` in the tradeplan.
 
     `hours` are those of the exchange day. `delay_ns` is how late the feed is by design: added to a tick's venue time
     wherever that is compared with session time. `has_trades`: the feed carries trades.
@@ -170,7 +170,7 @@ class Engine:
 
     @property
     def trades_from_ns(self) -> int:
-        """What the keeper was given of trades before this mark is not needed any more."""
+        """The keeper's trades from before this mark are not needed any more."""
         return self._minutes.revisable_from_ns - LATE_NS - LOGGED_NS
 
     def snapshot(self) -> bytes:

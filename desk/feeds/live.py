@@ -41,7 +41,7 @@ class LiveFeed:
 
     A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
     subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too. `health` holds the totals;
-    a successor's feed goes on from them (`restore`).
+    a restarted producer's feed continues from them (`restore`).
     Raises DeskError for what no new connection can heal.
 
     With `resumed_from_ns`, the last mark of a feed whose producer died, the next mark is that of the second after
@@ -90,7 +90,7 @@ class LiveFeed:
 
     @property
     def health(self) -> FeedHealth:
-        """What the feed has been through, its predecessors' part included."""
+        """Totals of the connection, including those of earlier producers."""
         health, before, protocol = self._outages.health, self._before, self._protocol
         health.reconnects = before.reconnects + self._socket.reconnects
         health.slow_clients = before.slow_clients + protocol.slow_clients
@@ -134,7 +134,7 @@ class LiveFeed:
         return self._outages.why
 
     def take_notes(self) -> list[Note]:
-        """What is worth a line in the log, since the last call."""
+        """New lines for the log since the last call."""
         notes, self._notes = self._notes, []
         return notes + self._outages.take_notes()
 

@@ -1,4 +1,4 @@
-"""What a venue does not grant, for people."""
+"""Messages about subscriptions that a venue rejects."""
 
 from collections.abc import Collection, Mapping
 

@@ -46,7 +46,7 @@ class StreamProtocol(Protocol):
         ...
 
     def take_notes(self) -> list[Note]:
-        """What is worth a line in the log, since the last call."""
+        """New lines for the log since the last call."""
         ...
 
     @property

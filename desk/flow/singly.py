@@ -95,7 +95,7 @@ class Parts:
 
 
 def _gap(tick: Trade | Quote) -> Gap:
-    """What stands for a quarantined tick. The ordinal makes it unlike that of any other tick of the minute."""
+    """The substitute of a quarantined tick. Its ordinal makes it unique within the minute."""
     trade = isinstance(tick, Trade)
     from_ns = floor_to(tick.ts_ns, MINUTE_NS)
     why = f"{WHY} ({'trade' if trade else 'quote'} {tick.ordinal})"

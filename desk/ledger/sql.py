@@ -128,7 +128,7 @@ class SqlLedger:
         return self._read(lambda connection: dict(connection.execute(_notes_of(self.session)).all()))
 
     def earlier_loss(self) -> float:
-        """What the other sessions of this one's plan, mode and exchange day have lost, in account currency."""
+        """The loss of the other sessions of this one's plan, mode and exchange day, in account currency."""
 
         def work(connection: Connection) -> list[tuple[list[OrderEvent], dict[str, str]]]:
             return [

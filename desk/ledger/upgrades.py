@@ -26,7 +26,7 @@ def require_columns(connection: Connection, place: str) -> None:
 
 
 def _add(connection: Connection, table: Table, column: Column[object]) -> None:
-    """Add a column: rows that are there get its default."""
+    """Add a column: existing rows get its default."""
     dialect = connection.dialect
     name = dialect.identifier_preparer.format_table(table)
     definition = CreateColumn(column).compile(dialect=dialect)

@@ -1,4 +1,4 @@
-"""What stands around the code of a strategy or scanner while it is loaded.
+"""The environment of a strategy's or scanner's code while it is loaded.
 
 Whatever that code raises is one StrategyError, and what it changes of the process is put back afterwards.
 """
@@ -96,7 +96,7 @@ class Surroundings:
     def _require_open_streams(self) -> None:
         for name, stream in zip(("stdout", "stderr"), self._streams, strict=True):
             if stream is not None and stream.closed:
-                # Their descriptors stay open when they are closed (Python, "sys.stdout"): the error can still be told.
+                # Their descriptors stay open when they are closed (Python, "sys.stdout"): the error can be printed.
                 setattr(sys, name, os.fdopen(os.dup({"stdout": 1, "stderr": 2}[name]), "w", errors="replace"))
                 raise StrategyError(
                     self._place,

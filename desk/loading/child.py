@@ -97,13 +97,13 @@ class _Child:
     def wait(self, entries: Sequence[Entry], tell: Callable[[str], None], patience_s: float) -> None:
         """Wait until it is done or has ended."""
         due_s = time.monotonic() + patience_s
-        told = False
+        reported = False
         while self._open and not self.is_done and not self._ended():
             ready, _, _ = select.select(self._open, [], [], LOOK_EVERY_S)
             for pipe in ready:
                 self._read(pipe)
-            if not told and time.monotonic() > due_s:
-                told = True
+            if not reported and time.monotonic() > due_s:
+                reported = True
                 entry, stage = self._stage(entries)
                 tell(f"{stage} `{entry.use}` takes longer than {patience_s:g} s ({entry.place}); ctrl-c ends it")
 
@@ -118,7 +118,7 @@ class _Child:
             os.close(pipe)
 
     def fault(self, entries: Sequence[Entry]) -> StrategyError:
-        """What to raise for a child that ended."""
+        """The error for a child that ended."""
         entry, stage = self._stage(entries)
         at = [line.removeprefix("exit ") for line in self._lines if line.startswith("exit ")]
         code = os.waitstatus_to_exitcode(self._status or 0)
@@ -161,7 +161,7 @@ def _fork() -> int | None:
     """The child's id, 0 in the child; None where the machine has no room for a process more."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            with contextlib.suppress(OSError):  # who reads it has gone, which is not this code's affair
+            with contextlib.suppress(OSError):  # the reader has closed the pipe
                 stream.flush()
     with warnings.catch_warnings():
         # Python 3.12 warns where other threads run; those of libraries that are left take care of forks themselves.

@@ -66,10 +66,10 @@ def _import(name: str, place: str) -> ModuleType:
         if not _has_run(fault):
             raise _no_python(name, kind_and_message(fault), _origin(name), place) from fault
         where = place_in_code(fault)
-        told = cause(fault) if where != UNKNOWN_PLACE else f"{kind_and_message(fault)} ({_origin(name)})"
+        why = cause(fault) if where != UNKNOWN_PLACE else f"{kind_and_message(fault)} ({_origin(name)})"
         raise StrategyError(
             place,
-            f"`{name}` cannot be imported: it raised {told}",
+            f"`{name}` cannot be imported: it raised {why}",
             "a module that imports without an error",
             "Correct what its top level does.",
         ) from fault

@@ -1,4 +1,4 @@
-"""Words for faults in somebody else's code. None of them raises, whatever that code defines."""
+"""Messages about faults in user code. No function raises, whatever that code defines."""
 
 import traceback
 from typing import Final, TypeGuard, TypeVar
@@ -25,9 +25,9 @@ def cause(fault: BaseException) -> str:
 
 def kind_and_message(fault: BaseException) -> str:
     """Kind and message of an exception in one line."""
-    told = message(fault)
+    text = message(fault)
     kind = class_name(type(fault))
-    return f"{kind}: {told}" if told else kind
+    return f"{kind}: {text}" if text else kind
 
 
 def message(fault: BaseException) -> str:

@@ -12,7 +12,7 @@ TRADE, QUOTE, UNKNOWN, CORRECTION, CANCEL = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """What corrections and cancels say of the trades that they change, one place for each row of a block.
+    """The original trades that corrections and cancels name, one entry for each row of a block.
 
     `trade_id` names the trade; the rest is what it was, NaN and -1 where the row does not say.
     """

@@ -58,7 +58,7 @@ class SessionFigures:
 
 
 def _together(bars: Iterable[BarFields]) -> WorkingBar:
-    """What several bars of one symbol are as one."""
+    """Several bars of one symbol, merged into one."""
     whole = WorkingBar("", 0)
     for bar in bars:
         whole.volume += bar.volume

@@ -1,4 +1,4 @@
-"""What a recording holds, by the minute of arrival: enough to choose a day of it without reading it again."""
+"""Row counts of a recording by the minute of arrival: enough to choose a day without reading it again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields

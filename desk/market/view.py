@@ -119,7 +119,7 @@ class MarketView:
         }
 
     def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
-        """What a shard has to remember of these symbols' trades, as far as the view has advanced.
+        """A shard's remembered trades of these symbols, as far as the view has advanced.
 
         Those without any are left out.
         """
@@ -157,7 +157,7 @@ class MarketView:
         self._take_trades(block, rows[~quote])
 
     def _take_trades(self, block: Block, rows: NDArray[np.intp]) -> None:
-        """Take trades in: at once, or where they have identities, as far as nothing comes again or is revised."""
+        """Take trades in: whole blocks at once, or row by row where trades have identities."""
         if not (self._named or self._known) or not len(rows):
             self._fold(block, rows)
             return

@@ -84,7 +84,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return self._expire(ts_ns, lambda _: True, lambda _: "session closed")
 
     def on_quote(self, quote: Quote, pricing: Pricing) -> list[Report]:
-        """What this quote did to the orders."""
+        """Apply a quote; return the reports of the orders."""
         if not self._is_news(quote.ordinal) or self.empty:
             return []
         at_ns = quote.ts_ns + self.rules.delay_ns
@@ -104,7 +104,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return reports
 
     def on_trade(self, trade: Trade, pricing: Pricing) -> list[Report]:
-        """What this trade did to the orders; stops that it triggers do not fill on it."""
+        """Apply a trade; return the reports of the orders. Stops that it triggers do not fill on it."""
         if not self._is_news(trade.ordinal) or self.empty:
             return []
         at_ns = trade.ts_ns + self.rules.delay_ns
@@ -234,7 +234,7 @@ class Matcher(msgspec.Struct, array_like=True):
 
 
 def _share(order: Resting, price: float | None, left: float) -> float:
-    """What the order takes of the size that is left, where it is offered a price at all."""
+    """The part of the remaining size that the order takes; 0 without a price."""
     return 0.0 if price is None or left <= DUST else min(order.remaining, left)
 
 

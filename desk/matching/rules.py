@@ -1,4 +1,4 @@
-"""What all orders of a simulated venue share: its costs, its hours, and how late its ticks come."""
+"""Settings shared by all orders of a simulated venue: costs, hours, and the delay of its ticks."""
 
 import msgspec
 

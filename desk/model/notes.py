@@ -8,7 +8,7 @@ Level = Literal["info", "warning", "error"]
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
-    """One line. `error`: it needs somebody's attention; `warning`: it heals, or has healed; `info`: good to know."""
+    """One line. `error`: needs attention; `warning`: heals, or has healed; `info`: good to know."""
 
     text: str
     level: Level = "warning"

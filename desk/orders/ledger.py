@@ -26,7 +26,7 @@ class OrderLedger(Ledger, Protocol):
         ...
 
     def earlier_loss(self) -> float:
-        """What earlier sessions of the same plan, mode and exchange day have lost, in account currency."""
+        """The loss of earlier sessions of the same plan, mode and exchange day, in account currency."""
         ...
 
     def notes(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a session that is over has lost."""
+"""The loss of a finished session."""
 
 from collections.abc import Iterable, Mapping
 

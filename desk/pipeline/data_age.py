@@ -1,4 +1,4 @@
-"""How old the data are: when they pass `max_data_latency_s`, and when they come back below it."""
+"""The age of the data: when it exceeds `max_data_latency_s`, and when it falls below it again."""
 
 from typing import Final
 
@@ -22,8 +22,8 @@ class AgeState(msgspec.Struct, array_like=True):
     """Everything that `DataAge` knows. Times in session time, ns.
 
     `since` is when the data grew too old, None while they are not; `spells` counts those times, `old` is how long all
-    of them lasted. `told`: this spell was logged; `told_ns` is when the last one was. `untold` counts those that were
-    not.
+    of them lasted. `logged`: this spell was logged; `logged_ns` is when the last one was. `unlogged` counts the spells
+    that were not logged.
     """
 
     since: int | None = None
@@ -31,9 +31,9 @@ class AgeState(msgspec.Struct, array_like=True):
     old: int = 0
     worst: int = 0
     cause: str = ""
-    told: bool = False
-    told_ns: int | None = None
-    untold: int = 0
+    logged: bool = False
+    logged_ns: int | None = None
+    unlogged: int = 0
 
 
 class DataAge:
@@ -61,14 +61,14 @@ class DataAge:
         if state.since is None:
             state.since = mark_ns
             state.spells += 1
-            state.told = False
+            state.logged = False
         if age.age_ns > state.worst or not state.cause:
             state.worst, state.cause = max(age.age_ns, state.worst), age.cause
-        if state.told or (state.told_ns is not None and mark_ns - state.told_ns < QUIET_NS):
+        if state.logged or (state.logged_ns is not None and mark_ns - state.logged_ns < QUIET_NS):
             return []
-        untold, state.untold = state.untold, 0
-        state.told, state.told_ns = True, mark_ns
-        more = f"; {untold:,} more such spells in the last minute" if untold else ""
+        unlogged, state.unlogged = state.unlogged, 0
+        state.logged, state.logged_ns = True, mark_ns
+        more = f"; {unlogged:,} more such spells in the last minute" if unlogged else ""
         return [
             Note(
                 f"{self._place}: the data are {_s(age.age_ns)} old ({age.cause}), above max_data_latency_s = "
@@ -78,7 +78,7 @@ class DataAge:
         ]
 
     def warning(self, mark_ns: int) -> str:
-        """What there was of old data; "" where there was none."""
+        """A summary of the spells of old data; "" for none."""
         state = self.state
         if not state.spells:
             return ""
@@ -93,11 +93,11 @@ class DataAge:
         state = self.state
         if state.since is None:
             return []
-        lasted_ns, told = mark_ns - state.since, state.told
-        state.since, state.told = None, False
+        lasted_ns, logged = mark_ns - state.since, state.logged
+        state.since, state.logged = None, False
         state.old += lasted_ns
-        if not told:
-            state.untold += 1
+        if not logged:
+            state.unlogged += 1
             return []
         return [Note(f"{self._place}: the data are fresh again, {_s(age.age_ns)} old, after {_s(lasted_ns)}", "error")]
 

@@ -14,7 +14,7 @@ MANY_MUTES: Final = 2
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """What is known of a feed when it ends: totals, and the lines of its meters, "" where they have nothing to say.
+    """The final state of a feed: totals, and the lines of its meters, "" for none.
 
     `open_s` are the seconds in which the exchange was open and the feed subscribed. `down_s`: how long it is down.
     """
@@ -32,13 +32,13 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 def feed_warnings(ending: Ending) -> list[str]:
-    """What healed, or does no harm by itself."""
+    """Warnings: faults that healed, or do no harm by themselves."""
     lines = [*_healed(ending), ending.silent, ending.age]
     return [line for line in lines if line]
 
 
 def feed_problems(ending: Ending) -> list[str]:
-    """What did not heal, or was never granted."""
+    """Problems: faults that did not heal, and rejected subscriptions."""
     lines = [*_connection(ending), *_refused(ending), ending.skew]
     if ending.live and ending.is_old and ending.health.up:
         lines.append(f"{ending.place}: the data were still too old when the run ended. Look at connection and load.")

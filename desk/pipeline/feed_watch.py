@@ -22,7 +22,7 @@ AHEAD_NS: Final = 60 * MINUTE_NS
 
 
 class WatchConfig(msgspec.Struct, frozen=True):
-    """What the feed is called, how late it is by design, and how far its clock may be off; see `[feed]`, `[guards]`.
+    """The feed's name, its delay by design, and the limit of its clock skew; see `[feed]`, `[guards]`.
 
     `hours` are those of the exchange day.
     """
@@ -69,7 +69,7 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 class FeedWatch:
     """Watches frames and marks: clock skew, age of the data, silent symbols; and of a live feed, its connection.
 
-    What happened is returned as notes. `state` is what another producer's watch had encoded.
+    Events are returned as notes. `state` is the encoded state of an earlier producer's watch.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class FeedWatch:
         return heard + self._skew.end(1.0 if live is None else live.pace)
 
     def report(self) -> FeedReport:
-        """What there is to tell."""
+        """Figures, warnings and problems of the feed so far."""
         live, skew = self._live, self._skew
         report = FeedReport(skew_ns=skew.skew_ns, ahead=self._ahead)
         health = FeedHealth()
@@ -160,7 +160,7 @@ class FeedWatch:
         return report
 
     def alerts(self) -> list[str]:
-        """What is wrong at this moment, for the live view."""
+        """Current faults, for the live view."""
         alerts, live = [], self._live
         if live is not None:
             if live.down_why:
@@ -183,7 +183,7 @@ class FeedWatch:
         )
 
     def _heard(self, live: LiveFeed) -> list[Note]:
-        """What the feed has to say, and the first rows that it rejects."""
+        """Notes of the feed, and the first rows that it rejects."""
         examples = live.counts.examples
         new = examples[self._rejected :]
         self._rejected = len(examples)

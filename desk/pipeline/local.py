@@ -122,7 +122,7 @@ class LocalScanners:
         return self._scanning.history(symbols, until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        """What a shard has to remember of their trades."""
+        """A shard's remembered trades of these symbols."""
         return self._scanning.remembered(symbols, until_ns)
 
 

@@ -44,7 +44,7 @@ class ProcessUsage(msgspec.Struct, array_like=True):
 
 
 class FeedRecord(msgspec.Struct, array_like=True):
-    """What a feed has counted, by class ("trades", "quotes") and cause; the last notes of its producer."""
+    """Counts of a feed, by class ("trades", "quotes") and cause; the last notes of its producer."""
 
     received: dict[str, int]
     rejected: dict[str, dict[str, int]]
@@ -157,7 +157,7 @@ def summarize(record: RunRecord) -> Summary:
 
 
 def problems(record: RunRecord) -> list[str]:
-    """What is wrong, from all parts, and what only the accounts as a whole show."""
+    """Problems of all parts, and those that only the accounts as a whole show."""
     by_class = {kind: _counts(record, kind) for kind in ("trades", "quotes")}
     return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
 

@@ -35,12 +35,12 @@ class View(Protocol):
         ...
 
     def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
-        """What a shard has to remember of these symbols' trades, as taken in so far; without those that have none."""
+        """A shard's remembered trades of these symbols, as taken in so far; without those that have none."""
         ...
 
 
 class Past(NamedTuple):
-    """What a symbol that is watched from some time on needs of the time before."""
+    """History of a symbol before the time from which it is watched."""
 
     bars: list[Bar]
     remembered: bytes
@@ -131,7 +131,7 @@ class Scanning:
         return {symbol: past.bars for symbol, past in self._past(list(symbols), until_ns).items()}
 
     def remembered(self, symbols: Iterable[str], until_ns: int) -> dict[str, bytes]:
-        """What a shard has to remember of these symbols' trades at that time, without those that have none."""
+        """A shard's remembered trades of these symbols at that time, without those that have none."""
         past = self._past(list(symbols), until_ns)
         return {symbol: each.remembered for symbol, each in past.items() if each.remembered}
 

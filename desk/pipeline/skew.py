@@ -49,7 +49,7 @@ class SkewMeter:
 
     @property
     def problem(self) -> str:
-        """What is wrong: the largest offset above the limit; "" where there was none."""
+        """The largest offset above the limit, in words; "" for none."""
         return self._text(self.state.worst) if self.state.worst else ""
 
     def take(self, fastest_ns: int) -> None:

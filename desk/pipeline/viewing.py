@@ -99,16 +99,16 @@ class NewNotes:
         self._epoch = 0
         self._logged = 0
 
-    def write(self, told: Noted) -> None:
+    def write(self, noted: Noted) -> None:
         """Log the notes since the last call, as far as they are still there; those of an older producer never."""
-        if told.epoch < self._epoch:
+        if noted.epoch < self._epoch:
             return
-        if told.epoch > self._epoch:
-            self._epoch, self._logged = told.epoch, 0
-        new = told.noted - self._logged
+        if noted.epoch > self._epoch:
+            self._epoch, self._logged = noted.epoch, 0
+        new = noted.noted - self._logged
         if new > 0:
-            self._logged = told.noted
-            for note in told.notes[-new:]:
+            self._logged = noted.noted
+            for note in noted.notes[-new:]:
                 self._log.log(LEVELS[note.level], "%s", note.text)
 
 

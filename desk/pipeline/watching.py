@@ -55,7 +55,7 @@ class Watching:
         """A tick of this symbol came: with all symbols subscribed, one never seen before is watched first."""
         if self.subscriptions.meet(symbol):
             scanners = self.subscriptions.scanners_of(symbol)
-            # What can be read again was read from its beginning: nothing of the symbol came before.
+            # A source that can be read again was read from its beginning: the symbol has no earlier ticks.
             self._put(symbol, Watch(symbol, session_ns, scanners, first=self._feed.repeatable))
 
     def at_mark(self, mark_ns: int) -> None:

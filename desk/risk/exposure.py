@@ -88,5 +88,5 @@ class Exposure:
         return sum(self.shares(symbol) * self.prices.get(symbol, 0.0) for symbol in self._open)
 
     def loss(self) -> float:
-        """What the exchange day has lost so far, fees included; negative when it has earned."""
+        """The loss of the exchange day so far, fees included; negative for a profit."""
         return self.carried_loss + self.book.fees - self.book.realized - self.book.unrealized(self.prices)

@@ -39,7 +39,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """What `to_json` was given; a tuple as a list. Raises ValueError for an object that it does not write."""
+    """The inverse of `to_json`; a tuple becomes a list. Raises ValueError for an object that it does not write."""
     match value:
         case list():
             return [from_json(each) for each in value]

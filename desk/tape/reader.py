@@ -242,7 +242,7 @@ def _ids(batch: Any, name: str) -> NDArray[np.uint64]:
 
 
 def _originals(batch: Any, otherwise: NDArray[np.uint64], codes: tuple[str, ...]) -> tuple[Originals, tuple[str, ...]]:
-    """What rows say of the trades that they change, and the condition codes with theirs.
+    """The original trades that rows name, and the condition codes of both.
 
     A cancel may name its trade by `trade_id` as well: `otherwise` is used where `original_id` names none.
     """

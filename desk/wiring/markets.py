@@ -65,7 +65,7 @@ def session_source(source: BlockSource, session: Session) -> BlockSource:
 
 
 def source_notes(source: BlockSource | None) -> list[str]:
-    """What a source has to say of itself that is no fault, a line each; a made-up market and a stream say nothing."""
+    """Remarks of a source that are no faults, a line each; a made-up market and a stream have none."""
     notes: list[str] = getattr(source, "notes", [])
     return notes
 

@@ -24,7 +24,7 @@ ONE_DAY: Final = timedelta(1)
 
 
 def open_session(plan: Plan, source: BlockSource | None, clock: Clock) -> Session:
-    """What the plan and the market data make of the session. Raises PlanError, TapeError where they do not fit."""
+    """The session of a plan and its market data. Raises PlanError, TapeError where they do not fit."""
     return _live(plan, clock) if source is None else _recorded(plan, source)
 
 

@@ -63,7 +63,7 @@ def _wanted(source: Recorded, days: ExchangeDays, wanted: date, found: Sequence[
         what = f"`{wanted}`, on which {days.calendar} is closed"
     else:
         what = f"`{wanted}`, of which {source.place} has no rows"
-    there = f"one of the days that are there: {_listed(found)}" if found else "a day that is there: there is none"
+    there = f"one of the days that have rows: {_listed(found)}" if found else "a day that has rows; no day has any"
     raise PlanError("[session] date", what, there, "Name one of them, or play another tape.")
 
 

@@ -36,7 +36,7 @@ def test_what_is_no_address_is_told_before_ray_is_asked(address: str) -> None:
 
 @pytest.mark.parametrize("said", ["http://127.0.0.1:8265", "nowhere", "ray://127.0.0.1:10001", "127.0.0.1:1"])
 @pytest.mark.parametrize("address", [None, "auto"])
-def test_a_bad_address_of_the_environment_is_told_as_such(
+def test_a_bad_address_of_the_environment_is_reported_as_such(
     monkeypatch: pytest.MonkeyPatch, said: str, address: str | None
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", said)

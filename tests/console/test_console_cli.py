@@ -256,5 +256,5 @@ def test_a_day_that_is_not_there_exits_2(taped: Path, args: tuple[str, ...]) -> 
     assert desk("run", taped, "--in-process", "--run-dir", taped.parent / "run", *args).exit_code == 2
 
 
-def test_a_run_that_goes_on_keeps_its_day(taped: Path) -> None:
+def test_a_resumed_run_keeps_its_day(taped: Path) -> None:
     assert desk("run", "--resume", taped.parent, "--date", "2024-03-06").exit_code == 2

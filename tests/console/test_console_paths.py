@@ -64,7 +64,7 @@ def desk(folder: Path, *args: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_goes_on_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+def test_a_run_is_resumed_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "mortal.py").write_text(STRATEGY)
     plan = PLAN.replace("RESULTS", f"file://{tmp_path}/results").replace("BIG", str(10**30))
     (tmp_path / "plan.toml").write_text(plan)

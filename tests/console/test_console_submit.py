@@ -174,7 +174,7 @@ class CountedClock(Clock):
         self.s += seconds
 
 
-def test_a_head_whose_job_agent_is_not_up_yet_is_asked_again_and_that_is_told_once(
+def test_a_head_whose_job_agent_is_not_up_yet_is_retried_and_that_is_reported_once(
     serve: Callable[[Life], JobServer], project: Path
 ) -> None:
     server, clock, told = serve(Life(agentless=3)), CountedClock(), list[str]()
@@ -199,7 +199,7 @@ def test_a_job_agent_that_never_comes_up_is_one_error_after_30_s(
     assert server.submitted == []
 
 
-def test_any_other_refusal_is_told_at_once(serve: Callable[[Life], JobServer], project: Path) -> None:
+def test_any_other_refusal_is_reported_at_once(serve: Callable[[Life], JobServer], project: Path) -> None:
     server, clock = serve(Life(refusal="ValueError: no such thing")), CountedClock()
 
     with pytest.raises(RunFailed, match="no such thing"):
@@ -236,7 +236,7 @@ def test_a_proxy_on_the_way_to_another_machine_is_named_with_no_proxy(
     assert "Name its host in no_proxy" in result.stderr
 
 
-def test_an_address_of_the_environment_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_of_the_environment_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADDRESS_VARIABLE, "127.0.0.1:8265")
 
     result = CliRunner().invoke(app, ["submit", "plan.toml"])

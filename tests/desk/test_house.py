@@ -274,7 +274,7 @@ revise_s = 60
 """
 
 
-def test_what_comes_again_is_corrected_or_cancelled_counts_as_it_stands_and_the_accounts_balance(
+def test_a_repeated_corrected_or_cancelled_trade_counts_as_it_stands_and_the_accounts_balance(
     tmp_path: Path,
 ) -> None:
     first = 1_709_649_000 * SECOND_NS

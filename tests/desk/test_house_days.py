@@ -141,7 +141,7 @@ def test_what_is_met_on_the_way_is_the_same_for_any_number_of_shards_and_as_comp
 
 
 @pytest.mark.parametrize("symbols", ['["*"]', '["LATE"]'])
-def test_rows_outside_the_day_and_outside_the_session_are_skipped_and_the_former_told_once(
+def test_rows_outside_the_day_and_outside_the_session_are_skipped_and_the_former_reported_once(
     run: Run, symbols: str
 ) -> None:
     summary, folder = run("counted", session='start = "09:30"\nstop = "16:00"', symbols=symbols)

@@ -74,7 +74,7 @@ def test_times_in_a_wrong_zone_are_named_and_never_ok(tmp_path: Path, off_ns: in
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_what_is_told_of_times_does_not_depend_on_the_number_of_shards(tmp_path: Path, shards: int) -> None:
+def test_the_report_of_times_does_not_depend_on_the_number_of_shards(tmp_path: Path, shards: int) -> None:
     a_tape(tmp_path / "day.parquet", 5 * HOUR_NS, 5 * HOUR_NS)
     expected, _ = play(tmp_path, tmp_path / "day.parquet")
 

@@ -220,7 +220,7 @@ def test_a_class_is_loaded_in_a_thread_too_where_no_signal_comes(folder: Path) -
     assert len(found) == 1
 
 
-def test_a_stream_that_an_import_closes_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_an_import_closes_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with os.fdopen(os.dup(1), "w") as mine:
         monkeypatch.setattr(sys, "stdout", mine)
 

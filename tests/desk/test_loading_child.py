@@ -81,7 +81,7 @@ def tried(folder: Path, *sources: str, patience_s: float = 600.0, with_thread: b
         (SOUND + "    @property\n    def on_bar(self): os._exit(6)\n", "loading", "os._exit(6) at"),
     ],
 )
-def test_an_end_of_the_process_is_told_with_its_stage_and_how(
+def test_an_end_of_the_process_is_reported_with_its_stage_and_how(
     tmp_path: Path, source: str, stage: str, how: str
 ) -> None:
     result = tried(tmp_path, SOUND, source)
@@ -101,11 +101,11 @@ def test_what_does_not_end_the_process_is_left_to_the_loading_itself(tmp_path: P
     assert result == Tried("", "", [], "")
 
 
-def test_what_was_printed_before_the_end_is_told(tmp_path: Path) -> None:
+def test_output_before_the_end_is_reported(tmp_path: Path) -> None:
     assert tried(tmp_path, "print('no licence')\nos._exit(3)\n").told == ["no licence"]
 
 
-def test_a_process_that_the_code_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_process_that_the_code_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "held")
     source = "if os.fork() == 0:\n    open('held').read()\n    os._exit(0)\nos._exit(3)\n"
 
@@ -115,7 +115,7 @@ def test_a_process_that_the_code_leaves_behind_keeps_nobody_waiting(tmp_path: Pa
     (tmp_path / "held").open("w").close()
 
 
-def test_an_import_that_takes_long_is_told_once_and_waited_for(tmp_path: Path) -> None:
+def test_an_import_that_takes_long_is_reported_once_and_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
 
     result = tried(tmp_path, "open('fifo').read()\n" + SOUND, patience_s=0.0)

@@ -60,7 +60,7 @@ def test_a_fill_bears_its_fee_and_the_number_of_its_report() -> None:
     assert venue.matcher.empty
 
 
-def test_a_tick_that_comes_again_changes_nothing() -> None:
+def test_a_repeated_tick_changes_nothing() -> None:
     venue = Venue()
     venue.open(accepted())
 

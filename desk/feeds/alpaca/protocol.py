@@ -149,7 +149,7 @@ class AlpacaProtocol:
         return []
 
     def _follow(self, encoding: Encoding, *, text: bool) -> None:
-        """Read and write another encoding from now on; told once."""
+        """Read and write another encoding from now on; reported once."""
         self._use(encoding)
         if encoding != self.asked and not self.encoding:
             self.encoding = f"{NAMES[encoding]} in {'text' if text else 'binary'} frames"

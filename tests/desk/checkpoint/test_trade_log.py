@@ -39,7 +39,7 @@ def test_the_last_checkpoint_comes_with_the_trades_of_all_before_it(tmp_path: Pa
     assert trades_of(KeeperStore(tmp_path)) == {"A": (3, b"aac"), "B": (1, b"b")}
 
 
-def test_a_checkpoint_that_comes_again_adds_nothing(tmp_path: Path) -> None:
+def test_a_repeated_checkpoint_adds_nothing(tmp_path: Path) -> None:
     store = KeeperStore(tmp_path)
 
     for _ in range(2):

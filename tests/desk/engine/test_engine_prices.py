@@ -80,7 +80,7 @@ def test_what_other_symbols_lost_changes_nothing(other: Item) -> None:
     assert engine.prices() == {"A": 101.0}
 
 
-def test_the_next_quote_holds_the_price_again_though_the_loss_is_told_again() -> None:
+def test_the_next_quote_holds_the_price_again_though_the_loss_is_reported_again() -> None:
     gap, stopped = Gap(at(2), at(3), "away"), Unquoted("A", 7)
     engine = holding(a_trade(1, 2, price=110.0), HELD, gap, stopped)
 

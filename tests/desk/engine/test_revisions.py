@@ -1,4 +1,4 @@
-"""Trades that come again, corrections and cancels: every minute is the fold of the trades that survive."""
+"""Duplicates, corrections and cancels: every minute is the fold of the surviving trades."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

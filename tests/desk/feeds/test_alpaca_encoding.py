@@ -43,7 +43,7 @@ def test_json_in_text_frames_is_read_and_answered_in_json_text() -> None:
     assert [note.level for note in protocol.take_notes()] == ["warning"]
 
 
-def test_the_encoding_is_told_once_however_often_it_changes() -> None:
+def test_the_encoding_is_reported_once_however_often_it_changes() -> None:
     protocol = a_protocol()
     json_trade = trade("A", 0) | {"t": TIME}
 

@@ -310,7 +310,7 @@ def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap
     assert feed.take_gaps() == []
 
 
-def test_the_outage_of_a_producer_that_died_in_it_goes_on_with_its_successor() -> None:
+def test_the_outage_of_a_producer_that_died_in_it_is_continued_by_its_successor() -> None:
     clock = HandClock(START_NS + 9 * NS)
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, resumed_from_ns=START_NS + 8 * NS)

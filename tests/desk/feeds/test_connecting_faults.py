@@ -1,4 +1,4 @@
-"""Whatever goes wrong while connecting is a failed attempt that is told, and tried again after a wait."""
+"""Any error while connecting is a failed attempt: it is reported and retried after a wait."""
 
 import asyncio
 

@@ -143,7 +143,7 @@ def test_a_server_that_accepts_and_closes_is_retried_within_the_limits() -> None
     assert keeps_the_limits(began_ns)
 
 
-def test_a_port_where_nobody_listens_is_tried_within_the_limits() -> None:
+def test_a_port_where_nothing_listens_is_tried_within_the_limits() -> None:
     with AlpacaServer(close_at_once) as server:
         pass
 

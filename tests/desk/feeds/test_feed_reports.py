@@ -118,7 +118,7 @@ def test_a_good_feed_leaves_a_good_run(tmp_path: Path) -> None:
     assert run.summary["gaps"] == []
 
 
-def test_a_feed_where_nobody_listens_is_told_at_once_and_in_the_end(
+def test_a_feed_where_nothing_listens_is_reported_at_once_and_in_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with AlpacaServer(ticking()) as server:

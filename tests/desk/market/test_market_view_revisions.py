@@ -1,4 +1,4 @@
-"""What comes again, is corrected or cancelled: the scanners' view shows what a shard does that watches all the time."""
+"""Duplicates, corrections and cancels: the scanners' view equals that of a shard that watches all the time."""
 
 from collections.abc import Iterable, Sequence
 from random import Random
@@ -215,7 +215,7 @@ def test_the_properties_are_about_late_rows_duplicates_corrections_and_cancels()
     assert causes == {"late", "duplicate", "unmatched"}
 
 
-def test_a_trade_that_comes_again_counts_once_for_scanners() -> None:
+def test_a_repeated_trade_counts_once_for_scanners() -> None:
     lines = [Line(START_MS, trade_id=7), Line(START_MS + 1, trade_id=7), Line(START_MS + 2, trade_id=8)]
     view = a_view(Lines(lines))
 

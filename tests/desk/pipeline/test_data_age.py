@@ -1,4 +1,4 @@
-"""Spells of old data: each told at both ends, flapping bounded, totals right."""
+"""Spells of old data: each is reported at both ends, flapping is bounded, totals are right."""
 
 import msgspec
 from hypothesis import given
@@ -20,7 +20,7 @@ def told(age: DataAge, from_s: int, *ages_s: float, cause: str = "feed lag") -> 
     return texts
 
 
-def test_a_spell_of_old_data_is_told_at_its_beginning_and_at_its_end_with_age_and_cause() -> None:
+def test_a_spell_of_old_data_is_reported_at_its_beginning_and_at_its_end_with_age_and_cause() -> None:
     age = DataAge("venue", LIMIT_NS)
 
     texts = told(age, 1, 1.0, 10.0, 12.0, 15.0, 3.0, 1.0, cause="lane")
@@ -53,7 +53,7 @@ def test_a_run_that_ends_in_a_spell_counts_it_to_its_end() -> None:
     assert "for 4.0 s in all" in age.warning(5 * NS)
 
 
-def test_flapping_is_told_once_a_minute_and_counted() -> None:
+def test_flapping_is_reported_once_a_minute_and_counted() -> None:
     age = DataAge("venue", LIMIT_NS)
 
     texts = told(age, 0, *[12.0, 1.0] * 60)
@@ -63,7 +63,7 @@ def test_flapping_is_told_once_a_minute_and_counted() -> None:
     assert "60 times" in age.warning(120 * NS)
 
 
-def test_a_spell_that_lasts_is_told_when_the_quiet_minute_is_over() -> None:
+def test_a_spell_that_lasts_is_reported_when_the_quiet_minute_is_over() -> None:
     age = DataAge("venue", LIMIT_NS)
     told(age, 0, 12.0, 1.0)
 
@@ -91,7 +91,7 @@ def test_old_is_what_is_above_the_limit_and_lines_are_bounded_and_in_pairs(ages_
 
 
 @given(ages, st.integers(0, 199))
-def test_a_successor_goes_on_as_if_nothing_had_happened(ages_s: list[float], dies_after: int) -> None:
+def test_a_successor_continues_as_if_nothing_had_happened(ages_s: list[float], dies_after: int) -> None:
     whole, first = DataAge("venue", LIMIT_NS), DataAge("venue", LIMIT_NS)
     expected = told(whole, 0, *ages_s)
 

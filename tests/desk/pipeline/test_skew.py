@@ -112,7 +112,7 @@ def test_a_venue_that_plays_faster_is_allowed_as_much_wall_time() -> None:
 
 
 @given(offsets, st.integers(0, 29))
-def test_a_successor_goes_on_as_if_nothing_had_happened(seconds: list[list[int]], dies_after: int) -> None:
+def test_a_successor_continues_as_if_nothing_had_happened(seconds: list[list[int]], dies_after: int) -> None:
     def play(meter: SkewMeter, seconds: list[list[int]]) -> list[str]:
         texts = []
         for ticks in seconds:

@@ -70,7 +70,7 @@ def test_a_resume_file_of_the_version_before_is_read_as_it_stands(tmp_path: Path
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"version": 2, "plan": {"a": {"$odd": 1}}}', "\udcff"])
-def test_a_damaged_resume_file_is_told(tmp_path: Path, content: str) -> None:
+def test_a_damaged_resume_file_is_reported(tmp_path: Path, content: str) -> None:
     file = ResumeFile(tmp_path / "resume.json")
     file.path.write_bytes(content.encode(errors="surrogateescape"))
 
