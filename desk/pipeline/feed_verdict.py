@@ -23,6 +23,7 @@ class Ending(msgspec.Struct, frozen=True):
     live: bool
     health: FeedHealth
     received: int
+    skipped: int
     open_s: int
     down_s: float
     is_old: bool
@@ -95,7 +96,12 @@ def _connection(ending: Ending) -> list[str]:
     lines = []
     if not health.up:
         lines.append(f"{place}: down for {ending.down_s:,.0f} s when the run ended: {health.last_failure}")
-    if not ending.received:
+    if not ending.received and ending.skipped:
+        lines.append(
+            f"{place}: no tick was taken: {words.some(ending.skipped, 'tick')} came outside the session. Check "
+            "[session] calendar, start and stop, and the venue's times."
+        )
+    elif not ending.received:
         subscribed = "though subscribed" if ending.open_s else "subscribed for no second of the exchange's hours"
         lines.append(f"{place}: no tick was received, {subscribed}. Check symbols and channels.")
     elif health.mutes_in_a_row >= MANY_MUTES and health.up:
