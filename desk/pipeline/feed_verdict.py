@@ -98,8 +98,8 @@ def _connection(ending: Ending) -> list[str]:
         lines.append(f"{place}: down for {ending.down_s:,.0f} s when the run ended: {health.last_failure}")
     if not ending.received and ending.skipped:
         lines.append(
-            f"{place}: no tick was taken: {words.some(ending.skipped, 'tick')} came outside the session. Check "
-            "[session] calendar, start and stop, and the venue's times."
+            f"{place}: no tick was taken: {words.some(ending.skipped, 'tick')} came outside the session, or were not "
+            "asked for. Check [session] calendar, start and stop, symbols, channels, and the venue's times."
         )
     elif not ending.received:
         subscribed = "though subscribed" if ending.open_s else "subscribed for no second of the exchange's hours"
