@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from desk.model.feed_health import FeedHealth
+from desk.model.feed_health import NO_CONNECTION_YET, FeedHealth
 from desk.model.notes import Level, Note
 from desk.model.units import SECOND_NS
 
@@ -141,7 +141,8 @@ class Outages:
             self._outage = None
         else:
             if not outage.why:
-                outage.why = self.health.last_failure = f"the venue still owed {owed}" if owed else "no connection yet"
+                why = f"the venue still owed {owed}" if owed else NO_CONNECTION_YET
+                outage.why = self.health.last_failure = why
             self._report(outage)
             self._close(outage, session_ns)
         self.health.up = over and self.health.subscribed

@@ -1,6 +1,11 @@
 """The state of a live feed: what it has been through since the session began."""
 
+from typing import Final
+
 import msgspec
+
+NO_CONNECTION_YET: Final = "no connection yet"
+"""Why a feed is down that has not tried to the end even once."""
 
 
 class FeedHealth(msgspec.Struct, array_like=True):

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from desk.model.feed_health import FeedHealth
+from desk.model.feed_health import NO_CONNECTION_YET, FeedHealth
 from desk.model.units import SECOND_NS
 from desk.report import words
 
@@ -23,6 +23,7 @@ class Ending(msgspec.Struct, frozen=True):
     live: bool
     health: FeedHealth
     received: int
+    skipped: int
     open_s: int
     down_s: float
     is_old: bool
@@ -87,14 +88,22 @@ def _connection(ending: Ending) -> list[str]:
         return []
     health, place = ending.health, ending.place
     if not health.subscribed:
-        last = f", the last: {health.last_failure}" if health.last_failure else ""
-        return [f"{place}: never subscribed; {_attempts(health.failures)}{last}. Check url, keys and network."]
+        if not health.failures and health.last_failure in ("", NO_CONNECTION_YET):
+            return [f"{place}: the run ended before there was a first connection; nothing was received."]
+        tried = f"{_attempts(health.failures)}, the last: " if health.failures else ""
+        last = health.last_failure.removesuffix(".")
+        return [f"{place}: never subscribed; {tried}{last}. Check url, keys and network."]
     lines = []
     if not health.up:
         lines.append(f"{place}: down for {ending.down_s:,.0f} s when the run ended: {health.last_failure}")
-    if not ending.received:
-        closed = "" if ending.open_s else "; the exchange was closed meanwhile"
-        lines.append(f"{place}: no tick was received, though subscribed{closed}. Check symbols and channels.")
+    if not ending.received and ending.skipped:
+        lines.append(
+            f"{place}: no tick was taken: {words.some(ending.skipped, 'tick')} came outside the session, or were not "
+            "asked for. Check [session] calendar, start and stop, symbols, channels, and the venue's times."
+        )
+    elif not ending.received:
+        subscribed = "though subscribed" if ending.open_s else "subscribed for no second of the exchange's hours"
+        lines.append(f"{place}: no tick was received, {subscribed}. Check symbols and channels.")
     elif health.mutes_in_a_row >= MANY_MUTES and health.up:
         lines.append(
             f"{place}: the last {health.mutes_in_a_row:,} connections brought nothing, though the exchange was open"

@@ -149,6 +149,7 @@ class FeedWatch:
             report.live,
             health,
             sum(self._feed.counts.received.values()),
+            sum(self._feed.counts.skipped.values()),
             self._silent.open_s,
             self._down_s(),
             is_old=self._age.is_old,

@@ -149,6 +149,42 @@ def test_a_feed_that_never_subscribed_has_one_problem_that_says_so() -> None:
     assert not watch.report().up
 
 
+def test_a_run_that_ends_before_its_first_connection_blames_neither_url_nor_keys() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(last_failure="no connection yet")
+
+    (problem,) = a_watch(feed, ["A"]).report().problems
+
+    assert problem == "venue: the run ended before there was a first connection; nothing was received."
+
+
+def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_told_so() -> None:
+    feed = HandFeed()
+    feed.counts.skipped["trades"] += 7
+
+    (problem,) = a_watch(feed, ["A"]).report().problems
+
+    assert problem.startswith("venue: no tick was taken: 7 ticks came outside the session, or were not")
+
+
+def test_a_venue_that_owes_its_greeting_is_told_without_a_count_of_attempts() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(last_failure="the venue still owed the greeting")
+
+    assert a_watch(feed, ["A"]).report().problems == [
+        "venue: never subscribed; the venue still owed the greeting. Check url, keys and network."
+    ]
+
+
+def test_a_refusal_that_is_a_sentence_ends_with_one_full_stop() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(failures=1, last_failure="402 auth failed. Set the keys.")
+
+    (problem,) = a_watch(feed, ["A"]).report().problems
+
+    assert problem.endswith("the last: 402 auth failed. Set the keys. Check url, keys and network.")
+
+
 @pytest.mark.parametrize(("is_open", "closed"), [(True, False), (False, True)])
 def test_a_feed_without_a_tick_is_a_problem(is_open: bool, closed: bool) -> None:
     feed = HandFeed()
@@ -158,7 +194,21 @@ def test_a_feed_without_a_tick_is_a_problem(is_open: bool, closed: bool) -> None
     (problem,) = watch.report().problems
 
     assert "no tick was received" in problem
-    assert ("the exchange was closed" in problem) == closed
+    assert ("subscribed for no second of the exchange's hours" in problem) == closed
+
+
+def test_a_venue_that_never_holds_a_connection_is_not_called_a_closed_exchange() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(subscribed=True, up=False, outages=4, last_failure="closed: 1001")
+    feed.down_from_ns = START_NS
+    watch = a_watch(feed, ["A"])
+    play(watch, 3)
+
+    down, silent = watch.report().problems
+
+    assert "down for 3 s" in down
+    assert "no tick was received, subscribed for no second of the exchange's hours" in silent
+    assert "closed" not in silent
 
 
 def test_data_that_are_still_old_at_the_end_of_a_live_run_are_a_problem_and_those_before_a_warning() -> None:
