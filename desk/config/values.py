@@ -122,7 +122,7 @@ LedgerUrl = Annotated[
 StoreUrl = Annotated[
     str,
     Field(
-        pattern=rf"^(({'|'.join(STORES)})://\S+)?$",
+        pattern=rf"^(({'|'.join(STORES)})://[^\s<>{{}}|^\\`]+)?$",
         json_schema_extra={
             "words": f'text: a folder as "s3://bucket/folder" or "file:///folder" ({", ".join(STORES)}), or ""'
         },

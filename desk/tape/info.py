@@ -9,7 +9,7 @@ import numpy as np
 from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN
 from desk.model.units import MS_NS, SECOND_NS
 from desk.tape.reader import TapeSource
-from desk.tape.schema import VERSION_KEY, open_file
+from desk.tape.schema import open_file, version_of
 
 
 class TapeInfo(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ def tape_info(path: Path | str) -> TapeInfo:
     peak, peak_events = seconds.most_common(1)[0]
     order = sorted(range(len(symbols)), key=lambda index: (-symbols[index], source.symbols[index]))
     return TapeInfo(
-        version=open_file(source.files[0]).schema_arrow.metadata[VERSION_KEY].decode(),
+        version=(version_of(open_file(source.files[0])) or b"").decode(),
         files=len(source.files),
         bytes=sum(file.size_bytes for file in source.files),
         rows=source.rows,

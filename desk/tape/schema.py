@@ -63,7 +63,7 @@ def open_file(tape: TapeFile) -> Any:
     except (pa.ArrowException, OSError) as error:
         unread = TapeError(tape.place, f"cannot be read ({_words(error)})", "a Parquet file")
         raise _fault(tape, error, unread) from error
-    version = _version(file)
+    version = version_of(file)
     if version not in READABLE:
         found = "no metadata" if version is None else f"`{version.decode(errors='replace')}` as"
         raise TapeError(
@@ -74,6 +74,13 @@ def open_file(tape: TapeFile) -> Any:
         )
     _check_columns(tape.place, file.schema_arrow)
     return file
+
+
+def version_of(file: Any) -> bytes | None:
+    """The tape's version, from the file's key-value metadata, or from those of the Arrow schema within them."""
+    own = file.metadata.metadata or {}
+    version: bytes | None = own.get(VERSION_KEY, (file.schema_arrow.metadata or {}).get(VERSION_KEY))
+    return version
 
 
 def in_tape_types(data: Any) -> Any:
@@ -98,13 +105,6 @@ def _fault(tape: TapeFile, error: Exception, otherwise: TapeError) -> DeskError:
         return otherwise
     told = storage.fault(tape.place, TapeError, error)
     return otherwise if isinstance(told, TapeError) else told
-
-
-def _version(file: Any) -> bytes | None:
-    """The tape's version, from the file's key-value metadata, or from those of the Arrow schema within them."""
-    own = file.metadata.metadata or {}
-    version: bytes | None = own.get(VERSION_KEY, (file.schema_arrow.metadata or {}).get(VERSION_KEY))
-    return version
 
 
 def _cast(column: Any, wanted: Any) -> Any:

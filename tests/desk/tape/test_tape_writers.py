@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.errors import TapeError
+from desk.tape.info import tape_info
 from desk.tape.reader import TapeSource
 from desk.tape.schema import REQUIRED, VERSION_KEY
 
@@ -172,3 +173,10 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TapeError, match="2 columns `price`; expected one"):
         TapeSource(save(tmp_path / "a.parquet", rows))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_figures_of_a_tape_name_its_version_wherever_its_metadata_are(tmp_path: Path, beside: bool) -> None:
+    info = tape_info(save(tmp_path / "day.parquet", table(), beside=beside))
+
+    assert (info.version, info.rows) == ("1", ROWS)
