@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
@@ -107,6 +107,10 @@ Symbols = Annotated[
 
 Distinct = AfterValidator(_distinct)
 
+# What a URI is made of (RFC 3986, section 2), without what begins a fragment, options or the address of a host.
+_URI: Final = r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+_REMOTE: Final = tuple(store for store in STORES if store != "file")
+
 LedgerUrl = Annotated[
     str,
     Field(
@@ -122,7 +126,7 @@ LedgerUrl = Annotated[
 StoreUrl = Annotated[
     str,
     Field(
-        pattern=rf"^(({'|'.join(STORES)})://[^\s<>{{}}|^\\`]+)?$",
+        pattern=rf"^(file://{_URI}+|({'|'.join(_REMOTE)})://(\[[0-9A-Fa-f:.]+\])?({_URI}|\?)+)?$",
         json_schema_extra={
             "words": f'text: a folder as "s3://bucket/folder" or "file:///folder" ({", ".join(STORES)}), or ""'
         },

@@ -62,6 +62,11 @@ def test_a_tape_s_url_stays_what_it_is(tmp_path: Path, url: str) -> None:
         ('[results]\nurl = "/srv/runs"\n', "[results] url", "s3://bucket/folder"),
         ('[results]\nurl = "ftp://host/runs"\n', "[results] url", "s3://bucket/folder"),
         ('[results]\nurl = "file:///srv/{name}"\n', "[results] url", "s3://bucket/folder"),
+        ('[results]\nurl = "file:///srv/rés"\n', "[results] url", "s3://bucket/folder"),
+        ('[results]\nurl = "file:///srv/r[1]"\n', "[results] url", "s3://bucket/folder"),
+        ('[results]\nurl = "file:///srv/r%zz"\n', "[results] url", "s3://bucket/folder"),
+        ('[results]\nurl = "file:///srv/r?x"\n', "[results] url", "s3://bucket/folder"),
+        ('[results]\nurl = "file:///srv/r#y"\n', "[results] url", "s3://bucket/folder"),
     ],
 )
 def test_other_urls_are_refused(tmp_path: Path, text: str, place: str, expected: str) -> None:
