@@ -95,7 +95,7 @@ def test_rows_stand_by_symbol_and_minute_with_each_minute_s_last_version(keys: l
         rows = write_bars(path, iter(bars))
 
         found = pq.read_table(path).select(["symbol", "minute_ns", "volume", "flags"]).to_pylist()
-    last = {(each.symbol, each.minute_ns): each for each in bars}
+    last = {(each.symbol, each.minute_ns): each for each in bars if each.priced}
     assert rows == len(last)
     assert [tuple(row.values()) for row in found] == [(*key, last[key].volume, last[key].flags) for key in sorted(last)]
 
