@@ -34,7 +34,7 @@ from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
-from desk.model.errors import ActorDied, DeskError, RunFailed
+from desk.model.errors import ActorDied, DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
 from desk.pipeline.shard import ShardStats
@@ -98,14 +98,18 @@ class Supervisor:
         self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
         self._spares = self.cluster.spares(self.log)
         self._draining = Draining()
+        self._marked = False
         self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
     def run(self, show: Show) -> Summary:
-        """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too."""
+        """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too.
+
+        Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
+        """
         try:
-            with StopSignals(self.stop), redirect_stdout(Printed(self.log)):
+            with StopSignals(self.stop) as signals, redirect_stdout(Printed(self.log)):
                 self._hire()
-                return self._play(show)
+                summary = self._play(show)
         except DeskError as fault:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
@@ -114,6 +118,9 @@ class Supervisor:
             if self._spares is not None:
                 self._spares.close()
             self.cluster.close()
+        if signals.received is not None and not self._marked:
+            raise StoppedEarly(signals.received)
+        return summary
 
     def _room(self) -> int | None:
         """How many consumers there can ever be; None where the cluster may grow."""
@@ -375,7 +382,7 @@ class Supervisor:
 
     def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
         """Collect the last figures of everybody, let ledger and keeper close, and write the results."""
-        self._state = "closed"
+        self._state, self._marked = "closed", feed.marked
         for name in [name for name in self.crew.handles if name in self._numbers]:
             if self._numbers[name] not in self.scaler.joined:
                 self.crew.dismiss(name)  # it came too late, if it came at all

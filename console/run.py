@@ -14,7 +14,7 @@ from console.loaded import load_all
 from console.plain import one_line
 from console.screen import screen_for
 from desk.config import Plan, load_plan, load_settings, override, plan_notes
-from desk.model.errors import BadInput, CredentialsError, PlanError
+from desk.model.errors import BadInput, CredentialsError, PlanError, StoppedEarly
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -60,7 +60,7 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
         if isinstance(fault, BadInput | CredentialsError):
             folder.discard()
         if folder.dir.exists():
-            _last_line(console, f"failed · not balanced · {shown}")
+            _last_line(console, _broken_off(fault, shown))
         raise
     return _told(summary, shown, options, console)
 
@@ -82,8 +82,8 @@ def resume_run(
     shown = _near(folder.dir)
     try:
         summary = _shown(plan, folder, resume, options, house(resume.in_process), console)
-    except Exception:
-        _last_line(console, f"failed · not balanced · {shown}")
+    except Exception as fault:
+        _last_line(console, _broken_off(fault, shown))
         raise
     return _told(summary, shown, options, console)
 
@@ -142,6 +142,12 @@ def _told(summary: Summary, shown: Path, options: RunOptions, console: Console) 
             sys.stderr.write(f"error: {problem.partition(chr(10))[0]}\n")
     _last_line(console, verdict(summary, shown))
     return 0 if summary.complete else 1
+
+
+def _broken_off(fault: Exception, shown: Path) -> str:
+    """The last line of a run that has no summary to be judged by, or none worth it."""
+    word = "stopped" if isinstance(fault, StoppedEarly) else "failed · not balanced"
+    return f"{word} · {shown}"
 
 
 def _near(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
 from desk.config import Plan, first_consumers
-from desk.model.errors import DeskError
+from desk.model.errors import DeskError, StoppedEarly
 from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
 from desk.pipeline.intake import Intake
@@ -73,12 +73,15 @@ class House:
         self._began_ns = self.started_ns
 
     def run(self, show: Show) -> Summary:
-        """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed."""
+        """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed.
+
+        Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
+        """
         log = self.log
         log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
         try:
-            with StopSignals(self.intake.stop):
-                return self._run(show, log)
+            with StopSignals(self.intake.stop) as signals:
+                summary = self._run(show, log)
         except DeskError as fault:
             self._new_notes.write(self.intake.stats())
             log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
@@ -87,6 +90,9 @@ class House:
         finally:
             self.store.close()
             self.book.close()
+        if signals.received is not None and not self.intake.marked:
+            raise StoppedEarly(signals.received)
+        return summary
 
     def _run(self, show: Show, log: Logger) -> Summary:
         self._began_ns = self.clock.wall_ns()

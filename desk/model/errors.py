@@ -7,18 +7,19 @@ DeskError
 │   ├── TapeError       recorded data that cannot be read
 │   └── RunFolderError  a run folder that cannot be used
 ├── CredentialsError    provide the credentials           exit 3
+├── StoppedEarly        begin again                       exit 128 + signal
 └── RunFailed           stop; the run cannot go on        exit 1
     ├── ActorDied       a process of the desk is gone
     └── LedgerError     the ledger cannot be written or read
 """
 
-from typing import ClassVar
+import signal
 
 
 class DeskError(Exception):
     """One fault, told so that its reader can act: where it is, what was found and expected, the remedy."""
 
-    exit_status: ClassVar[int] = 1
+    exit_status: int = 1
 
     def __init__(self, place: str, found: str, expected: str = "", remedy: str = "") -> None:
         super().__init__(place, found, expected, remedy)
@@ -62,6 +63,14 @@ class CredentialsError(DeskError):
     """A venue needs credentials that are not present or were refused."""
 
     exit_status = 3
+
+
+class StoppedEarly(DeskError):
+    """A signal ended the run in good order, before its first second was complete."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name, "the run was stopped before its first second was complete")
+        self.exit_status = 128 + number
 
 
 class RunFailed(DeskError):

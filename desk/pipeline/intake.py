@@ -91,6 +91,7 @@ class Intake:
         self.live = live
         self.subscriptions = subscriptions
         self.session_ns = config.session_start_ns if state is None else state.mark_ns
+        self.marked = state is not None
         self.notes = NoteBoard()
         self.problems: list[str] = []
         self.gaps: list[GapRecord] = [] if state is None else list(state.gaps)
@@ -271,6 +272,7 @@ class Intake:
 
     def _mark(self, frame: Frame) -> None:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
+        self.marked = True
         now_ns = self._clock.wall_ns()
         degraded, notes = self.watch.mark(frame.session_ns, self._age(now_ns))
         self.notes.extend(notes)

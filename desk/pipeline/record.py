@@ -44,7 +44,10 @@ class ProcessUsage(msgspec.Struct, array_like=True):
 
 
 class FeedRecord(msgspec.Struct, array_like=True):
-    """Counts of a feed, by class ("trades", "quotes") and cause; the last notes of its producer."""
+    """Counts of a feed, by class ("trades", "quotes") and cause; the last notes of its producer.
+
+    `marked`: a second of the session was complete.
+    """
 
     received: dict[str, int]
     rejected: dict[str, dict[str, int]]
@@ -56,6 +59,7 @@ class FeedRecord(msgspec.Struct, array_like=True):
     notes: list[Note] = []
     noted: int = 0
     epoch: int = 0
+    marked: bool = True
 
 
 def feed_record(intake: Intake) -> FeedRecord:
@@ -72,6 +76,7 @@ def feed_record(intake: Intake) -> FeedRecord:
         intake.notes.latest(),
         intake.notes.count,
         intake.config.epoch,
+        intake.marked,
     )
 
 

@@ -90,6 +90,28 @@ def test_the_first_signal_drains_closes_the_books_and_ends_well(number: int, tmp
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_second_is_complete_is_the_exit_status(
+    number: int, status: int, tmp_path: Path
+) -> None:
+    with a_desk(PACED.replace("speed = 20.0", "speed = 0.001"), tmp_path) as desk:
+        wait_until(lambda: catches(desk.pid, signal.SIGTERM), desk)
+
+        desk.send_signal(number)
+        said, _ = desk.communicate(timeout=PATIENCE_S)
+
+    assert desk.returncode == status, said.decode()
+    assert f"error: {signal.Signals(number).name}: the run was stopped before its first second" in said.decode()
+    assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["balanced"] is True
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether the process has a handler for the signal (proc(5), SigCgt)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_second_signal_ends_at_once(number: int, status: int, tmp_path: Path) -> None:
     marker = tmp_path / "stuck"
     with a_desk(PACED + STUCK.replace("MARKER", str(marker)), tmp_path) as desk:
