@@ -745,5 +745,9 @@ class World:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Where two portraits differ, for the eye."""
-    return {key: (first[key], second[key]) for key in first if first[key] != second[key]}
+    """Where two portraits differ, for the eye. A bar without a price has NaN, which equals nothing: texts do, too."""
+    return {
+        key: (value, second[key])
+        for key, value in first.items()
+        if value != second[key] and repr(value) != repr(second[key])
+    }
