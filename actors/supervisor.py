@@ -34,7 +34,7 @@ from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
-from desk.model.errors import ActorDied, DeskError, RunFailed, StoppedEarly
+from desk.model.errors import ActorDied, DeskError, RunFailed
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
 from desk.pipeline.shard import ShardStats
@@ -118,8 +118,7 @@ class Supervisor:
             if self._spares is not None:
                 self._spares.close()
             self.cluster.close()
-        if signals.received is not None and not self._marked:
-            raise StoppedEarly(signals.received)
+        signals.require_begun(marked=self._marked)
         return summary
 
     def _room(self) -> int | None:

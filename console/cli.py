@@ -1,7 +1,8 @@
 """The command line: `desk run`, `submit`, `check`, `report`, `tune`, `venue` and `tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed, does not balance, or never had its live feed or ended without
-it, 2 bad plan or arguments, 3 credentials. stdout is for people; errors go to stderr.
+it, 2 bad plan or arguments, 3 credentials, 128 + signal where one came before the first second was complete, or a
+second one later. stdout is for people; errors go to stderr.
 """
 
 import io

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.jobs import JobEnd, Jobs
-from desk.signals import BY_SIGNAL, SIGNALS
+from desk.model.errors import BY_SIGNAL
+from desk.signals import SIGNALS
 
 PAUSE_S: Final = 1.0
 KEPT_CHARACTERS: Final = 20_000

@@ -17,9 +17,8 @@ from console.following import Follower
 from console.loaded import load_all
 from console.run import refuse_unasked_live
 from desk.config import Settings, load_plan, load_settings, override
-from desk.model.errors import PlanError, RunFailed
+from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
 from desk.report import words
-from desk.signals import BY_SIGNAL
 
 CLOSING_S: Final = 120
 """What a desk may take to drain its lanes and close its books before Ray ends it, as SIGKILL does."""

@@ -7,7 +7,7 @@ from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
 from desk.config import Plan, first_consumers
-from desk.model.errors import DeskError, StoppedEarly
+from desk.model.errors import DeskError
 from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
 from desk.pipeline.intake import Intake
@@ -90,8 +90,7 @@ class House:
         finally:
             self.store.close()
             self.book.close()
-        if signals.received is not None and not self.intake.marked:
-            raise StoppedEarly(signals.received)
+        signals.require_begun(marked=self.intake.marked)
         return summary
 
     def _run(self, show: Show, log: Logger) -> Summary:

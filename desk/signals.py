@@ -6,8 +6,9 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Final, Self
 
+from desk.model.errors import BY_SIGNAL, StoppedEarly
+
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-BY_SIGNAL: Final = 128
 
 
 class StopSignals:
@@ -31,6 +32,11 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() gave, it takes
+
+    def require_begun(self, *, marked: bool) -> None:
+        """Raises StoppedEarly where a signal came and no second of the session was complete (`marked`)."""
+        if self.received is not None and not marked:
+            raise StoppedEarly(self.received)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:

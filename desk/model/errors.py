@@ -14,6 +14,10 @@ DeskError
 """
 
 import signal
+from typing import Final
+
+BY_SIGNAL: Final = 128
+"""A process that a signal ends has this + the signal's number as its exit status."""
 
 
 class DeskError(Exception):
@@ -70,7 +74,7 @@ class StoppedEarly(DeskError):
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name, "the run was stopped before its first second was complete")
-        self.exit_status = 128 + number
+        self.exit_status = BY_SIGNAL + number
 
 
 class RunFailed(DeskError):
