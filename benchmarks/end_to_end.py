@@ -7,7 +7,6 @@ One row per rate. `--search` steps up from the first rate by a quarter until it 
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,7 +63,6 @@ def main() -> None:
     options = DeskOptions(chosen.consumers, chosen.linger_ms)
     if chosen.slow_us:
         options = DeskOptions(chosen.consumers, chosen.linger_ms, strategies=one_slow(chosen.consumers, chosen.slow_us))
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     rows = measure(chosen.rate, options, single=chosen.single, seconds=chosen.seconds, search=chosen.search)
     publish("benchmarks.end_to_end", rows)
 

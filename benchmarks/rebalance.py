@@ -12,7 +12,6 @@ search  the same, at the highest rate that is sustained.
 """
 
 import argparse
-import os
 import random
 import time
 from collections.abc import Mapping
@@ -245,7 +244,6 @@ def main() -> None:
         "--busy-us", type=float, default=50.0, help="what a strategy takes for a trade in the skewed load"
     )
     options = parser.parse_args()
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     busy = ({"use": "benchmarks.strategies:SlowOnTrades", "params": {"busy_us": options.busy_us}},)
     desks = [DeskOptions(options.consumers, strategies=busy, rebalance=on) for on in (False, True)]
     for part, measure in (("pauses", pauses), ("exodus", exodus)):

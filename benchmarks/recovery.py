@@ -292,7 +292,6 @@ def main() -> None:
     parser.add_argument("--calm-s", type=float, default=3.0, help="between catching up and the next kill")
     parser.add_argument("--seed", type=int, default=1, help="of who is killed")
     chosen = parser.parse_args()
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     options = DeskOptions(chosen.consumers)
     publish("benchmarks.recovery", [measure(chosen.rate, options, chosen.kills, chosen.calm_s, chosen.seed)])
 

@@ -7,7 +7,6 @@ work; the desk's rates are those between start-up and the books' close.
 """
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -99,7 +98,6 @@ def main() -> None:
     parser.add_argument("--consumers", type=int, default=2)
     parser.add_argument("--minutes", type=int, default=5)
     options = parser.parse_args()
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     publish("benchmarks.replay", measure(options.tape, options.minutes, options.consumers), tape=options.tape)
 
 

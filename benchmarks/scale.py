@@ -12,7 +12,6 @@ search  the highest rate sustained, by number of shards: where this machine's co
 """
 
 import argparse
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -155,7 +154,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--mix", choices=tuple(CHANNELS), default="trades")
     options = parser.parse_args()
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     if "cost" in options.part:
         rows = trials(options.consumers, options.rate, options.mix, options.seconds)
         publish("benchmarks.scale", rows, part="cost", mix=options.mix)

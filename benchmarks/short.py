@@ -3,8 +3,6 @@
 Windows are short, so the figures are rough; docs/explanation/performance.md names the commands of the full ones.
 """
 
-import os
-
 from benchmarks import baselines, end_to_end, floor, overload, soak
 from benchmarks.desk_trial import DeskOptions
 from benchmarks.frame import publish
@@ -16,7 +14,6 @@ BESIDE_RATE = 20_000.0
 
 def main() -> None:
     """Measure and print."""
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     publish("benchmarks.floor", floor.measure(200_000, 100_000))
     rates = (400.0, 100_000.0)
     publish("benchmarks.end_to_end", end_to_end.measure(rates, DeskOptions(), single=False, seconds=WINDOW_S))

@@ -7,7 +7,6 @@ been seen once.
 """
 
 import argparse
-import os
 from typing import Any, Final
 
 from benchmarks.desk_trial import DeskOptions, run
@@ -53,7 +52,6 @@ def main() -> None:
     parser.add_argument("--rotate-s", type=float, default=5.0)
     parser.add_argument("--consumers", type=int, default=2)
     options = parser.parse_args()
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     row = measure(options.rate, options.seconds, options.symbols, options.rotate_s, options.consumers)
     publish("benchmarks.soak", [row])
 

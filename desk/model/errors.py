@@ -10,6 +10,7 @@ DeskError
 ├── StoppedEarly        begin again                       exit 128 + signal
 └── RunFailed           stop; the run cannot go on        exit 1
     ├── ActorDied       a process of the desk is gone
+    ├── ClusterLost     Ray itself is gone: no actor can be called or made
     └── LedgerError     the ledger cannot be written or read
 """
 
@@ -83,6 +84,10 @@ class RunFailed(DeskError):
 
 class ActorDied(RunFailed):
     """A process of the desk is gone."""
+
+
+class ClusterLost(RunFailed):
+    """A process of Ray's has died, without which actors can neither be called nor made."""
 
 
 class LedgerError(RunFailed):

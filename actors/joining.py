@@ -1,0 +1,78 @@
+"""The address of a cluster to join: where it is said, whether a cluster answers there, whether it asks for a token."""
+
+import os
+import re
+import socket
+from typing import Final
+
+import grpc  # type: ignore[import-untyped]  # it ships without types
+from ray._common.tls_utils import load_certs_from_env
+from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
+
+from desk.model.errors import PlanError
+
+ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+NAMES: Final = ("auto", "local")
+HOST_AND_PORT: Final = re.compile(r"(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
+LISTENER_TIMEOUT_S: Final = 5.0
+
+
+def no_cluster(joined: str, found: str, *, by_environment: bool) -> PlanError:
+    """The error for a Ray that does not start or a cluster that cannot be joined; names the source of the address."""
+    if joined in {"", "local"}:
+        return PlanError(
+            "Ray",
+            f"it does not start: {found}",
+            "a Ray of the desk's own on this machine",
+            "Look at the machine's memory, processes and limits (`ulimit -a`).",
+        )
+    return PlanError(
+        f"environment, {ADDRESS_VARIABLE}" if by_environment else "--address",
+        f"no cluster to work on: {found}",
+        "the address of a running Ray cluster as host:port, or none for a cluster of the desk's own",
+        f"Unset {ADDRESS_VARIABLE}, or name a cluster with --address, which goes before it."
+        if by_environment
+        else "Start one with `ray start --head`, or leave --address out.",
+    )
+
+
+def require_listener(address: str) -> None:
+    """Where nobody listens, Ray tries for more than a minute and a socket knows at once. Raises OSError, ValueError."""
+    if address in NAMES:
+        return
+    if address.startswith(("http://", "https://")):
+        raise ValueError(
+            f"`{address}` is no address of the form host:port but that of a dashboard, for `desk submit` and `ray job`"
+        )
+    if address.startswith("ray://"):
+        raise ValueError(
+            f"`{address}` is for Ray's client, and a desk works on a node of the cluster: `desk submit` it"
+        )
+    found = HOST_AND_PORT.fullmatch(address)
+    if found is None:
+        raise ValueError(f"`{address}` is no address of the form host:port")
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), LISTENER_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"nothing listens at {address} ({error})") from error
+
+
+def has_authentication(gcs: str) -> bool:
+    """Whether the GCS at this host:port turns a caller without a token away. Raises grpc.RpcError without an answer."""
+    with _channel(gcs) as channel:
+        check = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel).CheckAlive
+        try:
+            check(gcs_service_pb2.CheckAliveRequest(), timeout=LISTENER_TIMEOUT_S)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                return True
+            raise
+    return False
+
+
+def _channel(address: str) -> grpc.Channel:
+    """A channel that sends no token, where Ray's own would."""
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in {"1", "true"}:
+        return grpc.insecure_channel(address)
+    certificate, key, root = load_certs_from_env()
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(root, key, certificate))

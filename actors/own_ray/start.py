@@ -1,0 +1,121 @@
+"""Starting the desk's own Ray, and ending it with everything that came of it."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import ray
+from ray._private import auto_init_hook, ray_constants
+from ray._private import worker as ray_worker
+
+from actors.own_ray.authentication import Environment, write_token
+from actors.own_ray.broom import kill_all
+from actors.own_ray.folder import OwnFolder, sweep
+from actors.own_ray.node import own_node
+from actors.own_ray.watch import AGENTS, Watch
+
+OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
+SYSTEM: Final = {
+    "enable_metrics_collection": False,  # no Prometheus port
+    "task_events_report_interval_ms": 0,  # else ray.shutdown waits 5 s to hand them to a GCS that has died
+    "gcs_rpc_server_reconnect_timeout_s": 86_400,  # else Ray ends this process 60 s after its GCS
+    "max_direct_call_object_size": 8 * 2**20,  # without a raylet, an object in shared memory ends this process
+    "event_stats_print_interval_ms": 3_600_000,  # 4 KB of logs a minute instead of 58; -1 would be 100 MB a second
+}
+SET_BY_RAY: Final = ("PYTHONBREAKPOINT",)
+AGENTS_EVERY_S: Final = 0.05
+ALONE_S: Final = 2.0
+"""A raylet starts its agents at one moment: when one is missing for so long, it has died already."""
+
+
+class OwnRay:
+    """A Ray of this process's own. `lost` is called once, in another thread, with the process of Ray's that has died.
+
+    It may be called while Ray starts. Has to be made, started and closed in the main thread: Ray's processes die with
+    the thread that started them. Raises PlanError where there is no folder for it.
+    """
+
+    def __init__(self, lost: Callable[[str], None]) -> None:
+        sweep()
+        self.folder = OwnFolder()
+        self._lost = lost
+        self._lost_lock = threading.Lock()
+        self._broom = _start_broom(self.folder.path)
+        self._environment: Environment | None = None
+        self._watch = Watch(self._report)
+        self._started = threading.Event()
+
+    def start(self, cpus: int, namespace: str, environment: Mapping[str, str]) -> None:
+        """Start it with this environment. Raises what `ray.init` raises."""
+        kept = {name: os.environ.get(name) for name in SET_BY_RAY}
+        self._environment = Environment({**kept, **environment, **write_token(self.folder.token)})
+        auto_init_hook.enable_auto_connect = False  # else a call after the end would start another Ray
+        ray_worker._worker_logs_enabled = False  # noqa: SLF001 - else Ray prints raylet logs on stdout
+        with own_node(self._add):
+            ray.init(
+                address="local",
+                namespace=namespace,
+                num_cpus=cpus,
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="critical",
+                _temp_dir=self.folder.for_ray,
+                _system_config=dict(SYSTEM),  # Ray writes into it
+            )
+        self._started.set()
+
+    def kill(self) -> None:
+        """End every process of it at once, also those that are no children of this one any more."""
+        kill_all(str(self.folder.path))
+
+    def close(self) -> None:
+        """End it and remove its folder. No other thread may be inside a call of Ray's: that would end the process."""
+        self._started.set()
+        self._lost_lock.acquire(blocking=False)  # what ends from here on is meant to
+        ray.shutdown()
+        self.kill()
+        if self._environment is not None:
+            self._environment.restore()
+        self.folder.remove()
+        self._broom.kill()
+        self._broom.wait()
+        self._watch.close()
+
+    def _add(self, kind: str, pid: int) -> None:
+        self._watch.add(kind, pid)
+        if kind == ray_constants.PROCESS_TYPE_RAYLET:
+            threading.Thread(target=self._find_agents, args=(pid,), name="ray-agents", daemon=True).start()
+
+    def _find_agents(self, raylet: int) -> None:
+        """Watch both agents. The raylet itself waits for 15 s for one that died before it was seen."""
+        alone_s = 0.0
+        while (found := self._watch.add_agents(raylet)) < len(AGENTS) and not self._started.wait(AGENTS_EVERY_S):
+            if found and not alone_s:
+                alone_s = time.monotonic()
+            if alone_s and time.monotonic() - alone_s > ALONE_S:
+                self._report("agent")
+                return
+        self._watch.add_agents(raylet)
+
+    def _report(self, name: str) -> None:
+        if self._lost_lock.acquire(blocking=False):
+            self._lost(name)
+
+
+def _start_broom(folder: Path) -> "subprocess.Popen[bytes]":
+    """Start the process that cleans up where this one is killed; it is no process of Ray's."""
+    program = Path(__file__).with_name("broom.py")
+    return subprocess.Popen(  # noqa: S603 - a program of this package
+        [sys.executable, "-I", "-S", str(program), str(os.getpid()), str(folder)],
+        cwd="/",
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
