@@ -9,7 +9,7 @@ from typing import Protocol
 from desk.model.bars import Bar
 from desk.model.batch import News, Position
 from desk.model.checkpoint import Checkpoint, ProducerState
-from desk.model.feed_health import FeedHealth
+from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.notes import Note
 from desk.model.orders import OrderEvent, OrderKind, Request
 from desk.model.records import Decision, ScanAnswer
@@ -115,6 +115,14 @@ class LiveFeed(Feed, Protocol):
     @property
     def down_why(self) -> str:
         """Why the feed is down; "" while it is up, or has not failed yet."""
+        ...
+
+    def freshness(self, wall_ns: int) -> Freshness:
+        """How far what was handed over can be trusted at this wall time."""
+        ...
+
+    def open_gap(self, session_ns: int) -> FeedGap | None:
+        """The gap that lasts at this session time, up to it; None without one."""
         ...
 
     def restore(self, health: FeedHealth) -> None:

@@ -96,11 +96,15 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
     Minutes in it are partial, and on_trade and on_quote were not called for what is missing. The marks of that time
     have come or will come: on_second is called for each of them.
+
+    A live feed's gap is reported twice: with `is_open` when the feed is lost, `to_ns` being the time reached, and
+    without it when the feed is back. In between `ctx.degraded` is true.
     """
 
     from_ns: int
     to_ns: int
     why: str
+    is_open: bool = False
 
 
 class Context(Protocol):
@@ -111,8 +115,8 @@ class Context(Protocol):
     entries are refused. `trade` and `quote` are the last ones that arrived, whatever they are worth as a price.
 
     `now_ns` is session time: the last mark's. `age_ns` is the age of the data by that mark, and `degraded`
-    says that it is above `max_data_latency_s`: entries would be refused, exits are not. `warm` says that
-    `bars` reach back to the session's start.
+    says that it is above `max_data_latency_s`, or that the live feed is down or not subscribed yet: entries would be
+    refused, exits are not. `warm` says that `bars` reach back to the session's start.
     """
 
     @property

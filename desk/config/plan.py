@@ -172,6 +172,13 @@ class FlowPlan(Section):
 class GuardsPlan(Section):
     """[guards]: when data is too old to act on, and what strategies may take."""
 
+    feed_timeout_s: float = Field(
+        default=5.0,
+        ge=0.5,
+        le=3600,
+        description="silence of a live feed, without data and without an answer to a ping, after which it counts as "
+        "down, in s; it is pinged after a third of it",
+    )
     max_data_latency_s: float = Field(
         default=10.0,
         gt=0,

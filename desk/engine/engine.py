@@ -34,7 +34,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     """Settings of an engine; see `[bars]`, `[broker]`, `[feed]` and `[guards]` in the tradeplan.
 
     `hours` are those of the exchange day. `delay_ns` is how late the feed is by design: added to a tick's venue time
-    wherever that is compared with session time. `has_trades`: the feed carries trades.
+    wherever that is compared with session time. `has_trades`: the feed carries trades. `live`: no data are fresh before
+    the first mark says so.
     """
 
     session: str
@@ -47,6 +48,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     hours: TradingDay = ALWAYS_OPEN
     delay_ns: int = 0
     has_trades: bool = True
+    live: bool = False
 
 
 class Engine:
@@ -71,6 +73,7 @@ class Engine:
         self.closed = False
         self._entries = tuple(strategies)
         self._now = now = Now(config.session, config.session_start_ns)
+        now.degraded = config.live
         self._stopwatch = stopwatch
         self._crumbs = crumbs or Unwatched()
         self._symbols = Symbols(self._entries)
@@ -362,6 +365,7 @@ class Engine:
             self._seating.stop(stop, self.mark_ns)
 
     def _gap(self, gap: Gap) -> None:
+        self._now.degraded = self._now.degraded or gap.is_open
         symbols = self._losses.gap(gap)
         if symbols is None:
             return
@@ -370,7 +374,7 @@ class Engine:
         for symbol in symbols:
             self.symbols[symbol].pricing.clear_quotes()
         told = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
-        self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why), gap.from_ns)
+        self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
 
     def _unquoted(self, unquoted: Unquoted) -> None:
         if not self._moves.left(unquoted.symbol):
@@ -429,7 +433,9 @@ class Engine:
         now = self._now
         intents = [intent for intent in now.intents if intent.symbol in leaving]
         now.intents = [intent for intent in now.intents if intent.symbol not in leaving]
-        return self._packed(symbols, intents, self._orders.take_reports_of(leaving), Audit())
+        packed = self._packed(symbols, intents, self._orders.take_reports_of(leaving), Audit())
+        packed.gaps = [gap for gap in self._losses.gaps if gap.is_open][-1:]
+        return packed
 
     def _on_stop(self, instance: Instance) -> None:
         self._symbols.refresh(instance.symbol)

@@ -14,7 +14,8 @@ MAX_GAPS: Final = 64
 class Losses:
     """Spoils minutes: those that lost trades in the lane, and those of gaps.
 
-    `gaps` are the last MAX_GAPS gaps, so that one that comes again does not count twice.
+    `gaps` are the last MAX_GAPS gaps, so that one that comes again does not count twice. An open one takes the place
+    of the open one before it.
     """
 
     def __init__(self, symbols: Mapping[str, SymbolState], minutes: Minutes) -> None:
@@ -32,10 +33,12 @@ class Losses:
     def gap(self, gap: Gap) -> list[str] | None:
         """Minutes that overlap the gap are partial, those that nobody has begun too; of which symbols it was.
 
-        None for a gap that is known.
+        None for a gap that is known, or has grown.
         """
         if gap in self.gaps:
             return None
+        grown = gap.is_open and bool(self.gaps) and self.gaps[-1].is_open
+        from_ns = self.gaps.pop().to_ns if grown else gap.from_ns
         self.gaps.append(gap)
         states = self._symbols.values()
         if gap.symbols is None:
@@ -43,6 +46,6 @@ class Losses:
         else:
             touched = [self._symbols[symbol] for symbol in gap.symbols if symbol in self._symbols]
         for state in touched:
-            for minute_ns in self._minutes.touched(gap.from_ns, gap.to_ns):
+            for minute_ns in self._minutes.touched(from_ns, gap.to_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
-        return [state.symbol for state in touched]
+        return None if grown else [state.symbol for state in touched]

@@ -38,6 +38,10 @@ class Listener(Protocol):
         """One whole message; `text`: it came in text frames."""
         ...
 
+    def on_pong(self) -> None:
+        """The peer answered a ping."""
+        ...
+
     def on_read(self) -> None:
         """All of the read has been handed over."""
         ...
@@ -162,6 +166,8 @@ class Connection(asyncio.Protocol):
             if frame.fin:
                 message, self._parts = self._parts, None
                 self._listener.on_message(message, text=self._text)
+        elif opcode is Opcode.PONG:
+            self._listener.on_pong()
 
     def _gone_silent(self) -> bool:
         """Whether a listener has ended this meanwhile."""

@@ -10,9 +10,9 @@ from desk.feeds.lag import ReadAge, median_ns
 from desk.feeds.outages import RESTARTED, Gap, Outages
 from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
-from desk.feeds.socket import Socket
+from desk.feeds.socket import TIMEOUT_NS, Socket
 from desk.feeds.stream import StreamProtocol
-from desk.model.feed_health import FeedHealth
+from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
@@ -22,6 +22,7 @@ PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0
 DRAINED_NS: Final = SECOND_NS
 AHEAD_NS: Final = 60 * SECOND_NS
+MUTE: Final = "connected, and mute"
 
 
 def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
@@ -39,9 +40,10 @@ class LiveFeed:
     The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
     to read, or when the caller stops iterating; what is read after the stop is skipped.
 
-    A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
-    subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too. `health` holds the totals;
-    a restarted producer's feed continues from them (`restore`).
+    A lost connection is made again, and the time between is in `gaps`; `open_gap` is the one that lasts. Lost is also a
+    connection on which neither data nor a pong came for `timeout_ns`. A connection that stands with a subscription and
+    is mute for `mute_s` while `is_open(session_ns)` is made again too. `freshness` says at a mark how far the data can
+    be trusted. `health` holds the totals; a restarted producer's feed continues from them (`restore`).
     Raises DeskError for what no new connection can heal.
 
     With `resumed_from_ns`, the last mark of a feed whose producer died, the next mark is that of the second after
@@ -66,6 +68,7 @@ class LiveFeed:
         rng: Random | None = None,
         is_open: Callable[[int], bool] = always,
         resumed_from_ns: int | None = None,
+        timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         self.counts = counts
         self.patience_s = PATIENCE_S
@@ -74,7 +77,7 @@ class LiveFeed:
         self._gaps_taken = 0
         self._notes: list[Note] = []
         self._before = FeedHealth()
-        self._outages = Outages(protocol.place, session.farewell_ns, start_ns)
+        self._outages = Outages(protocol.place, session.farewell_ns, start_ns, timeout_ns)
         self._protocol = protocol
         self._clock = clock
         self._session = session
@@ -85,8 +88,9 @@ class LiveFeed:
         self._age = ReadAge()
         self._reached_ns = 0
         self._is_over = False
+        self._proof_ns = 0
         # Waits need no secrecy.
-        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end)  # noqa: S311
+        self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end, timeout_ns)  # noqa: S311
 
     @property
     def health(self) -> FeedHealth:
@@ -133,6 +137,20 @@ class LiveFeed:
         """Why the feed is down; "" while it is up, or has not failed yet."""
         return self._outages.why
 
+    def freshness(self, wall_ns: int) -> Freshness:
+        """How far what was handed over can be trusted at this wall time."""
+        outages, silent_ns = self._outages, max(0, wall_ns - self._proof_ns)
+        if outages.down_from_ns is None or (self._session.ended and outages.is_farewell(wall_ns)):
+            is_silent = silent_ns >= self._socket.timeout_ns
+            why = f"neither data nor a pong for {silent_ns / SECOND_NS:,.0f} s" if is_silent else ""
+        else:
+            why = "the subscription is not acknowledged" if self._socket.open else "the feed is down"
+        return Freshness(why, silent_ns)
+
+    def open_gap(self, session_ns: int) -> Gap | None:
+        """The gap that lasts at this session time, up to it."""
+        return self._outages.open_gap(self._until_end(session_ns))
+
     def take_notes(self) -> list[Note]:
         """New lines for the log since the last call."""
         notes, self._notes = self._notes, []
@@ -168,6 +186,7 @@ class LiveFeed:
         try:
             self._socket.finish(self._session.ask())
             wall_ns, mark_ns = self._clock.wall_ns(), self._resumed_from_ns
+            self._proof_ns = wall_ns
             self._reached_ns = max(self._at(wall_ns), self._start_ns) if mark_ns is None else mark_ns
             self._begin_outage(wall_ns, mark_ns)
             if mark_ns is None:
@@ -185,13 +204,15 @@ class LiveFeed:
                 return
             if self._session.passes_alone and now_ns < self._start_ns - AHEAD_NS:
                 self._clock.sleep(min(self.patience_s, (self._start_ns - AHEAD_NS - now_ns) / SECOND_NS))
-                self._outages.begin(self._start_ns, self._clock.wall_ns())
+                self._proof_ns = self._clock.wall_ns()
+                self._outages.begin(self._start_ns, self._proof_ns)
             else:
                 ticks = self._read(self._start_ns)
                 if self._at(self._socket.read_ns) < self._start_ns:
-                    self._skip(ticks)
+                    self._skip(ticks, is_early=True)
                 else:
                     self._protocol.ticks = ticks  # for the session's first read
+                self._note_proof()
             yield Frame([], self._start_ns, mark=False)
 
     def _begin_outage(self, wall_ns: int, mark_ns: int | None) -> None:
@@ -226,6 +247,7 @@ class LiveFeed:
             if self._past_end(mark_ns):
                 self._skip(ticks)
                 return
+            self._note_proof()
             if ticks or quiet:
                 yield self._frame(ticks)
             if quiet and self._session.ended and self._drained():
@@ -245,12 +267,17 @@ class LiveFeed:
         ticks, protocol.ticks = protocol.ticks, []
         return ticks
 
+    def _note_proof(self) -> None:
+        """What was read so far is handed over before the next mark; under a subscription nothing is missing of it."""
+        if self.connected:
+            self._proof_ns = self._socket.proof_ns
+
     def _look(self) -> None:
         """Follow connection and protocol: what changed in this turn is noted."""
         wall_ns, protocol, outages = self._clock.wall_ns(), self._protocol, self._outages
         if outages.down_from_ns is not None and self.connected:
             outages.back(self._until_end(self._at(wall_ns)), wall_ns)
-        outages.look(wall_ns, over=self._session.ended)
+        outages.look(wall_ns, protocol.awaiting if self._socket.open else "", over=self._session.ended)
         self._notes += protocol.take_notes()
         if self.connected:
             self._look_at_refusals()
@@ -280,11 +307,13 @@ class LiveFeed:
     def _past_end(self, mark_ns: int) -> bool:
         return self._end_ns is not None and mark_ns > self._end_ns
 
-    def _skip(self, ticks: list[Tick]) -> None:
-        """Take ticks read after the stop out of what was received."""
+    def _skip(self, ticks: list[Tick], *, is_early: bool = False) -> None:
+        """Take ticks read before the start or after the stop out of what was received."""
         for tick in ticks:
             kind = "quotes" if isinstance(tick, Quote) else "trades"
             self.counts.received[kind] -= 1
+            self._outages.health.early += is_early
+            self._outages.health.late += not is_early
             self.counts.skipped[kind] += 1
 
     def _watch_mute(self, wall_ns: int) -> None:
@@ -298,7 +327,7 @@ class LiveFeed:
         ):
             self._outages.health.mutes += 1
             self._outages.health.mutes_in_a_row += 1
-            self._socket.hang_up(f"connected, and mute for {silent_ns / SECOND_NS:.0f} s")
+            self._socket.hang_up(f"{MUTE} for {silent_ns / SECOND_NS:.0f} s")
 
     def _on_end(self, reason: str, was_open: bool) -> None:
         """A connection, or an attempt at one, has ended."""
@@ -309,8 +338,11 @@ class LiveFeed:
             self._look_at_refusals()
             if outages.down_from_ns is not None:
                 outages.back(self._until_end(self._at(wall_ns)), wall_ns)
-        if outages.down_from_ns is None:
-            outages.lost(self._at(self._socket.message_ns), wall_ns, reason)
+        last_ns = self._socket.message_ns if reason.startswith(MUTE) else self._socket.proof_ns
+        if self._socket.fault is not None:
+            outages.fail(self._at(last_ns), wall_ns, reason)
+        elif outages.down_from_ns is None:
+            outages.lost(self._at(last_ns), wall_ns, reason)
         else:
             outages.failed(wall_ns, reason)
         if was_open:

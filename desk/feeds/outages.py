@@ -6,12 +6,14 @@ import msgspec
 
 from desk.model.feed_health import NO_CONNECTION_YET, FeedHealth
 from desk.model.notes import Level, Note
-from desk.model.units import SECOND_NS
+from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to
 
 FAREWELL_NS: Final = 5 * SECOND_NS
 STILL_DOWN_NS: Final = 30 * SECOND_NS
 MAX_REASONS: Final = 5
+LATE_NS: Final = 5 * SECOND_NS
 RESTARTED: Final = "the producer was restarted"
+LATE: Final = "the first subscription was acknowledged after the session's start"
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -46,17 +48,21 @@ class _Outage(msgspec.Struct):
 class Outages:
     """Follows a feed from outage to outage. Times are arguments: session time for gaps, wall time for waits.
 
-    A loss is reported at once; where a venue may say a moment later that it has ended its play, after `farewell_ns`: an
-    end that follows its last words leaves neither note nor gap. An outage that lasts is reported again after 30 s, and
-    at each doubling of that. Before `start_ns`, the session's start, there are no gaps.
+    A loss is reported at once, and opens a gap; where a venue may say a moment later that it has ended its play, after
+    `farewell_ns`: an end that follows its last words leaves neither note nor gap. An outage that lasts is reported
+    again after 30 s, and at each doubling of that. Before `start_ns`, the session's start, there are no gaps.
+
+    The first subscription has `late_ns`; then its absence is an outage too. A shorter wait leaves a gap only where a
+    minute began in it: the first minute of a session that begins within one is partial anyway.
     """
 
-    def __init__(self, place: str, farewell_ns: int = 0, start_ns: int = 0) -> None:
+    def __init__(self, place: str, farewell_ns: int = 0, start_ns: int = 0, late_ns: int = LATE_NS) -> None:
         self.health = FeedHealth()
         self.gaps: list[Gap] = []
         self._place = place
         self._farewell_ns = farewell_ns
         self._start_ns = start_ns
+        self._late_ns = late_ns
         self._notes: list[Note] = []
         self._outage: _Outage | None = None
 
@@ -74,6 +80,19 @@ class Outages:
     def first_why(self) -> str:
         """Why the feed went down; "" while it is up, or about to be for the first time."""
         return "" if self._outage is None else self._outage.why
+
+    def open_gap(self, session_ns: int) -> Gap | None:
+        """The gap of an outage that was reported and lasts at this session time; None without one."""
+        outage = self._outage
+        if outage is None or not outage.is_reported or session_ns <= self._start_ns:
+            return None
+        from_ns = max(outage.from_ns, self._start_ns)
+        return Gap(from_ns, max(from_ns, session_ns), outage.why)
+
+    def is_farewell(self, wall_ns: int) -> bool:
+        """Whether the loss of the connection was that of a venue which has ended its play, where it has."""
+        outage = self._outage
+        return outage is not None and outage.can_be_farewell and wall_ns - outage.wall_ns < FAREWELL_NS
 
     def begin(self, session_ns: int, wall_ns: int, why: str = "") -> None:
         """The feed has no subscription yet; with `why`, an outage that another producer's feed has left behind."""
@@ -100,12 +119,23 @@ class Outages:
         outage.last = why
         self.look(wall_ns)
 
-    def look(self, wall_ns: int, *, over: bool = False) -> None:
-        """Report what is due at this wall time; `over`: the venue has ended its play."""
+    def fail(self, from_ns: int, wall_ns: int, why: str) -> None:
+        """A fault ends the feed: the run reports it, so that it is no note here."""
+        self.health.up, self.health.is_failed = False, True
+        self.health.last_failure = why
+        outage = self._outage = self._outage or _Outage(from_ns, wall_ns, why)
+        outage.why, outage.is_reported = outage.why or why, True
+
+    def look(self, wall_ns: int, owed: str = "", *, over: bool = False) -> None:
+        """Report what is due at this wall time; `owed` is what the venue owes, `over`: it has ended its play."""
         outage = self._outage
-        if outage is None or not outage.why or over:
+        if outage is None or over:
             return
         down_ns = wall_ns - outage.wall_ns
+        if not outage.why:
+            if down_ns < self._late_ns:
+                return
+            outage.why = outage.last = self.health.last_failure = _missing(owed)
         if not outage.is_reported and (down_ns >= self._farewell_ns or not outage.can_be_farewell):
             self._report(outage)
         if down_ns >= outage.still_due_ns:
@@ -123,9 +153,14 @@ class Outages:
             if outage.why:
                 self._report(outage)
                 self._close(outage, session_ns)
-                self._note(f"subscribed again after {(wall_ns - outage.wall_ns) / SECOND_NS:.1f} s")
+                again = "again " if health.subscribed else ""
+                self._note(f"subscribed {again}after {(wall_ns - outage.wall_ns) / SECOND_NS:.1f} s")
             elif not health.subscribed:
                 self._note("connected and subscribed", "info")
+                from_ns = max(outage.from_ns, self._start_ns)
+                if ceil_to(from_ns, MINUTE_NS) < session_ns:
+                    outage.why = LATE
+                    self._close(outage, session_ns)
         self._outage = None
         health.up = health.subscribed = True
 
@@ -137,13 +172,12 @@ class Outages:
         outage = self._outage
         if outage is None:
             return
-        if over and outage.can_be_farewell and wall_ns - outage.wall_ns < FAREWELL_NS:
+        if over and self.is_farewell(wall_ns):
             self._outage = None
         else:
-            if not outage.why:
-                why = f"the venue still owed {owed}" if owed else NO_CONNECTION_YET
-                outage.why = self.health.last_failure = why
-            self._report(outage)
+            outage.why = outage.why or _missing(owed)
+            self.health.last_failure = self.health.last_failure or outage.why
+            self._report(outage, ended=True)
             self._close(outage, session_ns)
         self.health.up = over and self.health.subscribed
 
@@ -152,15 +186,16 @@ class Outages:
         notes, self._notes = self._notes, []
         return notes
 
-    def _report(self, outage: _Outage) -> None:
-        """Say once that the feed is down, and why: an error where it never was up."""
+    def _report(self, outage: _Outage, *, ended: bool = False) -> None:
+        """Say once that the feed is down, and why: an error where it never was up. `ended`: the feed ends with it."""
         if outage.is_reported:
             return
         outage.is_reported = True
         if self.health.subscribed:
             self._note(f"the feed is down: {outage.why}")
         else:
-            self._note(f"the feed is not connected: {outage.why}; it is tried again", "error")
+            more = "" if ended else "; it is tried again"
+            self._note(f"the feed is not connected: {outage.why}{more}", "error")
 
     def _close(self, outage: _Outage, session_ns: int) -> None:
         from_ns = max(outage.from_ns, self._start_ns)
@@ -173,3 +208,8 @@ class Outages:
 
     def _note(self, text: str, level: Level = "warning") -> None:
         self._notes.append(Note(f"{self._place}: {text}", level))
+
+
+def _missing(owed: str) -> str:
+    """Why there is no subscription where nothing has failed yet."""
+    return f"the venue still owed {owed}" if owed else NO_CONNECTION_YET

@@ -23,8 +23,8 @@ from desk.model.units import SECOND_NS
 from desk.ports import Clock
 
 ANSWER_NS: Final = 10 * SECOND_NS
-PING_NS: Final = 20 * SECOND_NS
-PONG_NS: Final = 10 * SECOND_NS
+TIMEOUT_NS: Final = 5 * SECOND_NS
+PING_PART: Final = 3
 FAREWELL_S: Final = 1.0
 REFUSED: Final = frozenset({401, 403})
 RETRIED_BELOW_500: Final = frozenset({408, 425, 429})
@@ -33,21 +33,30 @@ RETRIED_BELOW_500: Final = frozenset({408, 425, 429})
 class Socket:
     """One connection at a time to `url`, for a protocol; everything that waits is measured on `clock`.
 
-    Connecting, and every answer that the protocol awaits, has 10 s. A connection on which nothing was read
-    for 20 s is pinged, and given up after 10 s more. A lost connection is made again after a wait (see
-    Attempts), at once when the protocol says so and the connection had been of use. `reconnects` counts the
-    connections made after the first that opened; `on_end(reason, was_open)` is called for each connection, or attempt
-    at one, that ended.
-    `read_ns` and `message_ns` are when something, and when a message, was last read; `last_end` is why the
-    last attempt or connection ended.
+    Connecting, and every answer that the protocol awaits, has 10 s. A connection on which neither a whole message nor a
+    pong came for a third of `timeout_ns` is pinged, and given up after `timeout_ns`; then another is made at once. A
+    lost connection is made again after a wait (see Attempts), at once when the protocol says so and the connection had
+    been of use. `reconnects` counts the connections made after the first that opened; `on_end(reason, was_open)` is
+    called for each connection, or attempt at one, that ended.
+    `read_ns`, `message_ns` and `proof_ns` are when bytes, a message, and a message or a pong were last read; `last_end`
+    is why the last attempt or connection ended, `fault` what ends the feed.
     """
 
     def __init__(
-        self, url: str, protocol: StreamProtocol, clock: Clock, rng: Random, on_end: Callable[[str, bool], None]
+        self,
+        url: str,
+        protocol: StreamProtocol,
+        clock: Clock,
+        rng: Random,
+        on_end: Callable[[str, bool], None],
+        timeout_ns: int = TIMEOUT_NS,
     ) -> None:
+        self.timeout_ns = timeout_ns
+        self.fault: DeskError | None = None
         self.reconnects = 0
         self.read_ns = 0
         self.message_ns = 0
+        self.proof_ns = 0
         self.last_end = ""
         self._uri = _parsed(url)
         self._protocol = protocol
@@ -64,8 +73,7 @@ class Socket:
         self._at_once = False
         self._deadline_ns = 0
         self._awaited = ""
-        self._pinged = False
-        self._fault: DeskError | None = None
+        self._pinged_ns: int | None = None
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -81,6 +89,7 @@ class Socket:
         """Go on until something was read, or for `patience_s`. Raises the DeskError that ends the feed."""
         self._watch(self._clock.wall_ns())
         self._send_wishes()
+        was_silent = self._is_silent()
         timer = self._loop.call_later(max(0.0, patience_s), self._loop.stop)
         self._turning = True
         try:
@@ -88,8 +97,10 @@ class Socket:
         finally:
             self._turning = False
             timer.cancel()
-        if self._fault is not None:
-            raise self._fault
+        if was_silent and self._is_silent():  # before and after a read: a process that was stopped reads first
+            self.hang_up(f"neither data nor a pong for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
+        if self.fault is not None:
+            raise self.fault
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something else run in the turns."""
@@ -141,7 +152,7 @@ class Socket:
                 self._give_up_connecting()
         else:
             self._watch_answer(now_ns)
-            self._watch_silence(now_ns)
+            self._ping(now_ns)
 
     def _watch_answer(self, now_ns: int) -> None:
         awaited = self._protocol.awaiting
@@ -151,13 +162,19 @@ class Socket:
         elif awaited and now_ns >= self._deadline_ns:
             self.hang_up(f"the venue owed {awaited} for {ANSWER_NS // SECOND_NS} s")
 
-    def _watch_silence(self, now_ns: int) -> None:
-        silent_ns = now_ns - self.read_ns
-        if silent_ns >= PING_NS + PONG_NS and self._pinged:
-            self.hang_up("no answer to a ping")
-        elif silent_ns >= PING_NS and not self._pinged and self._connection is not None:
-            self._pinged = True
+    def _ping(self, now_ns: int) -> None:
+        """Ask a silent venue for a pong, once."""
+        silent_ns = now_ns - self.proof_ns
+        if silent_ns >= self.timeout_ns // PING_PART and self._pinged_ns is None and self._connection is not None:
+            self._pinged_ns = now_ns
             self._connection.ping()
+
+    def _is_silent(self) -> bool:
+        """Whether nothing came for the whole timeout, and a pong has had its time to come."""
+        if not self._open or self._pinged_ns is None:
+            return False
+        now_ns, pong_ns = self._clock.wall_ns(), self.timeout_ns - self.timeout_ns // PING_PART
+        return now_ns - self.proof_ns >= self.timeout_ns and now_ns - self._pinged_ns >= pong_ns
 
     async def _connect(self) -> None:
         """Make one attempt. Whatever it raises (names that cannot be encoded, TLS, sockets) is a failed attempt."""
@@ -192,11 +209,11 @@ class Socket:
     def on_bytes(self) -> None:
         """Take the time: everything in this read was received now."""
         self.read_ns = self._clock.wall_ns()
-        self._pinged = False
 
     def on_open(self) -> None:
         """Begin anew with the protocol."""
-        self.message_ns = self.read_ns
+        self.message_ns = self.proof_ns = self.read_ns
+        self._pinged_ns = None
         self.reconnects += self._ever_open
         self._open = self._ever_open = True
         self._awaited = ""
@@ -204,9 +221,15 @@ class Socket:
 
     def on_message(self, message: bytes | bytearray, *, text: bool) -> None:
         """Hand a message to the protocol, unless it has had enough."""
-        self.message_ns = self.read_ns
+        self.message_ns = self.proof_ns = self.read_ns
+        self._pinged_ns = None
         if self._protocol.verdict is None:
             self._protocol.receive(message, self.read_ns, text=text)
+
+    def on_pong(self) -> None:
+        """The venue is there, and had nothing to say."""
+        self.proof_ns = self.read_ns
+        self._pinged_ns = None
 
     def on_read(self) -> None:
         """Answer, judge, and let the turn end."""
@@ -216,7 +239,7 @@ class Socket:
                 self._attempts.delivered(self.read_ns)
             verdict = protocol.verdict
             if isinstance(verdict, DeskError):
-                self._fault = verdict
+                self.fault = verdict
                 self.hang_up(str(verdict))
             elif verdict is not None:
                 self.hang_up(verdict.reason, at_once=verdict.at_once and protocol.settled)
@@ -234,7 +257,7 @@ class Socket:
         at_once, self._at_once = self._at_once, False
         self._attempts.ended(self._clock.wall_ns(), at_once=at_once)
         if status is not None and status < 500 and status not in RETRIED_BELOW_500:
-            self._fault = _refused(self._protocol.place, status)
+            self.fault = _refused(self._protocol.place, status)
         self._on_end(reason, was_open)
         self._wake()
 

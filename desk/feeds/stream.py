@@ -21,7 +21,8 @@ class StreamProtocol(Protocol):
 
     `binary` says how its messages are sent, `headers` what the opening handshake bears. `awaiting` names what
     the venue owes ("the greeting"), "" when nothing; a debt that stands too long ends the connection.
-    `ready`: authenticated. `settled`: ready, and the subscription stands as far as it ever will.
+    `ready`: authenticated. `settled`: ready, and the first subscription of this connection is acknowledged as far as it
+    ever will be; a later request changes nothing about it.
     `verdict` is set when the connection has to end: a fault ends the feed too. `slow_clients` counts connections that
     the venue closed because the desk read too slowly. `encoding` is the one that the venue uses although another was
     asked for, "" where it does not.

@@ -18,7 +18,9 @@ class FeedHealth(msgspec.Struct, array_like=True):
     slowly; `mutes` those that the desk closed because nothing came, `mutes_in_a_row` the last of them without a tick
     since. `down_from_ns` is the session time since which the feed is down, where it has failed; `down_why` is why.
     `refused` are symbols by channel that the venue does not grant, `unknown` the messages of unknown kinds.
-    `encoding` is the one that the venue used although another was asked for; "" where it did not.
+    `encoding` is the one that the venue used although another was asked for; "" where it did not. `is_failed`: a fault
+    ended the feed, and is reported as that of the run. `early` and `late` count the ticks that were received before the
+    session's start and after its stop.
     """
 
     subscribed: bool = False
@@ -37,8 +39,22 @@ class FeedHealth(msgspec.Struct, array_like=True):
     refused: dict[str, list[str]] = {}
     unknown: dict[str, int] = {}
     encoding: str = ""
+    is_failed: bool = False
+    early: int = 0
+    late: int = 0
 
     @property
     def refused_symbols(self) -> list[str]:
         """The symbols of which any channel is refused, sorted."""
         return sorted(set().union(*self.refused.values()))
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """How far a live feed's data can be trusted at one moment.
+
+    `why` is why its data do not count as fresh; "" while the subscription stands and the venue answers. `silent_ns` is
+    the wall time since the last proof that nothing is missing: a message or a pong under a subscription.
+    """
+
+    why: str = ""
+    silent_ns: int = 0

@@ -10,8 +10,9 @@ from desk.model.ticks import Cancel, Correction, Quote, Trade
 class Second(msgspec.Struct, array_like=True, tag="s", gc=False):
     """A mark: one whole second of session time is complete. Time flows in-band; there is no other clock.
 
-    `feed_lag_ns` is received - venue time, `lane_age_ns` how long the mark itself waited in the lane
-    (0 where the feed waits for the lanes), `degraded` that either is above `max_data_latency_s`.
+    `feed_lag_ns` is received - venue time of the last ticks, and the time since the last proof that a live feed is up;
+    `lane_age_ns` how long the mark itself waited in the lane (0 where the feed waits for the lanes). `degraded`: either
+    is above `max_data_latency_s`, or the feed is not up.
     """
 
     session_ns: int
@@ -75,7 +76,8 @@ class Gap(msgspec.Struct, array_like=True, tag="g", gc=False):
     """Session time from `from_ns` to `to_ns` of which ticks are missing: minutes in it are partial.
 
     `trades` and `quotes` were received and are lost for this shard (it died unprotected); 0 where nothing could be
-    received. `symbols` None: all of the shard.
+    received. `symbols` None: all of the shard. `is_open`: the feed is down, and the gap lasts beyond `to_ns`; it comes
+    again as it grows, and once more without `is_open` when it is over.
     """
 
     from_ns: int
@@ -84,6 +86,7 @@ class Gap(msgspec.Struct, array_like=True, tag="g", gc=False):
     trades: int = 0
     quotes: int = 0
     symbols: list[str] | None = None
+    is_open: bool = False
 
 
 class Release(msgspec.Struct, array_like=True, tag="r", gc=False):

@@ -34,7 +34,7 @@ class Ending(msgspec.Struct, frozen=True):
 
 def feed_warnings(ending: Ending) -> list[str]:
     """Warnings: faults that healed, or do no harm by themselves."""
-    lines = [*_healed(ending), ending.silent, ending.age]
+    lines = [*_healed(ending), _outside(ending), ending.silent, ending.age]
     return [line for line in lines if line]
 
 
@@ -83,8 +83,19 @@ def _healed(ending: Ending) -> list[str]:
     return lines
 
 
+def _outside(ending: Ending) -> str:
+    """The ticks of a live feed that were not taken, by reason, where others were."""
+    health = ending.health
+    unwanted = ending.skipped - health.early - health.late
+    counts = {"before the session's start": health.early, "after its stop": health.late, "not asked for": unwanted}
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items() if count > 0)
+    if not ending.live or not ending.received or not reasons:
+        return ""
+    return f"{ending.place}: skipped {words.some(ending.skipped, 'tick')}: {reasons}"
+
+
 def _connection(ending: Ending) -> list[str]:
-    if not ending.live:
+    if not ending.live or ending.health.is_failed:
         return []
     health, place = ending.health, ending.place
     if not health.subscribed:

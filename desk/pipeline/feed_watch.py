@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from desk.model.feed_health import FeedHealth
+from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Trade
@@ -31,6 +31,14 @@ class WatchConfig(msgspec.Struct, frozen=True):
     delay_ns: int = 0
     max_clock_skew_ns: int = SECOND_NS
     hours: TradingDay = ALWAYS_OPEN
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """At a mark: the lag of the last ticks, the age of the oldest tick in a lane, whether an overload bars entries."""
+
+    lag_ns: int
+    lane_ns: int = 0
+    hold: bool = False
 
 
 class FeedReport(msgspec.Struct, array_like=True):
@@ -69,7 +77,9 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 class FeedWatch:
     """Watches frames and marks: clock skew, age of the data, silent symbols; and of a live feed, its connection.
 
-    Events are returned as notes. `state` is the encoded state of an earlier producer's watch.
+    Events are returned as notes. `state` is the encoded state of an earlier producer's watch. Of the last mark
+    `is_degraded` says that its data were too old to enter on, or that a live feed was not up, and `lag_ns` how old they
+    were.
     """
 
     def __init__(
@@ -83,6 +93,9 @@ class FeedWatch:
     ) -> None:
         kept = _decode(state) if state else None
         self.config = config
+        self.lag_ns = 0
+        self.is_degraded = live is not None
+        self._fresh = Freshness()
         self._feed = feed
         self._live = live
         self._symbols = symbols
@@ -111,23 +124,25 @@ class FeedWatch:
                 self._count_ahead(frame)
         return [] if self._live is None else self._heard(self._live)
 
-    def mark(self, mark_ns: int, age: Age) -> tuple[bool, list[Note]]:
-        """A second is complete, and its data are so old: whether they are too old to enter on."""
+    def mark(self, mark_ns: int, now_ns: int, ages: Ages) -> tuple[int, bool, list[Note]]:
+        """A second is complete: the age of the feed's data, whether that bars entries, and what is to be logged."""
         self._mark_ns = mark_ns
         live = self._live
-        pace = 1.0
+        pace, self.lag_ns = 1.0, ages.lag_ns
         notes: list[Note] = []
         if live is not None:
             pace = live.pace
             down_from_ns = live.down_from_ns
-            if down_from_ns is not None and mark_ns - down_from_ns > age.age_ns:
-                age = Age(mark_ns - down_from_ns, "the feed is down", age.hold)
+            notes += self._look_at_freshness(live.freshness(now_ns), is_down=down_from_ns is not None)
+            down_ns = 0 if down_from_ns is None else mark_ns - down_from_ns
+            self.lag_ns = max(ages.lag_ns + self._fresh.silent_ns, down_ns)
             hours, data_ns = self.config.hours, mark_ns - self.config.delay_ns
             can_deliver = down_from_ns is None and hours.open_ns <= data_ns < hours.close_ns
             notes += self._silent.mark(self._unrefused(live) if can_deliver else (), can_deliver=can_deliver)
         notes += self._skew.mark(pace)
-        notes += self._age.mark(mark_ns, age)
-        return self._age.is_old, notes
+        notes += self._age.mark(mark_ns, self._oldest(ages))
+        self.is_degraded = self._age.is_old or bool(self._fresh.why)
+        return self.lag_ns, self.is_degraded, notes
 
     def end(self) -> list[Note]:
         """The feed has ended."""
@@ -166,6 +181,8 @@ class FeedWatch:
         if live is not None:
             if live.down_why:
                 alerts.append(f"feed down for {self._down_s():,.0f} s: {live.down_why}")
+            elif self._fresh.why:
+                alerts.append(f"{self._fresh.why}: no entries")
             if refused := live.health.refused_symbols:
                 alerts.append(f"not granted by the venue: {words.names(refused, 5)}")
         if self._skew.is_off:
@@ -182,6 +199,19 @@ class FeedWatch:
         return _encode(
             _State(self._skew.state, self._age.state, self._ahead, self._silent.open_s, silent, self._rejected, health)
         )
+
+    def _look_at_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
+        """Note data that stop to be fresh; what makes an outage is noted by the feed."""
+        was_fresh, self._fresh = not self._fresh.why, fresh
+        if is_down or not fresh.why or not was_fresh:
+            return []
+        return [Note(f"{self.config.place}: {fresh.why}: no entries")]
+
+    def _oldest(self, ages: Ages) -> Age:
+        age_ns = max(self.lag_ns, ages.lane_ns)
+        if ages.hold:
+            return Age(age_ns, "hold by the overload ladder", hold=True)
+        return Age(age_ns, "lane" if ages.lane_ns > self.lag_ns else self._fresh.why or "feed lag")
 
     def _heard(self, live: LiveFeed) -> list[Note]:
         """Notes of the feed, and the first rows that it rejects."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from functools import partial
 
 import msgspec
 
@@ -11,16 +10,15 @@ from desk.flow.ladder import Ladder, LadderConfig
 from desk.model.batch import Ack, LaneTotals, News, Position, ShardBack, ShardLost
 from desk.model.checkpoint import ProducerState
 from desk.model.errors import RunFailed
-from desk.model.items import Close, Gap, Second
+from desk.model.items import Close, Item, Second
 from desk.model.notes import Level
 from desk.model.orders import OrderEvent, Request
-from desk.model.records import GapRecord
 from desk.model.ticks import Frame
 from desk.model.units import MS_NS
-from desk.pipeline.data_age import Age
 from desk.pipeline.deliveries import Deliveries
 from desk.pipeline.enlisting import Enlisting
-from desk.pipeline.feed_watch import FeedWatch, WatchConfig
+from desk.pipeline.feed_gaps import FeedGaps
+from desk.pipeline.feed_watch import Ages, FeedWatch, WatchConfig
 from desk.pipeline.holding import Holding
 from desk.pipeline.intake_stats import IntakeStats, lane_rows, progress_of
 from desk.pipeline.lanes import Lanes
@@ -94,7 +92,14 @@ class Intake:
         self.marked = state is not None
         self.notes = NoteBoard()
         self.problems: list[str] = []
-        self.gaps: list[GapRecord] = [] if state is None else list(state.gaps)
+        self.gaps = FeedGaps(
+            feed,
+            live,
+            self._put_in_all,
+            lambda: subscriptions.count,
+            [] if state is None else state.gaps,
+            config.watch.delay_ns,
+        )
         self._links = links
         self._broker = broker
         self._clock = clock
@@ -129,7 +134,7 @@ class Intake:
             self._play(show)
         finally:
             self.notes.extend(self.watch.end())
-        self._take_gaps()
+            self.gaps.close()
         self._finish()
 
     def _play(self, show: Callable[[], None]) -> None:
@@ -182,7 +187,7 @@ class Intake:
             self.notes.latest(),
             self.notes.count,
             [lane.shard for lane in self.lanes if lane.down],
-            list(self.gaps),
+            self.gaps.records_at(self.session_ns),
             {kind: dict(causes) for kind, causes in counts.rejected.items()},
             dict(counts.skipped),
             self.moves.table.version,
@@ -247,7 +252,7 @@ class Intake:
         counts.received["trades"] += sum(lane.revisions for lane in lanes)
 
     def _take(self, frame: Frame) -> None:
-        self._take_gaps()  # before the ticks: those that came after the gap are the market's state
+        self.gaps.close()  # before the ticks: those that came after the gap are the market's state
         if frame.lag_ns is not None:
             self._feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         self.notes.extend(self.watch.take(frame))
@@ -257,11 +262,11 @@ class Intake:
             else:
                 self._router.put_or_drop(frame.ticks)
         self.session_ns = frame.session_ns
+        self.gaps.open(frame.session_ns)
 
-    def _take_gaps(self) -> None:
-        for gap in self.feed.take_gaps():
-            self.gaps.append(GapRecord(gap.from_ns, gap.to_ns, self.subscriptions.count, gap.why))
-            self.lanes.put(partial(Gap, gap.from_ns, gap.to_ns, gap.why))
+    def _put_in_all(self, item: Item) -> None:
+        self.lanes.put(lambda: item)
+        self.moves.hold(item)
 
     def _meet(self, symbol: str) -> None:
         self.watch.met(symbol)
@@ -274,10 +279,10 @@ class Intake:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
         self.marked = True
         now_ns = self._clock.wall_ns()
-        degraded, notes = self.watch.mark(frame.session_ns, self._age(now_ns))
+        lag_ns, degraded, notes = self.watch.mark(frame.session_ns, now_ns, self._ages(now_ns))
         self.notes.extend(notes)
-        self.lanes.mark(lambda: Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
-        self.moves.mark(Second(frame.session_ns, now_ns, self._feed_lag_ns, 0, degraded))
+        self.lanes.mark(lambda: Second(frame.session_ns, now_ns, lag_ns, 0, degraded))
+        self.moves.mark(Second(frame.session_ns, now_ns, lag_ns, 0, degraded))
         if self.config.lockstep:
             self._exchange()
         else:
@@ -289,13 +294,10 @@ class Intake:
             self._states.add(self._state(frame.session_ns), now_ns)
         self._watching.at_mark(frame.session_ns)
 
-    def _age(self, now_ns: int) -> Age:
-        """How old the data are, and because of what: feed, lanes, or an overload in which entries are held back."""
+    def _ages(self, now_ns: int) -> Ages:
+        """How old the data are in feed and lanes, and whether an overload holds entries back."""
         lane_ns = 0 if self.feed.lossless else max((lane.age_ns(now_ns) for lane in self.lanes), default=0)
-        age_ns = max(self._feed_lag_ns, lane_ns)
-        if self.overload.hold:
-            return Age(age_ns, "hold by the overload ladder", hold=True)
-        return Age(age_ns, "lane" if lane_ns > self._feed_lag_ns else "feed lag")
+        return Ages(self._feed_lag_ns, lane_ns, self.overload.hold)
 
     def _state(self, mark_ns: int) -> ProducerState:
         counts = self.feed.counts
@@ -310,7 +312,7 @@ class Intake:
             self.subscriptions.state(),
             _encode(self.moves.table),
             self.moves.number,
-            list(self.gaps),
+            self.gaps.records,
             self._feed_lag_ns,
             self.lanes.totals(),
             self.watch.state(),
@@ -418,8 +420,8 @@ class Intake:
     def _wake(self, shard: int) -> None:
         """Bring a shard to the mark that the others had last."""
         if self.moves.reached_ns:
-            second = Second(self.moves.reached_ns, self._clock.wall_ns(), self._feed_lag_ns, 0, self.overload.hold)
-            self.lanes[shard].put(second)
+            now_ns, degraded = self._clock.wall_ns(), self.overload.hold or self.watch.is_degraded
+            self.lanes[shard].put(Second(self.moves.reached_ns, now_ns, self.watch.lag_ns, 0, degraded))
 
     def _welcome(self, position: Position) -> None:
         """A shard joins: its lane begins at the mark that the others had last."""

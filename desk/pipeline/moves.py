@@ -178,11 +178,15 @@ class Moves:
         self._wishes = deque(wish for wish in self._wishes if wish.number)
 
     def mark(self, second: Second) -> None:
-        """A mark is put into every lane: keep it for whoever is on the way."""
+        """A mark is put into every lane: keep it for the slots that are on their way."""
         self.reached_ns = second.session_ns
+        self.hold(second)
+
+    def hold(self, item: Item) -> None:
+        """An item is put into every lane: keep it for the slots that are on their way."""
         for move in self._moves.values():
             if move.holding is not None and move.held:
-                move.holding.put(Second(second.session_ns, second.received_ns, second.feed_lag_ns, 0, second.degraded))
+                move.holding.put(item)
 
     def on_ack(self, ack: Ack, lanes: Mapping[int, Lane], now_ns: int) -> None:
         """Let those be adopted whose state came with the ack, and forgotten those that are durable elsewhere."""

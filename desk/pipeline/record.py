@@ -70,7 +70,7 @@ def feed_record(intake: Intake) -> FeedRecord:
         counts.rejected,
         counts.skipped,
         counts.examples,
-        intake.gaps,
+        intake.gaps.records_at(intake.session_ns),
         [*intake.problems, *report.problems],
         report,
         intake.notes.latest(),

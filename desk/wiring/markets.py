@@ -16,7 +16,7 @@ from desk.market.replay import BlockFeed
 from desk.model.checkpoint import ProducerState
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.hours import TradingDay
-from desk.model.units import MINUTE_NS
+from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.pipeline.session import Session
 from desk.ports import Clock
 from desk.wiring.exchange_days import ALWAYS, ExchangeDays
@@ -129,6 +129,7 @@ def _market_feed(
             is_open=partial(ExchangeDays(plan.session.calendar).is_open, date.fromisoformat(session.day)),
             first_ordinal=(epoch << ORDINAL_BITS) + 1,
             resumed_from_ns=resume_ns,
+            timeout_ns=round(plan.guards.feed_timeout_s * SECOND_NS),
         )
     return BlockFeed(
         source,

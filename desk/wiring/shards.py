@@ -89,6 +89,7 @@ def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine
         session.hours,
         round(plan.feed.delay_s * SECOND_NS),
         session.has_trades,
+        live=plan.feed.kind == "alpaca",
     )
     return Engine(config, strategy_entries(plan), perf_counter_ns, crumbs)
 

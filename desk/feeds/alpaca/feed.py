@@ -9,6 +9,7 @@ from desk.feeds.alpaca.codec import Encoding
 from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.feeds.live import LiveFeed, always
 from desk.feeds.session_clock import RealSession, VenueSession, clock_url
+from desk.feeds.socket import TIMEOUT_NS
 from desk.market.rows import Counts
 from desk.model.errors import CredentialsError
 from desk.ports import Clock
@@ -37,6 +38,7 @@ class AlpacaFeed(LiveFeed):
         is_open: Callable[[int], bool] = always,
         first_ordinal: int = 1,
         resumed_from_ns: int | None = None,
+        timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         parts = urlsplit(url)
         place = f"alpaca stream {parts.scheme}://{parts.hostname}{parts.path}"
@@ -62,6 +64,7 @@ class AlpacaFeed(LiveFeed):
             rng=rng,
             is_open=is_open,
             resumed_from_ns=resumed_from_ns,
+            timeout_ns=timeout_ns,
         )
 
     def __repr__(self) -> str:

@@ -73,8 +73,8 @@ class AlpacaProtocol:
 
     @property
     def settled(self) -> bool:
-        """Whether the subscription stands, as far as the venue grants it."""
-        return self.ready and not self.subscription.pending
+        """Whether the venue has acknowledged the first subscription of this connection, as far as it grants it."""
+        return self.ready and self.subscription.acknowledged
 
     @property
     def listening(self) -> bool:

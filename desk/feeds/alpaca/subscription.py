@@ -17,7 +17,8 @@ class Subscription:
     """Symbols by channel ("trades", "quotes"); one message at a time is under way, each answered by the whole.
 
     A symbol that the venue leaves out of its answers is asked for `MAX_ATTEMPTS` times, then it is `missing`
-    until the next connection. With "*" the channel is subscribed as a whole.
+    until the next connection. With "*" the channel is subscribed as a whole. `acknowledged`: all that was wanted first
+    on this connection has been answered; later requests do not change it.
     """
 
     def __init__(self, channels: frozenset[str]) -> None:
@@ -29,6 +30,7 @@ class Subscription:
         self._asked: Request | None = None
         self._attempts: Counter[tuple[str, str, str]] = Counter()
         self.exact = True
+        self.acknowledged = False
 
     @property
     def pending(self) -> bool:
@@ -58,6 +60,7 @@ class Subscription:
     def connected(self) -> None:
         """Begin anew: a new connection has nothing subscribed."""
         self._asked = None
+        self.acknowledged = False
         self._attempts.clear()
         for channel in self.wanted:
             self._stands[channel] = set()
@@ -67,7 +70,8 @@ class Subscription:
     def request(self) -> Request | None:
         """The next message to send: None while an answer is owed, or when all is as it should be."""
         if self._asked is None:
-            self._asked = self._difference("unsubscribe") or self._difference("subscribe")
+            self._asked = self._next()
+            self.acknowledged = self.acknowledged or self._asked is None
             return self._asked
         return None
 
@@ -78,6 +82,7 @@ class Subscription:
         if asked is not None:
             self._check(asked)
         self._changed()
+        self.acknowledged = self.acknowledged or self._next() is None
 
     def takes(self, channel: str, symbol: str) -> bool:
         """Whether a tick of this channel and symbol is wanted."""
@@ -95,6 +100,10 @@ class Subscription:
                 self._attempts[action, channel, symbol] += 1
                 if action == "subscribe" and self._given_up(action, channel, symbol):
                     self.missing[channel].add(symbol)
+
+    def _next(self) -> Request | None:
+        """What has to be asked next; None where the venue has, or refuses, all that is wanted."""
+        return self._difference("unsubscribe") or self._difference("subscribe")
 
     def _difference(self, action: str) -> Request | None:
         """The next chunk of what has to be subscribed or unsubscribed."""

@@ -2,10 +2,11 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.feeds.outages import FAREWELL_NS, RESTARTED, Gap, Outages
+from desk.feeds.outages import FAREWELL_NS, LATE, LATE_NS, RESTARTED, Gap, Outages
 from desk.model.units import SECOND_NS
 
 NS = SECOND_NS
@@ -18,7 +19,7 @@ def notes(outages: Outages) -> list[tuple[str, str]]:
 
 def connected(farewell_ns: int = 0) -> Outages:
     outages = Outages("venue", farewell_ns)
-    outages.begin(0, 0)
+    outages.begin(1, 0)
     outages.back(NS, NS)
     outages.take_notes()
     return outages
@@ -26,7 +27,7 @@ def connected(farewell_ns: int = 0) -> Outages:
 
 def test_a_connection_that_is_made_at_the_first_attempt_is_no_outage() -> None:
     outages = Outages("venue")
-    outages.begin(0, 0)
+    outages.begin(1, 0)
     outages.look(NS)
     outages.back(NS, NS)
     outages.end(2 * NS, 2 * NS, "", over=False)
@@ -164,7 +165,87 @@ def test_a_restart_is_an_outage_from_the_last_mark_on() -> None:
     assert [level for level, _ in notes(outages)] == ["warning", "warning"]
 
 
-steps = st.lists(st.sampled_from(["lost", "failed", "back", "look"]), max_size=40)
+def test_a_first_subscription_that_keeps_waiting_is_an_outage_which_names_what_is_owed() -> None:
+    outages = Outages("venue")
+    outages.begin(1, 0)
+
+    outages.look(LATE_NS - 1, "the greeting")
+    in_time = notes(outages)
+    outages.look(LATE_NS, "the greeting")
+    late = notes(outages)
+    lasting = outages.open_gap(LATE_NS)
+    outages.back(8 * NS, 8 * NS)
+
+    assert in_time == []
+    assert late == [("error", "the feed is not connected: the venue still owed the greeting; it is tried again")]
+    assert lasting == Gap(1, LATE_NS, "the venue still owed the greeting")
+    assert notes(outages) == [("warning", "subscribed after 8.0 s")]
+    assert outages.gaps == [Gap(1, 8 * NS, "the venue still owed the greeting")]
+
+
+@pytest.mark.parametrize(("from_s", "gaps"), [(59, [Gap(59 * NS, 62 * NS, LATE)]), (1, [])])
+def test_a_short_wait_for_the_first_subscription_is_a_gap_where_a_minute_began_in_it(
+    from_s: int, gaps: list[Gap]
+) -> None:
+    outages = Outages("venue")
+    outages.begin(from_s * NS, 0)
+
+    outages.back((from_s + 3) * NS, 3 * NS)
+
+    assert notes(outages) == [("info", "connected and subscribed")]
+    assert outages.gaps == gaps
+
+
+def test_a_gap_is_open_from_the_loss_on_and_not_before_the_session() -> None:
+    outages = connected()
+    before = outages.open_gap(2 * NS)
+    outages.lost(3 * NS, 3 * NS, "closed")
+    outages.look(3 * NS)
+    early = Outages("venue", start_ns=9 * NS)
+    early.begin(9 * NS, 0)
+    early.failed(NS, "refused")
+
+    assert before is None
+    assert outages.open_gap(5 * NS) == Gap(3 * NS, 5 * NS, "closed")
+    assert early.open_gap(9 * NS) is None
+    assert early.open_gap(10 * NS) == Gap(9 * NS, 10 * NS, "refused")
+    outages.back(6 * NS, 6 * NS)
+    assert outages.open_gap(6 * NS) is None
+
+
+def test_a_loss_that_may_be_a_farewell_opens_no_gap_until_it_is_none() -> None:
+    outages = connected(farewell_ns=NS)
+
+    outages.lost(3 * NS, 3 * NS, "closed")
+    outages.look(3 * NS)
+    at_once, is_farewell = outages.open_gap(3 * NS + 1), outages.is_farewell(3 * NS + 1)
+    outages.look(4 * NS)
+
+    assert (at_once, is_farewell) == (None, True)
+    assert outages.open_gap(4 * NS) == Gap(3 * NS, 4 * NS, "closed")
+
+
+def test_a_fault_that_ends_the_feed_is_noted_by_the_run_alone() -> None:
+    outages = connected()
+
+    outages.fail(3 * NS, 3 * NS, "402")
+    outages.end(4 * NS, 4 * NS, "", over=False)
+
+    assert notes(outages) == []
+    assert outages.gaps == [Gap(3 * NS, 4 * NS, "402")]
+    assert (outages.health.is_failed, outages.health.up) == (True, False)
+
+
+def test_an_end_without_a_subscription_announces_no_further_attempt() -> None:
+    outages = Outages("venue")
+    outages.begin(1, 0)
+
+    outages.end(2 * NS, 2 * NS, "", over=False)
+
+    assert notes(outages) == [("error", "the feed is not connected: no connection yet")]
+
+
+steps = st.lists(st.sampled_from(["lost", "failed", "fail", "back", "look"]), max_size=40)
 
 
 @given(steps, st.booleans(), st.integers(0, 2))
@@ -181,6 +262,8 @@ def test_gaps_never_overlap_and_their_lengths_are_the_time_that_the_feed_was_dow
             outages.lost(now_ns, now_ns, "closed")
         elif step == "failed" and is_down:
             outages.failed(now_ns, "refused")
+        elif step == "fail":
+            outages.fail(now_ns, now_ns, "402")
         elif step == "back" and is_down:
             outages.back(now_ns, now_ns)
         outages.look(now_ns)

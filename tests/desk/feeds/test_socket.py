@@ -10,10 +10,11 @@ from test_alpaca_feed import START_NS, HandClock, feed_of, sending, until
 
 from desk.feeds.backoff import FIRST_NS, LONGEST_NS, Backoff
 from desk.feeds.lag import FLOOR_NS, ReadAge
-from desk.feeds.socket import ANSWER_NS, PING_NS, PONG_NS, Socket
+from desk.feeds.socket import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 
 MANY = 40
+PING_NS = TIMEOUT_NS // PING_PART
 
 
 def test_whoever_reads_slowly_stops_the_venue_instead_of_gathering() -> None:
@@ -90,11 +91,11 @@ def test_a_peer_that_answers_no_ping_is_left() -> None:
 
         clock.now_ns += PING_NS
         next(frames)
-        clock.now_ns += PONG_NS
+        clock.now_ns += TIMEOUT_NS - PING_NS
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.gaps[0].why == "no answer to a ping"
+    assert feed.gaps[0].why == "neither data nor a pong for 5 s"
 
 
 def test_a_peer_that_answers_pings_is_kept() -> None:

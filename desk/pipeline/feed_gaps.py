@@ -1,0 +1,65 @@
+"""The feed's gaps on their way to the shards: opened when a connection is lost, closed when the feed is back."""
+
+from collections.abc import Callable, Iterable
+
+from desk.model.items import Gap
+from desk.model.records import GapRecord
+from desk.model.units import MINUTE_NS, floor_to
+from desk.ports import Feed, FeedGap, LiveFeed
+
+
+class FeedGaps:
+    """Puts a `Gap` into every lane when one opens, at the first mark of each further minute, and when it is over.
+
+    So a minute that closes within a gap is partial from the beginning. `put` puts an item into all lanes; `symbols`
+    counts the subscribed ones. `records` are the gaps that are over. `delay_ns` is how late the feed is by design.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        live: LiveFeed | None,
+        put: Callable[[Gap], None],
+        symbols: Callable[[], int],
+        records: Iterable[GapRecord],
+        delay_ns: int = 0,
+    ) -> None:
+        self._feed = feed
+        self._live = live
+        self._put = put
+        self._symbols = symbols
+        self._records = list(records)
+        self._delay_ns = delay_ns
+        self._open: FeedGap | None = None
+        self._minute_ns = 0
+
+    @property
+    def records(self) -> list[GapRecord]:
+        """The gaps that are over."""
+        return list(self._records)
+
+    def records_at(self, session_ns: int) -> list[GapRecord]:
+        """All gaps; one that lasts ends, so far, at this session time."""
+        lasts = None if self._live is None else self._live.open_gap(session_ns)
+        return self.records if lasts is None else [*self._records, self._record(lasts)]
+
+    def close(self) -> None:
+        """Put in the gaps that are over: before the ticks that came after them."""
+        for gap in self._feed.take_gaps():
+            self._open = None
+            self._records.append(self._record(gap))
+            self._put(Gap(gap.from_ns, gap.to_ns, gap.why))
+
+    def open(self, session_ns: int) -> None:
+        """Put in the gap that lasts at this session time: after the ticks that came before it."""
+        gap = None if self._live is None else self._live.open_gap(session_ns)
+        if gap is None:
+            self._open = None
+            return
+        minute_ns = floor_to(session_ns - self._delay_ns - 1, MINUTE_NS)
+        if self._open is None or minute_ns > self._minute_ns:
+            self._open, self._minute_ns = gap, minute_ns
+            self._put(Gap(gap.from_ns, session_ns, gap.why, is_open=True))
+
+    def _record(self, gap: FeedGap) -> GapRecord:
+        return GapRecord(gap.from_ns, gap.to_ns, self._symbols(), gap.why)
