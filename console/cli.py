@@ -9,12 +9,12 @@ import io
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from console.faults import Faults
+from console.terminal import people
 from console.unseen import Unseen
 
 app = typer.Typer(
@@ -196,12 +196,6 @@ def info(
         from console.tape import print_tape_info  # noqa: PLC0415 - `desk --help` starts quickly
 
         print_tape_info(path, people())
-
-
-def people(stream: Any = None) -> Console:
-    """stdout, or a stream before it; where it is no terminal, so without a width, wide enough that no figure is cut."""
-    console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=160)
 
 
 if __name__ == "__main__":

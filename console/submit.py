@@ -16,6 +16,7 @@ from console.elsewhere import check_market, plan_in_copy
 from console.following import Follower
 from console.loaded import load_all
 from console.run import refuse_unasked_live
+from console.terminal import line
 from desk.config import Settings, load_plan, load_settings, override
 from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
 from desk.report import words
@@ -65,8 +66,8 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     notes = check_market(path, plan, copy)
     copy.require_small()
 
-    def tell(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    def tell(text: str) -> None:
+        console.print(line(text), soft_wrap=True)
 
     jobs = Jobs(options.address, options.address_from)
     files = words.some(len(copy.bytes_by_file), "file")
