@@ -98,6 +98,12 @@ def submit(
             metavar="DIR", help="Folder on the cluster for the results; default: as RAYDESK_RUNS_DIR says there."
         ),
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH", help="File or folder that goes along beside plan, tape and code; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Run a tradeplan as a job of a Ray cluster, and show its log to its end; ctrl-c closes its books."""
     # As in `run`: until the job is followed, a signal ends this at once.
@@ -108,7 +114,7 @@ def submit(
         source = context.get_parameter_source("address")
         by_environment = source is not None and source.name == "ENVIRONMENT"
         address_from = f"environment, {SUBMIT_VARIABLE}" if by_environment else "--address"
-        options = submitting.SubmitOptions(address, consumers, live, run_dir, date, address_from)
+        options = submitting.SubmitOptions(address, consumers, live, run_dir, date, tuple(include or ()), address_from)
         raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 
