@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.text import Text
 
 from console.facts import Facts, fact_table
 from console.loaded import Loaded, load_all
+from console.terminal import line
 from desk.clock import SystemClock
 from desk.config import (
     ConsumersPlan,
@@ -45,11 +45,11 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
         session = open_session(plan, source, SystemClock())
         market = [*_session(plan, session), *_market(plan, session, source)]
     facts = [*market, *_trading(plan, loaded), *_results(plan)]
-    console.print(Text(plan.session.name, style="bold"))
+    console.print(line(plan.session.name, style="bold"))
     console.print(fact_table(facts))
     for note in plan_notes(written, plan):
-        console.print(Text(f"note: {note}"), soft_wrap=True)
-    console.print(Text(f"ok · {path}"), soft_wrap=True)
+        console.print(line(f"note: {note}"), soft_wrap=True)
+    console.print(line(f"ok · {path}"), soft_wrap=True)
 
 
 def _stream(plan: Plan, clock: SystemClock) -> Facts:

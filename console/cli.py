@@ -9,12 +9,12 @@ import io
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from console.faults import Faults
+from console.terminal import people
 from console.unseen import Unseen
 
 app = typer.Typer(
@@ -98,6 +98,12 @@ def submit(
             metavar="DIR", help="Folder on the cluster for the results; default: as RAYDESK_RUNS_DIR says there."
         ),
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH", help="File or folder that goes along beside plan, tape and code; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Run a tradeplan as a job of a Ray cluster, and show its log to its end; ctrl-c closes its books."""
     # As in `run`: until the job is followed, a signal ends this at once.
@@ -108,7 +114,7 @@ def submit(
         source = context.get_parameter_source("address")
         by_environment = source is not None and source.name == "ENVIRONMENT"
         address_from = f"environment, {SUBMIT_VARIABLE}" if by_environment else "--address"
-        options = submitting.SubmitOptions(address, consumers, live, run_dir, date, address_from)
+        options = submitting.SubmitOptions(address, consumers, live, run_dir, date, tuple(include or ()), address_from)
         raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 
@@ -196,12 +202,6 @@ def info(
         from console.tape import print_tape_info  # noqa: PLC0415 - `desk --help` starts quickly
 
         print_tape_info(path, people())
-
-
-def people(stream: Any = None) -> Console:
-    """stdout, or a stream before it; where it is no terminal, so without a width, wide enough that no figure is cut."""
-    console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=160)
 
 
 if __name__ == "__main__":

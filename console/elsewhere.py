@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from actors.working_copy import WorkingCopy
 from desk.clock import SystemClock
 from desk.config import Plan
 from desk.model.errors import PlanError
+from desk.tape.files import find_files
 from desk.wiring.markets import LOOPBACK, market_source
 from desk.wiring.sessions import open_session
 
@@ -21,7 +21,7 @@ def plan_in_copy(path: Path, copy: WorkingCopy) -> str:
         raise PlanError(
             str(path),
             f"it does not go to the cluster with {copy.folder}",
-            "a plan in the folder in which this is run, and in no .rayignore or .gitignore",
+            "a plan in the folder in which this is run",
             "Go to the project's folder, or copy the plan there.",
         )
     return place.relative_to(copy.folder).as_posix()
@@ -39,7 +39,7 @@ def check_market(path: Path, plan: Plan, copy: WorkingCopy) -> list[str]:
         written = tomllib.loads(path.read_text("utf-8-sig"))["feed"]["path"]
         if "://" in written or Path(written).is_absolute():
             return [f"the tape {written} is looked for on the cluster, not here"]
-        _require_in_copy(path, written, feed.path, copy)
+        _add_tape(path, written, feed.path, copy)
     open_session(plan, market_source(plan), SystemClock())
     return []
 
@@ -52,13 +52,14 @@ def _stream(plan: Plan) -> list[str]:
     return ["the stream's keys are the cluster's, from the folder that RAYDESK_SECRETS_DIR names there, not yours here"]
 
 
-def _require_in_copy(path: Path, written: str, found: str, copy: WorkingCopy) -> None:
-    """`written` stands in the plan, `found` is where that is here: a file, a folder or a glob."""
-    if Path(found) in copy or any(fnmatch(str(copy.folder / file), found) for file in copy.bytes_by_file):
-        return
-    raise PlanError(
-        f"{path}, [feed] path",
-        f'`"{written}"`, which does not go to the cluster with {copy.folder}',
-        "a tape on the cluster, by its absolute path or URL, or one in this folder and in no .rayignore or .gitignore",
-        "Bring the tape to the cluster, and name its place there.",
-    )
+def _add_tape(path: Path, written: str, found: str, copy: WorkingCopy) -> None:
+    """Have a tape of the folder go along. `written` stands in the plan, `found` is where that is here."""
+    if not Path(found).is_relative_to(copy.folder):
+        raise PlanError(
+            f"{path}, [feed] path",
+            f'`"{written}"`, which does not go to the cluster with {copy.folder}',
+            "a tape on the cluster, by its absolute path or URL, or one in this folder",
+            "Bring the tape to the cluster, and name its place there.",
+        )
+    for file in find_files(found).files:
+        copy.add(Path(file.path))

@@ -1,7 +1,8 @@
 """Names beside values, in two columns."""
 
 from rich.table import Table
-from rich.text import Text
+
+from console.terminal import line
 
 Facts = list[tuple[str, str]]
 
@@ -13,6 +14,6 @@ def fact_table(facts: Facts) -> Table:
     table.add_column(overflow="fold")
     above = ""
     for name, value in facts:
-        table.add_row(Text(name if name != above else ""), Text(value))
+        table.add_row(line(name if name != above else ""), line(value))
         above = name
     return table

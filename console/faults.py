@@ -1,15 +1,17 @@
 """From what a command raises to one message on stderr and an exit status."""
 
+import logging
 import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from console.terminal import line, people
 from desk.model.errors import DeskError
+from desk.model.log_line import LogLine
+from desk.model.plain_text import lines
 
 UNEXPECTED: Final = 1
 
@@ -40,14 +42,16 @@ class Faults:
             raise typer.Exit(UNEXPECTED) from None
 
     def _unexpected(self, error: Exception) -> None:
-        details = "".join(traceback.format_exception(error))
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         if self.log is None:
-            _tell(details.rstrip())
+            details = "".join(traceback.format_exception(error))
+            _tell(*lines(details.rstrip()).split("\n"))
             _tell(f"error: unexpected {what}")
             return
+        cause = (type(error), error, error.__traceback__)
+        record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(details)
+            log.write(f"{LogLine().format(record)}\n")
         _tell(f"error: unexpected {what} (traceback in {self.log})")
 
 
@@ -60,8 +64,7 @@ def _lines(error: DeskError) -> list[str]:
     return lines
 
 
-def _tell(*lines: str) -> None:
-    console = Console(stderr=True)
-    for i, line in enumerate(lines):
-        style = "bold red" if i == 0 else ""
-        console.print(Text(line, style=style), soft_wrap=True, highlight=False)
+def _tell(*told: str) -> None:
+    console = people(stderr=True)
+    for i, text in enumerate(told):
+        console.print(line(text, "bold red" if i == 0 else ""), soft_wrap=True)

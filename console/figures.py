@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from console.terminal import line
+from desk.model.plain_text import first_line
 from desk.report import words
 from desk.report.summary import ClassCounts, Quantiles, Summary
 
@@ -16,13 +18,12 @@ def print_figures(console: Console, summary: Summary) -> None:
     console.print(_ticks(summary))
     console.print(_latency(summary))
     console.print(_consumers(summary))
-    for line in _lines(summary):
-        console.print(line, markup=False, highlight=False)
+    for text in _lines(summary):
+        console.print(line(text))
     for warning in summary.warnings or ():
-        console.print(Text(f"~ {warning}", style="yellow"), soft_wrap=True)
+        console.print(line(f"~ {warning}", "yellow"), soft_wrap=True)
     for problem in summary.problems:
-        line, _, _ = problem.partition("\n")
-        console.print(Text(f"! {line}", style="red"), soft_wrap=True)
+        console.print(line(f"! {first_line(problem)}", "red"), soft_wrap=True)
 
 
 def verdict(summary: Summary, folder: Path) -> str:
@@ -39,7 +40,7 @@ def verdict(summary: Summary, folder: Path) -> str:
 def _title(summary: Summary) -> Text:
     where = "in one process" if summary.in_process else words.some(len(summary.consumers), "consumer")
     rest = f" · {summary.mode} · {where} · {words.duration(summary.wall_s)}"
-    return Text.assemble((summary.plan, "bold"), (rest, "dim"))
+    return Text.assemble(line(summary.plan, "bold"), (rest, "dim"))
 
 
 def _plain_table(*headings: str) -> Table:

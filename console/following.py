@@ -8,6 +8,7 @@ from typing import Final
 
 from actors.jobs import JobEnd, Jobs
 from desk.model.errors import BY_SIGNAL
+from desk.model.plain_text import log_piece
 from desk.signals import SIGNALS
 
 PAUSE_S: Final = 1.0
@@ -54,7 +55,7 @@ class Follower:
                 read += len(text)
                 shown = max(shown, read)
                 if fresh:
-                    self._show(fresh)
+                    self._show(log_piece(fresh))
                     self.said = (self.said + fresh)[-KEPT_CHARACTERS:]
             end = await asyncio.to_thread(self._jobs.end, self._job)
             if end is not None:

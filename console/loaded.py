@@ -8,6 +8,7 @@ from pathlib import Path
 
 from desk.config import Plan, ScannerPlan, StrategyPlan
 from desk.loading import Entry, ScannerFactory, StrategyFactory, load_scanner, load_strategy, try_in_child
+from desk.model.plain_text import lines
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,6 @@ def _entry(load: Callable[..., object], entry: StrategyPlan | ScannerPlan, place
     return Entry(place, entry.use, partial(load, entry.use, entry.params, place))
 
 
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{lines(text)}\n")
     sys.stderr.flush()

@@ -1,5 +1,6 @@
 """A running desk as single lines, for logs and pipes."""
 
+from desk.model.plain_text import one_line
 from desk.report import words
 from desk.report.live import DeskView
 
@@ -7,7 +8,7 @@ from desk.report.live import DeskView
 def desk_line(view: DeskView) -> str:
     """The view in one line, figures in a fixed order, then what is wrong."""
     if view.waits:
-        return f"{view.state}  {view.waits}"
+        return one_line(f"{view.state}  {view.waits}")
     queue = words.milliseconds(view.worst_time_in_queue_ms)
     parts = [
         view.state,
@@ -25,9 +26,4 @@ def desk_line(view: DeskView) -> str:
     if view.progress is not None:
         parts.insert(1, words.percent(view.progress))
     parts += [f"! {alert}" for alert in view.alerts]
-    return "  ".join(parts)
-
-
-def one_line(text: str) -> str:
-    """The text with what is no letter, sign or space of it spelled out: a path may hold a newline."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return one_line("  ".join(parts))

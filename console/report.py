@@ -6,7 +6,7 @@ import msgspec
 from rich.console import Console
 
 from console.figures import print_figures, verdict
-from console.plain import one_line
+from console.terminal import line
 from desk.model.errors import RunFolderError
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -17,7 +17,7 @@ def print_report(path: Path, console: Console) -> None:
     folder = RunFolder.open(path)
     summary = read_summary(folder)
     print_figures(console, summary)
-    console.print(one_line(verdict(summary, folder.dir)), soft_wrap=True, markup=False, highlight=False)
+    console.print(line(verdict(summary, folder.dir)), soft_wrap=True)
 
 
 def read_summary(folder: RunFolder) -> Summary:

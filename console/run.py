@@ -11,10 +11,11 @@ from rich.console import Console
 from console.faults import Faults
 from console.figures import print_figures, verdict
 from console.loaded import load_all
-from console.plain import one_line
 from console.screen import screen_for
+from console.terminal import line
 from desk.config import Plan, load_plan, load_settings, override, plan_notes
 from desk.model.errors import BadInput, CredentialsError, PlanError, StoppedEarly
+from desk.model.plain_text import first_line
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
@@ -139,7 +140,7 @@ def _told(summary: Summary, shown: Path, options: RunOptions, console: Console) 
         print_figures(console, summary)
     if not summary.had_feed:
         for problem in summary.problems:
-            sys.stderr.write(f"error: {problem.partition(chr(10))[0]}\n")
+            sys.stderr.write(f"error: {first_line(problem)}\n")
     _last_line(console, verdict(summary, shown))
     return 0 if summary.complete else 1
 
@@ -156,5 +157,5 @@ def _near(folder: Path) -> Path:
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
-def _last_line(console: Console, line: str) -> None:
-    console.print(one_line(line), soft_wrap=True, markup=False, highlight=False)
+def _last_line(console: Console, text: str) -> None:
+    console.print(line(text), soft_wrap=True)

@@ -95,7 +95,7 @@ class Lines:
             self._unshown = view
 
     def _print(self, view: DeskView) -> None:
-        self._console.print(desk_line(view), soft_wrap=True, markup=False, highlight=False)
+        self._console.print(desk_line(view), soft_wrap=True)
         self._unshown = None
 
 

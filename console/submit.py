@@ -11,12 +11,14 @@ from typing import Final
 from rich.console import Console
 
 from actors.jobs import JobEnd, Jobs
-from actors.working_copy import WorkingCopy
 from console.elsewhere import check_market, plan_in_copy
 from console.following import Follower
+from console.job_package import job_package, listing
 from console.loaded import load_all
 from console.run import refuse_unasked_live
+from console.terminal import line
 from desk.config import Settings, load_plan, load_settings, override
+from desk.loading.imports import Loading
 from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
 from desk.report import words
 
@@ -30,7 +32,7 @@ VERDICT: Final = re.compile(r"^(ok|complete with \S+ problems?|failed) · (?:not
 class SubmitOptions:
     """What the command line says beside the plan's path; `run_dir` is a path on the cluster.
 
-    `address_from` tells where the address was written.
+    `includes` are files and folders that go along besides. `address_from` tells where the address was written.
     """
 
     address: str
@@ -38,6 +40,7 @@ class SubmitOptions:
     live: bool = False
     run_dir: str | None = None
     date: str | None = None
+    includes: tuple[str, ...] = ()
     address_from: str = "--address"
 
     def flags(self) -> list[str]:
@@ -59,22 +62,30 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     plan = override(load_plan(path), settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
     _require_lasting(options.run_dir)
+    before = Loading()
     load_all(path, plan)
-    copy = WorkingCopy(Path.cwd())
+    copy, notes = job_package(path, plan, settings, options.includes, before)
     command = ["python", "-m", "actors", plan_in_copy(path, copy), *options.flags()]
-    notes = check_market(path, plan, copy)
+    notes += check_market(path, plan, copy)
     copy.require_small()
 
-    def tell(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    def tell(text: str) -> None:
+        console.print(line(text), soft_wrap=True)
 
     jobs = Jobs(options.address, options.address_from)
     files = words.some(len(copy.bytes_by_file), "file")
     tell(f"{plan.session.name} · {plan.session.mode} · {files} of {copy.folder} to {options.address}")
+    for text in listing(copy):
+        tell(text)
     for note in notes:
         tell(f"! {note}")
     follower = Follower(jobs, partial(console.out, end="", highlight=False), tell)
-    end = asyncio.run(follower.follow(partial(jobs.submit, command, copy.folder, _variables(settings), tell)))
+
+    def submit() -> str:
+        with copy.copied() as folder:
+            return jobs.submit(command, folder, _variables(settings), tell)
+
+    end = asyncio.run(follower.follow(submit))
     status = exit_status(end, follower.said, follower.received)
     if status >= BY_SIGNAL:
         tell(f"! no verdict, status {status}: the desk ended before it had begun, or before its books were closed")

@@ -8,6 +8,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from console.terminal import line
+from desk.model.plain_text import one_line
 from desk.report import words
 from desk.report.live import ConsumerView, DeskState, DeskView, LaneView
 
@@ -33,26 +35,26 @@ def desk_table(view: DeskView, title: str, width: int) -> RenderableType:
     if view.consumers or view.lanes:
         parts.append(_shards(view, wide=width >= WIDE))
     parts.append(_book(view))
-    parts.extend(Text(f"! {alert}", style="bold red", overflow="ellipsis", no_wrap=True) for alert in view.alerts)
-    parts.extend(_note(note) for note in view.notes[-MAX_NOTES:])
-    return Panel(Group(*parts), title=Text(title, style="bold"), title_align="left", border_style="dim", width=width)
+    parts.extend(_alert(alert, "bold red") for alert in view.alerts)
+    parts.extend(_alert(note, "yellow") for note in view.notes[-MAX_NOTES:])
+    return Panel(Group(*parts), title=line(title, "bold"), title_align="left", border_style="dim", width=width)
 
 
 def _headline(view: DeskView) -> RenderableType:
-    line = Table.grid(expand=True)
-    line.add_column()
-    line.add_column(justify="right")
+    row = Table.grid(expand=True)
+    row.add_column()
+    row.add_column(justify="right")
     session = Text.assemble(("session ", "dim"), (words.exchange_time(view.session_ns), "bold"), (" exchange", "dim"))
-    line.add_row(session, Text(view.state, style=_STATE_STYLE[view.state]))
-    return line
+    row.add_row(session, Text(view.state, style=_STATE_STYLE[view.state]))
+    return row
 
 
 def _progress(progress: float) -> RenderableType:
-    line = Table.grid(expand=True, padding=(0, 1, 0, 0))
-    line.add_column(ratio=1)
-    line.add_column(justify="right", width=4)
-    line.add_row(ProgressBar(total=1.0, completed=progress), words.percent(progress))
-    return line
+    row = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    row.add_column(ratio=1)
+    row.add_column(justify="right", width=4)
+    row.add_row(ProgressBar(total=1.0, completed=progress), words.percent(progress))
+    return row
 
 
 def _rates(view: DeskView) -> RenderableType:
@@ -67,23 +69,23 @@ def _rates(view: DeskView) -> RenderableType:
 
 def _book(view: DeskView) -> RenderableType:
     pnl_style = "green" if view.pnl > 0 else "red" if view.pnl < 0 else ""
-    line = _facts(
+    facts = _facts(
         ("orders", words.count(view.orders.submitted)),
         ("filled", words.count(view.orders.filled)),
         ("refused", words.count(view.orders.refused)),
         ("positions", words.count(view.open_positions)),
     )
-    line.append_text(Text.assemble(("P&L ", "dim"), (words.money(view.pnl), pnl_style)))
+    facts.append_text(Text.assemble(("P&L ", "dim"), (words.money(view.pnl), pnl_style)))
     if stopped := sum(consumer.strategies_stopped for consumer in view.consumers):
-        line.append(f"  stopped {stopped}", style="red")
-    return line
+        facts.append(f"  stopped {stopped}", style="red")
+    return facts
 
 
 def _facts(*facts: tuple[str, str]) -> Text:
-    line = Text(overflow="fold")
+    text = Text(overflow="fold")
     for name, figure in facts:
-        line.append_text(Text.assemble((f"{name} ", "dim"), figure, "  "))
-    return line
+        text.append_text(Text.assemble((f"{name} ", "dim"), figure, "  "))
+    return text
 
 
 def _shards(view: DeskView, *, wide: bool) -> Table:
@@ -133,5 +135,5 @@ def fill_bar(depth: int, capacity: int, width: int) -> Text:
     return Text.assemble((_FULL * cells, style), (_EMPTY * (width - cells), "dim"), f"{words.percent(fraction):>5}")
 
 
-def _note(note: str) -> Text:
-    return Text(f"! {note}", style="yellow", overflow="ellipsis", no_wrap=True)
+def _alert(text: str, style: str) -> Text:
+    return Text(one_line(f"! {text}"), style=style, overflow="ellipsis", no_wrap=True)

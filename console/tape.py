@@ -3,9 +3,9 @@
 from typing import Final
 
 from rich.console import Console
-from rich.text import Text
 
 from console.facts import Facts, fact_table
+from console.terminal import line
 from desk.report import words
 from desk.tape.info import TapeInfo, tape_info
 
@@ -15,7 +15,7 @@ SYMBOLS_SHOWN: Final = 20
 def print_tape_info(place: str, console: Console) -> None:
     """Print the facts of the tape at a path or URL. Raises what TapeSource raises."""
     facts = tape_facts(tape_info(place))
-    console.print(Text(place, style="bold"), soft_wrap=True)
+    console.print(line(place, style="bold"), soft_wrap=True)
     console.print(fact_table(facts))
 
 

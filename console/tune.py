@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.text import Text
 
 from console.facts import Facts, fact_table
 from console.loaded import load_all
+from console.terminal import line
 from desk.config import load_plan, load_settings
 from desk.measuring.study import Study, study
 from desk.model.errors import PlanError
@@ -27,11 +27,11 @@ def tune_plan(path: Path, burst_s: float, safety: float, run_dir: Path | None, c
     plan = load_plan(path, load_settings())
     load_all(path, plan)
     found = study(plan, burst_s, safety, run_dir)
-    console.print(Text(f"{plan.session.name}, a burst of {burst_s:g} s", style="bold"))
+    console.print(line(f"{plan.session.name}, a burst of {burst_s:g} s", style="bold"))
     for facts in (_market(found), _costs(found), _advice(found, plan.consumers.max), _limits(found)):
         console.print(fact_table(facts))
         console.print()
-    console.print(snippet(found), markup=False, highlight=False, soft_wrap=True)
+    console.print(snippet(found), soft_wrap=True)
 
 
 def snippet(found: Study) -> str:

@@ -10,8 +10,8 @@ from typing import Final, get_args
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
-from rich.text import Text
 
+from console.terminal import line
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.blocks import BlockSource
 from desk.model.errors import PlanError, RunFailed
@@ -155,10 +155,10 @@ async def _serve(server: VenueServer, place: str, play: Play, door: DoorOptions,
         loop.add_signal_handler(number, stop.set)
     try:
         async with server:
-            console.print(Text(f"playing {place} at ws://127.0.0.1:{server.port}/v2/iex"), soft_wrap=True)
+            console.print(line(f"playing {place} at ws://127.0.0.1:{server.port}/v2/iex"), soft_wrap=True)
             _write_port(door.port_file, server.port)
             await _play_until(stop, server, ends=play.seconds is not None)
-            console.print(Text(stats_line(server.stats)), soft_wrap=True)
+            console.print(line(stats_line(server.stats)), soft_wrap=True)
     except OSError as error:
         raise RunFailed(
             f"port {door.port}",

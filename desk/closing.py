@@ -10,6 +10,8 @@ from typing import Final
 from desk.ledger.snapshot import snapshot
 from desk.model.bars import Bar
 from desk.model.errors import DeskError
+from desk.model.log_line import LogLine
+from desk.model.plain_text import one_line
 from desk.model.records import Decision
 from desk.pipeline.record import RunRecord, summarize
 from desk.report.figures import Figures
@@ -41,7 +43,7 @@ def write_results(
     except (DeskError, OSError) as fault:
         told = f"the results could not be copied, and are in {folder.dir}: {fault}"
         logging.getLogger(LOG).error("%s", told)  # noqa: TRY400 - the fault tells what there is to tell
-        sys.stderr.write(f"error: {told}\n")
+        sys.stderr.write(f"error: {one_line(told)}\n")
         record.notices = [*record.notices, told]
         summary = summarize(record)
         folder.write_summary(summary.builtins())
@@ -57,7 +59,7 @@ def open_log(folder: RunFolder) -> logging.Logger:
         log.removeHandler(handler)
         handler.close()
     handler = logging.FileHandler(folder.log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(LogLine())
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -18,7 +18,7 @@ from desk.config.plan import (
     SessionPlan,
     StrategyPlan,
 )
-from desk.config.settings import Settings, load_settings
+from desk.config.settings import Settings, load_settings, secrets_folder
 
 __all__ = [
     "BarsPlan",
@@ -42,4 +42,5 @@ __all__ = [
     "load_settings",
     "override",
     "plan_notes",
+    "secrets_folder",
 ]

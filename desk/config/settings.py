@@ -41,6 +41,10 @@ class Settings(BaseSettings):
         description="the folder in which run folders are made",
     )
 
+    def secrets(self) -> dict[str, SecretStr]:
+        """The secrets that are set, by attribute name."""
+        return {name: value for name, value in self if isinstance(value, SecretStr)}
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -52,7 +56,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, environment, files: whoever is asked first decides. There is no dotenv file."""
         _ = dotenv_settings, file_secret_settings
-        return init_settings, env_settings, SecretsSettingsSource(settings_cls, _secrets_folder())
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_folder())
 
 
 def load_settings() -> Settings:
@@ -72,7 +76,8 @@ def _described(variable: str) -> str:
     return fields[variable].description or ""
 
 
-def _secrets_folder() -> str | None:
+def secrets_folder() -> str | None:
+    """The folder that RAYDESK_SECRETS_DIR names, if it does. Raises PlanError where it is none."""
     folder = os.environ.get("RAYDESK_SECRETS_DIR")
     if folder and not Path(folder).is_dir():
         raise PlanError(

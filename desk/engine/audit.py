@@ -5,6 +5,8 @@ from typing import Self
 
 import msgspec
 
+from desk.model.plain_text import one_line as plain_line
+
 MAX_EXAMPLES = 20
 MAX_FRAMES = 20
 MAX_LINE = 300
@@ -66,7 +68,7 @@ def one_line(fault: BaseException) -> str:
     told = traceback.format_exception_only(fault)
     # Lines of source come before it (SyntaxError), notes after it.
     line = next(line for line in told if not line.startswith(" "))
-    return " ".join(line.split())[:MAX_LINE]
+    return plain_line(" ".join(line.split())[:MAX_LINE])
 
 
 def trace(fault: BaseException) -> str:

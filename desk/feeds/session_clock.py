@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from desk.feeds.http_get import http_get
 from desk.model.errors import RunFailed
+from desk.model.plain_text import from_outside
 from desk.model.units import MS_NS, SECOND_NS
 from desk.ports import Clock
 
@@ -165,7 +166,7 @@ class VenueSession:
             if self._reading is None:
                 raise RunFailed(
                     f"venue clock {self._url}",
-                    str(error) or type(error).__name__,
+                    from_outside(str(error)) or type(error).__name__,
                     "a JSON object with session_ns, wall_ns, speed and state",
                     'Start the venue first, or set clock = "real".',
                 ) from error

@@ -19,6 +19,7 @@ from desk.feeds.connection import Connection
 from desk.feeds.proxy import unused_proxy
 from desk.feeds.stream import StreamProtocol
 from desk.model.errors import CredentialsError, DeskError, PlanError, RunFailed
+from desk.model.plain_text import from_outside
 from desk.model.units import SECOND_NS
 from desk.ports import Clock
 
@@ -253,7 +254,7 @@ class Socket:
         if self._connection is not None:
             self._leaving.add(self._connection)
         was_open, self._open, self._connection = self._open, False, None
-        self.last_end = reason
+        self.last_end = reason = from_outside(reason)
         at_once, self._at_once = self._at_once, False
         self._attempts.ended(self._clock.wall_ns(), at_once=at_once)
         if status is not None and status < 500 and status not in RETRIED_BELOW_500:

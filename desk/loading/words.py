@@ -3,6 +3,8 @@
 import traceback
 from typing import Final, TypeGuard, TypeVar
 
+from desk.model.plain_text import from_outside
+
 T = TypeVar("T")
 
 LONGEST: Final = 400
@@ -33,7 +35,7 @@ def kind_and_message(fault: BaseException) -> str:
 def message(fault: BaseException) -> str:
     """Its message alone."""
     try:
-        return _bounded(" ".join(str(fault).split()))
+        return _bounded(str(fault))
     except BaseException as second:  # noqa: BLE001 - the author's own __str__, which may raise anything
         return f"its message cannot be read, as its __str__ raises {class_name(type(second))}"
 
@@ -52,11 +54,11 @@ def is_subclass(found: object, base: type[T]) -> TypeGuard[type[T]]:
 def shown(value: object) -> str:
     """The value as Python writes it, in one line; without raising where its class does."""
     try:
-        text = " ".join(repr(value).split())
+        text = repr(value)
     except BaseException as fault:  # noqa: BLE001 - the author's own __repr__, which may raise anything
         return f"a {class_name(type(value))} whose __repr__ raises {class_name(type(fault))}"
     return _bounded(text)
 
 
 def _bounded(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return from_outside(" ".join(text.split()), LONGEST)

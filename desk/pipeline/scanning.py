@@ -1,12 +1,12 @@
 """The scanners' work: on their period, look at the market and name the symbols they want."""
 
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
+from desk.engine.audit import one_line, trace
 from desk.market.sealed import SealedMarket
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
@@ -185,7 +185,7 @@ class Scanning:
         except KeyboardInterrupt:
             raise
         except BaseException as fault:  # noqa: BLE001 - whatever a scanner raises is reported, and stops nobody else
-            problem = f"scanner {entry.name} failed: {''.join(traceback.format_exception(fault)).strip()}"
+            problem = f"scanner {entry.name} failed: {one_line(fault)}\n{trace(fault)}"
             self._note(problem)
         return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
 

@@ -1,12 +1,17 @@
 """The report page of a finished run: one self-contained HTML document."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
+from desk.model.plain_text import problem
 from desk.report import charts, words
 from desk.report.figures import Figures, StrategyFigures
 from desk.report.markup import Html, section, table, tag
 from desk.report.page_style import CSS
 from desk.report.summary import ClassCounts, Quantiles, Summary
+
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""What a browser may load or run for the page: nothing but its own styles."""
 
 
 def report_html(summary: Summary, figures: Figures) -> str:
@@ -14,6 +19,7 @@ def report_html(summary: Summary, figures: Figures) -> str:
     head = tag(
         "head",
         Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Html(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
         tag("title", f"{summary.plan}: {_word(summary)}"),
         tag("style", Html(CSS)),
     )
@@ -59,7 +65,7 @@ def _verdict(summary: Summary) -> Html:
 
 def _problem(text: str) -> Html:
     """The first line; what follows (a traceback) folds away."""
-    line, _, details = text.partition("\n")
+    line, _, details = problem(text).partition("\n")
     more = tag("details", tag("summary", "details"), tag("pre", details)) if details else ""
     return tag("li", line, more)
 

@@ -1,7 +1,12 @@
-"""HTML built from escaped parts: only this module makes `Html`, so nothing unescaped reaches a page."""
+"""HTML built from escaped parts: only this module makes `Html`, so nothing unescaped reaches a page.
+
+What cannot be printed is spelled out: a mark of writing direction would reorder a line of the page.
+"""
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+from desk.model.plain_text import lines
 
 
 class Html(str):
@@ -12,13 +17,13 @@ class Html(str):
 
 def tag(name: str, *children: str, **attributes: str | float) -> Html:
     """One element. `class_` stands for class; underscores in attribute names become hyphens."""
-    attrs = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"' for key, value in attributes.items())
+    attrs = "".join(f' {key.rstrip("_").replace("_", "-")}="{_text(str(value))}"' for key, value in attributes.items())
     return Html(f"<{name}{attrs}>{joined(children)}</{name}>")
 
 
 def joined(children: Iterable[str]) -> Html:
     """The parts one after the other."""
-    return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))
+    return Html("".join(child if isinstance(child, Html) else _text(child) for child in children))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
@@ -31,3 +36,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
 def section(title: str, *children: str) -> Html:
     """A titled part of the page."""
     return tag("section", tag("h2", title), *children)
+
+
+def _text(text: str) -> str:
+    return escape(lines(text))

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from desk.meters import Histogram
+from desk.model.plain_text import one_line, problem
 from desk.model.units import MS_NS
 
 TickClass = Literal["trades", "quotes"]
@@ -215,11 +216,20 @@ class Summary(msgspec.Struct, kw_only=True):
         )
 
     def builtins(self) -> dict[str, Any]:
-        """The content of summary.json."""
-        figures: dict[str, Any] = msgspec.to_builtins(self)
-        return figures
+        """The content of summary.json; texts are plain, only tracebacks have lines. `run_id` is the folder's name."""
+        figures: dict[str, Any] = _plain(msgspec.to_builtins(self))
+        return figures | {"run_id": self.run_id, "problems": [problem(text) for text in self.problems]}
 
     @classmethod
     def of(cls, figures: Mapping[str, Any]) -> Self:
         """The summary that summary.json holds. Raises msgspec.ValidationError where a field is not as it should be."""
         return msgspec.convert(figures, cls)
+
+
+def _plain(value: Any) -> Any:
+    """The same tables and lists with every text on one line."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, dict):
+        return {one_line(key): _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list) else value

@@ -38,12 +38,12 @@ class Life:
 
 
 class JobServer:
-    """The server, in a thread of its own. What it was told stands in `submitted`, `files` and `stops`."""
+    """The server, in a thread of its own. What it was told stands in `submitted`, `contents` and `stops`."""
 
     def __init__(self, life: Life) -> None:
         self.life = life
         self.submitted: list[dict[str, Any]] = []
-        self.files: list[str] = []
+        self.contents: dict[str, bytes] = {}
         self.stops = 0
         self.asked = 0
         self.reading = threading.Event()
@@ -69,7 +69,7 @@ class JobServer:
         self._loop.close()
 
     async def _run(self) -> None:
-        app = web.Application(middlewares=[self._authorized])
+        app = web.Application(middlewares=[self._authorized], client_max_size=64 << 20)
         app.add_routes(
             [
                 web.get("/api/version", self._version),
@@ -99,6 +99,11 @@ class JobServer:
             return web.Response(status=401, text="Unauthorized: Missing authentication token")
         return await handler(request)
 
+    @property
+    def files(self) -> list[str]:
+        """The names in the package."""
+        return sorted(self.contents)
+
     async def _version(self, _request: web.Request) -> web.Response:
         if not self.life.is_ray:
             return web.Response(text="<html>")
@@ -109,7 +114,7 @@ class JobServer:
 
     async def _package(self, request: web.Request) -> web.Response:
         with zipfile.ZipFile(io.BytesIO(await request.read())) as package:
-            self.files = package.namelist()
+            self.contents = {name: package.read(name) for name in package.namelist()}
         return web.Response()
 
     async def _submit(self, request: web.Request) -> web.Response:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def test_a_defect_is_one_line_with_its_traceback_in_the_log(tmp_path: Path, caps
 
     assert exit_.value.exit_code == 1
     assert capsys.readouterr().err == f"error: unexpected ZeroDivisionError: two (traceback in {log})\n"
-    assert log.read_text().startswith("what the desk had logged\nTraceback")
+    before, defect = log.read_text().splitlines()
+    assert before == "what the desk had logged"
+    assert re.match(r"[0-9-]+ [0-9:,]+ ERROR unexpected\\nTraceback .*ZeroDivisionError: two\\nlines$", defect)
 
 
 def test_a_defect_before_there_is_a_run_folder_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,6 @@ def submit(server: JobServer | str, *args: object, plan: str = "plan.toml") -> R
 def test_a_job_is_the_plan_with_its_flags_in_a_copy_of_this_folder(
     serve: Callable[[Life], JobServer], project: Path
 ) -> None:
-    (project / ".rayignore").write_text("/left/\n")
     (project / "left").mkdir()
     (project / "left" / "behind.txt").write_text("")
     server = serve(Life([["Running\n", VERDICT]]))
@@ -85,12 +84,13 @@ def test_a_job_is_the_plan_with_its_flags_in_a_copy_of_this_folder(
     result = submit(server, "--consumers", 3, "--run-dir", "/data/run one")
 
     assert result.exit_code == 0, result.output
-    assert "small-day · replay · 2 files of" in result.stdout
+    assert "small-day · replay · 1 file of" in result.stdout
     assert f"ray job stop {JOB}" in result.stdout
     assert result.stdout.endswith(f"Running\n{VERDICT}")
     (job,) = server.submitted
     assert job["entrypoint"] == "python -m actors plan.toml --consumers 3 --run-dir '/data/run one'"
-    assert sorted(server.files) == [".rayignore", "plan.toml"]
+    assert server.files == ["plan.toml"]
+    assert "  plan.toml      1 file     0.1 KiB\n" in result.stdout
 
 
 def test_of_this_environment_a_job_gets_what_a_plan_may_be_overridden_by_and_no_secret(
@@ -297,14 +297,14 @@ def test_a_bad_plan_exits_2_before_a_cluster_is_asked(project: Path, change: tup
 
 
 def test_a_plan_that_does_not_go_along_exits_2(project: Path) -> None:
-    (project / ".rayignore").write_text("*.toml\n")
     (project.parent / "other.toml").write_text(PLAN)
+    (project / "link.toml").symlink_to("../other.toml")
 
-    for plan in ("plan.toml", "../other.toml"):
-        result = submit("http://127.0.0.1:1", plan=plan)
+    outside, link = (submit("http://127.0.0.1:1", plan=plan) for plan in ("../other.toml", "link.toml"))
 
-        assert result.exit_code == 2
-        assert "it does not go to the cluster with" in result.stderr
+    assert (outside.exit_code, link.exit_code) == (2, 2)
+    assert "it does not go to the cluster with" in outside.stderr
+    assert "it is a link out of the project" in link.stderr
 
 
 @pytest.mark.parametrize("path", ["/data/us/day.parquet", "s3://tapes/day.parquet"])
@@ -352,11 +352,11 @@ def test_a_folder_that_is_too_large_exits_2_and_names_what_is_biggest(project: P
     with (project / "data" / "big.bin").open("wb") as file:
         file.truncate(MOST_BYTES)
 
-    result = submit("http://127.0.0.1:1")
+    result = submit("http://127.0.0.1:1", "--include", "data")
 
     assert result.exit_code == 2
     assert "data/ 50.0 MiB" in result.stderr
-    assert ".rayignore" in result.stderr
+    assert "Include less" in result.stderr
 
 
 def test_one_signal_stops_the_job_and_waits_for_its_verdict(serve: Callable[[Life], JobServer]) -> None:

@@ -12,6 +12,7 @@ from desk.feeds.stream import HangUp
 from desk.market.rows import Counts
 from desk.model.errors import DeskError
 from desk.model.notes import Note
+from desk.model.plain_text import from_outside
 from desk.model.ticks import Quote, Tick
 
 NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
@@ -171,7 +172,7 @@ class AlpacaProtocol:
             self.subscription.acknowledge(message)
         elif isinstance(message, Refusal):
             self.slow_clients += message.code == SLOW_CLIENT
-            self.verdict = meaning(message.code, self._without_secrets(message.msg), self.place)
+            self.verdict = meaning(message.code, self._shown(message.msg), self.place)
         elif isinstance(message, Success):
             self._greeted = self._greeted or message.msg == "connected"
             self.ready = self.ready or message.msg == "authenticated"
@@ -189,8 +190,9 @@ class AlpacaProtocol:
                 self.counts.skipped[channel] += 1
         self.ticks[first:] = kept
 
-    def _without_secrets(self, text: str) -> str:
+    def _shown(self, text: str) -> str:
+        """The venue's own words, without key and secret."""
         for secret in (self._key, self._secret):
             if secret:
                 text = text.replace(secret, "*****")
-        return text
+        return from_outside(text)

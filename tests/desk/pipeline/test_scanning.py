@@ -118,7 +118,7 @@ def test_a_scanner_that_raises_keeps_its_last_wish_and_is_told_once() -> None:
         False,
     ]
     (problem,) = one.problems
-    assert problem.startswith("scanner S failed: Traceback")
+    assert problem.startswith("scanner S failed: SystemExit: broken\nTraceback")
     assert problem.endswith("SystemExit: broken")
 
 

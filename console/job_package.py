@@ -1,0 +1,85 @@
+"""What `desk submit` sends: the plan, its tape, the desk's own packages, the plan's classes and what they import."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from actors.confidential import known_secrets
+from actors.working_copy import WorkingCopy
+from desk.config import Plan, Settings
+from desk.loading.distributions import not_brought
+from desk.loading.imports import OWN, Imports, Loading, find_imports
+from desk.model.errors import StrategyError
+from desk.report import words
+
+PROJECT: Final = (*OWN, "strategies")
+"""The packages of this project. In another folder the cluster's own raydesk has them."""
+NAMED: Final = 3
+
+
+def job_package(
+    path: Path, plan: Plan, settings: Settings, includes: Sequence[str], before: Loading
+) -> tuple[WorkingCopy, list[str]]:
+    """The files that go to the cluster, and notes on what stays here.
+
+    Run after the plan's classes were loaded; `before` was made before that. Raises PlanError for files that must not
+    go, StrategyError for an import that the job would not find.
+    """
+    copy = WorkingCopy(Path.cwd(), known_secrets(settings))
+    copy.add(path)
+    for written in includes:
+        copy.include(written)
+    imports = find_imports(copy.folder, _modules(plan), before)
+    _require_found(path, imports, copy)
+    packages = {file.relative_to(copy.folder).parts[0] for file in imports.files}
+    if (copy.folder / "actors" / "__main__.py").is_file() and (copy.folder / "desk" / "__init__.py").is_file():
+        packages |= set(PROJECT)
+    for file in sorted(imports.files):
+        copy.add(file)
+    for name in sorted(packages):
+        if (copy.folder / name / "__init__.py").is_file():
+            copy.add_package(name)
+    return copy, [*_left(copy), *_not_brought(imports, copy)]
+
+
+def listing(copy: WorkingCopy) -> list[str]:
+    """A line for each name at the top of the copy, with its files and their size."""
+    entries = copy.entries()
+    width = max(len(name) for name, _, _ in entries)
+    return [f"  {name:<{width}}  {words.some(files, 'file'):>10}  {_size(size):>10}" for name, files, size in entries]
+
+
+def _modules(plan: Plan) -> list[str]:
+    uses = [strategy.use for strategy in plan.strategies] + [scanner.use for scanner in plan.scanners]
+    return [use.partition(":")[0] for use in uses]
+
+
+def _require_found(path: Path, imports: Imports, copy: WorkingCopy) -> None:
+    for module, place in sorted(imports.outside.items()):
+        raise StrategyError(
+            str(path),
+            f"its classes import `{module}` from {place}, which stays here: a job finds only what lies by its name "
+            f"in {copy.folder}",
+            "imports of files in this folder, and of packages that are installed on the cluster",
+            "Copy it into this folder, or install it as a package, here and on the cluster.",
+        )
+
+
+def _left(copy: WorkingCopy) -> list[str]:
+    """One note for data files that lie in the packages that go."""
+    left = [file for file in copy.left if file not in copy.bytes_by_file]
+    if not left:
+        return []
+    named = ", ".join(map(str, left[:NAMED])) + (", …" if len(left) > NAMED else "")
+    return [f"{words.some(len(left), 'other file')} in these packages stay here ({named}); --include sends one"]
+
+
+def _not_brought(imports: Imports, copy: WorkingCopy) -> list[str]:
+    return [
+        f"the plan's classes need {name}, which does not come with raydesk: it must be installed on the cluster"
+        for name in not_brought(imports.installed, copy.folder)
+    ]
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024:,.1f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:,.1f} MiB"

@@ -1,0 +1,41 @@
+"""Consoles for people: what cannot be printed never reaches the terminal, and text is no markup."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from desk.model.plain_text import one_line
+
+
+class PlainConsole(Console):
+    """A console that shows strings as they are: no markup, no emoji names, no control characters.
+
+    Rich itself drops only five control characters, and lets escape sequences through.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render, without what cannot be printed in the text. Rich's own control codes stay."""
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable() or text == "\n":
+                yield segment
+            else:
+                kept = "".join(sign for sign in text if sign.isprintable() or sign == "\n")
+                yield Segment(kept, segment.style)
+
+
+def people(stream: Any = None, *, stderr: bool = False) -> Console:
+    """stdout, stderr or a stream; where it is no terminal, so without a width, wide enough that no figure is cut."""
+    console = PlainConsole(file=stream, stderr=stderr)
+    return console if console.is_terminal else PlainConsole(file=stream, stderr=stderr, width=160)
+
+
+def line(text: str, style: str = "") -> Text:
+    """The text on one line, with what cannot be printed spelled out."""
+    return Text(one_line(text), style=style)
