@@ -32,7 +32,7 @@ def write_results(
     record.bars = folder.write_bars(bars())
     record.decisions = folder.write_decisions(decisions)
     summary = summarize(record)
-    folder.report.write_text(report_html(summary, Figures.of(bars(), decisions)), encoding="utf-8")
+    folder.write_report(report_html(summary, Figures.of(bars(), decisions)))
     folder.write_summary(summary.builtins())
     if record.failed or not folder.results_url:
         return summary
