@@ -46,8 +46,13 @@ class Faults:
             _tell(details.rstrip())
             _tell(f"error: unexpected {what}")
             return
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(details)
+        try:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(details)
+        except OSError:
+            _tell(details.rstrip())
+            _tell(f"error: unexpected {what}")
+            return
         _tell(f"error: unexpected {what} (traceback in {self.log})")
 
 

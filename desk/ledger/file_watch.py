@@ -1,9 +1,9 @@
 """Watch over a SQLite ledger's files: what is done to them beside the database is noticed at the next commit.
 
 SQLite keeps its files open and writes on, also when they were deleted, moved or replaced (sqlite.org, "How To Corrupt
-An SQLite Database File", section 4). So each commit looks before and after it: whether the paths still lead to the files
-that are open, whether they may be written, and whether anything but a commit has changed them. Where something has,
-the database is opened anew and read: other desks and backup tools may do that, and lose nothing.
+An SQLite Database File", section 4). So the desk looks before and after each commit: do the paths still lead to the
+open files, may they be written, and has anything but a commit changed them? Where something has, the database is opened
+anew and read: other desks and backup tools may change files, and lose nothing.
 """
 
 import os
@@ -77,9 +77,7 @@ class FileWatch:
                     f"Put it and the files beside it back, {AGAIN}",
                 ) from error
             if (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
-                raise self._fault(
-                    file, "another file was put in its place", f"Put the run's own file back, {AGAIN}"
-                )
+                raise self._fault(file, "another file was put in its place", f"Put the run's own file back, {AGAIN}")
             if not found.st_mode & stat.S_IWUSR or not os.access(file, os.W_OK, effective_ids=True):
                 raise self._fault(
                     file, "it was made read-only", f"Make it writable again (chmod u+w, chattr -i, remount), {AGAIN}"
@@ -134,7 +132,7 @@ class FileWatch:
             raise self._fault(
                 self._path,
                 f"it was overwritten, cut or damaged while the desk writes it ({error})",
-                "Move it away; `sqlite3 FILE .recover` saves what can be read. Then run the plan anew in another folder.",
+                "Move it away; `sqlite3 FILE .recover` saves what can be read. Run the plan anew in another folder.",
             ) from error
 
     def _fault(self, file: Path, found: str, remedy: str) -> LedgerError:
@@ -145,7 +143,7 @@ def _version(connection: Connection) -> Any:
     """Changes when another connection commits, and not with this one's own commits (SQLite, data_version)."""
     driver = connection.connection.dbapi_connection
     assert driver is not None
-    return driver.execute("PRAGMA data_version").fetchone()[0]  # type: ignore[attr-defined]  # sqlite3's own
+    return driver.execute("PRAGMA data_version").fetchone()[0]
 
 
 def _content(descriptor: int) -> Content:

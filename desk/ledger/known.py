@@ -3,7 +3,6 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from desk.ledger.database import connect

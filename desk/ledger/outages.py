@@ -4,10 +4,27 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from desk.model.notes import Level, Note
 from desk.pipeline.notes import NoteBoard
 
 SHOWN: Final = 200
+
+
+class LedgerReport(msgspec.Struct, array_like=True):
+    """What a ledger says of its server: what is wrong now, and what healed.
+
+    `notes` are the latest of the `noted` of this `epoch`: one process of the ledger, later ones have higher numbers.
+    `commits` are those of the process.
+    """
+
+    epoch: int
+    notes: list[Note]
+    noted: int
+    alert: str = ""
+    warnings: list[str] = []
+    commits: int = 0
 
 
 def _nothing() -> None:
@@ -22,6 +39,7 @@ class Outages:
         self._place = place
         self._patience_s = patience_s
         self._board = NoteBoard()
+        self._epoch = time.time_ns()
         self._since_s: float | None = None
         self._times = 0
         self._away_s = 0.0
@@ -41,10 +59,9 @@ class Outages:
         times = "once" if self._times == 1 else f"{self._times:,} times"
         return [f"ledger {self._place}: it did not answer {times}, for {self._away_s:,.1f} s in all; nothing was lost"]
 
-    @property
-    def notes(self) -> tuple[list[Note], int]:
-        """The latest notes, and how many there were."""
-        return self._board.latest(), self._board.count
+    def report(self) -> "LedgerReport":
+        """All of this, for another process."""
+        return LedgerReport(self._epoch, self._board.latest(), self._board.count, self.alert, self.warnings)
 
     def failed(self, error: Exception) -> None:
         """An attempt had no answer."""

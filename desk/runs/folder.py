@@ -27,13 +27,14 @@ class RunFolder:
     """The folder `dir` and the paths in it; those of files that the run has not written yet, too.
 
     `results_url` is where a copy of a finished run's files belongs besides; empty: nowhere. `notes` are those on the
-    run's plan, for its log.
+    run's plan, for its log; `remarks` are warnings about the folder and the resume, for log and summary.
     """
 
     def __init__(self, folder: Path) -> None:
         self.dir = folder
         self.results_url = ""
         self.notes: list[str] = []
+        self.remarks: list[str] = []
         self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"
@@ -80,7 +81,7 @@ class RunFolder:
             run = cls(run.dir.resolve())
         run.resume.claim()
         try:
-            run.notes = require_own(run.dir)
+            run.remarks = require_own(run.dir)
             return run, run.resume.read()
         except BaseException:
             run.resume.release()
