@@ -22,6 +22,13 @@ def told(path: Path) -> Iterator[None]:
     """Turns what the operating system raises within into a RunFailed at `path`."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise RunFailed(
+            str(error.filename or path),
+            "it is gone: it was deleted or moved",
+            "the keeper's own files, as it wrote them",
+            "Put it back, and `desk run --resume`; or start the run anew in another folder.",
+        ) from error
     except OSError as error:
         raise RunFailed(
             str(path),

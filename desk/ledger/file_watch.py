@@ -20,6 +20,9 @@ from sqlalchemy import Connection
 from desk.ledger.identity import IDENTITY, OF_THE_LEDGER, RowCounts
 from desk.model.errors import LedgerError
 
+HEADER_BYTES: Final = 100
+MARK_AT: Final = 68
+MAGIC: Final = b"SQLite format 3\0"
 BESIDE: Final = ("", "-wal", "-shm")
 AGAIN: Final = "then `desk run --resume`, or run the plan anew in another folder."
 _IDENTITY: Final = "SELECT text FROM notes WHERE session = ? AND name = ?"
@@ -36,7 +39,8 @@ class Content(NamedTuple):
 class FileWatch:
     """Watches the files of the database at `path`, from the moment that it is open. All checks raise LedgerError.
 
-    Descriptors are opened with O_PATH: to close another one would end SQLite's locks (fcntl(2), "Record locking").
+    To close any descriptor of the files ends this process's locks on them (fcntl(2), "Record locking"), unless it was
+    opened with O_PATH. So the only other one, for the header, is closed after the database.
     """
 
     def __init__(self, path: Path, connection: Connection, identity: str) -> None:
@@ -44,7 +48,11 @@ class FileWatch:
         self._identity = identity
         self._open: dict[Path, int] = {}
         self._content: dict[Path, Content] = {}
+        driver(connection).execute("PRAGMA wal_checkpoint")  # the header of the file bears the mark now
         self._version = _version(connection)
+        self._header = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Another connection that reads may keep the header in the log: then it cannot be checked.
+        self._mark = mark_of(identity) if self._read_mark() == mark_of(identity) else None
         for suffix in BESIDE:
             file = Path(f"{path}{suffix}")
             if file.exists():
@@ -83,8 +91,27 @@ class FileWatch:
                     file, "it was made read-only", f"Make it writable again (chmod u+w, chattr -i, remount), {AGAIN}"
                 )
 
+    def _require_header(self) -> None:
+        """Check the header of the file itself (sqlite.org, "Database File Format", section 1.3).
+
+        What the database reads may still be in its log; then it does not look at the file.
+        """
+        if self._mark is None:
+            return
+        header = os.pread(self._header, HEADER_BYTES, 0)
+        pages = int.from_bytes(header[28:32], "big")
+        page_bytes = int.from_bytes(header[16:18], "big")
+        page_bytes = 65_536 if page_bytes == 1 else page_bytes
+        if not header.startswith(MAGIC) or self._read_mark() != self._mark:
+            raise self._fault(
+                self._path, "it was overwritten with something else", f"Put the run's own file back, {AGAIN}"
+            )
+        if os.fstat(self._header).st_size < pages * page_bytes:
+            raise self._fault(self._path, "it was cut", f"Put the run's own file back, {AGAIN}")
+
     def require_content(self, session: str, counts: RowCounts) -> None:
         """Open the database anew, and check that it is undamaged, the same, and has all rows of the session."""
+        self._require_header()
         with self._told(), closing(sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True)) as database:
             (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
@@ -106,10 +133,14 @@ class FileWatch:
             )
 
     def close(self) -> None:
-        """Close the descriptors."""
+        """Close the descriptors, once the database is closed."""
+        os.close(self._header)
         for descriptor in self._open.values():
             os.close(descriptor)
         self._open.clear()
+
+    def _read_mark(self) -> int:
+        return int.from_bytes(os.pread(self._header, 4, MARK_AT), "big")
 
     def _changed(self, *, others: bool) -> bool:
         """Whether a file has changed in a way that the commits of other writers do not explain."""
@@ -119,6 +150,9 @@ class FileWatch:
             return True
         if wal not in now or now[wal] == self._content[wal]:
             return False
+        # A checkpoint may empty the log; none leaves a part of it.
+        if 0 < now[wal].size < self._content[wal].size:
+            raise self._fault(wal, "it was cut", f"Put the run's own files back, {AGAIN}")
         return not others or now[wal].size < self._content[wal].size
 
     def _note(self) -> None:
@@ -139,11 +173,21 @@ class FileWatch:
         return LedgerError(str(file), found, "a ledger that the desk alone changes while it runs", remedy)
 
 
+def mark_of(identity: str) -> int:
+    """The number in the file's header ("application id") of the ledger with this identity."""
+    return int(identity[:8], 16) & 0x7FFFFFFF
+
+
+def driver(connection: Connection) -> Any:
+    """The driver's connection, on which a statement begins no transaction."""
+    made = connection.connection.dbapi_connection
+    assert made is not None
+    return made
+
+
 def _version(connection: Connection) -> Any:
     """Changes when another connection commits, and not with this one's own commits (SQLite, data_version)."""
-    driver = connection.connection.dbapi_connection
-    assert driver is not None
-    return driver.execute("PRAGMA data_version").fetchone()[0]
+    return driver(connection).execute("PRAGMA data_version").fetchone()[0]
 
 
 def _content(descriptor: int) -> Content:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
 from desk.ledger.faults import told
-from desk.ledger.file_watch import FileWatch
+from desk.ledger.file_watch import FileWatch, mark_of
 from desk.ledger.identity import RowCounts, count_rows, ledger_identity
 from desk.ledger.outages import Outages
 from desk.ledger.patience import is_passing, once_it_answers
@@ -225,6 +225,8 @@ class SqlLedger:
         metadata.create_all(connection)
         require_columns(connection, self.place)
         self.identity = ledger_identity(connection)
+        if not self._is_remote:
+            connection.exec_driver_sql(f"PRAGMA application_id = {mark_of(self.identity)}")
 
     def _watched(self, url: URL) -> FileWatch | None:
         path = file_of(url)

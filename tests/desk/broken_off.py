@@ -10,7 +10,7 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.wiring.resuming import require_same
 
-STRATEGY: Final = '''
+STRATEGY: Final = """
 from pathlib import Path
 
 from desk import strategy
@@ -37,7 +37,7 @@ class Trader(strategy.Strategy):
                 ctx.close()
             else:
                 ctx.buy(1)
-'''
+"""
 HELPER: Final = "EVERY = 20\n"
 PLAN: Final = """
 [session]

@@ -162,9 +162,7 @@ def test_an_edited_resume_file_is_refused(run_dir: Path, change: Changed) -> Non
     assert_refused(run_dir, RunFolderError, "resume.json", "authentication code")
 
 
-def test_without_the_key_nothing_is_resumed(
-    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_key_nothing_is_resumed(run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAYDESK_STATE_DIR", str(tmp_path / "another"))
 
     assert_refused(run_dir, RunFolderError, "no state key", "RAYDESK_STATE_KEY")
