@@ -11,6 +11,7 @@ from actors.peers import consumer_name
 from desk.checkpoint import KeeperStore
 from desk.closing import write_results
 from desk.config import Plan
+from desk.model.errors import RunFailed
 from desk.model.records import Decision
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord, ProcessUsage, RunRecord, problems, strategy_problems, summarize, warnings
@@ -59,7 +60,10 @@ class Books:
 
     def write_summary(self, times: Times, fault: str, received: dict[str, int]) -> None:
         """Write no more than a summary after a failure."""
-        self._folder.write_summary(summarize(self._failed(times, fault, received)).builtins())
+        try:
+            self._folder.write_summary(summarize(self._failed(times, fault, received)).builtins())
+        except RunFailed as error:
+            self._log.error("%s", error)
 
     def _failed(self, times: Times, fault: str, received: dict[str, int]) -> RunRecord:
         return self._record(FeedRecord(received, {}, {}, []), times, [fault], [], failed=True)
@@ -94,7 +98,7 @@ class Books:
             decisions=0,
             problems=[*found, *strategy_problems(shards)],
             feed_kind=self._plan.feed.kind,
-            notices=notices,
+            notices=[*self._folder.remarks, *notices],
             failed=failed,
             restarts={stats.shard: self._crew.restarts[consumer_name(stats.shard)] for stats in shards},
         )

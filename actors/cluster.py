@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from logging import Logger
 from typing import Any, Final, NamedTuple
 
@@ -82,7 +83,15 @@ class Cluster:
         """Whether it is a cluster of the desk's own."""
         return self._ray is not None
 
-    def create(self, plain: type, name: str, *args: Any, cpus: float | None = None, threads: int = 1) -> Any:
+    def create(
+        self,
+        plain: type,
+        name: str,
+        *args: Any,
+        cpus: float | None = None,
+        threads: int = 1,
+        groups: Mapping[str, int] = {},
+    ) -> Any:
         """Make an actor of a plain class; its last argument, its meters, is given here.
 
         Without `cpus` it is a control actor: on this node, asking for none. A name is free again a moment after its
@@ -96,6 +105,7 @@ class Cluster:
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=threads,
+            concurrency_groups=dict(groups),
             enable_task_events=False,
             **where,
         )

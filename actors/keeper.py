@@ -9,16 +9,20 @@ from actors.counters import MetersFactory, NoMeters
 from desk.checkpoint import KeeperStore
 from desk.model.checkpoint import decode_checkpoint, decode_producer, encode_checkpoint, encode_producer
 from desk.pipeline.record import ProcessUsage
+from desk.sealing import Seal
 from desk.usage import process_usage
 
 _encode_bars = msgspec.msgpack.Encoder().encode
 
 
 class Keeper:
-    """What a call has saved outlives this process when it returns."""
+    """What a call has saved outlives this process when it returns.
 
-    def __init__(self, folder: Path, meters: MetersFactory = NoMeters) -> None:
-        self._store = KeeperStore(folder)
+    It alone signs and checks: what it hands to shards and producer is this run's own, so they need no key.
+    """
+
+    def __init__(self, folder: Path, seal: Seal, meters: MetersFactory = NoMeters) -> None:
+        self._store = KeeperStore(folder, seal)
         self._meters = meters("keeper")
         self._saved = 0
         self._bytes = 0

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
+
+import msgspec
+import ray
 
 from actors.counters import MetersFactory, NoMeters
 from desk.clock import SystemClock
 from desk.config import Plan
+from desk.ledger.outages import LedgerReport
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.pipeline.record import ProcessUsage
@@ -13,9 +18,13 @@ from desk.pipeline.session import Session
 from desk.usage import process_usage
 from desk.wiring import trading
 
+FIGURES: Final = "figures"
+GROUPS: Final = {FIGURES: 1}
+"""Ray's concurrency groups: calls that do not wait behind commits, and their threads."""
+
 
 class Ledger:
-    """What a call has written is committed when it returns."""
+    """What a call has written is committed when it returns. All calls but `stats` are served one at a time."""
 
     def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters) -> None:
         self._clock = SystemClock()
@@ -61,8 +70,10 @@ class Ledger:
         self._book.close_session(self._clock.wall_ns())
         self._book.close()
 
-    def stats(self) -> int:
-        """How many commits there were."""
+    @ray.method(concurrency_group=FIGURES)  # type: ignore[untyped-decorator]  # Ray has no types for it
+    def stats(self) -> LedgerReport:
+        """What is known of the server, and the number of commits. Answered while a commit waits for the server."""
+        self._book.ping()
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"commits_total": self._commits, "commit_seconds_total": self._commit_ns / 1e9})
-        return self._commits
+        return msgspec.structs.replace(self._book.outages.report(), commits=self._commits)

@@ -22,7 +22,8 @@ from actors.crew import Crew, Recipe
 from actors.doors import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
 from actors.draining import Draining
 from actors.keeper import Keeper
-from actors.ledger import Ledger
+from actors.ledger import GROUPS, Ledger
+from actors.ledger_reports import LedgerReports
 from actors.links import RayShardLinks
 from actors.peers import consumer_name, told
 from actors.printed import Printed
@@ -34,6 +35,7 @@ from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
+from desk.ledger.outages import LedgerReport
 from desk.model.errors import ActorDied, DeskError, RunFailed
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
@@ -98,6 +100,7 @@ class Supervisor:
         self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
         self._spares = self.cluster.spares(self.log)
         self._draining = Draining()
+        self._ledger = LedgerReports(self.log)
         self._marked = False
         self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
@@ -156,8 +159,8 @@ class Supervisor:
             return make(Producer, PRODUCER, plan, session, epoch, *parts, *shards, threads=PRODUCER_THREADS)
 
         return {
-            "keeper": lambda _: make(Keeper, "keeper", self.folder.keeper),
-            "ledger": lambda _: make(Ledger, "ledger", plan, session, self.folder.dir),
+            "keeper": lambda _: make(Keeper, "keeper", self.folder.keeper, self._begun.seal),
+            "ledger": lambda _: make(Ledger, "ledger", plan, session, self.folder.dir, groups=GROUPS),
             "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
             "scanner": lambda _: make(Scanner, "scanner", plan, session),
             **{name: partial(consumer, number) for name, number in self._numbers.items()},
@@ -319,6 +322,8 @@ class Supervisor:
         before = self._stats.get(name)
         if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
             self.crew.pardon(name)
+        if isinstance(answer, LedgerReport):
+            self._ledger.take(answer)
         self._stats[name] = answer
 
     def _played(self) -> FeedRecord | None:
@@ -370,7 +375,8 @@ class Supervisor:
             self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
             self.scaler.look(producer.intake, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
-        show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes]))
+        alerts = [*view.alerts, *self._ledger.alerts]
+        show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes], alerts=alerts))
 
     def _note_last(self, number: int) -> None:
         """Take the last figures of a consumer that is about to end."""
@@ -397,7 +403,7 @@ class Supervisor:
         decisions = self._ask("ledger", "decisions")
         self._ask("ledger", "close")
         self._ask("keeper", "close")
-        notices = list(self._awaited.told.values())
+        notices = [*self._awaited.told.values(), *self._ledger.warnings]
         summary = self._books.write(feed, self._times(ended_ns), problems, notices, decisions)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)

@@ -60,12 +60,17 @@ def run(
     live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: one of its own.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only errors and the last line.")] = False,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="With --resume: take strategies' code that has changed since.")
+    ] = False,
 ) -> None:
     """Run a tradeplan, or go on with a run that was broken off."""
     if (plan is None) == (resume is None):
         raise typer.BadParameter("a plan, or the folder of a run to go on with", param_hint="PLAN or --resume")
     if resume is not None and (run_dir or date is not None or consumers is not None or in_process):
         raise typer.BadParameter("the run goes on as it was begun", param_hint="--resume")
+    if accept_changes and resume is None:
+        raise typer.BadParameter("a new run has no changes to accept", param_hint="--accept-changes")
     if in_process and address is not None:
         raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
     # Until the desk takes signals itself, one ends it at once: KeyboardInterrupt gets lost where Python cannot raise.
@@ -73,7 +78,7 @@ def run(
     with Faults() as faults:
         from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
 
-        options = running.RunOptions(run_dir, consumers, live, quiet, date)
+        options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes)
         console = people(Unseen(sys.stdout))
         if plan is None:
             assert resume is not None, "checked above"

@@ -50,8 +50,13 @@ class Faults:
             return
         cause = (type(error), error, error.__traceback__)
         record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"{LogLine().format(record)}\n")
+        try:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"{LogLine().format(record)}\n")
+        except OSError:
+            _tell(*lines("".join(traceback.format_exception(error)).rstrip()).split("\n"))
+            _tell(f"error: unexpected {what}")
+            return
         _tell(f"error: unexpected {what} (traceback in {self.log})")
 
 

@@ -35,6 +35,7 @@ class RunOptions:
     live: bool = False
     quiet: bool = False
     date: str | None = None
+    accept_changes: bool = False
 
 
 def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
@@ -74,11 +75,14 @@ def resume_run(
     `house` makes the house, in this process or not, as the run was begun. Raises RunFolderError where there is nothing
     to go on with, and what the house raises; nothing is taken away then.
     """
-    folder = RunFolder(run_dir.absolute())
-    resume = folder.resume.read()
+    folder, resume = RunFolder.take_up(run_dir)
     faults.log = folder.log
     plan = Plan.model_validate(resume.plan)
     refuse_unasked_live(folder.resume.path, plan, asked=options.live)
+    from desk.wiring.resuming import require_same  # noqa: PLC0415 - as in `run_plan`
+
+    resume, changes = require_same(plan, resume, accept=options.accept_changes)
+    folder.remarks += changes
     load_all(folder.resume.path, plan)
     shown = _near(folder.dir)
     try:

@@ -18,7 +18,9 @@ from desk.report.figures import Figures
 from desk.report.html import report_html
 from desk.report.summary import Summary
 from desk.runs import RunFolder
+from desk.runs.atomic import unwritable
 from desk.runs.copying import copy_results
+from desk.runs.log_file import LogFile
 
 LOG: Final = "raydesk"
 
@@ -31,10 +33,11 @@ def write_results(
     Those of a run that came to its end are copied to `folder.results_url`, where there is one. They are in the run
     folder in any case: a copy that fails is a warning in the summary, and an error in the log and on stderr.
     """
+    record.notices = [*record.notices, *log_faults()]
     record.bars = folder.write_bars(bars())
     record.decisions = folder.write_decisions(decisions)
     summary = summarize(record)
-    folder.report.write_text(report_html(summary, Figures.of(bars(), decisions)), encoding="utf-8")
+    folder.write_report(report_html(summary, Figures.of(bars(), decisions)))
     folder.write_summary(summary.builtins())
     if record.failed or not folder.results_url:
         return summary
@@ -52,19 +55,30 @@ def write_results(
     return summary
 
 
+def log_faults() -> list[str]:
+    """What the run's log has lost."""
+    handlers = logging.getLogger(LOG).handlers
+    return [handler.fault for handler in handlers if isinstance(handler, LogFile) and handler.fault]
+
+
 def open_log(folder: RunFolder) -> logging.Logger:
-    """The run's own log, desk.log, which begins with the notes on its plan."""
+    """The run's own log, desk.log, which begins with the notes on its plan. Raises RunFailed."""
     log = logging.getLogger(LOG)
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
-    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    try:
+        handler = LogFile(folder.log)
+    except OSError as error:
+        raise unwritable(folder.log, error) from error
     handler.setFormatter(LogLine())
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
     for note in folder.notes:
         log.info("plan: %s", note)
+    for remark in folder.remarks:
+        log.warning("%s", remark)
     return log
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from logging import Logger
 
+import msgspec
+
 from desk.checkpoint import KeeperStore
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
@@ -42,7 +44,7 @@ class House:
         for note in markets.source_notes(source):
             self.log.info("%s", note)
         self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
-        self.store = KeeperStore(folder.keeper)
+        self.store = KeeperStore(folder.keeper, begun.seal)
         self.book = trading.ledger(plan, self.session, folder.dir, self.started_ns)
         self.manager = trading.order_manager(plan, self.session, self.book)
         if source is not None:
@@ -69,7 +71,10 @@ class House:
         )
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes(self.log)
+        self._ledger_notes = NewNotes(self.log)
         self._shown_ns = 0
+        self._last: tuple[Show, DeskView] | None = None
+        self.book.outages.changed = self._show_outage
         self._began_ns = self.started_ns
 
     def run(self, show: Show) -> Summary:
@@ -132,7 +137,21 @@ class House:
         orders = self.manager.summary()
         intake = self.intake.stats()
         self._new_notes.write(intake)
-        show(self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders))
+        self.book.ping()
+        view = self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders)
+        self._last = show, view
+        show(self._with_ledger(view))
+
+    def _show_outage(self) -> None:
+        """The ledger's server is away, or has returned, while nothing else moves: show what was shown last."""
+        self._ledger_notes.write(self.book.outages.report())
+        if self._last is not None:
+            show, view = self._last
+            show(self._with_ledger(view))
+
+    def _with_ledger(self, view: DeskView) -> DeskView:
+        alert = self.book.outages.alert
+        return msgspec.structs.replace(view, alerts=[*view.alerts, alert]) if alert else view
 
     def _record(self, ended_ns: int) -> RunRecord:
         shards = [shard.stats() for shard in self.shards.values()]
@@ -160,6 +179,7 @@ class House:
                 *feed.problems,
             ],
             feed_kind=self.plan.feed.kind,
+            notices=[*self.folder.remarks, *self.book.outages.warnings],
         )
 
 

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,18 @@ settings.register_profile("desk", deadline=None)
 settings.load_profile("desk")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder for the session's desks: not the user's own."""
+    folder = tmp_path_factory.mktemp("state")
+    before = os.environ.get("RAYDESK_STATE_DIR")
+    os.environ["RAYDESK_STATE_DIR"] = str(folder)
+    yield folder
+    os.environ.pop("RAYDESK_STATE_DIR")
+    if before is not None:
+        os.environ["RAYDESK_STATE_DIR"] = before
 
 
 @pytest.fixture(scope="session")

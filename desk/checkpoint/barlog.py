@@ -2,9 +2,11 @@
 
 A record is a header (body length, checksum, epoch, number, session_ns, last_move; little-endian) and a body, the bars
 as msgpack. The checksum covers both. What a killed writer left after the last confirmed record is not
-looked at, and is cut off by the next append.
+looked at, and is cut off by the next append. The records form a chain: each link is the SHA-256 of the link before it
+and the record. The shard's sealed state has the last link, and so authenticates the whole log.
 """
 
+import hashlib
 import struct
 from collections.abc import Container, Iterator
 from io import SEEK_END, FileIO
@@ -18,6 +20,7 @@ import msgspec
 from desk.checkpoint.files import damaged, told
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint
+from desk.private_files import private_opener
 
 HEADER: Final = struct.Struct("<IIqqqq")
 _KEY: Final = struct.Struct("<Iqqqq")
@@ -52,18 +55,18 @@ class BarLog:
         self.path = path
         self._file: FileIO | None = None
 
-    def append(self, checkpoint: Checkpoint, start: int) -> int:
-        """Write the checkpoint's bars at `start`, cutting off what stands there; where they end."""
+    def append(self, checkpoint: Checkpoint, start: int, link: bytes = b"") -> tuple[int, bytes]:
+        """Write the checkpoint's bars at `start`, cutting off what stands there; where they end, and the next link."""
         body = _encode(checkpoint.bars)
         key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns, checkpoint.last_move)
         record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
         with told(self.path):
-            file = self._file = self._file or FileIO(self.path, "a")
+            file = self._file = self._file or FileIO(self.path, "a", opener=private_opener)
             file.truncate(start)
             rest = memoryview(record)
             while rest:
                 rest = rest[file.write(rest) :]
-        return start + len(record)
+        return start + len(record), next_link(link, record)
 
     def read(self, end: int) -> "Reading":
         """The log up to byte `end`, which is above 0: a writer beside changes nothing there any more."""
@@ -108,10 +111,23 @@ class Reading:
             return []
         return [bar for bar in _decode(body) if bar.symbol in symbols]
 
+    def link(self) -> bytes:
+        """The last link of the chain. Raises RunFailed for damage."""
+        link = b""
+        for record in self.records():
+            length, *_ = self._header(record.start)
+            link = next_link(link, self._content[record.start : record.start + HEADER.size + length])
+        return link
+
     def _header(self, start: int) -> tuple[int, int, int, int, int, int]:
         if start + HEADER.size > len(self._content):
             raise damaged(self._path, f"it ends within the record at byte {start}")
         return HEADER.unpack_from(self._content, start)
+
+
+def next_link(link: bytes, record: bytes) -> bytes:
+    """The link of a record behind that of the record before it."""
+    return hashlib.sha256(link + record).digest()
 
 
 def _checksum(body: bytes, epoch: int, number: int, session_ns: int, last_move: int) -> int:

@@ -1,4 +1,8 @@
-"""One file, written so that a killed process leaves a whole one, and faults told with their place."""
+"""One file, written so that a killed process leaves a whole one, and faults told with their place.
+
+A file that `put` wrote is a checksum, a tag and a body. The checksum tells damage; the tag tells content that this run
+did not write there (desk/sealing.py).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +11,8 @@ from typing import Final
 from zlib import crc32
 
 from desk.model.errors import RunFailed
+from desk.private_files import write_private
+from desk.sealing import TAG_BYTES, Seal
 
 CHECKSUM_BYTES: Final = 4
 
@@ -16,6 +22,13 @@ def told(path: Path) -> Iterator[None]:
     """Turns what the operating system raises within into a RunFailed at `path`."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise RunFailed(
+            str(error.filename or path),
+            "it is gone: it was deleted or moved",
+            "the keeper's own files, as it wrote them",
+            "Put it back, and `desk run --resume`; or start the run anew in another folder.",
+        ) from error
     except OSError as error:
         raise RunFailed(
             str(path),
@@ -42,23 +55,40 @@ def replace(path: Path, content: bytes) -> None:
     machine that loses power ends the desk anyway, and the checksums tell what it left behind.
     """
     beside = path.with_name(path.name + ".new")
-    beside.write_bytes(content)
+    write_private(beside, content)
     beside.replace(path)
 
 
-def put(path: Path, body: bytes) -> None:
-    """Put `body`, checksummed, in the file's place at once. Raises RunFailed."""
+def put(path: Path, body: bytes, seal: Seal | None) -> None:
+    """Put `body`, checksummed and sealed, in the file's place at once. Raises RunFailed."""
+    tag = bytes(TAG_BYTES) if seal is None else seal.tag(path.name, body)
     with told(path):
-        replace(path, crc32(body).to_bytes(CHECKSUM_BYTES, "little") + body)
+        replace(path, crc32(tag + body).to_bytes(CHECKSUM_BYTES, "little") + tag + body)
 
 
-def get(path: Path) -> bytes | None:
-    """What was `put` there last, None before the first. Raises RunFailed."""
+def get(path: Path, seal: Seal | None) -> bytes | None:
+    """What was `put` there last, None before the first. Raises RunFailed.
+
+    Without a seal what it holds is not authentic: nothing in it may be unpickled.
+    """
     with told(path):
         if not path.exists():
             return None
         content = path.read_bytes()
-    checksum, body = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
-    if crc32(body).to_bytes(CHECKSUM_BYTES, "little") != checksum:
+    checksum, sealed = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+    if len(sealed) < TAG_BYTES or crc32(sealed).to_bytes(CHECKSUM_BYTES, "little") != checksum:
         raise damaged(path, "it does not match its checksum")
+    tag, body = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
+    if seal is not None and not seal.matches(tag, path.name, body):
+        raise foreign(path, "its authentication code does not match")
     return body
+
+
+def foreign(path: Path, found: str) -> RunFailed:
+    """The fault of a file that this run did not write there, or not last."""
+    return RunFailed(
+        str(path),
+        f"it is not what this run wrote there last: {found}",
+        "the keeper's own files, as it wrote them",
+        "Do not trust this folder: what it holds is run as code. Start the run anew in another folder.",
+    )

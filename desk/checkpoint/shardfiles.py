@@ -12,18 +12,23 @@ from pathlib import Path
 import msgspec
 
 from desk.checkpoint.barlog import BarLog, Reading
-from desk.checkpoint.files import get, put
+from desk.checkpoint.files import foreign, get, put
 from desk.checkpoint.tradelog import Segment, TradeLog
 from desk.model.checkpoint import Checkpoint
+from desk.sealing import Seal
 
 
 class State(msgspec.Struct, array_like=True):
-    """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades."""
+    """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades.
+
+    `link` is the last of the log's chain.
+    """
 
     checkpoint: Checkpoint
     log_start: int
     log_end: int
     segments: list[Segment] = []
+    link: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -33,22 +38,27 @@ _decode = msgspec.msgpack.Decoder(State).decode
 class ShardFiles:
     """What the keeper holds of one shard. All calls raise RunFailed for damage and what the disk refuses."""
 
-    def __init__(self, folder: Path, shard: int) -> None:
+    def __init__(self, folder: Path, shard: int, seal: Seal | None = None) -> None:
+        self._seal = seal
         self.path = folder / f"shard-{shard}.state"
         self.log = BarLog(folder / f"shard-{shard}.bars")
         self.trades = TradeLog(folder, shard)
 
     def state(self) -> State | None:
         """The last state, None before the first."""
-        body = get(self.path)
+        body = get(self.path, self._seal)
         return None if body is None else _decode(body)
 
-    def write(self, checkpoint: Checkpoint, log_start: int, segments: Sequence[Segment] = ()) -> State:
+    def write(
+        self, checkpoint: Checkpoint, log_start: int, segments: Sequence[Segment] = (), link: bytes = b""
+    ) -> State:
         """Append bars and trades at `log_start` and behind `segments`, then let the state take the old one's place."""
-        log_end = self.log.append(checkpoint, log_start) if checkpoint.bars else log_start
+        log_end = log_start
+        if checkpoint.bars:
+            log_end, link = self.log.append(checkpoint, log_start, link)
         kept = self.trades.append(checkpoint, segments)
-        state = State(msgspec.structs.replace(checkpoint, bars=[], trades={}), log_start, log_end, kept)
-        put(self.path, _encode(state))
+        state = State(msgspec.structs.replace(checkpoint, bars=[], trades={}), log_start, log_end, kept, link)
+        put(self.path, _encode(state), self._seal)
         if len(kept) < len(segments) or (segments and kept and kept[0].number != segments[0].number):
             self.trades.delete_all_but(kept)
         return state
@@ -60,6 +70,16 @@ class ShardFiles:
             return None
         bars = self.log.read(state.log_end).bars(state.log_start) if state.log_end > state.log_start else []
         return msgspec.structs.replace(state.checkpoint, bars=bars, trades=self.trades.read(state.segments))
+
+    def verify(self) -> None:
+        """Read everything that counts, and compare it with what the state says of it."""
+        state = self.state()
+        if state is None:
+            return
+        reading = self.reading()
+        if reading is not None and reading.link() != state.link:
+            raise foreign(self.log.path, "it does not belong to the shard's state")
+        self.latest()
 
     def reading(self) -> Reading | None:
         """The log as far as it counts; None where it is empty."""

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from desk.checkpoint.files import get, put, told
+from desk.checkpoint.files import foreign, get, put, told
+from desk.checkpoint.order import Order, decode_order, encode_order
 from desk.checkpoint.shardfiles import ShardFiles, State
 from desk.checkpoint.tradelog import Segment
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_producer, encode_producer
+from desk.private_files import make_private_folder
+from desk.sealing import Seal
 
 
 class Kept(NamedTuple):
@@ -18,6 +21,7 @@ class Kept(NamedTuple):
     order: tuple[int, int]
     log_end: int
     segments: Sequence[Segment] = ()
+    link: bytes = b""
 
 
 class KeeperStore:
@@ -26,16 +30,23 @@ class KeeperStore:
     However the writer ends, kill -9 included, a reader finds per shard one checkpoint and exactly the bars
     of the checkpoints up to it. Reading changes nothing, so that it may go on beside the writer. All calls
     raise RunFailed for damaged files and for what the disk refuses; what was saved before stays whole.
+
+    With a `seal` only what this run wrote is read, and what it wrote last: a state that was swapped or put back is
+    refused. Without one what is read may come from anywhere: nothing in it may be unpickled.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seal: Seal | None = None) -> None:
         self.folder = folder
+        self._seal = seal
+        # Beside the folder: a folder that is put back to an earlier moment does not bring it along.
+        self._order_path = folder.with_name(f"{folder.name}.order")
+        self._order: Order | None = None
         self._files: dict[int, ShardFiles] = {}
         self._last: dict[int, Kept] = {}
         self._producer: tuple[int, int] | None = None
         self._producer_path = folder / "producer.state"
         with told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder, parents=True, exist_ok=True)
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Keep the checkpoint and its bars; True once it would outlive this process.
@@ -50,12 +61,18 @@ class KeeperStore:
         last, given = self._last[checkpoint.shard], (checkpoint.epoch, checkpoint.number)
         if given <= last.order:
             return checkpoint.epoch == last.order[0]
-        self._last[checkpoint.shard] = _kept(files.write(checkpoint, last.log_end, last.segments))
+        order = self._written()
+        self._last[checkpoint.shard] = _kept(files.write(checkpoint, last.log_end, last.segments, last.link))
+        order.shards[checkpoint.shard] = given
+        self._write_order(order)
         return True
 
     def latest(self, shard: int) -> Checkpoint | None:
         """The shard's last checkpoint as it was saved, with all trades that it still remembers; None without one."""
-        return self._shard(shard).latest()
+        checkpoint = self._shard(shard).latest()
+        given = (-1, -1) if checkpoint is None else (checkpoint.epoch, checkpoint.number)
+        self._require_last(self._shard(shard).path, given, self._written().shards.get(shard))
+        return checkpoint
 
     def shards(self) -> list[int]:
         """The shards that have a checkpoint, in rising order."""
@@ -74,14 +91,30 @@ class KeeperStore:
         given = (state.epoch, state.mark_ns)
         if given < self._producer:
             return state.epoch == self._producer[0]
-        put(self._producer_path, encode_producer(state))
-        self._producer = given
+        order = self._written()
+        put(self._producer_path, encode_producer(state), self._seal)
+        self._producer = order.producer = given
+        self._write_order(order)
         return True
 
     def producer(self) -> ProducerState | None:
         """The producer's last state as it was saved, None where there is none."""
-        body = get(self._producer_path)
-        return None if body is None else decode_producer(body)
+        body = get(self._producer_path, self._seal)
+        state = None if body is None else decode_producer(body)
+        given = (-1, -1) if state is None else (state.epoch, state.mark_ns)
+        self._require_last(self._producer_path, given, self._written().producer)
+        return state
+
+    def verify(self) -> None:
+        """Read everything that a successor needs. Raises RunFailed for what is damaged, gone, or not this run's."""
+        self.producer()
+        for shard in {*self.shards(), *self._written().shards}:
+            self._shard(shard).verify()
+            self.latest(shard)
+
+    def begin(self) -> None:
+        """Note that nothing is kept yet: a store from which everything was taken away is told from a fresh one."""
+        self._write_order(Order())
 
     def epochs(self) -> int:
         """The highest epoch of anybody who has left something here, 0 where nobody has: a new start must be above."""
@@ -120,10 +153,29 @@ class KeeperStore:
             files.close()
 
     def _shard(self, shard: int) -> ShardFiles:
-        return self._files.setdefault(shard, ShardFiles(self.folder, shard))
+        return self._files.setdefault(shard, ShardFiles(self.folder, shard, self._seal))
+
+    def _written(self) -> Order:
+        """What this run wrote last, by the file that says so; without a seal there is none."""
+        if self._order is None:
+            body = None if self._seal is None else get(self._order_path, self._seal)
+            if body is None and self._seal is not None:
+                raise foreign(self._order_path, "it is gone")
+            self._order = Order() if body is None else decode_order(body)
+        return self._order
+
+    def _write_order(self, order: Order) -> None:
+        self._order = order
+        if self._seal is not None:
+            put(self._order_path, encode_order(order), self._seal)
+
+    def _require_last(self, path: Path, given: tuple[int, int], last: tuple[int, int] | None) -> None:
+        """A writer that was killed between a file and the order leaves the file ahead of it, never behind."""
+        if self._seal is not None and last is not None and given < last:
+            raise foreign(path, "it is gone" if given == (-1, -1) else "it was put back to an earlier moment")
 
 
 def _kept(state: State | None) -> Kept:
     if state is None:
         return Kept((-1, -1), 0)
-    return Kept((state.checkpoint.epoch, state.checkpoint.number), state.log_end, state.segments)
+    return Kept((state.checkpoint.epoch, state.checkpoint.number), state.log_end, state.segments, state.link)

@@ -2,7 +2,8 @@
 
 A record is a header (body length, checksum) and a body: the trades of one checkpoint, by symbol, as msgpack. A segment
 is a file; the shard's state names those that count, each with the byte at which it ends. What a killed writer left
-after that is not looked at, and is cut off by the next append.
+after that is not looked at, and is cut off by the next append. The records of a segment form a chain, as those of the
+bars do (desk/checkpoint/barlog.py).
 """
 
 import struct
@@ -14,8 +15,10 @@ from zlib import crc32
 
 import msgspec
 
-from desk.checkpoint.files import damaged, told
+from desk.checkpoint.barlog import next_link
+from desk.checkpoint.files import damaged, foreign, told
 from desk.model.checkpoint import Checkpoint
+from desk.private_files import private_opener
 
 SEGMENT_BYTES: Final = 4 << 20
 _HEADER: Final = struct.Struct("<II")
@@ -27,11 +30,12 @@ _decode = msgspec.msgpack.Decoder(Trades).decode
 
 
 class Segment(msgspec.Struct, array_like=True, frozen=True):
-    """One file of the log: where it ends, and the session time of the last checkpoint in it."""
+    """One file of the log: where it ends, the session time of the last checkpoint in it, and its last link."""
 
     number: int
     end: int
     newest_ns: int
+    link: bytes = b""
 
 
 class TradeLog:
@@ -53,9 +57,10 @@ class TradeLog:
         else:
             last = Segment(segments[-1].number + 1 if segments else 1, 0, 0)
         body = _encode(checkpoint.trades)
-        self._write(last, _HEADER.pack(len(body), crc32(body)) + body)
+        record = _HEADER.pack(len(body), crc32(body)) + body
+        self._write(last, record)
         newest_ns = max(checkpoint.session_ns, checkpoint.trades_ns)
-        kept.append(Segment(last.number, last.end + _HEADER.size + len(body), newest_ns))
+        kept.append(Segment(last.number, last.end + len(record), newest_ns, next_link(last.link, record)))
         return kept
 
     def delete_all_but(self, segments: Sequence[Segment]) -> None:
@@ -94,7 +99,7 @@ class TradeLog:
         with told(path):
             if self._number != segment.number:
                 self.close()
-            file = self._file = self._file or FileIO(path, "a")
+            file = self._file = self._file or FileIO(path, "a", opener=private_opener)
             self._number = segment.number
             file.truncate(segment.end)
             rest = memoryview(record)
@@ -107,12 +112,17 @@ class TradeLog:
             content = file.read(segment.end)
         if len(content) < segment.end:
             raise damaged(path, f"it ends before byte {segment.end}")
-        found, start = [], 0
+        found, start, link = [], 0, b""
         while start < segment.end:
+            if start + _HEADER.size > segment.end:
+                raise damaged(path, f"it ends within the record at byte {start}")
             length, checksum = _HEADER.unpack_from(content, start)
             body = content[start + _HEADER.size : start + _HEADER.size + length]
             if crc32(body) != checksum:
                 raise damaged(path, f"the record at byte {start} does not match its checksum")
-            found.append(_decode(body))
+            link = next_link(link, content[start : start + _HEADER.size + length])
+            found.append(body)
             start += _HEADER.size + length
-        return found
+        if link != segment.link:
+            raise foreign(path, "it does not belong to the shard's state")
+        return [_decode(body) for body in found]

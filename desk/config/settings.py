@@ -40,6 +40,13 @@ class Settings(BaseSettings):
         validation_alias="RAYDESK_RUNS_DIR",
         description="the folder in which run folders are made",
     )
+    state_dir: Path | None = Field(
+        default=None, validation_alias="RAYDESK_STATE_DIR", description="the folder for what outlives runs"
+    )
+    xdg_state_home: Path | None = Field(default=None, description="the base of that folder's default")
+    state_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("RAYDESK_STATE_KEY", "STATE_KEY"), description="text"
+    )
 
     def secrets(self) -> dict[str, SecretStr]:
         """The secrets that are set, by attribute name."""

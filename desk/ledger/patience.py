@@ -18,24 +18,30 @@ PASSING: Final = ("starting up", "shutting down", "recovery", "not yet accepting
 Result = TypeVar("Result")
 
 
-def once_it_answers(work: Callable[[], Result], patience_s: float) -> Result:
+def once_it_answers(
+    work: Callable[[], Result], patience_s: float, failed: Callable[[DBAPIError], None] = lambda _: None
+) -> Result:
     """What `work` gives, which is one whole transaction and changes nothing when it is done twice.
 
     While the server is away, or another holds the lock, it is done again, for `patience_s` at most; then what it
-    raised last is raised.
+    raised last is raised. `failed` is called with what each attempt raised.
     """
     end_s = time.monotonic() + patience_s
     for wait_s in chain(FIRST_WAITS_S, repeat(LONGEST_WAIT_S)):
         try:
             return work()
         except DBAPIError as error:
-            if not _passing(error) or time.monotonic() + wait_s > end_s:
+            if not is_passing(error):
+                raise
+            failed(error)
+            if time.monotonic() + wait_s > end_s:
                 raise
         time.sleep(wait_s)
     raise AssertionError  # repeat() does not end
 
 
-def _passing(error: DBAPIError) -> bool:
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the server is away for a moment, as far as its words tell."""
     state = state_of(error)
     if error.connection_invalidated or state == LOCK_NOT_AVAILABLE:
         return True

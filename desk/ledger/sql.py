@@ -2,19 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Select, and_, func, make_url, select
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
 from desk.ledger.faults import told
-from desk.ledger.patience import once_it_answers
+from desk.ledger.file_watch import FileWatch, mark_of
+from desk.ledger.identity import RowCounts, count_rows, ledger_identity
+from desk.ledger.outages import Outages
+from desk.ledger.patience import is_passing, once_it_answers
+from desk.ledger.row_file import Committed, RowFile
 from desk.ledger.rows import ACCEPTED, decision_of, decision_row, event_of, event_row, verdict_of
 from desk.ledger.schema import decisions as decisions_table
 from desk.ledger.schema import fills, metadata, order_events, orders
 from desk.ledger.schema import notes as notes_table
+from desk.ledger.sqlite import file_of
 from desk.ledger.upgrades import require_columns
 from desk.ledger.writing import apply_events, insert_new, replace_notes
 from desk.model.orders import OrderEvent
@@ -34,6 +41,8 @@ class SqlLedger:
     process writes; every call is one transaction, committed when it returns and undone when it raises.
     A server that goes away is waited for, `patience_s` at most, and what it has not confirmed is done again.
     Whatever the database refuses is a LedgerError, or a CredentialsError. The password stays out of all of them.
+    What is done to the files of a SQLite ledger beside the desk is a LedgerError at the next commit. `rows` is where
+    the number of committed rows is kept for a resume.
     """
 
     def __init__(
@@ -44,17 +53,27 @@ class SqlLedger:
         *,
         password: str | None = None,
         patience_s: float = PATIENCE_S,
+        rows: RowFile | None = None,
     ) -> None:
         with told("[ledger] url"):
             parsed = make_url(url)
         self.place = parsed.render_as_string(hide_password=True)
         self.session = session
+        self.outages = Outages(self.place, patience_s)
+        self.identity = ""
         self._patience_s = patience_s
         self._lines: tuple[str, Iterator[int]] | None = None
+        self._rows = rows
+        self._counts = RowCounts()
+        self._noted: set[str] = set()
+        self._watch: FileWatch | None = None
+        self._is_remote = parsed.get_backend_name() != "sqlite"
+        self._using = Lock()
         with told(self.place):
             self._engine = connect(parsed, password, busy_timeout_ms)
         try:
             self._write(OPENING, self._make_tables)
+            self._watch = None if self._is_remote else self._watched(parsed)
         except BaseException:
             self._engine.dispose()
             raise
@@ -70,12 +89,22 @@ class SqlLedger:
 
         self.session = self._write(OPENING, work)
         # A commit of one that died may be under way still: from here on, what it wrote is there to be read.
-        self._write(self.session, lambda _: None)
+        counts, noted = self._write(
+            self.session,
+            lambda connection: (
+                count_rows(connection, self.session),
+                [name for name, _ in connection.execute(_notes_of(self.session))],
+            ),
+        )
+        self._noted = set(noted)
+        self._count(counts)
         return self.session
 
     def close_session(self, now_ns: int) -> None:
-        """The session ended in order: the next start begins another."""
+        """The session ended in order: the next start begins another. Checks all that the ledger holds."""
         self._write(self.session, lambda connection: sessions.close_session(connection, self.session, now_ns))
+        if self._watch is not None:
+            self._watch.require_content(self.session, self._counts)
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
@@ -89,15 +118,25 @@ class SqlLedger:
         decided = [decision_row(self.session, decision) for decision in decisions]
         given = [event_row(self.session, event) for event in events]
 
-        def work(connection: Connection) -> None:
-            insert_new(connection, decisions_table, decided, self.place)
-            if given:
-                apply_events(
-                    connection, insert_new(connection, order_events, given, self.place, self._next_lines(connection))
-                )
+        def work(connection: Connection) -> tuple[int, int, int, int]:
+            new = insert_new(connection, decisions_table, decided, self.place)
+            happened = insert_new(connection, order_events, given, self.place, self._next_lines(connection))
+            begun, filled = apply_events(connection, happened) if happened else (0, 0)
             replace_notes(connection, self.session, notes or {})
+            return len(new), len(happened), begun, filled
 
-        self._write(self.session, work)
+        new = self._write(self.session, work)
+        self._noted.update(notes or {})
+        before = self._counts
+        self._count(
+            RowCounts(
+                before.decisions + new[0],
+                before.order_events + new[1],
+                before.orders + new[2],
+                before.fills + new[3],
+                len(self._noted),
+            )
+        )
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome, by (decision_ns, strategy, symbol, number)."""
@@ -160,31 +199,76 @@ class SqlLedger:
         ended = {status: by_status.get(status, 0) for status in ("filled", "canceled", "expired", "rejected")}
         return {"submitted": submitted, **ended, "refused_by_risk": sum(by_verdict.values()) - submitted}
 
+    def ping(self) -> None:
+        """See whether a server answers, where nothing else is under way: an outage is noted without a commit, too."""
+        if not self._is_remote or not self._using.acquire(blocking=False):
+            return
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+            self.outages.answered()
+        except DBAPIError as error:
+            if is_passing(error):
+                self.outages.failed(error)
+        finally:
+            self._using.release()
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+        if self._watch is not None:
+            self._watch.close()
+        if self._rows is not None:
+            self._rows.close()
 
     def _make_tables(self, connection: Connection) -> None:
         metadata.create_all(connection)
         require_columns(connection, self.place)
+        self.identity = ledger_identity(connection)
+        if not self._is_remote:
+            connection.exec_driver_sql(f"PRAGMA application_id = {mark_of(self.identity)}")
+
+    def _watched(self, url: URL) -> FileWatch | None:
+        path = file_of(url)
+        if path is None:
+            return None
+        with self._engine.connect() as connection:
+            return FileWatch(path, connection, self.identity)
+
+    def _count(self, counts: RowCounts) -> None:
+        """These rows are committed."""
+        self._counts = counts
+        if self._rows is not None:
+            self._rows.write(Committed(self.identity, counts))
 
     def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
         """Do it in one transaction, as the only one that writes under the name."""
 
         def attempt() -> Result:
-            with self._engine.connect().execution_options(**{WRITES: name}) as connection, connection.begin():
-                return work(connection)
+            with self._engine.connect().execution_options(**{WRITES: name}) as connection:
+                if self._watch is not None:
+                    self._watch.before(connection, self.session, self._counts)
+                with connection.begin():
+                    result = work(connection)
+            if self._watch is not None:
+                self._watch.after()
+            return result
 
-        with told(self.place):
-            return once_it_answers(attempt, self._patience_s)
+        return self._attended(attempt)
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
         def attempt() -> Result:
             with self._engine.connect() as connection:
                 return work(connection)
 
-        with told(self.place):
-            return once_it_answers(attempt, self._patience_s)
+        return self._attended(attempt)
+
+    def _attended(self, attempt: Callable[[], Result]) -> Result:
+        """Do it until the database answers, and note when it does not."""
+        with told(self.place), self._using:
+            result = once_it_answers(attempt, self._patience_s, self.outages.failed)
+        self.outages.answered()
+        return result
 
     def _next_lines(self, connection: Connection) -> Iterator[int]:
         """The numbers after the session's last; looked up once, as nobody else writes it."""

@@ -1,13 +1,21 @@
 """A SQLite file as the ledger's database."""
 
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from urllib.parse import unquote
+
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
+from desk.private_files import private_opener
+
 
 def engine(url: URL, busy_timeout_ms: int, writes: str) -> Engine:
     """One connection; a transaction with the execution option `writes` is the file's only writer."""
+    _make_private(url)
     made = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
 
     def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -24,6 +32,22 @@ def engine(url: URL, busy_timeout_ms: int, writes: str) -> Engine:
     event.listen(made, "connect", set_up)
     event.listen(made, "begin", begin)
     return made
+
+
+def file_of(url: URL) -> Path | None:
+    """The database's file; None for one in memory."""
+    database = url.database or ""
+    if database.startswith("file:"):
+        database = unquote(database.removeprefix("file:"))
+    return None if database in {"", ":memory:"} or url.query.get("mode") == "memory" else Path(database)
+
+
+def _make_private(url: URL) -> None:
+    """Make a new database's file with mode 0600, which SQLite gives to the files beside it, too."""
+    path = file_of(url)
+    if path is not None and url.query.get("mode", "rwc") == "rwc":
+        with suppress(OSError):  # SQLite has the words for it
+            FileIO(path, "x", opener=private_opener).close()
 
 
 def _pragmas(busy_timeout_ms: int) -> tuple[str, ...]:

@@ -62,8 +62,11 @@ def replace_notes(connection: Connection, session: str, texts: Mapping[str, str]
         _insert(connection, notes, rows)
 
 
-def apply_events(connection: Connection, events: Sequence[Row]) -> None:
-    """Book the executions of events that were not there before, and bring their orders up to date."""
+def apply_events(connection: Connection, events: Sequence[Row]) -> tuple[int, int]:
+    """Book the executions of events that were not there before, and bring their orders up to date.
+
+    How many orders and fills are new.
+    """
     keys = list({event["client_order_id"] for event in events})
     known = {row["client_order_id"]: row for row in _orders(connection, keys)}
     after: dict[str, Row] = {}
@@ -74,9 +77,11 @@ def apply_events(connection: Connection, events: Sequence[Row]) -> None:
         _insert(connection, fills, executions)
         for key, price in _average_prices(connection, list({row["client_order_id"] for row in executions})):
             after[key] |= {"average_price": price}
-    _insert(connection, orders, [row for key, row in after.items() if key not in known])
+    begun = [row for key, row in after.items() if key not in known]
+    _insert(connection, orders, begun)
     if changed := [{"key": key} | row for key, row in after.items() if key in known]:
         connection.execute(_UPDATE_ORDERS, changed)
+    return len(begun), len(executions)
 
 
 def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:

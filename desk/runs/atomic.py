@@ -1,28 +1,36 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and private."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from desk.model.errors import RunFailed
+from desk.private_files import write_private
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` when the block ends well.
+    """A file of mode 0600 beside `path` to write to; it takes the place of `path` when the block ends well.
 
     Raises RunFailed for what the disk refuses; what stood at `path` before is still there then.
     """
     beside = path.with_name(path.name + ".new")
     try:
+        write_private(beside, b"")
         yield beside
         beside.replace(path)
     except OSError as error:
-        raise RunFailed(
-            str(path),
-            f"it cannot be written: {error.strerror or error}",
-            "a folder that can be written, with free space",
-            "Free space or correct permissions there, and run again.",
-        ) from error
+        raise unwritable(path, error) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> RunFailed:
+    """The fault of a file that the disk does not take."""
+    return RunFailed(
+        str(path),
+        f"it cannot be written: {error.strerror or error}",
+        "a folder that can be written, with free space",
+        "Free space or correct permissions there, and run again.",
+    )

@@ -15,23 +15,26 @@ from desk.model.bars import Bar
 from desk.model.errors import RunFolderError
 from desk.model.records import Decision
 from desk.model.units import SECOND_NS
+from desk.private_files import make_private_folder
 from desk.runs.atomic import replacing
 from desk.runs.bars_file import write_bars
 from desk.runs.decisions_file import write_decisions
-from desk.runs.resume import ResumeFile
+from desk.runs.resume import Resume, ResumeFile
+from desk.runs.trust import require_own
 
 
 class RunFolder:
     """The folder `dir` and the paths in it; those of files that the run has not written yet, too.
 
     `results_url` is where a copy of a finished run's files belongs besides; empty: nowhere. `notes` are those on the
-    run's plan, for its log.
+    run's plan, for its log; `remarks` are warnings about the folder and the resume, for log and summary.
     """
 
     def __init__(self, folder: Path) -> None:
         self.dir = folder
         self.results_url = ""
         self.notes: list[str] = []
+        self.remarks: list[str] = []
         self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"
@@ -40,6 +43,7 @@ class RunFolder:
         self.log = folder / "desk.log"
         self.report = folder / "report.html"
         self.keeper = folder / "keeper"
+        self.ledger_rows = folder / "ledger.rows"
         self.resume = ResumeFile(folder / "resume.json")
 
     @classmethod
@@ -64,11 +68,31 @@ class RunFolder:
         run._found = found
         return run
 
+    @classmethod
+    def take_up(cls, folder: Path) -> tuple[Self, Resume]:
+        """The folder of a run that was broken off, claimed, and what the run left there for a resume.
+
+        Raises RunFolderError where there is none, another desk works on it, others can have changed it, or the file is
+        not authentic.
+        """
+        run = cls(folder.absolute())
+        run.resume.require()
+        if run.dir.is_symlink() and run.dir.lstat().st_uid == os.geteuid():
+            run = cls(run.dir.resolve())
+        run.resume.claim()
+        try:
+            run.remarks = require_own(run.dir)
+            return run, run.resume.read()
+        except BaseException:
+            run.resume.release()
+            raise
+
     def discard(self) -> None:
         """Take away what `create` made if its run never began, as its log would tell; a run that did is kept."""
         if self.log.exists():
             return
-        self.ledger.unlink(missing_ok=True)
+        for path in (self.ledger, self.ledger_rows):
+            path.unlink(missing_ok=True)
         self.resume.done()
         if not self._found:
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -99,6 +123,11 @@ class RunFolder:
         with replacing(self.summary) as beside:
             beside.write_bytes(content)
 
+    def write_report(self, page: str) -> None:
+        """Write report.html. Raises RunFailed."""
+        with replacing(self.report) as beside:
+            beside.write_text(page, encoding="utf-8")
+
     def write_bars(self, bars: Iterable[Bar]) -> int:
         """Write bars.parquet from the priced bars among these, in any order; its rows. Raises RunFailed."""
         return write_bars(self.bars, bars)
@@ -125,7 +154,14 @@ def _empty(folder: Path) -> Path:
             "a folder that is absent or empty",
             "Name another with --run-dir, or move this one away.",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        raise RunFolderError(
+            str(folder),
+            f"it belongs to user {folder.stat().st_uid}",
+            f"a folder of user {os.geteuid()}",
+            "Name another with --run-dir.",
+        )
+    make_private_folder(folder, parents=True, exist_ok=True)
     return folder
 
 
@@ -136,7 +172,7 @@ def _fresh(base: Path, name: str, now_ns: int) -> Path:
     for attempt in count(1):
         folder = base / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
-            folder.mkdir()
+            make_private_folder(folder)
         except FileExistsError:
             continue
         return folder

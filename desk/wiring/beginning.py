@@ -1,5 +1,6 @@
 """The beginning of a run, or of another incarnation of one that was broken off."""
 
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -12,13 +13,14 @@ from desk.pipeline.session import Session
 from desk.ports import Clock
 from desk.runs import RunFolder
 from desk.runs.resume import Resume
-from desk.wiring import sessions, trading
+from desk.sealing import Seal
+from desk.wiring import resuming, sessions, trading
 
 
 class Begun(msgspec.Struct, frozen=True):
     """When the run began first, its session, and the first epoch of this incarnation's parts.
 
-    `resume` is what was left for a successor. `shards` are those that have left checkpoints.
+    `resume` is what was left for a successor. `shards` are those that have left checkpoints; `seal` authenticates them.
     """
 
     started_ns: int
@@ -26,6 +28,7 @@ class Begun(msgspec.Struct, frozen=True):
     epoch: int
     resume: Resume
     shards: list[int]
+    seal: Seal
 
 
 def begin(
@@ -33,7 +36,8 @@ def begin(
 ) -> Begun:
     """Open the session, or take up that of `resume`, and leave in the folder what a successor needs.
 
-    Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder, RunFailed.
+    Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder or the ledger is not the
+    run's, RunFailed for damaged or foreign files.
     """
     folder.resume.claim()
     try:
@@ -48,15 +52,26 @@ def _begin(
 ) -> Begun:
     folder.results_url = plan.results.url
     now_ns = clock.wall_ns()
-    if resume is not None:
-        session = resume.session
+    run = secrets.token_hex(16) if resume is None else resume.run
+    if resume is None:
+        opened = sessions.open_session(plan, source, clock)
+        session, ledger = trading.open_session(plan, opened, folder.dir, now_ns)
+        marks = resuming.fingerprints(plan, ledger)
     else:
-        session = trading.open_session(plan, sessions.open_session(plan, source, clock), folder.dir, now_ns)
+        session, marks = resume.session, resume.fingerprints
+        trading.require_known_ledger(plan, session.id, folder.dir, marks.ledger)
+    if folder.resume.key.note:
+        folder.remarks.append(folder.resume.key.note)
     started_ns = now_ns if resume is None else resume.started_ns
     told = plan.model_dump()
     if plan.feed.path and not is_url(plan.feed.path):
         told["feed"]["path"] = str(Path(plan.feed.path).absolute())
-    left = Resume(told, in_process, started_ns, session, first=[] if resume is None else resume.first)
+    store = KeeperStore(folder.keeper, folder.resume.seal(run))
+    if resume is None:
+        store.begin()
+    else:
+        store.verify()
+    first, accepted = ([], []) if resume is None else (resume.first, resume.accepted)
+    left = Resume(told, in_process, started_ns, session, first, run, marks, accepted)
     folder.resume.write(left)
-    store = KeeperStore(folder.keeper)
-    return Begun(started_ns, session, store.epochs() + 1, left, sorted(store.shards()))
+    return Begun(started_ns, session, store.epochs() + 1, left, sorted(store.shards()), folder.resume.seal(run))

@@ -1,16 +1,19 @@
 """The broker's side: ledger, risk gate, venue."""
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan, load_settings
-from desk.ledger import PATIENCE_S, SqlLedger, ledger_url
+from desk.ledger import PATIENCE_S, RowFile, SqlLedger, ledger_url, require_known
 from desk.model.errors import LedgerError, PlanError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
 from desk.risk import RiskGate, RiskLimits
+
+ROWS: Final = "ledger.rows"
 
 
 def require_ledger(plan: Plan, run_dir: Path) -> None:
@@ -21,30 +24,57 @@ def require_ledger(plan: Plan, run_dir: Path) -> None:
         raise PlanError(f"[ledger] url, {fault.place}", fault.found, fault.expected, fault.remedy) from fault
 
 
-def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> Session:
-    """The session under the name that the ledger has for it: that of one of the same day which was never closed."""
-    book = _opened(plan, session.id, run_dir)
+def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> tuple[Session, str]:
+    """The session under the name that the ledger has for it: that of one of the same day which was never closed.
+
+    With it the ledger's identity. From here on, the run folder says how many rows the ledger must have.
+    """
+    book = _opened(plan, session.id, run_dir, rows=_rows(run_dir))
     try:
         name = book.open_session(
             session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns
         )
     finally:
         book.close()
-    return msgspec.structs.replace(session, id=name)
+    return msgspec.structs.replace(session, id=name), book.identity
+
+
+def require_known_ledger(plan: Plan, session: str, run_dir: Path, identity: str = "") -> None:
+    """Check that the plan's ledger is the run's own, undamaged and with every row that the run committed.
+
+    Raises RunFolderError, LedgerError, CredentialsError.
+    """
+    committed = _rows(run_dir).read()
+    if identity:
+        committed.ledger = identity
+    require_known(ledger_url(plan.ledger.url, run_dir), session, committed, password=_password(), patience_s=PATIENCE_S)
 
 
 def ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
-    """The plan's ledger, with this session opened in it."""
-    book = _opened(plan, session.id, run_dir)
+    """The plan's ledger, with this session opened in it. Raises what `require_known_ledger` raises."""
+    rows = _rows(run_dir)
+    if rows.path.exists():
+        require_known_ledger(plan, session.id, run_dir)
+    book = _opened(plan, session.id, run_dir, rows=rows)
     book.open_session(session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns)
     return book
 
 
-def _opened(plan: Plan, session: str, run_dir: Path, patience_s: float = PATIENCE_S) -> SqlLedger:
-    """The ledger, with the password that the environment of this process has for it."""
+def _opened(
+    plan: Plan, session: str, run_dir: Path, patience_s: float = PATIENCE_S, rows: RowFile | None = None
+) -> SqlLedger:
+    url = ledger_url(plan.ledger.url, run_dir)
+    return SqlLedger(url, session, password=_password(), patience_s=patience_s, rows=rows)
+
+
+def _password() -> str | None:
+    """The password that the environment of this process has for the ledger."""
     secret = load_settings().ledger_password
-    password = None if secret is None else secret.get_secret_value()
-    return SqlLedger(ledger_url(plan.ledger.url, run_dir), session, password=password, patience_s=patience_s)
+    return None if secret is None else secret.get_secret_value()
+
+
+def _rows(run_dir: Path) -> RowFile:
+    return RowFile(run_dir / ROWS)
 
 
 def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:

@@ -22,9 +22,13 @@ from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, 
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.pipeline.session import Session
+from desk.sealing import Seal
 from desk.wiring import markets, sessions
 
 SHARDS = 2
+
+
+SEAL = Seal(b"of this test")
 
 
 class DirectLinks:
@@ -141,7 +145,8 @@ class Desk:
         self.plan = plan
         self.folder = folder
         self.session: Session = sessions.open_session(plan, markets.market_source(plan), SystemClock())
-        self.keeper = Keeper(folder / "keeper")
+        KeeperStore(folder / "keeper", SEAL).begin()
+        self.keeper = Keeper(folder / "keeper", SEAL)
         self.ledger = Ledger(plan, self.session, folder)
         back = DirectProducer()
         self.broker = Broker(plan, self.session, self.ledger, back)

@@ -90,7 +90,8 @@ def test_the_loss_of_a_morning_counts_in_the_afternoon_and_not_on_the_next_day(
     morning.close()
 
     later = a_session("p-later", day)
-    book = ledger(plan, later, tmp_path, 4)
+    (tmp_path / "later").mkdir()
+    book = ledger(plan, later, tmp_path / "later", 4)
     (event,) = order_manager(plan, later, book).decide(Request([an_intent("p-later")], mark_ns=5))
     book.close()
 

@@ -1,0 +1,15 @@
+"""What the keeper wrote last of each file: by it a file is told from an older one of the same run."""
+
+import msgspec
+
+
+class Order(msgspec.Struct, array_like=True):
+    """The (epoch, number) of each shard's last checkpoint, and the (epoch, mark_ns) of the producer's last state."""
+
+    shards: dict[int, tuple[int, int]] = {}
+    producer: tuple[int, int] | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+encode_order = _encoder.encode
+decode_order = msgspec.msgpack.Decoder(Order).decode

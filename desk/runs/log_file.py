@@ -1,0 +1,46 @@
+"""desk.log: a line that the disk does not take ends nothing, and is reported."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from desk.private_files import private_opener
+
+
+class LogFile(logging.Handler):
+    """Appends each record to a file of mode 0600. Making it raises OSError.
+
+    What cannot be written is counted, and reported on stderr the first time; `fault` says it for the summary.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._descriptor = private_opener(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self._lost = 0
+        self._why = ""
+
+    @property
+    def fault(self) -> str:
+        """What was lost, "" for nothing."""
+        return f"{self._path}: {self._lost:,} lines were lost: {self._why}" if self._lost else ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record."""
+        try:
+            rest = f"{self.format(record)}\n".encode(errors="backslashreplace")
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            self._lost += 1
+            if not self._why:
+                self._why = error.strerror or str(error)
+                sys.stderr.write(f"error: {self._path}: lines are lost: {self._why}\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        super().close()
