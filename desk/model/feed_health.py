@@ -19,6 +19,9 @@ class FeedHealth(msgspec.Struct, array_like=True):
     since. `down_from_ns` is the session time since which the feed is down, where it has failed; `down_why` is why.
     `refused` are symbols by channel that the venue does not grant, `unknown` the messages of unknown kinds.
     `encoding` is the one that the venue used although another was asked for; "" where it did not.
+    `jumps` counts the times that session time went ahead too far to make up for its seconds. `clock_steps` counts how
+    often this machine's clock was set, `clock_silences` how often the venue's clock gave no answer of use for long;
+    `clock_why` is why it gives none now, "" while it does.
     """
 
     subscribed: bool = False
@@ -37,6 +40,10 @@ class FeedHealth(msgspec.Struct, array_like=True):
     refused: dict[str, list[str]] = {}
     unknown: dict[str, int] = {}
     encoding: str = ""
+    jumps: int = 0
+    clock_steps: int = 0
+    clock_silences: int = 0
+    clock_why: str = ""
 
     @property
     def refused_symbols(self) -> list[str]:
