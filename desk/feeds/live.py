@@ -6,13 +6,14 @@ from typing import Final
 
 import msgspec
 
-from desk.feeds.lag import ReadAge, median_ns
 from desk.feeds.outages import RESTARTED, Gap, Outages
 from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
 from desk.feeds.socket import TIMEOUT_NS, Socket
 from desk.feeds.stream import StreamProtocol
+from desk.feeds.tick_times import Read, TickTimes, count_rejected
 from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
@@ -23,6 +24,8 @@ MUTE_S: Final = 30.0
 DRAINED_NS: Final = SECOND_NS
 AHEAD_NS: Final = 60 * SECOND_NS
 MUTE: Final = "connected, and mute"
+CATCH_UP_NS: Final = 900 * SECOND_NS
+JUMPED: Final = "session time jumped"
 
 
 def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
@@ -37,6 +40,8 @@ class LiveFeed:
     whole second of session time is marked once, in order; ticks read before the second's end precede its mark.
     Before `start_ns` frames have neither ticks nor marks: what is read is skipped. The feed connects a minute before
     it, or at once where session time passes only while something is connected.
+    Where session time jumps by more than 15 min (at the venue's pace, if that is faster), the seconds between have no
+    marks, and are one gap. Ticks whose time cannot be right are rejected, see `desk.feeds.tick_times`.
     The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
     to read, or when the caller stops iterating; what is read after the stop is skipped.
 
@@ -67,6 +72,7 @@ class LiveFeed:
         stop_ns: int | None = None,
         rng: Random | None = None,
         is_open: Callable[[int], bool] = always,
+        hours: TradingDay = ALWAYS_OPEN,
         resumed_from_ns: int | None = None,
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
@@ -85,7 +91,7 @@ class LiveFeed:
         self._end_ns = None if stop_ns is None else ceil_to(stop_ns, SECOND_NS)
         self._is_open = is_open
         self._resumed_from_ns = resumed_from_ns
-        self._age = ReadAge()
+        self._times = TickTimes(protocol.place, hours.start_ns, hours.end_ns)
         self._reached_ns = 0
         self._is_over = False
         self._proof_ns = 0
@@ -100,6 +106,8 @@ class LiveFeed:
         health.slow_clients = before.slow_clients + protocol.slow_clients
         health.down_why = self._outages.first_why
         health.down_from_ns = self._outages.down_from_ns if health.down_why else None
+        health.clock_silences = before.clock_silences + self._session.silence.count
+        health.clock_why = self._session.silence.why
         health.encoding = protocol.encoding or before.encoding
         health.unknown = {
             kind: before.unknown.get(kind, 0) + protocol.unknown.get(kind, 0)
@@ -129,8 +137,9 @@ class LiveFeed:
 
     @property
     def down_from_ns(self) -> int | None:
-        """The session time since which the feed has no subscription; None while it has one."""
-        return self._outages.down_from_ns
+        """The session time since which a subscription, or the venue's clock, is missing; None while neither is."""
+        times_ns = (self._outages.down_from_ns, self._session.silence.from_ns)
+        return min((time_ns for time_ns in times_ns if time_ns is not None), default=None)
 
     @property
     def down_why(self) -> str:
@@ -154,7 +163,7 @@ class LiveFeed:
     def take_notes(self) -> list[Note]:
         """New lines for the log since the last call."""
         notes, self._notes = self._notes, []
-        return notes + self._outages.take_notes()
+        return notes + self._outages.take_notes() + self._times.take_notes() + self._session.take_notes()
 
     @property
     def last_end(self) -> str:
@@ -164,11 +173,11 @@ class LiveFeed:
     @property
     def read_age_ns(self) -> int:
         """Received - venue time of the last frame, above its recent floor: grows when this reader is too slow."""
-        return self._age.age_ns
+        return self._times.age_ns
 
     def venue_ns(self, wall_ns: int) -> int:
         """The venue time of what a reader who is not behind would have read last at this wall time."""
-        return self._at(wall_ns) - self._age.floor_ns
+        return self._at(wall_ns) - self._times.floor_ns
 
     @property
     def connected(self) -> bool:
@@ -239,6 +248,7 @@ class LiveFeed:
             ticks = self._read(mark_ns)
             read_ns = self._at(self._socket.read_ns) if ticks else self._now_ns()
             quiet = not ticks
+            mark_ns = self._skip_marks(mark_ns, read_ns)
             while mark_ns <= read_ns and not self._past_end(mark_ns):
                 yield Frame([], mark_ns, mark=True)
                 mark_ns += SECOND_NS
@@ -255,11 +265,23 @@ class LiveFeed:
                     yield Frame([], mark_ns, mark=True)
                 return
 
+    def _skip_marks(self, mark_ns: int, read_ns: int) -> int:
+        """The next mark: the last second that is complete, where session time has jumped, which leaves one gap."""
+        to_ns = floor_to(self._until_end(read_ns), SECOND_NS)
+        pace = self._session.factor
+        if not pace or to_ns - mark_ns <= CATCH_UP_NS * max(1.0, pace):
+            return mark_ns
+        self._outages.jumped(self._reached_ns, to_ns, JUMPED)
+        return to_ns
+
     def _read(self, mark_ns: int) -> list[Tick]:
         """What one turn of the socket brings, not waiting beyond the next mark."""
         wall_ns = self._clock.wall_ns()
         if self._session.due(wall_ns):
             self._socket.start(self._session.ask())
+        if step_ns := self._session.look(wall_ns):
+            self._times.shift(step_ns)
+            self._outages.health.clock_steps += 1
         self._watch_mute(wall_ns)
         self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
         self._look()
@@ -292,13 +314,17 @@ class LiveFeed:
             health.refused = refused
 
     def _frame(self, ticks: list[Tick]) -> Frame:
-        lag_ns = median_ns(self._reached_ns, ticks)
-        if lag_ns is not None:
-            self._age.read(self._socket.read_ns, lag_ns)
-        elif not ticks:
-            self._age.caught_up()
-        fastest_ns = self._reached_ns - max([tick.ts_ns for tick in ticks]) if ticks else None
-        return Frame(ticks, self._reached_ns, mark=False, lag_ns=lag_ns, fastest_ns=fastest_ns)
+        if not ticks:
+            self._times.caught_up()
+            return Frame(ticks, self._reached_ns, mark=False)
+        read = Read(self._reached_ns, self._socket.read_ns, self._session.factor)
+        sound = self._times.sound(ticks, read)
+        if len(sound) < len(ticks):
+            count_rejected(self.counts, self.place, ticks, sound)
+        if not sound:
+            return Frame(sound, self._reached_ns, mark=False, lag_ns=self._times.doubt_ns(read))
+        fastest_ns = self._reached_ns - max([tick.ts_ns for tick in sound])
+        return Frame(sound, self._reached_ns, False, self._times.lag_ns(sound, read), fastest_ns)
 
     def _drained(self) -> bool:
         """Whether a venue that has ended has nothing left under way."""

@@ -164,6 +164,13 @@ class Outages:
         self._outage = None
         health.up = health.subscribed = True
 
+    def jumped(self, from_ns: int, to_ns: int, why: str) -> None:
+        """Session time went from one time to the other at once: one gap, unless an outage holds that time anyway."""
+        self.health.jumps += 1
+        if self._outage is None:
+            self.gaps.append(Gap(max(from_ns, self._start_ns), to_ns, why))
+        self._note(f"{why} by {(to_ns - from_ns) / SECOND_NS:,.0f} s: that time is a gap, and has no marks")
+
     def end(self, session_ns: int, wall_ns: int, owed: str, *, over: bool) -> None:
         """The feed ends. Down at its end is a feed that has an outage then; not where the venue ended its play.
 

@@ -21,6 +21,9 @@ class FeedHealth(msgspec.Struct, array_like=True):
     `encoding` is the one that the venue used although another was asked for; "" where it did not. `is_failed`: a fault
     ended the feed, and is reported as that of the run. `early` and `late` count the ticks that were received before the
     session's start and after its stop.
+    `jumps` counts the times that session time went ahead too far to make up for its seconds. `clock_steps` counts how
+    often this machine's clock was set, `clock_silences` how often the venue's clock gave no answer of use for long;
+    `clock_why` is why it gives none now, "" while it does.
     """
 
     subscribed: bool = False
@@ -42,6 +45,10 @@ class FeedHealth(msgspec.Struct, array_like=True):
     is_failed: bool = False
     early: int = 0
     late: int = 0
+    jumps: int = 0
+    clock_steps: int = 0
+    clock_silences: int = 0
+    clock_why: str = ""
 
     @property
     def refused_symbols(self) -> list[str]:

@@ -6,10 +6,7 @@ from typing import Final
 import numpy as np
 
 from desk.model.errors import TapeError
-
-FIRST_NS: Final = int(np.datetime64("1990-01-01", "ns").astype(np.int64))
-END_NS: Final = int(np.datetime64("2100-01-01", "ns").astype(np.int64))
-"""Market data are received in between; the same number in another unit is a time far outside."""
+from desk.model.units import END_NS, FIRST_NS
 
 UNITS: Final = (("microseconds", 1_000), ("milliseconds", 1_000_000), ("seconds", 1_000_000_000))
 PICOSECONDS_PER_NS: Final = 1_000

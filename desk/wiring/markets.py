@@ -126,6 +126,7 @@ def _market_feed(
             session_clock=plan.session.clock,
             start_ns=session.start_ns,
             stop_ns=session.stop_ns,
+            hours=session.hours,
             is_open=partial(ExchangeDays(plan.session.calendar).is_open, date.fromisoformat(session.day)),
             first_ordinal=(epoch << ORDINAL_BITS) + 1,
             resumed_from_ns=resume_ns,

@@ -12,6 +12,7 @@ from desk.feeds.session_clock import RealSession, VenueSession, clock_url
 from desk.feeds.socket import TIMEOUT_NS
 from desk.market.rows import Counts
 from desk.model.errors import CredentialsError
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.ports import Clock
 
 
@@ -36,6 +37,7 @@ class AlpacaFeed(LiveFeed):
         rng: Random | None = None,
         encoding: Encoding = "msgpack",
         is_open: Callable[[int], bool] = always,
+        hours: TradingDay = ALWAYS_OPEN,
         first_ordinal: int = 1,
         resumed_from_ns: int | None = None,
         timeout_ns: int = TIMEOUT_NS,
@@ -58,11 +60,12 @@ class AlpacaFeed(LiveFeed):
             self._alpaca,
             counts,
             clock=clock,
-            session=RealSession() if session_clock == "real" else VenueSession(clock_url(url), clock),
+            session=RealSession(clock, place) if session_clock == "real" else VenueSession(clock_url(url), clock),
             start_ns=start_ns,
             stop_ns=stop_ns,
             rng=rng,
             is_open=is_open,
+            hours=hours,
             resumed_from_ns=resumed_from_ns,
             timeout_ns=timeout_ns,
         )

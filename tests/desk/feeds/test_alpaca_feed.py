@@ -16,7 +16,7 @@ from desk.model.ticks import Frame, Tick
 
 KEY, SECRET = "the-key-itself", "the-secret-itself"
 BOTH = frozenset({"trades", "quotes"})
-START_NS = 1_800_000_000 * NS
+START_NS = 1_700_000_000 * NS
 MAX_FRAMES = 20_000
 
 

@@ -9,7 +9,6 @@ from alpaca_server import NS, AlpacaServer, Client, trade
 from test_alpaca_feed import START_NS, HandClock, feed_of, sending, until
 
 from desk.feeds.backoff import FIRST_NS, LONGEST_NS, Backoff
-from desk.feeds.lag import FLOOR_NS, ReadAge
 from desk.feeds.socket import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 
@@ -160,14 +159,3 @@ def test_waits_are_drawn_below_a_ceiling_that_doubles_and_starts_over() -> None:
     assert set(waits[7:]) == {LONGEST_NS}
     assert backoff.next_ns() == FIRST_NS
     assert Backoff(random.Random(3)).next_ns() < FIRST_NS
-
-
-def test_read_age_is_lag_above_its_recent_floor() -> None:
-    age = ReadAge()
-
-    ages = []
-    for now_ns, lag_ns in [(1, 5), (2, 9), (FLOOR_NS + 2, 20), (2 * FLOOR_NS + 3, 20)]:
-        age.read(now_ns, lag_ns)
-        ages.append(age.age_ns)
-
-    assert ages == [0, 4, 15, 0]
