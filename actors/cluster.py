@@ -12,6 +12,7 @@ from ray._private.state import state
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.building import reporting_faults
 from actors.meters import RayMeters
 from actors.ray_folder import RayFolder
 from actors.spares import PRELOAD, Spares
@@ -90,7 +91,7 @@ class Cluster:
         """
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
         where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
-        actor = ray.remote(plain).options(
+        actor = ray.remote(reporting_faults(plain)).options(
             name=name,
             max_restarts=0,
             max_task_retries=0,

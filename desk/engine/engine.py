@@ -7,7 +7,7 @@ import msgspec
 from desk.bars.remembered import LATE_NS, LOGGED_NS
 from desk.engine.audit import Audit, count
 from desk.engine.crumbs import Crumbs, Unwatched
-from desk.engine.guard import Guard
+from desk.engine.guard import MOST_STATE_BYTES, Guard
 from desk.engine.instance import Instance, StrategyEntry
 from desk.engine.losses import Losses
 from desk.engine.minutes import Minutes
@@ -47,6 +47,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     hours: TradingDay = ALWAYS_OPEN
     delay_ns: int = 0
     has_trades: bool = True
+    state_bytes: int = MOST_STATE_BYTES
 
 
 class Engine:
@@ -76,7 +77,9 @@ class Engine:
         self._symbols = Symbols(self._entries)
         self._watched = self._symbols.watched
         self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
-        self._guard = Guard(now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
+        self._guard = Guard(
+            now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs, config.state_bytes
+        )
         self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
         rules = MatchingRules(
             config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours

@@ -151,6 +151,7 @@ def summarize(record: RunRecord) -> Summary:
             record.orders.canceled,
             record.orders.rejected,
             record.orders.refused_by_risk,
+            record.orders.refused,
         ),
         pnl=ProfitAndLoss(
             round(float(record.orders.realized), 6),

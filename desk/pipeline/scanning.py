@@ -1,12 +1,13 @@
 """The scanners' work: on their period, look at the market and name the symbols they want."""
 
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
+from desk.engine.audit import trace
+from desk.engine.interrupts import is_from_signal
 from desk.market.sealed import SealedMarket
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
@@ -179,13 +180,13 @@ class Scanning:
         problem = ""
         market = sealed.snapshot()
         try:
-            wished = _symbols(entry.scanner.scan(market))[: entry.max_symbols]
+            wished = _symbols(entry.scanner.scan(market), entry.max_symbols)
             _require_known(wished, market)
             self._last[entry.name] = wished
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:  # noqa: BLE001 - whatever a scanner raises is reported, and stops nobody else
-            problem = f"scanner {entry.name} failed: {''.join(traceback.format_exception(fault)).strip()}"
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
+            problem = f"scanner {entry.name} failed: {trace(fault)}"
             self._note(problem)
         return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
 
@@ -230,10 +231,10 @@ def _keep(remembered: dict[int, Any], most: int) -> None:
         del remembered[next(iter(remembered))]
 
 
-def _symbols(answer: object) -> list[str]:
+def _symbols(answer: object, most: int) -> list[str]:
     """What `scan` returned as plain text, which numpy's is not: a list, a tuple or an array of symbols."""
     if isinstance(answer, list | tuple | np.ndarray):
-        return [str(symbol) for symbol in answer]
+        return [str(symbol) for symbol in answer[:most]]
     raise TypeError(f"scan returned {type(answer).__name__}; expected a list of symbols")
 
 

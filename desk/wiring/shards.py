@@ -7,6 +7,7 @@ from time import perf_counter_ns
 from desk.config import Plan
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.engine.crumbs import Crumbs
+from desk.engine.guard import MIB
 from desk.loading import load_scanner, load_strategy
 from desk.market.blocks import BlockSource
 from desk.market.view import MarketView
@@ -89,6 +90,7 @@ def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine
         session.hours,
         round(plan.feed.delay_s * SECOND_NS),
         session.has_trades,
+        round(plan.guards.state_mb * MIB),
     )
     return Engine(config, strategy_entries(plan), perf_counter_ns, crumbs)
 
