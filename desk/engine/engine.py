@@ -6,7 +6,7 @@ import msgspec
 
 from desk.bars.remembered import LATE_NS, LOGGED_NS
 from desk.engine.audit import Audit, count
-from desk.engine.crumbs import Crumbs, Unwatched
+from desk.engine.crumbs import EVERYWHERE, Crumbs, Unwatched
 from desk.engine.guard import MOST_STATE_BYTES, Guard
 from desk.engine.instance import Instance, StrategyEntry
 from desk.engine.losses import Losses
@@ -361,7 +361,9 @@ class Engine:
             self._seating.unwatch(unwatch)
 
     def _stop(self, stop: Stop) -> None:
-        if not self._moves.left(stop.symbol):
+        if not stop.strategy:
+            self._guard.bar("of no known name", stop.why)
+        elif not self._moves.left(stop.symbol):
             self._seating.stop(stop, self.mark_ns)
 
     def _gap(self, gap: Gap) -> None:
@@ -404,6 +406,8 @@ class Engine:
         late._guard.forbidden = self._guard.forbidden
         late.restore(adopt.state, [])
         self.audit.stopped += late.audit.stopped
+        for strategy in self._seating.barred:
+            late._seating.stop(Stop(strategy, EVERYWHERE, ""), late.mark_ns)
         late.audit = late._guard.audit = self.audit
         late.apply(held_items(adopt))
         if late.mark_ns > self.mark_ns:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from desk.engine.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trace
-from desk.engine.crumbs import AT, CALL, CODES, Crumbs
+from desk.engine.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs
 from desk.engine.freezing import StateTooLargeError, pickled
 from desk.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.engine.interrupts import is_from_signal
@@ -135,7 +135,7 @@ class Guard:
 
     def thaw(self, instance: Instance, strategy: bytes) -> None:
         """Put a pickled strategy back: this desk's own, from its keeper."""
-        if (instance.entry.name, instance.symbol) in self.forbidden:
+        if {(instance.entry.name, instance.symbol), (instance.entry.name, EVERYWHERE)} & self.forbidden:
             return
         self._enter(instance, "restore")
         try:
@@ -160,6 +160,11 @@ class Guard:
         instance.retire()
         self.audit.stopped.append(self._fault(instance, "watchdog", why))
         self._on_stop(instance)
+
+    def bar(self, strategy: str, why: str) -> None:
+        """Note, once, that the strategy is stopped for all symbols."""
+        if not any(fault.strategy == strategy and fault.symbol == EVERYWHERE for fault in self.audit.stopped):
+            self.audit.stopped.append(StrategyFault(strategy, EVERYWHERE, "watchdog", self._now.session_ns, why))
 
     def _enter(self, instance: Instance, call: str) -> None:
         """Say which call is under way; who says so sets the cell back afterwards."""
