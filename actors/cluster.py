@@ -12,6 +12,7 @@ from ray._private.worker import global_worker
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.building import reporting_faults
 from actors.joining import ADDRESS_VARIABLE, has_authentication, no_cluster, require_listener
 from actors.loss import LastWords, Loss
 from actors.meters import RayMeters
@@ -100,7 +101,7 @@ class Cluster:
         self.loss.require_alive()
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
         where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
-        actor = ray.remote(plain).options(
+        actor = ray.remote(reporting_faults(plain)).options(
             name=name,
             max_restarts=0,
             max_task_retries=0,

@@ -17,6 +17,7 @@ from desk.model.units import MS_NS
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
 from desk.pipeline.shard import ShardStats
+from desk.process_watch import ProcessWatch
 from desk.usage import process_usage
 from desk.wiring import shards
 
@@ -27,7 +28,7 @@ class Consumer:
     """Calls come one at a time, in the order in which they were sent. It begins where the keeper says it stood.
 
     `stops` are the strategies that the supervisor has stopped. `desk` is the desk's name on its machines; without it
-    the process is not the shard's own: it leaves no breadcrumbs, and its memory is not limited.
+    the process is not the shard's own: it leaves no breadcrumbs, and neither its memory nor its children are watched.
     """
 
     def __init__(
@@ -45,7 +46,8 @@ class Consumer:
         self._name = f"consumer-{number:02}"
         self._keeper = keeper
         self._broker = broker
-        self._trail = Trail.lay(desk, number, epoch) if desk else None
+        self._trail = Trail.lay(desk, self._name, epoch) if desk else None
+        self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
         self._shard = shards.shard(plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail)
         self._meters = meters(self._name)
         self._collector = Collector()
@@ -64,6 +66,8 @@ class Consumer:
         if self._trail is not None:
             self._trail.batch()
         ack = self._shard.receive(batch)
+        if self._watch is not None:
+            self._watch.note_started()
         self._collector.at(ack.mark_ns)
         return encode(ack)
 
@@ -73,6 +77,7 @@ class Consumer:
 
     def stats(self) -> ShardStats:
         """What the shard has done so far."""
+        self._end_children()
         stats = self._shard.stats()
         queue = Histogram.of(stats.time_in_queue)
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
@@ -97,5 +102,14 @@ class Consumer:
 
     def settle(self) -> None:
         """Return once the broker has decided, and the keeper kept, everything this shard has sent."""
+        self._end_children()
         self._broker.settle()
         self._keeper.settle()
+
+    def _end_children(self) -> None:
+        """End the processes that a strategy's call left running, and stop the strategy."""
+        if self._watch is None or self._trail is None:
+            return
+        for child in self._watch.end_left():
+            strategy, symbol = self._trail.suspect or ("", "")
+            self._shard.engine.apply([Stop(strategy, symbol, f"it left {child} running")])

@@ -2,22 +2,53 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from actors.counters import MetersFactory, NoMeters
+from desk.breadcrumbs import Trail
 from desk.config import Plan
+from desk.engine.guard import MIB
+from desk.memory import Allowance
 from desk.model.bars import Bar
+from desk.model.items import Stop
 from desk.model.records import ScanAnswer
 from desk.pipeline.record import ProcessUsage
 from desk.pipeline.session import Session
+from desk.process_watch import ProcessWatch
 from desk.usage import process_usage
 from desk.wiring import markets, shards
 
 
-class Scanner:
-    """Runs all scanners of the plan, and knows the session's earlier minutes of every symbol."""
+class ScanStats(msgspec.Struct, array_like=True):
+    """What the scanners have done so far."""
 
-    def __init__(self, plan: Plan, session: Session, meters: MetersFactory = NoMeters) -> None:
-        self._scanning = shards.scanning(plan, session, markets.market_source(plan, session))
+    scans: int
+    problems: list[str]
+
+
+class Scanner:
+    """Runs all scanners of the plan, and knows the session's earlier minutes of every symbol.
+
+    `stops` name the scanners that the supervisor has stopped. `desk` is the desk's name on its machines; without it the
+    process is not the scanners' own: it leaves no breadcrumbs, and its memory is not limited.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: Session,
+        epoch: int = 0,
+        desk: str = "",
+        stops: Sequence[Stop] = (),
+        meters: MetersFactory = NoMeters,
+    ) -> None:
+        self._trail = Trail.lay(desk, "scanner", epoch) if desk else None
+        self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
+        self._scanning = shards.scanning(plan, session, markets.market_source(plan, session), self._trail, stops)
         self._meters = meters("scanner")
+        self._left: list[str] = []
+        if self._trail is not None:
+            self._trail.when_exhausted(Allowance(round(plan.guards.memory_mb * MIB)).renew)
 
     def __repr__(self) -> str:
         return "scanner"
@@ -28,6 +59,8 @@ class Scanner:
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
         """Answers of the scanners that are due at the mark."""
+        if self._trail is not None:
+            self._trail.batch()
         return self._scanning.scan(mark_ns, subscribed)
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
@@ -38,12 +71,16 @@ class Scanner:
         """A shard's remembered trades of these symbols at that time."""
         return self._scanning.remembered(symbols, until_ns)
 
-    def problems(self) -> list[str]:
-        """What scanners raised."""
-        return self._scanning.problems
-
-    def stats(self) -> int:
-        """How many scans have run."""
+    def stats(self) -> ScanStats:
+        """How many scans have run, and what scanners raised or left running."""
+        self._end_children()
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"scans_total": self._scanning.scans})
-        return self._scanning.scans
+        return ScanStats(self._scanning.scans, [*self._scanning.problems, *self._left])
+
+    def _end_children(self) -> None:
+        if self._watch is None or self._trail is None:
+            return
+        for child in self._watch.end_left():
+            name, _ = self._trail.suspect or ("of no known name", "")
+            self._left.append(f"scanner {name} left {child} running: it was ended")

@@ -31,7 +31,8 @@ from actors.producer import Producer, ProducerStats
 from actors.rebalancer import Rebalancer
 from actors.scaler import Scaler, scaling_policy
 from actors.scanner import Scanner
-from actors.watchdog import Watchdog, elsewhere
+from actors.scanner_problems import ScannerProblems
+from actors.watchdog import SCANNER, Watchdog, elsewhere
 from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
@@ -56,7 +57,7 @@ LATE_S: Final = 20.0
 """So long the beginning waits for everybody; then for one consumer alone, as long as it takes a node to come."""
 NOBODY_S: Final = 1200.0
 PRODUCER: Final = "producer"
-CONTROL: Final = ("keeper", "ledger", "broker", "scanner")
+CONTROL: Final = ("keeper", "ledger", "broker", SCANNER)
 PRODUCER_THREADS: Final = 4
 SPARES: Final = 1
 
@@ -101,6 +102,7 @@ class Supervisor:
         self._spares = self.cluster.spares(self.log)
         self._draining = Draining()
         self._ledger = LedgerReports(self.log)
+        self._scanner_problems = ScannerProblems()
         self._marked = False
         self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
 
@@ -147,9 +149,13 @@ class Supervisor:
         periods_s = [scanner.every_s for scanner in plan.scanners]
 
         def consumer(number: int, epoch: int) -> Any:
-            name, stops = consumer_name(number), self._watchdog.begins(number, epoch)
+            name = consumer_name(number)
+            stops = self._watchdog.begins(name, epoch)
             doors = (RayKeeper(), RayBroker())
             return make(Consumer, name, plan, session, number, epoch, *doors, desk, stops, cpus=plan.consumers.cpus)
+
+        def scanner(epoch: int) -> Any:
+            return make(Scanner, SCANNER, plan, session, epoch, desk, self._watchdog.begins(SCANNER, epoch))
 
         def producer(epoch: int) -> Any:
             links, scanners = RayShardLinks(sorted(self.scaler.joined)), RayScanners(periods_s, session.start_ns)
@@ -162,7 +168,7 @@ class Supervisor:
             "keeper": lambda _: make(Keeper, "keeper", self.folder.keeper, self._begun.seal),
             "ledger": lambda _: make(Ledger, "ledger", plan, session, self.folder.dir, groups=GROUPS),
             "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
-            "scanner": lambda _: make(Scanner, "scanner", plan, session),
+            SCANNER: scanner,
             **{name: partial(consumer, number) for name, number in self._numbers.items()},
             PRODUCER: producer,
         }
@@ -293,12 +299,11 @@ class Supervisor:
                 self._asked[self.crew.handles[name].stats.remote()] = name
 
     def _end_hanging(self) -> None:
-        """Make successors of the consumers that do not answer because they hang."""
+        """Make successors of the consumers, or scanners, that do not answer because they hang."""
         now_s = time.monotonic()
         silent = {*self._asked.values(), *self._starting(now_s)}
-        owing = [number for name, number in self._numbers.items() if name in silent]
-        for number, fault in self._watchdog.hanging(owing, now_s):
-            self._revive(consumer_name(number), fault)
+        for name, fault in self._watchdog.hanging(silent, now_s):
+            self._revive(name, fault)
 
     def _starting(self, now_s: float) -> list[str]:
         """Who has got a process for long and has not answered: what it restores may hang."""
@@ -325,6 +330,7 @@ class Supervisor:
         if isinstance(answer, LedgerReport):
             self._ledger.take(answer)
         self._stats[name] = answer
+        self._scanner_problems.take(answer)
 
     def _played(self) -> FeedRecord | None:
         """What the producer says at its end; None when it died instead, and another plays on."""
@@ -350,14 +356,20 @@ class Supervisor:
         while True:
             try:
                 with told(name):
-                    return ray.get(getattr(self.crew.handles[name], method).remote())
+                    return self._answer(name, getattr(self.crew.handles[name], method).remote())
             except ActorDied as fault:
                 self._replace(name, fault)
 
+    def _answer(self, name: str, ref: Any) -> Any:
+        """Wait for an answer as long as the actor does not hang in a strategy or scanner. Raises ActorDied."""
+        while not ray.wait([ref], timeout=LOOK_EVERY_S)[0]:
+            for _, fault in self._watchdog.hanging_in_call(name, time.monotonic()):
+                raise fault
+        return ray.get(ref)
+
     def _replace(self, name: str, fault: ActorDied) -> Any:
-        """End what is left of an actor and make its successor, without the strategy that it died of, if any."""
-        number = self._numbers.get(name)
-        if number is not None and self._watchdog.died(number):
+        """End what is left of an actor and make its successor, without what it died of, if that is known."""
+        if self._watchdog.died(name):
             self.crew.pardon(name)
         return self.crew.revive(name, fault)
 
@@ -376,7 +388,8 @@ class Supervisor:
             self.scaler.look(producer.intake, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
         alerts = [*view.alerts, *self._ledger.alerts]
-        show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes], alerts=alerts))
+        notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:]]
+        show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
 
     def _note_last(self, number: int) -> None:
         """Take the last figures of a consumer that is about to end."""
@@ -396,10 +409,12 @@ class Supervisor:
         for name in self.crew.handles:
             if name != PRODUCER:  # it has said all that it had to say
                 self._stats[name] = self._ask(name, "stats")
+                self._scanner_problems.take(self._stats[name])
                 self.crew.note_usage(name, self._ask(name, "usage"))
         self._show(show)
         self._new_notes.write(feed)
-        problems = [*self._ask("broker", "problems"), *self._ask("scanner", "problems"), *feed.problems]
+        scanners = [*self._watchdog.problems, *self._scanner_problems.all]
+        problems = [*self._ask("broker", "problems"), *scanners, *feed.problems]
         decisions = self._ask("ledger", "decisions")
         self._ask("ledger", "close")
         self._ask("keeper", "close")

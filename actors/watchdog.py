@@ -1,6 +1,6 @@
-"""The watchdog: finds the strategy in which a consumer hangs or dies, and stops it.
+"""The watchdog: finds the strategy or scanner in which a consumer or the scanners hang or die, and stops it.
 
-Consumers leave breadcrumbs (`desk.breadcrumbs`). They are read on this machine, else by a task on the other nodes.
+They leave breadcrumbs (`desk.breadcrumbs`). They are read on this machine, else by a task on the other nodes.
 """
 
 from collections import defaultdict
@@ -13,16 +13,17 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.peers import consumer_name
+from actors.deaths import Deaths
 from desk import breadcrumbs
 from desk.breadcrumbs import Crumb
+from desk.engine.crumbs import EVERYWHERE
 from desk.model.errors import ActorDied
 from desk.model.items import Stop
 
 MOST_STEP_S: Final = 1.0
 START_S: Final = 120.0
 OUTSIDE: Final = 6
-DEATHS_IN_A_CALL: Final = 3
+SCANNER: Final = "scanner"
 ELSEWHERE_TIMEOUT_S: Final = 3.0
 
 
@@ -31,7 +32,7 @@ Elsewhere = Callable[..., list[Any]]
 
 
 class Stall(msgspec.Struct):
-    """A consumer that does not answer: where it was when looked at last, and for how long it has been just there."""
+    """An actor that does not answer: where it was when looked at last, and for how long it has been just there."""
 
     crumb: Crumb | None
     looked_s: float
@@ -42,11 +43,12 @@ class Watchdog:
     """Tells which consumers hang, and what to stop so that their successors live. Leftovers are removed first.
 
     A consumer hangs when it does not answer and has been in one call of a strategy for `hang_s`; outside of
-    strategies, where it may restore itself or wait for others, it has OUTSIDE times as long. Time in which the
-    watchdog did not look counts for no more than MOST_STEP_S: a desk that was suspended does not hang.
+    strategies, where it may restore itself or wait for others, it has OUTSIDE times as long. The scanners hang in calls
+    of a scanner alone: reading the market may take long. Time in which the watchdog did not look counts for no more
+    than MOST_STEP_S: a desk that was suspended does not hang.
 
-    A strategy is stopped for its symbol when it hangs, or when the process dies DEATHS_IN_A_CALL times in a row in the
-    very same call: kills from outside meet it by chance, and seldom again in the next life.
+    A strategy is stopped for its symbol when it hangs, and as `actors.deaths` judges when the process dies; a scanner
+    is stopped likewise. `problems` are those of scanners, `notes` all, newest last.
     """
 
     def __init__(self, desk: str, hang_s: float, log: Logger, elsewhere: Elsewhere) -> None:
@@ -54,79 +56,106 @@ class Watchdog:
         self._hang_s = hang_s
         self._log = log
         self._elsewhere = elsewhere
-        self._epochs: dict[int, int] = {}
-        self._stops: defaultdict[int, list[Stop]] = defaultdict(list)
-        self._stalls: dict[int, Stall] = {}
-        self._hung: dict[int, Crumb] = {}
-        self._died_in: dict[int, tuple[Crumb, int]] = {}
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self._epochs: dict[str, int] = {}
+        self._stops: defaultdict[str, list[Stop]] = defaultdict(list)
+        self._everywhere: list[Stop] = []
+        self._stalls: dict[str, Stall] = {}
+        self._hung: dict[str, Crumb] = {}
+        self._deaths = Deaths()
         self.close()
 
-    def begins(self, shard: int, epoch: int) -> tuple[Stop, ...]:
-        """Another incarnation begins; the strategies that are stopped in it."""
-        self._epochs[shard] = epoch
-        self._stalls.pop(shard, None)
-        return tuple(self._stops[shard])
+    def begins(self, actor: str, epoch: int) -> tuple[Stop, ...]:
+        """Another incarnation begins; the strategies, or scanners, that are stopped in it."""
+        self._epochs[actor] = epoch
+        self._stalls.pop(actor, None)
+        return (*self._stops[actor], *(() if actor == SCANNER else self._everywhere))
 
-    def hanging(self, silent: Collection[int], now_s: float) -> list[tuple[int, ActorDied]]:
-        """Look at the shards that owe an answer; those that hang, each with its fault. `now_s` is monotonic."""
-        self._stalls = {shard: stall for shard, stall in self._stalls.items() if shard in silent}
-        return [(shard, self._fault(shard)) for shard in silent if self._hangs(shard, now_s)]
+    def hanging(self, silent: Collection[str], now_s: float) -> list[tuple[str, ActorDied]]:
+        """Look at the actors that owe an answer; those that hang, each with its fault. `now_s` is monotonic."""
+        silent = [actor for actor in silent if actor in self._epochs]
+        self._stalls = {actor: stall for actor, stall in self._stalls.items() if actor in silent}
+        return [(actor, self._fault(actor)) for actor in silent if self._hangs(actor, now_s)]
 
-    def died(self, shard: int) -> bool:
-        """Take in that this incarnation is dead, or hangs and is to be ended; whether a strategy is stopped for it."""
-        hung = self._hung.pop(shard, None)
-        crumb = hung or self._look(shard)
-        before = self._died_in.pop(shard, None)
-        breadcrumbs.remove(self._desk, shard, self._epochs[shard])
-        if crumb is None or not crumb.hook:
+    def hanging_in_call(self, actor: str, now_s: float) -> list[tuple[str, ActorDied]]:
+        """The same for one actor that is waited for, in calls of strategies and scanners alone."""
+        crumb = self._look(actor) if actor in self._epochs else None
+        return self.hanging([actor], now_s) if crumb is not None and crumb.hook else []
+
+    def died(self, actor: str) -> bool:
+        """Take in that this incarnation is dead, or hangs and is to be ended; whether anything is stopped for it."""
+        if actor not in self._epochs:
             return False
-        self._log.warning("%s was in %s", consumer_name(shard), crumb)
-        if hung is not None:
-            return self._stop(shard, crumb, f"no progress for {self._hang_s:g} s in {crumb.hook}")
-        deaths = before[1] + 1 if before is not None and before[0].call == crumb.call else 1
-        if deaths < DEATHS_IN_A_CALL:
-            self._died_in[shard] = (crumb, deaths)
+        hung = self._hung.pop(actor, None)
+        crumb = hung or self._look(actor)
+        self._remove(actor)
+        if crumb is not None and crumb.hook:
+            self._log.warning("%s was in %s", actor, crumb)
+        in_call = hung is not None and hung.hook
+        stop = self._deaths.hung(actor, hung, self._hang_s) if hung is not None and in_call else None
+        stop = stop or self._deaths.died(actor, crumb)
+        if stop is None:
             return False
-        return self._stop(shard, crumb, f"its process died {deaths} times in a row in {crumb.hook} (at {crumb.at})")
+        self._note(actor, stop)
+        return True
 
     def close(self) -> None:
         """Remove every trail of this desk, as far as its nodes can be reached."""
         breadcrumbs.remove_all(self._desk)
         self._elsewhere(breadcrumbs.remove_all, self._desk)
 
-    def _hangs(self, shard: int, now_s: float) -> bool:
-        crumb = self._look(shard)
-        stall = self._stalls.get(shard)
+    def _note(self, actor: str, stop: Stop) -> None:
+        if stop.symbol == EVERYWHERE:
+            self._everywhere.append(stop)
+        else:
+            self._stops[actor].append(stop)
+        if actor == SCANNER:
+            text = f"scanner {stop.strategy} was stopped: {stop.why}; its last answer stays"
+            self.problems.append(text)
+        else:
+            where = "all symbols" if stop.symbol == EVERYWHERE else stop.symbol
+            text = f"strategy {stop.strategy} is stopped for {where}: {stop.why}"
+        self._log.error("%s", text)
+        self.notes.append(text)
+
+    def _remove(self, actor: str) -> None:
+        trail = (self._desk, actor, self._epochs[actor])
+        if breadcrumbs.look(*trail) is None:
+            self._elsewhere(breadcrumbs.remove, *trail)
+        breadcrumbs.remove(*trail)
+
+    def _hangs(self, actor: str, now_s: float) -> bool:
+        crumb = self._look(actor)
+        stall = self._stalls.get(actor)
         if stall is None or stall.crumb != crumb:
-            self._stalls[shard] = Stall(crumb, now_s)
+            self._stalls[actor] = Stall(crumb, now_s)
             return False
         stall.lasts_s += min(now_s - stall.looked_s, MOST_STEP_S)
         stall.looked_s = now_s
         if crumb is None:
             return stall.lasts_s >= START_S
+        if not crumb.hook and actor == SCANNER:
+            return False
         return stall.lasts_s >= self._hang_s * (1 if crumb.hook else OUTSIDE)
 
-    def _fault(self, shard: int) -> ActorDied:
-        stall = self._stalls.pop(shard)
+    def _fault(self, actor: str) -> ActorDied:
+        stall = self._stalls.pop(actor)
         crumb = stall.crumb
         if crumb is not None:
-            self._hung[shard] = crumb
+            self._hung[actor] = crumb
         where = f"in {crumb}" if crumb is not None and crumb.hook else "outside of strategies"
         return ActorDied(
-            consumer_name(shard),
+            actor,
             f"it has made no progress for {stall.lasts_s:.1f} s, {where}",
-            "calls of strategies that end",
-            "Mend the strategy, or raise [guards] hang_s.",
+            "calls of strategies and scanners that end",
+            "Mend it, or raise [guards] hang_s.",
         )
 
-    def _stop(self, shard: int, crumb: Crumb, why: str) -> bool:
-        self._stops[shard].append(Stop(crumb.strategy, crumb.symbol, why))
-        return True
-
-    def _look(self, shard: int) -> Crumb | None:
-        trail = (self._desk, shard, self._epochs[shard])
+    def _look(self, actor: str) -> Crumb | None:
+        trail = (self._desk, actor, self._epochs[actor])
         here = breadcrumbs.look(*trail)
-        if here is not None:
+        if here is not None or actor == SCANNER:
             return here
         return next((crumb for crumb in self._elsewhere(breadcrumbs.look, *trail) if crumb is not None), None)
 

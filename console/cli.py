@@ -78,7 +78,8 @@ def run(
     with Faults() as faults:
         from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
 
-        options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes)
+        joins = not in_process and running.joins_cluster(address)
+        options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes, joins)
         console = people(Unseen(sys.stdout))
         if plan is None:
             assert resume is not None, "checked above"

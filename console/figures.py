@@ -1,5 +1,6 @@
 """The figures of a finished run, printed for people."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -118,7 +119,7 @@ def _lines(summary: Summary) -> list[str]:
         (
             f"orders     {words.count(orders.submitted)} submitted, {words.count(orders.filled)} filled, "
             f"{words.count(orders.canceled)} canceled, {words.count(orders.rejected)} rejected, "
-            f"{words.count(orders.refused_by_risk)} refused by risk"
+            f"{words.count(orders.refused_by_risk)} refused by risk{_rules(orders.refused)}"
         ),
         (
             f"P&L        realized {words.money(pnl.realized)}, unrealized {words.money(pnl.unrealized)}, "
@@ -127,6 +128,11 @@ def _lines(summary: Summary) -> list[str]:
         f"feed       {_feed(summary)}",
         f"gaps       {_gaps(summary)}",
     ]
+
+
+def _rules(refused: Mapping[str, int]) -> str:
+    by_rule = ", ".join(f"{rule} {words.count(count)}" for rule, count in refused.items())
+    return f" ({by_rule})" if by_rule else ""
 
 
 def _feed(summary: Summary) -> str:

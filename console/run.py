@@ -1,5 +1,6 @@
 """`desk run`: from a plan's file to a run, shown while it goes, and its verdict."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ class RunOptions:
     quiet: bool = False
     date: str | None = None
     accept_changes: bool = False
+    joins_cluster: bool = False
+    """The producer looks for the keys in its own environment: this process may have none."""
 
 
 def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
@@ -49,7 +52,10 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     plan = override(written, settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
     load_all(path, plan)
-    from desk.wiring import trading  # noqa: PLC0415 - a plan with a fault is told quickly
+    from desk.wiring import markets, trading  # noqa: PLC0415 - a plan with a fault is told quickly
+
+    if not options.joins_cluster:
+        markets.require_feed_keys(plan)
 
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
     folder.notes = plan_notes(written, plan)
@@ -84,6 +90,10 @@ def resume_run(
     resume, changes = require_same(plan, resume, accept=options.accept_changes)
     folder.remarks += changes
     load_all(folder.resume.path, plan)
+    from desk.wiring import markets  # noqa: PLC0415 - as above
+
+    if resume.in_process or not options.joins_cluster:
+        markets.require_feed_keys(plan)
     shown = _near(folder.dir)
     try:
         summary = _shown(plan, folder, resume, options, house(resume.in_process), console)
@@ -91,6 +101,11 @@ def resume_run(
         _last_line(console, _broken_off(fault, shown))
         raise
     return _told(summary, shown, options, console)
+
+
+def joins_cluster(address: str | None) -> bool:
+    """Whether a desk with this `--address` joins a cluster, as `actors.cluster.Cluster` decides it."""
+    return (address or os.environ.get("RAY_ADDRESS", "")) not in {"", "local"}
 
 
 def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:

@@ -207,6 +207,13 @@ class GuardsPlan(Section):
         description="memory a consumer may take beyond what it starts with, in MiB; the strategy that asks for more is "
         "stopped for its symbol",
     )
+    state_mb: float = Field(
+        default=16.0,
+        gt=0,
+        le=1024,
+        description="state of a strategy on one symbol, as a checkpoint holds it, in MiB; one that grows beyond is "
+        "stopped for its symbol",
+    )
 
 
 class RiskPlan(Section):
@@ -335,6 +342,12 @@ class StrategyPlan(Section):
         description='symbols the strategy trades; ["*"] = all that are subscribed',
     )
     params: dict[str, Any] = Field(default_factory=dict, description="the strategy's own parameters")
+    max_orders_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="entries per minute of session time, over all symbols; exits are not counted; 0 = an equal share "
+        "of [risk] max_orders_per_minute",
+    )
 
     def disagreements(self) -> Iterator[Fault]:
         if self.scanner and self.symbols:

@@ -10,6 +10,7 @@ from desk.model.plain_text import one_line as plain_line
 MAX_EXAMPLES = 20
 MAX_FRAMES = 20
 MAX_LINE = 300
+MAX_TEXT = 64 * 1024
 
 
 class StrategyFault(msgspec.Struct, array_like=True):
@@ -72,5 +73,13 @@ def one_line(fault: BaseException) -> str:
 
 
 def trace(fault: BaseException) -> str:
-    """The traceback's last frames: a strategy's recursion may be a thousand deep."""
-    return "".join(traceback.format_exception(fault, limit=-MAX_FRAMES)).strip()
+    """The traceback's last frames, cut at MAX_TEXT characters: a strategy's recursion may be a thousand deep."""
+    return cut("".join(traceback.format_exception(fault, limit=-MAX_FRAMES)).strip())
+
+
+def cut(text: str) -> str:
+    """The text, cut at MAX_TEXT characters: its start and its end, which names the exception."""
+    if len(text) <= MAX_TEXT:
+        return text
+    half = MAX_TEXT // 2 - 64
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"

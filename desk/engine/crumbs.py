@@ -9,9 +9,12 @@ from desk.strategy import HOOKS
 
 CALL: Final = 0
 AT: Final = 1
-CELLS: Final = 2
+SUSPECT: Final = 2
+CELLS: Final = 3
+EVERYWHERE: Final = "*"
+"""Stands for the symbol where a call, or a stop, is about a strategy as a whole."""
 
-CALLS: Final = (*HOOKS, "__init__", "checkpoint", "restore")
+CALLS: Final = (*HOOKS, "__init__", "checkpoint", "restore", "load", "scan")
 """What the guard calls, by code. That of `on_second` is 0, which spares the hottest loop an addition."""
 CODES: Final = {call: code for code, call in enumerate(CALLS)}
 PER_INSTANCE: Final = 16
@@ -26,7 +29,10 @@ class Cells(Protocol):
 class Crumbs(Protocol):
     """Where the guard writes. `cells[CALL]` is the call under way, `cells[AT]` what it is about.
 
-    That is a tick's ordinal, a bar's minute, an order event's number, session time, or 0 where it is no hook.
+    `cells[SUSPECT]` is the last call in which the process started a thread or another process, or did something else
+    that may end it later (`desk.process_watch`).
+    What a call is about is a tick's ordinal, a bar's minute, an order event's number, session time, or 0 where it is
+    no hook.
     """
 
     @property

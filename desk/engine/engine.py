@@ -6,8 +6,8 @@ import msgspec
 
 from desk.bars.remembered import LATE_NS, LOGGED_NS
 from desk.engine.audit import Audit, count
-from desk.engine.crumbs import Crumbs, Unwatched
-from desk.engine.guard import Guard
+from desk.engine.crumbs import EVERYWHERE, Crumbs, Unwatched
+from desk.engine.guard import MOST_STATE_BYTES, Guard
 from desk.engine.instance import Instance, StrategyEntry
 from desk.engine.losses import Losses
 from desk.engine.minutes import Minutes
@@ -49,6 +49,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     delay_ns: int = 0
     has_trades: bool = True
     live: bool = False
+    state_bytes: int = MOST_STATE_BYTES
 
 
 class Engine:
@@ -79,7 +80,9 @@ class Engine:
         self._symbols = Symbols(self._entries)
         self._watched = self._symbols.watched
         self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
-        self._guard = Guard(now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs)
+        self._guard = Guard(
+            now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs, config.state_bytes
+        )
         self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
         rules = MatchingRules(
             config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
@@ -361,7 +364,9 @@ class Engine:
             self._seating.unwatch(unwatch)
 
     def _stop(self, stop: Stop) -> None:
-        if not self._moves.left(stop.symbol):
+        if not stop.strategy:
+            self._guard.bar("of no known name", stop.why)
+        elif not self._moves.left(stop.symbol):
             self._seating.stop(stop, self.mark_ns)
 
     def _gap(self, gap: Gap) -> None:
@@ -405,6 +410,8 @@ class Engine:
         late._guard.forbidden = self._guard.forbidden
         late.restore(adopt.state, [])
         self.audit.stopped += late.audit.stopped
+        for strategy in self._seating.barred:
+            late._seating.stop(Stop(strategy, EVERYWHERE, ""), late.mark_ns)
         late.audit = late._guard.audit = self.audit
         late.apply(held_items(adopt))
         if late.mark_ns > self.mark_ns:

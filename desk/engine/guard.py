@@ -1,18 +1,23 @@
 """Running strategies: whatever one raises stops it for its symbol, and nothing else; what takes long is told.
 
-KeyboardInterrupt alone passes through: it comes from whoever runs the desk.
+Only a KeyboardInterrupt by ctrl-c passes through.
 """
 
 import pickle
 import traceback
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from desk.engine.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trace
-from desk.engine.crumbs import AT, CALL, CODES, Crumbs
+from desk.engine.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs
+from desk.engine.freezing import StateTooLargeError, pickled
 from desk.engine.instance import Instance, StrategyEntry, SymbolView
+from desk.engine.interrupts import is_from_signal
 from desk.engine.now import Now
 from desk.strategy import Context
 
+MIB: Final = 1024 * 1024
+MOST_STATE_BYTES: Final = 16 * MIB
 SecondHook = tuple[Instance, Callable[[Context], None]]
 
 
@@ -21,7 +26,8 @@ class Guard:
 
     `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. `on_stop` is told
     of every instance that was stopped. `crumbs` bear the call under way, for who looks from outside. What is in
-    `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that.
+    `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that. A strategy whose state
+    is above `state_bytes` in a checkpoint is stopped.
     """
 
     def __init__(
@@ -32,6 +38,7 @@ class Guard:
         stopwatch: Callable[[], int],
         on_stop: Callable[[Instance], None],
         crumbs: Crumbs,
+        state_bytes: int = MOST_STATE_BYTES,
     ) -> None:
         self.audit = audit
         self.forbidden: set[tuple[str, str]] = set()
@@ -41,6 +48,7 @@ class Guard:
         self._on_stop = on_stop
         self._crumbs = crumbs
         self._cells = crumbs.cells
+        self._state_bytes = state_bytes
 
     def seat(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """An instance that has no strategy yet."""
@@ -52,9 +60,9 @@ class Guard:
         self._enter(instance, "__init__")
         try:
             instance.strategy = entry.create()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:  # noqa: BLE001 - see the module
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
             self.stop(instance, "__init__", fault)
         self._cells[CALL] = 0
         return instance
@@ -78,9 +86,9 @@ class Guard:
             began_ns = stopwatch()
             try:
                 getattr(instance.strategy, hook)(instance.context, argument)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as fault:  # noqa: BLE001 - see the module
+            except BaseException as fault:
+                if is_from_signal(fault):
+                    raise
                 self.stop(instance, hook, fault)
             took_ns = stopwatch() - began_ns
             if took_ns > self._budget_ns:
@@ -98,9 +106,9 @@ class Guard:
             cells[CALL] = instance.crumb  # the code of on_second is 0
             try:
                 hook(instance.context)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as fault:  # noqa: BLE001 - see the module
+            except BaseException as fault:
+                if is_from_signal(fault):
+                    raise
                 self.stop(instance, "on_second", fault)
             ended_ns = stopwatch()
             if ended_ns - began_ns > budget_ns:
@@ -115,24 +123,26 @@ class Guard:
         self._enter(instance, "checkpoint")
         frozen = b""
         try:
-            frozen = pickle.dumps(instance.strategy)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:  # noqa: BLE001 - see the module
+            frozen = pickled(instance.strategy, self._state_bytes)
+        except StateTooLargeError:
+            self.halt(instance, f"its state is above [guards] state_mb = {self._state_bytes / MIB:g}")
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
             self.stop(instance, "checkpoint", fault)
         self._cells[CALL] = 0
         return frozen
 
     def thaw(self, instance: Instance, strategy: bytes) -> None:
         """Put a pickled strategy back: this desk's own, from its keeper."""
-        if (instance.entry.name, instance.symbol) in self.forbidden:
+        if {(instance.entry.name, instance.symbol), (instance.entry.name, EVERYWHERE)} & self.forbidden:
             return
         self._enter(instance, "restore")
         try:
             instance.strategy = pickle.loads(strategy)  # noqa: S301 - written by `freeze`
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:  # noqa: BLE001 - see the module
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
             self.stop(instance, "restore", fault)
         self._cells[CALL] = 0
 
@@ -151,6 +161,11 @@ class Guard:
         self.audit.stopped.append(self._fault(instance, "watchdog", why))
         self._on_stop(instance)
 
+    def bar(self, strategy: str, why: str) -> None:
+        """Note, once, that the strategy is stopped for all symbols."""
+        if not any(fault.strategy == strategy and fault.symbol == EVERYWHERE for fault in self.audit.stopped):
+            self.audit.stopped.append(StrategyFault(strategy, EVERYWHERE, "watchdog", self._now.session_ns, why))
+
     def _enter(self, instance: Instance, call: str) -> None:
         """Say which call is under way; who says so sets the cell back afterwards."""
         self._cells[AT] = 0
@@ -166,7 +181,7 @@ class Guard:
         """What was raised in one line, and the traceback of the first ones, as far as there is memory to tell it."""
         try:
             return one_line(fault), trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
-        except MemoryError:
+        except Exception:  # noqa: BLE001 - a MemoryError, or what the exception's own code raises
             return type(fault).__name__, ""
 
     def _note_slow(self, instance: Instance, hook: str, took_ns: int) -> None:

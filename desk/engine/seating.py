@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from desk.bars.remembered import unpacked
+from desk.engine.crumbs import EVERYWHERE
 from desk.engine.guard import Guard
 from desk.engine.instance import StrategyEntry
 from desk.engine.minutes import Minutes
@@ -18,7 +19,7 @@ from desk.model.units import MINUTE_NS
 class Seating:
     """Lets instances run where they are wanted, in the plan's order, and rest where they are not.
 
-    A symbol watched from the session's start on needs no history to be warm.
+    A symbol watched from the session's start on needs no history to be warm. `barred` strategies run on no symbol.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Seating:
         self._minutes = minutes
         self._guard = guard
         self._session_start_ns = session_start_ns
+        self.barred: set[str] = set()
 
     def watch(self, watch: Watch) -> None:
         """The symbol is subscribed, or wanted by others than before."""
@@ -59,14 +61,26 @@ class Seating:
         self._seat(state)
 
     def stop(self, stop: Stop, mark_ns: int) -> None:
-        """Stop an instance from outside, or see to it that it never begins."""
+        """Stop an instance from outside, or see to it that it never begins; all of them, where none is named."""
         if stop.strategy not in self._entries:
+            return
+        if stop.symbol == EVERYWHERE:
+            self._stop_everywhere(stop)
             return
         state = self._symbols.met(stop.symbol, mark_ns)
         state.stops.setdefault(stop.strategy, stop.why)
         for instance in state.instances:
             if instance.entry.name == stop.strategy and not instance.stopped:
                 self._guard.halt(instance, stop.why)
+
+    def _stop_everywhere(self, stop: Stop) -> None:
+        self.barred.add(stop.strategy)
+        self._guard.bar(stop.strategy, stop.why)
+        for state in self._symbols.known.values():
+            for instance in state.instances:
+                if instance.entry.name == stop.strategy:
+                    instance.retire()
+            self._symbols.refresh(state.symbol)
 
     def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
         """Take a symbol in with its instances as they were; `closed` and `trades` are what the keeper has of it."""
@@ -104,7 +118,7 @@ class Seating:
         for entry in self._entries.values():
             wanted = state.watched and entry.wants(state.symbol, state.scanners)
             instance = seated.get(entry.name)
-            if instance is None and wanted:
+            if instance is None and wanted and entry.name not in self.barred:
                 why = state.stops.get(entry.name)
                 instance = self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
             if instance is not None:

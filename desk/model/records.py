@@ -7,7 +7,7 @@ from desk.model.orders import Intent
 
 
 class ScanAnswer(msgspec.Struct, array_like=True):
-    """What one scanner wants now, best first.
+    """What one scanner wants now, best first. Of one that is `stopped` the last answer stands.
 
     `bars` holds the session's earlier minutes of those symbols that were not subscribed when it was
     asked, from the rows received before the mark at which the answer takes effect; `remembered` the trades behind
@@ -19,6 +19,7 @@ class ScanAnswer(msgspec.Struct, array_like=True):
     bars: dict[str, list[Bar]] = {}
     problem: str = ""
     remembered: dict[str, bytes] = {}
+    stopped: bool = False
 
 
 class GapRecord(msgspec.Struct, array_like=True):

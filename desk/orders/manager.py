@@ -1,5 +1,6 @@
 """The order manager: what the broker actor and the in-process desk run behind the broker door."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -15,7 +16,7 @@ from desk.orders.round import Round
 from desk.orders.summary import OrderSummary, summarize
 from desk.orders.venue import OrderVenue
 from desk.positions import Pair
-from desk.risk import Approved, Exposure, RiskGate
+from desk.risk import Approved, Exposure, RiskGate, rule_of
 from desk.strategy import Position
 
 MAX_PROBLEMS: Final = 100
@@ -48,6 +49,7 @@ class OrderManager:
         self._venue = venue
         self._exposure = Exposure()
         self._orders: dict[str, Order] = {}
+        self._refused: Counter[str] = Counter()
         self._journal = Journal(simulated=venue.simulated)
         self._fault: Exception | None = None
         self._closing: list[OrderEvent] | None = None
@@ -147,7 +149,7 @@ class OrderManager:
 
     def summary(self) -> OrderSummary:
         """Orders and money so far."""
-        return summarize(self._orders.values(), self._exposure)
+        return summarize(self._orders.values(), self._exposure, self._refused)
 
     def _on_report(self, report: Report, work: Round) -> None:
         order = self._orders.get(report.client_order_id)
@@ -213,6 +215,8 @@ class OrderManager:
         if isinstance(verdict, Approved):
             self._exposure.add(order)
             work.approved.append(verdict)
+        else:
+            self._refused[rule_of(verdict)] += 1
         work.decisions.append(Decision(intent, f"refused: {reason}" if reason else "accepted"))
         work.tell(self._journal.write(order, "intent", intent.decision_ns, work.given_ns, reason=reason))
 
@@ -245,6 +249,8 @@ class OrderManager:
 
     def _recall_intent(self, intent: Intent, event: OrderEvent) -> Approved | None:
         order = self._orders[intent.client_order_id] = Order(intent, event.status)
+        if event.status == "refused":
+            self._refused[rule_of(event.reason)] += 1
         if not order.is_open:
             return None
         approval = self._gate.recall(intent, self._exposure)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from desk.engine.audit import StrategyFault
+from desk.engine.crumbs import EVERYWHERE
 from desk.meters import Histogram
 from desk.model.notes import Note
 from desk.model.records import GapRecord
@@ -151,6 +152,7 @@ def summarize(record: RunRecord) -> Summary:
             record.orders.canceled,
             record.orders.rejected,
             record.orders.refused_by_risk,
+            record.orders.refused,
         ),
         pnl=ProfitAndLoss(
             round(float(record.orders.realized), 6),
@@ -173,7 +175,7 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
         (fault for shard in shards for fault in shard.audit.stopped),
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
-    return [f"strategy {fault.strategy} was stopped for {fault.symbol}: {_why(fault)}" for fault in faults]
+    return [f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults]
 
 
 def warnings(record: RunRecord) -> list[str]:
@@ -215,6 +217,10 @@ def revision_warnings(shards: list[ShardStats]) -> list[str]:
         "their minutes stay as they were",
     }
     return [words[cause].format(count) for cause, count in causes.items() if count]
+
+
+def _where(fault: StrategyFault) -> str:
+    return "all symbols" if fault.symbol == EVERYWHERE else fault.symbol
 
 
 def _why(fault: StrategyFault) -> str:

@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 
 from desk.engine.audit import one_line, trace
+from desk.engine.crumbs import AT, CALL, CODES, Cells, Unwatched
+from desk.engine.interrupts import is_from_signal
 from desk.market.sealed import SealedMarket
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
@@ -17,6 +19,7 @@ from desk.scanner import MarketSnapshot, Scanner
 MAX_PROBLEMS: Final = 20
 MAX_ANSWERED: Final = 100_000
 MAX_WITH_MINUTES: Final = 16
+SCAN: Final = CODES["scan"]
 
 
 class View(Protocol):
@@ -47,12 +50,14 @@ class Past(NamedTuple):
 
 
 class ScannerEntry(msgspec.Struct):
-    """A `[[scanners]]` entry with its scanner."""
+    """A `[[scanners]]` entry with its scanner; None for one that is stopped, and why."""
 
     name: str
-    scanner: Scanner
+    scanner: Scanner | None
     every_s: int
     max_symbols: int
+    crumb: int = 0
+    stopped: str = ""
 
 
 class Scanning:
@@ -66,7 +71,8 @@ class Scanning:
     `afresh` gives another view of the same market, which has seen nothing: minutes of a time that `view` is beyond
     are read from there. Without it there are none to be had.
 
-    A scanner that raises keeps its last wish and is reported, once per kind of fault; the others go on.
+    A scanner that raises keeps its last wish and is reported, once per kind of fault; the others go on. One that is
+    stopped is not called: its answer says so, and what it wanted last stays. `cells` bear the call under way.
     """
 
     def __init__(
@@ -75,7 +81,9 @@ class Scanning:
         entries: Iterable[ScannerEntry],
         session_start_ns: int,
         afresh: Callable[[], View] | None = None,
+        cells: Cells | None = None,
     ) -> None:
+        self._cells = cells or Unwatched().cells
         self.scans = 0
         self.problems: list[str] = []
         self._view = _Market(view, afresh)
@@ -122,6 +130,7 @@ class Scanning:
                     for symbol in answer.symbols
                     if symbol in past and past[symbol].remembered
                 },
+                answer.stopped,
             )
             for answer in answers
         ]
@@ -146,6 +155,7 @@ class Scanning:
         """Run what is due at every mark to this one, as far as it has not been run."""
         for mark_ns in self._marks(upto_ns):
             market = SealedMarket(self._view.at(mark_ns))
+            self._cells[AT] = mark_ns
             self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
             self._ran_ns = mark_ns
             _keep(self._answers, MAX_ANSWERED)
@@ -175,18 +185,22 @@ class Scanning:
         return {symbol: kept[symbol] for symbol in symbols}
 
     def _ask(self, entry: ScannerEntry, sealed: SealedMarket) -> ScanAnswer:
+        if entry.scanner is None:
+            return ScanAnswer(entry.name, [], stopped=True)
         self.scans += 1
         problem = ""
         market = sealed.snapshot()
+        self._cells[CALL] = entry.crumb + SCAN
         try:
-            wished = _symbols(entry.scanner.scan(market))[: entry.max_symbols]
+            wished = _symbols(entry.scanner.scan(market), entry.max_symbols)
             _require_known(wished, market)
             self._last[entry.name] = wished
-        except KeyboardInterrupt:
-            raise
-        except BaseException as fault:  # noqa: BLE001 - whatever a scanner raises is reported, and stops nobody else
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
             problem = f"scanner {entry.name} failed: {one_line(fault)}\n{trace(fault)}"
             self._note(problem)
+        self._cells[CALL] = 0
         return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
 
     def _note(self, problem: str) -> None:
@@ -230,10 +244,10 @@ def _keep(remembered: dict[int, Any], most: int) -> None:
         del remembered[next(iter(remembered))]
 
 
-def _symbols(answer: object) -> list[str]:
+def _symbols(answer: object, most: int) -> list[str]:
     """What `scan` returned as plain text, which numpy's is not: a list, a tuple or an array of symbols."""
     if isinstance(answer, list | tuple | np.ndarray):
-        return [str(symbol) for symbol in answer]
+        return [str(symbol) for symbol in answer[:most]]
     raise TypeError(f"scan returned {type(answer).__name__}; expected a list of symbols")
 
 

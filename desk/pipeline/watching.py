@@ -71,7 +71,8 @@ class Watching:
         bars: dict[str, list[Bar]] = {}
         remembered: dict[str, bytes] = {}
         for answer in self._scanner.answers(wait=True):
-            self.subscriptions.want(answer.scanner, answer.symbols)
+            if not answer.stopped:
+                self.subscriptions.want(answer.scanner, answer.symbols)
             bars.update(answer.bars)
             remembered.update(answer.remembered)
             if answer.problem:

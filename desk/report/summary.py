@@ -138,13 +138,14 @@ class FeedState(msgspec.Struct):
 
 
 class Orders(msgspec.Struct):
-    """Orders by what became of them; `refused_by_risk` never reached the venue."""
+    """Orders by what became of them; `refused_by_risk` never reached the venue, `refused` by rule."""
 
     submitted: int = 0
     filled: int = 0
     canceled: int = 0
     rejected: int = 0
     refused_by_risk: int = 0
+    refused: dict[str, int] = {}
 
 
 class ProfitAndLoss(msgspec.Struct):

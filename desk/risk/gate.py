@@ -13,6 +13,7 @@ from desk.risk.exposure import Exposure
 from desk.risk.limits import RiskLimits
 
 _SEAL: Final = object()
+_RULES: Final = {"stale data": "stale_data", "no price known for the symbol": "no_price"}
 
 
 class Approved:
@@ -30,6 +31,8 @@ class Approved:
 class RiskGate:
     """Judges intents against the limits, one after the other; remembers only when it approved the last ones.
 
+    Each strategy has its own limit of entries per minute, over all symbols: none can use up what others need.
+
     An exit (an order that does nothing but reduce the strategy's position in the symbol) is held back by
     max_orders_per_minute alone, for at most a minute: a desk must be able to get out with old data, after its loss
     limit, and of a position that grew beyond an order's limit. Everything else is an entry.
@@ -40,12 +43,14 @@ class RiskGate:
     def __init__(self, limits: RiskLimits, hours: TradingDay = ALWAYS_OPEN) -> None:
         self.limits = limits
         self.hours = hours
-        self._approved_ns: deque[int] = deque(maxlen=max(limits.max_orders_per_minute, 1))
+        self._orders = _Minute(limits.max_orders_per_minute)
+        self._entries = {name: _Minute(limit) for name, limit in limits.entries_per_minute.items()}
 
     def judge(self, intent: Intent, exposure: Exposure) -> Approved | str:
         """The approval, or the reason for refusing. Whoever gets an approval adds the order to `exposure`."""
         is_exit = _is_exit(intent, exposure)
-        reason = _malformed(intent) or self._over(intent) or self._rate(self._now_ns(intent))
+        now_ns = self._now_ns(intent)
+        reason = _malformed(intent) or self._over(intent) or self._orders.full("max_orders_per_minute", now_ns)
         if not reason and not is_exit:
             reason = self._entry(intent, exposure)
         if reason:
@@ -57,17 +62,14 @@ class RiskGate:
         return self._approve(intent, is_exit=_is_exit(intent, exposure))
 
     def _approve(self, intent: Intent, *, is_exit: bool) -> Approved:
-        self._approved_ns.append(self._now_ns(intent))
+        now_ns = self._now_ns(intent)
+        self._orders.add(now_ns)
+        if not is_exit and intent.strategy in self._entries:
+            self._entries[intent.strategy].add(now_ns)
         return Approved(intent, is_exit=is_exit, seal=_SEAL)
 
     def _now_ns(self, intent: Intent) -> int:
-        return max(intent.decision_ns, self._approved_ns[-1] if self._approved_ns else 0)
-
-    def _rate(self, now_ns: int) -> str:
-        """Read only: what is remembered follows from the approvals alone, so that it can be recalled."""
-        limit = self.limits.max_orders_per_minute
-        full = len(self._approved_ns) >= limit and (not limit or self._approved_ns[0] > now_ns - MINUTE_NS)
-        return f"max_orders_per_minute: {limit + 1} > {limit}" if full else ""
+        return max(intent.decision_ns, self._orders.last_ns)
 
     def _over(self, intent: Intent) -> str:
         """Why the order could not fill any more when it was decided; "" where its hours were not over."""
@@ -85,8 +87,10 @@ class RiskGate:
         if not 0.0 < intent.reference_price < inf:
             return "no price known for the symbol"
         price = _price(intent)
+        own = self._entries.get(intent.strategy)
         return (
-            _above("max_order_notional", intent.quantity * price, self.limits.max_order_notional)
+            ("" if own is None else own.full("strategy_max_orders_per_minute", self._now_ns(intent)))
+            or _above("max_order_notional", intent.quantity * price, self.limits.max_order_notional)
             or self._room(intent, max(price, exposure.prices.get(intent.symbol, 0.0)), exposure)
             or self._loss(exposure)
         )
@@ -104,6 +108,37 @@ class RiskGate:
     def _loss(self, exposure: Exposure) -> str:
         loss, limit = exposure.loss(), self.limits.max_daily_loss
         return f"max_daily_loss: {loss:.2f} >= {limit:.2f}" if loss >= limit else ""
+
+
+class _Minute:
+    """The times of the last orders that were approved, as many as are allowed per minute."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._approved_ns: deque[int] = deque(maxlen=max(limit, 1))
+
+    @property
+    def last_ns(self) -> int:
+        """The time of the last one; 0 before the first."""
+        return self._approved_ns[-1] if self._approved_ns else 0
+
+    def add(self, now_ns: int) -> None:
+        """Count one. What is remembered follows from the approvals alone, so that it can be recalled."""
+        self._approved_ns.append(now_ns)
+
+    def full(self, rule: str, now_ns: int) -> str:
+        """Why there is no room for another by this rule; "" where there is."""
+        limit = self._limit
+        full = len(self._approved_ns) >= limit and (not limit or self._approved_ns[0] > now_ns - MINUTE_NS)
+        return f"{rule}: {limit + 1} > {limit}" if full else ""
+
+
+def rule_of(reason: str) -> str:
+    """The rule's name in a reason for refusing: what stands before the colon."""
+    if reason.endswith("orders are not taken by this venue"):
+        return "order_kind"
+    rule = reason.partition(":")[0]
+    return _RULES.get(rule, rule.replace(" ", "_"))
 
 
 def _is_exit(intent: Intent, exposure: Exposure) -> bool:

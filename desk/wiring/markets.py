@@ -143,6 +143,12 @@ def _market_feed(
     )
 
 
+def require_feed_keys(plan: Plan) -> None:
+    """See that this process has the keys of the plan's feed, where it needs any. Raises CredentialsError."""
+    if plan.feed.kind == "alpaca":
+        require_credentials(plan)
+
+
 def require_credentials(plan: Plan) -> tuple[SecretStr, SecretStr]:
     """Key and secret for the plan's stream; a venue on this machine takes any. Raises CredentialsError."""
     settings = load_settings()

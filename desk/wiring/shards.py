@@ -1,16 +1,19 @@
 """Shards and scanners: the plan's own classes, and what they run in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter_ns
 
-from desk.config import Plan
+from desk.config import Plan, StrategyPlan
 from desk.engine import Engine, EngineConfig, StrategyEntry
-from desk.engine.crumbs import Crumbs
+from desk.engine.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs, Unwatched
+from desk.engine.guard import MIB
 from desk.loading import load_scanner, load_strategy
 from desk.market.blocks import BlockSource
 from desk.market.view import MarketView
 from desk.model.bars import Bar
+from desk.model.errors import StrategyError
 from desk.model.items import Stop
 from desk.model.units import MS_NS, SECOND_NS
 from desk.pipeline.scanning import ScannerEntry, Scanning
@@ -18,35 +21,82 @@ from desk.pipeline.session import Session
 from desk.pipeline.shard import Shard, ShardConfig, symbols_in
 from desk.ports import BrokerDoor, Clock, KeeperDoor
 from desk.scanner import MarketSnapshot
+from desk.strategy import Strategy
 
 
-def strategy_entries(plan: Plan) -> list[StrategyEntry]:
-    """The plan's strategies, loaded and checked. Raises StrategyError."""
+def strategy_entries(
+    plan: Plan, crumbs: Crumbs, barred: Collection[str] = (), *, restoring: bool = False
+) -> list[StrategyEntry]:
+    """The plan's strategies, loaded and checked; those that are barred are not. Raises StrategyError.
+
+    When a shard is restored, a strategy that loaded before and does not load now is no reason to end the session: it
+    is stopped on each symbol.
+    """
     entries = []
     for entry in plan.strategies:
-        factory = load_strategy(entry.use, entry.params, f"[[strategies]] {entry.name}")
         symbols = None if entry.symbols == ("*",) or entry.scanner else frozenset(entry.symbols)
-        entries.append(StrategyEntry(entry.name, factory.create, symbols, entry.scanner or None))
+        create = _barred
+        if entry.name not in barred:
+            with loading(crumbs, entry.name, EVERYWHERE):
+                create = _creator(entry, restoring=restoring)
+        entries.append(StrategyEntry(entry.name, create, symbols, entry.scanner or None))
     return entries
 
 
-def scanner_entries(plan: Plan) -> list[ScannerEntry]:
-    """The plan's scanners, loaded and checked. Raises StrategyError."""
-    return [
-        ScannerEntry(
-            entry.name,
-            load_scanner(entry.use, entry.params, f"[[scanners]] {entry.name}").create(),
-            entry.every_s,
-            entry.max_symbols,
-        )
-        for entry in plan.scanners
-    ]
+def scanner_entries(plan: Plan, crumbs: Crumbs, barred: Mapping[str, str]) -> list[ScannerEntry]:
+    """The plan's scanners, loaded and checked; those that are barred are not, which is why. Raises StrategyError."""
+    entries = []
+    for entry in plan.scanners:
+        scanner = None
+        crumb = crumbs.meet(entry.name, "")
+        if entry.name not in barred:
+            with loading(crumbs, entry.name, ""):
+                scanner = load_scanner(entry.use, entry.params, f"[[scanners]] {entry.name}").create()
+        why = barred.get(entry.name, "")
+        entries.append(ScannerEntry(entry.name, scanner, entry.every_s, entry.max_symbols, crumb, why))
+    return entries
 
 
-def scanning(plan: Plan, session: Session, source: BlockSource | None) -> Scanning:
-    """The scanners with their own view of the market."""
+@contextmanager
+def loading(crumbs: Crumbs, name: str, symbol: str) -> Iterator[None]:
+    """Say that this class is being loaded: its code runs."""
+    crumbs.cells[AT] = 0
+    crumbs.cells[CALL] = crumbs.meet(name, symbol) + CODES["load"]
+    try:
+        yield
+    finally:
+        crumbs.cells[CALL] = 0
+
+
+def _creator(entry: StrategyPlan, *, restoring: bool) -> Callable[[], Strategy]:
+    try:
+        return load_strategy(entry.use, entry.params, f"[[strategies]] {entry.name}").create
+    except StrategyError as fault:
+        if not restoring:
+            raise
+        return partial(_raise, fault)
+
+
+def _raise(fault: StrategyError) -> Strategy:
+    raise fault
+
+
+def _barred() -> Strategy:
+    raise RuntimeError("a strategy that is stopped everywhere was to be built")
+
+
+def scanning(
+    plan: Plan,
+    session: Session,
+    source: BlockSource | None,
+    crumbs: Crumbs | None = None,
+    stops: Sequence[Stop] = (),
+) -> Scanning:
+    """The scanners with their own view of the market, without those that are stopped."""
+    crumbs = crumbs or Unwatched()
+    entries = scanner_entries(plan, crumbs, {stop.strategy: stop.why for stop in stops})
     if source is None:
-        return Scanning(Unseen(), scanner_entries(plan), session.start_ns)
+        return Scanning(Unseen(), entries, session.start_ns)
     afresh = partial(
         MarketView,
         source,
@@ -54,7 +104,7 @@ def scanning(plan: Plan, session: Session, source: BlockSource | None) -> Scanni
         round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS),
         channels=frozenset(plan.feed.channels),
     )
-    return Scanning(afresh(), scanner_entries(plan), session.start_ns, afresh)
+    return Scanning(afresh(), entries, session.start_ns, afresh, crumbs.cells)
 
 
 class Unseen:
@@ -76,8 +126,16 @@ class Unseen:
         return {}
 
 
-def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine:
+def engine(
+    plan: Plan,
+    session: Session,
+    crumbs: Crumbs | None = None,
+    barred: Collection[str] = (),
+    *,
+    restoring: bool = False,
+) -> Engine:
     """One shard's engine with the plan's strategies."""
+    crumbs = crumbs or Unwatched()
     config = EngineConfig(
         session.id,
         session.start_ns,
@@ -90,8 +148,9 @@ def engine(plan: Plan, session: Session, crumbs: Crumbs | None = None) -> Engine
         round(plan.feed.delay_s * SECOND_NS),
         session.has_trades,
         live=plan.feed.kind == "alpaca",
+        state_bytes=round(plan.guards.state_mb * MIB),
     )
-    return Engine(config, strategy_entries(plan), perf_counter_ns, crumbs)
+    return Engine(config, strategy_entries(plan, crumbs, barred, restoring=restoring), perf_counter_ns, crumbs)
 
 
 def shard(
@@ -108,9 +167,11 @@ def shard(
     """One consumer shard, which begins where the keeper says that it stood."""
     delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
     config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns)
-    made = Shard(config, engine(plan, session, crumbs), clock, keeper, broker)
-    made.engine.forbid(stops)
     checkpoint = keeper.latest(number)
+    barred = {stop.strategy for stop in stops if stop.symbol == EVERYWHERE}
+    brain = engine(plan, session, crumbs, barred, restoring=checkpoint is not None)
+    made = Shard(config, brain, clock, keeper, broker)
+    made.engine.forbid(stops)
     if checkpoint is not None:
         made.restore(checkpoint, keeper.bars(symbols_in(checkpoint)))
     made.engine.apply(stops)

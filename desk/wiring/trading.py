@@ -11,7 +11,7 @@ from desk.ledger import PATIENCE_S, RowFile, SqlLedger, ledger_url, require_know
 from desk.model.errors import LedgerError, PlanError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
-from desk.risk import RiskGate, RiskLimits
+from desk.risk import RiskGate, RiskLimits, entry_shares
 
 ROWS: Final = "ledger.rows"
 
@@ -79,7 +79,9 @@ def _rows(run_dir: Path) -> RowFile:
 
 def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:
     """The work behind the broker door, which goes on from what the ledger has of the session."""
-    limits = RiskLimits(**plan.risk.model_dump())
+    own = {strategy.name: strategy.max_orders_per_minute for strategy in plan.strategies}
+    shares = entry_shares(plan.risk.max_orders_per_minute, own)
+    limits = RiskLimits(**plan.risk.model_dump(), entries_per_minute=shares)
     gate = RiskGate(limits, session.hours)
     manager = restored(OrderManager(session.id, gate, book, SimulatedVenue()), book)
     manager.carry(book.earlier_loss())

@@ -1,9 +1,14 @@
 """A strategy that plans of tests name: it decides nothing, and when it is time, it does what no strategy should."""
 
 import ctypes
+import multiprocessing
 import os
 import re
+import signal
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from math import inf
 from typing import Final, Never
@@ -14,6 +19,8 @@ from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS
 
 HOARD: Final[list[bytes]] = []
+SLEEP_S: Final = "86399.5"
+"""How long the processes sleep that a strategy leaves: no others do so just as long."""
 
 
 def spin() -> Never:
@@ -59,8 +66,74 @@ def vanish() -> Never:
     os._exit(3)
 
 
+def quit_python() -> Never:
+    sys.exit("enough")
+
+
+def interrupt() -> Never:
+    raise KeyboardInterrupt
+
+
+def shout() -> Never:
+    raise ValueError("no" * 50_000_000)
+
+
+def kill_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raise_kill() -> None:
+    signal.raise_signal(signal.SIGKILL)
+
+
+def leave_natively() -> None:
+    ctypes.CDLL(None)._exit(4)
+
+
+def leave_later() -> None:
+    threading.Timer(0.05, os._exit, (5,)).start()
+
+
+def crash_later() -> None:
+    threading.Timer(0.05, ctypes.string_at, (0,)).start()
+
+
+def set_alarm() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+
+def close_files() -> None:
+    os.closerange(3, 512)
+
+
+def fork() -> None:
+    os.fork()
+
+
+def start_shell() -> None:
+    subprocess.Popen(["sleep", SLEEP_S])
+
+
+def start_daemon() -> None:
+    """A process in a session of its own, with an empty environment, whose parents are gone."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve("/bin/sleep", ["sleep", SLEEP_S], {})
+        os._exit(0)
+
+
+def start_process() -> None:
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(float(SLEEP_S),)).start()
+
+
 DEEDS: Final[dict[str, Callable[[], object]]] = {
-    deed.__name__: deed for deed in (spin, backtrack, fail, hoard, hoard_for_good, leave, crash, vanish)
+    deed.__name__: deed
+    for deed in (
+        *(spin, backtrack, fail, hoard, hoard_for_good, leave, crash, vanish, quit_python, interrupt, shout),
+        *(kill_itself, raise_kill, leave_natively, leave_later, crash_later, set_alarm, close_files),
+        *(fork, start_shell, start_daemon, start_process),
+    )
 }
 
 

@@ -240,8 +240,8 @@ def test_the_keeper_holds_every_bar_when_the_feed_has_ended(desk: Desk) -> None:
 def test_scanners_add_symbols_that_the_plan_did_not_name(desk: Desk) -> None:
     desk.producer.play()
 
-    assert desk.scanner.stats() == 8
-    assert desk.scanner.problems() == []
+    assert desk.scanner.stats().scans == 8
+    assert desk.scanner.stats().problems == []
     assert desk.producer.stats().intake.subscribed > 3
 
 

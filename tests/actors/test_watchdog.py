@@ -14,7 +14,7 @@ from heads import ROOT, RayHead, clean_environment
 from nodes import Nodes
 from running import RunningDesk, assert_same_results
 
-from actors.watchdog import DEATHS_IN_A_CALL
+from actors.deaths import CRASHES
 from desk.breadcrumbs import SHARED_MEMORY
 from desk.flow.evidence import DEATHS_OF_A_TICK
 
@@ -147,10 +147,10 @@ from actors.watchdog import elsewhere
 from desk.breadcrumbs import Crumb, Trail, look, remove_all
 cluster = Cluster(sys.argv[1], 0, "elsewhere")
 desk = f"raydesk-elsewhere-{time.time_ns():x}"
-trail = Trail.lay(desk, 0, 1)
+trail = Trail.lay(desk, "consumer-00", 1)
 trail.cells[0] = trail.meet("s", "A")
 end_s = time.monotonic() + 60
-while len(found := elsewhere(look, desk, 0, 1)) < 2 and time.monotonic() < end_s:  # a first call starts processes
+while len(found := elsewhere(look, desk, "consumer-00", 1)) < 2 and time.monotonic() < end_s:  # a first call starts processes
     pass
 print(found == [Crumb("s", "A", "on_second")] * 2)
 remove_all(desk)

@@ -15,6 +15,7 @@ from desk.model.items import Stop
 
 DESK = f"raydesk-watchdog-{os.getpid()}"
 HANG_S = 2.0
+SHARD = "consumer-00"
 
 
 class Elsewhere:
@@ -40,15 +41,15 @@ def dog(elsewhere: Elsewhere) -> Iterator[Watchdog]:
 
 
 def begun(dog: Watchdog, epoch: int = 1) -> tuple[Trail, int]:
-    dog.begins(0, epoch)
-    trail = Trail.lay(DESK, 0, epoch)
+    dog.begins(SHARD, epoch)
+    trail = Trail.lay(DESK, SHARD, epoch)
     return trail, trail.meet("s", "A")
 
 
 def looks(dog: Watchdog, first_s: float, last_s: float) -> list[str]:
     """Look every half second; what was found."""
     steps = range(int(first_s * 2), int(last_s * 2) + 1)
-    return [fault.found for step in steps for _, fault in dog.hanging([0], step / 2)]
+    return [fault.found for step in steps for _, fault in dog.hanging([SHARD], step / 2)]
 
 
 def test_one_call_that_does_not_end_hangs_and_its_strategy_is_stopped(dog: Watchdog) -> None:
@@ -56,12 +57,12 @@ def test_one_call_that_does_not_end_hangs_and_its_strategy_is_stopped(dog: Watch
     trail.cells[CALL] = crumb
 
     found = looks(dog, 0, 2)
-    stopped = dog.died(0)
+    stopped = dog.died(SHARD)
 
     assert found == ["it has made no progress for 2.0 s, in on_second of s on A"]
     assert stopped
-    assert dog.begins(0, 2) == (Stop("s", "A", "no progress for 2 s in on_second"),)
-    assert breadcrumbs.look(DESK, 0, 1) is None
+    assert dog.begins(SHARD, 2) == (Stop("s", "A", "no progress for 2 s in on_second"),)
+    assert breadcrumbs.look(DESK, SHARD, 1) is None
 
 
 def test_many_calls_in_one_batch_do_not_hang(dog: Watchdog) -> None:
@@ -86,9 +87,9 @@ def test_a_watchdog_that_did_not_look_accuses_nobody(dog: Watchdog) -> None:
     trail, crumb = begun(dog)
     trail.cells[CALL] = crumb
 
-    assert dog.hanging([0], 0.0) == []
-    assert dog.hanging([0], 1000.0) == []
-    assert len(dog.hanging([0], 1000.0 + MOST_STEP_S)) == 1
+    assert dog.hanging([SHARD], 0.0) == []
+    assert dog.hanging([SHARD], 1000.0) == []
+    assert len(dog.hanging([SHARD], 1000.0 + MOST_STEP_S)) == 1
 
 
 def test_outside_of_strategies_there_is_more_time_and_nobody_is_stopped(dog: Watchdog) -> None:
@@ -98,16 +99,16 @@ def test_outside_of_strategies_there_is_more_time_and_nobody_is_stopped(dog: Wat
     assert looks(dog, HANG_S * OUTSIDE, HANG_S * OUTSIDE) == [
         "it has made no progress for 12.0 s, outside of strategies"
     ]
-    assert not dog.died(0)
-    assert dog.begins(0, 2) == ()
+    assert not dog.died(SHARD)
+    assert dog.begins(SHARD, 2) == ()
 
 
 def test_one_that_has_laid_no_trail_is_still_starting(dog: Watchdog) -> None:
-    dog.begins(0, 1)
+    dog.begins(SHARD, 1)
 
     assert looks(dog, 0, START_S - 0.5) == []
     assert looks(dog, START_S, START_S) == ["it has made no progress for 120.0 s, outside of strategies"]
-    assert not dog.died(0)
+    assert not dog.died(SHARD)
 
 
 def test_dying_in_the_same_call_life_after_life_stops_the_strategy(dog: Watchdog) -> None:
@@ -116,10 +117,10 @@ def test_dying_in_the_same_call_life_after_life_stops_the_strategy(dog: Watchdog
         trail, crumb = begun(dog, epoch)
         trail.cells[AT] = 17
         trail.cells[CALL] = crumb + CODES["on_trade"]
-        stopped.append(dog.died(0))
+        stopped.append(dog.died(SHARD))
 
     assert stopped == [False, False, True]
-    assert dog.begins(0, 4) == (Stop("s", "A", "its process died 3 times in a row in on_trade (at 17)"),)
+    assert dog.begins(SHARD, 4) == (Stop("s", "A", "its process died 3 times in a row in on_trade (at 17)"),)
 
 
 @pytest.mark.parametrize("between", ["another call", "no call"])
@@ -129,19 +130,19 @@ def test_dying_in_different_calls_is_chance(between: str, dog: Watchdog) -> None
         trail.cells[AT] = at
         trail.cells[CALL] = 0 if at == 18 and between == "no call" else crumb + CODES["on_trade"]
 
-        assert not dog.died(0)
+        assert not dog.died(SHARD)
 
-    assert dog.begins(0, 6) == ()
+    assert dog.begins(SHARD, 6) == ()
 
 
 def test_a_trail_on_another_node_is_read_there(dog: Watchdog, elsewhere: Elsewhere) -> None:
-    dog.begins(0, 1)
+    dog.begins(SHARD, 1)
     elsewhere.far = [None, breadcrumbs.Crumb("s", "A", "on_bar", 1)]
 
     found = looks(dog, 0, 2)
 
     assert found == ["it has made no progress for 2.0 s, in on_bar of s on A"]
-    assert dog.died(0)
+    assert dog.died(SHARD)
 
 
 def test_leftovers_of_a_desk_that_was_killed_are_removed(dog: Watchdog, elsewhere: Elsewhere) -> None:
@@ -149,4 +150,4 @@ def test_leftovers_of_a_desk_that_was_killed_are_removed(dog: Watchdog, elsewher
 
     Watchdog(DESK, HANG_S, logging.getLogger("watchdog"), elsewhere)
 
-    assert breadcrumbs.look(DESK, 0, 1) is None
+    assert breadcrumbs.look(DESK, SHARD, 1) is None

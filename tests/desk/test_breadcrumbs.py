@@ -18,7 +18,7 @@ def trail(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     if request.param == "no shared memory":
         monkeypatch.setattr(breadcrumbs, "SHARED_MEMORY", tmp_path / "absent")
-    yield Trail.lay(DESK, 3, 7)
+    yield Trail.lay(DESK, "consumer-03", 7)
     remove_all(DESK)
 
 
@@ -30,7 +30,7 @@ def test_the_call_under_way_is_seen_from_outside_with_its_names(trail: Trail) ->
     trail.cells[AT] = 42
     trail.cells[CALL] = second + CODES["on_trade"]
 
-    crumb = look(DESK, 3, 7)
+    crumb = look(DESK, "consumer-03", 7)
     assert crumb == Crumb("second", "B,\n1", "on_trade", 42, 1)
     assert str(crumb) == "on_trade of second on B,\n1"
 
@@ -42,32 +42,32 @@ def test_outside_of_strategies_only_batches_are_told(trail: Trail) -> None:
     trail.batch()
     trail.batch()
 
-    assert look(DESK, 3, 7) == Crumb(batches=2)
+    assert look(DESK, "consumer-03", 7) == Crumb(batches=2)
 
 
 def test_what_a_killed_process_left_is_there_until_it_is_removed(trail: Trail) -> None:
     child = os.fork()
     if not child:
-        other = Trail.lay(DESK, 3, 8)
+        other = Trail.lay(DESK, "consumer-03", 8)
         other.cells[CALL] = other.meet("s", "A") + CODES["on_bar"]
         os._exit(1)
     os.waitpid(child, 0)
 
-    left = look(DESK, 3, 8)
-    remove(DESK, 3, 8)
+    left = look(DESK, "consumer-03", 8)
+    remove(DESK, "consumer-03", 8)
 
     assert left == Crumb("s", "A", "on_bar")
-    assert look(DESK, 3, 8) is None
-    assert look(DESK, 3, 7) == Crumb()
+    assert look(DESK, "consumer-03", 8) is None
+    assert look(DESK, "consumer-03", 7) == Crumb()
 
 
 def test_a_trail_that_nobody_laid_or_that_is_removed_is_none(trail: Trail) -> None:
     remove_all(DESK)
     trail.batch()
 
-    assert look(DESK, 3, 7) is None
-    assert look(DESK, 4, 7) is None
-    remove(DESK, 4, 7)
+    assert look(DESK, "consumer-03", 7) is None
+    assert look(DESK, "consumer-04", 7) is None
+    remove(DESK, "consumer-04", 7)
     remove_all(DESK)
 
 
@@ -79,10 +79,10 @@ def test_where_shared_memory_is_full_the_trail_is_laid_elsewhere(
     (full / DESK).touch()  # where a folder should be: as little can be written there as in a full file system
     monkeypatch.setattr(breadcrumbs, "SHARED_MEMORY", full)
 
-    Trail.lay(DESK, 5, 1).batch()
+    Trail.lay(DESK, "consumer-05", 1).batch()
 
-    assert look(DESK, 5, 1) == Crumb(batches=1)
-    assert (tmp_path / DESK / "05-1.crumbs").exists()
+    assert look(DESK, "consumer-05", 1) == Crumb(batches=1)
+    assert (tmp_path / DESK / "consumer-05-1.crumbs").exists()
 
 
 def test_without_room_for_names_nobody_is_told_apart(trail: Trail) -> None:
@@ -96,7 +96,7 @@ def test_without_room_for_names_nobody_is_told_apart(trail: Trail) -> None:
     trail.cells[CALL] = first
 
     assert os.waitstatus_to_exitcode(status) == 1
-    assert look(DESK, 3, 7) == Crumb("s", "A", "on_second")
+    assert look(DESK, "consumer-03", 7) == Crumb("s", "A", "on_second")
 
 
 def test_who_is_to_make_room_is_called_when_a_strategy_had_no_more_memory(trail: Trail) -> None:

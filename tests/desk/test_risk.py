@@ -7,7 +7,7 @@ from desk.lifecycle import Order
 from desk.model.hours import TradingDay
 from desk.model.orders import Intent
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.risk import Approved, Exposure, RiskGate, RiskLimits, Stake
+from desk.risk import Approved, Exposure, RiskGate, RiskLimits, Stake, entry_shares, rule_of
 
 WIDE: dict[str, Any] = {
     "max_order_notional": 1e9,
@@ -196,3 +196,51 @@ def test_a_malformed_intent_is_refused(changes: dict[str, Any], reason: str) -> 
 def test_the_worst_case_of_a_stake_is_its_longer_side() -> None:
     assert Stake(10.0, buys=5.0, sells=40.0).worst == 30.0
     assert Stake(10.0, buys=50.0, sells=40.0).worst == 60.0
+
+
+def test_a_strategy_that_floods_leaves_the_others_their_share_of_the_minute() -> None:
+    gate = a_gate(max_orders_per_minute=10, entries_per_minute=entry_shares(10, {"flood": 0, "s": 0}))
+    exposure = Exposure()
+    flood = [an_intent(n, strategy="flood", symbol=f"S{n}", decision_ns=SECOND_NS) for n in range(1, 50)]
+
+    verdicts = [send(gate, exposure, intent) for intent in flood]
+    others = [send(gate, exposure, an_intent(n, decision_ns=2 * SECOND_NS)) for n in range(1, 7)]
+
+    assert [isinstance(verdict, Approved) for verdict in verdicts] == [True] * 5 + [False] * 44
+    assert verdicts[-1] == "strategy_max_orders_per_minute: 6 > 5"
+    assert [isinstance(verdict, Approved) for verdict in others] == [True] * 5 + [False]
+    later = an_intent(50, strategy="flood", symbol="S50", decision_ns=SECOND_NS + MINUTE_NS)
+    assert isinstance(send(gate, exposure, later), Approved)
+
+
+def test_exits_do_not_count_for_the_strategys_own_limit_and_are_not_held_back_by_it() -> None:
+    gate = a_gate(entries_per_minute={"s": 1})
+    exposure = holding(100.0)
+
+    exits = [send(gate, exposure, an_intent(n, side="sell", quantity=1.0)) for n in range(2, 8)]
+    entries = [send(gate, exposure, an_intent(n, quantity=1.0)) for n in range(8, 10)]
+
+    assert all(isinstance(verdict, Approved) for verdict in exits)
+    assert [isinstance(verdict, Approved) for verdict in entries] == [True, False]
+    assert isinstance(send(gate, exposure, an_intent(10, side="sell", quantity=1.0)), Approved)
+
+
+def test_a_share_is_equal_unless_the_plan_says_otherwise_and_never_nothing() -> None:
+    assert entry_shares(60, {"a": 0, "b": 0, "c": 5}) == {"a": 20, "b": 20, "c": 5}
+    assert entry_shares(2, {"a": 0, "b": 0, "c": 0}) == {"a": 1, "b": 1, "c": 1}
+    assert entry_shares(60, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("reason", "rule"),
+    [
+        ("stale data", "stale_data"),
+        ("no price known for the symbol", "no_price"),
+        ("session closed", "session_closed"),
+        ("stop orders are not taken by this venue", "order_kind"),
+        ("strategy_max_orders_per_minute: 6 > 5", "strategy_max_orders_per_minute"),
+        ("max_order_notional: 2.00 > 1.00", "max_order_notional"),
+    ],
+)
+def test_a_reason_begins_with_its_rule(reason: str, rule: str) -> None:
+    assert rule_of(reason) == rule

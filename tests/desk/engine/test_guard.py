@@ -23,10 +23,11 @@ from engine_parts import (
 )
 
 from desk import strategy
-from desk.engine.audit import MAX_EXAMPLES, MAX_FRAMES
+from desk.engine.audit import MAX_EXAMPLES, MAX_FRAMES, MAX_LINE, MAX_TEXT
 from desk.model.bars import Bar
 from desk.model.items import Gap
 from desk.model.ticks import Quote, Trade
+from desk.signals import StopSignals
 
 
 class Rude(BaseException):
@@ -124,6 +125,64 @@ def test_whatever_a_strategy_raises_stops_it_alone(act: Any, what: str) -> None:
     assert engine.audit.stopped[0].what.startswith(what)
     assert len(engine.audit.stopped[0].detail.splitlines()) < 5 * MAX_FRAMES
     assert strategy_of(engine, "B", "good").seen == [("second", at(1)), ("second", at(2))]
+
+
+def test_a_keyboard_interrupt_of_a_strategy_stops_it_where_no_signal_raises_one() -> None:
+    engine = an_engine(an_entry(doing(raising(KeyboardInterrupt())), "bad"), an_entry(name="good"))
+
+    with StopSignals(lambda: None):
+        engine.apply([a_watch(), mark(1), mark(2)])
+
+    assert [(fault.strategy, fault.what) for fault in engine.audit.stopped] == [("bad", "KeyboardInterrupt")]
+    assert strategy_of(engine, name="good").seen == [("second", at(1)), ("second", at(2))]
+
+
+def test_the_text_of_an_exception_is_cut() -> None:
+    engine = an_engine(an_entry(doing(raising(ValueError("no\n" * 10_000_000)))))
+
+    engine.apply([a_watch(), mark(1)])
+
+    (fault,) = engine.audit.stopped
+    assert len(fault.what) <= MAX_LINE
+    assert len(fault.detail) <= MAX_TEXT
+    assert "characters left out" in fault.detail
+    assert fault.detail.startswith("Traceback")
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_an_exception_that_cannot_be_shown_stops_its_strategy_all_the_same() -> None:
+    engine = an_engine(an_entry(doing(raising(Unspeakable())), "bad"), an_entry(name="good"))
+
+    engine.apply([a_watch(), mark(1)])
+
+    assert [fault.strategy for fault in engine.audit.stopped] == ["bad"]
+    assert strategy_of(engine, name="good").seen == [("second", at(1))]
+
+
+class Hoarder(Witness):
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.hoard = [bytes(1000)] * 10 + [bytearray(1000) for _ in range(1000)]
+
+
+def test_a_strategy_whose_state_is_above_the_limit_is_stopped_at_the_checkpoint() -> None:
+    engine = an_engine(an_entry(Hoarder, "bad"), an_entry(name="good"), state_bytes=1 << 20)
+
+    engine.apply([a_watch(), mark(1)])
+    before = engine.snapshot()
+    assert engine.audit.stopped == []
+    engine = an_engine(an_entry(Hoarder, "bad"), an_entry(name="good"), state_bytes=1 << 19)
+    engine.restore(before, [])
+    engine.apply([mark(2)])
+    after = engine.snapshot()
+
+    (fault,) = engine.audit.stopped
+    assert (fault.strategy, fault.symbol, fault.what) == ("bad", "A", "its state is above [guards] state_mb = 0.5")
+    assert len(after) < 1 << 16
+    assert strategy_of(engine, name="good").seen[-1] == ("second", at(2))
 
 
 def test_an_interrupt_from_outside_is_no_fault_of_a_strategy() -> None:

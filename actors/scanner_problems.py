@@ -1,0 +1,20 @@
+"""The problems of all incarnations of the scanners: a successor does not know those of the dead."""
+
+from actors.scanner import ScanStats
+
+
+class ScannerProblems:
+    """What each incarnation has told, once."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, None] = {}
+
+    def take(self, stats: object) -> None:
+        """Take in what an actor answered, if it is the scanners."""
+        if isinstance(stats, ScanStats):
+            self._told |= dict.fromkeys(stats.problems)
+
+    @property
+    def all(self) -> list[str]:
+        """In the order in which they were told first."""
+        return list(self._told)

@@ -1,0 +1,112 @@
+"""Processes that a strategy's or scanner's code started: found, told apart, ended."""
+
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+PROC: Final = Path("/proc")
+MARK: Final = "RAYDESK_STARTED_BY"
+PR_SET_CHILD_SUBREAPER: Final = 36
+COMMAND_LETTERS: Final = 60
+# Fields of /proc/PID/stat after the command (proc_pid_stat(5)).
+STATE, PARENT, START = 0, 1, 19
+ENDED: Final = ("Z", "X")
+
+
+class Child(msgspec.Struct, frozen=True, array_like=True):
+    """A process: its id, and when it began, in the kernel's ticks, which tells it from a later one of the same id."""
+
+    pid: int
+    start: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.command})"
+
+
+def adopt_orphans() -> None:
+    """Let what a child of this process leaves running become a child of this process, in whatever session it is."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def mark_children(desk: str) -> None:
+    """Let programs that this process starts have the desk's name in their environment."""
+    os.environ[MARK] = desk
+
+
+def has_children() -> bool:
+    """Whether this process has children, running or ended; one system call."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def running_descendants() -> list[Child]:
+    """The processes below this one that run."""
+    if not has_children():
+        return []
+    processes = dict(_processes())
+    below = {os.getpid()}
+    found: dict[int, Child] = {}
+    while True:
+        new = [pid for pid, (parent, *_) in processes.items() if parent in below and pid not in below]
+        if not new:
+            return list(found.values())
+        below.update(new)
+        found |= {
+            pid: Child(pid, processes[pid][2], processes[pid][3]) for pid in new if processes[pid][1] not in ENDED
+        }
+
+
+def end_all(children: Iterable[Child]) -> None:
+    """End those that still run, and reap those that are this process's own."""
+    for child in children:
+        if _start_of(child.pid) == child.start:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child.pid, 0)
+
+
+def end_marked(desk: str) -> None:
+    """End every process on this machine that has the desk's mark in its environment."""
+    mark = f"{MARK}={desk}".encode()
+    for folder in PROC.glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if mark in environment and int(folder.name) != os.getpid():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(folder.name), signal.SIGKILL)
+
+
+def _processes() -> Iterator[tuple[int, tuple[int, str, int, str]]]:
+    """By id: parent, state, start, command."""
+    for folder in PROC.glob("[0-9]*"):
+        found = _stat(int(folder.name))
+        if found is not None:
+            command, fields = found
+            yield int(folder.name), (int(fields[PARENT]), fields[STATE], int(fields[START]), command)
+
+
+def _start_of(pid: int) -> int | None:
+    found = _stat(pid)
+    return None if found is None else int(found[1][START])
+
+
+def _stat(pid: int) -> tuple[str, list[str]] | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    head, _, tail = text.rpartition(")")
+    return head.partition("(")[2][:COMMAND_LETTERS], tail.split()
