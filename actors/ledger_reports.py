@@ -13,10 +13,11 @@ class LedgerReports:
         self._notes = NewNotes(log)
         self._last: dict[int, LedgerReport] = {}
 
-    def take(self, report: LedgerReport) -> None:
-        """Take in what the ledger says now."""
-        self._notes.write(report)
-        self._last[report.epoch] = report
+    def take(self, stats: object) -> None:
+        """Take in what an actor answered, if it is the ledger."""
+        if isinstance(stats, LedgerReport):
+            self._notes.write(stats)
+            self._last[stats.epoch] = stats
 
     @property
     def alerts(self) -> list[str]:

@@ -7,58 +7,43 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from functools import partial
 from typing import Any, Final
 
 import msgspec
-import ray
 
 from actors.awaited import Awaited
 from actors.books import Books, Times
-from actors.broker import Broker
+from actors.closing import Closing
 from actors.cluster import Cluster
-from actors.consumer import Consumer
-from actors.crew import Crew, Recipe
-from actors.doors import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
-from actors.draining import Draining
-from actors.keeper import Keeper
-from actors.ledger import GROUPS, Ledger
-from actors.ledger_reports import LedgerReports
-from actors.links import RayShardLinks
-from actors.peers import consumer_name, told
+from actors.crew import Crew
+from actors.monitor import LOOK_EVERY_S, PRODUCER, Monitor
+from actors.peers import consumer_name
 from actors.printed import Printed
-from actors.producer import Producer, ProducerStats
+from actors.producer import ProducerStats
+from actors.ray_signals import unsignalled_ray
 from actors.rebalancer import Rebalancer
+from actors.recipes import Recipes
 from actors.scaler import Scaler, scaling_policy
-from actors.scanner import Scanner
-from actors.scanner_problems import ScannerProblems
-from actors.watchdog import SCANNER, Watchdog, elsewhere
+from actors.startup import StartUp
+from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
-from desk.ledger.outages import LedgerReport
-from desk.model.errors import ActorDied, DeskError, RunFailed
+from desk.model.batch import LaneTotals
+from desk.model.errors import DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
-from desk.pipeline.shard import ShardStats
 from desk.pipeline.viewing import NewNotes, Viewer
 from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.resume import Resume
-from desk.signals import StopSignals
-from desk.wiring import markets
+from desk.signals import StopSignals, stop_signals
+from desk.wiring import markets, trading
 from desk.wiring.beginning import begin
 from desk.wiring.flow import market_waits
 
-WATCH_EVERY_S: Final = 0.5
-LOOK_EVERY_S: Final = 0.1
-LATE_S: Final = 20.0
-"""So long the beginning waits for everybody; then for one consumer alone, as long as it takes a node to come."""
-NOBODY_S: Final = 1200.0
-PRODUCER: Final = "producer"
-CONTROL: Final = ("keeper", "ledger", "broker", SCANNER)
-PRODUCER_THREADS: Final = 4
+POLL_EVERY_S: Final = 0.5
 SPARES: Final = 1
 
 Show = Callable[[DeskView], None]
@@ -70,20 +55,19 @@ class Supervisor:
     def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
+        self._resumed = resume is not None
+        self._played = self._marked = False
         source = markets.market_source(plan)
         self._begun = begin(plan, source, folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._rebalancer = Rebalancer(plan, self.move)
         self._state: DeskState = "starting"
-        self._stats: dict[str, Any] = {}
-        self._asked: dict[Any, str] = {}
-        self._playing: Any = None
-        self._rounds = 0
         self._began_ns = time.time_ns()
         # A folder's name may be long, and hold what no other name may.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
-        self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
+        with unsignalled_ray():
+            self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder)
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
@@ -95,26 +79,51 @@ class Supervisor:
         most = policy.most if policy is not None else self._first_count()
         numbers = range(max([most, *(shard + 1 for shard in self._begun.shards)]))
         self._numbers = {consumer_name(number): number for number in numbers}
-        self.crew = Crew(self.cluster, self._recipes(desk), self._begun.epoch, self.log)
+        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
+        recipes = Recipes(plan, self.session, folder, self.cluster, desk, self._begun.seal, self._watchdog, self._lanes)
+        self.crew = Crew(self.cluster, recipes.by_name(self._numbers), self._begun.epoch, self.log)
         self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
         self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.cluster.placed, self.log)
-        self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
         self._spares = self.cluster.spares(self.log)
-        self._draining = Draining()
-        self._ledger = LedgerReports(self.log)
-        self._scanner_problems = ScannerProblems()
-        self._marked = False
-        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
+        self._monitor = Monitor(
+            self.crew, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self.log
+        )
+        self._start_up = StartUp(self.crew, self._monitor, self.scaler, self._awaited, self._numbers)
+        self._books = Books(plan, self.session, folder, self.crew, self._monitor.stats, self.log)
+        self._closing = Closing(
+            self.crew, self._monitor, self._watchdog, self.scaler, self._books, self._numbers, self.log
+        )
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too.
 
         Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
         """
+        with stop_signals() as signals:
+            try:
+                summary = self._run(show, signals)
+                signals.require_begun(marked=self._marked)
+            except RunFailed as fault:
+                if not self._played:
+                    self._books.write_summary(self._times(time.time_ns()), str(fault), {})
+                raise
+            except StoppedEarly as stopped:
+                if not self._played and not self._resumed:
+                    self._close_unplayed(stopped)
+                raise
+        return summary
+
+    def _run(self, show: Show, signals: StopSignals) -> Summary:
+        monitor = self._monitor
         try:
-            with StopSignals(self.stop) as signals, redirect_stdout(Printed(self.log)):
-                self._hire()
-                summary = self._play(show)
+            with redirect_stdout(Printed(self.log)):
+                monitor.stop_wanted = lambda: signals.received is not None
+                monitor.on_stop = signals.require_none
+                signals.require_none()
+                self._begun = self._start_up.run(self._begun, self._first_count(), self.folder)
+                self._start_up.make_producer()
+                monitor.on_stop = self.stop
+                return self._play(show)
         except DeskError as fault:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
@@ -123,8 +132,19 @@ class Supervisor:
             if self._spares is not None:
                 self._spares.close()
             self.cluster.close()
-        signals.require_begun(marked=self._marked)
-        return summary
+
+    def _close_unplayed(self, stopped: StoppedEarly) -> None:
+        """Close a new session of which nothing was played, and write a summary that says so."""
+        now_ns = time.time_ns()
+        try:
+            book = trading.ledger(self.plan, self.session, self.folder.dir, now_ns)
+            book.close_session(now_ns)
+            book.close()
+        except DeskError as fault:
+            self.log.error("the session stays open in the ledger: %s", fault)  # noqa: TRY400 - as above
+        none = FeedRecord({}, {}, {}, [], marked=False)
+        self._books.write(none, self._times(now_ns), [str(stopped)], [], [])
+        self.folder.resume.done()
 
     def _room(self) -> int | None:
         """How many consumers there can ever be; None where the cluster may grow."""
@@ -143,100 +163,27 @@ class Supervisor:
         free = int(self.cluster.room.free // consumers.cpus)
         return choose_consumers(free + 1, 0.0, consumers.min, consumers.max)
 
-    def _recipes(self, desk: str) -> dict[str, Recipe]:
-        """How each actor is made, in the order in which they need one another."""
-        plan, session, make = self.plan, self.session, self.cluster.create
-        periods_s = [scanner.every_s for scanner in plan.scanners]
-
-        def consumer(number: int, epoch: int) -> Any:
-            name = consumer_name(number)
-            stops = self._watchdog.begins(name, epoch)
-            doors = (RayKeeper(), RayBroker())
-            return make(Consumer, name, plan, session, number, epoch, *doors, desk, stops, cpus=plan.consumers.cpus)
-
-        def scanner(epoch: int) -> Any:
-            return make(Scanner, SCANNER, plan, session, epoch, desk, self._watchdog.begins(SCANNER, epoch))
-
-        def producer(epoch: int) -> Any:
-            links, scanners = RayShardLinks(sorted(self.scaler.joined)), RayScanners(periods_s, session.start_ns)
-            parts = (links, RayBroker(), scanners, RayKeeper())
-            asleep = {number: self._stats[consumer_name(number)].lane for number in self.scaler.asleep}
-            shards = (self._begun.resume.first, asleep)
-            return make(Producer, PRODUCER, plan, session, epoch, *parts, *shards, threads=PRODUCER_THREADS)
-
-        return {
-            "keeper": lambda _: make(Keeper, "keeper", self.folder.keeper, self._begun.seal),
-            "ledger": lambda _: make(Ledger, "ledger", plan, session, self.folder.dir, groups=GROUPS),
-            "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
-            SCANNER: scanner,
-            **{name: partial(consumer, number) for name, number in self._numbers.items()},
-            PRODUCER: producer,
-        }
-
-    def _hire(self) -> None:
-        """Make everybody, and begin with the consumers that are there when the others have kept one waiting.
-
-        Who holds a part of a session that was broken off is waited for in any case.
-        """
-        left = self._begun.shards
-        names = [name for name, number in self._numbers.items() if number in left or number < self._first_count()]
-        needed = {consumer_name(number) for number in left}
-        since_s = time.monotonic()
-
-        def enough() -> bool:
-            now_s = time.monotonic()
-            self._awaited.look(self.crew.awaited_since_s, now_s)
-            here = set(self.crew.here)
-            missing = (set(self.crew.handles) - set(names) | needed) - here
-            if not missing and not here.isdisjoint(names):
-                return self._state == "draining" or now_s - since_s > LATE_S
-            if self._state == "draining" or now_s - since_s > NOBODY_S:
-                raise self._nobody(missing or set(names))
-            return False
-
-        self._make([*CONTROL, *names], enough)
-        present = [self._numbers[name] for name in names if name in self.crew.here]
-        if not self._begun.resume.first:
-            resume = msgspec.structs.replace(self._begun.resume, first=present)
-            self.folder.resume.write(resume)
-            self._begun = msgspec.structs.replace(self._begun, resume=resume)
-        self.scaler.begin(present)
-        self._make([PRODUCER], lambda: PRODUCER in self.crew.here)
-
-    def _make(self, names: Sequence[str], enough: Callable[[], bool]) -> None:
-        """Make these, and wait until all of them answer, or it is `enough`. Raises what building one raised."""
-        for name in names:
-            self.crew.make(name)
-        while self.crew.awaited_since_s and not enough():
-            self._welcome(LOOK_EVERY_S)
-            self._end_hanging()
-
-    def _nobody(self, missing: set[str]) -> DeskError:
-        waiting = "; ".join(self._awaited.notes) or ", ".join(sorted(missing)) + " did not answer"
-        if self._state == "draining":
-            return RunFailed("the desk", f"stopped before it began: {waiting}", "a session under way", "Run it again.")
-        remedy = "Lower [consumers] count or cpus, or add nodes."
-        return ActorDied(min(missing), waiting, "room for it on the cluster", remedy)
+    def _lanes(self) -> tuple[list[int], list[int], dict[int, LaneTotals]]:
+        """What a producer has to know of the shards; see Recipes."""
+        asleep = {number: self.stats[consumer_name(number)].lane for number in self.scaler.asleep}
+        return self._begun.resume.first, sorted(self.scaler.joined), asleep
 
     def _play(self, show: Show) -> Summary:
         self._began_ns = time.time_ns()
-        self._playing = self.crew.handles[PRODUCER].play.remote()
+        self._state, self._played = "running", True
+        self._monitor.play()
         if self._spares is not None:
             self._spares.add(SPARES)
         try:
-            if self._state == "draining":
-                self.stop()
-            else:
-                self._state = "running"
             return self._close(self._watch(show), time.time_ns(), show)
         except DeskError as fault:
-            self._write_what_is_left(fault)
+            self._closing.write_what_is_left(self._times(time.time_ns()), fault)
             raise
 
     @property
     def stats(self) -> Mapping[str, Any]:
-        """What each actor told last, by its name: ProducerStats, ShardStats, OrderSummary, …; for who is shown."""
-        return self._stats
+        """The last answer of each actor to a poll, by its name: ProducerStats, ShardStats, OrderSummary, …."""
+        return self._monitor.stats
 
     @property
     def pids(self) -> dict[str, int]:
@@ -250,134 +197,30 @@ class Supervisor:
     def stop(self) -> None:
         """Ask for an orderly end: the lanes are drained, the books are closed."""
         self._state = "draining"
-        if PRODUCER in self.crew.handles:
-            self.crew.handles[PRODUCER].stop.remote()
+        self._monitor.stop()
 
     def _watch(self, show: Show) -> FeedRecord:
-        """Wait for the feed's end; meanwhile ask everybody for figures, and replace whoever is gone."""
+        """Wait for the feed's end; meanwhile poll the actors and show their figures."""
+        monitor = self._monitor
         due_s = 0.0
         while True:
             if time.monotonic() >= due_s:
-                due_s = time.monotonic() + WATCH_EVERY_S
-                if self._asked:  # whoever is slow to answer keeps nobody else from being shown
+                due_s = time.monotonic() + POLL_EVERY_S
+                if monitor.polling:  # an actor that is slow to answer keeps no other from being shown
                     self._show(show)
-                self._end_hanging()
-                self._leave_draining()
-                self._ask_all()
-            for name, fault in self.crew.gone():
-                self._revive(name, fault)
-            self._welcome()
-            refs = [self._playing, *self._asked, *self.crew.calls]
-            wait_s = min(max(due_s - time.monotonic(), 0.01), LOOK_EVERY_S)
-            done, _ = ray.wait(refs, num_returns=1, timeout=wait_s)
-            for ref in done:
-                if ref in self._asked:
-                    self._take_answer(ref)
-                    if not self._asked:
-                        self._show(show)
-                elif ref is self._playing and (record := self._played()) is not None:
-                    return record
-
-    def _welcome(self, timeout_s: float = 0.0) -> None:
-        """Take in who is there, each in place of a spare; who dies before it has answered gets a successor, too."""
-        try:
-            arrived = self.crew.welcome(timeout_s)
-        except ActorDied as fault:
-            if fault.place not in self.crew.handles:
-                raise
-            self._revive(fault.place, fault)
-            return
-        if arrived and self._playing is not None and self._spares is not None:
-            self._spares.add(arrived)
-
-    def _ask_all(self) -> None:
-        """Ask everybody who has answered the last time; those that do little, every second time."""
-        self._rounds += 1
-        silent = set(self._asked.values())
-        for name in self.crew.here:
-            if name not in silent and (name not in CONTROL or self._rounds % 2):
-                self._asked[self.crew.handles[name].stats.remote()] = name
-
-    def _end_hanging(self) -> None:
-        """Make successors of the consumers, or scanners, that do not answer because they hang."""
-        now_s = time.monotonic()
-        silent = {*self._asked.values(), *self._starting(now_s)}
-        for name, fault in self._watchdog.hanging(silent, now_s):
-            self._revive(name, fault)
-
-    def _starting(self, now_s: float) -> list[str]:
-        """Who has got a process for long and has not answered: what it restores may hang."""
-        since_s, hang_s = self.crew.awaited_since_s, self.plan.guards.hang_s
-        return [name for name, since in since_s.items() if now_s - since > hang_s and self.cluster.placed(name)]
-
-    def _leave_draining(self) -> None:
-        """Make consumers anew elsewhere whose node is about to go."""
-        nodes = {name: self.crew.usage[name].node for name in self.crew.here if name in self._numbers}
-        for name, why in self._draining.leaving(nodes):
-            self._revive(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
-
-    def _take_answer(self, ref: Any) -> None:
-        name = self._asked.pop(ref)
-        try:
-            with told(name):
-                answer = ray.get(ref)
-        except ActorDied as fault:
-            self._revive(name, fault)
-            return
-        before = self._stats.get(name)
-        if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
-            self.crew.pardon(name)
-        if isinstance(answer, LedgerReport):
-            self._ledger.take(answer)
-        self._stats[name] = answer
-        self._scanner_problems.take(answer)
-
-    def _played(self) -> FeedRecord | None:
-        """What the producer says at its end; None when it died instead, and another plays on."""
-        try:
-            with told(PRODUCER):
-                record: FeedRecord = ray.get(self._playing)
-        except ActorDied as fault:
-            self._revive(PRODUCER, fault)
-            return None
-        return record
-
-    def _revive(self, name: str, fault: ActorDied) -> None:
-        """Make a successor; what was asked of the dead one is not waited for. Raises ActorDied when it is given up."""
-        self._asked = {ref: other for ref, other in self._asked.items() if other != name}
-        handle = self._replace(name, fault)
-        if name == PRODUCER:
-            self._playing = handle.play.remote()
-            if self._state == "draining":
-                handle.stop.remote()
-
-    def _ask(self, name: str, method: str) -> Any:
-        """Ask one actor and wait; its successor, where it dies."""
-        while True:
-            try:
-                with told(name):
-                    return self._answer(name, getattr(self.crew.handles[name], method).remote())
-            except ActorDied as fault:
-                self._replace(name, fault)
-
-    def _answer(self, name: str, ref: Any) -> Any:
-        """Wait for an answer as long as the actor does not hang in a strategy or scanner. Raises ActorDied."""
-        while not ray.wait([ref], timeout=LOOK_EVERY_S)[0]:
-            for _, fault in self._watchdog.hanging_in_call(name, time.monotonic()):
-                raise fault
-        return ray.get(ref)
-
-    def _replace(self, name: str, fault: ActorDied) -> Any:
-        """End what is left of an actor and make its successor, without what it died of, if that is known."""
-        if self._watchdog.died(name):
-            self.crew.pardon(name)
-        return self.crew.revive(name, fault)
+                monitor.poll()
+            polling = monitor.polling
+            record = monitor.play_turn(min(max(due_s - time.monotonic(), 0.01), LOOK_EVERY_S))
+            if polling and not monitor.polling:
+                self._show(show)
+            if record is not None:
+                return record
 
     def _show(self, show: Show) -> None:
         now_ns = time.time_ns()
         self._awaited.look(self.crew.awaited_since_s, time.monotonic())
-        producer: ProducerStats | None = self._stats.get(PRODUCER)
-        orders: OrderSummary | None = self._stats.get("broker")
+        producer: ProducerStats | None = self.stats.get(PRODUCER)
+        orders: OrderSummary | None = self.stats.get("broker")
         if producer is None or orders is None:
             return
         self._new_notes.write(producer.intake)
@@ -387,56 +230,29 @@ class Supervisor:
             self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
             self.scaler.look(producer.intake, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
-        alerts = [*view.alerts, *self._ledger.alerts]
         notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:]]
+        alerts = [*view.alerts, *self._monitor.ledger_reports.alerts]
         show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
 
     def _note_last(self, number: int) -> None:
         """Take the last figures of a consumer that is about to end."""
         name = consumer_name(number)
-        self._stats[name] = self._ask(name, "stats")
-        self.crew.note_usage(name, self._ask(name, "usage"))
-        self._asked = {ref: other for ref, other in self._asked.items() if other != name}
+        self._monitor.stats[name] = self._monitor.ask(name, "stats")
+        self.crew.note_usage(name, self._monitor.ask(name, "usage"))
+        self._monitor.forget_poll(name)
 
     def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
-        """Collect the last figures of everybody, let ledger and keeper close, and write the results."""
         self._state, self._marked = "closed", feed.marked
-        for name in [name for name in self.crew.handles if name in self._numbers]:
-            if self._numbers[name] not in self.scaler.joined:
-                self.crew.dismiss(name)  # it came too late, if it came at all
-                continue
-            self._ask(name, "settle")
-        for name in self.crew.handles:
-            if name != PRODUCER:  # it has said all that it had to say
-                self._stats[name] = self._ask(name, "stats")
-                self._scanner_problems.take(self._stats[name])
-                self.crew.note_usage(name, self._ask(name, "usage"))
-        self._show(show)
-        self._new_notes.write(feed)
-        scanners = [*self._watchdog.problems, *self._scanner_problems.all]
-        problems = [*self._ask("broker", "problems"), *scanners, *feed.problems]
-        decisions = self._ask("ledger", "decisions")
-        self._ask("ledger", "close")
-        self._ask("keeper", "close")
-        notices = [*self._awaited.told.values(), *self._ledger.warnings]
-        summary = self._books.write(feed, self._times(ended_ns), problems, notices, decisions)
+
+        def show_last() -> None:
+            self._show(show)
+            self._new_notes.write(feed)
+
+        notices = [*self.cluster.warnings, *self._awaited.told.values(), *self._monitor.ledger_reports.warnings]
+        summary = self._closing.close(feed, self._times(ended_ns), notices, show_last)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
-
-    def _write_what_is_left(self, fault: DeskError) -> None:
-        """After a failure: a summary that says so, with what was last known of everybody.
-
-        The session stays open in the ledger: another desk can go on with it.
-        """
-        producer: ProducerStats | None = self._stats.get(PRODUCER)
-        received = producer.intake.received if producer else {}
-        times = self._times(time.time_ns())
-        try:
-            self._books.write_failed(times, str(fault), received, self._ask("ledger", "decisions"))
-        except DeskError as second:
-            self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
-            self._books.write_summary(times, str(fault), received)
 
     def _times(self, ended_ns: int) -> Times:
         return Times(self._begun.started_ns, self._began_ns, ended_ns)
@@ -446,4 +262,5 @@ def run_desk(
     plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: Resume | None = None
 ) -> Summary:
     """Run the plan on a Ray cluster, or go on with it, and give its summary. Raises DeskError."""
-    return Supervisor(plan, folder, address, resume).run(show)
+    with stop_signals():
+        return Supervisor(plan, folder, address, resume).run(show)

@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from actors.monitor import PRODUCER
 from actors.producer import ProducerStats
-from actors.supervisor import PRODUCER, Supervisor
+from actors.supervisor import Supervisor
 from benchmarks.desk_trial import DeskOptions, DeskRun, run
 from benchmarks.frame import publish
 from benchmarks.load import SYMBOLS, Venue, standard

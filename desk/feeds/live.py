@@ -43,7 +43,7 @@ class LiveFeed:
     Where session time jumps by more than 15 min (at the venue's pace, if that is faster), the seconds between have no
     marks, and are one gap. Ticks whose time cannot be right are rejected, see `desk.feeds.tick_times`.
     The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
-    to read, or when the caller stops iterating; what is read after the stop is skipped.
+    to read, or when the caller stops iterating; what was read and not handed over is skipped.
 
     A lost connection is made again, and the time between is in `gaps`; `open_gap` is the one that lasts. Lost is also a
     connection on which neither data nor a pong came for `timeout_ns`. A connection that stands with a subscription and
@@ -95,6 +95,7 @@ class LiveFeed:
         self._reached_ns = 0
         self._is_over = False
         self._proof_ns = 0
+        self._in_hand: list[Tick] = []
         # Waits need no secrecy.
         self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end, timeout_ns)  # noqa: S311
 
@@ -184,6 +185,9 @@ class LiveFeed:
         """Whether a connection stands and its subscription is acknowledged."""
         return self._socket.open and self._protocol.settled
 
+    def hurry(self) -> None:
+        """Nothing to do: real time cannot be hurried, and no frame is waited for longer than `patience_s`."""
+
     def take_gaps(self) -> list[Gap]:
         """The gaps that were closed since the last call."""
         taken = self.gaps[self._gaps_taken :]
@@ -205,6 +209,7 @@ class LiveFeed:
         finally:
             self._end()
             self._socket.close()
+            self._skip(self._in_hand + self._protocol.ticks)
 
     def _wait_for_start(self) -> Iterator[Frame]:
         """Frames without ticks and marks until the session starts, or a venue ends before."""
@@ -245,7 +250,7 @@ class LiveFeed:
     def _run(self) -> Iterator[Frame]:
         mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
         while True:
-            ticks = self._read(mark_ns)
+            ticks = self._in_hand = self._read(mark_ns)
             read_ns = self._at(self._socket.read_ns) if ticks else self._now_ns()
             quiet = not ticks
             mark_ns = self._skip_marks(mark_ns, read_ns)
@@ -255,9 +260,9 @@ class LiveFeed:
                 quiet = False
             self._reached_ns = max(self._reached_ns, read_ns)
             if self._past_end(mark_ns):
-                self._skip(ticks)
                 return
             self._note_proof()
+            self._in_hand = []
             if ticks or quiet:
                 yield self._frame(ticks)
             if quiet and self._session.ended and self._drained():

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from actors.supervisor import PRODUCER, Supervisor
+from actors.monitor import PRODUCER
+from actors.supervisor import Supervisor
 from desk.config import load_plan
 from desk.report.live import DeskView
 from desk.routing import SLOTS, slot_of

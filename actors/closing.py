@@ -1,0 +1,84 @@
+"""The end of a desk on Ray: last figures, closed books, written results."""
+
+from collections.abc import Callable, Mapping
+from logging import Logger
+from typing import Final
+
+from actors.books import Books, Times
+from actors.crew import Crew
+from actors.monitor import PRODUCER, Monitor
+from actors.producer import ProducerStats
+from actors.scaler import Scaler
+from actors.watchdog import SCANNER, Watchdog
+from desk.model.errors import DeskError
+from desk.pipeline.record import FeedRecord
+from desk.report.summary import Summary
+from desk.time_limit import CLOSE_S
+
+LAST_WORDS_S: Final = 10.0
+"""So long the ledger has to give its decisions after a failure."""
+
+
+class Closing:
+    """Closes a session that is over, or writes what is left of one that failed."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        monitor: Monitor,
+        watchdog: Watchdog,
+        scaler: Scaler,
+        books: Books,
+        numbers: Mapping[str, int],
+        log: Logger,
+    ) -> None:
+        self._crew = crew
+        self._monitor = monitor
+        self._watchdog = watchdog
+        self._scaler = scaler
+        self._books = books
+        self._numbers = numbers
+        self._log = log
+
+    def close(self, feed: FeedRecord, times: Times, notices: list[str], show: Callable[[], None]) -> Summary:
+        """Collect the last figures of all actors, let ledger and keeper close, and write the results.
+
+        An actor is ended as soon as nothing more is needed of it: a successor made for it now would open what it had
+        closed. Raises DeskError.
+        """
+        crew, ask = self._crew, self._monitor.ask
+        self._monitor.limit(CLOSE_S)
+        for name in [name for name in crew.handles if name in self._numbers]:
+            if self._numbers[name] not in self._scaler.joined:
+                crew.dismiss(name)  # it came too late, if it came at all
+                continue
+            ask(name, "settle")
+        for name in list(crew.handles):
+            if name != PRODUCER:  # its record tells all
+                self._monitor.take_stats(name, ask(name, "stats"))
+                crew.note_usage(name, ask(name, "usage"))
+        show()
+        scanners = [*self._watchdog.problems, *self._monitor.scanner_problems.all]
+        problems = [*ask("broker", "problems"), *scanners, *feed.problems]
+        decisions = ask("ledger", "decisions")
+        for name in [*self._numbers, SCANNER, PRODUCER, "broker"]:
+            if name in crew.handles:
+                crew.dismiss(name)
+        for name in ("ledger", "keeper"):
+            ask(name, "close")
+            crew.dismiss(name)
+        return self._books.write(feed, times, problems, notices, decisions)
+
+    def write_what_is_left(self, times: Times, fault: DeskError) -> None:
+        """After a failure: a summary that says so, with the last known figures.
+
+        The session stays open in the ledger: another desk can go on with it.
+        """
+        producer: ProducerStats | None = self._monitor.stats.get(PRODUCER)
+        received = producer.intake.received if producer else {}
+        self._monitor.relimit(LAST_WORDS_S)
+        try:
+            self._books.write_failed(times, str(fault), received, self._monitor.ask("ledger", "decisions"))
+        except (DeskError, KeyError) as second:
+            self._log.error("the results could not be written: %s", second)
+            self._books.write_summary(times, str(fault), received)
