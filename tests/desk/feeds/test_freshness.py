@@ -42,7 +42,7 @@ def test_nothing_is_fresh_before_the_subscription_is_acknowledged_whatever_comes
         frames = feed.frames()
         next(frames)
         unconnected = fresh(feed, clock)
-        until(frames, lambda seen: bool(seen))
+        until(frames, bool)
         clock.now_ns += 2 * NS
         waiting = fresh(feed, clock)
         release.set()
@@ -78,7 +78,7 @@ def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
         frames = feed.frames()
-        until(frames, lambda seen: bool(seen))
+        until(frames, bool)
         ages = []
         for _ in range(10):
             clock.now_ns += PING_NS
@@ -103,7 +103,7 @@ def test_data_alone_are_proof_enough() -> None:
     with AlpacaServer(deaf) as server:
         feed = feed_of(server, clock)
         frames = feed.frames()
-        until(frames, lambda seen: bool(seen))
+        until(frames, bool)
         for _ in range(20):
             clock.now_ns += NS
             until(frames, lambda _: fresh(feed, clock).silent_ns == 0)
@@ -129,7 +129,7 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
         clock.now_ns += PING_NS
         next(frames)
         clock.now_ns += TIMEOUT_NS - PING_NS
-        until(frames, lambda seen: bool(seen))
+        until(frames, bool)
         frames.close()
 
     assert [gap.why for gap in feed.gaps] == ["neither data nor a pong for 5 s"]
@@ -140,7 +140,7 @@ def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_ar
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
         frames = feed.frames()
-        until(frames, lambda seen: bool(seen))
+        until(frames, bool)
 
         clock.now_ns += 20 * NS
         marks = [(frame.mark, fresh(feed, clock).silent_ns) for frame in (next(frames) for _ in range(20))]
