@@ -124,9 +124,19 @@ def _trading(plan: Plan, loaded: Loaded) -> Facts:
         *(scanners or [("scanner", "none")]),
         *(("risk", f"{name} at most {limit:,.2f}") for name, limit in limits),
         ("risk", f"at most {words.count(risk.max_orders_per_minute)} orders per minute"),
-        ("risk", f"no entries on data older than {plan.guards.max_data_latency_s:g} s"),
+        ("risk", _freshness(plan)),
         ("broker", f"{plan.broker.kind}, slippage {plan.broker.slippage_bps:g} bps"),
     ]
+
+
+def _freshness(plan: Plan) -> str:
+    guards = plan.guards
+    line = f"no entries on data older than {guards.max_data_latency_s:g} s"
+    return (
+        f"{line}, or while the feed is down or silent for {guards.feed_timeout_s:g} s"
+        if plan.feed.kind == "alpaca"
+        else line
+    )
 
 
 def _consumers(consumers: ConsumersPlan) -> str:

@@ -17,7 +17,8 @@ class Template(strategy.Strategy):
                  on_trade(self, ctx, trade)   every trade           on_quote(self, ctx, quote)  every quote kept
                  on_fill(self, ctx, fill)     your order was filled, in whole or in part
                  on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing, and gap.why: what you
-                                              count or average over them is short of that, and bars there are partial
+                                              count or average over them is short of that, and bars there are partial;
+                                              with gap.is_open the feed is down: a second call follows at its return
     SEE      ctx.symbol, ctx.price (what the symbol is worth now by its newest valid print and quote, or None),
              ctx.trade, ctx.quote (the last to arrive, whatever they are, or None), ctx.bars.close[-1] (numpy columns,
              oldest first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),

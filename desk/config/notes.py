@@ -44,6 +44,11 @@ IDLE: Final = (
     Idle(("consumers.rebalance",), _waits, "the market waits for the consumers, so that no symbol has to move"),
     Idle(("flow.write_timeout_ms",), _is_lossless, "the market waits for the lanes, so that no trade is dropped"),
     Idle(
+        ("guards.feed_timeout_s",),
+        lambda plan: plan.feed.kind != "alpaca",
+        "the feed is no live one that could be lost",
+    ),
+    Idle(
         ("session.lockstep",),
         lambda plan: plan.session.lockstep and not (plan.strategies and _is_lossless(plan)),
         'lockstep is for strategies in a replay at speed = "max"',

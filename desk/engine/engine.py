@@ -385,10 +385,10 @@ class Engine:
             self._seating.stop(stop, self.mark_ns)
 
     def _gap(self, gap: Gap) -> None:
-        self._now.degraded = self._now.degraded or gap.is_open
         symbols = self._losses.gap(gap)
         if symbols is None:
             return
+        self._now.degraded = self._now.degraded or gap.is_open
         self.audit.lost_trades += gap.trades
         self.audit.lost_quotes += gap.quotes
         for symbol in symbols:

@@ -37,8 +37,13 @@ class Losses:
         """
         if gap in self.gaps:
             return None
-        grown = gap.is_open and bool(self.gaps) and self.gaps[-1].is_open
-        from_ns = self.gaps.pop().to_ns if grown else gap.from_ns
+        before = self._before(gap) if gap.is_open else None
+        if before is not None and before.to_ns >= gap.to_ns:
+            return None
+        grown = before if before is not None and before.is_open else None
+        if grown is not None:
+            self.gaps.remove(grown)
+        from_ns = gap.from_ns if grown is None else grown.to_ns
         self.gaps.append(gap)
         states = self._symbols.values()
         if gap.symbols is None:
@@ -48,4 +53,9 @@ class Losses:
         for state in touched:
             for minute_ns in self._minutes.touched(from_ns, gap.to_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
-        return None if grown else [state.symbol for state in touched]
+        return None if grown is not None else [state.symbol for state in touched]
+
+    def _before(self, gap: Gap) -> Gap | None:
+        """The furthest that is known of an open gap; None where it is new."""
+        same = [known for known in self.gaps if (known.from_ns, known.symbols) == (gap.from_ns, gap.symbols)]
+        return max(same, key=lambda known: known.to_ns, default=None)

@@ -9,7 +9,7 @@ import msgspec
 from desk.feeds.outages import RESTARTED, Gap, Outages
 from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
-from desk.feeds.socket import TIMEOUT_NS, Socket
+from desk.feeds.socket import SILENT, TIMEOUT_NS, Socket
 from desk.feeds.stream import StreamProtocol
 from desk.feeds.tick_times import Read, TickTimes, count_rejected
 from desk.model.feed_health import FeedHealth, Freshness
@@ -152,7 +152,7 @@ class LiveFeed:
         outages, silent_ns = self._outages, max(0, wall_ns - self._proof_ns)
         if outages.down_from_ns is None or (self._session.ended and outages.is_farewell(wall_ns)):
             is_silent = silent_ns >= self._socket.timeout_ns
-            why = f"neither data nor a pong for {silent_ns / SECOND_NS:,.0f} s" if is_silent else ""
+            why = f"{SILENT} for {silent_ns / SECOND_NS:,.0f} s" if is_silent else ""
         else:
             why = "the subscription is not acknowledged" if self._socket.open else "the feed is down"
         return Freshness(why, silent_ns)
@@ -373,7 +373,7 @@ class LiveFeed:
         if self._socket.fault is not None:
             outages.fail(self._at(last_ns), wall_ns, reason)
         elif outages.down_from_ns is None:
-            outages.lost(self._at(last_ns), wall_ns, reason)
+            outages.lost(self._at(last_ns), last_ns if reason.startswith(SILENT) else wall_ns, reason)
         else:
             outages.failed(wall_ns, reason)
         if was_open:

@@ -40,6 +40,7 @@ class _Outage(msgspec.Struct):
     can_be_farewell: bool = False
     failures: int = 0
     is_reported: bool = False
+    is_closed: bool = False
     reasons: int = 0
     last: str = ""
     still_due_ns: int = STILL_DOWN_NS
@@ -84,7 +85,7 @@ class Outages:
     def open_gap(self, session_ns: int) -> Gap | None:
         """The gap of an outage that was reported and lasts at this session time; None without one."""
         outage = self._outage
-        if outage is None or not outage.is_reported or session_ns <= self._start_ns:
+        if outage is None or not outage.is_reported or outage.is_closed or session_ns <= self._start_ns:
             return None
         from_ns = max(outage.from_ns, self._start_ns)
         return Gap(from_ns, max(from_ns, session_ns), outage.why)
@@ -182,9 +183,11 @@ class Outages:
         if over and self.is_farewell(wall_ns):
             self._outage = None
         else:
+            is_waiting = not outage.why and session_ns < self._start_ns
             outage.why = outage.why or _missing(owed)
             self.health.last_failure = self.health.last_failure or outage.why
-            self._report(outage, ended=True)
+            if not is_waiting:
+                self._report(outage, ended=True)
             self._close(outage, session_ns)
         self.health.up = over and self.health.subscribed
 
@@ -201,12 +204,14 @@ class Outages:
         if self.health.subscribed:
             self._note(f"the feed is down: {outage.why}")
         else:
+            why = "" if outage.why == NO_CONNECTION_YET else f": {outage.why}"
             more = "" if ended else "; it is tried again"
-            self._note(f"the feed is not connected: {outage.why}{more}", "error")
+            self._note(f"the feed is not connected{why}{more}", "error")
 
     def _close(self, outage: _Outage, session_ns: int) -> None:
         from_ns = max(outage.from_ns, self._start_ns)
         to_ns = max(from_ns, session_ns)
+        outage.is_closed = True
         self.health.outages += 1
         self.health.last_outage = outage.why
         if session_ns >= self._start_ns:

@@ -26,6 +26,7 @@ from desk.ports import Clock
 ANSWER_NS: Final = 10 * SECOND_NS
 TIMEOUT_NS: Final = 5 * SECOND_NS
 PING_PART: Final = 3
+SILENT: Final = "neither data nor a pong"
 FAREWELL_S: Final = 1.0
 REFUSED: Final = frozenset({401, 403})
 RETRIED_BELOW_500: Final = frozenset({408, 425, 429})
@@ -99,7 +100,7 @@ class Socket:
             self._turning = False
             timer.cancel()
         if was_silent and self._is_silent():  # before and after a read: a process that was stopped reads first
-            self.hang_up(f"neither data nor a pong for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
+            self.hang_up(f"{SILENT} for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
         if self.fault is not None:
             raise self.fault
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from engine_parts import (
     Witness,
@@ -16,7 +18,7 @@ from engine_parts import (
 )
 
 from desk import strategy
-from desk.engine import Engine, StrategyEntry
+from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.engine.losses import MAX_GAPS
 from desk.model.items import Gap, Lost, Stop, Unwatch
 
@@ -186,3 +188,70 @@ def test_a_strategy_stopped_before_it_is_seated_never_begins(through_a_restart: 
     ]
     assert [witness.seen for witness in built] == [[("second", at(2))]]
     assert engine.symbols["B"].watched
+
+
+class Reporter(Listener):
+    """Writes down whether a gap lasts, and what it knows of the age at each bar."""
+
+    def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
+        self.seen.append(("gap", gap.from_ns, gap.to_ns, gap.is_open, ctx.degraded))
+
+    def on_bar(self, ctx: strategy.Context, bar: Any) -> None:
+        self.seen.append(("bar", bar.minute_ns, bar.flags))
+
+
+def open_gap(from_s: float, to_s: float) -> Gap:
+    return Gap(at(from_s), at(to_s), "down", is_open=True)
+
+
+def reported(engine: Engine) -> list[tuple[Any, ...]]:
+    return [seen for seen in strategy_of(engine).seen if seen[0] in {"gap", "bar"}]
+
+
+def test_a_minute_that_closes_in_an_open_gap_is_partial_when_it_is_given_to_strategies() -> None:
+    engine = an_engine(an_entry(Reporter))
+
+    engine.apply([a_watch(), a_trade(1, 10), a_trade(2, 61), *marks(1, 70), open_gap(65, 70), *marks(71, 120)])
+    engine.apply([open_gap(65, 121), *marks(121, 130), Gap(at(65), at(130.5), "down"), a_trade(3, 131)])
+    engine.apply([*marks(131, 200), a_trade(4, 200), *marks(201, 250)])
+
+    assert reported(engine) == [
+        ("bar", at(0), "complete"),
+        ("gap", at(65), at(70), True, True),
+        ("bar", at(60), "partial"),
+        ("gap", at(65), at(130.5), False, False),
+        ("bar", at(120), "partial"),
+        ("bar", at(180), "complete"),
+    ]
+
+
+def test_an_open_gap_bars_entries_before_the_next_mark_and_the_next_mark_decides_again() -> None:
+    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(1))))
+    engine.apply([a_watch(), a_trade(1, 0), mark(1), open_gap(1.5, 1.7), mark(2, degraded=True), mark(3)])
+
+    assert [intent.degraded for intent in intents_of(engine)] == [False, True, False]
+
+    engine.apply([open_gap(3.1, 3.2)])
+    assert engine._now.degraded
+
+
+def test_a_restored_shard_knows_the_gap_that_lasts() -> None:
+    engine = an_engine(an_entry(Reporter))
+    engine.apply([a_watch(), a_trade(1, 10), *marks(1, 20), open_gap(15, 20)])
+
+    heir = restored(engine, an_entry(Reporter))
+    for one in (engine, heir):
+        one.apply([*marks(21, 60), open_gap(15, 61), a_trade(2, 61), *marks(61, 125)])
+
+    assert reported(heir) == reported(engine)
+    assert [seen[3] for seen in reported(heir) if seen[0] == "gap"] == [True]
+    assert flags(heir) == flags(engine) == {("A", at(0)): "partial", ("A", at(60)): "partial"}
+
+
+def test_a_live_shard_has_no_fresh_data_before_its_first_mark() -> None:
+    live = Engine(EngineConfig("day", at(0), 1, 1, 1, live=True), [], lambda: 0)
+
+    before = live._now.degraded
+    live.apply([mark(1)])
+
+    assert (before, live._now.degraded) == (True, False)

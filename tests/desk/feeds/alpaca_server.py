@@ -114,6 +114,10 @@ class AlpacaServer:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
+    async def pause(self) -> None:
+        """Let a moment pass between two things that a script does again and again."""
+        await asyncio.sleep(0.002)
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())

@@ -26,7 +26,7 @@ calendar = "24/7"
 [feed]
 kind = "alpaca"
 url = "URL"
-symbols = ["A", "B"]
+symbols = SYMBOLS
 MORE
 [guards]
 GUARDS
@@ -48,11 +48,13 @@ class Run:
         more: str = "",
         guards: str = PATIENT,
         quiet: bool = True,
+        symbols: str = '["A", "B"]',
     ) -> None:
         self.views: list[DeskView] = []
         self.stdout = io.StringIO()
         path = folder / "plan.toml"
-        path.write_text(PLAN.replace("URL", url).replace("MORE", more).replace("GUARDS", guards), encoding="utf-8")
+        plan = PLAN.replace("URL", url).replace("SYMBOLS", symbols).replace("MORE", more).replace("GUARDS", guards)
+        path.write_text(plan, encoding="utf-8")
 
         def house(plan: Any, run_folder: Any, resume: Any, show: Any) -> Any:
             made = House(plan, run_folder, resume)

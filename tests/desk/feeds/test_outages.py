@@ -242,7 +242,7 @@ def test_an_end_without_a_subscription_announces_no_further_attempt() -> None:
 
     outages.end(2 * NS, 2 * NS, "", over=False)
 
-    assert notes(outages) == [("error", "the feed is not connected: no connection yet")]
+    assert notes(outages) == [("error", "the feed is not connected")]
 
 
 steps = st.lists(st.sampled_from(["lost", "failed", "fail", "back", "look"]), max_size=40)

@@ -6,20 +6,19 @@ import msgspec
 import pytest
 
 from desk.market.rows import Counts
-from desk.model.feed_health import FeedHealth
+from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.pipeline.data_age import Age
-from desk.pipeline.feed_watch import FeedWatch, WatchConfig
+from desk.pipeline.feed_watch import Ages, FeedWatch, WatchConfig
 from desk.pipeline.lateness import implausible_times
 from desk.report.summary import ClassCounts
 
 NS = SECOND_NS
 START_NS = 1_000 * MINUTE_NS
 HOUR_NS = 60 * MINUTE_NS
-FRESH = Age(0, "feed lag")
+FRESH = Ages(0)
 
 
 class HandFeed:
@@ -31,7 +30,11 @@ class HandFeed:
         self.pace = 1.0
         self.down_from_ns: int | None = None
         self.down_why = ""
+        self.fresh = Freshness()
         self.notes: list[Note] = []
+
+    def freshness(self, wall_ns: int) -> Freshness:
+        return self.fresh
 
     def restore(self, health: FeedHealth) -> None:
         self.health = health
@@ -53,7 +56,7 @@ def received(feed: HandFeed, count: int = 1) -> None:
 def play(watch: FeedWatch, seconds: int, first: int = 1) -> list[str]:
     texts = []
     for second in range(first, first + seconds):
-        _, notes = watch.mark(START_NS + second * NS, FRESH)
+        _, _, notes = watch.mark(START_NS + second * NS, 0, FRESH)
         texts += [note.text for note in notes]
     return texts
 
@@ -127,14 +130,58 @@ def test_a_feed_that_is_down_makes_the_data_old_and_is_shown() -> None:
     received(feed)
     feed.health.up, feed.health.last_failure = False, "closed"
     feed.down_from_ns, feed.down_why = START_NS, "closed"
+    feed.fresh = Freshness("the feed is down", 2 * NS)
 
-    young, _ = watch.mark(START_NS + 10 * NS, FRESH)
-    old, notes = watch.mark(START_NS + 11 * NS, FRESH)
+    first = watch.mark(START_NS + NS, 0, Ages(11))
+    young = watch.mark(START_NS + 10 * NS, 0, FRESH)
+    lag_ns, old, notes = watch.mark(START_NS + 11 * NS, 0, FRESH)
 
-    assert (young, old) == (False, True)
+    assert first == (2 * NS + 11, True, [])
+    assert young == (10 * NS, True, [])
+    assert (lag_ns, old) == (11 * NS, True)
     assert "11.0 s old (the feed is down)" in notes[0].text
     assert watch.alerts() == ["feed down for 11 s: closed", "data too old: no entries"]
     assert watch.report().problems == ["venue: down for 11 s when the run ended: closed"]
+
+
+def test_a_silence_under_a_subscription_ages_the_data_and_bars_entries_from_its_limit_on() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["*"])
+    received(feed)
+
+    feed.fresh = Freshness("", 3 * NS)
+    quiet = watch.mark(START_NS, 0, Ages(11))
+    feed.fresh = Freshness("neither data nor a pong for 6 s", 6 * NS)
+    silent = watch.mark(START_NS + NS, 0, Ages(11))
+    alerts = watch.alerts()
+    again = watch.mark(START_NS + 2 * NS, 0, Ages(11))
+    feed.fresh = Freshness()
+    fresh = watch.mark(START_NS + 3 * NS, 0, Ages(11))
+
+    assert quiet == (3 * NS + 11, False, [])
+    assert silent[:2] == again[:2] == (6 * NS + 11, True)
+    assert [note.text for note in silent[2]] == ["venue: neither data nor a pong for 6 s: no entries"]
+    assert alerts == ["neither data nor a pong for 6 s: no entries"]
+    assert (again[2], fresh) == ([], (11, False, []))
+
+
+def test_a_fault_that_ends_the_run_is_no_second_problem() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(last_failure="402 auth failed", failures=1, is_failed=True)
+
+    assert a_watch(feed, ["A"]).report().problems == []
+
+
+def test_ticks_that_were_skipped_beside_others_are_a_warning_with_their_reasons() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["*"])
+    received(feed)
+    feed.counts.skipped |= {"trades": 5, "quotes": 7}
+    feed.health.early, feed.health.late = 8, 1
+
+    (warning,) = watch.report().warnings
+
+    assert warning == ("venue: skipped 12 ticks: 8 before the session's start, 1 after its stop, 3 not asked for")
 
 
 def test_a_feed_that_never_subscribed_has_one_problem_that_says_so() -> None:
@@ -215,9 +262,9 @@ def test_data_that_are_still_old_at_the_end_of_a_live_run_are_a_problem_and_thos
     feed = HandFeed()
     watch = a_watch(feed, ["*"])
     received(feed)
-    watch.mark(START_NS, Age(12 * NS, "lane"))
+    watch.mark(START_NS, 0, Ages(0, 12 * NS))
     during = watch.report()
-    watch.mark(START_NS + NS, FRESH)
+    watch.mark(START_NS + NS, 0, FRESH)
     after = watch.report()
 
     assert ["still too old" in problem for problem in during.problems] == [True]
@@ -301,13 +348,13 @@ def test_a_successor_knows_what_its_predecessor_saw() -> None:
     feed.counts.reject("trades", "price", "venue: frame 3")
     feed.health.outages, feed.health.last_outage = 1, "closed"
     watch.take(Frame([trade(START_NS)], START_NS, fastest_ns=-2 * HOUR_NS))
-    watch.mark(START_NS + NS, Age(12 * NS, "lane"))
+    watch.mark(START_NS + NS, 0, Ages(0, 12 * NS))
 
     heir_feed = HandFeed()
     heir_feed.counts.restore(feed.counts.received, feed.counts.rejected, {}, feed.counts.examples)
     heir = a_watch(heir_feed, symbols, watch.state())
-    heir.mark(START_NS + 2 * NS, FRESH)
-    watch.mark(START_NS + 2 * NS, FRESH)
+    heir.mark(START_NS + 2 * NS, 0, FRESH)
+    watch.mark(START_NS + 2 * NS, 0, FRESH)
 
     assert heir.report() == watch.report()
     assert heir.take(Frame([], START_NS)) == []
@@ -320,7 +367,7 @@ def test_a_recorded_feed_is_always_up_and_judged_by_its_times_alone() -> None:
     watch = FeedWatch(WatchConfig("tape"), 10 * NS, found, None, lambda: ["A"])
     for second in range(4):
         watch.take(Frame([], START_NS, fastest_ns=5 * HOUR_NS))
-        watch.mark(START_NS + second * NS, Age(5 * HOUR_NS, "feed lag"))
+        watch.mark(START_NS + second * NS, 0, Ages(5 * HOUR_NS))
 
     report = watch.report()
 
