@@ -5,12 +5,13 @@ from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
 
+from desk.config.urls import goes_unencrypted
 from desk.feeds.alpaca.codec import Encoding
 from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.feeds.live import LiveFeed, always
 from desk.feeds.session_clock import RealSession, VenueSession, clock_url
 from desk.market.rows import Counts
-from desk.model.errors import CredentialsError
+from desk.model.errors import CredentialsError, PlanError
 from desk.ports import Clock
 
 
@@ -18,7 +19,8 @@ class AlpacaFeed(LiveFeed):
     """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
 
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
-    `first_ordinal`; `resumed_from_ns` is the last mark of a producer that died. Raises CredentialsError without keys.
+    `first_ordinal`; `resumed_from_ns` is the last mark of a producer that died. Raises CredentialsError without keys,
+    PlanError where they would go unencrypted to another machine.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class AlpacaFeed(LiveFeed):
         encoding: Encoding = "msgpack",
         is_open: Callable[[int], bool] = always,
         first_ordinal: int = 1,
+        allow_plain: bool = False,
         resumed_from_ns: int | None = None,
     ) -> None:
         parts = urlsplit(url)
@@ -46,6 +49,13 @@ class AlpacaFeed(LiveFeed):
                 "no key or no secret",
                 "both",
                 "Set ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment or in secrets files.",
+            )
+        if goes_unencrypted(url) and not allow_plain:
+            raise PlanError(
+                "[feed] url",
+                f"`{place}`: key and secret would go unencrypted to another machine",
+                "a wss:// address, a venue on this machine, or [feed] allow_plain",
+                "Write wss://.",
             )
         counts = Counts()
         self._alpaca = AlpacaProtocol(
