@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix check bench trials docs constraints clean
+.PHONY: help setup demo test matrix check bench trials docs cluster constraints clean
 
 help: ## what can be asked for
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -42,8 +42,12 @@ trials: $(READY) ## full counts and whole days: long
 docs: $(READY) ## write the pages anew that are made from code
 	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md
 
-constraints: $(READY) ## write constraints.txt anew from what is installed
+cluster: $(READY) ## gather in build/cluster what `ray up cluster.yaml` sends to the nodes
+	$(BIN)/python -m console.cluster_files build/cluster
+
+constraints: $(READY) ## write constraints.txt and cluster-requirements.txt anew from what is installed
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
+	$(BIN)/python .ci/hashes
 
 clean: ## throw the virtual environments and the tools' caches away
 	rm -rf $(VENV) .venv-* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,11 +1,12 @@
 """Proxies that the environment names, on the way to a cluster's dashboard."""
 
 import os
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
+
+from desk.config.urls import is_loopback
 
 EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 
@@ -13,7 +14,7 @@ EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 def go_direct_to_loopback(url: str) -> None:
     """Have no proxy of the environment between this process and a server on this machine."""
     host = urlsplit(url).hostname or ""
-    if not _is_loopback(host):
+    if not is_loopback(host):
         return
     for name in EXCEPTIONS:
         said = os.environ.get(name, "")
@@ -28,12 +29,3 @@ def proxy_variable(url: str) -> str:
     scheme = urlsplit(url).scheme
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     return next((name for name in names if os.environ.get(name)), "a proxy")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

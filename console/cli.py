@@ -179,8 +179,14 @@ def venue(
     seconds: Annotated[float | None, typer.Option(help="Leave after playing so long.")] = None,
     port: Annotated[int, typer.Option(help="0 = a free one.")] = 8080,
     port_file: Annotated[Path | None, typer.Option(help="Write the port here when listening.")] = None,
-    key: Annotated[str | None, typer.Option(help="The only key let in; default: any.")] = None,
-    secret: Annotated[str | None, typer.Option(help="The only secret let in; default: any.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="The key to require: env:NAME or file:PATH; default: RAYDESK_VENUE_KEY."),
+    ] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="The secret, likewise; default: RAYDESK_VENUE_SECRET."),
+    ] = None,
     symbol_limit: Annotated[int | None, typer.Option(help="Trade and quote symbols per connection (405).")] = None,
     connection_limit: Annotated[int, typer.Option(help="Connections per endpoint (406).")] = 1,
     buffer_mb: Annotated[float, typer.Option(help="What may wait for a slow client (407), in MiB.")] = 64.0,

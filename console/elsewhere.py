@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from actors.working_copy import WorkingCopy
 from desk.clock import SystemClock
 from desk.config import Plan
+from desk.config.urls import is_loopback
 from desk.model.errors import PlanError
 from desk.tape.files import find_files
-from desk.wiring.markets import LOOPBACK, market_source
+from desk.wiring.markets import market_source
 from desk.wiring.sessions import open_session
 
 
@@ -47,7 +48,7 @@ def check_market(path: Path, plan: Plan, copy: WorkingCopy) -> list[str]:
 def _stream(plan: Plan) -> list[str]:
     if plan.session.clock == "real":
         open_session(plan, None, SystemClock())
-    if urlsplit(plan.feed.url).hostname in LOOPBACK:
+    if is_loopback(urlsplit(plan.feed.url).hostname or ""):
         return [f"the venue at {plan.feed.url} is looked for on the cluster's head, not here"]
     return ["the stream's keys are the cluster's, from the folder that RAYDESK_SECRETS_DIR names there, not yours here"]
 

@@ -1,7 +1,6 @@
 """From what a command raises to one message on stderr and an exit status."""
 
 import logging
-import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -11,7 +10,7 @@ import typer
 from console.terminal import line, people
 from desk.model.errors import DeskError
 from desk.model.log_line import LogLine
-from desk.model.plain_text import lines
+from desk.model.plain_text import trace
 
 UNEXPECTED: Final = 1
 
@@ -44,8 +43,7 @@ class Faults:
     def _unexpected(self, error: Exception) -> None:
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         if self.log is None:
-            details = "".join(traceback.format_exception(error))
-            _tell(*lines(details.rstrip()).split("\n"))
+            _tell(*trace(error).split("\n"))
             _tell(f"error: unexpected {what}")
             return
         cause = (type(error), error, error.__traceback__)

@@ -18,6 +18,7 @@ from console.loaded import load_all
 from console.run import refuse_unasked_live
 from console.terminal import line
 from desk.config import Settings, load_plan, load_settings, override
+from desk.config.urls import goes_unencrypted
 from desk.loading.imports import Loading
 from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
 from desk.report import words
@@ -72,6 +73,11 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     def tell(text: str) -> None:
         console.print(line(text), soft_wrap=True)
 
+    if goes_unencrypted(options.address):
+        tell(
+            f"! token and package go unencrypted to {options.address}, and the token lets its reader run code there: "
+            "`ray dashboard cluster.yaml`, or another tunnel, brings the dashboard to 127.0.0.1"
+        )
     jobs = Jobs(options.address, options.address_from)
     files = words.some(len(copy.bytes_by_file), "file")
     tell(f"{plan.session.name} · {plan.session.mode} · {files} of {copy.folder} to {options.address}")

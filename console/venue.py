@@ -1,6 +1,7 @@
 """`desk venue`: a local venue that plays market data to any client of Alpaca's stream."""
 
 import asyncio
+import os
 import signal
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Final, get_args
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from console.terminal import line
+from desk.config import load_settings
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.blocks import BlockSource
 from desk.model.errors import PlanError, RunFailed
@@ -115,7 +118,7 @@ class PaceOptions:
 
 @dataclass(frozen=True, slots=True)
 class DoorOptions:
-    """Where it listens, and whom it lets in."""
+    """Where it listens, and whom it lets in; `key` and `secret` as they were typed: where their values are."""
 
     port: int
     port_file: Path | None
@@ -128,13 +131,40 @@ class DoorOptions:
 
     def rules(self) -> Rules:
         """The settings of the door. Raises PlanError."""
+        settings = load_settings()
         return Rules(
-            key=self.key,
-            secret=self.secret,
+            key=_value("--key", self.key, settings.venue_key),
+            secret=_value("--secret", self.secret, settings.venue_secret),
             symbol_limit=self.symbol_limit,
             connection_limit=self.connection_limit,
             buffer_bytes=int(self.buffer_mb * MIB),
         )
+
+
+def _value(option: str, source: str | None, default: SecretStr | None) -> str | None:
+    """The value that an option names, never the option's own text. Raises PlanError."""
+    if source is None:
+        return None if default is None else default.get_secret_value()
+    kind, _, name = source.partition(":")
+    value: str | None = None
+    if kind == "env":
+        value = os.environ.get(name)
+    elif kind == "file":
+        try:
+            value = Path(name).read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            found = f"`{name}` cannot be read: {error}"
+            raise PlanError(option, found, "a file of text", "Correct the path.") from None
+    else:
+        raise PlanError(
+            option,
+            "a value on the command line, where every user of this machine can read it",
+            "env:NAME or file:PATH",
+            f"Set RAYDESK_VENUE_{option.strip('-').upper()}, or name a variable or a file.",
+        )
+    if not value:
+        raise PlanError(option, f"`{source}`, which is empty or not there", "text", "Set it.")
+    return value
 
 
 def run_venue(source: SourceOptions, pace: PaceOptions, door: DoorOptions, console: Console) -> None:

@@ -1,5 +1,6 @@
 """cluster.yaml passes Ray's own offline validation, and opens nothing to the world."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from importlib.metadata import version
@@ -15,7 +16,9 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from console.submit import CLOSING_S
 
 CONTROL_ACTORS = ("producer", "scanner", "broker", "ledger", "keeper")
-CLUSTER = Path(__file__).resolve().parents[1] / "cluster.yaml"
+ROOT = Path(__file__).resolve().parents[1]
+CLUSTER = ROOT / "cluster.yaml"
+ROLE = ROOT / "docs" / "how-to" / "aws-head-role.json"
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +110,52 @@ def test_on_every_node_only_its_user_can_read_the_secrets(cluster: dict[str, Any
     assert cluster["file_mounts"]["~/.raydesk/secrets"] == "~/.raydesk/secrets"
 
 
+def test_every_node_is_in_a_security_group_that_the_user_names(cluster: dict[str, Any]) -> None:
+    """Ray leaves such groups alone; to one that it makes it adds ssh from everywhere, whatever else is named."""
+    groups = {name: node["node_config"]["SecurityGroupIds"] for name, node in cluster["available_node_types"].items()}
+
+    assert groups == {"head": ["sg-FILL-IN"], "worker.consumer": ["sg-FILL-IN"]}
+    assert "security_group" not in cluster["provider"]
+
+
+def test_only_the_head_has_a_role_and_it_is_not_rays_own(cluster: dict[str, Any]) -> None:
+    """Where the head names no profile, Ray makes a role that may do anything with EC2 and S3."""
+    profiles = {
+        name: node["node_config"]["IamInstanceProfile"] for name, node in cluster["available_node_types"].items()
+    }
+
+    assert profiles == {"head": {"Name": "raydesk-head"}, "worker.consumer": {}}
+
+
+def test_the_heads_role_starts_and_ends_workers_of_this_cluster_alone(cluster: dict[str, Any]) -> None:
+    statements = {entry["Sid"]: entry for entry in json.loads(ROLE.read_text(encoding="utf-8"))["Statement"]}
+    by_action: dict[str, list[dict[str, Any]]] = {}
+    for entry in statements.values():
+        for action in [entry["Action"]] if isinstance(entry["Action"], str) else entry["Action"]:
+            by_action.setdefault(action, []).append(entry)
+    node, worker = (cluster["available_node_types"][name]["node_config"] for name in ("head", "worker.consumer"))
+
+    assert set(by_action) == {
+        "ec2:CreateTags",
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeInstances",
+        "ec2:RunInstances",
+        "ec2:TerminateInstances",
+    }
+    assert [sid for sid, entry in statements.items() if entry["Resource"] == "*"] == ["SeeNodes"]
+    (ending,) = by_action["ec2:TerminateInstances"]
+    assert ending["Condition"]["StringEquals"] == {"aws:ResourceTag/ray-cluster-name": cluster["cluster_name"]}
+    assert statements["StartWorkersOfThisCluster"]["Condition"]["StringEquals"] == {
+        "aws:RequestTag/ray-cluster-name": cluster["cluster_name"],
+        "aws:RequestTag/ray-node-type": "worker",
+        "ec2:InstanceType": worker["InstanceType"],
+    }
+    resources = statements["OfThisImageInThisGroup"]["Resource"]
+    assert any(resource.endswith(f":image/{node['ImageId']}") for resource in resources)
+    assert any(resource.endswith(f":security-group/{node['SecurityGroupIds'][0]}") for resource in resources)
+    assert cluster["provider"]["region"] in resources[0]
+
+
 def test_no_secret_travels_as_a_variable(cluster: dict[str, Any]) -> None:
     variables = environment(cluster)
 
@@ -146,9 +195,13 @@ def test_consumers_have_nodes_of_their_own(cluster: dict[str, Any]) -> None:
 def test_every_node_has_the_same_code_and_installs_what_constraints_pin(cluster: dict[str, Any]) -> None:
     setup = " ".join(cluster["setup_commands"])
 
-    assert cluster["file_mounts"]["~/raydesk"] == "."
-    assert "cd ~/raydesk && pip install --quiet --constraint constraints.txt --editable ." in setup
+    assert set(cluster["file_mounts"]) == {"~/raydesk", "~/.raydesk/secrets"}
+    assert f"/{cluster['file_mounts']['~/raydesk']}/".startswith("/build/cluster/")
+    assert "pip install --quiet --require-hashes --no-deps --requirement cluster-requirements.txt" in setup
+    assert "pip install --quiet --no-deps --no-build-isolation --editable ." in setup
     assert cluster["worker_setup_commands"] == []
+    pips = [*cluster["setup_commands"], *cluster["head_setup_commands"]]
+    assert all("--no-deps" in command for command in pips if "pip install" in command)
 
 
 def test_results_outlive_a_jobs_own_folder(cluster: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from desk.loading import load_strategy
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("actors", "console", "desk", "strategies")
 PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)$")
+HASHED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+) --hash=sha256:[0-9a-f]{64}$", re.MULTILINE)
 MACHINE_PATH = re.compile(r"(?<![\w.~$-])/(?:root|work|Users)/|/home/(?!ray\b|ubuntu\b)\w")
 REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|--(?:extra-)?index-url")
 
@@ -80,6 +81,21 @@ def test_everything_that_is_required_is_pinned_and_installed_as_pinned(pins: dic
     needed = set(required("raydesk", frozenset({"dev"}), set())) - {"raydesk", "pip", "setuptools"}
 
     assert {name: version(name) for name in needed} == {name: pins.get(name) for name in needed}
+
+
+@pytest.mark.parametrize("name", ["cluster-requirements.txt", "cluster-head-requirements.txt"])
+def test_what_the_nodes_install_is_pinned_by_hash(name: str) -> None:
+    odd = [line for line in read(name).splitlines() if not HASHED.match(line)]
+
+    assert odd == []
+
+
+def test_the_nodes_install_all_that_is_required_as_it_is_pinned_here(pins: dict[str, str]) -> None:
+    hashed = {canonicalize_name(found[1]): found[2] for found in HASHED.finditer(read("cluster-requirements.txt"))}
+    needed = set(required("raydesk", frozenset(), set())) - {"raydesk", "pip"}
+
+    assert needed <= set(hashed)
+    assert {name: found for name, found in hashed.items() if found != pins.get(name, found)} == {}
 
 
 def test_no_file_names_a_path_of_one_machine(texts: dict[str, str]) -> None:

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from desk.config.section import Fault, Location, Section
-from desk.config.urls import bears_secret, is_url
+from desk.config.urls import bears_secret, goes_unencrypted, is_url
 from desk.config.values import Day, Distinct, StreamUrl, Symbols
 
 KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
     "path": ("tape",),
     "speed": ("tape", "synthetic"),
     "url": ("alpaca",),
+    "allow_plain": ("alpaca",),
     "synthetic": ("synthetic",),
 }
 """Which kinds of feed take an option that is not for all of them."""
@@ -46,6 +47,10 @@ class FeedPlan(Section):
     )
     url: StreamUrl = Field(
         default="", description="alpaca: another endpoint than the vendor's, such as that of a `desk venue`"
+    )
+    allow_plain: bool = Field(
+        default=False,
+        description="whether key and secret may go unencrypted (ws://) to another machine; to this one they always may",
     )
     path: str = Field(
         default="",
@@ -89,6 +94,13 @@ class FeedPlan(Section):
                 "a URL with credentials in it",
                 'one without, such as "s3://bucket/day.parquet"',
                 "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
+            )
+        if goes_unencrypted(self.url) and not self.allow_plain:
+            yield Fault(
+                ("url",),
+                f'`"{self.url}"`: key and secret would go unencrypted to another machine',
+                "a wss:// address, or a venue on this machine",
+                "Write wss://, or set allow_plain = true where the way there is safe, as in a tunnel.",
             )
         for location, value in self.strangers():
             kinds = " or ".join(f'"{kind}"' for kind in KINDS_OF[str(location[0])])

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     ledger_password: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("RAYDESK_LEDGER_PASSWORD", "LEDGER_PASSWORD"), description="text"
     )
+    venue_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_VENUE_KEY", description="text")
+    venue_secret: SecretStr | None = Field(default=None, validation_alias="RAYDESK_VENUE_SECRET", description="text")
     runs_dir: Path = Field(
         default=Path("runs"),
         validation_alias="RAYDESK_RUNS_DIR",

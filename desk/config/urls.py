@@ -1,9 +1,11 @@
 """URLs that a plan may hold: told apart from paths, and never with a secret in them."""
 
 import re
+from ipaddress import ip_address
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
+PLAIN: Final = frozenset({"http", "ws"})
 STORES: Final = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
 
 # Options that SQLAlchemy passes to Python's sqlite3 (its documentation, "SQLite: Pysqlite"); it ignores all others.
@@ -36,6 +38,25 @@ def unknown_sqlite_option(url: str) -> str:
     if scheme_of(url) != "sqlite" or "uri" in options:
         return ""
     return next((name for name in options if name not in SQLITE_OPTIONS), "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name or number. Names below localhost are looked up, so they are not."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def goes_unencrypted(url: str) -> bool:
+    """Whether what is sent to this URL leaves this machine without TLS."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""  # of no host that there can be
+    return scheme_of(url).lower() in PLAIN and not is_loopback(host)
 
 
 def scheme_of(url: str) -> str:

@@ -5,7 +5,7 @@ from typing import Self
 
 import msgspec
 
-from desk.model.plain_text import one_line as plain_line
+from desk.model import plain_text
 
 MAX_EXAMPLES = 20
 MAX_FRAMES = 20
@@ -69,12 +69,12 @@ def one_line(fault: BaseException) -> str:
     told = traceback.format_exception_only(fault)
     # Lines of source come before it (SyntaxError), notes after it.
     line = next(line for line in told if not line.startswith(" "))
-    return plain_line(" ".join(line.split())[:MAX_LINE])
+    return plain_text.one_line(" ".join(line.split())[:MAX_LINE])
 
 
 def trace(fault: BaseException) -> str:
     """The traceback's last frames, cut at MAX_TEXT characters: a strategy's recursion may be a thousand deep."""
-    return cut("".join(traceback.format_exception(fault, limit=-MAX_FRAMES)).strip())
+    return cut(plain_text.trace(fault, MAX_FRAMES))
 
 
 def cut(text: str) -> str:

@@ -5,6 +5,7 @@ sink (log, terminal, summary, report) uses these functions, so a caller that for
 """
 
 import re
+import traceback
 from typing import Final
 
 LONGEST: Final = 400
@@ -35,6 +36,13 @@ def problem(text: str) -> str:
 def first_line(text: str) -> str:
     """A problem without its traceback, on one line."""
     return one_line(text.partition(TRACEBACK)[0])
+
+
+def trace(fault: BaseException, frames: int | None = None) -> str:
+    """The traceback of an exception, with its last `frames`; a message has no lines of its own in it."""
+    told = traceback.TracebackException(type(fault), fault, fault.__traceback__, limit=frames and -frames)
+    pieces = (piece.strip("\n") for piece in told.format())
+    return "\n".join(lines(piece) if piece.startswith("  File ") else one_line(piece) for piece in pieces)
 
 
 def from_outside(text: str, most: int = LONGEST) -> str:

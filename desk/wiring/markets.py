@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from desk.config import Plan, load_settings
+from desk.config.urls import is_loopback
 from desk.feeds.alpaca import AlpacaFeed
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.blocks import BlockSource
@@ -23,7 +24,6 @@ from desk.wiring.exchange_days import ALWAYS, ExchangeDays
 
 ORDINAL_BITS: Final = 40
 ALPACA_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_KEY: Final = SecretStr("local")
 
 
@@ -129,6 +129,7 @@ def _market_feed(
             hours=session.hours,
             is_open=partial(ExchangeDays(plan.session.calendar).is_open, date.fromisoformat(session.day)),
             first_ordinal=(epoch << ORDINAL_BITS) + 1,
+            allow_plain=plan.feed.allow_plain,
             resumed_from_ns=resume_ns,
             timeout_ns=round(plan.guards.feed_timeout_s * SECOND_NS),
         )
@@ -153,7 +154,7 @@ def require_credentials(plan: Plan) -> tuple[SecretStr, SecretStr]:
     """Key and secret for the plan's stream; a venue on this machine takes any. Raises CredentialsError."""
     settings = load_settings()
     key, secret = settings.alpaca_api_key, settings.alpaca_secret_key
-    local = urlsplit(plan.feed.url).hostname in LOOPBACK
+    local = is_loopback(urlsplit(plan.feed.url).hostname or "")
     if key is None or secret is None:
         if local:
             return key or ANY_KEY, secret or ANY_KEY

@@ -1,6 +1,7 @@
 """Two desks as jobs of one cluster: one that listens to a venue is stopped while the other is in the middle."""
 
 import json
+import os
 import secrets
 import subprocess
 import urllib.request
@@ -17,6 +18,7 @@ from running import END_DEADLINE_S, RunningDesk
 from slices import minute_ns, write_slice
 
 PATIENCE_S: Final = 60.0
+VENUE: Final = {"KEY": "API_KEY", "SECRET": "SECRET_KEY"}
 GATE: Final = '''
 import time
 from pathlib import Path
@@ -135,9 +137,10 @@ class Dashboard:
 def listening_plan(folder: Path, head: RayHead) -> Iterator[Path]:
     """A plan that listens to a venue, which runs meanwhile and takes the cluster's key and secret only."""
     port = folder / "port"
-    doors = ["--key", head.secrets["ALPACA_API_KEY"], "--secret", head.secrets["ALPACA_SECRET_KEY"]]
+    keys = {f"RAYDESK_VENUE_{name}": head.secrets[f"ALPACA_{alpaca}"] for name, alpaca in VENUE.items()}
     market = ["--symbols", "20", "--events-per-s", "200", "--port", "0", "--port-file", port]
-    venue = subprocess.Popen([BIN / "desk", "venue", *market, *doors], cwd=ROOT, stdout=subprocess.DEVNULL)
+    command = [BIN / "desk", "venue", *market]
+    venue = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ | keys)
     try:
         wait_until(port.exists, 60.0, "the venue's start")
         plan = folder / "listening.toml"

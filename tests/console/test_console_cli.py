@@ -258,3 +258,21 @@ def test_a_day_that_is_not_there_exits_2(taped: Path, args: tuple[str, ...]) -> 
 
 def test_a_resumed_run_keeps_its_day(taped: Path) -> None:
     assert desk("run", "--resume", taped.parent, "--date", "2024-03-06").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["check", "run", "submit"])
+def test_keys_that_would_go_unencrypted_to_another_machine_are_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALPACA_API_KEY", "PK-0123")
+    monkeypatch.setenv("ALPACA_SECRET_KEY", "SK-0123")
+    plan = tmp_path / "plan.toml"
+    feed = '[feed]\nkind = "alpaca"\nurl = "ws://venue.invalid/v2/iex"\nsymbols = ["A"]\n'
+    plan.write_text(f'[session]\nname = "p"\nmode = "paper"\n{feed}')
+
+    refused = desk(command, plan)
+
+    assert refused.exit_code == 2
+    assert '[feed] url: `"ws://venue.invalid/v2/iex"`: key and secret would go unencrypted' in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]

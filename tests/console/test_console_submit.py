@@ -236,6 +236,13 @@ def test_a_proxy_on_the_way_to_another_machine_is_named_with_no_proxy(
     assert "Name its host in no_proxy" in result.stderr
 
 
+def test_a_token_that_would_go_unencrypted_to_another_machine_is_a_warning() -> None:
+    elsewhere, here = submit("http://cluster.invalid:8265"), submit("http://127.0.0.1:1")
+
+    assert "! token and package go unencrypted to http://cluster.invalid:8265" in elsewhere.stdout
+    assert "unencrypted" not in here.stdout
+
+
 def test_an_address_of_the_environment_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADDRESS_VARIABLE, "127.0.0.1:8265")
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
 
 from console.cli import app
-from console.venue import STANDARD_EVENTS, SourceOptions, stats_line
+from console.venue import STANDARD_EVENTS, DoorOptions, SourceOptions, stats_line
 from desk.market.blocks import TRADE
 from desk.venue.stats import VenueStats
 
@@ -150,3 +150,27 @@ def test_the_figures_fit_in_one_line() -> None:
     assert stats_line(stats) == (
         "offered 1,500,000  in 3.00 s  (500k/s)  sent 1,499,000  slow clients dropped 1  schedule lag at most 2.50 ms"
     )
+
+
+def test_key_and_secret_come_from_variables_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("of a file\n")
+    monkeypatch.setenv("MY_KEY", "of a variable")
+    monkeypatch.setenv("RAYDESK_VENUE_KEY", "of its own variable")
+    named = door(key="env:MY_KEY", secret=f"file:{tmp_path / 'secret'}").rules()
+    own = door().rules()
+
+    assert (named.key, named.secret) == ("of a variable", "of a file")
+    assert (own.key, own.secret) == ("of its own variable", None)
+
+
+@pytest.mark.parametrize("source", ["PK-0123", "env:", "env:NOT_SET", "file:/nowhere/key", "file:/dev/null"])
+def test_a_key_on_the_command_line_and_one_that_is_not_there_are_refused(source: str) -> None:
+    result = CliRunner().invoke(app, ["venue", "--port", "0", "--key", source])
+
+    assert result.exit_code == 2
+    assert "error: --key: " in result.stderr
+    assert "PK-0123" not in result.output
+
+
+def door(key: str | None = None, secret: str | None = None) -> DoorOptions:
+    return DoorOptions(0, None, key, secret, None, 1, 64.0, compress=False)

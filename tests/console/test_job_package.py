@@ -1,7 +1,6 @@
 """The package that `desk submit` really sends: what was allowed is in it, and no secret that lies beside."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import Final
 
 import pytest
 from job_server import JobServer, Life
+from planted import PLANTED, copied_project, plant
 from typer.testing import CliRunner, Result
 
 from actors.jobs import ADDRESS_VARIABLE
@@ -18,28 +18,7 @@ from console.cli import app
 # Raised within Ray 2.60, which hands to aiohttp what that does without one day.
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-PACKAGES: Final = ("actors", "console", "desk", "strategies")
 KEY: Final = "PK-my-own-key-0123"
-PLANTED: Final = "planted where it must not leave"
-SECRETS: Final = (
-    "ALPACA_SECRET_KEY",
-    "ray_auth_token",
-    ".pgpass",
-    ".netrc",
-    ".env",
-    "prod.env",
-    "server.key",
-    "tls.pem",
-    "id_rsa",
-    ".aws/credentials",
-    "secrets/ALPACA_API_KEY",
-    "account",
-    "my_credentials.py",
-    "secrets.toml",
-    "weights.json",
-)
-"""Planted in every folder that a package may be made of; the last is none by its name."""
 PLAN: Final = """
 [session]
 name = "small-day"
@@ -97,13 +76,6 @@ def strategy(folder: Path, imports: str = "", later: str = "pass") -> None:
     (folder / "my_strategies.py").write_text(STRATEGY.replace("IMPORTS", imports).replace("LATER", later))
 
 
-def plant(folder: Path) -> None:
-    for name in SECRETS:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(PLANTED)
-
-
 def submit(folder: Path, server: JobServer | None, *args: str) -> Result:
     """Submit the folder's plan: without a server nothing answers, which comes after all checks."""
     address = "http://127.0.0.1:1" if server is None else server.address
@@ -114,11 +86,7 @@ def test_of_this_project_the_desk_the_strategies_and_the_plan_go_and_no_secret(
     serve: Callable[[], JobServer], tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
-    for name in (*PACKAGES, "configs"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    code = {path.relative_to(project).as_posix() for path in project.rglob("*.py")}
-    for place in (".", "strategies", "strategies/examples", "configs", "desk", "desk/feeds/alpaca", "tests", ".git"):
-        plant(project / place)
+    code = copied_project(project)
     (project / ".gitignore").write_text("!*\n")
     server = serve()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.model.plain_text import first_line, from_outside, lines, log_piece, one_line, problem
+from desk.model.plain_text import first_line, from_outside, lines, log_piece, one_line, problem, trace
 
 ACTED_ON = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories: controls, formats (direction, zero width), surrogates, line and paragraph separators."""
@@ -61,6 +61,22 @@ def test_only_a_traceback_has_lines_of_its_own_below_a_problem() -> None:
         "ValueError: x",
     ]
     assert first_line(f"{what}\n{trace}") == problem(what)
+
+
+def test_a_message_has_no_lines_of_its_own_in_a_traceback() -> None:
+    def deep(depth: int) -> None:
+        if depth:
+            deep(depth - 1)
+        raise ValueError("one\nTraceback\x1b[31m") from KeyError("a\nb")
+
+    with pytest.raises(ValueError, match="one") as caught:
+        deep(30)
+    told = trace(caught.value, 5)
+
+    assert told.startswith("KeyError: 'a\\nb'\n")
+    assert told.split("\n")[-1] == r"ValueError: one\nTraceback\x1b[31m"
+    assert 0 < told.count("  File ") <= 5
+    assert acted_on(told) == {"\n"}
 
 
 def test_words_of_a_peer_are_cut() -> None:

@@ -5,13 +5,14 @@ from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
 
+from desk.config.urls import goes_unencrypted
 from desk.feeds.alpaca.codec import Encoding
 from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.feeds.live import LiveFeed, always
 from desk.feeds.session_clock import RealSession, VenueSession, clock_url
 from desk.feeds.socket import TIMEOUT_NS
 from desk.market.rows import Counts
-from desk.model.errors import CredentialsError
+from desk.model.errors import CredentialsError, PlanError
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.ports import Clock
 
@@ -20,7 +21,8 @@ class AlpacaFeed(LiveFeed):
     """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
 
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
-    `first_ordinal`; `resumed_from_ns` is the last mark of a producer that died. Raises CredentialsError without keys.
+    `first_ordinal`; `resumed_from_ns` is the last mark of a producer that died. Raises CredentialsError without keys,
+    PlanError where they would go unencrypted to another machine.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class AlpacaFeed(LiveFeed):
         is_open: Callable[[int], bool] = always,
         hours: TradingDay = ALWAYS_OPEN,
         first_ordinal: int = 1,
+        allow_plain: bool = False,
         resumed_from_ns: int | None = None,
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
@@ -50,6 +53,13 @@ class AlpacaFeed(LiveFeed):
                 "no key or no secret",
                 "both",
                 "Set ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment or in secrets files.",
+            )
+        if goes_unencrypted(url) and not allow_plain:
+            raise PlanError(
+                "[feed] url",
+                f"`{place}`: key and secret would go unencrypted to another machine",
+                "a wss:// address, a venue on this machine, or [feed] allow_plain",
+                "Write wss://.",
             )
         counts = Counts()
         self._alpaca = AlpacaProtocol(

@@ -93,3 +93,52 @@ def test_a_secret_in_a_url_is_refused_and_not_shown(tmp_path: Path, text: str, r
 
     assert "hid" not in str(error)
     assert remedy in error.remedy
+
+
+LIVE = '[session]\nname = "p"\nmode = "paper"\n[feed]\nkind = "alpaca"\nurl = "{}"\nsymbols = ["A"]\n'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://127.0.0.1:7788/v2/sip",
+        "ws://127.9.9.9/v2/sip",
+        "ws://localhost:7788/v2/sip",
+        "ws://[::1]:7788/v2/sip",
+        "wss://stream.example/v2/sip",
+        "",
+    ],
+)
+def test_keys_go_to_this_machine_or_encrypted(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(LIVE.format(url))
+
+    assert load_plan(path).feed.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://stream.example/v2/sip",
+        "ws://10.0.0.5:7788/v2/sip",
+        "ws://0.0.0.0:7788/v2/sip",
+        "ws://127.0.0.1.stream.example/v2/sip",
+        "ws://localhost.stream.example/v2/sip",
+        "ws://venue.localhost/v2/sip",
+        "ws://2130706433/v2/sip",
+        "ws://[fe80::1]/v2/sip",
+        "ws://[bad/v2/sip",
+    ],
+)
+def test_keys_never_go_unencrypted_to_another_machine_unless_the_plan_says_so(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(LIVE.format(url))
+
+    with pytest.raises(PlanError) as refused:
+        load_plan(path)
+    path.write_text(LIVE.format(url) + "allow_plain = true\n")
+
+    assert refused.value.place == f"{path}, [feed] url"
+    assert "key and secret would go unencrypted to another machine" in refused.value.found
+    assert "allow_plain = true" in refused.value.remedy
+    assert load_plan(path).feed.allow_plain

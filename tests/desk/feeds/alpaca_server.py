@@ -98,6 +98,7 @@ class AlpacaServer:
         self.headers: list[str | None] = []
         self.errors: list[Exception] = []
         self.url = ""
+        self.redirect = ""
         self._scripts = scripts
         self._clock = clock
         self._statuses = statuses or {}
@@ -153,6 +154,10 @@ class AlpacaServer:
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
         if request.path in self._statuses:
             return connection.respond(self._statuses[request.path], "no")
+        if self.redirect:
+            answer = connection.respond(302, "")
+            answer.headers["Location"] = self.redirect
+            return answer
         if request.path != "/clock":
             return None
         return connection.respond(200, msgspec.json.encode(self._clock()).decode())

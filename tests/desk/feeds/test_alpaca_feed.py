@@ -10,7 +10,7 @@ from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 
 from desk.clock import SystemClock
 from desk.feeds.alpaca import AlpacaFeed
-from desk.model.errors import CredentialsError, RunFailed
+from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
 from desk.model.ticks import Frame, Tick
 
@@ -174,6 +174,28 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
 def test_keys_are_asked_for_before_anything_is_connected() -> None:
     with pytest.raises(CredentialsError, match="ALPACA_API_KEY"):
         AlpacaFeed("ws://nowhere/v2/iex", "", "", channels=BOTH, clock=SystemClock(), session_clock="real")
+
+
+def test_keys_are_for_this_machine_or_for_encrypted_ways() -> None:
+    options: dict[str, Any] = {"channels": BOTH, "clock": SystemClock(), "session_clock": "real"}
+
+    with pytest.raises(PlanError, match="key and secret would go unencrypted to another machine"):
+        AlpacaFeed("ws://stream.example/v2/iex", KEY, SECRET, **options)
+
+    AlpacaFeed("ws://stream.example/v2/iex", KEY, SECRET, **options, allow_plain=True)
+    AlpacaFeed("wss://stream.example/v2/iex", KEY, SECRET, **options)
+
+
+def test_no_redirect_is_followed() -> None:
+    with AlpacaServer(nothing_more) as elsewhere, AlpacaServer(nothing_more) as server:
+        server.redirect = elsewhere.url
+        feed = feed_of(server)
+
+        with pytest.raises(RunFailed, match="HTTP 302"):
+            until(feed.frames(), lambda _: False)
+
+    assert elsewhere.connections == 0
+    assert server.received == elsewhere.received == []
 
 
 def test_a_mute_connection_is_made_again() -> None:

@@ -26,7 +26,7 @@ async def greet_nobody(client: Client) -> None:
     ids=["two dots", "a dot first", "a label too long", "a dot like letter"],
 )
 def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
-    feed = feed_of(Address(f"ws://{host}/v2/iex"), HandClock())  # type: ignore[arg-type]  # only its address is asked for
+    feed = feed_of(Address(f"wss://{host}/v2/iex"), HandClock())  # type: ignore[arg-type]  # only its address is asked for
     frames = feed.frames()
 
     until(frames, lambda _: bool(feed.last_end))
@@ -41,7 +41,7 @@ def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
 
 def test_failed_attempts_wait_as_lost_connections_do() -> None:
     clock = HandClock()
-    feed = feed_of(Address("ws://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
+    feed = feed_of(Address("wss://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
     frames = feed.frames()
 
     for _ in range(100):

@@ -1,0 +1,53 @@
+"""`python -m console.cluster_files TARGET`: the files of this project that `ray up cluster.yaml` sends to every node.
+
+rsync, which Ray calls, knows no list of what may go: only what may not, by names. So they are gathered first.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from actors.confidential import is_named_like_a_secret, known_secrets
+from actors.working_copy import WorkingCopy
+from console.job_package import PROJECT
+from desk.config import load_settings
+from desk.model.errors import PlanError
+
+FILES: Final = (
+    "README.md",
+    "cluster-head-requirements.txt",
+    "cluster-requirements.txt",
+    "constraints.txt",
+    "pyproject.toml",
+)
+MARK: Final = ".gathered"
+"""A file that says that the folder holds nothing else than what was gathered, and may be made anew."""
+
+
+def gather(project: Path, target: Path) -> WorkingCopy:
+    """Copy the packages, the plans of configs/ and what installs them to `target`, a folder made anew.
+
+    Raises PlanError for files that must not go, and for a target that holds anything else.
+    """
+    copy = WorkingCopy(project, known_secrets(load_settings()))
+    for name in PROJECT:
+        copy.add_package(name)
+    for plan in sorted((project / "configs").glob("*.toml")):
+        if not is_named_like_a_secret(plan.relative_to(project)):
+            copy.add(plan)
+    for name in FILES:
+        copy.add(project / name)
+    copy.require_small()
+    if target.exists() and not (target / MARK).exists():
+        raise PlanError(str(target), "it exists, and was not gathered", "a folder to make", "Name another.")
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(mode=0o700, parents=True)
+    (target / MARK).touch()
+    copy.copy_to(target)
+    return copy
+
+
+if __name__ == "__main__":
+    gathered = gather(Path.cwd(), Path(sys.argv[1]))
+    sys.stdout.write(f"{len(gathered.bytes_by_file)} files in {sys.argv[1]}\n")
