@@ -21,6 +21,7 @@ from desk import strategy
 from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.feeds.alpaca import AlpacaFeed
+from desk.feeds.connection import Connection
 from desk.flow import LaneConfig
 from desk.model.hours import TradingDay
 from desk.model.orders import OrderEvent
@@ -40,7 +41,9 @@ MIDNIGHT_NS = 1_700_006_400 * SECOND_NS
 START_NS = MIDNIGHT_NS + DAY_NS // 2
 HOURS = TradingDay(MIDNIGHT_NS, MIDNIGHT_NS, MIDNIGHT_NS + DAY_NS, MIDNIGHT_NS + DAY_NS)
 MAX_AGE_S = 10
-SETTLE_FRAMES = 4
+SETTLE_FRAMES = 3
+MOST_FRAMES = 300
+"""Quiet frames between two steps of a script: at least, and at most where something is still under way."""
 MAX_LOOKS = 3_000_000
 """So often the clock may be looked at in one run: what never ends looks at it for ever."""
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -130,9 +133,16 @@ class Peer(asyncio.Protocol):
         self.transport = transport
         self.venue.connections += 1
         self.venue.peer = self
+        self.venue.peers.append(self)
+        self.venue.unread = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = self.settled = False
+
+    def send(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.venue.unread += len(data)
+            self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         if self.is_open:
@@ -144,12 +154,12 @@ class Peer(asyncio.Protocol):
             return
         answer = self.venue.handshake
         if answer is not None:
-            self.transport.write(answer)
+            self.send(answer)
             return
         key = next(line.split(b": ")[1] for line in self.request.split(b"\r\n") if b"-Key" in line)
         accept = b64encode(hashlib.sha1(key + GUID).digest())
         self.is_open = True
-        self.transport.write(
+        self.send(
             b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
             + accept
             + b"\r\n\r\n"
@@ -173,11 +183,11 @@ class Peer(asyncio.Protocol):
 
     def _answer(self, message: dict[str, Any]) -> None:
         if message["action"] == "auth":
-            self.transport.write(packed({"T": "success", "msg": "authenticated"}))
+            self.send(packed({"T": "success", "msg": "authenticated"}))
         elif self.venue.grants:
             self.settled = True
             asked = {channel: list(message.get(channel, [])) for channel in ("trades", "quotes")}
-            self.transport.write(packed({"T": "subscription", **asked}))
+            self.send(packed({"T": "subscription", **asked}))
 
 
 class Venue:
@@ -187,7 +197,9 @@ class Venue:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"ws://127.0.0.1:{self.socket.getsockname()[1]}/v2/test"
         self.connections = 0
+        self.unread = 0
         self.peer: Peer | None = None
+        self.peers: list[Peer] = []
         self.handshake: bytes | None = None
         self.grants = True
         self.server: asyncio.Server | None = None
@@ -200,9 +212,28 @@ class Venue:
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         self.server = loop.run_until_complete(loop.create_server(lambda: Peer(self), sock=self.socket))
 
+    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Leave nothing in the loop."""
+        if self.server is not None:
+            self.server.close()
+        for task in asyncio.all_tasks(loop):
+            if "accept" in repr(task.get_coro()):
+                task.cancel()
+        for peer in self.peers:
+            peer.transport.abort()
+        loop.run_until_complete(asyncio.sleep(0))
+
     def write(self, data: bytes) -> None:
-        if self.peer is not None and not self.peer.transport.is_closing():
-            self.peer.transport.write(data)
+        if self.peer is not None:
+            self.peer.send(data)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that the desk has not read, or not answered."""
+        peer = self.peer
+        if peer is None or peer.transport.is_closing():
+            return False
+        return self.unread > 0 or (self.grants and self.handshake is None and not peer.settled)
 
     def drop(self, *, reset: bool) -> None:
         """End the connection: with what is written, or at once."""
@@ -252,6 +283,7 @@ class LiveDesk(Desk):
             rng=NoWait(),
         )
         self.venue.listen(live._socket._loop)
+        self._count_reads(live)
         self.live = self.feed = live  # type: ignore[assignment]
         lane = LaneConfig("producer", 1, 1_000, 4, 0, 1_000 * MS_NS, 500, MAX_AGE_S * SECOND_NS, lossless=False)
         self.intake = Intake(
@@ -275,6 +307,30 @@ class LiveDesk(Desk):
         self._quiet = 0
         self._steps = iter(self.script)
 
+    def _count_reads(self, live: AlpacaFeed) -> None:
+        """Let the venue know what the desk has read of it."""
+        connect = live._socket._new_connection
+
+        def connected() -> Connection:
+            connection = connect()
+            read = connection.data_received
+
+            def counted(data: bytes) -> None:
+                self.venue.unread -= len(data)
+                read(data)
+
+            connection.data_received = counted  # type: ignore[method-assign]
+            return connection
+
+        live._socket._new_connection = connected  # type: ignore[method-assign]
+        close = live._socket.close
+
+        def closed() -> None:
+            self.venue.close(live._socket._loop)
+            close()
+
+        live._socket.close = closed  # type: ignore[method-assign]
+
     def _shard(self, number: int, broker: LocalBroker) -> Shard:
         config = EngineConfig("day", START_NS, SECOND_NS, 900 * SECOND_NS, 10**12, hours=HOURS)
         engine = Engine(config, self.strategies, lambda: 0)
@@ -297,9 +353,9 @@ class LiveDesk(Desk):
         if self.venue.settled or self.forged:
             self.unsettled_ns = None
         elif self.unsettled_ns is None:
-            self.unsettled_ns = self.clock.now_ns
+            self.unsettled_ns = self.session_ns
         self._quiet += 1
-        if self._quiet < SETTLE_FRAMES:
+        if self._quiet < SETTLE_FRAMES or (self.venue.busy and self._quiet < MOST_FRAMES):
             return
         self._quiet = 0
         step = next(self._steps, None)
@@ -318,6 +374,11 @@ class LiveDesk(Desk):
                 if since_ns is not None and decision.intent.decision_ns - since_ns > (MAX_AGE_S + 1) * SECOND_NS:
                     self.faults.append(f"an entry at {decision.intent.decision_ns} without a {what} since {since_ns}")
         self._judged = len(verdicts)
+
+    @property
+    def session_ns(self) -> int:
+        """Session time: what the machine's clock says."""
+        return self.clock.now_ns + self.clock.stepped_ns  # type: ignore[no-any-return]
 
     @property
     def entries(self) -> int:
@@ -352,8 +413,10 @@ def stale(age_s: float) -> Step:
 
     def step(desk: LiveDesk) -> None:
         then_ns = desk.clock.now_ns - round(age_s * SECOND_NS)
-        if desk.venue.settled:
-            desk.stale_ns = then_ns
+        if desk.venue.settled and then_ns >= MIDNIGHT_NS:
+            desk.stale_ns = desk.session_ns - round(age_s * SECOND_NS)
+        elif desk.stale_ns is None:  # rejected: what was known before is as old as it is
+            desk.stale_ns = desk.session_ns
         desk.venue.write(packed(*[make(then_ns, symbol) for make in (trade, quote) for symbol in "AB"]))
 
     return step
@@ -387,7 +450,10 @@ def step_clock(seconds: float) -> Step:
     """Set this machine's clock."""
 
     def step(desk: LiveDesk) -> None:
-        desk.clock.stepped_ns += round(seconds * SECOND_NS)
+        step_ns = round(seconds * SECOND_NS)
+        desk.clock.stepped_ns += step_ns
+        desk.unsettled_ns = None if desk.unsettled_ns is None else desk.unsettled_ns + step_ns
+        desk.stale_ns = None if desk.stale_ns is None else desk.stale_ns + step_ns
 
     return step
 
