@@ -42,20 +42,23 @@ class Faults:
 
     def _unexpected(self, error: Exception) -> None:
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        if self.log is None:
-            _tell(*trace(error).split("\n"))
-            _tell(f"error: unexpected {what}")
+        if self.log is not None and _written(error, self.log):
+            _tell(f"error: unexpected {what} (traceback in {self.log})")
             return
-        cause = (type(error), error, error.__traceback__)
-        record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
-        try:
-            with self.log.open("a", encoding="utf-8") as log:
-                log.write(f"{LogLine().format(record)}\n")
-        except OSError:
-            _tell(*lines("".join(traceback.format_exception(error)).rstrip()).split("\n"))
-            _tell(f"error: unexpected {what}")
-            return
-        _tell(f"error: unexpected {what} (traceback in {self.log})")
+        _tell(*trace(error).split("\n"))
+        _tell(f"error: unexpected {what}")
+
+
+def _written(error: Exception, path: Path) -> bool:
+    """Write the traceback into the run's log; whether that was possible."""
+    cause = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
+    try:
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{LogLine().format(record)}\n")
+    except OSError:
+        return False
+    return True
 
 
 def _lines(error: DeskError) -> list[str]:

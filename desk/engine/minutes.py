@@ -1,7 +1,7 @@
 """Where a shard stands in time by the minute: which minutes are open, which may still be revised."""
 
 from desk.engine.symbol import SymbolState
-from desk.model.units import MINUTE_NS, floor_to
+from desk.model.units import DAY_NS, MINUTE_NS, floor_to
 
 
 class Minutes:
@@ -55,8 +55,8 @@ class Minutes:
         return True
 
     def touched(self, from_ns: int, to_ns: int) -> range:
-        """The minutes whose data came in [from_ns, to_ns), but for those that nothing may revise any more."""
-        first_ns = floor_to(self.data_ns(from_ns), MINUTE_NS)
+        """The minutes whose data came in [from_ns, to_ns), of at most a day; not those that nothing may revise more."""
+        first_ns = floor_to(self.data_ns(max(from_ns, to_ns - DAY_NS)), MINUTE_NS)
         return range(max(first_ns, self.revisable_from_ns), self.data_ns(to_ns), MINUTE_NS)
 
     def _take(self, before_ns: int) -> list[tuple[int, SymbolState]]:

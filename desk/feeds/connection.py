@@ -5,6 +5,7 @@ The framing is websockets' own, without its queues and tasks: those cost half as
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -15,8 +16,11 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
-MAX_MESSAGE_BYTES: Final = 16 << 20
+from desk.feeds.bounds import MAX_FRAGMENTS, MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, Flood
+
 MAX_UNSENT_BYTES: Final = 1 << 20
+
+DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 # The library logs whole messages at DEBUG, the authentication among them: this logger never does.
 _QUIET: Final = logging.getLogger("desk.feeds.connection.websocket")
@@ -54,7 +58,8 @@ class Listener(Protocol):
 class Connection(asyncio.Protocol):
     """Opens the websocket and hands complete messages over; after the end it is silent.
 
-    Compression is not offered. Of a message in parts at most MAX_MESSAGE_BYTES are gathered.
+    Compression is not offered. Of a message in parts at most MAX_MESSAGE_BYTES are gathered. A venue that floods it, or
+    whose handshake does not end, is left; see `desk.feeds.bounds`.
     """
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], listener: Listener) -> None:
@@ -64,6 +69,9 @@ class Connection(asyncio.Protocol):
         self._websocket = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
         self._transport: asyncio.Transport | None = None
         self._parts: bytearray | None = None
+        self._fragments = 0
+        self._handshake_bytes = 0
+        self._flood = Flood()
         self._text = False
         self._ended = False
 
@@ -84,6 +92,8 @@ class Connection(asyncio.Protocol):
         if self._ended:
             return
         self._listener.on_bytes()
+        if self._websocket.state is State.CONNECTING:
+            self._handshake_bytes += len(data)
         self._websocket.receive_data(data)
         for event in self._websocket.events_received():
             if isinstance(event, Frame):
@@ -93,6 +103,9 @@ class Connection(asyncio.Protocol):
             if self._gone_silent():
                 return
         self._flush()
+        if self._websocket.state is State.CONNECTING and self._handshake_bytes > MAX_HANDSHAKE_BYTES:
+            self.end(f"no websocket: the answer to the handshake has more than {MAX_HANDSHAKE_BYTES >> 10} KiB")
+            return
         self._listener.on_read()
         if self._websocket.close_expected():
             self.end(self._why_closed())
@@ -155,14 +168,22 @@ class Connection(asyncio.Protocol):
 
     def _on_frame(self, frame: Frame) -> None:
         opcode = frame.opcode
+        if not (frame.data and opcode in DATA) and self._flood.add(time.monotonic_ns()):
+            self.end("the venue floods the connection with pings or empty frames")
+            return
         if opcode is Opcode.BINARY or opcode is Opcode.TEXT:
             self._text = opcode is Opcode.TEXT
             if frame.fin:
                 self._listener.on_message(bytes(frame.data), text=self._text)
             else:
                 self._parts = bytearray(frame.data)
+                self._fragments = 1
         elif opcode is Opcode.CONT and self._parts is not None:
             self._parts += frame.data
+            self._fragments += 1
+            if self._fragments > MAX_FRAGMENTS:
+                self.end(f"a message of the venue has more than {MAX_FRAGMENTS:,} parts")
+                return
             if frame.fin:
                 message, self._parts = self._parts, None
                 self._listener.on_message(message, text=self._text)

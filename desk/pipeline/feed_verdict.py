@@ -7,6 +7,7 @@ import msgspec
 
 from desk.model.feed_health import NO_CONNECTION_YET, FeedHealth
 from desk.model.units import SECOND_NS
+from desk.pipeline.clock_verdict import clock_problems, clock_warnings
 from desk.report import words
 
 MOST_KINDS: Final = 10
@@ -34,13 +35,19 @@ class Ending(msgspec.Struct, frozen=True):
 
 def feed_warnings(ending: Ending) -> list[str]:
     """Warnings: faults that healed, or do no harm by themselves."""
-    lines = [*_healed(ending), _outside(ending), ending.silent, ending.age]
+    lines = [
+        *_healed(ending),
+        *clock_warnings(ending.place, ending.health),
+        _outside(ending),
+        ending.silent,
+        ending.age,
+    ]
     return [line for line in lines if line]
 
 
 def feed_problems(ending: Ending) -> list[str]:
     """Problems: faults that did not heal, and rejected subscriptions."""
-    lines = [*_connection(ending), *_refused(ending), ending.skew]
+    lines = [*_connection(ending), *_refused(ending), ending.skew, *clock_problems(ending.place, ending.health)]
     if ending.live and ending.is_old and ending.health.up:
         lines.append(f"{ending.place}: the data were still too old when the run ended. Look at connection and load.")
     return [line for line in lines if line]

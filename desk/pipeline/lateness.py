@@ -20,6 +20,11 @@ def implausible_times(ticks: Mapping[str, ClassCounts], ahead: int) -> list[str]
             lines += _line(
                 kind, counts.rejected.get(cause, 0), counts.received, text, f", and were rejected as {cause}"
             )
+        if kind_symbols := counts.rejected.get("symbols", 0):
+            lines.append(
+                f"{words.count(kind_symbols)} {kind} were of more different symbols than a session takes, and were "
+                "rejected as symbols. Check what the venue sends."
+            )
     return lines + _line("trades", ahead, ticks["trades"].received, "are stamped an hour or more ahead of the session")
 
 

@@ -69,10 +69,10 @@ def _hours(first_ns: int, minutes: int) -> list[Html]:
     if minutes < 2 * _HOUR_MINUTES:
         every = 15
     labels = []
-    for minute in range(minutes):
+    for minute in range(-(first_ns // MINUTE_NS) % every, minutes, every):
         at_ns = first_ns + minute * MINUTE_NS
         x = WIDTH * minute / minutes
-        if at_ns // MINUTE_NS % every == 0 and 20 < x < WIDTH - 20:
+        if 20 < x < WIDTH - 20:
             text = words.exchange_time(at_ns, with_date=False)[:5]
             labels.append(tag("text", text, x=f"{x:.1f}", y=_PLOT_HEIGHT + 16, text_anchor="middle"))
     return labels

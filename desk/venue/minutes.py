@@ -57,11 +57,13 @@ class Minutes:
         builder.add(tick, self._closed_to_ns)
 
     def _over(self, to_ns: int) -> list[Bar]:
+        builders = sorted(self._builders.items())
+        due = {minute_ns for _, builder in builders for minute_ns in builder.open_minutes(self._closed_to_ns)}
         bars = []
-        while self._closed_to_ns < to_ns:
-            found = (self._builders[symbol].close(self._closed_to_ns) for symbol in sorted(self._builders))
+        for minute_ns in sorted(minute_ns for minute_ns in due if minute_ns < to_ns):
+            found = (builder.close(minute_ns) for _, builder in builders)
             bars += [bar for bar in found if bar is not None]
-            self._closed_to_ns += MINUTE_NS
+        self._closed_to_ns = to_ns
         for builder in self._builders.values():
             builder.changed.clear()
             builder.forget(self._closed_to_ns, self._reached_ns)

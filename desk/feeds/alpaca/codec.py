@@ -22,6 +22,7 @@ from desk.feeds.alpaca.wire import (
     WireQuote,
     WireTrade,
 )
+from desk.feeds.bounds import MAX_MALFORMED, Symbols
 from desk.market.rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 
@@ -37,6 +38,9 @@ CLASS_OF_KIND: Final = {"t": "trades", "q": "quotes", "c": "trades", "x": "trade
 TICKS: Final = (WireTrade, WireQuote, WireCorrection, WireCancel)
 WireTick = WireTrade[Any] | WireQuote[Any] | WireCorrection[Any] | WireCancel[Any]
 MOST_ID: Final = 2**64 - 1
+MOST_NS: Final = 2**63 - 1
+MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises; a message that is nested too deeply is one more that is malformed."""
 MAX_CONDITIONS: Final = 4096
 MAX_KINDS: Final = 64
 MAX_KIND_CHARS: Final = 20
@@ -45,6 +49,15 @@ KNOWN: Final = frozenset(["b", "u", "d", "c", "x", "s", "l", "i", "n", "o"])
 order books."""
 
 _stamp = attrgetter("stamp")
+_symbol = attrgetter("symbol")
+
+
+class SymbolError(ValueError):
+    """A symbol that cannot be taken; `cause` says why."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
 class Codec:
@@ -52,6 +65,7 @@ class Codec:
 
     Malformed ticks are counted in `counts` by cause, with the first few as examples, and so is a frame that
     is no array of messages (as one trade, cause "frame"). Kinds that are not read are counted in `ignored`.
+    `fault` is set where a frame holds so much that is malformed that the rest of it is not read.
     Ordinals rise by one from `ordinal`, which is that of the last tick.
     """
 
@@ -72,11 +86,14 @@ class Codec:
         self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
         self._large_ids = encoding == "json"
         self._conditions = _Conditions()
+        self.symbols = Symbols()
+        self.fault = ""
         self.frames = 0
 
     def follow(self, other: "Codec") -> None:
         """Go on where another codec of the same stream has come to."""
         self.ordinal, self.ignored, self.frames = other.ordinal, other.ignored, other.frames
+        self.symbols = other.symbols
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -98,7 +115,7 @@ class Codec:
                 made = self._ticks([m for m in messages if isinstance(m, TICKS)], received_ns)
                 trades = len(made) - quotes
                 self.ignored.update(_tag(message) for message in messages if isinstance(message, Other))
-        except (msgspec.MsgspecError, ValueError):
+        except MALFORMED:
             return self._one_by_one(frame, received_ns, ticks)
         ticks += made
         self._counts.received["trades"] += trades
@@ -110,8 +127,10 @@ class Codec:
         if not messages:
             return []
         times_ns = self._times_ns(list(map(_stamp, messages)))
-        if min(times_ns) <= 0:
-            raise ValueError("a time before 1970")
+        if min(times_ns) <= 0 or max(times_ns) > MOST_NS:
+            raise ValueError("a time before 1970, or beyond 64 bits")
+        if cause := self.symbols.cause(set(map(_symbol, messages))):
+            raise SymbolError(cause)
         if self._large_ids:
             _refuse_large_ids(messages)
         conditions = self._conditions
@@ -142,11 +161,15 @@ class Codec:
         """Take a frame apart that has something malformed in it."""
         try:
             parts = self._parts(frame)
-        except (msgspec.MsgspecError, ValueError):
+        except MALFORMED:
             self._counts.reject("trades", "frame", f"{self._place}: frame {self.frames}")
             return []
         controls: list[Control] = []
+        malformed = 0
         for number, part in enumerate(parts, 1):
+            if malformed >= MAX_MALFORMED:
+                self.fault = f"a frame holds {malformed:,} malformed messages and more: the rest is not read"
+                break
             try:
                 message = self._message(part)
                 if isinstance(message, Other):
@@ -156,15 +179,15 @@ class Codec:
                 else:
                     ticks += self._ticks([message], received_ns)
                     self._counts.received["quotes" if type(message) is WireQuote else "trades"] += 1
-            except (msgspec.MsgspecError, ValueError) as error:
-                self._reject(part, number, error)
+            except MALFORMED as error:
+                malformed += self._reject(part, number, error)
         return controls
 
-    def _reject(self, part: msgspec.Raw, number: int, error: Exception) -> None:
-        """Count a message that cannot be used: under its class and cause, or as of a kind that is not read."""
+    def _reject(self, part: msgspec.Raw, number: int, error: Exception) -> bool:
+        """Count a message that cannot be used: under its class and cause, or as of a kind that is not read (False)."""
         try:
             kind = self._kind(part).kind
-        except (msgspec.MsgspecError, ValueError):
+        except MALFORMED:
             kind = None
         place = f"{self._place}: frame {self.frames}, message {number}"
         if not isinstance(kind, str):
@@ -173,6 +196,8 @@ class Codec:
             self._counts.reject(CLASS_OF_KIND[kind], _cause(error), place)
         else:
             self._ignore(kind)
+            return False
+        return True
 
     def _ignore(self, kind: str) -> None:
         kind = kind[:MAX_KIND_CHARS]
@@ -225,6 +250,10 @@ def _tag(message: Other) -> str:
 
 def _cause(error: Exception) -> str:
     """The cause by the key at which decoding failed: "… - at `$.bp`", "… missing required field `t`"."""
+    if isinstance(error, SymbolError):
+        return error.cause
+    if isinstance(error, RecursionError):
+        return "message"
     if not isinstance(error, msgspec.MsgspecError):
         return "time"
     key = str(error).rstrip("`").rpartition("`")[2].removeprefix("$.")

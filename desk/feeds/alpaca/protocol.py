@@ -8,6 +8,7 @@ from desk.feeds.alpaca.encoding import encoding_of
 from desk.feeds.alpaca.faults import SLOW_CLIENT, meaning
 from desk.feeds.alpaca.subscription import Subscription
 from desk.feeds.alpaca.wire import Acknowledgement, Refusal, Success
+from desk.feeds.bounds import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
 from desk.feeds.stream import HangUp
 from desk.market.rows import Counts
 from desk.model.errors import DeskError
@@ -59,6 +60,7 @@ class AlpacaProtocol:
         self._requests = 0
         self._greeted = False
         self._authenticating = False
+        self._is_full = False
 
     def __repr__(self) -> str:
         return f"AlpacaProtocol({self.place!r}, ready={self.ready})"
@@ -122,6 +124,8 @@ class AlpacaProtocol:
         """Begin anew on a new connection."""
         self.ready = self._greeted = self._authenticating = False
         self.verdict = None
+        for codec in self._codecs.values():
+            codec.fault = ""
         self._use(self.asked)
         self.binary = self.asked == "msgpack"
         self.subscription.connected()
@@ -136,6 +140,12 @@ class AlpacaProtocol:
                 self._follow(encoding, text=text)
         for control in self.codec.decode(message, received_ns, self.ticks):
             self._on_control(control)
+        if self.codec.fault and self.verdict is None:
+            self.verdict = HangUp(self.codec.fault)
+        if self.codec.symbols.is_full and not self._is_full:
+            self._is_full = True
+            why = f"more than {MAX_SYMBOLS:,} different symbols came: ticks of others are rejected as `symbols`"
+            self._notes.append(Note(f"{self.place}: {why}", "error"))
         if not self.subscription.exact:
             self._skip_unwanted(first)
 
@@ -169,13 +179,21 @@ class AlpacaProtocol:
 
     def _on_control(self, message: Control) -> None:
         if isinstance(message, Acknowledgement):
-            self.subscription.acknowledge(message)
+            self._acknowledge(message)
         elif isinstance(message, Refusal):
             self.slow_clients += message.code == SLOW_CLIENT
             self.verdict = meaning(message.code, self._shown(message.msg), self.place)
         elif isinstance(message, Success):
             self._greeted = self._greeted or message.msg == "connected"
             self.ready = self.ready or message.msg == "authenticated"
+
+    def _acknowledge(self, message: Acknowledgement) -> None:
+        """Take an acknowledgement in; one that names more than any venue has would never come to an end."""
+        for symbols in (message.trades or [], message.quotes or []):
+            if len(symbols) > MAX_SYMBOLS or any(len(symbol) > MAX_SYMBOL_CHARS for symbol in symbols):
+                self.verdict = HangUp(f"it acknowledges {len(symbols):,} symbols, or such as are none")
+                return
+        self.subscription.acknowledge(message)
 
     def _skip_unwanted(self, first: int) -> None:
         """Take out what was not asked for, or not any more."""
@@ -195,4 +213,4 @@ class AlpacaProtocol:
         for secret in (self._key, self._secret):
             if secret:
                 text = text.replace(secret, "*****")
-        return from_outside(text)
+        return from_outside(text, MAX_TEXT_CHARS)

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-FINITE: Final = 1.7976931348623157e308
-Symbol = Annotated[str, Meta(min_length=1)]
-Price = Annotated[float, Meta(gt=0, le=FINITE)]
-Size = Annotated[float, Meta(gt=0, le=FINITE)]
-Side = Annotated[float, Meta(ge=0, le=FINITE)]
-Conditions = tuple[str, ...] | None
+from desk.feeds.bounds import MAX_CODE_CHARS, MAX_CONDITIONS, MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
+
+Symbol = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL_CHARS)]
+Price = Annotated[float, Meta(gt=0, le=MAX_PRICE)]
+Size = Annotated[float, Meta(gt=0, le=MAX_SIZE)]
+Side = Annotated[float, Meta(ge=0, le=MAX_SIZE)]
+Was = Annotated[float, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
+Code = Annotated[str, Meta(max_length=MAX_CODE_CHARS)]
+Conditions = Annotated[tuple[Code, ...], Meta(max_length=MAX_CONDITIONS)] | None
 Id = Annotated[int, Meta(ge=0)] | None
 """At most 64 bits, without a sign: some venues use all of them. Null, like 0, is none."""
 Stamp = TypeVar("Stamp")
@@ -27,9 +30,9 @@ class WireTrade(msgspec.Struct, Generic[Stamp], tag_field="T", tag="t", gc=False
     price: Price = msgspec.field(name="p")
     size: Size = msgspec.field(name="s")
     trade_id: Id = msgspec.field(name="i", default=0)
-    exchange: str = msgspec.field(name="x", default="")
+    exchange: Code = msgspec.field(name="x", default="")
     conditions: Conditions = msgspec.field(name="c", default=())
-    tape: str = msgspec.field(name="z", default="")
+    tape: Code = msgspec.field(name="z", default="")
 
 
 class WireQuote(msgspec.Struct, Generic[Stamp], tag_field="T", tag="q", gc=False):
@@ -45,8 +48,8 @@ class WireQuote(msgspec.Struct, Generic[Stamp], tag_field="T", tag="q", gc=False
     bid_size: Side = msgspec.field(name="bs")
     ask: Side = msgspec.field(name="ap")
     ask_size: Side = msgspec.field(name="as")
-    bid_exchange: str = msgspec.field(name="bx", default="")
-    ask_exchange: str = msgspec.field(name="ax", default="")
+    bid_exchange: Code = msgspec.field(name="bx", default="")
+    ask_exchange: Code = msgspec.field(name="ax", default="")
     conditions: Conditions = msgspec.field(name="c", default=())
 
 
@@ -58,13 +61,13 @@ class WireCorrection(msgspec.Struct, Generic[Stamp], tag_field="T", tag="c", gc=
     price: Price = msgspec.field(name="cp")
     size: Side = msgspec.field(name="cs")
     original_id: Id = msgspec.field(name="oi", default=0)
-    original_price: float = msgspec.field(name="op", default=0.0)
-    original_size: float = msgspec.field(name="os", default=0.0)
+    original_price: Was = msgspec.field(name="op", default=0.0)
+    original_size: Was = msgspec.field(name="os", default=0.0)
     original_conditions: Conditions = msgspec.field(name="oc", default=())
     trade_id: Id = msgspec.field(name="ci", default=0)
     conditions: Conditions = msgspec.field(name="cc", default=())
-    exchange: str = msgspec.field(name="x", default="")
-    tape: str = msgspec.field(name="z", default="")
+    exchange: Code = msgspec.field(name="x", default="")
+    tape: Code = msgspec.field(name="z", default="")
 
 
 class WireCancel(msgspec.Struct, Generic[Stamp], tag_field="T", tag="x", gc=False):
@@ -73,10 +76,10 @@ class WireCancel(msgspec.Struct, Generic[Stamp], tag_field="T", tag="x", gc=Fals
     symbol: Symbol = msgspec.field(name="S")
     stamp: Stamp = msgspec.field(name="t")
     original_id: Id = msgspec.field(name="i", default=0)
-    price: float = msgspec.field(name="p", default=0.0)
-    size: float = msgspec.field(name="s", default=0.0)
-    exchange: str = msgspec.field(name="x", default="")
-    tape: str = msgspec.field(name="z", default="")
+    price: Was = msgspec.field(name="p", default=0.0)
+    size: Was = msgspec.field(name="s", default=0.0)
+    exchange: Code = msgspec.field(name="x", default="")
+    tape: Code = msgspec.field(name="z", default="")
 
 
 class Success(msgspec.Struct, tag_field="T", tag="success"):
@@ -88,7 +91,7 @@ class Success(msgspec.Struct, tag_field="T", tag="success"):
 class Refusal(msgspec.Struct, tag_field="T", tag="error"):
     """An error of the venue."""
 
-    code: int
+    code: Annotated[int, Meta(ge=0, lt=10**9)]
     msg: str = ""
 
 

@@ -103,14 +103,15 @@ def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: An
 
 numbers = st.floats(0.0001, 1e6)
 letters = st.lists(st.sampled_from(["@", "F", "T", "I", " ", "7"]), max_size=4)
+names = st.text(min_size=1, max_size=6).filter(str.isprintable)
 times = st.integers(1, 4_000_000_000 * 1_000_000_000)
 wire_trades = st.builds(
     lambda s, p, z, c, t, i: {"T": "t", "S": s, "p": p, "s": z, "c": c, "t": t, "i": i, "x": "V", "z": "B"},
-    st.text(min_size=1, max_size=6), numbers, st.integers(1, 10**6), letters, times, st.integers(0, 2**47),
+    names, numbers, st.integers(1, 10**6), letters, times, st.integers(0, 2**47),
 )  # fmt: skip
 wire_quotes = st.builds(
     lambda s, p, z, c, t, x: {"T": "q", "S": s, "bp": p, "bs": z, "ap": 0, "as": 0, "c": c, "t": t, "bx": "V", "ax": x},
-    st.text(min_size=1, max_size=6), numbers, st.integers(0, 10**6), letters, times, st.sampled_from("VQ"),
+    names, numbers, st.integers(0, 10**6), letters, times, st.sampled_from("VQ"),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.market.rows import Counts
 
 TRADES = frozenset({"trades"})
-TIME = "2027-01-15T08:00:00.000000001Z"
+TIME = "2023-11-14T22:13:20.000000001Z"
 
 
 def a_protocol(encoding: Encoding = "msgpack") -> AlpacaProtocol:

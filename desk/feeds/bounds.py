@@ -1,0 +1,59 @@
+"""What a venue may send: beyond these bounds a message is rejected, or its connection is of no use."""
+
+from typing import Final
+
+from desk.model.units import SECOND_NS
+
+MAX_SYMBOLS: Final = 50_000
+"""Different symbols of one session, a venue's whole market several times over; ticks of others are rejected."""
+MAX_SYMBOL_CHARS: Final = 40
+MAX_CONDITIONS: Final = 32
+MAX_CODE_CHARS: Final = 16
+"""Of one condition, of an exchange and of a tape."""
+MAX_TEXT_CHARS: Final = 300
+"""What is shown of a venue's own words."""
+MAX_MESSAGE_BYTES: Final = 4 << 20
+MAX_MALFORMED: Final = 1_000
+"""Malformed messages of one frame, after which the rest is not read."""
+MAX_HANDSHAKE_BYTES: Final = 128 << 10
+MAX_FRAGMENTS: Final = 65_536
+MAX_IDLE_FRAMES: Final = 1_000
+"""Frames within a second that bring nothing: pings, pongs, and empty parts and messages."""
+MAX_PRICE: Final = 1e12
+MAX_SIZE: Final = 1e15
+
+
+class Flood:
+    """Counts frames that bring nothing, by the second. Times are of any clock that goes forward."""
+
+    def __init__(self) -> None:
+        self._since_ns = 0
+        self._frames = 0
+
+    def add(self, now_ns: int) -> bool:
+        """Another one; whether that is too many."""
+        if now_ns - self._since_ns >= SECOND_NS:
+            self._since_ns, self._frames = now_ns, 0
+        self._frames += 1
+        return self._frames > MAX_IDLE_FRAMES
+
+
+class Symbols:
+    """The symbols of a session that a venue may send: of names that can be shown, and not too many of them."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self.is_full = False
+
+    def cause(self, symbols: set[str]) -> str:
+        """Why any of these cannot be taken: `symbol` or `symbols`; "" where all can, which are known from now on."""
+        new = symbols - self._known
+        if not new:
+            return ""
+        if not all(map(str.isprintable, new)):
+            return "symbol"
+        if len(self._known) + len(new) > MAX_SYMBOLS:
+            self.is_full = True
+            return "symbols"
+        self._known |= new
+        return ""
