@@ -99,12 +99,12 @@ class Cluster:
         """
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
         where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
-        actor = ray.remote(plain).options(
+        remote = ray.remote(concurrency_groups=dict(groups))(plain) if groups else ray.remote(plain)
+        actor = remote.options(
             name=name,
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=threads,
-            concurrency_groups=dict(groups),
             enable_task_events=False,
             **where,
         )
