@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from desk.model.errors import DeskError
+from desk.private_files import private_opener
 
 UNEXPECTED: Final = 1
 
@@ -47,7 +48,7 @@ class Faults:
             _tell(f"error: unexpected {what}")
             return
         try:
-            with self.log.open("a", encoding="utf-8") as log:
+            with open(self.log, "a", encoding="utf-8", opener=private_opener) as log:
                 log.write(details)
         except OSError:
             _tell(details.rstrip())
