@@ -101,12 +101,13 @@ class Cluster:
         self.loss.require_alive()
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
         where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
-        actor = ray.remote(reporting_faults(plain)).options(
+        made = reporting_faults(plain)
+        remote = ray.remote(concurrency_groups=dict(groups))(made) if groups else ray.remote(made)
+        actor = remote.options(
             name=name,
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=threads,
-            concurrency_groups=dict(groups),
             enable_task_events=False,
             **where,
         )

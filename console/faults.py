@@ -11,6 +11,7 @@ from console.terminal import line, people
 from desk.model.errors import DeskError
 from desk.model.log_line import LogLine
 from desk.model.plain_text import trace
+from desk.private_files import private_opener
 
 UNEXPECTED: Final = 1
 
@@ -54,7 +55,7 @@ def _written(error: Exception, path: Path) -> bool:
     cause = (type(error), error, error.__traceback__)
     record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
     try:
-        with path.open("a", encoding="utf-8") as log:
+        with open(path, "a", encoding="utf-8", opener=private_opener) as log:
             log.write(f"{LogLine().format(record)}\n")
     except OSError:
         return False

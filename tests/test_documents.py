@@ -38,7 +38,11 @@ def commands(text: str) -> list[Command]:
 
 def printed(command: str, folder: Path) -> str:
     """What a command prints in a shell that has the desk and Python on its path."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAYDESK_", "COLUMNS"))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RAYDESK_", "COLUMNS")) or name == "RAYDESK_STATE_DIR"
+    }
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,

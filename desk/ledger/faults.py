@@ -1,5 +1,6 @@
 """What can go wrong at the database, told so that its reader can act."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -22,6 +23,11 @@ SQLITE_SAYS: Final = (
     ("is full", *_FULL),
     ("readonly", "a file that can be written", "Correct its permissions, or name another in [ledger] url."),
     ("unable to open", "a file in a folder that exists and can be written", "Name another in [ledger] url."),
+    (
+        "disk I/O error",
+        "a disk that takes and gives what is written",
+        "Free space there and look at the disk; everything committed before is safe. Then `desk run --resume`.",
+    ),
     ("not a database", "a SQLite database", "Move the file away, or name another in [ledger] url."),
     (
         "malformed",
@@ -67,7 +73,7 @@ def told(place: str) -> Iterator[None]:
         raise LedgerError(
             place, f"the database driver {error.name} is not installed", "", f"Install {error.name}."
         ) from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise _fault(place, error) from error
 
 
@@ -77,7 +83,7 @@ def state_of(error: SQLAlchemyError) -> str | None:
     return state
 
 
-def _fault(place: str, error: SQLAlchemyError) -> DeskError:
+def _fault(place: str, error: SQLAlchemyError | sqlite3.Error) -> DeskError:
     found = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
     if any(words in found for words in _PASSWORD_WORDS):
         return CredentialsError(
@@ -86,7 +92,7 @@ def _fault(place: str, error: SQLAlchemyError) -> DeskError:
             "the role's password, in RAYDESK_LEDGER_PASSWORD or in a password file that PGPASSFILE names",
             "Set it in the environment, or as a file in the folder that RAYDESK_SECRETS_DIR names.",
         )
-    state = state_of(error)
+    state = state_of(error) if isinstance(error, SQLAlchemyError) else None
     if state in POSTGRES_STATES:
         return LedgerError(place, found, *POSTGRES_STATES[state])
     for words, expected, remedy in SQLITE_SAYS:

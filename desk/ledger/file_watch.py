@@ -10,7 +10,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -48,10 +48,11 @@ class FileWatch:
         self._identity = identity
         self._open: dict[Path, int] = {}
         self._content: dict[Path, Content] = {}
-        driver(connection).execute("PRAGMA wal_checkpoint")  # the header of the file bears the mark now
+        with suppress(sqlite3.Error):  # with a full disk the header stays in the log
+            driver(connection).execute("PRAGMA wal_checkpoint")
         self._version = _version(connection)
         self._header = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        # Another connection that reads may keep the header in the log: then it cannot be checked.
+        # Another connection that reads may keep the header in the log, too: then it cannot be checked.
         self._mark = mark_of(identity) if self._read_mark() == mark_of(identity) else None
         for suffix in BESIDE:
             file = Path(f"{path}{suffix}")

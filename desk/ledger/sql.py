@@ -73,7 +73,8 @@ class SqlLedger:
             self._engine = connect(parsed, password, busy_timeout_ms)
         try:
             self._write(OPENING, self._make_tables)
-            self._watch = None if self._is_remote else self._watched(parsed)
+            with told(self.place):
+                self._watch = None if self._is_remote else self._watched(parsed)
         except BaseException:
             self._engine.dispose()
             raise
@@ -218,6 +219,7 @@ class SqlLedger:
         self._engine.dispose()
         if self._watch is not None:
             self._watch.close()
+            self._watch = None
         if self._rows is not None:
             self._rows.close()
 

@@ -35,7 +35,9 @@ def engine(url: URL, busy_timeout_ms: int, writes: str) -> Engine:
 
 
 def file_of(url: URL) -> Path | None:
-    """The database's file; None for one in memory."""
+    """The database's file; None for one in memory, and for a server."""
+    if url.get_backend_name() != "sqlite":
+        return None
     database = url.database or ""
     if database.startswith("file:"):
         database = unquote(database.removeprefix("file:"))

@@ -7,6 +7,7 @@ installed packages, and the desk itself, whose versions tell them.
 import ast
 import hashlib
 import importlib.util
+import os
 import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec
@@ -65,7 +66,7 @@ def _file(spec: ModuleSpec) -> Path | None:
     if not spec.has_location or spec.origin is None:
         return None
     path = Path(spec.origin).resolve()
-    return path if path.is_file() else None
+    return path if os.path.isfile(path) else None  # noqa: PTH113 - False where this user cannot look
 
 
 def _is_installed(path: Path) -> bool:

@@ -20,7 +20,12 @@ def tape_fingerprints(place: str) -> dict[str, str]:
     A footer has the place, size, checksums where written, and statistics of every column of every row group. Raises
     TapeError, and what desk.storage raises.
     """
-    return {file.place: _fingerprint(file) for file in find_files(place).files}
+    return {_name(file): _fingerprint(file) for file in find_files(place).files}
+
+
+def _name(file: TapeFile) -> str:
+    """The same for a relative path and the absolute one that a resume has."""
+    return file.path if file.filesystem is None else file.place
 
 
 def _fingerprint(file: TapeFile) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan, load_settings
 from desk.ledger import PATIENCE_S, RowFile, SqlLedger, ledger_url, require_known
-from desk.model.errors import LedgerError, PlanError
+from desk.model.errors import LedgerError, PlanError, RunFolderError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
 from desk.risk import RiskGate, RiskLimits, entry_shares
@@ -51,10 +51,16 @@ def require_known_ledger(plan: Plan, session: str, run_dir: Path, identity: str 
 
 
 def ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
-    """The plan's ledger, with this session opened in it. Raises what `require_known_ledger` raises."""
+    """The plan's ledger, with this session opened in it.
+
+    Raises LedgerError, also where it is not the run's own any more: a ledger's process may be a successor in mid-run.
+    """
     rows = _rows(run_dir)
     if rows.path.exists():
-        require_known_ledger(plan, session.id, run_dir)
+        try:
+            require_known_ledger(plan, session.id, run_dir)
+        except RunFolderError as fault:
+            raise LedgerError(fault.place, fault.found, fault.expected, fault.remedy) from fault
     book = _opened(plan, session.id, run_dir, rows=rows)
     book.open_session(session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns)
     return book

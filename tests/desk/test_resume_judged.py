@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -355,11 +355,11 @@ def test_a_damaged_ledger_is_one_error_with_the_remedy(run_dir: Path) -> None:
 
 
 @pytest.fixture
-def own(tape: Path, tmp_path: Path) -> Iterator[Project]:
+def own(tape: Path, tmp_path: Path) -> Project:
     """A run that was broken off, whose tape and code may be changed."""
     made = Project(tmp_path / "own", Path(shutil.copytree(tape, tmp_path / "tape")), f"trader{next(NUMBERS)}")
     made.break_off()
-    yield made
+    return made
 
 
 def test_a_tape_with_changed_added_missing_or_renamed_files_is_refused(own: Project, tape: Path) -> None:

@@ -76,5 +76,5 @@ def test_a_damaged_resume_file_is_reported(tmp_path: Path, content: str) -> None
     file = ResumeFile(tmp_path / "resume.json")
     file.path.write_bytes(content.encode(errors="surrogateescape"))
 
-    with pytest.raises(RunFolderError, match="it cannot be read|another key"):
+    with pytest.raises(RunFolderError, match=r"it cannot be read|another key"):
         file.read()

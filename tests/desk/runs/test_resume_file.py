@@ -38,6 +38,22 @@ def test_a_folder_belongs_to_one_desk_until_that_ends_however_it_does(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_second_desk_gets_in_when_files_are_removed_beside_a_running_one(tmp_path: Path) -> None:
+    file = ResumeFile(tmp_path / "resume.json")
+    command = [sys.executable, "-c", HOLD, str(file.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "claimed\n"
+        for name in ("resume.lock", "resume.json"):
+            (tmp_path / name).touch()
+            (tmp_path / name).unlink()
+
+        with pytest.raises(RunFolderError, match="another desk is at work on it"):
+            file.claim()
+
+        other.kill()
+
+
 def test_where_no_run_was_broken_off_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="no run to go on with"):
         ResumeFile(tmp_path / "resume.json").read()
