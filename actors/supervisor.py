@@ -34,7 +34,7 @@ from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
-from desk.model.errors import ActorDied, DeskError, RunFailed
+from desk.model.errors import ActorDied, ClusterLost, DeskError, RunFailed
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
 from desk.pipeline.shard import ShardStats
@@ -80,13 +80,18 @@ class Supervisor:
         self._began_ns = time.time_ns()
         # A folder's name may be long, and hold what no other name may.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
-        self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder)
+        self._books = Books(plan, self.session, folder, self._stats, self.log)
+        self.cluster = Cluster(
+            address, first_consumers(plan) * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost
+        )
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
             self.log.info("%s", note)
         if self.cluster.note:
             self.log.info("%s", self.cluster.note)
+        for warning in self.cluster.warnings:
+            self.log.warning("%s", warning)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()
@@ -95,11 +100,11 @@ class Supervisor:
         self.crew = Crew(self.cluster, self._recipes(desk), self._begun.epoch, self.log)
         self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
         self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.cluster.placed, self.log)
-        self._books = Books(plan, self.session, folder, self.crew, self._stats, self.log)
+        self._books.crew = self.crew
         self._spares = self.cluster.spares(self.log)
-        self._draining = Draining()
+        self._draining = Draining(self.cluster.draining)
         self._marked = False
-        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
+        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, partial(elsewhere, self.cluster.other_nodes))
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too.
@@ -108,8 +113,12 @@ class Supervisor:
         """
         try:
             with StopSignals(self.stop) as signals, redirect_stdout(Printed(self.log)):
-                self._hire()
+                with self.cluster.loss.explained():
+                    self._hire()
                 summary = self._play(show)
+        except ClusterLost as fault:
+            self._say_ray_is_lost(fault)
+            raise
         except DeskError as fault:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
@@ -199,6 +208,7 @@ class Supervisor:
         for name in names:
             self.crew.make(name)
         while self.crew.awaited_since_s and not enough():
+            self.cluster.loss.require_alive()
             self._welcome(LOOK_EVERY_S)
             self._end_hanging()
 
@@ -219,7 +229,10 @@ class Supervisor:
                 self.stop()
             else:
                 self._state = "running"
-            return self._close(self._watch(show), time.time_ns(), show)
+            with self.cluster.loss.explained():
+                return self._close(self._watch(show), time.time_ns(), show)
+        except ClusterLost:
+            raise
         except DeskError as fault:
             self._write_what_is_left(fault)
             raise
@@ -248,6 +261,7 @@ class Supervisor:
         """Wait for the feed's end; meanwhile ask everybody for figures, and replace whoever is gone."""
         due_s = 0.0
         while True:
+            self.cluster.loss.require_alive()
             if time.monotonic() >= due_s:
                 due_s = time.monotonic() + WATCH_EVERY_S
                 if self._asked:  # whoever is slow to answer keeps nobody else from being shown
@@ -345,7 +359,7 @@ class Supervisor:
         while True:
             try:
                 with told(name):
-                    return ray.get(getattr(self.crew.handles[name], method).remote())
+                    return self.cluster.get(getattr(self.crew.handles[name], method).remote())
             except ActorDied as fault:
                 self._replace(name, fault)
 
@@ -370,7 +384,7 @@ class Supervisor:
             self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
             self.scaler.look(producer.intake, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
-        show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes]))
+        show(msgspec.structs.replace(view, notes=[*view.notes, *self._awaited.notes, *self.cluster.warnings]))
 
     def _note_last(self, number: int) -> None:
         """Take the last figures of a consumer that is about to end."""
@@ -397,7 +411,8 @@ class Supervisor:
         decisions = self._ask("ledger", "decisions")
         self._ask("ledger", "close")
         self._ask("keeper", "close")
-        notices = list(self._awaited.told.values())
+        self.cluster.loss.leave()
+        notices = [*self._awaited.told.values(), *self.cluster.warnings]
         summary = self._books.write(feed, self._times(ended_ns), problems, notices, decisions)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
@@ -416,6 +431,12 @@ class Supervisor:
         except DeskError as second:
             self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
             self._books.write_summary(times, str(fault), received)
+
+    def _say_ray_is_lost(self, fault: ClusterLost) -> None:
+        """Log it and write a summary that says so, without a call of Ray's; the ledger's session stays open."""
+        self.log.error("run failed: %s", fault)
+        producer: ProducerStats | None = self._stats.get(PRODUCER)
+        self._books.write_summary(self._times(time.time_ns()), str(fault), producer.intake.received if producer else {})
 
     def _times(self, ended_ns: int) -> Times:
         return Times(self._begun.started_ns, self._began_ns, ended_ns)
