@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from logging import Logger
 from typing import Final
 
-from actors.cluster import Room
+from actors.gcs import Room
 
 TOLD_S: Final = 10.0
 LONG_S: Final = 30.0

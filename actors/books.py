@@ -30,15 +30,13 @@ class Times(msgspec.Struct, frozen=True):
 
 
 class Books:
-    """Writes down what a run came to. `stats` is what each actor told last, by its name."""
+    """Writes down what a run came to. `stats` is what each actor told last, by its name; `crew` is None before it."""
 
-    def __init__(
-        self, plan: Plan, session: Session, folder: RunFolder, crew: Crew, stats: Mapping[str, Any], log: Logger
-    ) -> None:
+    def __init__(self, plan: Plan, session: Session, folder: RunFolder, stats: Mapping[str, Any], log: Logger) -> None:
+        self.crew: Crew | None = None
         self._plan = plan
         self._session = session
         self._folder = folder
-        self._crew = crew
         self._stats = stats
         self._log = log
 
@@ -79,7 +77,8 @@ class Books:
         self, feed: FeedRecord, times: Times, found: list[str], notices: list[str], *, failed: bool = False
     ) -> RunRecord:
         shards = self.shard_stats()
-        usage = self._crew.usage
+        usage = {} if self.crew is None else self.crew.usage
+        restarts = {} if self.crew is None else self.crew.restarts
         return RunRecord(
             run_id=self._folder.dir.name,
             plan=self._plan.session.name,
@@ -100,5 +99,5 @@ class Books:
             feed_kind=self._plan.feed.kind,
             notices=[*self._folder.remarks, *notices],
             failed=failed,
-            restarts={stats.shard: self._crew.restarts[consumer_name(stats.shard)] for stats in shards},
+            restarts={stats.shard: restarts.get(consumer_name(stats.shard), 0) for stats in shards},
         )

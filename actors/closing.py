@@ -55,10 +55,10 @@ class Closing:
             ask(name, "settle")
         for name in list(crew.handles):
             if name != PRODUCER:  # its record tells all
-                self._monitor.take_stats(name, ask(name, "stats"))
+                self._monitor.answers.take(name, ask(name, "stats"))
                 crew.note_usage(name, ask(name, "usage"))
         show()
-        scanners = [*self._watchdog.problems, *self._monitor.scanner_problems.all]
+        scanners = [*self._watchdog.problems, *self._monitor.answers.scanner_problems.all]
         problems = [*ask("broker", "problems"), *scanners, *feed.problems]
         decisions = ask("ledger", "decisions")
         for name in [*self._numbers, SCANNER, PRODUCER, "broker"]:
@@ -67,6 +67,7 @@ class Closing:
         for name in ("ledger", "keeper"):
             ask(name, "close")
             crew.dismiss(name)
+        self._monitor.leave_ray()
         return self._books.write(feed, times, problems, notices, decisions)
 
     def write_what_is_left(self, times: Times, fault: DeskError) -> None:
@@ -74,7 +75,7 @@ class Closing:
 
         The session stays open in the ledger: another desk can go on with it.
         """
-        producer: ProducerStats | None = self._monitor.stats.get(PRODUCER)
+        producer: ProducerStats | None = self._monitor.answers.stats.get(PRODUCER)
         received = producer.intake.received if producer else {}
         self._monitor.relimit(LAST_WORDS_S)
         try:

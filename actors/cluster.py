@@ -4,24 +4,28 @@ import os
 import time
 from collections.abc import Mapping
 from logging import Logger
-from typing import Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final
 
 import ray
-from ray._private.state import state
 from ray._private.worker import global_worker
-from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.building import reporting_faults
+from actors.gcs import Gcs, Room
+from actors.joined_watch import JoinedWatch
 from actors.joining import ADDRESS_VARIABLE, has_authentication, no_cluster, require_listener
 from actors.loss import LastWords, Loss
 from actors.meters import RayMeters
+from actors.own_ray.authentication import Environment
 from actors.own_ray.start import OwnRay
 from actors.spares import PRELOAD, Spares
-from desk.model.errors import ClusterLost
+from desk.model.errors import ClusterLost, DeskError
 
 NAME_TIMEOUT_S: Final = 10.0
 NAME_RETRY_S: Final = 0.02
+LOOK_EVERY_S: Final = 0.1
+LOGS: Final = "ray-logs"
 
 # What every process of the desk lives by. String hashes must not differ between incarnations of a shard, and
 # worker processes at Ray's default niceness of 15 would give way to anything else on the machine.
@@ -32,17 +36,15 @@ ENVIRONMENT: Final = {
     "RAY_worker_num_grpc_internal_threads": "1",
 }
 
+# For this process alone, on a cluster that is joined: Ray would end it 60 s after the GCS, and wait for 5 s at its end.
+PATIENT: Final = {
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",
+    "RAY_task_events_report_interval_ms": "0",
+}
+
 
 def _say_nothing(_: ClusterLost) -> None:
     """The last words of a process that has none."""
-
-
-class Room(NamedTuple):
-    """What a cluster has of CPUs, in all and free, on how many nodes."""
-
-    cpus: float
-    free: float
-    nodes: int
 
 
 class Cluster:
@@ -51,13 +53,20 @@ class Cluster:
     Control actors live on the node of this process: they share its fate, and its disk.
     """
 
-    def __init__(self, address: str | None, cpus: float, namespace: str, last_words: LastWords = _say_nothing) -> None:
+    def __init__(
+        self,
+        address: str | None,
+        cpus: float,
+        namespace: str,
+        run_dir: Path | None = None,
+        last_words: LastWords = _say_nothing,
+    ) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
         `note` is what the log should say of that, `warnings` are what the user should change. A cluster of its own has
         at least `cpus` logical CPUs, listens on loopback only, wants a token of every caller, and ends with this
-        process. When Ray dies and this process cannot leave it, it ends after `last_words`. Raises PlanError when
-        there is no cluster at the address, and ClusterLost.
+        process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot leave it, it ends
+        after `last_words`. Raises PlanError when there is no cluster at the address, and ClusterLost.
         """
         self._made: dict[str, Any] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
@@ -67,17 +76,26 @@ class Cluster:
         self.note = f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says" if by_environment else ""
         self.warnings: list[str] = []
         self._ray: OwnRay | None = None
-        self.loss = Loss(self._clean, last_words)
+        self._watch: JoinedWatch | None = None
+        self._environment: Environment | None = None
+        self.loss = Loss(self._clean, last_words, run_dir)
         try:
             if joined in {"", "local"}:
                 self._start(cpus, namespace)
             else:
                 self._join(joined, namespace)
-        except (OSError, RayError, ValueError) as error:
+        except Exception as error:
+            lost = self.loss.explains() if self.own else None
             self.close()
+            if lost is not None:
+                last_words(lost)
+                raise lost from error
+            if isinstance(error, DeskError):
+                raise
             found = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise no_cluster(joined, found, by_environment=by_environment) from error
         self.node: str = ray.get_runtime_context().get_node_id()
+        self._gcs = Gcs(global_worker.node.gcs_address, self.loss.require_alive)
 
     @property
     def own(self) -> bool:
@@ -127,37 +145,56 @@ class Cluster:
         if (handle := self._made.pop(name, None)) is not None:
             ray.kill(handle, no_restart=True)
 
+    def get(self, call: Any) -> Any:
+        """The result of a call, waited for as long as Ray lives. Raises what the call raised, and ClusterLost."""
+        while not ray.wait([call], timeout=LOOK_EVERY_S)[0]:
+            self.loss.require_alive()
+        return ray.get(call)
+
     def placed(self, name: str) -> bool:
         """Whether the actor of this name has got a process, which may still be starting."""
-        actor_id = self._made[name]._actor_id.hex()  # noqa: SLF001 - Ray has no public name for it
-        return bool(state.actor_table(actor_id).get("Address", {}).get("IPAddress"))
+        return self._gcs.has_process(self._made[name]._actor_id.binary())  # noqa: SLF001 - Ray has no public name for it
 
     @property
     def room(self) -> Room:
-        """What the cluster has at this moment, as far as it is known."""
-        free = ray.available_resources().get("CPU", 0.0)
-        return Room(ray.cluster_resources().get("CPU", 0.0), free, sum(node["Alive"] for node in ray.nodes()))
+        """What the cluster has at this moment, as far as it is known. Raises ClusterLost."""
+        return self._gcs.room()
+
+    def draining(self) -> dict[str, int]:
+        """The nodes that are about to go, with their deadlines in ms since the epoch. Raises ClusterLost."""
+        return {} if self.own else self._gcs.draining()
+
+    def other_nodes(self) -> list[str]:
+        """The ids of the nodes that are alive, but for this one; none once Ray has died."""
+        if self.own or self.loss.is_lost:
+            return []
+        return [node.node_id.hex() for node in self._gcs.nodes() if node.node_id.hex() != self.node]
 
     def close(self) -> None:
         """End every actor made here, the youngest first, and leave the cluster."""
         for handle in reversed(self._made.values()):
             ray.kill(handle, no_restart=True)
         self._made.clear()
+        if self._watch is not None:
+            self._watch.close()
         if self._ray is not None:
             self._ray.close()
         else:
             ray.shutdown()
+        if self._environment is not None:
+            self._environment.restore()
         self.loss.leave()
 
     def spares(self, log: Logger) -> Spares | None:
         """Processes in waiting on a cluster of the desk's own; of another's nodes it is not known what they may run."""
         if not self.own:
             return None
-        (node,) = ray.nodes()
-        return Spares(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", log)
+        (node,) = self._gcs.nodes()
+        return Spares(f"{node.node_manager_address}:{node.node_manager_port}", log)
 
     def _join(self, address: str, namespace: str) -> None:
         require_listener(address)
+        self._environment = Environment(PATIENT)
         ray.init(
             address=address,
             namespace=namespace,
@@ -165,6 +202,7 @@ class Cluster:
             runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
             logging_level="warning",
         )
+        self._watch = JoinedWatch(global_worker.node, self.loss.died)
         gcs = global_worker.node.gcs_address
         if not has_authentication(gcs):
             self.warnings.append(
@@ -178,6 +216,9 @@ class Cluster:
         variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **PRELOAD}.items()}
         self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)
 
-    def _clean(self) -> None:
+    def _clean(self, run_dir: Path | None) -> None:
         if self._ray is not None:
             self._ray.kill()
+            if run_dir is not None:
+                self._ray.keep_logs(run_dir / LOGS)
+            self._ray.remove()

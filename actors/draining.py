@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from ray._private.state import state
-
 LOOK_EVERY_S: Final = 1.0
 
 Deadlines = Callable[[], Mapping[str, int]]
@@ -15,10 +13,10 @@ Deadlines = Callable[[], Mapping[str, int]]
 class Draining:
     """Tells once of every actor on a node that is drained, so that it can be made anew elsewhere before the deadline.
 
-    No new actor is placed on such a node. Ray has no public call for this; its own libraries ask in this way.
+    No new actor is placed on such a node.
     """
 
-    def __init__(self, deadlines: Deadlines = state.get_draining_nodes, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, deadlines: Deadlines, look_every_s: float = LOOK_EVERY_S) -> None:
         self._deadlines_ms = deadlines
         self._look_every_s = look_every_s
         self._looked_s = -look_every_s

@@ -7,10 +7,14 @@ inside one of them ends itself, after its last words.
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from desk.model.errors import ClusterLost
+from ray.exceptions import RayError
+
+from desk.model.errors import ClusterLost, DeskError
 
 LEAVE_S: Final = 5.0
 """So long the main thread has to leave Ray: calls of actors that were killed return within 3 s."""
@@ -22,9 +26,12 @@ LastWords = Callable[[ClusterLost], None]
 
 
 class Loss:
-    """Takes the news of a death; `clean` ends what is left of a Ray of the desk's own and removes its folder."""
+    """Takes the news of a death; `clean` ends what is left of a Ray of the desk's own, with its logs in `run_dir`."""
 
-    def __init__(self, clean: Callable[[], None], last_words: LastWords) -> None:
+    def __init__(
+        self, clean: Callable[[Path | None], None], last_words: LastWords, run_dir: Path | None = None
+    ) -> None:
+        self._run_dir = run_dir
         self._clean = clean
         self._last_words = last_words
         self._fault: ClusterLost | None = None
@@ -40,12 +47,11 @@ class Loss:
             self._fault = ClusterLost(
                 "Ray",
                 f"its {name} has died",
-                "Ray's processes to live as long as the run",
-                "Look into the machine's memory and the run folder's ray-logs, and continue with "
-                "`desk run --resume DIR`.",
+                "processes of Ray's that live as long as the run",
+                f"Look at the machine's memory and Ray's logs, and continue with `desk run --resume {self._run_dir}`.",
             )
             self._noticed.set()
-        self._clean()
+        self._clean(self._run_dir)
         if not self._left.wait(LEAVE_S):
             self._force(self._fault)
 
@@ -53,6 +59,22 @@ class Loss:
         """Raises ClusterLost once a process of Ray's has died."""
         if self._fault is not None:
             raise self._fault
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a process of Ray's has died."""
+        return self._fault is not None
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """A failure in here that came of the loss is raised as ClusterLost."""
+        try:
+            yield
+        except (DeskError, RayError) as error:
+            lost = self.explains()
+            if lost is None or error is lost:
+                raise
+            raise lost from error
 
     def explains(self) -> ClusterLost | None:
         """The loss that a failure just seen came of, if any."""

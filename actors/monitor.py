@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from logging import Logger
 from typing import Any, Final
 
 import ray
 
+from actors.answers import Answers
 from actors.cluster import Cluster
 from actors.crew import Crew
 from actors.draining import Draining
-from actors.ledger_reports import LedgerReports
 from actors.peers import told
-from actors.scanner_problems import ScannerProblems
 from actors.spares import Spares
 from actors.watchdog import SCANNER, Watchdog
 from desk.model.errors import ActorDied
@@ -41,11 +39,9 @@ class Monitor:
         spares: Spares | None,
         numbers: Mapping[str, int],
         hang_s: float,
-        log: Logger,
+        answers: Answers,
     ) -> None:
-        self.stats: dict[str, Any] = {}
-        self.scanner_problems = ScannerProblems()
-        self.ledger_reports = LedgerReports(log)
+        self.answers = answers
         self.playing: Any = None
         self.stopping = False
         self.on_stop: Callable[[], None] = self.stop
@@ -56,7 +52,7 @@ class Monitor:
         self._spares = spares
         self._numbers = numbers
         self._hang_s = hang_s
-        self._draining = Draining()
+        self._draining = Draining(cluster.draining)
         self._polls: dict[Any, str] = {}
         self._rounds = 0
         self._asked = ""
@@ -75,12 +71,6 @@ class Monitor:
         for name in self._crew.here:
             if name not in silent and (name not in CONTROL or self._rounds % 2):
                 self._polls[self._crew.handles[name].stats.remote()] = name
-
-    def take_stats(self, name: str, stats: Any) -> None:
-        """Take in the figures of an actor."""
-        self.stats[name] = stats
-        self.scanner_problems.take(stats)
-        self.ledger_reports.take(stats)
 
     def forget_poll(self, name: str) -> None:
         """Drop the poll that waits for this actor, if any."""
@@ -105,6 +95,10 @@ class Monitor:
         end_s = time.monotonic() + seconds
         self._end_s = end_s if self._end_s is None else min(self._end_s, end_s)
 
+    def leave_ray(self) -> None:
+        """Ray is not needed any more: a death of one of its processes is no loss from now on."""
+        self._cluster.loss.leave()
+
     def relimit(self, seconds: float) -> None:
         """Replace the limit, for the work after a failure."""
         self._end_s = time.monotonic() + seconds
@@ -115,6 +109,7 @@ class Monitor:
         Raises what the constructor of an actor raised, ActorDied for an actor that is given up, and RunFailed when
         the time is up.
         """
+        self._cluster.loss.require_alive()
         if not self.stopping and self.stop_wanted():
             self.on_stop()
         self._check_limit()
@@ -223,7 +218,7 @@ class Monitor:
         except ActorDied as fault:
             self.revive(name, fault)
             return
-        before = self.stats.get(name)
+        before = self.answers.stats.get(name)
         if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
             self._crew.pardon(name)
-        self.take_stats(name, answer)
+        self.answers.take(name, answer)

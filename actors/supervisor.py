@@ -3,14 +3,17 @@
 It owns every actor and none is detached: its death ends the desk, and another `desk run` is the recovery.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from actors.answers import Answers
 from actors.awaited import Awaited
 from actors.books import Books, Times
 from actors.closing import Closing
@@ -27,10 +30,10 @@ from actors.scaler import Scaler, scaling_policy
 from actors.startup import StartUp
 from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
-from desk.closing import open_log
+from desk.closing import LOG, open_log
 from desk.config import Plan, choose_consumers, first_consumers
 from desk.model.batch import LaneTotals
-from desk.model.errors import DeskError, RunFailed, StoppedEarly
+from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
 from desk.pipeline.viewing import NewNotes, Viewer
@@ -66,9 +69,15 @@ class Supervisor:
         self._began_ns = time.time_ns()
         # A folder's name may be long, and hold what no other name may.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
+        self.log = logging.getLogger(LOG)
+        self._has_log = False
+        self._answers = Answers(self.log)
+        self._books = Books(plan, self.session, folder, self._answers.stats, self.log)
+        cpus = first_consumers(plan) * plan.consumers.cpus
         with stop_signals() as signals, own_signals(signals):
-            self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
-        self.log = open_log(folder)
+            self.cluster = Cluster(address, cpus, desk, folder.dir, self._say_ray_is_lost)
+        open_log(folder)
+        self._has_log = True
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
             self.log.info("%s", note)
@@ -79,17 +88,17 @@ class Supervisor:
         most = policy.most if policy is not None else self._first_count()
         numbers = range(max([most, *(shard + 1 for shard in self._begun.shards)]))
         self._numbers = {consumer_name(number): number for number in numbers}
-        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, elsewhere)
+        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, partial(elsewhere, self.cluster.other_nodes))
         recipes = Recipes(plan, self.session, folder, self.cluster, desk, self._begun.seal, self._watchdog, self._lanes)
         self.crew = Crew(self.cluster, recipes.by_name(self._numbers), self._begun.epoch, self.log)
         self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
         self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.cluster.placed, self.log)
         self._spares = self.cluster.spares(self.log)
         self._monitor = Monitor(
-            self.crew, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self.log
+            self.crew, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self._answers
         )
         self._start_up = StartUp(self.crew, self._monitor, self.scaler, self._awaited, self._numbers)
-        self._books = Books(plan, self.session, folder, self.crew, self._monitor.stats, self.log)
+        self._books.crew = self.crew
         self._closing = Closing(
             self.crew, self._monitor, self._watchdog, self.scaler, self._books, self._numbers, self.log
         )
@@ -116,7 +125,7 @@ class Supervisor:
     def _run(self, show: Show, signals: StopSignals) -> Summary:
         monitor = self._monitor
         try:
-            with redirect_stdout(Printed(self.log)):
+            with redirect_stdout(Printed(self.log)), self.cluster.loss.explained():
                 monitor.stop_wanted = lambda: signals.received is not None
                 monitor.on_stop = signals.require_none
                 signals.require_none()
@@ -124,6 +133,9 @@ class Supervisor:
                 self._start_up.make_producer()
                 monitor.on_stop = self.stop
                 return self._play(show)
+        except ClusterLost as fault:
+            self._say_ray_is_lost(fault)
+            raise
         except DeskError as fault:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
@@ -176,7 +188,10 @@ class Supervisor:
         if self._spares is not None:
             self._spares.add(SPARES)
         try:
-            return self._close(self._watch(show), time.time_ns(), show)
+            with self.cluster.loss.explained():
+                return self._close(self._watch(show), time.time_ns(), show)
+        except ClusterLost:
+            raise
         except DeskError as fault:
             self._closing.write_what_is_left(self._times(time.time_ns()), fault)
             raise
@@ -184,7 +199,7 @@ class Supervisor:
     @property
     def stats(self) -> Mapping[str, Any]:
         """The last answer of each actor to a poll, by its name: ProducerStats, ShardStats, OrderSummary, …."""
-        return self._monitor.stats
+        return self._answers.stats
 
     @property
     def pids(self) -> dict[str, int]:
@@ -232,14 +247,14 @@ class Supervisor:
             self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
             self.scaler.look(producer.intake, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
-        notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:]]
-        alerts = [*view.alerts, *self._monitor.ledger_reports.alerts]
+        notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
+        alerts = [*view.alerts, *self._answers.ledger.alerts]
         show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
 
     def _note_last(self, number: int) -> None:
         """Take the last figures of a consumer that is about to end."""
         name = consumer_name(number)
-        self._monitor.stats[name] = self._monitor.ask(name, "stats")
+        self._answers.take(name, self._monitor.ask(name, "stats"))
         self.crew.note_usage(name, self._monitor.ask(name, "usage"))
         self._monitor.forget_poll(name)
 
@@ -250,11 +265,19 @@ class Supervisor:
             self._show(show)
             self._new_notes.write(feed)
 
-        notices = [*self.cluster.warnings, *self._awaited.told.values(), *self._monitor.ledger_reports.warnings]
+        notices = [*self.cluster.warnings, *self._awaited.told.values(), *self._answers.ledger.warnings]
         summary = self._closing.close(feed, self._times(ended_ns), notices, show_last)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
+
+    def _say_ray_is_lost(self, fault: ClusterLost) -> None:
+        """Log it and write a summary that says so, without a call of Ray's; the ledger's session stays open."""
+        if not self._has_log:
+            open_log(self.folder)
+        self.log.error("run failed: %s", fault)
+        producer: ProducerStats | None = self.stats.get(PRODUCER)
+        self._books.write_summary(self._times(time.time_ns()), str(fault), producer.intake.received if producer else {})
 
     def _times(self, ended_ns: int) -> Times:
         return Times(self._begun.started_ns, self._began_ns, ended_ns)

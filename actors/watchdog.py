@@ -160,11 +160,9 @@ class Watchdog:
         return next((crumb for crumb in self._elsewhere(breadcrumbs.look, *trail) if crumb is not None), None)
 
 
-def elsewhere(function: Callable[..., Any], *args: Any) -> list[Any]:
+def elsewhere(other_nodes: Callable[[], list[str]], function: Callable[..., Any], *args: Any) -> list[Any]:
     """What the function gives on each of the cluster's other nodes, as far as they answer."""
-    here = ray.get_runtime_context().get_node_id()
-    others = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeID"] != here]
-    calls = [_on(node, function, *args) for node in others]
+    calls = [_on(node, function, *args) for node in other_nodes()]
     if not calls:
         return []
     done, _ = ray.wait(calls, num_returns=len(calls), timeout=ELSEWHERE_TIMEOUT_S)

@@ -1,6 +1,8 @@
 """Starting the desk's own Ray, and ending it with everything that came of it."""
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,6 +30,8 @@ SYSTEM: Final = {
     "event_stats_print_interval_ms": 3_600_000,  # 4 KB of logs a minute instead of 58; -1 would be 100 MB a second
 }
 SET_BY_RAY: Final = ("PYTHONBREAKPOINT",)
+KEPT_LOGS: Final = ("gcs_server*", "raylet*", "dashboard_agent*", "runtime_env_agent*", "python-core-driver*")
+KEPT_BYTES: Final = 64 * 1024
 AGENTS_EVERY_S: Final = 0.05
 ALONE_S: Final = 2.0
 """A raylet starts its agents at one moment: when one is missing for so long, it has died already."""
@@ -74,6 +78,18 @@ class OwnRay:
         """End every process of it at once, also those that are no children of this one any more."""
         kill_all(str(self.folder.path))
 
+    def keep_logs(self, into: Path) -> None:
+        """Copy the ends of the logs of Ray's processes into this folder, as far as that can be done."""
+        with contextlib.suppress(OSError):
+            into.mkdir(mode=0o700, exist_ok=True)
+            for pattern in KEPT_LOGS:
+                for log in sorted(self.folder.logs.glob(pattern)):
+                    _copy_end(log, into / log.name)
+
+    def remove(self) -> None:
+        """Remove the folder, of a Ray that was killed."""
+        shutil.rmtree(self.folder.path, ignore_errors=True)
+
     def close(self) -> None:
         """End it and remove its folder. No other thread may be inside a call of Ray's: that would end the process."""
         self._started.set()
@@ -106,6 +122,13 @@ class OwnRay:
     def _report(self, name: str) -> None:
         if self._lost_lock.acquire(blocking=False):
             self._lost(name)
+
+
+def _copy_end(log: Path, to: Path) -> None:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - KEPT_BYTES))
+        to.write_bytes(file.read(KEPT_BYTES))
+    to.chmod(0o600)
 
 
 def _start_broom(folder: Path) -> "subprocess.Popen[bytes]":

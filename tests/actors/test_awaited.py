@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from actors.awaited import Awaited
-from actors.cluster import Room
+from actors.gcs import Room
 
 
 @pytest.fixture

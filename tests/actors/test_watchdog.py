@@ -150,8 +150,9 @@ desk = f"raydesk-elsewhere-{time.time_ns():x}"
 trail = Trail.lay(desk, "consumer-00", 1)
 trail.cells[0] = trail.meet("s", "A")
 end_s = time.monotonic() + 60
-while len(found := elsewhere(look, desk, "consumer-00", 1)) < 2 and time.monotonic() < end_s:  # a first call starts processes
-    pass
+found = []
+while len(found) < 2 and time.monotonic() < end_s:  # a first call starts processes
+    found = elsewhere(cluster.other_nodes, look, desk, "consumer-00", 1)
 print(found == [Crumb("s", "A", "on_second")] * 2)
 remove_all(desk)
 cluster.close()

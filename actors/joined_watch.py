@@ -1,0 +1,62 @@
+"""The watch over the processes of Ray's on this node, where the desk works on a cluster that it joined.
+
+The raylet, its agents, and the GCS where it runs on this machine are found by their command lines. A GCS elsewhere is
+looked at by connecting to it.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from actors.own_ray.watch import Watch
+
+LOOK_EVERY_S: Final = 2.0
+PATIENCE_S: Final = 30.0
+"""A GCS that restarts (with a store of its own) is waited for; Ray ends the driver after 60 s."""
+
+
+class JoinedWatch:
+    """Calls `lost` once with the process that has died. `node` is Ray's own idea of this node."""
+
+    def __init__(self, node: Any, lost: Callable[[str], None]) -> None:
+        self._watch = Watch(lost)
+        self._lost = lost
+        self._closed = threading.Event()
+        here = False
+        for pid, command in _commands():
+            if command[0].endswith("/raylet") and f"--raylet_socket_name={node.raylet_socket_name}" in command:
+                self._watch.add("raylet", pid)
+                self._watch.add_agents(pid)
+            elif command[0].endswith("/gcs_server") and f"--session-name={node.session_name}" in command:
+                self._watch.add("gcs_server", pid)
+                here = True
+        if not here:
+            host, _, port = node.gcs_address.rpartition(":")
+            threading.Thread(target=self._look, args=(host.strip("[]"), int(port)), name="gcs", daemon=True).start()
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._closed.set()
+        self._watch.close()
+
+    def _look(self, host: str, port: int) -> None:
+        answered_s = time.monotonic()
+        while not self._closed.wait(LOOK_EVERY_S):
+            with contextlib.suppress(OSError):
+                socket.create_connection((host, port), LOOK_EVERY_S).close()
+                answered_s = time.monotonic()
+            if time.monotonic() - answered_s > PATIENCE_S:
+                self._lost("gcs_server")
+                return
+
+
+def _commands() -> Iterator[tuple[int, list[str]]]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                line = (folder / "cmdline").read_bytes().decode(errors="replace")
+                yield int(folder.name), line.split("\0")

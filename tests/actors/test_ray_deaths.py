@@ -1,0 +1,171 @@
+"""A process of Ray's own that dies ends the desk at once and in order; one that is stopped for 20 s does not."""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from heads import clean_environment, wait_until
+from listeners import descendants
+from running import RunningDesk, assert_accounts_hold, assert_same_results
+from slices import minute_ns
+
+pytestmark = pytest.mark.ray
+
+SIGNS = {
+    "gcs_server": "/gcs_server",
+    "raylet": "/raylet/raylet",
+    "dashboard agent": "ray::DashboardAgent",
+    "runtime env agent": "ray::RuntimeEnvAgent",
+}
+PHASES = ("start", "middle", "drain")
+PAUSE_S = 20.0
+MOST_S = 10.0
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files, short enough for sockets below it."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def find(desk: RunningDesk, victim: str) -> int | None:
+    """The process of this desk's Ray, once there is one."""
+    if desk.ended:
+        return None
+    for pid in descendants(desk.process.pid):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if command.strip().endswith(SIGNS[victim]):
+            return pid
+    return None
+
+
+def wait_for(desk: RunningDesk, victim: str) -> int:
+    wait_until(lambda: find(desk, victim) is not None or desk.ended, 60.0, f"the start of Ray's {victim}")
+    pid = find(desk, victim)
+    assert pid is not None, desk.finish()[2]
+    return pid
+
+
+def reach(desk: RunningDesk, phase: str, victim: str) -> int:
+    """Wait until the desk is in this phase; the process of the victim."""
+    if phase == "start":
+        return wait_for(desk, victim)
+    desk.wait_for_mark(minute_ns(3))
+    pid = wait_for(desk, victim)
+    if phase == "drain":
+        desk.process.send_signal(signal.SIGTERM)
+    return pid
+
+
+def shared_memory() -> list[str]:
+    return [path.name for path in Path("/dev/shm").iterdir()]
+
+
+def leftovers(pids: set[int], temporary: Path, shared: set[str]) -> list[str]:
+    """What is left of a desk: processes, temporary files, shared memory."""
+    left = [f"process {pid}" for pid in pids if lives(pid)]
+    left += [str(path) for path in temporary.glob("raydesk-*")]
+    return left + [name for name in shared_memory() if name not in shared and "raydesk-run" in name]
+
+
+def show(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def kill_in(phase: str, victim: str, plan: Path, undisturbed: Path, folder: Path, temporary: Path) -> float:
+    """Kill the victim in this phase, see the desk end as it should, resume it; the seconds that the end took."""
+    environment = clean_environment() | {"TMPDIR": str(temporary)}
+    shared = set(shared_memory())
+    desk = RunningDesk(plan, folder / "run", environment)
+    with closing(desk):
+        pid = reach(desk, phase, victim)
+        pids = descendants(desk.process.pid)
+        killed_s = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        status, out, err = desk.finish()
+        took_s = time.monotonic() - killed_s
+
+        assert leftovers(pids, temporary, shared) == []
+        assert status == 1, (out, err)
+        assert took_s < MOST_S
+        assert "Traceback" not in err
+        (error,) = [line for line in err.splitlines() if line.startswith("error:")]
+        assert error.startswith("error: Ray: its ")
+        assert "has died" in error
+        assert f"desk run --resume {desk.run_dir}" in err
+        summary = desk.summary()
+        assert not summary["ok"]
+        assert any("has died" in problem for problem in summary["problems"])
+        assert phase == "start" or list((desk.run_dir / "ray-logs").glob("gcs_server*"))
+    again = RunningDesk.resumed(desk.run_dir, environment)
+    with closing(again):
+        status, _, err = again.finish()
+        assert status == 0, err
+        assert_accounts_hold(again.summary())
+        assert_same_results(desk.run_dir, undisturbed)
+    assert leftovers(set(), temporary, shared) == []
+    return took_s
+
+
+@pytest.mark.parametrize(("phase", "victim"), [("start", "gcs_server"), ("middle", "raylet")])
+def test_the_death_of_a_process_of_rays_ends_the_desk_at_once_and_resuming_changes_nothing(
+    phase: str, victim: str, slice_plan: Path, undisturbed: Path, tmp_path: Path, temporary: Path
+) -> None:
+    kill_in(phase, victim, slice_plan, undisturbed, tmp_path, temporary)
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("victim", SIGNS)
+def test_each_of_rays_processes_may_die_at_any_time(
+    phase: str, victim: str, slice_plan: Path, undisturbed: Path, tmp_path: Path, temporary: Path
+) -> None:
+    took_s = kill_in(phase, victim, slice_plan, undisturbed, tmp_path, temporary)
+
+    show(f"\n| {victim} killed | {phase} | exit 1 | {took_s:.1f} s | nothing | resumed: identical |")
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("victim", SIGNS)
+def test_each_of_rays_processes_may_be_stopped_for_20_s(
+    phase: str, victim: str, slice_plan: Path, undisturbed: Path, tmp_path: Path, temporary: Path
+) -> None:
+    environment = clean_environment() | {"TMPDIR": str(temporary)}
+    shared = set(shared_memory())
+    desk = RunningDesk(slice_plan, tmp_path / "run", environment)
+    with closing(desk):
+        pid = reach(desk, phase, victim)
+        os.kill(pid, signal.SIGSTOP)
+        until_s = time.monotonic() + PAUSE_S
+        wait_until(lambda: time.monotonic() > until_s or desk.ended, 2 * PAUSE_S, "the end of the pause")
+        ended = desk.ended
+        if not ended:
+            os.kill(pid, signal.SIGCONT)
+        status, out, err = desk.finish()
+        took_s = time.monotonic() - until_s
+
+        assert leftovers(set(), temporary, shared) == []
+        assert status == 0, (out, err)
+        if phase != "drain":
+            assert_same_results(desk.run_dir, undisturbed)
+        assert_accounts_hold(desk.summary())
+    told = f"ended {took_s:.1f} s after the pause" if not ended else f"ended {took_s + PAUSE_S:.1f} s after the stop"
+    show(f"\n| {victim} stopped for 20 s | {phase} | exit 0 | {told} | nothing | identical |")
