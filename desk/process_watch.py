@@ -78,10 +78,10 @@ class ProcessWatch:
                 signal.signal(number, signal.SIG_IGN)
         noted = self._noting_exit()
         for module in (os, posix):
-            module._exit = noted  # type: ignore[assignment]  # noqa: SLF001 - the function of both
-        for holder, name in UNAUDITED:
-            if hasattr(holder, name):
-                setattr(holder, name, self._suspecting(getattr(holder, name)))
+            setattr(module, "_exit", noted)  # noqa: B010 - mypy knows the function of one of them alone
+        for holder, function in UNAUDITED:
+            if hasattr(holder, function):
+                setattr(holder, function, self._suspecting(getattr(holder, function)))
         os.register_at_fork(after_in_child=self._in_child)
         sys.addaudithook(self._on_event)
 
