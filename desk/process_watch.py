@@ -68,7 +68,7 @@ class ProcessWatch:
         self._pid = os.getpid()
         self._main = threading.get_ident()
         self._leave = os._exit
-        self._started = False
+        self._started = self._forks_in_call = False
         self._crash = trail.open_crash_file()  # as long as the process
         faulthandler.enable(self._crash, all_threads=False)
         adopt_orphans()
@@ -103,6 +103,8 @@ class ProcessWatch:
         self._suspect()
         if event in STARTS_PROCESS:
             self._started = True
+            # The cells are shared with a fork: it must have its own word of where it was made.
+            self._forks_in_call = bool(self._cells[CALL]) and threading.get_ident() == self._main
         elif event in SENDS_SIGNAL and self._is_fatal_here(event, args):
             self._note(f"{event} with {signal.Signals(args[1]).name}")
 
@@ -153,7 +155,7 @@ class ProcessWatch:
 
     def _in_child(self) -> None:
         """A fork of the actor that returns from the strategy's code must not work as a second actor: it ends there."""
-        if self._cells[CALL] and threading.get_ident() == self._main:
+        if self._forks_in_call:
             sys.setprofile(self._leave_at_return)
 
     def _leave_at_return(self, frame: FrameType, event: str, _: object) -> None:

@@ -111,7 +111,7 @@ class _Child:
     def close(self) -> None:
         """End what is left of it."""
         if self._status is None:
-            if not self.is_done:
+            if not self.is_done and not self._ends():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._pid, signal.SIGKILL)
                     self._lost_pipes = not self._open
@@ -149,6 +149,16 @@ class _Child:
             pid, status = self._wait(os.WNOHANG)
             self._status = status if pid else None
         return self._status is not None and not select.select(self._open, [], [], 0)[0]
+
+    def _ends(self) -> bool:
+        """Whether it comes to its end by itself, where both its pipes are closed."""
+        if self._open:
+            return False
+        process = os.pidfd_open(self._pid)
+        try:
+            return bool(select.select([process], [], [], LOOK_EVERY_S)[0])
+        finally:
+            os.close(process)
 
     def _wait(self, options: int) -> tuple[int, int]:
         try:

@@ -46,7 +46,7 @@ AT_THE_END: Final = 7.0
 """Minutes from the first scan to the last but one."""
 
 SCANNERS: Final = {
-    "spin at start": ("spin", 0.0, r"was stopped: no progress for 1 s in load; its last answer stays"),
+    "spin-at-start": ("spin", 0.0, r"was stopped: no progress for 1 s in load; its last answer stays"),
     "leave": (
         "leave",
         2.0,
@@ -65,10 +65,10 @@ def plan_of(*, bad: bool) -> str:
             deed=deed,
             minute=minute if bad else 1e9,
             number=number,
-            at_start=str(bad and name.endswith("at start")).lower(),
+            at_start=str(bad and name.endswith("at-start")).lower(),
         )
         for number, (name, (deed, minute, _)) in enumerate(SCANNERS.items())
-        if bad or not name.endswith("at start")  # it never had an answer
+        if bad or not name.endswith("at-start")  # it never had an answer
     ]
     return PLAN + "".join(entries)
 
