@@ -83,6 +83,8 @@ class Supervisor:
             self.log.info("%s", note)
         if self.cluster.note:
             self.log.info("%s", self.cluster.note)
+        for warning in self.cluster.warnings:
+            self.log.warning("%s", warning)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
         policy = scaling_policy(plan, self._room()) if elastic else None
         most = policy.most if policy is not None else self._first_count()

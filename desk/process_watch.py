@@ -68,7 +68,7 @@ class ProcessWatch:
         self._pid = os.getpid()
         self._main = threading.get_ident()
         self._leave = os._exit
-        self._started = False
+        self._started = self._forks_in_call = False
         self._crash = trail.open_crash_file()  # as long as the process
         faulthandler.enable(self._crash, all_threads=False)
         adopt_orphans()
@@ -78,10 +78,10 @@ class ProcessWatch:
                 signal.signal(number, signal.SIG_IGN)
         noted = self._noting_exit()
         for module in (os, posix):
-            module._exit = noted  # type: ignore[assignment]  # noqa: SLF001 - the function of both
-        for holder, name in UNAUDITED:
-            if hasattr(holder, name):
-                setattr(holder, name, self._suspecting(getattr(holder, name)))
+            setattr(module, "_exit", noted)  # noqa: B010 - mypy knows the function of one of them alone
+        for holder, function in UNAUDITED:
+            if hasattr(holder, function):
+                setattr(holder, function, self._suspecting(getattr(holder, function)))
         os.register_at_fork(after_in_child=self._in_child)
         sys.addaudithook(self._on_event)
 
@@ -103,6 +103,8 @@ class ProcessWatch:
         self._suspect()
         if event in STARTS_PROCESS:
             self._started = True
+            # The cells are shared with a fork: it must have its own word of where it was made.
+            self._forks_in_call = bool(self._cells[CALL]) and threading.get_ident() == self._main
         elif event in SENDS_SIGNAL and self._is_fatal_here(event, args):
             self._note(f"{event} with {signal.Signals(args[1]).name}")
 
@@ -153,7 +155,7 @@ class ProcessWatch:
 
     def _in_child(self) -> None:
         """A fork of the actor that returns from the strategy's code must not work as a second actor: it ends there."""
-        if self._cells[CALL] and threading.get_ident() == self._main:
+        if self._forks_in_call:
             sys.setprofile(self._leave_at_return)
 
     def _leave_at_return(self, frame: FrameType, event: str, _: object) -> None:

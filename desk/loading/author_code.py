@@ -3,6 +3,7 @@
 Whatever that code raises is one StrategyError, and what it changes of the process is put back afterwards.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -11,12 +12,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 import numpy as np
 
+from desk.loading.standard_files import StandardFiles
 from desk.loading.words import cause
 from desk.model.errors import STOP_SIGNALS, StrategyError
+
+ENDING: Final = frozenset({"os", "posix", "sys", "signal", "_signal", "builtins", None})
+"""Modules of built-in functions that can end a process."""
 
 
 class CtrlC(KeyboardInterrupt):
@@ -39,9 +44,10 @@ def author_code(
 class Surroundings:
     """Settings of the process that an import may change, put back at the end.
 
-    Signal handlers, working directory, stdout and stderr, recursion limit, numpy's error handling, and filters that
-    make errors of warnings. Raises StrategyError at `place` where stdout or stderr were closed, and CtrlC for a ctrl-c
-    that the author's code caught.
+    Signal handlers, working directory, stdin, stdout and stderr, recursion limit, numpy's error handling, and filters
+    that make errors of warnings. Functions that it registers for the end of the process are not called: they could
+    change its exit status. Raises StrategyError at `place` where standard files were closed or changed, and CtrlC for a
+    ctrl-c that the author's code caught.
     """
 
     def __init__(self, place: str, use: str) -> None:
@@ -50,9 +56,14 @@ class Surroundings:
         self._interrupted = False
         self._handlers: dict[int, object] = {}
         self._numpy = np.errstate()
+        self._at_exit = atexit.register
+        self._registered: list[Callable[..., object]] = []
 
     def __enter__(self) -> Self:
         self._folder = _working_directory()
+        self._files = StandardFiles.keep()
+        self._at_exit = atexit.register
+        atexit.register = self._registering  # type: ignore[assignment]  # it takes and gives the same
         self._streams = sys.stdout, sys.stderr
         self._recursion_limit = sys.getrecursionlimit()
         self._filters = list(warnings.filters)
@@ -76,10 +87,22 @@ class Surroundings:
         if self._folder is not None and self._folder != _working_directory():
             os.chdir(self._folder)
         sys.stdout, sys.stderr = self._streams
+        atexit.register = self._at_exit
+        for function in self._registered:
+            atexit.unregister(function)
+        changed = self._files.put_back()
         if self._interrupted and not isinstance(error, CtrlC):
             raise CtrlC from error
         if error is None:
             self._require_open_streams()
+            if changed:
+                raise self._closed(changed[0])
+
+    def _registering(self, function: Callable[..., object], *args: Any, **named: Any) -> Callable[..., object]:
+        module = getattr(function, "__module__", None)
+        if module in ENDING or module == self._use.partition(":")[0]:
+            self._registered.append(function)
+        return self._at_exit(function, *args, **named)
 
     def _noting(self, handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -96,12 +119,15 @@ class Surroundings:
             if stream is not None and stream.closed:
                 # Their descriptors stay open when they are closed (Python, "sys.stdout"): the error can be printed.
                 setattr(sys, name, os.fdopen(os.dup({"stdout": 1, "stderr": 2}[name]), "w", errors="replace"))
-                raise StrategyError(
-                    self._place,
-                    f"loading `{self._use}` closed sys.{name}",
-                    "code that leaves the process's streams open",
-                    f"Do not close sys.{name}.",
-                )
+                raise self._closed(f"sys.{name}")
+
+    def _closed(self, name: str) -> StrategyError:
+        return StrategyError(
+            self._place,
+            f"loading `{self._use}` closed {name}",
+            "code that leaves the process's streams open",
+            f"Do not close {name}.",
+        )
 
 
 def _working_directory() -> str | None:

@@ -78,6 +78,7 @@ class _Child:
     def __init__(self, pid: int, progress: int, output: int) -> None:
         self._pid = pid
         self._status: int | None = None
+        self._lost_pipes = False
         self._kept = {progress: b"", output: b""}
         self._open = [progress, output]
         self._progress, self._output = progress, output
@@ -110,9 +111,10 @@ class _Child:
     def close(self) -> None:
         """End what is left of it."""
         if self._status is None:
-            if not self.is_done:
+            if not self.is_done and not self._ends():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._pid, signal.SIGKILL)
+                    self._lost_pipes = not self._open
             self._status = self._wait(0)[1]
         for pipe in (self._progress, self._output):
             os.close(pipe)
@@ -124,9 +126,12 @@ class _Child:
         code = os.waitstatus_to_exitcode(self._status or 0)
         how = f"signal {-code}, {_signal_name(-code)}" if code < 0 else f"os._exit({code})"
         where = f" at {at[-1]}" if at and code >= 0 else ""
+        deed = f"ended the process ({how}{where})"
+        if self._lost_pipes or (not code and not at):  # it lives on or came to its own end, and could not say so
+            deed = "closed files that are not its own"
         return StrategyError(
             entry.place,
-            f"{stage} `{entry.use}` ended the process ({how}{where})",
+            f"{stage} `{entry.use}` {deed}",
             "a class that loads and leaves the process running",
             "Correct what its module, its constructor or its pickling does.",
         )
@@ -144,6 +149,16 @@ class _Child:
             pid, status = self._wait(os.WNOHANG)
             self._status = status if pid else None
         return self._status is not None and not select.select(self._open, [], [], 0)[0]
+
+    def _ends(self) -> bool:
+        """Whether it comes to its end by itself, where both its pipes are closed."""
+        if self._open:
+            return False
+        process = os.pidfd_open(self._pid)
+        try:
+            return bool(select.select([process], [], [], LOOK_EVERY_S)[0])
+        finally:
+            os.close(process)
 
     def _wait(self, options: int) -> tuple[int, int]:
         try:

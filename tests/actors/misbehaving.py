@@ -75,7 +75,7 @@ def interrupt() -> Never:
 
 
 def shout() -> Never:
-    raise ValueError("no" * 50_000_000)
+    raise ValueError("no" * 5_000_000)
 
 
 def kill_itself() -> None:
@@ -141,7 +141,7 @@ class Misbehaving(strategy.Strategy):
     """Does `deed` on its symbol's trades, or seconds, from minute `minute` of the session until `until`."""
 
     class Params(strategy.Params, frozen=True):
-        """`deed` is one of DEEDS."""
+        """`deed` is one of DEEDS, or hoard_state."""
 
         deed: str
         minute: float
@@ -160,4 +160,7 @@ class Misbehaving(strategy.Strategy):
 
     def _act(self, ctx: strategy.Context, ts_ns: int) -> None:
         if self.params.minute <= (ts_ns - ctx.session_start_ns) / MINUTE_NS < self.params.until:
-            DEEDS[self.params.deed]()
+            if self.params.deed == "hoard_state":
+                self.hoard = bytes(20 << 20)
+            else:
+                DEEDS[self.params.deed]()

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from console.faults import Faults
-from console.run import House, RunOptions, refuse_unasked_live, run_plan
+from console.run import House, RunOptions, joins_cluster, refuse_unasked_live, run_plan
 from desk.config import Plan, load_plan
-from desk.model.errors import PlanError, RunFailed, RunFolderError
+from desk.model.errors import CredentialsError, PlanError, RunFailed, RunFolderError
 from desk.report.live import DeskView
 from desk.report.summary import ClassCounts, Summary, Ticks
 from desk.runs import RunFolder
@@ -153,3 +153,43 @@ def test_a_run_that_bad_input_keeps_from_beginning_leaves_no_folder(plan_path: P
     assert not (plan_path.parent / "run").exists()
     assert isinstance(console.file, StringIO)
     assert not console.file.getvalue()
+
+
+LIVE = '[session]\nname = "live"\nmode = "paper"\n[feed]\nkind = "alpaca"\nsymbols = ["SPY"]\n'
+
+
+def test_keys_that_are_missing_are_told_before_anything_starts(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_path.write_text(LIVE)
+    for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY", "RAYDESK_SECRETS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(CredentialsError, match="no ALPACA_API_KEY and no ALPACA_SECRET_KEY") as raised:
+        run(plan_path, house_of(finished_run, busy_desk))
+
+    assert raised.value.exit_status == 3
+    assert not (plan_path.parent / "run").exists()
+
+
+def test_a_desk_that_joins_a_cluster_leaves_the_keys_to_the_producers_environment(
+    plan_path: Path, finished_run: Summary, busy_desk: DeskView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_path.write_text(LIVE)
+    for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY", "RAYDESK_SECRETS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    options = RunOptions(run_dir=plan_path.parent / "run", quiet=True, joins_cluster=True)
+
+    assert run_plan(plan_path, options, house_of(finished_run, busy_desk), Console(file=StringIO()), Faults()) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "variable", "joins"),
+    [(None, "", False), ("local", "", False), ("auto", "", True), (None, "10.0.0.1:6379", True), ("", "local", False)],
+)
+def test_whether_a_cluster_is_joined_is_known_from_flag_and_environment(
+    address: str | None, variable: str, joins: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", variable)
+
+    assert joins_cluster(address) == joins

@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import subprocess
 import sys
 import threading
 import warnings
@@ -228,3 +229,39 @@ def test_a_stream_that_an_import_closes_is_reported(folder: Path, monkeypatch: p
         sys.stdout.close()
 
     assert error.found.endswith("closed sys.stdout")
+
+
+CHECKED = """
+import sys
+from desk.loading import load_strategy
+from desk.model.errors import StrategyError
+try:
+    load_strategy("mine:Mine", {}, "plan.toml")
+except StrategyError as fault:
+    print(fault.found)
+print("here", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "out"),
+    [
+        ("import atexit, os\natexit.register(os._exit, 9)\n", ""),
+        ("from atexit import register\nimport os\nregister(lambda: os._exit(9))\n", ""),
+        ("import os\nos.close(1)\nos.close(2)\n", "loading `mine:Mine` closed stdout\n"),
+        ("import os\nos.closerange(0, 3)\n", "loading `mine:Mine` closed stdin\n"),
+        ("import os\nos.dup2(os.open(os.devnull, os.O_RDWR), 2)\n", "loading `mine:Mine` closed stderr\n"),
+    ],
+)
+def test_code_that_is_loaded_changes_neither_exit_status_nor_standard_files(
+    source: str, out: str, tmp_path: Path
+) -> None:
+    mine = "from desk import strategy\nclass Mine(strategy.Strategy):\n" + HOOK
+    (tmp_path / "mine.py").write_text(source + mine)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKED], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, out, "here\n")

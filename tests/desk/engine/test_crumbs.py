@@ -24,7 +24,7 @@ from engine_parts import (
 
 from desk import strategy
 from desk.engine import Engine, EngineConfig
-from desk.engine.crumbs import AT, CALL, CALLS, CELLS, PER_INSTANCE
+from desk.engine.crumbs import AT, CALL, CALLS, CELLS, EVERYWHERE, PER_INSTANCE
 from desk.model.bars import Bar
 from desk.model.items import Gap, Stop
 from desk.model.ticks import Quote, Trade
@@ -207,3 +207,23 @@ def test_a_fault_for_whose_text_there_is_no_memory_is_named_by_its_type(monkeypa
     (fault,) = engine.audit.stopped
     assert (fault.what, fault.detail) == ("MemoryError", "")
     assert strategy_of(engine, "A", "good").seen == [("second", at(1))]
+
+
+def test_a_strategy_that_is_stopped_everywhere_runs_on_no_symbol_and_is_named_once(seen: list[tuple[Any, ...]]) -> None:
+    engine = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"))
+    engine.apply([a_watch("A"), a_watch("B"), mark(1)])
+    snapshot = engine.snapshot()
+    seen.clear()
+    stops = [Stop("s", EVERYWHERE, "its process died")]
+    for _ in range(2):
+        successor = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"))
+        successor.forbid(stops)
+        successor.restore(snapshot, [])
+        successor.apply([*stops, a_watch("C", 2), mark(2), a_watch("D", 2), mark(3)])
+        snapshot = successor.snapshot()
+
+    assert seen == []
+    assert [(fault.strategy, fault.symbol, fault.what) for fault in successor.audit.stopped] == [
+        ("s", EVERYWHERE, "its process died")
+    ]
+    assert strategy_of(successor, "C", "other").seen

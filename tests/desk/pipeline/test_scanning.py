@@ -174,6 +174,25 @@ def test_a_scan_takes_effect_at_the_next_mark(lockstep: bool) -> None:
     assert desk.balance() == {"trades": 0, "quotes": 0}
 
 
+@pytest.mark.parametrize("lockstep", [True, False])
+def test_what_a_scanner_wanted_last_stays_when_it_is_stopped(lockstep: bool) -> None:
+    wanting = Wanting({0: ["B"], 6: ["A"]})
+    entry = ScannerEntry("S", wanting, 2, 9)
+    other = ScannerEntry("T", Wanting({0: [], 6: ["C"]}), 2, 9)
+
+    def stop(market: MarketSnapshot) -> list[str]:
+        if market.now_ns >= at(4):
+            entry.scanner, entry.stopped = None, "no progress"
+        return []
+
+    scanners = [entry, a_scanner(stop, "U"), other]
+    desk = Desk(Rows(TAPE), (), scanners=scanners, lockstep=lockstep, max_batch_bytes=200).play()
+
+    assert watches(desk, "A") == []
+    assert watches(desk, "B") == [(3, "Watch", ["S"])]
+    assert watches(desk, "C") == [(7, "Watch", ["T"])]
+
+
 def test_a_symbol_that_is_held_stays_until_it_is_sold() -> None:
     class Holder(strategy.Strategy):
         def on_second(self, ctx: strategy.Context) -> None:
