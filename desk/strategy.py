@@ -97,8 +97,8 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
     Minutes in it are partial, and on_trade and on_quote were not called for what is missing. The marks of that time
     have come or will come: on_second is called for each of them.
 
-    A live feed's gap is reported twice: with `is_open` when the feed is lost, `to_ns` being the time reached, and
-    without it when the feed is back. In between `ctx.degraded` is true.
+    A live feed's gap is reported twice: with `is_open` when the feed is lost, or the venue does not grant the symbol
+    any more, `to_ns` being the time reached, and without it when the data are back. In between `ctx.degraded` is true.
     """
 
     from_ns: int

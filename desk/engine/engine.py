@@ -388,7 +388,7 @@ class Engine:
         symbols = self._losses.gap(gap)
         if symbols is None:
             return
-        self._now.degraded = self._now.degraded or gap.is_open
+        self._now.degraded = self._now.degraded or (gap.is_open and gap.symbols is None)
         self.audit.lost_trades += gap.trades
         self.audit.lost_quotes += gap.quotes
         for symbol in symbols:

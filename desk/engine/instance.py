@@ -58,6 +58,7 @@ class SymbolView(Protocol):
     quote: Quote | None
     pricing: Pricing
     warm: bool
+    refused_ns: int | None
 
 
 class Instance:
@@ -159,13 +160,14 @@ class Instance:
 
     @property
     def age_ns(self) -> int:
-        """Age of the data by the last mark."""
-        return self._now.age_ns
+        """Age of the data by the last mark; of a symbol that is not granted, since it is not."""
+        now, refused_ns = self._now, self._view.refused_ns
+        return now.age_ns if refused_ns is None else max(now.age_ns, now.session_ns - refused_ns)
 
     @property
     def degraded(self) -> bool:
-        """Whether the data were too old for entries at the last mark."""
-        return self._now.degraded
+        """Whether the data are too old for entries, by the last mark or because the symbol is not granted."""
+        return self._now.degraded or self._view.refused_ns is not None
 
     @property
     def rng(self) -> Random:
@@ -264,8 +266,8 @@ class Instance:
             side,
             quantity,
             now.session_ns,
-            now.age_ns,
-            now.degraded,
+            self.age_ns,
+            self.degraded,
             self.price or 0.0,
             kind,
             limit,

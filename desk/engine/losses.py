@@ -1,7 +1,7 @@
 """Ticks that a shard will never see, and the minutes that are partial for it."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from desk.engine.minutes import Minutes
@@ -50,6 +50,8 @@ class Losses:
             touched = [state for state in states if state.watched]
         else:
             touched = [self._symbols[symbol] for symbol in gap.symbols if symbol in self._symbols]
+            if not (gap.trades or gap.quotes):
+                _refuse(touched, gap)
         for state in touched:
             for minute_ns in self._minutes.touched(from_ns, gap.to_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
@@ -59,3 +61,9 @@ class Losses:
         """The furthest that is known of an open gap; None where it is new."""
         same = [known for known in self.gaps if (known.from_ns, known.symbols) == (gap.from_ns, gap.symbols)]
         return max(same, key=lambda known: known.to_ns, default=None)
+
+
+def _refuse(states: Iterable[SymbolState], gap: Gap) -> None:
+    """Note of which symbols the venue sends nothing from now on, or something again."""
+    for state in states:
+        state.refused_ns = (state.refused_ns or gap.from_ns) if gap.is_open else None

@@ -64,6 +64,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     changed: list[WorkingBar] = []
     series: bytes = b""
     memory: Remembered | None = None
+    refused_ns: int | None = None
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -131,6 +132,7 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         [_pack_instance(instance, guard) for instance in state.instances],
         state.stops,
         memory=None if state.bars.memory is None else state.bars.memory.state(whole=False),
+        refused_ns=state.refused_ns,
     )
 
 
@@ -140,7 +142,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, by
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
     state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
     state.warm, state.scanners = kept.warm, kept.scanners
-    state.matcher, state.stops = kept.matcher, kept.stops
+    state.matcher, state.stops, state.refused_ns = kept.matcher, kept.stops, kept.refused_ns
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
     state.bars.rows.put_rows(kept.series)
     state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}

@@ -10,7 +10,8 @@ from desk.pricing import Pricing
 class SymbolState:
     """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event.
 
-    `stops` are the strategies that are stopped as soon as they are seated here, and why.
+    `stops` are the strategies that are stopped as soon as they are seated here, and why. `refused_ns` is the session
+    time since which the venue does not grant the symbol; None where it does.
     """
 
     __slots__ = (
@@ -24,6 +25,7 @@ class SymbolState:
         "on_trade",
         "pricing",
         "quote",
+        "refused_ns",
         "scanners",
         "stops",
         "symbol",
@@ -44,6 +46,7 @@ class SymbolState:
         self.watched = watched
         self.scanners: list[str] = []
         self.stops: dict[str, str] = {}
+        self.refused_ns: int | None = None
         self.matcher: Matcher | None = None
         self.instances: list[Instance] = []
         self.on_bar: list[Instance] = []

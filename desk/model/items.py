@@ -76,8 +76,8 @@ class Gap(msgspec.Struct, array_like=True, tag="g", gc=False):
     """Session time from `from_ns` to `to_ns` of which ticks are missing: minutes in it are partial.
 
     `trades` and `quotes` were received and are lost for this shard (it died unprotected); 0 where nothing could be
-    received. `symbols` None: all of the shard. `is_open`: the feed is down, and the gap lasts beyond `to_ns`; it comes
-    again as it grows, and once more without `is_open` when it is over.
+    received. `symbols` None: all of the shard. `is_open`: the feed is down, or the venue does not grant these symbols,
+    and the gap lasts beyond `to_ns`; it comes again as it grows, and once more without `is_open` when it is over.
     """
 
     from_ns: int

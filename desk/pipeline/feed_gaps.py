@@ -1,11 +1,15 @@
 """The feed's gaps on their way to the shards: opened when a connection is lost, closed when the feed is back."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from desk.model.items import Gap
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, floor_to
 from desk.ports import Feed, FeedGap, LiveFeed
+
+REFUSED: Final = "the venue does not grant the symbol"
 
 
 class FeedGaps:
@@ -13,6 +17,7 @@ class FeedGaps:
 
     So a minute that closes within a gap is partial from the beginning. `put` puts an item into all lanes; `symbols`
     counts the subscribed ones. `records` are the gaps that are over. `delay_ns` is how late the feed is by design.
+    Symbols that the venue grants in none of the feed's `channels` have a gap of their own.
     """
 
     def __init__(
@@ -23,6 +28,7 @@ class FeedGaps:
         symbols: Callable[[], int],
         records: Iterable[GapRecord],
         delay_ns: int = 0,
+        channels: int = 2,
     ) -> None:
         self._feed = feed
         self._live = live
@@ -30,6 +36,8 @@ class FeedGaps:
         self._symbols = symbols
         self._records = list(records)
         self._delay_ns = delay_ns
+        self._channels = channels
+        self._refused: dict[str, int] = {}
         self._open: FeedGap | None = None
         self._minute_ns = 0
 
@@ -60,6 +68,18 @@ class FeedGaps:
         if self._open is None or minute_ns > self._minute_ns:
             self._open, self._minute_ns = gap, minute_ns
             self._put(Gap(gap.from_ns, session_ns, gap.why, is_open=True))
+
+    def mark(self, session_ns: int) -> None:
+        """Put in, before a mark, which symbols the venue refuses and which it grants again."""
+        if self._live is None:
+            return
+        counts = Counter(symbol for symbols in self._live.health.refused.values() for symbol in symbols)
+        refused = {symbol for symbol, count in counts.items() if count >= self._channels}
+        if new := sorted(refused.difference(self._refused)):
+            self._refused |= dict.fromkeys(new, session_ns)
+            self._put(Gap(session_ns, session_ns, REFUSED, symbols=new, is_open=True))
+        for symbol in sorted(self._refused.keys() - refused):
+            self._put(Gap(self._refused.pop(symbol), session_ns, REFUSED, symbols=[symbol]))
 
     def _record(self, gap: FeedGap) -> GapRecord:
         return GapRecord(gap.from_ns, gap.to_ns, self._symbols(), gap.why)

@@ -24,13 +24,14 @@ AHEAD_NS: Final = 60 * MINUTE_NS
 class WatchConfig(msgspec.Struct, frozen=True):
     """The feed's name, its delay by design, and the limit of its clock skew; see `[feed]`, `[guards]`.
 
-    `hours` are those of the exchange day.
+    `hours` are those of the exchange day, `channels` counts the feed's.
     """
 
     place: str = "the feed"
     delay_ns: int = 0
     max_clock_skew_ns: int = SECOND_NS
     hours: TradingDay = ALWAYS_OPEN
+    channels: int = 2
 
 
 class Ages(msgspec.Struct, frozen=True):

@@ -100,6 +100,7 @@ class Intake:
             lambda: subscriptions.count,
             [] if state is None else state.gaps,
             config.watch.delay_ns,
+            config.watch.channels,
         )
         self._links = links
         self._broker = broker
@@ -277,6 +278,7 @@ class Intake:
         now_ns = self._clock.wall_ns()
         lag_ns, degraded, notes = self.watch.mark(frame.session_ns, now_ns, self._ages(now_ns))
         self.notes.extend(notes)
+        self.gaps.mark(frame.session_ns)
         self.lanes.mark(lambda: Second(frame.session_ns, now_ns, lag_ns, 0, degraded))
         self.moves.mark(Second(frame.session_ns, now_ns, lag_ns, 0, degraded))
         if self.config.lockstep:

@@ -74,6 +74,7 @@ def intake(
             round(plan.feed.delay_s * SECOND_NS),
             round(plan.guards.max_clock_skew_ms * MS_NS),
             session.hours,
+            len(plan.feed.channels),
         ),
     )
     return Intake(

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from engine_parts import (
+    Doing,
     Witness,
     a_fill,
     a_trade,
@@ -255,3 +256,28 @@ def test_a_live_shard_has_no_fresh_data_before_its_first_mark() -> None:
     live.apply([mark(1)])
 
     assert (before, live._now.degraded) == (True, False)
+
+
+class Buyer(Doing):
+    """Buys a share every second."""
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        ctx.buy(1)
+
+
+def test_a_symbol_that_is_not_granted_any_more_is_stale_alone_until_it_is_granted_again() -> None:
+    engine = an_engine(an_entry(Buyer))
+    refused = Gap(at(1), at(1), "not granted", symbols=["B", "unknown"], is_open=True)
+    engine.apply([a_watch("A"), a_watch("B"), a_trade(1, 0, symbol="A"), a_trade(2, 0, symbol="B"), refused])
+
+    heir = restored(engine, an_entry(Buyer))
+    for one in (engine, heir):
+        one.apply([refused, mark(4), Gap(at(1), at(5), "not granted", symbols=["B"]), mark(6)])
+
+    for one in (engine, heir):
+        assert [(intent.symbol, intent.degraded, intent.data_age_ns) for intent in intents_of(one)] == [
+            ("A", False, 0),
+            ("B", True, at(4) - at(1)),
+            ("A", False, 0),
+            ("B", False, 0),
+        ]

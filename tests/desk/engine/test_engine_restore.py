@@ -168,7 +168,8 @@ class Session:
             case 10 if self._faulty and more % 3 == 0:
                 from_ns = self._now_ns - more % 90 * SECOND_NS
                 to_ns, symbols = from_ns + more % 70 * SECOND_NS, [None, [symbol, "Z"]][more % 2]
-                self._give(Gap(from_ns, to_ns, "away", 3, 4, symbols, more % 4 < 2))
+                trades, quotes = (3, 4) if more % 8 < 4 else (0, 0)
+                self._give(Gap(from_ns, to_ns, "away", trades, quotes, symbols, more % 4 < 2))
             case 10 if self._faulty and more % 5 == 1:
                 self._give(Unquoted(symbol, self._now_ns + self._ordinal))
             case 10 if self._faulty and more % 11 == 1:

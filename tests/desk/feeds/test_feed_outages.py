@@ -1,5 +1,6 @@
 """Whole runs in one process on venues that die, stop or never answer: entries, marks, gaps, log and verdict."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from test_feed_reports import Run, marks
+from alpaca_server import AlpacaServer, Client, trade
+from test_feed_reports import Run, marks, now, tick_until_closed
 
 from desk import strategy
 from desk.house import House
@@ -139,6 +141,40 @@ def test_a_venue_that_stops_without_a_word_is_down_after_the_timeout(tmp_path: P
     run = Run(tmp_path, venue.url, outage.done, symbols='["*"]', guards=QUICK)
 
     judge(run, outage, tmp_path, "neither data nor a pong for 0.9 s")
+
+
+def test_a_symbol_that_is_not_granted_after_a_reconnect_is_entered_no_more(tmp_path: Path) -> None:
+    deadline = time.monotonic() + LIMIT_S
+
+    async def grant_all(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        for number in range(1, 50):
+            await client.send(*[trade(symbol, now(), i=number) for symbol in "AB"])
+            await asyncio.sleep(0.05)
+
+    async def grant_one(client: Client) -> None:
+        await client.greet()
+        for _ in range(3):
+            await client.acknowledge(leave_out=["B"])
+        await tick_until_closed(client)
+
+    def done(house: House) -> bool:
+        assert time.monotonic() < deadline, "the run does not come to its end"
+        gaps, session_ns = house.intake.gaps.records, house.intake.session_ns
+        return bool(gaps) and not house.intake.watch.is_degraded and session_ns > gaps[-1].to_ns + 3 * SECOND_NS
+
+    with AlpacaServer(grant_all, grant_one) as server:
+        run = Run(tmp_path, server.url, done, guards=QUICK)
+
+    rows = pq.read_table(tmp_path / "run" / "decisions.parquet").to_pylist()
+    back_ns = run.summary["gaps"][-1]["to_ns"] + 2 * SECOND_NS
+    assert run.summary["feed"]["refused_symbols"] == ["B"]
+    assert {row["outcome"] for row in rows if row["symbol"] == "B" and row["decision_ns"] > back_ns} == {
+        "refused: stale data"
+    }
+    assert "filled" in {row["outcome"] for row in rows if row["symbol"] == "A" and row["decision_ns"] > back_ns}
+    assert "filled" in {row["outcome"] for row in rows if row["symbol"] == "B"}
 
 
 @contextmanager

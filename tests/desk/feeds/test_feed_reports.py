@@ -265,4 +265,8 @@ def test_a_refusal_that_nothing_can_heal_ends_the_run_and_stands_in_its_summary(
     summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
     assert caught.value.exit_status == status
     assert (summary["ok"], summary["failed"], summary["feed"]["up"]) == (False, True, False)
-    assert f"the venue says {code} no" in summary["problems"][0]
+    (problem,) = summary["problems"]
+    assert f"the venue says {code} no" in problem
+    log = (tmp_path / "run" / "desk.log").read_text(encoding="utf-8")
+    assert log.count(f"the venue says {code} no") == 1
+    assert "tried again" not in log

@@ -3,10 +3,11 @@
 from typing import Any
 
 from desk.feeds.outages import Gap as Found
+from desk.model.feed_health import FeedHealth
 from desk.model.items import Gap
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.pipeline.feed_gaps import FeedGaps
+from desk.pipeline.feed_gaps import REFUSED, FeedGaps
 
 NS = SECOND_NS
 START_NS = 1_000 * MINUTE_NS
@@ -18,6 +19,7 @@ class HandFeed:
     def __init__(self) -> None:
         self.from_ns: int | None = None
         self.over: list[Found] = []
+        self.health = FeedHealth()
 
     def open_gap(self, session_ns: int) -> Found | None:
         return None if self.from_ns is None else Found(self.from_ns, session_ns, "closed")
@@ -99,4 +101,21 @@ def test_a_loss_between_two_marks_is_given_whole_and_the_next_one_opens_anew() -
         (at(2.1), True),
         (at(2.1), False),
         (at(2.4), True),
+    ]
+
+
+def test_symbols_that_are_granted_in_no_channel_have_gaps_of_their_own() -> None:
+    feed, items = HandFeed(), list[Gap]()
+    gaps = some_gaps(feed, items)
+
+    gaps.mark(at(1))
+    feed.health.refused = {"trades": ["A", "B", "C"], "quotes": ["B", "C", "D"]}
+    gaps.mark(at(2))
+    gaps.mark(at(3))
+    feed.health.refused = {"trades": ["C"], "quotes": ["B", "C"]}
+    gaps.mark(at(4))
+
+    assert items == [
+        Gap(at(2), at(2), REFUSED, symbols=["B", "C"], is_open=True),
+        Gap(at(2), at(4), REFUSED, symbols=["B"]),
     ]
