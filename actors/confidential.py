@@ -51,5 +51,5 @@ def known_secrets(settings: Settings) -> dict[str, bytes]:
 def secret_in(content: bytes, known: Mapping[str, bytes]) -> str:
     """What secret stands in the content of a file, in words; "" for none that is known."""
     if _PRIVATE_KEY.search(content):
-        return "a private key"
-    return next((f"the value of {name}" for name, value in known.items() if value in content), "")
+        return "it holds a private key"
+    return next((f"it holds the value of {name}" for name, value in known.items() if value in content), "")

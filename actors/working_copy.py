@@ -61,24 +61,24 @@ class WorkingCopy:
             sizes[name] += size
         return [(name, files[name], sizes[name]) for name in sorted(files)]
 
-    def add(self, path: Path, *, named: bool = False) -> None:
-        """Add one file; `named`: by the user herself, who may send what looks like a secret."""
+    def add(self, path: Path, *, any_name: bool = False, any_content: bool = False) -> None:
+        """Add one file. Its name and its content may be those of a secret only where the user asked for this file."""
         below = self._below(path)
         if below in self.bytes_by_file or below.name in IGNORE_FILES:
             return
         if self._ray_excludes(self.folder / below):
             raise self._refused(below, "Ray leaves it out of every package, by its name", "another name", "Rename it.")
         size, content = self._read(below)
-        if not named:
-            what = "it is named like a secret" if is_named_like_a_secret(below) else secret_in(content, self._secrets)
-            if what:
-                what = what if what.startswith("it ") else f"it holds {what}"
-                raise self._refused(
-                    below,
-                    f"{what}, and would go to the cluster",
-                    "files without secrets: everybody with access to the cluster can read a job's package",
-                    f"Move it away, or name it: --include {below}.",
-                )
+        what = "" if any_content else secret_in(content, self._secrets)
+        if not any_name and is_named_like_a_secret(below):
+            what = "it is named like a secret"
+        if what:
+            raise self._refused(
+                below,
+                f"{what}, and would go to the cluster",
+                "files without secrets: all users of the cluster can read a job's package",
+                f"Move it away, or name it: --include {below}.",
+            )
         self.bytes_by_file[below] = size
 
     def add_package(self, name: str) -> None:
@@ -95,7 +95,7 @@ class WorkingCopy:
         if not path.exists():
             raise PlanError("--include", f"`{written}`: no such file or folder", "one below this folder", "Correct it.")
         if not path.is_dir():
-            self.add(path, named=True)
+            self.add(path, any_name=True, any_content=True)
             return
         self._below(path)
         for file in self._walk(path):

@@ -26,9 +26,9 @@ def job_package(
     go, StrategyError for an import that the job would not find.
     """
     copy = WorkingCopy(Path.cwd(), known_secrets(settings))
-    copy.add(path)
     for written in includes:
         copy.include(written)
+    copy.add(path, any_name=True)
     imports = find_imports(copy.folder, _modules(plan), before)
     _require_found(path, imports, copy)
     packages = {file.relative_to(copy.folder).parts[0] for file in imports.files}

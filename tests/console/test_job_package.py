@@ -226,3 +226,16 @@ def test_a_strategy_that_holds_a_key_or_imports_a_file_of_secrets_is_refused(fol
     assert "my_strategies.py: it holds the value of ALPACA_API_KEY" in holding.stderr
     assert "my_secrets.py: it is named like a secret" in importing.stderr
     assert KEY not in holding.stderr
+
+
+def test_a_plan_may_have_any_name_and_holds_no_key(serve: Callable[[], JobServer], folder: Path) -> None:
+    (folder / "plan.toml").rename(folder / "token-of-luck.toml")
+    server = serve()
+    sent = CliRunner().invoke(app, ["submit", "token-of-luck.toml", "--address", server.address])
+    (folder / "plan.toml").write_text(f"# {KEY}\n{PLAN}")
+    refused = submit(folder, server)
+
+    assert sent.exit_code == 0, sent.stderr
+    assert server.files == ["my_strategies.py", "token-of-luck.toml"]
+    assert refused.exit_code == 2
+    assert "plan.toml: it holds the value of ALPACA_API_KEY" in refused.stderr
