@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from logging import Logger
 
 from desk.checkpoint import KeeperStore
+from desk.children import end_all, running_descendants
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
 from desk.config import Plan, first_consumers
@@ -67,6 +68,8 @@ class House:
             epoch=epoch,
             first=numbers,
         )
+        self._children = running_descendants()
+        self._left: list[str] = []
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes(self.log)
         self._shown_ns = 0
@@ -98,6 +101,7 @@ class House:
         self.intake.play(lambda: self._show(show, "running"))
         ended_ns = self.clock.wall_ns()
         self._show(show, "closed", at_once=True)
+        self._end_children()
         self.book.close_session(ended_ns)
         record = self._record(ended_ns)
         for warning in warnings(record):
@@ -109,8 +113,15 @@ class House:
         log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
 
+    def _end_children(self) -> None:
+        """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
+        left = running_descendants(self._children)
+        end_all(left)
+        self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
+
     def _write_failed(self, fault: DeskError) -> None:
         """After a failure: a summary that says so. The session stays open in the ledger."""
+        self._end_children()
         record = self._record(self.clock.wall_ns())
         record.problems.insert(0, str(fault))
         record.failed = True
@@ -157,6 +168,7 @@ class House:
                 *self.manager.problems,
                 *strategy_problems(shards),
                 *self.scanning.problems,
+                *self._left,
                 *feed.problems,
             ],
             feed_kind=self.plan.feed.kind,
