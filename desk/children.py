@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -49,15 +49,20 @@ def has_children() -> bool:
     return True
 
 
-def running_descendants() -> list[Child]:
-    """The processes below this one that run."""
+def running_descendants(known: Collection[Child] = ()) -> list[Child]:
+    """The processes below this one that run, without those that are known and what is below them."""
     if not has_children():
         return []
     processes = dict(_processes())
+    skipped = {child.pid for child in known if child.pid in processes and processes[child.pid][2] == child.start}
     below = {os.getpid()}
     found: dict[int, Child] = {}
     while True:
-        new = [pid for pid, (parent, *_) in processes.items() if parent in below and pid not in below]
+        new = [
+            pid
+            for pid, (parent, *_) in processes.items()
+            if parent in below and pid not in below and pid not in skipped
+        ]
         if not new:
             return list(found.values())
         below.update(new)

@@ -6,6 +6,7 @@ from logging import Logger
 import msgspec
 
 from desk.checkpoint import KeeperStore
+from desk.children import end_all, running_descendants
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
 from desk.config import Plan, first_consumers
@@ -70,6 +71,8 @@ class House:
             epoch=epoch,
             first=numbers,
         )
+        self._children = running_descendants()
+        self._left: list[str] = []
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes(self.log)
         self._ledger_notes = NewNotes(self.log)
@@ -115,6 +118,7 @@ class House:
         self.intake.play(lambda: self._show(show, "running"))
         self._ended_ns = self.clock.wall_ns()
         self._show(show, "closed", at_once=True)
+        self._end_children()
         self.book.close_session(self._ended_ns)
 
     def _write(self, log: Logger) -> Summary:
@@ -128,8 +132,15 @@ class House:
         log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
 
+    def _end_children(self) -> None:
+        """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
+        left = running_descendants(self._children)
+        end_all(left)
+        self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
+
     def _write_failed(self, fault: DeskError) -> None:
         """After a failure: a summary that says so. The session stays open in the ledger."""
+        self._end_children()
         record = self._record(self.clock.wall_ns())
         record.problems.insert(0, str(fault))
         record.failed = True
@@ -190,6 +201,7 @@ class House:
                 *self.manager.problems,
                 *strategy_problems(shards),
                 *self.scanning.problems,
+                *self._left,
                 *feed.problems,
             ],
             feed_kind=self.plan.feed.kind,

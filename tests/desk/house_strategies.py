@@ -1,5 +1,6 @@
 """Strategies that plans of tests name."""
 
+import os
 from pathlib import Path
 
 from desk import strategy
@@ -28,3 +29,16 @@ class Stuck(strategy.Strategy):
         Path(self.params.marker).touch()
         while True:
             pass
+
+
+class Parent(strategy.Strategy):
+    """Leaves a process running."""
+
+    def __init__(self, params: strategy.Params) -> None:
+        super().__init__(params)
+        self.begun = False
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        if not self.begun:
+            self.begun = True
+            os.posix_spawn("/bin/sleep", ["sleep", "86399"], {})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -256,6 +257,17 @@ def test_what_a_strategy_raises_is_a_problem_of_the_run_and_not_its_end(tmp_path
     assert shown[-1].progress == 1.0
     assert max(view.produced_per_s for view in shown) > 0
     assert max(view.consumed_per_s for view in shown) > 0
+
+
+def test_a_process_that_a_strategy_leaves_is_ended_and_named(tmp_path: Path) -> None:
+    text = SYNTHETIC + '[[strategies]]\nname = "parent"\nuse = "house_strategies:Parent"\nsymbols = ["SYN0000"]\n'
+
+    summary, _ = run(text, tmp_path / "run", 2)
+
+    (problem,) = summary.problems
+    found = re.fullmatch(r"a strategy or scanner left process (\d+) \(sleep\) running: it was ended", problem)
+    assert found is not None, problem
+    assert not Path("/proc", found[1]).exists()
 
 
 def test_a_plan_that_does_not_fit_its_data_starts_nothing(tmp_path: Path) -> None:
