@@ -412,13 +412,13 @@ def fresh(count: int = 1) -> Step:
 
 
 def stale(age_s: float) -> Step:
-    """Ticks of both symbols that are so old."""
+    """Ticks of both symbols that are so old by the clock of the desk."""
 
     def step(desk: LiveDesk) -> None:
-        then_ns = desk.clock.now_ns - round(age_s * SECOND_NS)
+        then_ns = desk.session_ns - round(age_s * SECOND_NS)
         if desk.venue.settled and then_ns >= MIDNIGHT_NS:
             # A venue that sends nothing more has nothing newer: its data do not grow older by that.
-            desk.stale_ns = desk.session_ns - round(age_s * SECOND_NS) if age_s > MAX_AGE_S else None
+            desk.stale_ns = then_ns if age_s > MAX_AGE_S else None
         elif desk.stale_ns is None:  # rejected: what was known before is as old as it is
             desk.stale_ns = desk.session_ns
         desk.venue.write(packed(*[make(then_ns, symbol) for make in (trade, quote) for symbol in "AB"]))
