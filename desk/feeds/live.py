@@ -328,7 +328,7 @@ class LiveFeed:
             count_rejected(self.counts, self.place, ticks, sound)
         if not sound:
             return Frame(sound, self._reached_ns, mark=False, lag_ns=self._times.doubt_ns(read))
-        fastest_ns = self._reached_ns - max([tick.ts_ns for tick in sound])
+        fastest_ns = self._reached_ns - self._times.newest_ns
         return Frame(sound, self._reached_ns, False, self._times.lag_ns(sound, read), fastest_ns)
 
     def _drained(self) -> bool:

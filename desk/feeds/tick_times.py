@@ -62,13 +62,15 @@ class TickTimes:
     Until the first second is complete the floor is the median of its reads.
 
     `ahead_ns` is how far the venue's clock is ahead by what was measured. `floor_ns` is the usual lag, `age_ns` the lag
-    of the last read above it. The day's first and last instant bound the times that can be right.
+    of the last read above it, `newest_ns` the newest sound time of the last read. The day's first and last instant
+    bound the times that can be right.
     """
 
     def __init__(self, place: str, start_ns: int = 0, end_ns: int = END_NS) -> None:
         self.floor_ns = 0
         self.ahead_ns = 0
         self.age_ns = 0
+        self.newest_ns = 0
         self._place = place
         self._start_ns = start_ns
         self._end_ns = end_ns
@@ -95,9 +97,12 @@ class TickTimes:
         times_ns = [tick.ts_ns for tick in ticks]
         earliest_ns = self._start_ns - max(self.floor_ns, 0)
         latest_ns = min(self._latest_ns(read), END_NS)
-        if min(times_ns) >= earliest_ns and max(times_ns) <= latest_ns:
+        self.newest_ns = max(times_ns)
+        if min(times_ns) >= earliest_ns and self.newest_ns <= latest_ns:
             return ticks
-        return [tick for tick in ticks if earliest_ns <= tick.ts_ns <= latest_ns]
+        found = [tick for tick in ticks if earliest_ns <= tick.ts_ns <= latest_ns]
+        self.newest_ns = max([tick.ts_ns for tick in found], default=0)
+        return found
 
     def lag_ns(self, ticks: Sequence[Tick], read: Read) -> int | None:
         """The median lag of sound ticks beyond the offset of a venue that is ahead; None where none can tell.

@@ -285,7 +285,7 @@ class LiveDesk(Desk):
         self.venue.listen(live._socket._loop)
         self._count_reads(live)
         self.live = self.feed = live  # type: ignore[assignment]
-        lane = LaneConfig("producer", 1, 1_000, 4, 0, 1_000 * MS_NS, 500, MAX_AGE_S * SECOND_NS, lossless=False)
+        lane = LaneConfig("producer", 1, 1_000, 4, 0, 5_000 * MS_NS, 500, MAX_AGE_S * SECOND_NS, lossless=False)
         self.intake = Intake(
             IntakeConfig(1, False, START_NS, MAX_AGE_S * SECOND_NS, SECOND_NS, watch=WatchConfig(hours=HOURS)),
             live,
@@ -305,6 +305,7 @@ class LiveDesk(Desk):
         self.faults: list[str] = []
         self._judged = 0
         self._quiet = 0
+        self._reached_ns = 0
         self._steps = iter(self.script)
 
     def _count_reads(self, live: AlpacaFeed) -> None:
@@ -355,6 +356,8 @@ class LiveDesk(Desk):
         elif self.unsettled_ns is None:
             self.unsettled_ns = self.session_ns
         self._quiet += 1
+        if self.intake.session_ns != self._reached_ns:
+            self._reached_ns, self._quiet = self.intake.session_ns, 0
         if self._quiet < SETTLE_FRAMES or (self.venue.busy and self._quiet < MOST_FRAMES):
             return
         self._quiet = 0
@@ -409,12 +412,13 @@ def fresh(count: int = 1) -> Step:
 
 
 def stale(age_s: float) -> Step:
-    """Ticks of both symbols that are so old."""
+    """Ticks of both symbols that are so old by the clock of the desk."""
 
     def step(desk: LiveDesk) -> None:
-        then_ns = desk.clock.now_ns - round(age_s * SECOND_NS)
+        then_ns = desk.session_ns - round(age_s * SECOND_NS)
         if desk.venue.settled and then_ns >= MIDNIGHT_NS:
-            desk.stale_ns = desk.session_ns - round(age_s * SECOND_NS)
+            # A venue that sends nothing more has nothing newer: its data do not grow older by that.
+            desk.stale_ns = then_ns if age_s > MAX_AGE_S else None
         elif desk.stale_ns is None:  # rejected: what was known before is as old as it is
             desk.stale_ns = desk.session_ns
         desk.venue.write(packed(*[make(then_ns, symbol) for make in (trade, quote) for symbol in "AB"]))
