@@ -397,6 +397,7 @@ class Supervisor:
             if name != PRODUCER:  # it has said all that it had to say
                 self._stats[name] = self._ask(name, "stats")
                 self.crew.note_usage(name, self._ask(name, "usage"))
+        self._ledger.take(self._stats["ledger"])
         self._show(show)
         self._new_notes.write(feed)
         problems = [*self._ask("broker", "problems"), *self._ask("scanner", "problems"), *feed.problems]

@@ -380,6 +380,18 @@ def test_a_tape_with_changed_added_missing_or_renamed_files_is_refused(own: Proj
     assert resume(own.run_dir)[0].ok
 
 
+def test_a_changed_plan_is_a_warning_and_changes_nothing(own: Project) -> None:
+    before = own.plan.read_text()
+    own.plan.write_text(before.replace("09:40", "09:39"))
+
+    summary, _ = resume(own.run_dir)
+
+    assert summary.ok
+    assert [warning for warning in summary.warnings or [] if str(own.plan) in warning and "has changed" in warning]
+    own.plan.write_text(before)
+    assert summary.bars == own.whole().read_summary()["bars"]
+
+
 def test_changed_code_is_refused_unless_it_is_accepted(own: Project) -> None:
     own.helper.write_text("EVERY = 20  # of seconds\n")
     (own.helper.parent / "unused.py").touch()
