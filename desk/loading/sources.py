@@ -26,10 +26,8 @@ def source_fingerprints(uses: Iterable[str]) -> dict[str, str]:
 
     A module that cannot be found is left out: loading it has its own error.
     """
-    return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()[:SHOWN_DIGITS]
-        for name, path in sorted(project_modules(use.partition(":")[0] for use in uses).items())
-    }
+    modules = project_modules(use.partition(":")[0] for use in uses)
+    return {name: _fingerprint(path) for name, path in sorted(modules.items())}
 
 
 def project_modules(names: Iterable[str]) -> dict[str, Path]:
@@ -51,6 +49,13 @@ def project_modules(names: Iterable[str]) -> dict[str, Path]:
         if path.suffix == ".py":
             waiting += _imported(path, spec)
     return found
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:SHOWN_DIGITS]
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
 
 
 def _spec(name: str) -> ModuleSpec | None:
@@ -84,7 +89,7 @@ def _imported(path: Path, spec: ModuleSpec) -> Iterator[str]:
     """The names that a module's source imports, and with `from` those that may be modules."""
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         match node:

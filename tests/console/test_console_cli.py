@@ -258,3 +258,10 @@ def test_a_day_that_is_not_there_exits_2(taped: Path, args: tuple[str, ...]) -> 
 
 def test_a_resumed_run_keeps_its_day(taped: Path) -> None:
     assert desk("run", "--resume", taped.parent, "--date", "2024-03-06").exit_code == 2
+
+
+def test_only_a_resume_has_changes_to_accept(taped: Path) -> None:
+    result = desk("run", taped, "--in-process", "--accept-changes")
+
+    assert result.exit_code == 2
+    assert "--accept-changes" in result.stderr
