@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sysconfig
 from collections.abc import Iterable, Iterator
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
 
@@ -59,10 +59,15 @@ def _fingerprint(path: Path) -> str:
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    if name.partition(".")[0] in THE_DESK:
-        return None
+    """Where the module is; found without importing anything, its packages neither."""
+    parent, _, _ = name.rpartition(".")
     try:
-        return importlib.util.find_spec(name)
+        if not parent:
+            return None if name in THE_DESK else importlib.util.find_spec(name)
+        above = _spec(parent)
+        if above is None or above.submodule_search_locations is None:
+            return None
+        return PathFinder.find_spec(name, above.submodule_search_locations)
     except (ImportError, ValueError, AttributeError):
         return None
 
