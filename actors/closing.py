@@ -68,6 +68,7 @@ class Closing:
             ask(name, "close")
             crew.dismiss(name)
         self._monitor.leave_ray()
+        notices = [*notices, *self._monitor.answers.ledger.warnings]
         return self._books.write(feed, times, problems, notices, decisions)
 
     def write_what_is_left(self, times: Times, fault: DeskError) -> None:

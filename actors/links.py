@@ -9,6 +9,7 @@ from ray.exceptions import RayError
 
 from actors.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, missed, one_line
 from desk.model.batch import Ack, News, Position, ShardBack, ShardLost, decode_ack, decode_position
+from desk.model.errors import ActorDied, DeskError
 
 WAIT_S: Final = 0.05
 
@@ -151,7 +152,13 @@ class RayShardLinks:
             self._told.append(ShardBack(position))
 
     def _lose(self, link: ShardLink, error: Exception) -> None:
-        """Tell it once; whatever else is under way to it gets no ack."""
+        """Tell it once; whatever else is under way to it gets no ack.
+
+        Raises what ends the run and was no death, such as a ledger or a disk that takes nothing more.
+        """
+        fault = getattr(error, "cause", None)
+        if isinstance(fault, DeskError) and not isinstance(fault, ActorDied):
+            raise fault from error
         for ref in [ref for ref, other in self._under_way.items() if other is link]:
             del self._under_way[ref]
         link.lost()

@@ -267,7 +267,7 @@ class Supervisor:
             self._show(show)
             self._new_notes.write(feed)
 
-        notices = [*self.cluster.warnings, *self._awaited.told.values(), *self._answers.ledger.warnings]
+        notices = [*self.cluster.warnings, *self._awaited.told.values()]
         summary = self._closing.close(feed, self._times(ended_ns), notices, show_last)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)

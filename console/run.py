@@ -62,6 +62,7 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     be_orderly()
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
     folder.notes = plan_notes(written, plan)
+    folder.plan_file = path.absolute()
     faults.log = folder.log
     shown = _near(folder.dir)
     try:

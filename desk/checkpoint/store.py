@@ -46,7 +46,8 @@ class KeeperStore:
         self._producer: tuple[int, int] | None = None
         self._producer_path = folder / "producer.state"
         with told(folder):
-            make_private_folder(folder, parents=True, exist_ok=True)
+            if not folder.exists():
+                make_private_folder(folder, parents=True)
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Keep the checkpoint and its bars; True once it would outlive this process.

@@ -46,9 +46,7 @@ class Settings(BaseSettings):
         default=None, validation_alias="RAYDESK_STATE_DIR", description="the folder for what outlives runs"
     )
     xdg_state_home: Path | None = Field(default=None, description="the base of that folder's default")
-    state_key: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("RAYDESK_STATE_KEY", "STATE_KEY"), description="text"
-    )
+    state_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_STATE_KEY", description="text")
 
     def secrets(self) -> dict[str, SecretStr]:
         """The secrets that are set, by attribute name."""

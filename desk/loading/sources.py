@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sysconfig
 from collections.abc import Iterable, Iterator
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,8 @@ def source_fingerprints(uses: Iterable[str]) -> dict[str, str]:
 
     A module that cannot be found is left out: loading it has its own error.
     """
-    return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()[:SHOWN_DIGITS]
-        for name, path in sorted(project_modules(use.partition(":")[0] for use in uses).items())
-    }
+    modules = project_modules(use.partition(":")[0] for use in uses)
+    return {name: _fingerprint(path) for name, path in sorted(modules.items())}
 
 
 def project_modules(names: Iterable[str]) -> dict[str, Path]:
@@ -53,11 +51,23 @@ def project_modules(names: Iterable[str]) -> dict[str, Path]:
     return found
 
 
-def _spec(name: str) -> ModuleSpec | None:
-    if name.partition(".")[0] in THE_DESK:
-        return None
+def _fingerprint(path: Path) -> str:
     try:
-        return importlib.util.find_spec(name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:SHOWN_DIGITS]
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Where the module is; found without importing anything, its packages neither."""
+    parent, _, _ = name.rpartition(".")
+    try:
+        if not parent:
+            return None if name in THE_DESK else importlib.util.find_spec(name)
+        above = _spec(parent)
+        if above is None or above.submodule_search_locations is None:
+            return None
+        return PathFinder.find_spec(name, above.submodule_search_locations)
     except (ImportError, ValueError, AttributeError):
         return None
 
@@ -84,7 +94,7 @@ def _imported(path: Path, spec: ModuleSpec) -> Iterator[str]:
     """The names that a module's source imports, and with `from` those that may be modules."""
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         match node:

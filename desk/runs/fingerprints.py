@@ -6,12 +6,16 @@ import msgspec
 
 
 class Fingerprints(msgspec.Struct):
-    """Each by name: files of the tape, modules of the project, versions. `ledger` is the ledger's identity."""
+    """Each by name: files of the tape, modules of the project, versions. `ledger` is the ledger's identity.
+
+    `plan` is the plan's file, as far as there is one: the plan itself is kept whole.
+    """
 
     tape: dict[str, str] = {}
     ledger: str = ""
     code: dict[str, str] = {}
     versions: dict[str, str] = {}
+    plan: dict[str, str] = {}
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -35,6 +35,7 @@ class RunFolder:
         self.results_url = ""
         self.notes: list[str] = []
         self.remarks: list[str] = []
+        self.plan_file: Path | None = None
         self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"

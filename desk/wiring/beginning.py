@@ -56,7 +56,7 @@ def _begin(
     if resume is None:
         opened = sessions.open_session(plan, source, clock)
         session, ledger = trading.open_session(plan, opened, folder.dir, now_ns)
-        marks = resuming.fingerprints(plan, ledger)
+        marks = resuming.fingerprints(plan, ledger, folder.plan_file)
     else:
         session, marks = resume.session, resume.fingerprints
         trading.require_known_ledger(plan, session.id, folder.dir, marks.ledger)

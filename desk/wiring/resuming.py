@@ -1,7 +1,11 @@
 """What a run works on, and whether it is still the same when the run is resumed."""
 
+import hashlib
 import platform
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,12 +17,14 @@ from desk.runs.fingerprints import Fingerprints, differences
 from desk.runs.resume import Resume
 
 SHOWN: Final = 5
+SHOWN_DIGITS: Final = 16
 PACKAGES: Final = ("raydesk", "ray", "numpy", "msgspec", "pyarrow", "sqlalchemy", "exchange-calendars")
 
 
-def fingerprints(plan: Plan, ledger: str) -> Fingerprints:
+def fingerprints(plan: Plan, ledger: str, plan_file: Path | None) -> Fingerprints:
     """Those of the plan's tape and code as they are now, and of a ledger. Raises TapeError, CredentialsError."""
-    return Fingerprints(_tape(plan), ledger, _code(plan), _versions())
+    files = [] if plan_file is None else [str(plan_file)]
+    return Fingerprints(_tape(plan), ledger, _code(plan), _versions(), _files(files))
 
 
 def require_same(plan: Plan, resume: Resume, *, accept: bool) -> tuple[Resume, list[str]]:
@@ -28,7 +34,7 @@ def require_same(plan: Plan, resume: Resume, *, accept: bool) -> tuple[Resume, l
     tape, StrategyError for other code, TapeError, CredentialsError.
     """
     kept = resume.fingerprints
-    now = Fingerprints(_tape(plan), kept.ledger, _code(plan), _versions())
+    now = Fingerprints(_tape(plan), kept.ledger, _code(plan), _versions(), kept.plan)
     if changed := differences(kept.tape, now.tape):
         raise RunFolderError(
             f"the tape {plan.feed.path}",
@@ -46,6 +52,9 @@ def require_same(plan: Plan, resume: Resume, *, accept: bool) -> tuple[Resume, l
         )
     warnings = [f"resumed with other code: {phrase}" for phrase in changed]
     warnings += [f"resumed with other versions: {phrase}" for phrase in differences(kept.versions, now.versions)]
+    warnings += [
+        f"the run keeps the plan with which it began: {phrase}" for phrase in differences(kept.plan, _files(kept.plan))
+    ]
     accepted = [*resume.accepted, *(warning for warning in warnings if warning not in resume.accepted)]
     return msgspec.structs.replace(resume, fingerprints=now, accepted=accepted), accepted
 
@@ -60,6 +69,15 @@ def _tape(plan: Plan) -> dict[str, str]:
 
 def _code(plan: Plan) -> dict[str, str]:
     return source_fingerprints([*(entry.use for entry in plan.strategies), *(entry.use for entry in plan.scanners)])
+
+
+def _files(paths: Iterable[str]) -> dict[str, str]:
+    """Shortened SHA-256 of the files that can be read."""
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            found[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:SHOWN_DIGITS]
+    return found
 
 
 def _versions() -> dict[str, str]:

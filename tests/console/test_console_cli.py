@@ -276,3 +276,10 @@ def test_keys_that_would_go_unencrypted_to_another_machine_are_refused_before_an
     assert refused.exit_code == 2
     assert '[feed] url: `"ws://venue.invalid/v2/iex"`: key and secret would go unencrypted' in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]
+
+
+def test_only_a_resume_has_changes_to_accept(taped: Path) -> None:
+    result = desk("run", taped, "--in-process", "--accept-changes")
+
+    assert result.exit_code == 2
+    assert "--accept-changes" in result.stderr

@@ -86,6 +86,7 @@ class Project:
                 resume(self.run_dir)
             else:
                 folder = RunFolder.create(None, self.run_dir, "broken", 0)
+                folder.plan_file = self.plan
                 try:
                     run_in_process(load_plan(self.plan), folder, show=lambda _: None)
                 finally:

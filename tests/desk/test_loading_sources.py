@@ -43,6 +43,7 @@ def test_they_are_the_module_its_packages_and_what_those_import(project: Path) -
         *("shelf", "named"),
     }
     assert found["book.deep.far"] == (project / "book/deep/far.py").resolve()
+    assert not [name for name in sys.modules if name.partition(".")[0] in {"book", "shelf", "named"}]
 
 
 def test_modules_that_cannot_be_found_or_compiled_do_no_harm(project: Path) -> None:

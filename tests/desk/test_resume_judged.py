@@ -146,6 +146,24 @@ def test_what_others_can_read_is_tightened_with_a_note(run_dir: Path) -> None:
     assert not [path for path in folder.dir.rglob("*") if path.stat().st_mode & 0o077]
 
 
+def test_a_link_of_this_user_to_a_run_folder_may_be_named(run_dir: Path) -> None:
+    link = run_dir.with_name("latest")
+    link.symlink_to(run_dir)
+
+    summary, folder = resume(link)
+
+    assert (summary.ok, summary.run_id, folder.dir) == (True, "run", run_dir)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_link_of_another_user_is_refused(run_dir: Path) -> None:
+    link = run_dir.with_name("latest")
+    link.symlink_to(run_dir)
+    os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+
+    assert_refused(link, RunFolderError, "symbolic link")
+
+
 def edited(path: Path) -> None:
     path.write_text(path.read_text().replace('"broken"', '"bribed"'))
 
@@ -261,34 +279,42 @@ def test_keeper_files_of_another_run_of_the_plan_are_refused(project: Project, r
 KEPT = ["shard-0.state", "shard-1.state", "producer.state"]
 
 
+@pytest.fixture(scope="module")
+def earlier(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder as it was at an earlier moment of the same run."""
+    made, now = tmp_path_factory.mktemp("earlier") / "run", project.run_dir
+    project.run_dir = made
+    try:
+        project.break_off(150)
+        shutil.copytree(made, now.with_name("later"))
+        project.run_dir = now.with_name("later")
+        project.break_off(300)
+    finally:
+        project.run_dir = now
+    return made
+
+
 @pytest.mark.parametrize("names", [*([name] for name in KEPT), KEPT, None], ids=[*KEPT, "all states", "whole folder"])
 def test_keeper_files_that_were_put_back_to_an_earlier_moment_are_refused(
-    tape: Path, tmp_path: Path, names: list[str] | None
+    project: Project, earlier: Path, tmp_path: Path, names: list[str] | None
 ) -> None:
-    made = Project(tmp_path / "project", tape, f"trader{next(NUMBERS)}")
-    made.break_off(150)
-    keeper = made.run_dir / "keeper"
-    shutil.copytree(keeper, tmp_path / "earlier")
-    made.break_off(300)
-
+    later = Path(shutil.copytree(project.run_dir.with_name("later"), tmp_path / "run"))
     if names is None:
-        shutil.rmtree(keeper)
-        shutil.copytree(tmp_path / "earlier", keeper)
+        shutil.rmtree(later / "keeper")
+        shutil.copytree(earlier / "keeper", later / "keeper")
     for name in names or []:
-        shutil.copy(tmp_path / "earlier" / name, keeper / name)
+        shutil.copy(earlier / "keeper" / name, later / "keeper" / name)
 
-    assert_refused(made.run_dir, RunFailed, "put back to an earlier moment", "anew")
+    assert_refused(later, RunFailed, "put back to an earlier moment", "anew")
 
 
-def test_a_ledger_that_was_put_back_to_an_earlier_moment_is_refused(tape: Path, tmp_path: Path) -> None:
-    made = Project(tmp_path / "project", tape, f"trader{next(NUMBERS)}")
-    made.break_off(150)
-    shutil.copy(made.run_dir / "ledger.db", tmp_path / "earlier")
-    made.break_off(300)
+def test_a_ledger_that_was_put_back_to_an_earlier_moment_is_refused(
+    project: Project, earlier: Path, tmp_path: Path
+) -> None:
+    later = Path(shutil.copytree(project.run_dir.with_name("later"), tmp_path / "run"))
+    shutil.copy(earlier / "ledger.db", later / "ledger.db")
 
-    shutil.copy(tmp_path / "earlier", made.run_dir / "ledger.db")
-
-    assert_refused(made.run_dir, RunFolderError, "the ledger lacks", "rows of order_events")
+    assert_refused(later, RunFolderError, "the ledger lacks", "rows of order_events")
 
 
 def removed(run_dir: Path) -> None:
@@ -378,6 +404,18 @@ def test_a_tape_with_changed_added_missing_or_renamed_files_is_refused(own: Proj
     os.utime(a)
 
     assert resume(own.run_dir)[0].ok
+
+
+def test_a_changed_plan_is_a_warning_and_changes_nothing(own: Project) -> None:
+    before = own.plan.read_text()
+    own.plan.write_text(before.replace("09:40", "09:39"))
+
+    summary, _ = resume(own.run_dir)
+
+    assert summary.ok
+    assert [warning for warning in summary.warnings or [] if str(own.plan) in warning and "has changed" in warning]
+    own.plan.write_text(before)
+    assert summary.bars == own.whole().read_summary()["bars"]
 
 
 def test_changed_code_is_refused_unless_it_is_accepted(own: Project) -> None:
