@@ -3,6 +3,7 @@
 It owns every actor and none is detached: its death ends the desk, and another `desk run` is the recovery.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ from actors.scaler import Scaler, scaling_policy
 from actors.scanner import Scanner
 from actors.watchdog import Watchdog, elsewhere
 from desk.clock import SystemClock
-from desk.closing import open_log
+from desk.closing import LOG, open_log
 from desk.config import Plan, choose_consumers, first_consumers
 from desk.model.errors import ActorDied, ClusterLost, DeskError, RunFailed
 from desk.orders import OrderSummary
@@ -80,16 +81,16 @@ class Supervisor:
         self._began_ns = time.time_ns()
         # A folder's name may be long, and hold what no other name may.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
-        self.log = open_log(folder)
+        self.log = logging.getLogger(LOG)
         self._books = Books(plan, self.session, folder, self._stats, self.log)
-        self.cluster = Cluster(
-            address, first_consumers(plan) * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost
-        )
+        first = first_consumers(plan)
+        self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
+        open_log(folder)
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
             self.log.info("%s", note)
-        if self.cluster.note:
-            self.log.info("%s", self.cluster.note)
+        for note in self.cluster.notes:
+            self.log.info("%s", note)
         for warning in self.cluster.warnings:
             self.log.warning("%s", warning)
         elastic = plan.consumers.count == 0 and not market_waits(plan)
@@ -434,6 +435,8 @@ class Supervisor:
 
     def _say_ray_is_lost(self, fault: ClusterLost) -> None:
         """Log it and write a summary that says so, without a call of Ray's; the ledger's session stays open."""
+        if not self.log.handlers:  # Ray died while it started
+            open_log(self.folder)
         self.log.error("run failed: %s", fault)
         producer: ProducerStats | None = self._stats.get(PRODUCER)
         self._books.write_summary(self._times(time.time_ns()), str(fault), producer.intake.received if producer else {})
