@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.building import reporting_faults
 from actors.gcs import Gcs, Room
 from actors.joined_watch import JoinedWatch
-from actors.joining import ADDRESS_VARIABLE, has_authentication, no_cluster, require_listener
+from actors.joining import ADDRESS_VARIABLE, NAMES, has_authentication, no_cluster, require_access, require_listener
 from actors.loss import LastWords, Loss
 from actors.meters import RayMeters
 from actors.own_ray.authentication import Environment
@@ -60,20 +60,22 @@ class Cluster:
         namespace: str,
         run_dir: Path | None = None,
         last_words: LastWords = _say_nothing,
+        consumers: int = 0,
     ) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
-        `note` is what the log should say of that, `warnings` are what the user should change. A cluster of its own has
-        at least `cpus` logical CPUs, listens on loopback only, wants a token of every caller, and ends with this
-        process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot leave it, it ends
-        after `last_words`. Raises PlanError when there is no cluster at the address, and ClusterLost.
+        `notes` are for the log, `warnings` are what the user should change. A cluster of its own has
+        at least `cpus` logical CPUs and room for `consumers`, listens on loopback only, wants a token of every caller,
+        and ends with this process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot
+        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address or no room for
+        one here, CredentialsError when the cluster turns this process away, and ClusterLost.
         """
         self._made: dict[str, Any] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
         # As Ray has it: "auto" is what the environment says.
         by_environment = bool(said) and address in {None, "", "auto"}
         joined = said if by_environment else address or ""
-        self.note = f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says" if by_environment else ""
+        self.notes = [f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"] if by_environment else []
         self.warnings: list[str] = []
         self._ray: OwnRay | None = None
         self._watch: JoinedWatch | None = None
@@ -81,7 +83,7 @@ class Cluster:
         self.loss = Loss(self._clean, last_words, run_dir)
         try:
             if joined in {"", "local"}:
-                self._start(cpus, namespace)
+                self._start(cpus, namespace, consumers)
             else:
                 self._join(joined, namespace)
         except Exception as error:
@@ -194,6 +196,8 @@ class Cluster:
 
     def _join(self, address: str, namespace: str) -> None:
         require_listener(address)
+        if address not in NAMES:
+            require_access(address)
         self._environment = Environment(PATIENT)
         ray.init(
             address=address,
@@ -210,9 +214,9 @@ class Cluster:
                 "user; start it with RAY_AUTH_MODE=token"
             )
 
-    def _start(self, cpus: float, namespace: str) -> None:
-        self._ray = OwnRay(self.loss.died)
-        self.note = self._ray.folder.note
+    def _start(self, cpus: float, namespace: str, consumers: int) -> None:
+        self._ray = OwnRay(self.loss.died, consumers)
+        self.notes = self._ray.notes
         variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **PRELOAD}.items()}
         self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)
 

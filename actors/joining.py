@@ -7,14 +7,18 @@ from typing import Final
 
 import grpc  # type: ignore[import-untyped]  # it ships without types
 from ray._common.tls_utils import load_certs_from_env
+from ray._private.grpc_utils import init_grpc_channel
 from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
+from ray.exceptions import AuthenticationError
 
-from desk.model.errors import PlanError
+from desk.model.errors import CredentialsError, PlanError
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 NAMES: Final = ("auto", "local")
 HOST_AND_PORT: Final = re.compile(r"(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
 LISTENER_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 30.0
+"""A GCS that pauses for 20 s is waited for."""
 
 
 def no_cluster(joined: str, found: str, *, by_environment: bool) -> PlanError:
@@ -57,17 +61,46 @@ def require_listener(address: str) -> None:
         raise ConnectionError(f"nothing listens at {address} ({error})") from error
 
 
+def require_access(gcs: str) -> None:
+    """Ask the GCS at this host:port with the token, where one is in use, since `ray.init` would wait for 20 s.
+
+    Raises CredentialsError where it turns this process away, ConnectionError where no GCS answers.
+    """
+    try:
+        with init_grpc_channel(gcs) as channel:
+            _check(channel)
+    except AuthenticationError as error:
+        raise _turned_away(gcs, error.message.strip().splitlines()[0]) from error
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise _turned_away(gcs, str(error.details()).strip().splitlines()[0]) from error
+        raise ConnectionError(f"no GCS of Ray's answers at {gcs} ({error.code().name}: {error.details()})") from error
+
+
 def has_authentication(gcs: str) -> bool:
-    """Whether the GCS at this host:port turns a caller without a token away. Raises grpc.RpcError without an answer."""
-    with _channel(gcs) as channel:
-        check = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel).CheckAlive
-        try:
-            check(gcs_service_pb2.CheckAliveRequest(), timeout=LISTENER_TIMEOUT_S)
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                return True
-            raise
+    """Whether the GCS at this host:port turns a caller without a token away. Raises ConnectionError as above."""
+    try:
+        with _channel(gcs) as channel:
+            _check(channel)
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            return True
+        raise ConnectionError(f"no GCS of Ray's answers at {gcs} ({error.code().name}: {error.details()})") from error
     return False
+
+
+def _check(channel: grpc.Channel) -> None:
+    check = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel).CheckAlive
+    check(gcs_service_pb2.CheckAliveRequest(), timeout=ANSWER_TIMEOUT_S)
+
+
+def _turned_away(gcs: str, found: str) -> CredentialsError:
+    return CredentialsError(
+        gcs,
+        f"the cluster turns the desk away: {found}",
+        "RAY_AUTH_MODE=token, and the cluster's token in ~/.ray/auth_token or the file RAY_AUTH_TOKEN_PATH names",
+        "Set RAY_AUTH_MODE as the cluster has it, and fetch its token.",
+    )
 
 
 def _channel(address: str) -> grpc.Channel:

@@ -73,16 +73,16 @@ class Supervisor:
         self._has_log = False
         self._answers = Answers(self.log)
         self._books = Books(plan, self.session, folder, self._answers.stats, self.log)
-        cpus = first_consumers(plan) * plan.consumers.cpus
+        first = first_consumers(plan)
         with stop_signals() as signals, own_signals(signals):
-            self.cluster = Cluster(address, cpus, desk, folder.dir, self._say_ray_is_lost)
+            self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
         open_log(folder)
         self._has_log = True
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
             self.log.info("%s", note)
-        if self.cluster.note:
-            self.log.info("%s", self.cluster.note)
+        for note in self.cluster.notes:
+            self.log.info("%s", note)
         for warning in self.cluster.warnings:
             self.log.warning("%s", warning)
         elastic = plan.consumers.count == 0 and not market_waits(plan)

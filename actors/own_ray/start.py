@@ -15,13 +15,14 @@ import ray
 from ray._private import auto_init_hook, ray_constants
 from ray._private import worker as ray_worker
 
+from actors.own_ray import OBJECT_STORE_BYTES
 from actors.own_ray.authentication import Environment, write_token
 from actors.own_ray.broom import kill_all
 from actors.own_ray.folder import OwnFolder, sweep
+from actors.own_ray.limits import require_limits
 from actors.own_ray.node import own_node
 from actors.own_ray.watch import AGENTS, Watch
 
-OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
 SYSTEM: Final = {
     "enable_metrics_collection": False,  # no Prometheus port
     "task_events_report_interval_ms": 0,  # else ray.shutdown waits 5 s to hand them to a GCS that has died
@@ -41,12 +42,19 @@ class OwnRay:
     """A Ray of this process's own. `lost` is called once, in another thread, with the process of Ray's that has died.
 
     It may be called while Ray starts. Has to be made, started and closed in the main thread: Ray's processes die with
-    the thread that started them. Raises PlanError where there is no folder for it.
+    the thread that started them. Raises PlanError where there is no folder for it, and where limits, memory or disk are
+    too small for so many consumers; `notes` are what the log should say.
     """
 
-    def __init__(self, lost: Callable[[str], None]) -> None:
+    def __init__(self, lost: Callable[[str], None], consumers: int) -> None:
         sweep()
         self.folder = OwnFolder()
+        try:
+            warning = require_limits(consumers, self.folder.path)
+        except BaseException:
+            self.folder.remove()
+            raise
+        self.notes = [note for note in (self.folder.note, warning) if note]
         self._lost = lost
         self._lost_lock = threading.Lock()
         self._broom = _start_broom(self.folder.path)

@@ -50,6 +50,11 @@ class Nodes:
     ) -> None:
         self._process.communicate(timeout=60)
 
+    @property
+    def pid(self) -> int:
+        """The process that has started every node."""
+        return self._process.pid
+
     def add(self, cpus: int) -> None:
         """Add a worker node with room for so many CPUs."""
         self._tell(f"add {cpus}")

@@ -102,9 +102,10 @@ def kill_in(phase: str, victim: str, plan: Path, undisturbed: Path, folder: Path
         status, out, err = desk.finish()
         took_s = time.monotonic() - killed_s
 
-        assert leftovers(pids, temporary, shared) == []
         assert status == 1, (out, err)
         assert took_s < MOST_S
+        # The process that cleans up behind a killed desk may be about to end.
+        wait_until(lambda: not leftovers(pids, temporary, shared), MOST_S - took_s, "the end of all that it had")
         assert "Traceback" not in err
         (error,) = [line for line in err.splitlines() if line.startswith("error:")]
         assert error.startswith("error: Ray: its ")
