@@ -177,7 +177,7 @@ class GuardsPlan(Section):
         ge=0.5,
         le=3600,
         description="silence of a live feed, without data and without an answer to a ping, after which it counts as "
-        "down, in s; it is pinged after a third of it",
+        "down, in s; it is pinged after a third of it, or of `max_data_latency_s` where that is less",
     )
     max_data_latency_s: float = Field(
         default=10.0,

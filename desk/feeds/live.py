@@ -7,9 +7,10 @@ from typing import Final
 import msgspec
 
 from desk.feeds.outages import RESTARTED, Gap, Outages
+from desk.feeds.proof import Proof
 from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
-from desk.feeds.socket import SILENT, TIMEOUT_NS, Socket
+from desk.feeds.socket import PING_PART, SILENT, TIMEOUT_NS, Socket
 from desk.feeds.stream import StreamProtocol
 from desk.feeds.tick_times import Read, TickTimes, count_rejected
 from desk.model.feed_health import FeedHealth, Freshness
@@ -94,10 +95,10 @@ class LiveFeed:
         self._times = TickTimes(protocol.place, hours.start_ns, hours.end_ns)
         self._reached_ns = 0
         self._is_over = False
-        self._proof_ns = 0
         self._in_hand: list[Tick] = []
         # Waits need no secrecy.
         self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end, timeout_ns)  # noqa: S311
+        self._proof = Proof(self._socket, protocol, self._outages, session)
 
     @property
     def health(self) -> FeedHealth:
@@ -149,13 +150,11 @@ class LiveFeed:
 
     def freshness(self, wall_ns: int) -> Freshness:
         """How far what was handed over can be trusted at this wall time."""
-        outages, silent_ns = self._outages, max(0, wall_ns - self._proof_ns)
-        if outages.down_from_ns is None or (self._session.ended and outages.is_farewell(wall_ns)):
-            is_silent = silent_ns >= self._socket.timeout_ns
-            why = f"{SILENT} for {silent_ns / SECOND_NS:,.0f} s" if is_silent else ""
-        else:
-            why = "the subscription is not acknowledged" if self._socket.open else "the feed is down"
-        return Freshness(why, silent_ns)
+        return self._proof.at(wall_ns)
+
+    def keep_below(self, age_ns: int) -> None:
+        """Ping a quiet venue so often that its data never seem older than this while it answers."""
+        self._socket.ping_ns = min(self._socket.ping_ns, age_ns // PING_PART)
 
     def open_gap(self, session_ns: int) -> Gap | None:
         """The gap that lasts at this session time, up to it."""
@@ -199,7 +198,7 @@ class LiveFeed:
         try:
             self._socket.finish(self._session.ask())
             wall_ns, mark_ns = self._clock.wall_ns(), self._resumed_from_ns
-            self._proof_ns = wall_ns
+            self._proof.begin(wall_ns)
             self._reached_ns = max(self._at(wall_ns), self._start_ns) if mark_ns is None else mark_ns
             self._begin_outage(wall_ns, mark_ns)
             if mark_ns is None:
@@ -218,15 +217,15 @@ class LiveFeed:
                 return
             if self._session.passes_alone and now_ns < self._start_ns - AHEAD_NS:
                 self._clock.sleep(min(self.patience_s, (self._start_ns - AHEAD_NS - now_ns) / SECOND_NS))
-                self._proof_ns = self._clock.wall_ns()
-                self._outages.begin(self._start_ns, self._proof_ns)
+                self._proof.begin(self._clock.wall_ns())
+                self._outages.begin(self._start_ns, self._clock.wall_ns())
             else:
                 ticks = self._read(self._start_ns)
                 if self._at(self._socket.read_ns) < self._start_ns:
                     self._skip(ticks, is_early=True)
                 else:
                     self._protocol.ticks = ticks  # for the session's first read
-                self._note_proof()
+                self._proof.note()
             yield Frame([], self._start_ns, mark=False)
 
     def _begin_outage(self, wall_ns: int, mark_ns: int | None) -> None:
@@ -261,7 +260,7 @@ class LiveFeed:
             self._reached_ns = max(self._reached_ns, read_ns)
             if self._past_end(mark_ns):
                 return
-            self._note_proof()
+            self._proof.note()
             self._in_hand = []
             if ticks or quiet:
                 yield self._frame(ticks)
@@ -293,11 +292,6 @@ class LiveFeed:
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
         return ticks
-
-    def _note_proof(self) -> None:
-        """What was read so far is handed over before the next mark; under a subscription nothing is missing of it."""
-        if self.connected:
-            self._proof_ns = self._socket.proof_ns
 
     def _look(self) -> None:
         """Follow connection and protocol: what changed in this turn is noted."""
@@ -333,7 +327,7 @@ class LiveFeed:
 
     def _drained(self) -> bool:
         """Whether a venue that has ended has nothing left under way."""
-        return not self._socket.open or self._clock.wall_ns() - self._socket.read_ns >= DRAINED_NS
+        return not self._socket.open or self._clock.wall_ns() - self._socket.message_ns >= DRAINED_NS
 
     def _past_end(self, mark_ns: int) -> bool:
         return self._end_ns is not None and mark_ns > self._end_ns

@@ -36,7 +36,7 @@ class Socket:
     """One connection at a time to `url`, for a protocol; everything that waits is measured on `clock`.
 
     Connecting, and every answer that the protocol awaits, has 10 s. A connection on which neither a whole message nor a
-    pong came for a third of `timeout_ns` is pinged, and given up after `timeout_ns`; then another is made at once. A
+    pong came for `ping_ns` is pinged, and given up after `timeout_ns`; then another is made at once. A
     lost connection is made again after a wait (see Attempts), at once when the protocol says so and the connection had
     been of use. `reconnects` counts the connections made after the first that opened; `on_end(reason, was_open)` is
     called for each connection, or attempt at one, that ended.
@@ -54,6 +54,7 @@ class Socket:
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         self.timeout_ns = timeout_ns
+        self.ping_ns = timeout_ns // PING_PART
         self.fault: DeskError | None = None
         self.reconnects = 0
         self.read_ns = 0
@@ -167,7 +168,7 @@ class Socket:
     def _ping(self, now_ns: int) -> None:
         """Ask a silent venue for a pong, once."""
         silent_ns = now_ns - self.proof_ns
-        if silent_ns >= self.timeout_ns // PING_PART and self._pinged_ns is None and self._connection is not None:
+        if silent_ns >= self.ping_ns and self._pinged_ns is None and self._connection is not None:
             self._pinged_ns = now_ns
             self._connection.ping()
 

@@ -117,7 +117,7 @@ def _market_feed(
     channels = frozenset(plan.feed.channels)
     if source is None:
         key, secret = require_credentials(plan)
-        return AlpacaFeed(
+        live = AlpacaFeed(
             plan.feed.url or ALPACA_STREAM,
             key.get_secret_value(),
             secret.get_secret_value(),
@@ -133,6 +133,8 @@ def _market_feed(
             resumed_from_ns=resume_ns,
             timeout_ns=round(plan.guards.feed_timeout_s * SECOND_NS),
         )
+        live.keep_below(round(plan.guards.max_data_latency_s * SECOND_NS))
+        return live
     return BlockFeed(
         source,
         clock,

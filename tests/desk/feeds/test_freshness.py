@@ -117,7 +117,7 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
         await client.greet()
         await client.acknowledge()
         client.websocket.transport.write(b"\x82\x7f" + (1 << 20).to_bytes(8))  # the head of a message of 1 MiB
-        while True:
+        while not client.websocket.transport.is_closing():
             client.websocket.transport.write(b"x")
             await client.server.pause()
 
@@ -214,3 +214,34 @@ def test_a_connection_that_ends_with_its_authentication_was_not_subscribed() -> 
         frames.close()
 
     assert not subscribed
+
+
+def test_pongs_do_not_keep_a_feed_waiting_for_a_venue_that_has_ended_its_play() -> None:
+    state = {"state": "playing", "session_ns": START_NS, "wall_ns": START_NS, "speed": 1.0}
+    clock = HandClock()
+    with AlpacaServer(nothing_more, clock=lambda: state) as server:
+        feed = feed_of(server, clock, session_clock="venue", timeout_ns=NS // 2)
+        frames = feed.frames()
+        until(frames, lambda _: feed.connected)
+        state["state"] = "ended"
+        for _ in range(1000):  # far more than a second, in steps each of which brings a pong
+            clock.now_ns += NS // 4
+            before_ns = feed._socket.proof_ns
+            while feed._socket.open and feed._socket.proof_ns == before_ns and next(frames, None) is not None:
+                pass
+            if feed._is_over:
+                break
+
+    assert feed._is_over
+
+
+def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() -> None:
+    clock = HandClock()
+    with AlpacaServer(nothing_more) as server:
+        feed = feed_of(server, clock, is_open=lambda _: False)
+        feed.keep_below(3 * NS // 2)
+        frames = feed.frames()
+        until(frames, lambda _: feed.connected)
+        clock.now_ns += NS // 2
+        until(frames, lambda _: fresh(feed, clock).silent_ns == 0)
+        frames.close()
