@@ -204,7 +204,7 @@ def test_whatever_a_venue_does_the_promises_hold(script: list[Step]) -> None:
 
 
 @pytest.mark.trial
-@settings(max_examples=3_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(scripts)
 def test_whatever_a_venue_does_the_promises_hold_thousands_of_times(script: list[Step]) -> None:
     check(script)
