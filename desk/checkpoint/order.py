@@ -1,4 +1,4 @@
-"""What the keeper wrote last of each file: by it a file is told from an older one of the same run."""
+"""What the keeper wrote last of each file: it tells a file from an older one of the same run."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder so that another desk can go on with it: plan, session, and what it ran on."""
+"""What a run leaves in its folder for another desk that resumes it: plan, session, and what it ran on."""
 
 import errno
 import fcntl
@@ -155,7 +155,7 @@ class ResumeFile:
             raise RunFolderError(
                 str(self.path),
                 "it is not what the desk wrote: its authentication code does not match",
-                "a file that nobody has changed",
+                "the file as the desk wrote it",
                 "Do not trust this folder. Run the plan anew in another one.",
             )
 

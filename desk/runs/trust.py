@@ -1,4 +1,4 @@
-"""What a resume trusts: a run folder in which nobody else can have written."""
+"""What a resume trusts: a run folder in which only its user can have written."""
 
 import os
 import stat
@@ -55,9 +55,7 @@ def _require_own(place: Path, found: os.stat_result) -> None:
 
 def _untrusted(place: Path, found: str, remedy: str) -> RunFolderError:
     user = os.geteuid()
-    return RunFolderError(
-        str(place), found, f"plain files and folders of user {user}, which nobody else can write", remedy
-    )
+    return RunFolderError(str(place), found, f"plain files and folders that only user {user} can write", remedy)
 
 
 def _kind(mode: int) -> str:

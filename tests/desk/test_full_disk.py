@@ -16,7 +16,7 @@ PLAN = """
 name = "full"
 [feed]
 kind = "synthetic"
-synthetic = { symbols = 20, events_per_s = 100.0, minutes = 10 }
+synthetic = { symbols = 20, events_per_s = 80.0, minutes = 3 }
 symbols = ["SYN0000", "SYN0001", "SYN0002", "SYN0003"]
 [flow]
 checkpoint_s = 0.05
