@@ -10,6 +10,7 @@ from desk.children import end_all, running_descendants
 from desk.clock import SystemClock
 from desk.closing import open_log, write_results
 from desk.config import Plan, first_consumers
+from desk.hang_watch import HangWatch
 from desk.model.errors import DeskError
 from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
@@ -51,12 +52,15 @@ class House:
         self.manager = trading.order_manager(plan, self.session, self.book)
         if source is not None:
             source = markets.session_source(source, self.session)
-        self.scanning = shards.scanning(plan, self.session, source)
+        self._hangs = HangWatch(plan.guards.hang_s, self.log)
+        self.scanning = shards.scanning(plan, self.session, source, self._hangs)
         broker = LocalBroker(self.manager, self._deliver)
         numbers = range(first_consumers(plan))
         keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
-            number: shards.shard(plan, self.session, number, epoch, self.clock, keepers[number], broker)
+            number: shards.shard(
+                plan, self.session, number, epoch, self.clock, keepers[number], broker, crumbs=self._hangs
+            )
             for number in numbers
         }
         self.intake: Intake = flow.intake(
@@ -94,7 +98,7 @@ class House:
 
         log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
         try:
-            with stop_signals() as signals:
+            with stop_signals() as signals, self._hangs:
                 signals.orderly(stop)
                 try:
                     self._play(show)

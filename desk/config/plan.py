@@ -198,14 +198,15 @@ class GuardsPlan(Section):
         default=5.0,
         ge=0.1,
         le=3600,
-        description="time after which a call of a strategy hangs, in s; the strategy is stopped for its symbol",
+        description="time after which a call of a strategy or scanner hangs, in s; the strategy is stopped for its "
+        "symbol, the scanner as a whole",
     )
     memory_mb: float = Field(
         default=4096,
         ge=64,
         le=16_777_216,
-        description="memory a consumer may take beyond what it starts with, in MiB; the strategy that asks for more is "
-        "stopped for its symbol",
+        description="memory a consumer, or the scanners, may take beyond what they start with, in MiB; the strategy "
+        "that asks for more is stopped for its symbol",
     )
     state_mb: float = Field(
         default=16.0,

@@ -1,9 +1,10 @@
 """Strategies that plans of tests name."""
 
 import os
+import time
 from pathlib import Path
 
-from desk import strategy
+from desk import scanner, strategy
 from desk.model.units import SECOND_NS
 
 
@@ -29,6 +30,14 @@ class Stuck(strategy.Strategy):
         Path(self.params.marker).touch()
         while True:
             pass
+
+
+class StuckScanner(scanner.Scanner):
+    """Never comes back from a scan."""
+
+    def scan(self, market: scanner.MarketSnapshot) -> list[str]:
+        while True:
+            time.sleep(3600)
 
 
 class Parent(strategy.Strategy):

@@ -259,6 +259,34 @@ def test_what_a_strategy_raises_is_a_problem_of_the_run_and_not_its_end(tmp_path
     assert max(view.consumed_per_s for view in shown) > 0
 
 
+def test_calls_that_do_not_end_are_ended_and_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    text = SYNTHETIC.replace("[guards]", "[guards]\nhang_s = 0.5") + STUCK.replace("MARKER", str(tmp_path / "marker"))
+
+    summary, folder = run(text, tmp_path / "run", 2)
+
+    assert len(summary.problems) == 2
+    strategy, scanner = summary.problems
+    assert strategy.startswith(
+        "strategy stuck was stopped for SYN0000: on_second raised desk.hang_watch.CallHangsError: no progress for 0.5 s"
+    )
+    assert scanner.startswith("scanner Stuck failed: Traceback")
+    assert summary.balanced
+    assert "on_second of stuck on SYN0000 has not ended for" in folder.log.read_text(encoding="utf-8")
+
+
+STUCK = """
+[[scanners]]
+use = "house_strategies:StuckScanner"
+name = "Stuck"
+every_s = 60
+[[strategies]]
+name = "stuck"
+use = "house_strategies:Stuck"
+symbols = ["SYN0000"]
+params = { marker = "MARKER" }
+"""
+
+
 def test_a_process_that_a_strategy_leaves_is_ended_and_named(tmp_path: Path) -> None:
     text = SYNTHETIC + '[[strategies]]\nname = "parent"\nuse = "house_strategies:Parent"\nsymbols = ["SYN0000"]\n'
 

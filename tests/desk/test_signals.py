@@ -46,6 +46,8 @@ checkpoint_s = 0.05
 """
 
 STUCK = """
+[guards]
+hang_s = 3600.0
 [[strategies]]
 name = "stuck"
 use = "house_strategies:Stuck"
