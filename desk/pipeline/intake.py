@@ -117,7 +117,7 @@ class Intake:
         self.lanes.closed |= asleep or {}
         moves = 0 if state is None else state.moves
         self.moves = Moves(table, moves, self._rerouted, waits=feed.lossless, tell=self._note)
-        self._catch_up = CatchUp(feed)
+        self._catch_up = CatchUp(feed, live, clock)
         self._states = ProducerStates(config.checkpoint_ns, keeper)
         self._enlisting = Enlisting(self.lanes, links, self.moves, self._wake)
         ladder = Ladder(LadderConfig.of(lane_config.write_timeout_ns, config.max_data_latency_ns))
@@ -230,6 +230,7 @@ class Intake:
             self.lanes.poke_until(lambda lane: lane.confirmed)
             positions = self._links.positions()
         self.moves.take_up(positions, self.lanes.by_shard, self._clock.wall_ns())
+        self.marked = self.marked or any(position.mark_ns for position in positions)
         self._catch_up.begin(positions, self.lanes.closed.values(), self.config.session_start_ns)
         if self._from is None:
             if self.config.waits:
@@ -312,7 +313,6 @@ class Intake:
             self.moves.number,
             self.gaps.records,
             self._feed_lag_ns,
-            self.lanes.totals(),
             self.watch.state(),
         )
 
