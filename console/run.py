@@ -128,7 +128,7 @@ def in_process(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show)
     """The house in this process, without Ray."""
     from desk.house import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
 
-    return run_in_process(plan, folder, show=show, resume=resume)
+    return run_in_process(plan, folder, show=show, resume=resume, owns_process=True)
 
 
 def on_ray(address: str | None) -> House:

@@ -35,9 +35,15 @@ Show = Callable[[DeskView], None]
 
 
 class House:
-    """All parts of the desk, built from a plan, connected by plain calls."""
+    """All parts of the desk, built from a plan, connected by plain calls.
 
-    def __init__(self, plan: Plan, folder: RunFolder, resume: Resume | None = None) -> None:
+    Where the process is the desk's own (`owns_process`), processes that were started during the run are ended with it.
+    """
+
+    def __init__(
+        self, plan: Plan, folder: RunFolder, resume: Resume | None = None, *, owns_process: bool = False
+    ) -> None:
+        self._owns_process = owns_process
         self.plan = plan
         self.folder = folder
         self.clock = SystemClock()
@@ -141,7 +147,7 @@ class House:
 
     def _end_children(self) -> None:
         """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
-        left = running_descendants(self._children)
+        left = running_descendants(self._children) if self._owns_process else []
         end_all(left)
         self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
 
@@ -216,6 +222,8 @@ class House:
         )
 
 
-def run_in_process(plan: Plan, folder: RunFolder, *, show: Show, resume: Resume | None = None) -> Summary:
-    """Run the plan in this process, or go on with it, and give its summary. Raises DeskError."""
-    return House(plan, folder, resume).run(show)
+def run_in_process(
+    plan: Plan, folder: RunFolder, *, show: Show, resume: Resume | None = None, owns_process: bool = False
+) -> Summary:
+    """Run the plan in this process, or resume it, and give its summary; `owns_process` as in House. Raises DeskError."""
+    return House(plan, folder, resume, owns_process=owns_process).run(show)

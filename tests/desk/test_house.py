@@ -89,7 +89,8 @@ def run(text: str, folder: Path, shards: int, shown: list[DeskView] | None = Non
     plan = folder / "plan.toml"
     plan.write_text(f"{text}\n[consumers]\ncount = {shards}\n", encoding="utf-8")
     results = RunFolder.create(None, folder / "run", "run", 0)
-    summary = run_in_process(load_plan(plan), results, show=(shown if shown is not None else []).append)
+    show = (shown if shown is not None else []).append
+    summary = run_in_process(load_plan(plan), results, show=show, owns_process=True)
     return summary, results
 
 
