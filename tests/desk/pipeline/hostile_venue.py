@@ -216,9 +216,9 @@ class Venue:
         """Leave nothing in the loop."""
         if self.server is not None:
             self.server.close()
-        for task in asyncio.all_tasks(loop):
-            if "accept" in repr(task.get_coro()):
-                task.cancel()
+        accepting = [task for task in asyncio.all_tasks(loop) if "accept" in repr(task.get_coro())]
+        if accepting:
+            loop.run_until_complete(asyncio.wait(accepting))
         for peer in self.peers:
             peer.transport.abort()
         loop.run_until_complete(asyncio.sleep(0))
