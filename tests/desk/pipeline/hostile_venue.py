@@ -216,9 +216,9 @@ class Venue:
         """Leave nothing in the loop."""
         if self.server is not None:
             self.server.close()
-        for task in asyncio.all_tasks(loop):
-            if "accept" in repr(task.get_coro()):
-                task.cancel()
+        accepting = [task for task in asyncio.all_tasks(loop) if "accept" in repr(task.get_coro())]
+        if accepting:
+            loop.run_until_complete(asyncio.wait(accepting))
         for peer in self.peers:
             peer.transport.abort()
         loop.run_until_complete(asyncio.sleep(0))
@@ -301,6 +301,7 @@ class LiveDesk(Desk):
         )
         self.unsettled_ns: int | None = START_NS
         self.stale_ns: int | None = None
+        self.sent: tuple[Peer | None, int | None] | None = None
         self.forged = False
         self.faults: list[str] = []
         self._judged = 0
@@ -355,6 +356,8 @@ class LiveDesk(Desk):
             self.unsettled_ns = None
         elif self.unsettled_ns is None:
             self.unsettled_ns = self.session_ns
+        if self.sent is not None and self.sent[0] is self.venue.peer and not self.venue.busy and self.live.connected:
+            self.stale_ns, self.sent = self.sent[1], None
         self._quiet += 1
         if self.intake.session_ns != self._reached_ns:
             self._reached_ns, self._quiet = self.intake.session_ns, 0
@@ -406,7 +409,7 @@ def fresh(count: int = 1) -> Step:
         ticks = [make(now_ns - n, symbol) for n in range(count) for make in (trade, quote) for symbol in "AB"]
         desk.venue.write(packed(*ticks))
         if desk.venue.settled:
-            desk.stale_ns = None
+            desk.sent, desk.stale_ns = None, None
 
     return step
 
@@ -416,11 +419,9 @@ def stale(age_s: float) -> Step:
 
     def step(desk: LiveDesk) -> None:
         then_ns = desk.session_ns - round(age_s * SECOND_NS)
-        if desk.venue.settled and then_ns >= MIDNIGHT_NS:
+        if then_ns >= MIDNIGHT_NS:  # older ticks are rejected, and change nothing
             # A venue that sends nothing more has nothing newer: its data do not grow older by that.
-            desk.stale_ns = then_ns if age_s > MAX_AGE_S else None
-        elif desk.stale_ns is None:  # rejected: what was known before is as old as it is
-            desk.stale_ns = desk.session_ns
+            desk.sent = (desk.venue.peer, then_ns if age_s > MAX_AGE_S else None)
         desk.venue.write(packed(*[make(then_ns, symbol) for make in (trade, quote) for symbol in "AB"]))
 
     return step
@@ -437,7 +438,7 @@ def forge(data: bytes, parts: int = 1) -> list[Step]:
     """Send bytes that may look like anything: fresh ticks, or a granted subscription."""
 
     def step(desk: LiveDesk) -> None:
-        desk.forged, desk.stale_ns = True, None
+        desk.forged, desk.sent, desk.stale_ns = True, None, None
 
     return [step, *write(data, parts)]
 
@@ -458,6 +459,7 @@ def step_clock(seconds: float) -> Step:
         desk.clock.stepped_ns += step_ns
         desk.unsettled_ns = None if desk.unsettled_ns is None else desk.unsettled_ns + step_ns
         desk.stale_ns = None if desk.stale_ns is None else desk.stale_ns + step_ns
+        desk.sent = None
 
     return step
 
