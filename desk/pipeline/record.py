@@ -170,12 +170,13 @@ def problems(record: RunRecord) -> list[str]:
 
 
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
-    """One line for each strategy that was stopped for a symbol, in canonical order."""
+    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order."""
     faults = sorted(
         (fault for shard in shards for fault in shard.audit.stopped),
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
-    return [f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults]
+    lines = (f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults)
+    return list(dict.fromkeys(lines))
 
 
 def warnings(record: RunRecord) -> list[str]:
