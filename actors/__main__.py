@@ -2,7 +2,7 @@
 
 import sys
 
-from console.cli import main
+from console.entry import main
 
 if __name__ == "__main__":
     sys.argv.insert(1, "run")

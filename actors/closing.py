@@ -6,12 +6,13 @@ from typing import Final
 
 from actors.books import Books, Times
 from actors.crew import Crew
-from actors.monitor import CLOSE_S, PRODUCER, Monitor
+from actors.monitor import PRODUCER, Monitor
 from actors.producer import ProducerStats
 from actors.scaler import Scaler
 from desk.model.errors import DeskError
 from desk.pipeline.record import FeedRecord
 from desk.report.summary import Summary
+from desk.time_limit import CLOSE_S
 
 LAST_WORDS_S: Final = 10.0
 """So long the ledger has to give its decisions after a failure."""

@@ -12,16 +12,15 @@ from actors.draining import Draining
 from actors.peers import consumer_name, told
 from actors.spares import Spares
 from actors.watchdog import Watchdog
-from desk.model.errors import ActorDied, RunFailed
+from desk.model.errors import ActorDied
 from desk.pipeline.record import FeedRecord
 from desk.pipeline.shard import ShardStats
+from desk.time_limit import CLOSE_S, not_closed
 
 PRODUCER: Final = "producer"
 CONTROL: Final = ("keeper", "ledger", "broker", "scanner")
 LOOK_EVERY_S: Final = 0.1
 INSPECT_EVERY_S: Final = 0.5
-CLOSE_S: Final = 60.0
-"""So long a desk has from a stop, or from the feed's end, until its books are closed."""
 
 
 class Monitor:
@@ -169,12 +168,7 @@ class Monitor:
         if self._end_s is None or time.monotonic() < self._end_s:
             return
         waits = ", ".join(sorted(set(self._crew.awaited_since_s) | ({self._asked} - {""}))) or PRODUCER
-        raise RunFailed(
-            "the desk",
-            f"its books were not closed within {CLOSE_S:g} s: it waited for {waits}",
-            "a drain that ends",
-            "Look into desk.log, and finish the run with `desk run --resume`.",
-        )
+        raise not_closed(f"within {CLOSE_S:g} s: it waited for {waits}")
 
     def _inspect(self) -> None:
         """Replace actors whose process is gone; now and then look for those that hang or have to leave their node."""

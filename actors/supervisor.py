@@ -20,6 +20,7 @@ from actors.monitor import LOOK_EVERY_S, PRODUCER, Monitor
 from actors.peers import consumer_name
 from actors.printed import Printed
 from actors.producer import ProducerStats
+from actors.ray_signals import unsignalled_ray
 from actors.rebalancer import Rebalancer
 from actors.recipes import Recipes
 from actors.scaler import Scaler, scaling_policy
@@ -29,7 +30,7 @@ from desk.clock import SystemClock
 from desk.closing import open_log
 from desk.config import Plan, choose_consumers, first_consumers
 from desk.model.batch import LaneTotals
-from desk.model.errors import DeskError
+from desk.model.errors import DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.pipeline.record import FeedRecord
 from desk.pipeline.viewing import NewNotes, Viewer
@@ -37,8 +38,8 @@ from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.resume import Resume
-from desk.signals import StopSignals
-from desk.wiring import markets
+from desk.signals import StopSignals, stop_signals
+from desk.wiring import markets, trading
 from desk.wiring.beginning import begin
 from desk.wiring.flow import market_waits
 
@@ -54,6 +55,8 @@ class Supervisor:
     def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
         self.plan = plan
         self.folder = folder
+        self._resumed = resume is not None
+        self._played = self._marked = False
         source = markets.market_source(plan)
         self._begun = begin(plan, source, folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
@@ -63,7 +66,8 @@ class Supervisor:
         self._began_ns = time.time_ns()
         # A folder's name may be long, and hold what no other name may.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
-        self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
+        with unsignalled_ray():
+            self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder)
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
@@ -87,18 +91,37 @@ class Supervisor:
         self._start_up = StartUp(self.crew, self._monitor, self.scaler, self._awaited, self._numbers)
         self._books = Books(plan, self.session, folder, self.crew, self._monitor.stats, self.log)
         self._closing = Closing(self.crew, self._monitor, self.scaler, self._books, self._numbers, self.log)
-        self._marked = False
 
     def run(self, show: Show) -> Summary:
         """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too.
 
         Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
         """
+        with stop_signals() as signals:
+            try:
+                summary = self._run(show, signals)
+                signals.require_begun(marked=self._marked)
+            except RunFailed as fault:
+                if not self._played:
+                    self._books.write_summary(self._times(time.time_ns()), str(fault), {})
+                raise
+            except StoppedEarly as stopped:
+                if not self._played and not self._resumed:
+                    self._close_unplayed(stopped)
+                raise
+        return summary
+
+    def _run(self, show: Show, signals: StopSignals) -> Summary:
+        monitor = self._monitor
         try:
-            with StopSignals(self.stop) as signals, redirect_stdout(Printed(self.log)):
+            with redirect_stdout(Printed(self.log)):
+                monitor.stop_wanted = lambda: signals.received is not None
+                monitor.on_stop = signals.require_none
+                signals.require_none()
                 self._begun = self._start_up.run(self._begun, self._first_count(), self.folder)
                 self._start_up.make_producer()
-                summary = self._play(show)
+                monitor.on_stop = self.stop
+                return self._play(show)
         except DeskError as fault:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
@@ -107,8 +130,19 @@ class Supervisor:
             if self._spares is not None:
                 self._spares.close()
             self.cluster.close()
-        signals.require_begun(marked=self._marked)
-        return summary
+
+    def _close_unplayed(self, stopped: StoppedEarly) -> None:
+        """Close a new session of which nothing was played, and write a summary that says so."""
+        now_ns = time.time_ns()
+        try:
+            book = trading.ledger(self.plan, self.session, self.folder.dir, now_ns)
+            book.close_session(now_ns)
+            book.close()
+        except DeskError as fault:
+            self.log.error("the session stays open in the ledger: %s", fault)  # noqa: TRY400 - as above
+        none = FeedRecord({}, {}, {}, [], marked=False)
+        self._books.write(none, self._times(now_ns), [str(stopped)], [], [])
+        self.folder.resume.done()
 
     def _room(self) -> int | None:
         """How many consumers there can ever be; None where the cluster may grow."""
@@ -134,8 +168,7 @@ class Supervisor:
 
     def _play(self, show: Show) -> Summary:
         self._began_ns = time.time_ns()
-        if self._state != "draining":
-            self._state = "running"
+        self._state, self._played = "running", True
         self._monitor.play()
         if self._spares is not None:
             self._spares.add(SPARES)
@@ -225,4 +258,5 @@ def run_desk(
     plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: Resume | None = None
 ) -> Summary:
     """Run the plan on a Ray cluster, or go on with it, and give its summary. Raises DeskError."""
-    return Supervisor(plan, folder, address, resume).run(show)
+    with stop_signals():
+        return Supervisor(plan, folder, address, resume).run(show)

@@ -1,12 +1,11 @@
 """The command line: `desk run`, `submit`, `check`, `report`, `tune`, `venue` and `tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed, does not balance, or never had its live feed or ended without
-it, 2 bad plan or arguments, 3 credentials, 128 + signal where one came before the first second was complete, or a
-second one later. stdout is for people; errors go to stderr.
+it, 2 bad plan or arguments, 3 credentials, 128 + signal where SIGINT, SIGTERM, SIGHUP or SIGQUIT came before the first
+second was complete, or a second one later. stdout is for people; errors go to stderr.
 """
 
 import io
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from console.entry import caught_signals
 from console.faults import Faults
 from console.unseen import Unseen
 
@@ -41,7 +41,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # In a terminal of few letters a "?" for a "·" beats no figures at all.
             stream.reconfigure(errors="replace")
-    app()
+    with caught_signals():
+        app()
 
 
 @app.command()
@@ -68,8 +69,6 @@ def run(
         raise typer.BadParameter("the run goes on as it was begun", param_hint="--resume")
     if in_process and address is not None:
         raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
-    # Until the desk takes signals itself, one ends it at once: KeyboardInterrupt gets lost where Python cannot raise.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with Faults() as faults:
         from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
 
@@ -100,8 +99,6 @@ def submit(
     ] = None,
 ) -> None:
     """Run a tradeplan as a job of a Ray cluster, and show its log to its end; ctrl-c closes its books."""
-    # As in `run`: until the job is followed, a signal ends this at once.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with Faults():
         from console import submit as submitting  # noqa: PLC0415 - `desk --help` starts quickly
 

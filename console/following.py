@@ -1,14 +1,12 @@
 """A job followed from its submission to its end."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable
 from typing import Final
 
 from actors.jobs import JobEnd, Jobs
-from desk.model.errors import BY_SIGNAL
-from desk.signals import SIGNALS
+from desk.signals import stop_signals
 
 PAUSE_S: Final = 1.0
 KEPT_CHARACTERS: Final = 20_000
@@ -32,8 +30,11 @@ class Follower:
     async def follow(self, submit: Callable[[], str]) -> JobEnd:
         """Submit a job, which gives its id, and see it to its end. Raises what `submit` raises, RunFailed."""
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
+        with stop_signals() as signals:
+            signals.orderly(lambda number: loop.call_soon_threadsafe(self._on_signal, number), self._on_second)
+            return await self._follow(submit)
+
+    async def _follow(self, submit: Callable[[], str]) -> JobEnd:
         self._job = await asyncio.to_thread(submit)
         self._tell(f"job {self._job}; ctrl-c closes its books, and so does `ray job stop {self._job}`")
         asked = asyncio.create_task(self._asked.wait())
@@ -62,11 +63,11 @@ class Follower:
             await asyncio.sleep(PAUSE_S)
 
     def _on_signal(self, number: int) -> None:
-        name = signal.Signals(number).name
-        if self.received is not None:
-            where = f"ray job logs {self._job}" if self._job else "ray job list"
-            self._tell(f"{name} again: left. The job goes on stopping; `{where}` tells how it ends")
-            os._exit(BY_SIGNAL + number)
         self.received = number
+        name = signal.Signals(number).name
         self._tell(f"{name}: the job is being stopped, its desk closes the books; a second one leaves it to that")
         self._asked.set()
+
+    def _on_second(self, number: int) -> None:
+        where = f"ray job logs {self._job}" if self._job else "ray job list"
+        self._tell(f"{signal.Signals(number).name} again: left. The job goes on stopping; `{where}` tells how it ends")

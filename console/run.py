@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.resume import Resume
+from desk.signals import be_orderly, stop_signals
 
 Show = Callable[[DeskView], None]
 House = Callable[[Plan, RunFolder, Resume | None, Show], Summary]
@@ -49,6 +51,7 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     load_all(path, plan)
     from desk.wiring import trading  # noqa: PLC0415 - a plan with a fault is told quickly
 
+    be_orderly()
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
     folder.notes = plan_notes(written, plan)
     faults.log = folder.log
@@ -57,7 +60,7 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
         trading.require_ledger(plan, folder.dir)
         summary = _shown(plan, folder, None, options, house, console)
     except Exception as fault:
-        if isinstance(fault, BadInput | CredentialsError):
+        if isinstance(fault, BadInput | CredentialsError | StoppedEarly):
             folder.discard()
         if folder.dir.exists():
             _last_line(console, _broken_off(fault, shown))
@@ -80,6 +83,7 @@ def resume_run(
     refuse_unasked_live(folder.resume.path, plan, asked=options.live)
     load_all(folder.resume.path, plan)
     shown = _near(folder.dir)
+    be_orderly()
     try:
         summary = _shown(plan, folder, resume, options, house(resume.in_process), console)
     except Exception as fault:
@@ -130,7 +134,9 @@ def _shown(
     plan: Plan, folder: RunFolder, resume: Resume | None, options: RunOptions, house: House, console: Console
 ) -> Summary:
     title = f"{plan.session.name} · {plan.session.mode}"
-    with screen_for(console, title, time.time_ns, quiet=options.quiet) as screen:
+    with stop_signals() as signals, screen_for(console, title, time.time_ns, quiet=options.quiet) as screen:
+        signals.on_sudden_end(partial(console.show_cursor, show=True))
+        signals.require_none()
         return house(plan, folder, resume, screen.show)
 
 

@@ -19,7 +19,8 @@ from desk.report.live import DeskState, DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.resume import Resume
-from desk.signals import StopSignals
+from desk.signals import stop_signals
+from desk.time_limit import TimeLimit
 from desk.usage import process_usage
 from desk.wiring import flow, markets, shards, trading
 from desk.wiring.beginning import begin
@@ -70,18 +71,29 @@ class House:
         self._viewer = Viewer(self.session.start_ns, self.session.waits)
         self._new_notes = NewNotes(self.log)
         self._shown_ns = 0
-        self._began_ns = self.started_ns
+        self._began_ns = self._ended_ns = self.started_ns
 
     def run(self, show: Show) -> Summary:
         """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed.
 
         Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
         """
-        log = self.log
+        log, limit = self.log, TimeLimit()
+
+        def stop(_number: int) -> None:
+            limit.start()
+            self.intake.stop()
+
         log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
         try:
-            with StopSignals(self.intake.stop) as signals:
-                summary = self._run(show, log)
+            with stop_signals() as signals:
+                signals.orderly(stop)
+                try:
+                    self._play(show)
+                finally:
+                    limit.end()
+                signals.orderly()
+                summary = self._write(log)
         except DeskError as fault:
             self._new_notes.write(self.intake.stats())
             log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
@@ -93,13 +105,15 @@ class House:
         signals.require_begun(marked=self.intake.marked)
         return summary
 
-    def _run(self, show: Show, log: Logger) -> Summary:
+    def _play(self, show: Show) -> None:
         self._began_ns = self.clock.wall_ns()
         self.intake.play(lambda: self._show(show, "running"))
-        ended_ns = self.clock.wall_ns()
+        self._ended_ns = self.clock.wall_ns()
         self._show(show, "closed", at_once=True)
-        self.book.close_session(ended_ns)
-        record = self._record(ended_ns)
+        self.book.close_session(self._ended_ns)
+
+    def _write(self, log: Logger) -> Summary:
+        record = self._record(self._ended_ns)
         for warning in warnings(record):
             log.warning("%s", warning)
         for problem in problems(record):

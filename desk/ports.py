@@ -86,6 +86,10 @@ class Feed(Protocol):
         """Frames until the feed ends; a frame with `mark` closes every whole second of session time."""
         ...
 
+    def hurry(self) -> None:
+        """Wait for no due time from now on: the caller is about to stop. May be called from another thread."""
+        ...
+
     def take_gaps(self) -> Sequence[FeedGap]:
         """The times without data that ended since the last call."""
         ...

@@ -16,7 +16,14 @@ from desk.engine.moving import held_items, pack_whole, symbols_in
 from desk.engine.now import Now
 from desk.engine.orders import Orders
 from desk.engine.seating import Seating
-from desk.engine.snapshot import EngineSnapshot, SymbolSnapshot, decode_state, encode_state, pack_symbol
+from desk.engine.snapshot import (
+    EngineSnapshot,
+    SymbolSnapshot,
+    decode_state,
+    encode_state,
+    ordinals_of,
+    pack_symbol,
+)
 from desk.engine.symbol import SymbolState
 from desk.engine.symbols import Symbols
 from desk.matching import MatchingRules
@@ -99,6 +106,14 @@ class Engine:
     def last_move(self) -> int:
         """The highest number of a move in which anything went or came; 0 before the first."""
         return self._moves.last
+
+    @property
+    def ordinals(self) -> dict[str, int]:
+        """The ordinals of the last ticks by symbol, of what was handed over and is still held too."""
+        found: dict[str, int] = {}
+        for held in self._moves.released.values():
+            found |= ordinals_of(held.state)
+        return found | {state.symbol: state.last_ordinal for state in self.symbols.values() if state.last_ordinal >= 0}
 
     @property
     def adopted(self) -> dict[int, list[int]]:

@@ -104,6 +104,11 @@ def mark_of(state: bytes) -> int:
     return _decode_mark(state).mark_ns
 
 
+def ordinals_of(state: bytes) -> dict[str, int]:
+    """The ordinals of the last ticks in an encoded state, by symbol."""
+    return {symbol.symbol: symbol.last_ordinal for symbol in decode_state(state).symbols}
+
+
 def symbols_of(state: bytes) -> list[str]:
     """The symbols of an encoded state: those whose closed minutes `Engine.restore` needs."""
     return [symbol.symbol for symbol in decode_state(state).symbols]

@@ -37,7 +37,7 @@ class LiveFeed:
     Before `start_ns` frames have neither ticks nor marks: what is read is skipped. The feed connects a minute before
     it, or at once where session time passes only while something is connected.
     The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
-    to read, or when the caller stops iterating; what is read after the stop is skipped.
+    to read, or when the caller stops iterating; what was read and not handed over is skipped.
 
     A lost connection is made again, and the time between is in `gaps`. A connection that stands with a
     subscription and is mute for `mute_s` while `is_open(session_ns)` is made again too. `health` holds the totals;
@@ -85,6 +85,7 @@ class LiveFeed:
         self._age = ReadAge()
         self._reached_ns = 0
         self._is_over = False
+        self._in_hand: list[Tick] = []
         # Waits need no secrecy.
         self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end)  # noqa: S311
 
@@ -157,6 +158,9 @@ class LiveFeed:
         """Whether a connection stands and its subscription is acknowledged."""
         return self._socket.open and self._protocol.settled
 
+    def hurry(self) -> None:
+        """Nothing to do: real time cannot be hurried, and no frame is waited for longer than `patience_s`."""
+
     def take_gaps(self) -> list[Gap]:
         """The gaps that were closed since the last call."""
         taken = self.gaps[self._gaps_taken :]
@@ -177,6 +181,7 @@ class LiveFeed:
         finally:
             self._end()
             self._socket.close()
+            self._skip(self._in_hand + self._protocol.ticks)
 
     def _wait_for_start(self) -> Iterator[Frame]:
         """Frames without ticks and marks until the session starts, or a venue ends before."""
@@ -215,7 +220,7 @@ class LiveFeed:
     def _run(self) -> Iterator[Frame]:
         mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
         while True:
-            ticks = self._read(mark_ns)
+            ticks = self._in_hand = self._read(mark_ns)
             read_ns = self._at(self._socket.read_ns) if ticks else self._now_ns()
             quiet = not ticks
             while mark_ns <= read_ns and not self._past_end(mark_ns):
@@ -224,8 +229,8 @@ class LiveFeed:
                 quiet = False
             self._reached_ns = max(self._reached_ns, read_ns)
             if self._past_end(mark_ns):
-                self._skip(ticks)
                 return
+            self._in_hand = []
             if ticks or quiet:
                 yield self._frame(ticks)
             if quiet and self._session.ended and self._drained():

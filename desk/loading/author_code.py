@@ -11,14 +11,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 
 from desk.loading.words import cause
-from desk.model.errors import StrategyError
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+from desk.model.errors import STOP_SIGNALS, StrategyError
 
 
 class CtrlC(KeyboardInterrupt):
@@ -60,7 +58,7 @@ class Surroundings:
         self._filters = list(warnings.filters)
         self._numpy.__enter__()
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+            self._handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
             interrupt = self._handlers[signal.SIGINT]
             if callable(interrupt):
                 signal.signal(signal.SIGINT, self._noting(interrupt))

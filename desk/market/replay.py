@@ -16,6 +16,7 @@ from desk.ports import Clock, FeedCounts
 
 MAX_TICKS: Final = 4096
 PACED_FRAME_NS: Final = 10 * MS_NS
+MOST_SLEEP_NS: Final = 250 * MS_NS
 NO_ORIGINAL: Final[Original] = (0, 0.0, 0.0, "")
 ALL: Final = "*"
 
@@ -81,6 +82,7 @@ class BlockFeed:
         self._pending: list[Row] = []
         self._pending_lag_ns: list[int] = []
         self._paced_from: tuple[int, int] | None = None
+        self._hurried = False
 
     def subscribe(self, symbols: Iterable[str]) -> None:
         """Hand over these symbols' ticks from the next frame on; "*" is all."""
@@ -91,6 +93,10 @@ class BlockFeed:
         """Skip these symbols' rows from the next frame on."""
         self._symbols.difference_update(symbols)
         self._changed = True
+
+    def hurry(self) -> None:
+        """Wait for no due time from now on. May be called from another thread."""
+        self._hurried = True
 
     def take_gaps(self) -> list[Never]:
         """None: everything that the source has can be read."""
@@ -179,9 +185,10 @@ class BlockFeed:
             first_ns = max(self._reached_ns, floor_to(self._source.start_ns, SECOND_NS))
             self._paced_from = (first_ns, now_ns)
         first_ns, began_ns = self._paced_from
-        early_ns = began_ns + int((session_ns - first_ns) / speed) - now_ns
-        if early_ns > 0:
-            self._clock.sleep(early_ns / SECOND_NS)
+        due_ns = began_ns + int((session_ns - first_ns) / speed)
+        while now_ns < due_ns and not self._hurried:
+            self._clock.sleep(min(due_ns - now_ns, MOST_SLEEP_NS) / SECOND_NS)
+            now_ns = self._clock.wall_ns()
 
     def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
         """By symbol index, whether its rows are looked at: nameless rows are, so that they can be rejected."""

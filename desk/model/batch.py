@@ -83,7 +83,8 @@ class Position(msgspec.Struct, array_like=True):
     `seq` is the last batch applied of the source's `source_epoch` (0: none of any). `durable_mark_ns` is that of its
     last confirmed checkpoint. `events` are the last order events by symbol; `released` what it has handed over and
     still holds, `adopted` the slots that it took over, both by move. `stops` counts the strategies that were stopped
-    from outside, by symbol: more of them than before explain why its predecessor died.
+    from outside, by symbol: more of them than before explain why its predecessor died. `ordinals` are those of the last
+    tick by symbol, of what was handed over too.
     """
 
     shard: int
@@ -99,6 +100,7 @@ class Position(msgspec.Struct, array_like=True):
     adopted: dict[int, list[int]] = {}
     closed: bool = False
     stops: int = 0
+    ordinals: dict[str, int] = {}
 
 
 class ShardLost(msgspec.Struct, frozen=True):

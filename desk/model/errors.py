@@ -18,6 +18,8 @@ from typing import Final
 
 BY_SIGNAL: Final = 128
 """A process that a signal ends has this + the signal's number as its exit status."""
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""The signals that ask a desk to end."""
 
 
 class DeskError(Exception):

@@ -17,6 +17,7 @@ from desk.model.orders import OrderEvent, Request
 from desk.model.records import GapRecord
 from desk.model.ticks import Frame
 from desk.model.units import MS_NS
+from desk.pipeline.catching_up import CatchUp
 from desk.pipeline.data_age import Age
 from desk.pipeline.deliveries import Deliveries
 from desk.pipeline.enlisting import Enlisting
@@ -110,6 +111,7 @@ class Intake:
         self.lanes.closed |= asleep or {}
         moves = 0 if state is None else state.moves
         self.moves = Moves(table, moves, self._rerouted, waits=feed.lossless, tell=self._note)
+        self._catch_up = CatchUp(feed)
         self._states = ProducerStates(config.checkpoint_ns, keeper)
         self._enlisting = Enlisting(self.lanes, links, self.moves, self._wake)
         ladder = Ladder(LadderConfig.of(lane_config.write_timeout_ns, config.max_data_latency_ns))
@@ -133,6 +135,8 @@ class Intake:
         self._finish()
 
     def _play(self, show: Callable[[], None]) -> None:
+        if self._may_stop():
+            return
         with closing(self.feed.frames()) as frames:
             for frame in frames:
                 self._take(frame)
@@ -141,12 +145,19 @@ class Intake:
                 else:
                     self._pump()
                 show()
-                if self._stopping:
+                if self._may_stop():
                     break
 
     def stop(self) -> None:
-        """End after the current frame: what was taken in is drained, the books are closed."""
+        """End after the current frame, or once this producer has caught up with the one before; may come from a thread.
+
+        What was taken in is drained, the books are closed.
+        """
         self._stopping = True
+        self.feed.hurry()
+
+    def _may_stop(self) -> bool:
+        return self._catch_up.done(self.session_ns) and self._stopping
 
     def deliver(self, events: Iterable[OrderEvent]) -> None:
         """Take committed order events in. May be called from another thread."""
@@ -203,17 +214,17 @@ class Intake:
         """Begin the session, or take it up where another producer left it."""
         positions = self._links.positions()
         for position in sorted(positions, key=lambda position: position.shard):
-            lane = self._open(position, self._totals_of(position))
+            lane = self._open(position, None if self.feed.lossless else position.lane)
             lane.mark_ns = 0 if self._from is None else self._from.mark_ns
             self.moves.used.update(map(slot_of, position.watched))
         self.moves.over = any(position.closed for position in positions)
-        if any(position.adopted or position.released for position in positions):
-            # Moves are judged by where the shards stand once none of them can fall back behind it.
+        read_again = self.feed.repeatable and not self.feed.lossless
+        if any(position.adopted or position.released or (read_again and position.ordinals) for position in positions):
+            # Moves, and ticks read again, are judged by where shards stand once none can fall back behind it.
             self.lanes.poke_until(lambda lane: lane.confirmed)
             positions = self._links.positions()
         self.moves.take_up(positions, self.lanes.by_shard, self._clock.wall_ns())
-        if not self.feed.repeatable:
-            self._count_again(positions)
+        self._catch_up.begin(positions, self.lanes.closed.values(), self.config.session_start_ns)
         if self._from is None:
             if self.config.waits:
                 self._note(self.config.waits)
@@ -231,31 +242,16 @@ class Intake:
         lane.conflate(on=self.overload.conflating)
         return lane
 
-    def _totals_of(self, position: Position) -> LaneTotals | None:
-        """What a lane begins to count from: what its shard knows, or where ticks come again, what the state knew."""
-        if not self.feed.repeatable:
-            return position.lane
-        return None if self._from is None or self.feed.lossless else self._from.lanes.get(position.shard)
-
-    def _count_again(self, positions: Iterable[Position]) -> None:
-        """What a dead producer of a live feed had received: what it cut or dropped, and what its feed rejected."""
-        counts = self.feed.counts
-        lanes = [position.lane for position in positions] + list(self.lanes.closed.values())
-        for kind in counts.received:
-            lost_in_lanes = sum(getattr(lane, kind) for lane in lanes)
-            counts.received[kind] = lost_in_lanes + sum(counts.rejected.get(kind, {}).values())
-        counts.received["trades"] += sum(lane.revisions for lane in lanes)
-
     def _take(self, frame: Frame) -> None:
         self._take_gaps()  # before the ticks: those that came after the gap are the market's state
         if frame.lag_ns is not None:
             self._feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         self.notes.extend(self.watch.take(frame))
-        if frame.ticks:
+        if ticks := self._catch_up.take(frame):
             if self.feed.lossless:
-                self._router.put_waiting(frame.ticks)
+                self._router.put_waiting(ticks)
             else:
-                self._router.put_or_drop(frame.ticks)
+                self._router.put_or_drop(ticks)
         self.session_ns = frame.session_ns
 
     def _take_gaps(self) -> None:

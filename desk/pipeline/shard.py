@@ -187,6 +187,7 @@ class Shard:
             adopted=self.engine.adopted,
             closed=self.engine.closed,
             stops=sum(len(state.stops) for state in symbols),
+            ordinals=self.engine.ordinals,
         )
 
     def stats(self) -> ShardStats:

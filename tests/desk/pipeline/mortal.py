@@ -440,6 +440,9 @@ class Frames:
     def unsubscribe(self, symbols: Iterable[str]) -> None:
         pass
 
+    def hurry(self) -> None:
+        pass
+
     def take_gaps(self) -> list[Any]:
         return []
 

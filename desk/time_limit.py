@@ -1,0 +1,48 @@
+"""A limit on the time that the main thread may take for something."""
+
+import signal
+from types import FrameType
+from typing import Final
+
+from desk.model.errors import RunFailed
+
+CLOSE_S: Final = 60.0
+"""So long a desk has from a stop until its books are closed."""
+AGAIN_S: Final = 5.0
+
+
+class TimeLimit:
+    """Raises RunFailed in the main thread once the time is up, and again every AGAIN_S until `end`.
+
+    Again, because a call of a strategy that never ends is ended by the first, which stops that strategy.
+    """
+
+    def __init__(self) -> None:
+        self._before: object = None
+        self._seconds = 0.0
+
+    def start(self, seconds: float = CLOSE_S) -> None:
+        """Begin. Call it in the main thread."""
+        self._seconds = seconds
+        self._before = signal.signal(signal.SIGALRM, self._up)
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
+
+    def end(self) -> None:
+        """Raise no more."""
+        if self._seconds:
+            self._seconds = 0.0
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]  # what signal() gave, it takes
+
+    def _up(self, _number: int, _frame: FrameType | None) -> None:
+        raise not_closed(f"within {self._seconds:g} s")
+
+
+def not_closed(found: str) -> RunFailed:
+    """The fault of a desk that was stopped and did not come to an end in time."""
+    return RunFailed(
+        "the desk",
+        f"its books were not closed {found}",
+        "a drain that ends",
+        "Look into desk.log, and finish the run with `desk run --resume`.",
+    )
