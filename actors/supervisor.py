@@ -20,7 +20,7 @@ from actors.monitor import LOOK_EVERY_S, PRODUCER, Monitor
 from actors.peers import consumer_name
 from actors.printed import Printed
 from actors.producer import ProducerStats
-from actors.ray_signals import unsignalled_ray
+from actors.ray_signals import own_signals
 from actors.rebalancer import Rebalancer
 from actors.recipes import Recipes
 from actors.scaler import Scaler, scaling_policy
@@ -66,7 +66,7 @@ class Supervisor:
         self._began_ns = time.time_ns()
         # A folder's name may be long, and hold what no other name may.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
-        with unsignalled_ray():
+        with stop_signals() as signals, own_signals(signals):
             self.cluster = Cluster(address, first_consumers(plan) * plan.consumers.cpus, desk)
         self.log = open_log(folder)
         self._new_notes = NewNotes(self.log)
@@ -195,6 +195,7 @@ class Supervisor:
     def stop(self) -> None:
         """Ask for an orderly end: the lanes are drained, the books are closed."""
         self._state = "draining"
+        self.log.info("stopping: the lanes are drained, then the books are closed")
         self._monitor.stop()
 
     def _watch(self, show: Show) -> FeedRecord:

@@ -13,6 +13,7 @@ from desk.model.errors import BY_SIGNAL, STOP_SIGNALS, StoppedEarly
 SIGNALS: Final = STOP_SIGNALS
 IGNORABLE: Final = frozenset({signal.SIGHUP, signal.SIGQUIT})
 """Where these are ignored as the desk starts (nohup, a shell's background), they stay ignored."""
+STDERR: Final = 2
 
 
 class StopSignals:
@@ -42,11 +43,17 @@ class StopSignals:
     def catch(self) -> Self:
         """Begin; for a command that catches signals to the end of its process."""
         for number in SIGNALS:
-            if number in IGNORABLE and signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            self._before[number] = signal.signal(number, self._on_signal)
+            handler = signal.getsignal(number)
+            if number not in IGNORABLE or handler is not signal.SIG_IGN:
+                self._before[number] = handler
+        self.catch_again()
         StopSignals.current = self
         return self
+
+    def catch_again(self) -> None:
+        """Catch the signals again, where other code has caught them. Call it in the main thread."""
+        for number in self._before:
+            signal.signal(number, self._on_signal)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -101,6 +108,9 @@ class StopSignals:
         self._end(number)
 
     def _end(self, number: int) -> None:
+        when = "at once, not in good order" if self._orderly else "before it had begun"
+        with contextlib.suppress(OSError):
+            os.write(STDERR, f"error: {signal.Signals(number).name}: the desk was ended {when}\n".encode())
         with contextlib.suppress(Exception):
             kill_descendants()
         for clean_up in reversed(self._clean_ups):

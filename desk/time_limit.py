@@ -21,11 +21,11 @@ class TimeLimit:
         self._before: object = None
         self._seconds = 0.0
 
-    def start(self, seconds: float = CLOSE_S) -> None:
-        """Begin. Call it in the main thread."""
-        self._seconds = seconds
+    def start(self) -> None:
+        """Begin CLOSE_S. Call it in the main thread."""
+        self._seconds = CLOSE_S
         self._before = signal.signal(signal.SIGALRM, self._up)
-        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
+        signal.setitimer(signal.ITIMER_REAL, CLOSE_S, AGAIN_S)
 
     def end(self) -> None:
         """Raise no more."""

@@ -2,9 +2,11 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,15 +15,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from desk import time_limit
 from desk.config import load_plan
 from desk.house import run_in_process
+from desk.model.errors import BY_SIGNAL
 from desk.report.live import DeskView
 from desk.runs import RunFolder
-from desk.signals import SIGNALS, StopSignals
+from desk.signals import SIGNALS, stop_signals
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COMMAND = "from console.cli import main; main()"
+ENTRY = "from console.entry import main; main()"
 PATIENCE_S = 60.0
 
 PACED = """
@@ -49,12 +54,12 @@ params = { marker = "MARKER" }
 
 
 @contextmanager
-def a_desk(plan: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`desk run --in-process` in a process of its own, with its results in `folder`/run."""
-    path = folder / "plan.toml"
-    path.write_text(plan, encoding="utf-8")
-    command = [sys.executable, "-c", COMMAND, "run", str(path), "--in-process", "--run-dir", str(folder / "run")]
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
+def a_desk(plan: str, folder: Path, code: str = COMMAND, path: str = str(HERE)) -> Iterator[subprocess.Popen[bytes]]:
+    """`desk run --in-process` in a process of its own, with its results in `folder`/run; `path` is for its modules."""
+    plan_path = folder / "plan.toml"
+    plan_path.write_text(plan, encoding="utf-8")
+    command = [sys.executable, "-c", code, "run", str(plan_path), "--in-process", "--run-dir", str(folder / "run")]
+    environment = os.environ | {"PYTHONPATH": path}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as desk:
         try:
             yield desk
@@ -89,30 +94,79 @@ def test_the_first_signal_drains_closes_the_books_and_ends_well(number: int, tmp
     assert (tmp_path / "run" / "report.html").exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_before_the_first_second_is_complete_is_the_exit_status(
-    number: int, status: int, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_before_the_first_second_is_complete_is_the_exit_status(number: int, tmp_path: Path) -> None:
     with a_desk(PACED.replace("speed = 20.0", "speed = 0.001"), tmp_path) as desk:
-        wait_until(lambda: catches(desk.pid, signal.SIGTERM), desk)
+        wait_until((tmp_path / "run" / "desk.log").exists, desk)
 
         desk.send_signal(number)
         said, _ = desk.communicate(timeout=PATIENCE_S)
 
-    assert desk.returncode == status, said.decode()
+    assert desk.returncode == BY_SIGNAL + number, said.decode()
+    assert not (tmp_path / "run" / "resume.json").exists()
     assert f"error: {signal.Signals(number).name}: the run was stopped before its first second" in said.decode()
     assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["balanced"] is True
 
 
-def catches(pid: int, number: int) -> bool:
-    """Whether the process has a handler for the signal (proc(5), SigCgt)."""
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_modules_are_imported_ends_the_command_before_there_is_a_folder(
+    number: int, tmp_path: Path
+) -> None:
+    with a_desk(PACED, tmp_path, ENTRY) as desk:
+        wait_until(lambda: has(desk.pid, "SigCgt", signal.SIGQUIT), desk)
+
+        desk.send_signal(number)
+        said, _ = desk.communicate(timeout=PATIENCE_S)
+
+    assert desk.returncode == BY_SIGNAL + number, said.decode()
+    assert signal.Signals(number).name in said.decode()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_class_is_loaded_leaves_no_process(number: int, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pid")
+    hanging = f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile True:\n    pass\n"
+    (tmp_path / "hanging_import.py").write_text(hanging, encoding="utf-8")
+    plan = PACED + '[[strategies]]\nuse = "hanging_import:Mine"\n'
+    with a_desk(plan, tmp_path, path=str(tmp_path)) as desk:
+        child = os.pidfd_open(int((tmp_path / "pid").read_text(encoding="utf-8")))
+
+        desk.send_signal(number)
+        said, _ = desk.communicate(timeout=PATIENCE_S)
+
+    assert desk.returncode == BY_SIGNAL + number, said.decode()
+    assert select.select([child], [], [], PATIENCE_S)[0], "the child has not ended"
+    os.close(child)
+    assert not (tmp_path / "run").exists()
+
+
+def has(pid: int, mask: str, number: int) -> bool:
+    """Whether the process catches (SigCgt) or ignores (SigIgn) the signal, see proc(5)."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(mask, 16) >> (number - 1) & 1)
+    found = next(line.split()[1] for line in status.splitlines() if line.startswith(f"{mask}:"))
+    return bool(int(found, 16) >> (number - 1) & 1)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_second_signal_ends_at_once(number: int, status: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_that_is_ignored_when_the_desk_starts_stays_ignored(number: int, tmp_path: Path) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with a_desk(PACED, tmp_path) as desk:
+            wait_until((tmp_path / "run" / "keeper" / "shard-0.state").exists, desk)
+
+            assert has(desk.pid, "SigIgn", number)
+            desk.send_signal(number)
+            desk.send_signal(signal.SIGTERM)
+            said, _ = desk.communicate(timeout=PATIENCE_S)
+    finally:
+        signal.signal(number, before)
+
+    assert desk.returncode == 0, said.decode()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_second_signal_ends_at_once(number: int, tmp_path: Path) -> None:
     marker = tmp_path / "stuck"
     with a_desk(PACED + STUCK.replace("MARKER", str(marker)), tmp_path) as desk:
         wait_until(marker.exists, desk)
@@ -123,19 +177,43 @@ def test_the_second_signal_ends_at_once(number: int, status: int, tmp_path: Path
             desk.send_signal(number)
             time.sleep(0.01)
 
-    assert desk.returncode == status
+    assert desk.returncode == BY_SIGNAL + number
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
+def test_a_strategy_that_hangs_is_ended_when_the_time_to_close_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limit, "CLOSE_S", 0.2)
+    monkeypatch.syspath_prepend(HERE)
+    plan, marker = tmp_path / "plan.toml", tmp_path / "stuck"
+    plan.write_text(PACED.replace("speed = 20.0", "") + STUCK.replace("MARKER", str(marker)), encoding="utf-8")
+    folder = RunFolder.create(None, tmp_path / "run", "run", 0)
+
+    def stop_once_stuck() -> None:
+        while not marker.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = threading.Thread(target=stop_once_stuck)
+    stopper.start()
+    summary = run_in_process(load_plan(plan), folder, show=lambda _: None)
+    stopper.join()
+
+    assert summary.balanced
+    assert any("strategy stuck was stopped" in problem for problem in summary.problems)
+
+
 def test_the_first_signal_asks_for_an_end_and_the_handlers_before_come_back() -> None:
-    asked: list[str] = []
+    asked: list[int] = []
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
-    with StopSignals(lambda: asked.append("stop")) as signals:
+    with stop_signals() as signals:
+        signals.orderly(asked.append)
         during = {number: signal.getsignal(number) for number in SIGNALS}
         signal.raise_signal(signal.SIGTERM)
 
-    assert asked == ["stop"]
+    assert asked == [signal.SIGTERM]
     assert signals.received == signal.SIGTERM
     assert during != before
     assert {number: signal.getsignal(number) for number in SIGNALS} == before

@@ -149,8 +149,11 @@ def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) ->
     )
 
 
-def played(desk: MortalDesk, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None) -> World:
-    return ended(World(desk, deaths, moves, delays))
+def played(
+    desk: MortalDesk, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None, stop_at: int = 0
+) -> World:
+    """The desk's world at its end, which is asked for after `stop_at` calls, if that is not 0."""
+    return ended(World(desk, deaths, moves, delays, stop_at))
 
 
 def ended(world: World) -> World:

@@ -458,10 +458,11 @@ class Frames:
 
 @dataclass
 class MortalDesk:
-    """What a desk is made of; `frames` instead of `source` is a feed that cannot wait."""
+    """What a desk is made of; `frames` instead of `source` is a feed that cannot wait, `speed` paces a source."""
 
     always: Sequence[str]
     source: Rows | None = None
+    speed: float | None = None
     frames: Sequence[Frame] = ()
     strategies: Sequence[StrategyEntry] = ()
     scanners: Callable[[], Sequence[ScannerEntry]] = tuple
@@ -497,8 +498,10 @@ class World:
         deaths: Iterable[Death] = (),
         moves: Iterable[Move] = (),
         delays: Delays | None = None,
+        stop_at: int = 0,
     ) -> None:
         delays = delays or Delays()
+        self.stop_at = stop_at
         self.desk = desk
         self.apply_delay, self.ack_delay = delays.apply, delays.ack
         self.save_delay, self.confirm_delay, self.revive_delay = delays.save, delays.confirm, delays.revive
@@ -532,6 +535,8 @@ class World:
                 self.intake.play(self._move)
             except Dead:
                 self.intake = self._successor()
+                if 0 < self.stop_at <= self.steps:
+                    self.intake.stop()
                 continue
             return self
 
@@ -539,6 +544,8 @@ class World:
         """Let time pass: kill who is due to die, deliver what is due. Raises Dead where it is the producer."""
         self.steps += 1
         assert self.steps < MAX_STEPS, "the desk hangs"
+        if self.steps == self.stop_at:
+            self.intake.stop()
         self._countdown -= 1
         if self._countdown == 0:
             death = self._deaths.popleft()
@@ -616,7 +623,11 @@ class World:
             feed = Frames(self._frames, self.clock)
         else:
             feed = BlockFeed(
-                desk.source, self.clock, start_ns=desk.start_ns, resume_ns=None if state is None else state.mark_ns
+                desk.source,
+                self.clock,
+                start_ns=desk.start_ns,
+                speed=desk.speed,
+                resume_ns=None if state is None else state.mark_ns,
             )
         if state is not None:
             feed.counts.restore(state.received, state.rejected, state.skipped, state.examples)

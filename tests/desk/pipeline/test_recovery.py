@@ -20,6 +20,7 @@ from disturbed import (
     the_same,
 )
 from hypothesis import given
+from hypothesis import strategies as st
 from mortal import PRODUCER, SHARD, Death, Delays, Move
 from pipeline_parts import Row
 
@@ -86,3 +87,54 @@ def test_a_live_feed_balances_by_the_shards_own_totals_when_its_producer_dies(
     assert died.balance() == {"trades": 0, "quotes": 0}
     assert sum(died.feed.counts.received.values()) <= len(ticks)
     shown_once_and_in_order(died)
+
+
+@examples(80)
+@given(rows, symbols, plans, flows, deaths, moves, delays, st.integers(1, 400), st.sampled_from([True, False]))
+def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
+    tape: list[Row],
+    always: set[str],
+    plan: list[list[str]],
+    flow: dict[str, Any],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Delays,
+    stop_at: int,
+    lockstep: bool,
+) -> None:
+    desk = a_taped_desk(tape, always, plan, flow, lockstep=lockstep)
+
+    stopped = played(desk, dying, moving, delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert len({consumer.shard.engine.mark_ns for consumer in stopped.consumers.values()}) == 1
+
+
+@examples(120)
+@given(rows, symbols, plans, live_flows, deaths, moves, delays, st.integers(0, 400))
+def test_a_paced_feed_balances_whoever_dies_or_moves_and_whenever_it_is_stopped(
+    tape: list[Row],
+    always: set[str],
+    plan: list[list[str]],
+    flow: dict[str, Any],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Delays,
+    stop_at: int,
+) -> None:
+    desk = a_taped_desk(tape, always, plan, flow, lockstep=False, speed=1_000.0)
+
+    stopped = played(desk, dying, moving, delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+
+
+@examples(60)
+@given(live_ticks, live_flows, deaths, delays, st.integers(1, 200))
+def test_a_stop_of_a_live_feed_balances_whoever_dies(
+    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], delay: Delays, stop_at: int
+) -> None:
+    stopped = played(a_live_desk(ticks, flow), dying, (), delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    shown_once_and_in_order(stopped)

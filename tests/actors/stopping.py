@@ -1,0 +1,135 @@
+"""Stops of a desk at random moments, half of them right after deaths; everything random comes from a seed."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from heads import RayHead, wait_until
+from running import RunningDesk, is_alive
+
+AT_ONCE: Final = 4
+LONGEST_PLAY_S: Final = 3.0
+LONGEST_START_S: Final = 4.0
+VICTIMS: Final = ("producer", "consumer-00", "consumer-01", "broker", "ledger", "keeper", "scanner")
+
+PACED: Final = """
+[session]
+name = "paced"
+[feed]
+kind = "synthetic"
+speed = 5.0
+synthetic = { symbols = 20, events_per_s = 200.0, minutes = 390 }
+symbols = ["SYN0000", "SYN0001", "SYN0002", "SYN0003"]
+[flow]
+checkpoint_s = 0.2
+[consumers]
+count = 2
+cpus = 0.5
+[[scanners]]
+use = "strategies.scanners.top_movers:TopMovers"
+every_s = 1
+params = { min_change = 0.0001 }
+[[strategies]]
+use = "strategies.examples.mean_reversion:MeanReversion"
+[[strategies]]
+use = "strategies.examples.pressure:Pressure"
+"""
+LOCKSTEP: Final = PACED.replace("speed = 5.0", 'speed = "max"').replace('"paced"', '"lockstep"')
+LIVE: Final = """
+[session]
+name = "live"
+mode = "paper"
+calendar = "24/7"
+[feed]
+kind = "alpaca"
+url = "URL"
+symbols = ["SYN0000", "SYN0001", "SYN0002", "SYN0003"]
+[flow]
+checkpoint_s = 0.2
+[guards]
+max_clock_skew_ms = 600000
+[consumers]
+count = 2
+cpus = 0.5
+[[strategies]]
+use = "strategies.examples.mean_reversion:MeanReversion"
+"""
+
+
+@dataclass
+class Stop:
+    """One stop of one desk, and what came of it."""
+
+    seed: int
+    plan: str
+    said: str = ""
+    fault: str = ""
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, {self.plan}, {self.said}: {self.fault or 'balanced'}"
+
+
+def stop_many(seeds: list[int], plans: dict[str, Path], folder: Path, head: RayHead) -> list[Stop]:
+    """Stop a desk for each seed, some at once."""
+    names = sorted(plans)
+
+    def one(seed: int) -> Stop:
+        stop = Stop(seed, names[seed // 2 % len(names)])
+        with closing(
+            RunningDesk(
+                plans[stop.plan], folder / f"run-{seed}", head.environment, "--address", head.address, "--quiet"
+            )
+        ) as desk:
+            try:
+                _stop(desk, stop)
+            except BaseException as fault:  # noqa: BLE001 - it is the outcome
+                stop.fault = repr(fault)
+        return stop
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, seeds))
+
+
+def _stop(desk: RunningDesk, stop: Stop) -> None:
+    random = Random(stop.seed)
+    if stop.seed % 10 == 1:
+        after_s = random.uniform(0, LONGEST_START_S)
+        stop.said = f"SIGTERM {after_s:.2f} s after its start"
+        time.sleep(after_s)
+    else:
+        desk.pids()
+        after_s = random.uniform(0, LONGEST_PLAY_S)
+        stop.said = f"SIGTERM {after_s:.2f} s after the producer's start"
+        time.sleep(after_s)
+        if stop.seed % 2 == 0:
+            victims = random.sample(VICTIMS, random.choice([1, 1, 1, 2, 3]))
+            if stop.seed % 4 == 0 and "producer" not in victims:
+                victims[0] = "producer"
+            wait_s = random.uniform(0, 1)
+            stop.said = f"{' and '.join(victims)} killed {after_s:.2f} s after its start, SIGTERM {wait_s:.2f} s later"
+            for victim in victims:
+                with suppress(KeyError, ProcessLookupError):
+                    os.kill(desk.pids()[victim], signal.SIGKILL)
+            time.sleep(wait_s)
+    desk.process.send_signal(signal.SIGTERM)
+    stopped_s = time.monotonic()
+    status, out, err = desk.finish()
+    stop.said += f", ended {time.monotonic() - stopped_s:.1f} s later with {status}"
+    summary: dict[str, Any] = desk.summary() if (desk.run_dir / "summary.json").exists() else {}
+    pids = [pid for pids in desk.started().values() for pid in pids]
+    wait_until(lambda: not any(map(is_alive, pids)), 30.0, "the end of every actor")
+    if status == 143:
+        assert not summary or (summary["balanced"] and not sum(_applied(summary))), (out, err)
+        return
+    assert summary["balanced"], (err, summary["ticks"])
+    assert status == 0 or (stop.plan == "live" and not summary["feed"]["up"]), (status, err, summary["problems"])
+
+
+def _applied(summary: dict[str, Any]) -> list[int]:
+    return [counts["applied"] for counts in summary["ticks"].values()] if summary["bars"] else [0]
