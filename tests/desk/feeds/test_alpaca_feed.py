@@ -1,7 +1,9 @@
 """The feed against a server that speaks the real protocol on a real socket."""
 
+import asyncio
 import logging
 import random
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -432,3 +434,32 @@ def test_session_time_does_not_go_back_when_a_venues_clock_is_behind_the_last_ma
 
     assert (frame.session_ns, frame.mark) == (START_NS + NS, False)
     assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS + NS, START_NS + NS)]
+
+
+def test_ticks_read_with_a_mark_and_not_taken_before_the_stop_are_skipped() -> None:
+    sent = threading.Semaphore(0)
+
+    async def script(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        for number in range(MAX_FRAMES):
+            await client.send(trade("A", START_NS + number, i=number), quote("A", START_NS + number))
+            sent.release()
+            await asyncio.sleep(0)
+
+    clock = HandClock()
+    with AlpacaServer(script) as server:
+        feed = feed_of(server, clock)
+        frames = feed.frames()
+        seen = until(frames, lambda seen: len(seen) >= 2)
+        for _ in range(MAX_FRAMES):
+            sent.acquire(timeout=10)
+            clock.now_ns += NS
+            frame = next(frames)
+            seen += frame.ticks
+            if frame.mark and sum(feed.counts.received.values()) > len(seen):
+                break
+        frames.close()
+
+    assert sum(feed.counts.received.values()) == len(seen)
+    assert min(feed.counts.skipped.values()) > 0
