@@ -1,6 +1,7 @@
 """The crew: every actor of a desk by its name, and a successor for whichever dies."""
 
 import os
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -124,6 +125,13 @@ class Crew:
                 fault = ActorDied(name, f"its process {usage.pid} is gone", "a process that lives as long as the run")
                 found.append((name, fault))
         return found
+
+    def kill(self) -> None:
+        """Kill the actors on this node: a process that is stopped (SIGSTOP) does not end when Ray asks it to."""
+        for name in self._answered_s:
+            usage = self.usage[name]
+            if usage.node == self._cluster.node and is_running(usage.pid):
+                os.kill(usage.pid, signal.SIGKILL)
 
     def _forget(self, name: str) -> None:
         self._cluster.end(name)

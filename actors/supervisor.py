@@ -126,6 +126,7 @@ class Supervisor:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
         finally:
+            self.crew.kill()
             self._watchdog.close()
             if self._spares is not None:
                 self._spares.close()

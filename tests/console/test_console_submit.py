@@ -373,7 +373,7 @@ def test_one_signal_stops_the_job_and_waits_for_its_verdict(serve: Callable[[Lif
     assert result.stdout.endswith(VERDICT)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_second_signal_leaves_at_once_and_says_that_the_job_goes_on_stopping(
     serve: Callable[[Life], JobServer], number: signal.Signals, status: int
 ) -> None:
