@@ -89,7 +89,7 @@ def stop_many(seeds: list[int], plans: dict[str, Path], folder: Path, head: RayH
             try:
                 _stop(desk, stop)
             except BaseException as fault:  # noqa: BLE001 - it is the outcome
-                stop.fault = repr(fault)
+                stop.fault = f"{fault!r}\n{desk.log()}"
         return stop
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

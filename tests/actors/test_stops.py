@@ -132,7 +132,9 @@ def test_a_second_signal_ends_every_process(paced: Path, marked: dict[str, str],
         assert_nothing_left(marked)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=[] if number == signal.SIGTERM else pytest.mark.trial) for number in SIGNALS]
+)
 def test_a_signal_after_the_results_are_written_changes_nothing(
     number: int, ray_head: RayHead, paced: Path, tmp_path: Path
 ) -> None:
