@@ -3,7 +3,6 @@
 import msgspec
 
 from desk.model.bars import Bar
-from desk.model.batch import LaneTotals
 from desk.model.records import GapRecord
 
 
@@ -42,7 +41,7 @@ class ProducerState(msgspec.Struct, array_like=True):
     It is kept once every shard has a confirmed checkpoint at `mark_ns` or later: a successor that begins there
     misses nothing. It was taken at the mark, before the scanners' answers took effect; `asked_ns` is the mark at
     which they were asked last, None if no answer is outstanding. `feed_lag_ns` is the lag that the mark told.
-    `subscriptions`, `table` and `feed` are what their owners encoded, `lanes` the totals by shard.
+    `subscriptions`, `table` and `feed` are what their owners encoded.
     """
 
     epoch: int
@@ -57,7 +56,6 @@ class ProducerState(msgspec.Struct, array_like=True):
     moves: int = 0
     gaps: list[GapRecord] = []
     feed_lag_ns: int = 0
-    lanes: dict[int, LaneTotals] = {}
     feed: bytes = b""
 
 

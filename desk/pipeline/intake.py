@@ -308,7 +308,6 @@ class Intake:
             self.moves.number,
             list(self.gaps),
             self._feed_lag_ns,
-            self.lanes.totals(),
             self.watch.state(),
         )
 

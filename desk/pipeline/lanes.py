@@ -54,10 +54,6 @@ class Lanes:
         self.closed[shard] = self.by_shard.pop(shard).totals()
         self.quiet.discard(shard)
 
-    def totals(self) -> dict[int, LaneTotals]:
-        """Those of every shard that has or had a lane here."""
-        return self.closed | {lane.shard: lane.totals() for lane in self}
-
     def put(self, item: Callable[[], Item]) -> None:
         """Put an item of its own into every lane."""
         for lane in self:

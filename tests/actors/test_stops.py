@@ -132,6 +132,25 @@ def test_a_second_signal_ends_every_process(paced: Path, marked: dict[str, str],
         assert_nothing_left(marked)
 
 
+@pytest.mark.trial
+def test_a_drain_that_does_not_end_is_given_up_after_a_minute(
+    paced: Path, marked: dict[str, str], tmp_path: Path
+) -> None:
+    with closing(RunningDesk(paced, tmp_path / "run", marked)) as desk:
+        desk.wait_for_ticks()
+        os.kill(desk.pids()["producer"], signal.SIGSTOP)
+
+        desk.process.send_signal(signal.SIGTERM)
+        status, out, err = desk.finish()
+
+        assert status == 1, err
+        assert "its books were not closed within 60 s" in err
+        assert out.strip().splitlines()[-1].startswith("failed")
+        assert any("its books were not closed" in problem for problem in desk.summary()["problems"])
+        assert (desk.run_dir / "resume.json").exists()
+        assert_nothing_left(marked)
+
+
 @pytest.mark.parametrize(
     "number", [pytest.param(number, marks=[] if number == signal.SIGTERM else pytest.mark.trial) for number in SIGNALS]
 )
