@@ -20,7 +20,7 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.resume import Resume
 from desk.signals import stop_signals
-from desk.time_limit import TimeLimit
+from desk.time_limit import TimeLimit, TimeUp, not_closed
 from desk.usage import process_usage
 from desk.wiring import flow, markets, shards, trading
 from desk.wiring.beginning import begin
@@ -90,6 +90,9 @@ class House:
                 signals.orderly(stop)
                 try:
                     self._play(show)
+                    limit.end()
+                except TimeUp as up:
+                    raise not_closed(str(up)) from up
                 finally:
                     limit.end()
                 signals.orderly()

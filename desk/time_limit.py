@@ -1,6 +1,7 @@
 """A limit on the time that the main thread may take for something."""
 
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -11,11 +12,12 @@ CLOSE_S: Final = 60.0
 AGAIN_S: Final = 5.0
 
 
-class TimeLimit:
-    """Raises RunFailed in the main thread once the time is up, and again every AGAIN_S until `end`.
+class TimeUp(KeyboardInterrupt):
+    """The time is up; the message names the place of the main thread. A KeyboardInterrupt passes through strategies."""
 
-    Again, because a call of a strategy that never ends is ended by the first, which stops that strategy.
-    """
+
+class TimeLimit:
+    """Raises TimeUp in the main thread once the time is up, and again every AGAIN_S until `end`."""
 
     def __init__(self) -> None:
         self._before: object = None
@@ -34,8 +36,9 @@ class TimeLimit:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)  # type: ignore[arg-type]  # what signal() gave, it takes
 
-    def _up(self, _number: int, _frame: FrameType | None) -> None:
-        raise not_closed(f"within {self._seconds:g} s")
+    def _up(self, _number: int, frame: FrameType | None) -> None:
+        place = "" if frame is None else f", in {frame.f_code.co_qualname} ({Path(frame.f_code.co_filename).name})"
+        raise TimeUp(f"within {self._seconds:g} s{place}")
 
 
 def not_closed(found: str) -> RunFailed:

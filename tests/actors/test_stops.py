@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.ray
 
 END_S = 60.0
 MARK = "RAYDESK_TEST_DESK"
+
+
+def each(quick: int) -> list[Any]:
+    """Every signal; others than `quick` in trials alone, since one mechanism serves all."""
+    return [pytest.param(number, marks=() if number == quick else pytest.mark.trial) for number in SIGNALS]
 
 
 @pytest.fixture
@@ -61,9 +67,7 @@ def test_an_actor_that_dies_right_after_its_first_answer_is_replaced(
     assert {name: len(pids) for name, pids in desk.started().items() if name in victims} == dict.fromkeys(victims, 2)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=[] if number == signal.SIGHUP else pytest.mark.trial) for number in SIGNALS]
-)
+@pytest.mark.parametrize("number", each(signal.SIGHUP))
 def test_a_signal_while_ray_starts_leaves_nothing(
     number: int, paced: Path, marked: dict[str, str], tmp_path: Path
 ) -> None:
@@ -79,9 +83,7 @@ def test_a_signal_while_ray_starts_leaves_nothing(
         assert_nothing_left(marked)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=[] if number == signal.SIGQUIT else pytest.mark.trial) for number in SIGNALS]
-)
+@pytest.mark.parametrize("number", each(signal.SIGQUIT))
 def test_a_signal_while_actors_are_made_closes_the_session(
     number: int, ray_head: RayHead, paced: Path, tmp_path: Path
 ) -> None:
@@ -100,9 +102,7 @@ def test_a_signal_while_actors_are_made_closes_the_session(
     assert not (desk.run_dir / "resume.json").exists()
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=[] if number == signal.SIGQUIT else pytest.mark.trial) for number in SIGNALS]
-)
+@pytest.mark.parametrize("number", each(signal.SIGQUIT))
 def test_a_signal_of_the_terminal_reaches_no_process_of_ray(
     number: int, paced: Path, marked: dict[str, str], tmp_path: Path
 ) -> None:
@@ -151,9 +151,7 @@ def test_a_drain_that_does_not_end_is_given_up_after_a_minute(
         assert_nothing_left(marked)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=[] if number == signal.SIGTERM else pytest.mark.trial) for number in SIGNALS]
-)
+@pytest.mark.parametrize("number", each(signal.SIGTERM))
 def test_a_signal_after_the_results_are_written_changes_nothing(
     number: int, ray_head: RayHead, paced: Path, tmp_path: Path
 ) -> None:

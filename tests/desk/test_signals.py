@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,7 @@ import pytest
 from desk import time_limit
 from desk.config import load_plan
 from desk.house import run_in_process
-from desk.model.errors import BY_SIGNAL
+from desk.model.errors import BY_SIGNAL, RunFailed
 from desk.report.live import DeskView
 from desk.runs import RunFolder
 from desk.signals import SIGNALS, stop_signals
@@ -53,6 +54,11 @@ params = { marker = "MARKER" }
 """
 
 
+def each(*quick: int) -> list[Any]:
+    """Every signal; those that are not `quick` in trials alone, since one mechanism serves all."""
+    return [pytest.param(number, marks=() if number in quick else pytest.mark.trial) for number in SIGNALS]
+
+
 @contextmanager
 def a_desk(plan: str, folder: Path, code: str = COMMAND, path: str = str(HERE)) -> Iterator[subprocess.Popen[bytes]]:
     """`desk run --in-process` in a process of its own, with its results in `folder`/run; `path` is for its modules."""
@@ -77,7 +83,7 @@ def wait_until(is_so: Callable[[], bool], desk: subprocess.Popen[bytes]) -> None
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", each(signal.SIGINT, signal.SIGHUP))
 def test_the_first_signal_drains_closes_the_books_and_ends_well(number: int, tmp_path: Path) -> None:
     with a_desk(PACED, tmp_path) as desk:
         wait_until((tmp_path / "run" / "keeper" / "shard-0.state").exists, desk)
@@ -94,7 +100,7 @@ def test_the_first_signal_drains_closes_the_books_and_ends_well(number: int, tmp
     assert (tmp_path / "run" / "report.html").exists()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", each(signal.SIGTERM, signal.SIGQUIT))
 def test_a_signal_before_the_first_second_is_complete_is_the_exit_status(number: int, tmp_path: Path) -> None:
     with a_desk(PACED.replace("speed = 20.0", "speed = 0.001"), tmp_path) as desk:
         wait_until((tmp_path / "run" / "desk.log").exists, desk)
@@ -108,7 +114,7 @@ def test_a_signal_before_the_first_second_is_complete_is_the_exit_status(number:
     assert json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["balanced"] is True
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", each(signal.SIGHUP))
 def test_a_signal_while_modules_are_imported_ends_the_command_before_there_is_a_folder(
     number: int, tmp_path: Path
 ) -> None:
@@ -123,7 +129,7 @@ def test_a_signal_while_modules_are_imported_ends_the_command_before_there_is_a_
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", each(signal.SIGQUIT))
 def test_a_signal_while_a_class_is_loaded_leaves_no_process(number: int, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pid")
     hanging = f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile True:\n    pass\n"
@@ -148,7 +154,7 @@ def has(pid: int, mask: str, number: int) -> bool:
     return bool(int(found, 16) >> (number - 1) & 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGQUIT, marks=pytest.mark.trial)])
 def test_a_signal_that_is_ignored_when_the_desk_starts_stays_ignored(number: int, tmp_path: Path) -> None:
     before = signal.signal(number, signal.SIG_IGN)
     try:
@@ -165,7 +171,7 @@ def test_a_signal_that_is_ignored_when_the_desk_starts_stays_ignored(number: int
     assert desk.returncode == 0, said.decode()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", each(signal.SIGINT, signal.SIGTERM))
 def test_the_second_signal_ends_at_once(number: int, tmp_path: Path) -> None:
     marker = tmp_path / "stuck"
     with a_desk(PACED + STUCK.replace("MARKER", str(marker)), tmp_path) as desk:
@@ -181,7 +187,7 @@ def test_the_second_signal_ends_at_once(number: int, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
-def test_a_strategy_that_hangs_is_ended_when_the_time_to_close_is_up(
+def test_a_run_whose_strategy_hangs_is_given_up_when_the_time_to_close_is_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_limit, "CLOSE_S", 0.2)
@@ -197,11 +203,12 @@ def test_a_strategy_that_hangs_is_ended_when_the_time_to_close_is_up(
 
     stopper = threading.Thread(target=stop_once_stuck)
     stopper.start()
-    summary = run_in_process(load_plan(plan), folder, show=lambda _: None)
+    with pytest.raises(RunFailed, match=r"not closed within 0\.2 s, in Stuck\.on_second"):
+        run_in_process(load_plan(plan), folder, show=lambda _: None)
     stopper.join()
 
-    assert summary.balanced
-    assert any("strategy stuck was stopped" in problem for problem in summary.problems)
+    assert "not closed within 0.2 s" in json.loads(folder.summary.read_bytes())["problems"][0]
+    assert folder.resume.path.exists()
 
 
 def test_the_first_signal_asks_for_an_end_and_the_handlers_before_come_back() -> None:
