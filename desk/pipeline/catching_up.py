@@ -1,23 +1,30 @@
 """A producer that continues a session: what the shards have had of it from the producer before."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from desk.model.batch import LaneTotals, Position
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS
-from desk.ports import Feed
+from desk.ports import Clock, Feed, LiveFeed
+
+CONNECT_NS: Final = 10 * SECOND_NS
 
 
 class CatchUp:
     """How far a successor has to play before it may stop, and which ticks it reads again although a shard had them.
 
     A shard that stands behind the mark or the ticks of another needs what comes between. A live feed's marks are given
-    again; of a feed that can be read again, the ticks too. Where such a feed cannot wait for the lanes, a tick that was
-    applied, conflated or dropped in an earlier producer's lane is not routed a second time: its fate is counted.
+    again, and it has CONNECT_NS to connect: else a stop would leave a feed that was up as down. Of a feed that can be
+    read again, the ticks come again too. Where such a feed cannot wait for the lanes, a tick that was applied,
+    conflated or dropped in an earlier producer's lane is not routed a second time: its fate is counted.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, live: LiveFeed | None, clock: Clock) -> None:
         self._feed = feed
+        self._live = live
+        self._clock = clock
+        self._connect_by_ns = 0
         self._behind = False
         self._mark_ns = 0
         self._end_ns = 0
@@ -32,6 +39,7 @@ class CatchUp:
             self._count_again([position.lane for position in known] + list(closed))
         self._mark_ns = max((position.mark_ns for position in known), default=0)
         self._behind = self._mark_ns > 0
+        self._connect_by_ns = self._clock.wall_ns() + CONNECT_NS
         if not self._feed.repeatable:
             return
         had: dict[str, int] = {}
@@ -64,10 +72,15 @@ class CatchUp:
     def done(self, session_ns: int) -> bool:
         """Whether all shards have had, at this session time, what any of them had."""
         if self._behind and session_ns >= self._mark_ns:
-            self._behind = self._read < self._newest and session_ns < self._end_ns
+            self._behind = self._connecting or (self._read < self._newest and session_ns < self._end_ns)
             if not self._behind:
                 self._had = {}
         return not self._behind
+
+    @property
+    def _connecting(self) -> bool:
+        live = self._live
+        return live is not None and live.down_from_ns is not None and self._clock.wall_ns() < self._connect_by_ns
 
     def _count_again(self, lanes: Iterable[LaneTotals]) -> None:
         """What was received: what was cut or dropped in lanes, and what the feed rejected."""

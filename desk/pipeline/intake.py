@@ -111,7 +111,7 @@ class Intake:
         self.lanes.closed |= asleep or {}
         moves = 0 if state is None else state.moves
         self.moves = Moves(table, moves, self._rerouted, waits=feed.lossless, tell=self._note)
-        self._catch_up = CatchUp(feed)
+        self._catch_up = CatchUp(feed, live, clock)
         self._states = ProducerStates(config.checkpoint_ns, keeper)
         self._enlisting = Enlisting(self.lanes, links, self.moves, self._wake)
         ladder = Ladder(LadderConfig.of(lane_config.write_timeout_ns, config.max_data_latency_ns))
