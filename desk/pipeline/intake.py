@@ -224,6 +224,7 @@ class Intake:
             self.lanes.poke_until(lambda lane: lane.confirmed)
             positions = self._links.positions()
         self.moves.take_up(positions, self.lanes.by_shard, self._clock.wall_ns())
+        self.marked = self.marked or any(position.mark_ns for position in positions)
         self._catch_up.begin(positions, self.lanes.closed.values(), self.config.session_start_ns)
         if self._from is None:
             if self.config.waits:

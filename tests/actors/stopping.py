@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -75,8 +76,14 @@ class Stop:
         return f"seed {self.seed}, {self.plan}, {self.said}: {self.fault or 'balanced'}"
 
 
-def stop_many(seeds: list[int], plans: dict[str, Path], folder: Path, head: RayHead) -> list[Stop]:
-    """Stop a desk for each seed, some at once."""
+def stop_many(
+    seeds: list[int],
+    plans: dict[str, Path],
+    folder: Path,
+    head: RayHead,
+    tell: Callable[[Stop], object] = lambda _: None,
+) -> list[Stop]:
+    """Stop a desk for each seed, some at once; `tell` gets each outcome."""
     names = sorted(plans)
 
     def one(seed: int) -> Stop:
@@ -90,6 +97,7 @@ def stop_many(seeds: list[int], plans: dict[str, Path], folder: Path, head: RayH
                 _stop(desk, stop)
             except BaseException as fault:  # noqa: BLE001 - it is the outcome
                 stop.fault = f"{fault!r}\n{desk.log()}"
+        tell(stop)
         return stop
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
