@@ -110,7 +110,7 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
     assert len({consumer.shard.engine.mark_ns for consumer in stopped.consumers.values()}) == 1
 
 
-@examples(120)
+@examples(60)
 @given(rows, symbols, plans, live_flows, deaths, moves, delays, st.integers(0, 400))
 def test_a_paced_feed_balances_whoever_dies_or_moves_and_whenever_it_is_stopped(
     tape: list[Row],
@@ -122,7 +122,7 @@ def test_a_paced_feed_balances_whoever_dies_or_moves_and_whenever_it_is_stopped(
     delay: Delays,
     stop_at: int,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, lockstep=False, speed=1_000.0)
+    desk = a_taped_desk(tape, always, plan, flow, strategies=(), lockstep=False, speed=1_000.0)
 
     stopped = played(desk, dying, moving, delay, stop_at)
 
