@@ -123,18 +123,19 @@ def remove(desk: str, shard: int, epoch: int) -> None:
 
 def remove_all(desk: str) -> None:
     """Remove all trails of this desk on this machine."""
-    for folder in _folders(desk):
+    for folder in folders(desk):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _folders(desk: str) -> Iterator[Path]:
+def folders(desk: str) -> Iterator[Path]:
+    """Where trails of this desk may be on this machine."""
     for root in dict.fromkeys((SHARED_MEMORY, Path(tempfile.gettempdir()))):
         if root.is_dir():
             yield root / desk
 
 
 def _paths(desk: str, shard: int, epoch: int) -> list[Path]:
-    return [folder / f"{shard:02}-{epoch}.crumbs" for folder in _folders(desk)]
+    return [folder / f"{shard:02}-{epoch}.crumbs" for folder in folders(desk)]
 
 
 def _names(path: Path) -> Path:
