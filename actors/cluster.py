@@ -20,6 +20,7 @@ from actors.meters import RayMeters
 from actors.own_ray.authentication import Environment
 from actors.own_ray.start import OwnRay
 from actors.spares import PRELOAD, Spares
+from desk import breadcrumbs
 from desk.model.errors import ClusterLost, DeskError
 
 NAME_TIMEOUT_S: Final = 10.0
@@ -215,7 +216,7 @@ class Cluster:
             )
 
     def _start(self, cpus: float, namespace: str, consumers: int) -> None:
-        self._ray = OwnRay(self.loss.died, consumers)
+        self._ray = OwnRay(self.loss.died, consumers, breadcrumbs.folders(namespace))
         self.notes = self._ray.notes
         variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **PRELOAD}.items()}
         self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)

@@ -172,7 +172,7 @@ def remove(desk: str, actor: str, epoch: int) -> None:
 
 def remove_all(desk: str) -> None:
     """Remove all trails of this desk on this machine, and end the processes that its strategies left."""
-    for folder in _folders(desk):
+    for folder in folders(desk):
         for path in folder.glob("*.crumbs"):
             _end_children(path)
         shutil.rmtree(folder, ignore_errors=True)
@@ -203,14 +203,15 @@ def _end_children(path: Path) -> None:
         end_all(_decode_children(_children(path).read_bytes()))
 
 
-def _folders(desk: str) -> Iterator[Path]:
+def folders(desk: str) -> Iterator[Path]:
+    """Where trails of this desk may be on this machine."""
     for root in dict.fromkeys((SHARED_MEMORY, Path(tempfile.gettempdir()))):
         if root.is_dir():
             yield root / desk
 
 
 def _paths(desk: str, actor: str, epoch: int) -> list[Path]:
-    return [folder / f"{actor}-{epoch}.crumbs" for folder in _folders(desk)]
+    return [folder / f"{actor}-{epoch}.crumbs" for folder in folders(desk)]
 
 
 def _names(path: Path) -> Path:

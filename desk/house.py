@@ -225,5 +225,5 @@ class House:
 def run_in_process(
     plan: Plan, folder: RunFolder, *, show: Show, resume: Resume | None = None, owns_process: bool = False
 ) -> Summary:
-    """Run the plan in this process, or resume it, and give its summary; `owns_process` as in House. Raises DeskError."""
+    """Run the plan in this process, or resume it, and give its summary; see House. Raises DeskError."""
     return House(plan, folder, resume, owns_process=owns_process).run(show)

@@ -1,6 +1,8 @@
 """Ends the processes of a desk's own Ray and removes its folder, once the desk's process has ended.
 
-    python -I -S broom.py PID FOLDER
+    python -I -S broom.py PID FOLDER [FOLDER ...]
+
+The first folder is Ray's; others are removed with it.
 
 The processes are found by their environment, which names the folder's token, and by their logs in the folder. This file
 runs as a program of its own, from the standard library alone: it starts within milliseconds and survives the desk.
@@ -71,11 +73,12 @@ def _writes_below(pid: str, folder: str) -> bool:
 
 def main() -> None:
     """Wait for the end of the desk, then clean up."""
-    pid, folder = int(sys.argv[1]), sys.argv[2]
+    pid, folders = int(sys.argv[1]), sys.argv[2:]
     with contextlib.suppress(ProcessLookupError):
         select.select([os.pidfd_open(pid)], [], [])
-    kill_all(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    kill_all(folders[0])
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

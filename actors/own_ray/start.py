@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -43,10 +43,11 @@ class OwnRay:
 
     It may be called while Ray starts. Has to be made, started and closed in the main thread: Ray's processes die with
     the thread that started them. Raises PlanError where there is no folder for it, and where limits, memory or disk are
-    too small for so many consumers; `notes` are what the log should say.
+    too small for so many consumers; `notes` are for the log. Where this process is killed, the folders in `others` are
+    removed with its own.
     """
 
-    def __init__(self, lost: Callable[[str], None], consumers: int) -> None:
+    def __init__(self, lost: Callable[[str], None], consumers: int, others: Iterable[Path] = ()) -> None:
         sweep()
         self.folder = OwnFolder()
         try:
@@ -57,7 +58,7 @@ class OwnRay:
         self.notes = [note for note in (self.folder.note, warning) if note]
         self._lost = lost
         self._lost_lock = threading.Lock()
-        self._broom = _start_broom(self.folder.path)
+        self._broom = _start_broom([self.folder.path, *others])
         self._environment: Environment | None = None
         self._watch = Watch(self._report)
         self._started = threading.Event()
@@ -139,11 +140,11 @@ def _copy_end(log: Path, to: Path) -> None:
     to.chmod(0o600)
 
 
-def _start_broom(folder: Path) -> "subprocess.Popen[bytes]":
+def _start_broom(folders: list[Path]) -> "subprocess.Popen[bytes]":
     """Start the process that cleans up where this one is killed; it is no process of Ray's."""
     program = Path(__file__).with_name("broom.py")
     return subprocess.Popen(  # noqa: S603 - a program of this package
-        [sys.executable, "-I", "-S", str(program), str(os.getpid()), str(folder)],
+        [sys.executable, "-I", "-S", str(program), str(os.getpid()), *map(str, folders)],
         cwd="/",
         start_new_session=True,
         stdin=subprocess.DEVNULL,

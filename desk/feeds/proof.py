@@ -35,7 +35,7 @@ class Proof:
         outages, silent_ns = self._outages, max(0, wall_ns - self._proof_ns)
         if outages.down_from_ns is None or (self._session.ended and outages.is_farewell(wall_ns)):
             is_silent = silent_ns >= self._socket.timeout_ns
-            why = f"{SILENT} for {silent_ns / SECOND_NS:,.0f} s" if is_silent else ""
+            why = f"{SILENT} for {silent_ns / SECOND_NS:,.0f} s" if is_silent else self._session.silence.why
         else:
             why = "the subscription is not acknowledged" if self._socket.open else "the feed is down"
         return Freshness(why, silent_ns)

@@ -14,6 +14,7 @@ import pytest
 from heads import ROOT, clean_environment, wait_until
 from listeners import descendants, host_addresses, listening
 from running import RunningDesk
+from slices import ENDLESS
 
 pytestmark = pytest.mark.ray
 
@@ -22,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 OUTSIDE = {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "of-the-user", "RAY_AUTH_TOKEN_PATH": "/nowhere/token"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def temporary() -> Iterator[Path]:
     """A folder for temporary files, short enough for sockets below it."""
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
@@ -31,10 +32,19 @@ def temporary() -> Iterator[Path]:
 
 
 @pytest.fixture
-def desk(endless: Path, tmp_path: Path, temporary: Path) -> Iterator[RunningDesk]:
+def another() -> Iterator[Path]:
+    """Another such folder."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def desk(temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
     """A desk on a Ray of its own, under way, whatever the environment says of authentication."""
-    environment = clean_environment() | OUTSIDE | {"TMPDIR": str(temporary)}
-    desk = RunningDesk(endless, tmp_path / "run", environment)
+    folder = tmp_path_factory.mktemp("closed")
+    plan = folder / "endless.toml"
+    plan.write_text(ENDLESS)
+    desk = RunningDesk(plan, folder / "run", clean_environment() | OUTSIDE | {"TMPDIR": str(temporary)})
     with closing(desk):
         desk.wait_for_ticks()
         assert not desk.ended, desk.finish()[2]
@@ -95,16 +105,18 @@ def test_its_token_is_this_users_alone_and_in_no_environment(desk: RunningDesk, 
 
 
 def test_a_desk_that_is_killed_leaves_neither_processes_nor_its_folder(
-    endless: Path, tmp_path: Path, temporary: Path
+    endless: Path, tmp_path: Path, another: Path
 ) -> None:
-    desk = RunningDesk(endless, tmp_path / "run", clean_environment() | {"TMPDIR": str(temporary)})
+    desk = RunningDesk(endless, tmp_path / "killed", clean_environment() | {"TMPDIR": str(another)})
     with closing(desk):
         desk.wait_for_ticks()
+        assert list(Path("/dev/shm").glob("raydesk-killed-*"))
         pids = of_ray(desk) - {desk.process.pid}
 
         desk.process.kill()
 
-        wait_until(lambda: not list(temporary.glob("raydesk-*")), 10.0, "the end of its folder")
+        wait_until(lambda: not list(another.glob("raydesk-*")), 10.0, "the end of its folder")
+        wait_until(lambda: not list(Path("/dev/shm").glob("raydesk-killed-*")), 10.0, "the end of its breadcrumbs")
         wait_until(lambda: not any(map(lives, pids)), 10.0, "the end of its processes")
 
 
@@ -133,11 +145,11 @@ print("same")
 """
 
 
-def test_the_environment_is_what_it_was_and_a_second_ray_in_one_process_works(temporary: Path) -> None:
+def test_the_environment_is_what_it_was_and_a_second_ray_in_one_process_works(another: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_ONE_PROCESS],
         cwd=ROOT,
-        env=clean_environment() | OUTSIDE | {"TMPDIR": str(temporary)},
+        env=clean_environment() | OUTSIDE | {"TMPDIR": str(another)},
         capture_output=True,
         text=True,
         check=False,
