@@ -59,6 +59,7 @@ class OwnRay:
         self._lost = lost
         self._lost_lock = threading.Lock()
         self._broom = _start_broom([self.folder.path, *others])
+        spared.add(self._broom.pid)
         self._environment: Environment | None = None
         self._watch = Watch(self._report)
         self._started = threading.Event()
@@ -110,6 +111,7 @@ class OwnRay:
         self.folder.remove()
         self._broom.kill()
         self._broom.wait()
+        spared.discard(self._broom.pid)
         self._watch.close()
 
     def _add(self, kind: str, pid: int) -> None:
