@@ -22,6 +22,7 @@ from actors.own_ray.folder import OwnFolder, sweep
 from actors.own_ray.limits import require_limits
 from actors.own_ray.node import own_node
 from actors.own_ray.watch import AGENTS, Watch
+from desk.descendants import spared
 
 SYSTEM: Final = {
     "enable_metrics_collection": False,  # no Prometheus port
