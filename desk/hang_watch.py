@@ -17,6 +17,8 @@ from desk.pipeline import scanning
 
 LOOK_EVERY_S: Final = 0.25
 MOST_STEP_S: Final = 1.0
+SIGNAL: Final = signal.SIGURG
+"""Ignored by default; SIGALRM is that of the time limit."""
 CALLERS: Final = (guard.__file__, scanning.__file__)
 
 
@@ -49,7 +51,7 @@ class HangWatch:
         """There is no limit of memory here."""
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGALRM, self._on_alarm)
+        self._before = signal.signal(SIGNAL, self._on_signal)
         self._thread.start()
         return self
 
@@ -58,7 +60,7 @@ class HangWatch:
     ) -> None:
         self._end.set()
         self._thread.join()
-        signal.signal(signal.SIGALRM, self._before)
+        signal.signal(SIGNAL, self._before)
 
     def _watch(self) -> None:
         call, lasts_s, looked_s = (0, 0), 0.0, time.monotonic()
@@ -74,14 +76,14 @@ class HangWatch:
                 told = call
                 self._log.error("%s has not ended for %.1f s", self._words(call[0]), lasts_s)
             self._hung = call
-            signal.pthread_kill(self._main, signal.SIGALRM)
+            signal.pthread_kill(self._main, SIGNAL)
 
     def _words(self, call: int) -> str:
         number, code = divmod(call, PER_INSTANCE)
         strategy, symbol = self._names[number - 1]
         return f"{CALLS[code]} of {strategy}" + (f" on {symbol}" if symbol else "")
 
-    def _on_alarm(self, _number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, frame: FrameType | None) -> None:
         """Raise in the call, unless it has ended meanwhile, or its caller is just about to see its end."""
         if self._hung != (self.cells[CALL], self.cells[AT]):
             return

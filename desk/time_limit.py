@@ -6,14 +6,15 @@ from types import FrameType
 from typing import Final
 
 from desk.model.errors import RunFailed
+from desk.model.interrupts import SignalInterrupt
 
 CLOSE_S: Final = 60.0
 """So long a desk has from a stop until its books are closed."""
 AGAIN_S: Final = 5.0
 
 
-class TimeUp(KeyboardInterrupt):
-    """The time is up; the message names the place of the main thread. A KeyboardInterrupt passes through strategies."""
+class TimeUp(SignalInterrupt):
+    """The time is up; the message names the place of the main thread."""
 
 
 class TimeLimit:

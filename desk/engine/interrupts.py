@@ -2,7 +2,7 @@
 
 import signal
 
-from desk.loading.author_code import CtrlC
+from desk.model.interrupts import SignalInterrupt
 
 
 def is_from_signal(fault: BaseException) -> bool:
@@ -13,4 +13,4 @@ def is_from_signal(fault: BaseException) -> bool:
     """
     if not isinstance(fault, KeyboardInterrupt):
         return False
-    return isinstance(fault, CtrlC) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return isinstance(fault, SignalInterrupt) or signal.getsignal(signal.SIGINT) is signal.default_int_handler

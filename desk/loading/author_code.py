@@ -19,12 +19,13 @@ import numpy as np
 from desk.loading.standard_files import StandardFiles
 from desk.loading.words import cause
 from desk.model.errors import STOP_SIGNALS, StrategyError
+from desk.model.interrupts import SignalInterrupt
 
 ENDING: Final = frozenset({"os", "posix", "sys", "signal", "_signal", "builtins", None})
 """Modules of built-in functions that can end a process."""
 
 
-class CtrlC(KeyboardInterrupt):
+class CtrlC(SignalInterrupt):
     """A KeyboardInterrupt that a signal caused; another one was raised by the author's code itself."""
 
 

@@ -14,6 +14,7 @@ STRATEGY: Final = """
 from pathlib import Path
 
 from desk import strategy
+from desk.model.interrupts import SignalInterrupt
 from PACKAGE import helper
 
 
@@ -31,7 +32,7 @@ class Trader(strategy.Strategy):
         self.seconds += 1
         stop = Path(self.params.stop_file)
         if stop.exists() and self.seconds == int(stop.read_text()):
-            raise KeyboardInterrupt
+            raise SignalInterrupt
         if self.seconds % helper.EVERY == 0 and not ctx.open_orders:
             if ctx.position.quantity:
                 ctx.close()

@@ -270,7 +270,7 @@ def test_calls_that_do_not_end_are_ended_and_named_and_the_rest_goes_on(tmp_path
     assert strategy.startswith(
         "strategy stuck was stopped for SYN0000: on_second raised desk.hang_watch.CallHangsError: no progress for 0.5 s"
     )
-    assert scanner.startswith("scanner Stuck failed: Traceback")
+    assert scanner.startswith("scanner Stuck failed: desk.hang_watch.CallHangsError: no progress for 0.5 s")
     assert summary.balanced
     assert "on_second of stuck on SYN0000 has not ended for" in folder.log.read_text(encoding="utf-8")
 
