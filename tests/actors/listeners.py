@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 LISTENING = "0A"
@@ -14,9 +15,11 @@ INODE = re.compile(r"socket:\[(\d+)\]")
 def descendants(pid: int) -> set[int]:
     """The process and all that came of it and still have a living parent in the tree."""
     found = {pid}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= descendants(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for child in (task / "children").read_text().split():
+                    found |= descendants(int(child))
     return found
 
 
