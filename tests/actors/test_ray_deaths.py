@@ -178,5 +178,6 @@ def test_each_of_rays_processes_may_be_stopped_for_20_s(
         if phase != "drain":
             assert_same_results(desk.run_dir, undisturbed)
         assert_accounts_hold(desk.summary())
+    result = "balanced" if phase == "drain" else "identical"
     told = f"ended {took_s:.1f} s after the pause" if not ended else f"ended {took_s + PAUSE_S:.1f} s after the stop"
-    show(f"\n| {victim} stopped for 20 s | {phase} | exit 0 | {told} | nothing | identical |")
+    show(f"\n| {victim} stopped for 20 s | {phase} | exit 0 | {told} | nothing | {result} |")
