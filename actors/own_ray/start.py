@@ -35,7 +35,7 @@ SET_BY_RAY: Final = ("PYTHONBREAKPOINT",)
 KEPT_LOGS: Final = ("gcs_server*", "raylet*", "dashboard_agent*", "runtime_env_agent*", "python-core-driver*")
 KEPT_BYTES: Final = 64 * 1024
 AGENTS_EVERY_S: Final = 0.05
-ALONE_S: Final = 2.0
+ALONE_S: Final = 3.0
 """A raylet starts its agents at one moment: when one is missing for so long, it has died already."""
 
 

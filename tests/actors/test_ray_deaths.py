@@ -121,7 +121,8 @@ def kill_in(phase: str, victim: str, plan: Path, undisturbed: Path, folder: Path
         status, _, err = again.finish()
         assert status == 0, err
         assert_accounts_hold(again.summary())
-        assert_same_results(desk.run_dir, undisturbed)
+        if phase != "drain":  # a shard that has closed its books for the signal resumes after their partial minute
+            assert_same_results(desk.run_dir, undisturbed)
     assert leftovers(set(), temporary, shared) == []
     return took_s
 
@@ -141,7 +142,8 @@ def test_each_of_rays_processes_may_die_at_any_time(
 ) -> None:
     took_s = kill_in(phase, victim, slice_plan, undisturbed, tmp_path, temporary)
 
-    show(f"\n| {victim} killed | {phase} | exit 1 | {took_s:.1f} s | nothing | resumed: identical |")
+    resumed = "ok" if phase == "drain" else "identical"
+    show(f"\n| {victim} killed | {phase} | exit 1 | {took_s:.1f} s | nothing | resumed: {resumed} |")
 
 
 @pytest.mark.trial
@@ -176,5 +178,6 @@ def test_each_of_rays_processes_may_be_stopped_for_20_s(
         if phase != "drain":
             assert_same_results(desk.run_dir, undisturbed)
         assert_accounts_hold(desk.summary())
+    result = "balanced" if phase == "drain" else "identical"
     told = f"ended {took_s:.1f} s after the pause" if not ended else f"ended {took_s + PAUSE_S:.1f} s after the stop"
-    show(f"\n| {victim} stopped for 20 s | {phase} | exit 0 | {told} | nothing | identical |")
+    show(f"\n| {victim} stopped for 20 s | {phase} | exit 0 | {told} | nothing | {result} |")
