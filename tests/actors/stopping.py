@@ -14,6 +14,9 @@ from typing import Any, Final
 from heads import RayHead, wait_until
 from running import RunningDesk, is_alive
 
+from desk.checkpoint import KeeperStore
+from desk.model.errors import BY_SIGNAL
+
 AT_ONCE: Final = 4
 LONGEST_PLAY_S: Final = 3.0
 LONGEST_START_S: Final = 4.0
@@ -132,12 +135,19 @@ def _stop(desk: RunningDesk, stop: Stop) -> None:
     summary: dict[str, Any] = desk.summary() if (desk.run_dir / "summary.json").exists() else {}
     pids = [pid for pids in desk.started().values() for pid in pids]
     wait_until(lambda: not any(map(is_alive, pids)), 30.0, "the end of every actor")
-    if status == 143:
-        assert not summary or (summary["balanced"] and not sum(_applied(summary))), (out, err)
+    if status == BY_SIGNAL + signal.SIGTERM:
+        assert not _given_marks(desk), (out, err)
+        assert not summary or summary["balanced"], (out, err)
         return
     assert summary["balanced"], (err, summary["ticks"])
     assert status == 0 or (stop.plan == "live" and not summary["feed"]["up"]), (status, err, summary["problems"])
 
 
-def _applied(summary: dict[str, Any]) -> list[int]:
-    return [counts["applied"] for counts in summary["ticks"].values()] if summary["bars"] else [0]
+def _given_marks(desk: RunningDesk) -> list[int]:
+    """The session times above 0 that shards have in their last checkpoints: each was a mark."""
+    folder = desk.run_dir / "keeper"
+    if not folder.exists():
+        return []
+    store = KeeperStore(folder)
+    kept = [store.latest(shard) for shard in store.shards()]
+    return [checkpoint.session_ns for checkpoint in kept if checkpoint is not None and checkpoint.session_ns]
