@@ -360,14 +360,13 @@ class Engine:
         self._guard.seconds(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:
-        state = self.symbols.get(event.symbol)
-        if state is None:
-            if self._moves.left(event.symbol):
-                return
-            raise LookupError(f"order event {event.number} of {event.symbol}, which this shard never watched")
+        if event.symbol not in self.symbols and self._moves.left(event.symbol):
+            return
+        state = self._symbols.met(event.symbol, self.mark_ns)
         if event.number <= state.last_event:
             return
         state.last_event = event.number
+        self._seating.seat_owner(state, event.strategy)
         self._orders.on_event(state, event)
 
     def _watch(self, watch: Watch) -> None:

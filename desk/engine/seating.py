@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from desk.bars.remembered import unpacked
 from desk.engine.crumbs import EVERYWHERE
 from desk.engine.guard import Guard
-from desk.engine.instance import StrategyEntry
+from desk.engine.instance import Instance, StrategyEntry
 from desk.engine.minutes import Minutes
 from desk.engine.now import Now
 from desk.engine.snapshot import SymbolSnapshot, unpack_instance, unpack_symbol
@@ -47,6 +47,19 @@ class Seating:
             self._receive_history(state, watch)
         state.scanners = watch.scanners
         self._seat(state)
+
+    def seat_owner(self, state: SymbolState, strategy: str) -> None:
+        """Create the instance that an order belongs to, where it is missing.
+
+        A shard that lost everything receives the order's events before it watches the symbol again, and a scanner may
+        not want the symbol any more: the instance holds the position all the same.
+        """
+        entry = self._entries.get(strategy)
+        if entry is None or any(instance.entry is entry for instance in state.instances):
+            return
+        by_name = {instance.entry.name: instance for instance in state.instances}
+        by_name[strategy] = self._created(entry, state)
+        state.instances = [by_name[name] for name in self._entries if name in by_name]
 
     def unwatch(self, unwatch: Unwatch) -> None:
         """The symbol is not subscribed any more: its open minutes stay partial."""
@@ -112,6 +125,14 @@ class Seating:
             for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns, memory):
                 self._minutes.opened(minute_ns, state)
 
+    def _created(self, entry: StrategyEntry, state: SymbolState) -> Instance:
+        if entry.name in self.barred:
+            instance = self._guard.seat(entry, state)
+            instance.retire()
+            return instance
+        why = state.stops.get(entry.name)
+        return self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
+
     def _seat(self, state: SymbolState) -> None:
         seated = {instance.entry.name: instance for instance in state.instances}
         state.instances = []
@@ -119,8 +140,7 @@ class Seating:
             wanted = state.watched and entry.wants(state.symbol, state.scanners)
             instance = seated.get(entry.name)
             if instance is None and wanted and entry.name not in self.barred:
-                why = state.stops.get(entry.name)
-                instance = self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
+                instance = self._created(entry, state)
             if instance is not None:
                 instance.wanted = wanted
                 state.instances.append(instance)

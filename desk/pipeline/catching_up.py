@@ -32,12 +32,15 @@ class CatchUp:
         self._read = -1
         self._had: dict[str, int] = {}
 
-    def begin(self, positions: Iterable[Position], closed: Iterable[LaneTotals], start_ns: int) -> None:
-        """Take in where all shards stand, and the totals of lanes that are closed; `start_ns` is the session's."""
+    def begin(self, positions: Iterable[Position], closed: Iterable[LaneTotals], start_ns: int, mark_ns: int) -> None:
+        """Take in where all shards stand, and the totals of lanes that are closed.
+
+        `start_ns` is the session's, `mark_ns` the last mark that any shard or decision of the session had.
+        """
         known = list(positions)
         if not self._feed.lossless:
             self._count_again([position.lane for position in known] + list(closed))
-        self._mark_ns = max((position.mark_ns for position in known), default=0)
+        self._mark_ns = mark_ns
         self._behind = self._mark_ns > 0
         self._connect_by_ns = self._clock.wall_ns() + CONNECT_NS
         if not self._feed.repeatable:

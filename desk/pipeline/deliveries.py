@@ -39,15 +39,18 @@ class Deliveries:
         self.give(events)
         return bool(events)
 
-    def ask_again(self, from_ns: int) -> None:
+    def ask_again(self, from_ns: int) -> int:
         """Find the order events from this time on that may be lacking somewhere: each gets a place in a lane again.
 
         A shard that is lost later may come back at any mark from this producer's first one on: so each event goes
         behind the mark at which it was given, as it did the first time; of earlier marks, none is missed in lockstep.
         Shards ignore those that they have. Live, that time does not come again.
+
+        Returns the mark of the last one, 0 without any.
         """
         events = [event for event in self._broker.events_after({}) if event.given_ns >= from_ns]
         self._decided.extend(sorted(events, key=lambda event: event.given_ns))
+        return self._decided[-1].given_ns if self._decided else 0
 
     def give_decided(self, until_ns: int | None) -> None:
         """Give what was decided before this producer's time and given up to this mark, or all of it."""

@@ -105,6 +105,8 @@ def _connection(ending: Ending) -> list[str]:
     if not ending.live or ending.health.is_failed:
         return []
     health, place = ending.health, ending.place
+    if not health.subscribed and ending.received:
+        return [f"{place}: the run ended before its producer's successor was connected."]
     if not health.subscribed:
         if not health.failures and health.last_failure in ("", NO_CONNECTION_YET):
             return [f"{place}: the run ended before there was a first connection; nothing was received."]

@@ -230,14 +230,15 @@ class Intake:
             self.lanes.poke_until(lambda lane: lane.confirmed)
             positions = self._links.positions()
         self.moves.take_up(positions, self.lanes.by_shard, self._clock.wall_ns())
-        self.marked = self.marked or any(position.mark_ns for position in positions)
-        self._catch_up.begin(positions, self.lanes.closed.values(), self.config.session_start_ns)
+        decided_ns = self._deliveries.ask_again(self.session_ns if self.config.lockstep else 0)
+        mark_ns = max(decided_ns, *(position.mark_ns for position in positions))
+        self.marked = self.marked or mark_ns > 0
+        self._catch_up.begin(positions, self.lanes.closed.values(), self.config.session_start_ns, mark_ns)
         if self._from is None:
             if self.config.waits:
                 self._note(self.config.waits)
             self._watching.begin(self.config.session_start_ns, warm=self.config.history_from_start)
         self.feed.subscribe(self.subscriptions.symbols)
-        self._deliveries.ask_again(self.session_ns if self.config.lockstep else 0)
         self._deliveries.give_decided(self.session_ns if self.feed.lossless else None)
         if self._from is not None:
             self._note(f"the producer goes on from the mark at {self._from.mark_ns}")

@@ -64,6 +64,27 @@ def test_the_number_of_consumers_follows_the_load_and_no_tick_or_bar_is_another(
         assert_same_bars_but_the_last(desk.run_dir, fixed.run_dir)
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "consumer-01 is hired",
+        pytest.param("shard 1 joins", marks=pytest.mark.trial),
+        pytest.param("is to leave", marks=pytest.mark.trial),
+    ],
+)
+def test_a_stop_while_consumers_come_or_go_is_balanced(moment: str, ray_head: RayHead, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN.format(speed=40, consumers=ELASTIC, wait_us=2000.0))
+
+    with closing(RunningDesk(plan, tmp_path / "run", ray_head.environment, "--address", ray_head.address)) as desk:
+        wait_until(lambda: moment in desk.log() or desk.ended, 120.0, moment)
+        desk.process.send_signal(signal.SIGTERM)
+        status, _, err = desk.finish()
+
+    assert status == 0, err
+    assert_accounts_hold(desk.summary())
+
+
 def assert_same_bars_but_the_last(run_dir: Path, fixed: Path) -> None:
     """Up to the minute in which the first of the two was ended."""
     bars, all_bars = (pq.read_table(folder / "bars.parquet").to_pylist() for folder in (run_dir, fixed))

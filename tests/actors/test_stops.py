@@ -44,7 +44,7 @@ def test_ten_stops_at_random_moments_are_balanced(ray_head: RayHead, paced: Path
     lockstep = tmp_path / "lockstep.toml"
     lockstep.write_text(LOCKSTEP)
 
-    stops = stop_many(list(range(10)), {"paced": paced, "lockstep": lockstep}, tmp_path, ray_head)
+    stops = stop_many(list(range(10)), {"paced": paced, "lockstep": lockstep}, tmp_path, ray_head, mixed=True)
 
     assert [str(stop) for stop in stops if stop.fault] == []
 

@@ -75,15 +75,20 @@ def test_order_events_count_once_by_their_number_within_the_symbol() -> None:
     assert engine.prices() == {"A": 10.0}
 
 
-def test_an_order_event_of_an_unknown_symbol_is_no_event_of_this_shard() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2))))
-    engine.apply([a_watch(), mark(1)])
-    event = an_event(intents_of(engine)[0], 1)
+@pytest.mark.parametrize("entry", [{}, {"scanner": "movers"}])
+def test_an_order_event_before_its_symbol_is_watched_finds_its_strategy(entry: dict[str, str]) -> None:
+    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2)), **entry))
+    engine.apply([a_watch(scanners=["movers"]), mark(1)])
+    event = a_fill(intents_of(engine)[0], 1)
+    successor = an_engine(an_entry(name="r"), an_entry(**entry), an_entry(name="t"))
 
-    stranger = an_engine()
+    successor.apply([event, event, a_watch(scanners=[]), a_trade(1, 1), mark(1)])
 
-    with pytest.raises(LookupError, match="order event 1 of A"):
-        stranger.apply([event])
+    owner = instance_of(successor)
+    assert owner.position.quantity == 2
+    assert kinds(owner.strategy.seen) == ["fill", "trade", "second"]
+    assert [seat.entry.name for seat in successor.symbols["A"].instances] == ["r", "s", "t"]
+    assert successor.prices() == {"A": 10.0}
 
 
 def test_what_is_no_item_is_refused() -> None:

@@ -32,11 +32,12 @@ class StaffedWorld(World):
         deaths: Iterable[Death] = (),
         moves: Iterable[Move] = (),
         delays: Delays | None = None,
+        stop_at: int = 0,
     ) -> None:
         self.joined = self.left = 0
         self._staff = deque(sorted(staff))
         self._wanted = desk.shards
-        super().__init__(desk, deaths, moves, delays)
+        super().__init__(desk, deaths, moves, delays, stop_at)
 
     def _move(self) -> None:
         second = (self.intake.session_ns - START_NS) // SECOND_NS

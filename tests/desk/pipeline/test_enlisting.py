@@ -35,9 +35,14 @@ staffs = st.lists(st.builds(Staff, st.integers(START_S, START_S + 18), st.intege
 
 
 def staffed(
-    desk: MortalDesk, staff: Sequence[Staff], deaths: Sequence[Death], moves: Sequence[Move], delay: Any
+    desk: MortalDesk,
+    staff: Sequence[Staff],
+    deaths: Sequence[Death],
+    moves: Sequence[Move],
+    delay: Any,
+    stop_at: int = 0,
 ) -> World:
-    return ended(StaffedWorld(desk, staff, deaths, moves, delay))
+    return ended(StaffedWorld(desk, staff, deaths, moves, delay, stop_at))
 
 
 @examples(40)
@@ -89,6 +94,64 @@ def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
     assert elastic.balance() == {"trades": 0, "quotes": 0}
     assert {symbol for symbol, _ in elastic.strategies()} == set(SYMBOLS)
     everyone_is_where_the_table_says(elastic)
+
+
+@examples(60)
+@given(rows, symbols, plans, flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 400), st.booleans())
+def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
+    tape: list[Row],
+    always: set[str],
+    plan: list[list[str]],
+    flow: dict[str, Any],
+    staff: list[Staff],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Any,
+    stop_at: int,
+    lockstep: bool,
+) -> None:
+    desk = a_taped_desk(tape, always, plan, flow, lockstep=lockstep)
+
+    stopped = staffed(desk, staff, dying, moving, delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+
+
+@examples(60)
+@given(rows, symbols, plans, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 400))
+def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
+    tape: list[Row],
+    always: set[str],
+    plan: list[list[str]],
+    flow: dict[str, Any],
+    staff: list[Staff],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Any,
+    stop_at: int,
+) -> None:
+    desk = a_taped_desk(tape, always, plan, flow, lockstep=False, speed=1_000.0)
+
+    stopped = staffed(desk, staff, dying, moving, delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+
+
+@examples(60)
+@given(live_ticks, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 200))
+def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
+    ticks: list[tuple[int, str, bool]],
+    flow: dict[str, Any],
+    staff: list[Staff],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Any,
+    stop_at: int,
+) -> None:
+    stopped = staffed(a_live_desk(ticks, flow), staff, dying, moving, delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    everyone_is_where_the_table_says(stopped)
 
 
 def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() -> None:

@@ -122,7 +122,7 @@ def test_a_paced_feed_balances_whoever_dies_or_moves_and_whenever_it_is_stopped(
     delay: Delays,
     stop_at: int,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, strategies=(), lockstep=False, speed=1_000.0)
+    desk = a_taped_desk(tape, always, plan, flow, lockstep=False, speed=1_000.0)
 
     stopped = played(desk, dying, moving, delay, stop_at)
 
