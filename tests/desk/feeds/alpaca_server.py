@@ -84,6 +84,20 @@ class Client:
         await self.websocket.wait_closed()
 
 
+class Accepted(ServerConnection):
+    """A connection that the server knows of from its first moment to its last."""
+
+    transports: set[asyncio.BaseTransport]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transports.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transports.discard(self.transport)
+        super().connection_lost(exc)
+
+
 class AlpacaServer:
     """Runs in a thread of its own; connection n follows the nth script, later ones the last. Ends with `with`."""
 
@@ -125,6 +139,7 @@ class AlpacaServer:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
+        transports: set[asyncio.BaseTransport] = set()
         async with serve(
             self._follow,
             "127.0.0.1",
@@ -133,12 +148,23 @@ class AlpacaServer:
             process_request=self._page,
             ping_interval=None,
             close_timeout=0.1,
+            create_connection=type("Accepted", (Accepted,), {"transports": transports}),
         ) as server:
             port = server.sockets[0].getsockname()[1]
             self.url = f"ws://127.0.0.1:{port}/v2/test"
             self._ready.set()
             await self._stop.wait()
             server.close(close_connections=True)
+        await self._leave_nothing(transports)
+
+    async def _leave_nothing(self, transports: set[asyncio.BaseTransport]) -> None:
+        """End what was accepted when the server closed, in whatever state: a slow machine leaves some half open."""
+        while accepting := [task for task in asyncio.all_tasks() if "_accept_connection2" in repr(task.get_coro())]:
+            await asyncio.wait(accepting)
+        while transports:
+            for transport in tuple(transports):
+                transport.abort()  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
 
     async def _follow(self, websocket: ServerConnection) -> None:
         script = self._scripts[min(self.connections, len(self._scripts) - 1)]
