@@ -98,6 +98,12 @@ class Accepted(ServerConnection):
         super().connection_lost(exc)
 
 
+async def accepted() -> None:
+    """Wait until all that was accepted has its transport: a server that closes before loses sockets."""
+    while tasks := [task for task in asyncio.all_tasks() if "_accept_connection2" in repr(task.get_coro())]:
+        await asyncio.wait(tasks)
+
+
 class AlpacaServer:
     """Runs in a thread of its own; connection n follows the nth script, later ones the last. Ends with `with`."""
 
@@ -154,14 +160,11 @@ class AlpacaServer:
             self.url = f"ws://127.0.0.1:{port}/v2/test"
             self._ready.set()
             await self._stop.wait()
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await accepted()
             server.close(close_connections=True)
-        await self._leave_nothing(transports)
-
-    async def _leave_nothing(self, transports: set[asyncio.BaseTransport]) -> None:
-        """End what was accepted when the server closed, in whatever state: a slow machine leaves some half open."""
-        while accepting := [task for task in asyncio.all_tasks() if "_accept_connection2" in repr(task.get_coro())]:
-            await asyncio.wait(accepting)
-        while transports:
+        while transports:  # a slow machine leaves some half open
             for transport in tuple(transports):
                 transport.abort()  # type: ignore[attr-defined]
             await asyncio.sleep(0)

@@ -233,10 +233,11 @@ class Venue:
     def close(self, loop: asyncio.AbstractEventLoop) -> None:
         """Leave nothing in the loop."""
         if self.server is not None:
+            loop.remove_reader(self.socket.fileno())
+            # What was accepted has its transport before the server closes: else its socket is lost.
+            while accepting := [task for task in asyncio.all_tasks(loop) if "accept" in repr(task.get_coro())]:
+                loop.run_until_complete(asyncio.wait(accepting))
             self.server.close()
-        accepting = [task for task in asyncio.all_tasks(loop) if "accept" in repr(task.get_coro())]
-        if accepting:
-            loop.run_until_complete(asyncio.wait(accepting))
         for peer in tuple(self.peers):
             peer.transport.abort()
         loop.run_until_complete(asyncio.sleep(0))

@@ -309,10 +309,8 @@ def test_ticks_of_which_none_can_be_used_make_the_data_no_fresher(wrong: dict[st
 
     desk = check([*good * 5, *bad * 25, *good * 3])
 
-    entered = {
-        decision.intent.decision_ns for decision in desk.book.verdicts.values() if decision.outcome == "accepted"
-    }
-    entered_s = {(at_ns - START_NS) // SECOND_NS for at_ns in entered}
+    accepted = [decision.intent for decision in desk.book.verdicts.values() if decision.outcome == "accepted"]
+    entered_s = {(intent.decision_ns - START_NS) // SECOND_NS for intent in accepted}
     assert {3, 4, 5} < entered_s
     assert not entered_s & set(range(18, 31))
     assert entered_s & {32, 33}
