@@ -210,11 +210,19 @@ def clock_answers(draw: st.DrawFn) -> bytes | None:
 
 
 clock_steps = clock_answers().map(lambda answered: [clock_says(answered), *[advance(1.0)] * 4])
-scripts = st.lists(steps, max_size=25).map(lambda parts: list(chain.from_iterable(parts)))
-clocked = st.lists(st.one_of(steps, steps, clock_steps), max_size=25).map(
-    lambda parts: list(chain.from_iterable(parts))
+
+
+def scripts(of: st.SearchStrategy[list[Step]]) -> st.SearchStrategy[list[Step]]:
+    """Whole scripts of these parts; every other one begins with a venue that is traded on."""
+    begun = st.sampled_from([[], [fresh(), advance(1.0)] * 3])
+    parts = st.integers(1, 25).flatmap(lambda size: st.lists(of, min_size=size, max_size=size))
+    return st.builds(lambda first, parts: [*first, *chain.from_iterable(parts)], begun, parts)
+
+
+plays = st.one_of(
+    st.tuples(st.just("real"), scripts(steps)),
+    st.tuples(st.just("venue"), scripts(st.one_of(steps, steps, clock_steps))),
 )
-plays = st.one_of(st.tuples(st.just("real"), scripts), st.tuples(st.just("venue"), clocked))
 Play = tuple[Literal["real", "venue"], list[Step]]
 
 
