@@ -12,7 +12,7 @@ from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
 from desk.feeds.socket import PING_PART, SILENT, TIMEOUT_NS, Socket
 from desk.feeds.stream import StreamProtocol
-from desk.feeds.tick_times import Read, TickTimes, count_rejected
+from desk.feeds.tick_times import Read, TickTimes, count_rejected, rejected_total
 from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
@@ -95,6 +95,7 @@ class LiveFeed:
         self._times = TickTimes(protocol.place, hours.start_ns, hours.end_ns)
         self._reached_ns = 0
         self._is_over = False
+        self._rejected = 0
         self._in_hand: list[Tick] = []
         # Waits need no secrecy.
         self._socket = Socket(url, protocol, clock, rng or Random(), self._on_end, timeout_ns)  # noqa: S311
@@ -262,7 +263,7 @@ class LiveFeed:
                 return
             self._proof.note()
             self._in_hand = []
-            if ticks or quiet:
+            if ticks or quiet or rejected_total(self.counts) > self._rejected:
                 yield self._frame(ticks)
             if quiet and self._session.ended and self._drained():
                 if self._reached_ns > mark_ns - SECOND_NS:
@@ -313,15 +314,17 @@ class LiveFeed:
             health.refused = refused
 
     def _frame(self, ticks: list[Tick]) -> Frame:
-        if not ticks:
-            self._times.caught_up()
-            return Frame(ticks, self._reached_ns, mark=False)
+        """A read's sound ticks. Where ticks came and none is sound, nothing new is known: the data age."""
         read = Read(self._reached_ns, self._socket.read_ns, self._session.factor)
-        sound = self._times.sound(ticks, read)
+        sound = self._times.sound(ticks, read) if ticks else ticks
         if len(sound) < len(ticks):
             count_rejected(self.counts, self.place, ticks, sound)
+        before, self._rejected = self._rejected, rejected_total(self.counts)
+        if not ticks:
+            self._times.caught_up()
         if not sound:
-            return Frame(sound, self._reached_ns, mark=False, lag_ns=self._times.doubt_ns(read))
+            doubt_ns = self._times.doubt_ns(read) if self._rejected > before else None
+            return Frame(sound, self._reached_ns, mark=False, lag_ns=doubt_ns)
         fastest_ns = self._reached_ns - self._times.newest_ns
         return Frame(sound, self._reached_ns, False, self._times.lag_ns(sound, read), fastest_ns)
 

@@ -236,6 +236,11 @@ def count_rejected(counts: FeedCounts, place: str, ticks: Sequence[Tick], sound:
             counts.examples.append(f"{place}: {kind[:-1]} of {tick.symbol}, stamped {utc(tick.ts_ns)}: {CAUSE}")
 
 
+def rejected_total(counts: FeedCounts) -> int:
+    """How many ticks were rejected by now, for whatever cause."""
+    return sum(sum(causes.values()) for causes in counts.rejected.values())
+
+
 def utc(time_ns: int) -> str:
     """A time in words."""
     return f"{np.datetime64(time_ns, 'ns').astype('datetime64[ms]')}Z"

@@ -41,7 +41,7 @@ class Player:
     """Waits for the clients, then plays. Counts what was offered, and how late.
 
     Times are of two clocks: the schedule follows the monotonic one, restamped times the wall clock that was
-    read when the play began.
+    read when the play began, and so does the session clock then: a step of this machine's clock parts none of them.
     """
 
     def __init__(self, source: BlockSource, play: Play, audience: Audience, buffer_bytes: int) -> None:
@@ -90,7 +90,9 @@ class Player:
         """The session clock now."""
         wall_ns = time.time_ns()
         if self._play.restamp:
-            return VenueClock(wall_ns, wall_ns, 1.0, self.state)
+            is_scheduled = self._play.paced and self.state != "waiting"
+            session_ns = self._begun_wall_ns + self._elapsed_ns() if is_scheduled else wall_ns
+            return VenueClock(session_ns, wall_ns, 1.0, self.state)
         session_ns = self._session_ns
         if self._play.speed is not None and self.state == "playing":
             run_ns = int((self._elapsed_ns() - self._round_ns) * self._play.speed)

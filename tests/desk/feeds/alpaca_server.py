@@ -84,6 +84,26 @@ class Client:
         await self.websocket.wait_closed()
 
 
+class Accepted(ServerConnection):
+    """A connection that the server knows of from its first moment to its last."""
+
+    transports: set[asyncio.BaseTransport]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transports.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transports.discard(self.transport)
+        super().connection_lost(exc)
+
+
+async def accepted() -> None:
+    """Wait until all that was accepted has its transport: a server that closes before loses sockets."""
+    while tasks := [task for task in asyncio.all_tasks() if "_accept_connection2" in repr(task.get_coro())]:
+        await asyncio.wait(tasks)
+
+
 class AlpacaServer:
     """Runs in a thread of its own; connection n follows the nth script, later ones the last. Ends with `with`."""
 
@@ -125,6 +145,7 @@ class AlpacaServer:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
+        transports: set[asyncio.BaseTransport] = set()
         async with serve(
             self._follow,
             "127.0.0.1",
@@ -133,12 +154,20 @@ class AlpacaServer:
             process_request=self._page,
             ping_interval=None,
             close_timeout=0.1,
+            create_connection=type("Accepted", (Accepted,), {"transports": transports}),
         ) as server:
             port = server.sockets[0].getsockname()[1]
             self.url = f"ws://127.0.0.1:{port}/v2/test"
             self._ready.set()
             await self._stop.wait()
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await accepted()
             server.close(close_connections=True)
+        while transports:  # a slow machine leaves some half open
+            for transport in tuple(transports):
+                transport.abort()  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
 
     async def _follow(self, websocket: ServerConnection) -> None:
         script = self._scripts[min(self.connections, len(self._scripts) - 1)]

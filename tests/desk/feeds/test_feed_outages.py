@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from alpaca_server import AlpacaServer, Client, trade
-from test_feed_reports import Run, marks, now, tick_until_closed
+from test_feed_reports import Run, marks, now, received, tick_until_closed
 
 from desk import strategy
 from desk.house import House
@@ -133,6 +133,16 @@ def test_a_venue_that_is_killed_bars_entries_at_once_until_it_is_back(tmp_path: 
     run = Run(tmp_path, venue.url, outage.done, symbols='["*"]', guards=QUICK)
 
     judge(run, outage, tmp_path, "the connection ended without a word")
+
+
+def test_a_venue_that_plays_at_today_s_times_loses_no_tick_under_its_own_clock(
+    tmp_path: Path, venue: VenueProcess
+) -> None:
+    run = Run(tmp_path, venue.url, lambda house: received(house, 100), symbols='["*"]', clock="venue")
+
+    assert (run.status, run.summary["ok"], run.summary["problems"]) == (0, True, [])
+    assert run.summary["ticks"]["trades"]["applied"] >= 100
+    assert {kind: counts["rejected"] for kind, counts in run.summary["ticks"].items()} == {"trades": {}, "quotes": {}}
 
 
 def test_a_venue_that_stops_without_a_word_is_down_after_the_timeout(tmp_path: Path, venue: VenueProcess) -> None:

@@ -23,6 +23,7 @@ PLAN = """
 name = "feeds"
 mode = "paper"
 calendar = "24/7"
+clock = "CLOCK"
 [feed]
 kind = "alpaca"
 url = "URL"
@@ -49,12 +50,13 @@ class Run:
         guards: str = PATIENT,
         quiet: bool = True,
         symbols: str = '["A", "B"]',
+        clock: str = "real",
     ) -> None:
         self.views: list[DeskView] = []
         self.stdout = io.StringIO()
         path = folder / "plan.toml"
         plan = PLAN.replace("URL", url).replace("SYMBOLS", symbols).replace("MORE", more).replace("GUARDS", guards)
-        path.write_text(plan, encoding="utf-8")
+        path.write_text(plan.replace("CLOCK", clock), encoding="utf-8")
 
         def house(plan: Any, run_folder: Any, resume: Any, show: Any) -> Any:
             made = House(plan, run_folder, resume)
@@ -223,14 +225,20 @@ def test_a_feed_without_a_tick_fails_the_run(tmp_path: Path) -> None:
     assert "no tick was received" in run.summary["problems"][0]
 
 
-@pytest.mark.parametrize(("offset_s", "cause"), [(-15.0, "(lag or clock)"), (30.0, "(clock)")])
-def test_a_clock_that_is_off_is_an_error_and_one_problem(tmp_path: Path, offset_s: float, cause: str) -> None:
+# Ticks from the future are rejected until three seconds of them agree: on a slow machine that takes its time.
+@pytest.mark.parametrize(
+    ("offset_s", "cause", "guards"),
+    [(-15.0, "(lag or clock)", ""), (30.0, "(clock)", "max_data_latency_s = 600.0")],
+)
+def test_a_clock_that_is_off_is_an_error_and_one_problem(
+    tmp_path: Path, offset_s: float, cause: str, guards: str
+) -> None:
     with AlpacaServer(ticking(offset_s)) as server:
-        run = Run(tmp_path, server.url, lambda house: len(house.intake.watch._skew.state.recent) > 3, guards="")
+        run = Run(tmp_path, server.url, lambda house: len(house.intake.watch._skew.state.recent) > 3, guards=guards)
 
     skewed = [problem for problem in run.summary["problems"] if cause in problem]
     assert (run.status, run.summary["ok"], len(skewed)) == (0, False, 1)
-    assert run.summary["clock_skew_ms"] >= -1000 * offset_s
+    assert run.summary["clock_skew_ms"] > -1000 * offset_s - 100
     assert run.logged("ERROR", cause) < len(run.log) - 2
     old = [line for line in run.log if "above max_data_latency_s" in line]
     assert len(old) == (1 if offset_s < -10 else 0)

@@ -5,17 +5,19 @@ The venue runs in the feed's own event loop, on real sockets. Time is the test's
 
 import asyncio
 import hashlib
+import re
 import socket
 import struct
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec.msgpack import Ext
 from pipeline_parts import NO_PARAMS, Book, Desk, Listening, Store
+from witness import Witness
 
 from desk import strategy
 from desk.brokers.simulated import SimulatedVenue
@@ -41,11 +43,14 @@ MIDNIGHT_NS = 1_700_006_400 * SECOND_NS
 START_NS = MIDNIGHT_NS + DAY_NS // 2
 HOURS = TradingDay(MIDNIGHT_NS, MIDNIGHT_NS, MIDNIGHT_NS + DAY_NS, MIDNIGHT_NS + DAY_NS)
 MAX_AGE_S = 10
+TIMEOUT_S = 5
 SETTLE_FRAMES = 3
 MOST_FRAMES = 300
 """Quiet frames between two steps of a script: at least, and at most where something is still under way."""
 MAX_LOOKS = 3_000_000
 """So often the clock may be looked at in one run: what never ends looks at it for ever."""
+A_GRANT = re.compile(b".*?".join(bytes([byte]) for byte in b"subscription"), re.DOTALL)
+"""Bytes that may be an acknowledgement, in whatever parts."""
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -128,20 +133,21 @@ class Peer(asyncio.Protocol):
         self.inbox = bytearray()
         self.is_open = False
         self.settled = False
+        self.forged = False
+        self.is_dropped = False
+        self.is_clock = False
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.venue.connections += 1
-        self.venue.peer = self
         self.venue.peers.append(self)
-        self.venue.unread = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = self.settled = False
+        self.is_open = self.settled = self.forged = False
+        self.venue.peers.remove(self)
 
     def send(self, data: bytes) -> None:
         if not self.transport.is_closing():
-            self.venue.unread += len(data)
+            self.venue.unread += 0 if self.is_clock else len(data)
             self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
@@ -152,6 +158,14 @@ class Peer(asyncio.Protocol):
         self.request += data
         if b"\r\n\r\n" not in self.request:
             return
+        if self.request.startswith(b"GET /clock "):
+            self.is_clock = True
+            self.send(self.venue.answer_clock())
+            self.transport.close()
+            return
+        self.venue.connections += 1
+        self.venue.peer = self
+        self.venue.unread = 0
         answer = self.venue.handshake
         if answer is not None:
             self.send(answer)
@@ -178,7 +192,9 @@ class Peer(asyncio.Protocol):
             opcode = self.inbox[0] & 15
             del self.inbox[: at + 4 + length]
             plain = bytes(byte ^ mask[n % 4] for n, byte in enumerate(body))
-            if opcode in (TEXT, BINARY):
+            if opcode == PING and self.venue.pongs:
+                self.send(frame(plain, PONG))
+            elif opcode in (TEXT, BINARY):
                 self._answer(msgspec.msgpack.decode(plain) if plain[:1] != b"{" else msgspec.json.decode(plain))
 
     def _answer(self, message: dict[str, Any]) -> None:
@@ -202,12 +218,14 @@ class Venue:
         self.peers: list[Peer] = []
         self.handshake: bytes | None = None
         self.grants = True
+        self.pongs = True
+        self.answer_clock: Callable[[], bytes] = lambda: b"HTTP/1.0 404 no\r\n\r\n"
         self.server: asyncio.Server | None = None
 
     @property
     def settled(self) -> bool:
         """Whether a connection stands whose subscription was granted."""
-        return self.peer is not None and self.peer.settled
+        return self.peer is not None and (self.peer.settled or self.peer.forged) and not self.peer.is_dropped
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         self.server = loop.run_until_complete(loop.create_server(lambda: Peer(self), sock=self.socket))
@@ -215,11 +233,12 @@ class Venue:
     def close(self, loop: asyncio.AbstractEventLoop) -> None:
         """Leave nothing in the loop."""
         if self.server is not None:
+            loop.remove_reader(self.socket.fileno())
+            # What was accepted has its transport before the server closes: else its socket is lost.
+            while accepting := [task for task in asyncio.all_tasks(loop) if "accept" in repr(task.get_coro())]:
+                loop.run_until_complete(asyncio.wait(accepting))
             self.server.close()
-        accepting = [task for task in asyncio.all_tasks(loop) if "accept" in repr(task.get_coro())]
-        if accepting:
-            loop.run_until_complete(asyncio.wait(accepting))
-        for peer in self.peers:
+        for peer in tuple(self.peers):
             peer.transport.abort()
         loop.run_until_complete(asyncio.sleep(0))
 
@@ -239,6 +258,7 @@ class Venue:
         """End the connection: with what is written, or at once."""
         if self.peer is not None:
             self.peer.is_open = self.peer.settled = False
+            self.peer.is_dropped = True
             (self.peer.transport.abort if reset else self.peer.transport.close)()
 
 
@@ -260,6 +280,7 @@ class LiveDesk(Desk):
     always: Sequence[str] = ("A", "B")
     script: Sequence[Step] = ()
     venue: Venue = field(default_factory=Venue)
+    session_clock: Literal["real", "venue"] = "real"
 
     def __post_init__(self) -> None:
         self.clock: Any = HandClock()
@@ -276,13 +297,23 @@ class LiveDesk(Desk):
             "secret",
             channels=frozenset({"trades", "quotes"}),
             clock=self.clock,
-            session_clock="real",
+            session_clock=self.session_clock,
             start_ns=START_NS,
             stop_ns=HOURS.end_ns,
             hours=HOURS,
             rng=NoWait(),
+            timeout_ns=TIMEOUT_S * SECOND_NS,
         )
         self.venue.listen(live._socket._loop)
+        self.clock_answer: bytes | None = None
+        self.venue.answer_clock = self._answer_clock
+        self.witness = Witness(
+            live,
+            lambda: self.clock.now_ns,
+            lambda: self.venue.settled,
+            MAX_AGE_S * SECOND_NS,
+            TIMEOUT_S * SECOND_NS,
+        )
         self._count_reads(live)
         self.live = self.feed = live  # type: ignore[assignment]
         lane = LaneConfig("producer", 1, 1_000, 4, 0, 5_000 * MS_NS, 500, MAX_AGE_S * SECOND_NS, lossless=False)
@@ -299,10 +330,6 @@ class LiveDesk(Desk):
             Subscriptions(tuple(self.always)),
             live=live,
         )
-        self.unsettled_ns: int | None = START_NS
-        self.stale_ns: int | None = None
-        self.sent: tuple[Peer | None, int | None] | None = None
-        self.forged = False
         self.faults: list[str] = []
         self._judged = 0
         self._quiet = 0
@@ -350,18 +377,28 @@ class LiveDesk(Desk):
         self._judge()
         return self
 
+    def _answer_clock(self) -> bytes:
+        """What /clock gives: the script's answer, or session time at real pace."""
+        if self.clock_answer is not None:
+            self.witness.clock_failed = True
+            return self.clock_answer
+        self.witness.clock_ns, self.witness.clock_failed = self.clock.now_ns, False
+        now = {"session_ns": self.clock.now_ns, "wall_ns": self.clock.now_ns, "speed": 1.0, "state": "playing"}
+        return b"HTTP/1.0 200 OK\r\n\r\n" + msgspec.json.encode(now)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether something is under way that the desk has not taken in: bytes, a loss, an answer of the clock."""
+        peer = self.venue.peer
+        lost = peer is not None and peer.is_dropped and self.witness.hears
+        return self.venue.busy or lost or any(peer.is_clock for peer in self.venue.peers)
+
     def _show(self) -> None:
         self._judge()
-        if self.venue.settled or self.forged:
-            self.unsettled_ns = None
-        elif self.unsettled_ns is None:
-            self.unsettled_ns = self.session_ns
-        if self.sent is not None and self.sent[0] is self.venue.peer and not self.venue.busy and self.live.connected:
-            self.stale_ns, self.sent = self.sent[1], None
         self._quiet += 1
         if self.intake.session_ns != self._reached_ns:
             self._reached_ns, self._quiet = self.intake.session_ns, 0
-        if self._quiet < SETTLE_FRAMES or (self.venue.busy and self._quiet < MOST_FRAMES):
+        if self._quiet < SETTLE_FRAMES or (self._busy and self._quiet < MOST_FRAMES):
             return
         self._quiet = 0
         step = next(self._steps, None)
@@ -371,14 +408,13 @@ class LiveDesk(Desk):
             step(self)
 
     def _judge(self) -> None:
-        """Every entry that was accepted since the last look: no connection was missing, and no data old, for long."""
+        """Every entry that was accepted since the last look: nothing spoke against it at its mark."""
         verdicts = list(self.book.verdicts.values())
         for decision in verdicts[self._judged :]:
-            if decision.outcome != "accepted":
-                continue
-            for what, since_ns in (("subscription", self.unsettled_ns), ("fresh tick", self.stale_ns)):
-                if since_ns is not None and decision.intent.decision_ns - since_ns > (MAX_AGE_S + 1) * SECOND_NS:
-                    self.faults.append(f"an entry at {decision.intent.decision_ns} without a {what} since {since_ns}")
+            at_ns = decision.intent.decision_ns
+            if decision.outcome == "accepted":
+                against = self.witness.reasons.get(at_ns, ["there was no such mark"])
+                self.faults += [f"an entry at {(at_ns - START_NS) / SECOND_NS:g} s: {why}" for why in against]
         self._judged = len(verdicts)
 
     @property
@@ -408,8 +444,6 @@ def fresh(count: int = 1) -> Step:
         now_ns = desk.clock.now_ns
         ticks = [make(now_ns - n, symbol) for n in range(count) for make in (trade, quote) for symbol in "AB"]
         desk.venue.write(packed(*ticks))
-        if desk.venue.settled:
-            desk.sent, desk.stale_ns = None, None
 
     return step
 
@@ -419,9 +453,6 @@ def stale(age_s: float) -> Step:
 
     def step(desk: LiveDesk) -> None:
         then_ns = desk.session_ns - round(age_s * SECOND_NS)
-        if then_ns >= MIDNIGHT_NS:  # older ticks are rejected, and change nothing
-            # A venue that sends nothing more has nothing newer: its data do not grow older by that.
-            desk.sent = (desk.venue.peer, then_ns if age_s > MAX_AGE_S else None)
         desk.venue.write(packed(*[make(then_ns, symbol) for make in (trade, quote) for symbol in "AB"]))
 
     return step
@@ -435,18 +466,42 @@ def advance(seconds: float) -> Step:
 
 
 def forge(data: bytes, parts: int = 1) -> list[Step]:
-    """Send bytes that may look like anything: fresh ticks, or a granted subscription."""
+    """Send bytes that may look like anything: ticks, or the acknowledgement of a subscription."""
 
     def step(desk: LiveDesk) -> None:
-        desk.forged, desk.sent, desk.stale_ns = True, None, None
+        if desk.venue.peer is not None and A_GRANT.search(data):
+            desk.venue.peer.forged = True
 
     return [step, *write(data, parts)]
+
+
+def drip(seconds: int) -> list[Step]:
+    """Bytes every second, of a message that never ends."""
+    head = b"\x82\x7f" + struct.pack(">Q", 1 << 20)
+    return [*write(head), *[step for _ in range(seconds) for step in (*write(b"x"), advance(1.0))]]
+
+
+def ponging(*, pongs: bool) -> Step:
+    """Whether the venue answers pings."""
+
+    def step(desk: LiveDesk) -> None:
+        desk.venue.pongs = pongs
+
+    return step
+
+
+def clock_says(answer: bytes | None) -> Step:
+    """What the venue's clock answers from now on; None: the time."""
+
+    def step(desk: LiveDesk) -> None:
+        desk.clock_answer = answer
+
+    return step
 
 
 def drop(*, reset: bool) -> Step:
     def step(desk: LiveDesk) -> None:
         desk.venue.drop(reset=reset)
-        desk.forged = False
 
     return step
 
@@ -455,11 +510,7 @@ def step_clock(seconds: float) -> Step:
     """Set this machine's clock."""
 
     def step(desk: LiveDesk) -> None:
-        step_ns = round(seconds * SECOND_NS)
-        desk.clock.stepped_ns += step_ns
-        desk.unsettled_ns = None if desk.unsettled_ns is None else desk.unsettled_ns + step_ns
-        desk.stale_ns = None if desk.stale_ns is None else desk.stale_ns + step_ns
-        desk.sent = None
+        desk.clock.stepped_ns += round(seconds * SECOND_NS)
 
     return step
 

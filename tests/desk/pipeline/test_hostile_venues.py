@@ -7,8 +7,9 @@ No exception but a DeskError leaves the feed, the accounts balance, there is no 
 import json
 import struct
 import tracemalloc
+from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -23,11 +24,14 @@ from hostile_venue import (
     Step,
     advance,
     answer,
+    clock_says,
+    drip,
     drop,
     forge,
     frame,
     fresh,
     packed,
+    ponging,
     quote,
     stale,
     stamp,
@@ -39,8 +43,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from desk.feeds.alpaca.codec import MAX_KINDS
+from desk.feeds.alpaca.codec import MAX_CONDITIONS, MAX_KINDS
+from desk.feeds.live import LiveFeed
+from desk.feeds.proof import Proof
+from desk.feeds.tick_times import TickTimes
+from desk.market.rows import EXAMPLES
 from desk.model.errors import DeskError
+from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
 
 HOUR_S = 3_600
@@ -101,7 +110,7 @@ changes = st.dictionaries(st.sampled_from(KEYS), st.one_of(st.just(ABSENT), anyt
 @st.composite
 def messages(draw: st.DrawFn) -> Any:
     """A message of some kind, with some of its fields changed."""
-    message = draw(sound) | ({"t": draw(stamps)} if draw(st.booleans()) else {}) | draw(changes)
+    message = draw(sound) | draw(st.one_of(st.just({}), st.builds(lambda t: {"t": t}, stamps), changes, changes))
     return {key: value for key, value in message.items() if not (isinstance(value, str) and value == ABSENT)}
 
 
@@ -116,17 +125,16 @@ def as_msgpack(message: Any) -> bytes:
 @st.composite
 def payloads(draw: st.DrawFn) -> bytes:
     encode = draw(st.sampled_from([as_msgpack, as_msgpack, as_json]))
-    whole = draw(st.lists(messages(), max_size=6))
     try:
-        payload = encode(draw(st.one_of(st.just(whole), st.just(whole), anything)))
+        payload = encode(
+            draw(anything) if draw(st.integers(0, 9)) == 9 else draw(st.lists(messages(), min_size=1, max_size=6))
+        )
     except (OverflowError, UnicodeEncodeError):
         payload = b"\xc1"
-    if draw(st.integers(0, 9)) == 0:
+    if draw(st.integers(0, 9)) == 9:
         at = draw(st.integers(0, max(len(payload) - 1, 0)))
         payload = payload[:at] + draw(st.binary(max_size=6)) + payload[at + 1 :]
-    return draw(
-        st.sampled_from([payload, payload, payload, b"[" * 100_000, b"\x91" * 100_000, b"\xdd\xff\xff\xff\xff", b""])
-    )
+    return draw(st.sampled_from([*[payload] * 16, b"[" * 100_000, b"\x91" * 100_000, b"\xdd\xff\xff\xff\xff", b""]))
 
 
 @st.composite
@@ -177,41 +185,118 @@ steps = st.one_of(
     st.builds(
         lambda wire, at: [*write(wire[: at % max(len(wire), 1)]), drop(reset=False)], wires(), st.integers(0, 400)
     ),
+    st.integers(1, 12).map(drip),
+    st.booleans().map(lambda pongs: [ponging(pongs=pongs)]),
     st.builds(lambda answered, grants: [answer(answered, grants=grants)], st.sampled_from(HANDSHAKES), st.booleans()),
     st.sampled_from([-HOUR_S, -2.0, 2.0, HOUR_S]).map(lambda s: [step_clock(s), advance(1.0), advance(1.0)]),
     st.sampled_from([3 * HOUR_S, TEN_YEARS_S]).map(lambda s: [advance(s)]),
 )
-scripts = st.lists(steps, max_size=25).map(lambda parts: list(chain.from_iterable(parts)))
+CLOCKS = [None, None, b"", b"HTTP/1.0 500 no\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 70_000]
 
 
-def check(script: list[Step]) -> LiveDesk:
+@st.composite
+def clock_answers(draw: st.DrawFn) -> bytes | None:
+    """An answer of the venue's clock: the time, rubbish, or a sound answer with some of its fields changed."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from(CLOCKS))
+    spoken = {
+        "session_ns": draw(instants | anything), "wall_ns": draw(instants | anything),
+        "speed": draw(st.sampled_from([1.0, 0, 1e6, -1, None]) | anything),
+        "state": draw(st.sampled_from(["playing", "playing", "waiting", "ended", "unheard of"]) | anything),
+    }  # fmt: skip
+    sound = {"session_ns": START_NS, "wall_ns": START_NS, "speed": 1.0, "state": "playing"}
+    return b"HTTP/1.0 200 OK\r\n\r\n" + as_json(sound | draw(st.sampled_from([spoken, {}, {"session_ns": 1}])))
+
+
+clock_steps = clock_answers().map(lambda answered: [clock_says(answered), *[advance(1.0)] * 4])
+
+
+def scripts(of: st.SearchStrategy[list[Step]]) -> st.SearchStrategy[list[Step]]:
+    """Whole scripts of these parts; every other one begins with a venue that is traded on."""
+    begun = st.sampled_from([[], [fresh(), advance(1.0)] * 3])
+    parts = st.integers(1, 25).flatmap(lambda size: st.lists(of, min_size=size, max_size=size))
+    return st.builds(lambda first, parts: [*first, *chain.from_iterable(parts)], begun, parts)
+
+
+plays = st.one_of(
+    st.tuples(st.just("real"), scripts(steps)),
+    st.tuples(st.just("venue"), scripts(st.one_of(steps, steps, clock_steps))),
+)
+Play = tuple[Literal["real", "venue"], list[Step]]
+
+
+def check(script: list[Step], session_clock: Literal["real", "venue"] = "real") -> LiveDesk:
     """Run a script. A fault of the venue that ends the desk is one DeskError; all else ends in balanced accounts."""
-    desk = LiveDesk(script=script)
+    desk = LiveDesk(script=script, session_clock=session_clock)
     try:
         desk.run()
     except DeskError:
         return desk
-    assert desk.faults == []
+    finally:
+        assert desk.faults == []
+        assert len(desk.live.health.unknown) <= MAX_KINDS + 1
+        assert len(desk.live.counts.examples) <= EXAMPLES
+        assert len(desk.live._alpaca.codec._conditions) <= MAX_CONDITIONS
     assert desk.balance() == {"trades": 0, "quotes": 0}
     msgspec.json.encode(desk.intake.watch.report())
     return desk
 
 
 @settings(max_examples=12, suppress_health_check=list(HealthCheck))
-@given(scripts)
-def test_whatever_a_venue_does_the_promises_hold(script: list[Step]) -> None:
-    check(script)
+@given(plays)
+def test_whatever_a_venue_does_the_promises_hold(play: Play) -> None:
+    check(play[1], play[0])
 
 
 @pytest.mark.trial
 @settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
-@given(scripts)
-def test_whatever_a_venue_does_the_promises_hold_thousands_of_times(script: list[Step]) -> None:
-    check(script)
+@given(plays)
+def test_whatever_a_venue_does_the_promises_hold_thousands_of_times(play: Play) -> None:
+    check(play[1], play[0])
 
 
-def test_a_good_venue_is_traded_on() -> None:
-    desk = check([fresh(), advance(1.0)] * 20)
+GOOD = [fresh(), advance(1.0)]
+OLD = [stale(60), advance(1.0)]
+UNUSABLE = [*write(packed(trade(START_NS) | {"p": "ten"})), advance(1.0)]
+
+
+def blind(patch: pytest.MonkeyPatch) -> None:
+    """The desk takes every connection for one that stands and answers."""
+    patch.setattr(Proof, "at", lambda *_: Freshness())
+    patch.setattr(LiveFeed, "down_from_ns", None)
+
+
+def ageless(patch: pytest.MonkeyPatch) -> None:
+    """The desk takes every tick for one of now."""
+    patch.setattr(TickTimes, "lag_ns", lambda *_: 0)
+    patch.setattr(TickTimes, "doubt_ns", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("broken", "script", "why"),
+    [
+        (blind, [answer(b""), drop(reset=True), *[advance(1.0)] * 3], "the connection is lost"),
+        (blind, [answer(None, grants=False), drop(reset=False), *[advance(1.0)] * 3], "no subscription was granted"),
+        (blind, [ponging(pongs=False), *[advance(1.0)] * 8], "nothing came for"),
+        (blind, [ponging(pongs=False), *drip(8)], "nothing came for"),
+        (ageless, OLD * 3, "the data are"),
+        (ageless, [*forge(packed({"T": "b", "S": "A"})), *OLD] * 3, "the data are"),
+        (ageless, UNUSABLE * 15, "the data are"),
+    ],
+)
+def test_a_desk_that_does_not_look_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, broken: Callable[[pytest.MonkeyPatch], None], script: list[Step], why: str
+) -> None:
+    broken(monkeypatch)
+
+    desk = LiveDesk(script=[*GOOD * 5, *script]).run()
+
+    assert any(why in fault for fault in desk.faults)
+
+
+@pytest.mark.parametrize("session_clock", ["real", "venue"])
+def test_a_good_venue_is_traded_on(session_clock: Literal["real", "venue"]) -> None:
+    desk = check([fresh(), advance(1.0)] * 20, session_clock)
 
     assert desk.entries > 10
 
@@ -223,6 +308,19 @@ def test_an_old_feed_and_a_lost_one_are_not_traded_on() -> None:
     )
 
     assert 0 < desk.entries < 2 * 20
+
+
+@pytest.mark.parametrize("wrong", [{"t": Ext(-1, b"")}, {"p": "ten"}, {"t": stamp(1)}])
+def test_ticks_of_which_none_can_be_used_make_the_data_no_fresher(wrong: dict[str, Any]) -> None:
+    good, bad = [fresh(), advance(1.0)], [*write(packed(trade(START_NS) | wrong)), advance(1.0)]
+
+    desk = check([*good * 5, *bad * 25, *good * 3])
+
+    accepted = [decision.intent for decision in desk.book.verdicts.values() if decision.outcome == "accepted"]
+    entered_s = {(intent.decision_ns - START_NS) // SECOND_NS for intent in accepted}
+    assert {3, 4, 5} < entered_s
+    assert not entered_s & set(range(18, 31))
+    assert entered_s & {32, 33}
 
 
 def test_memory_does_not_grow_with_what_a_venue_invents() -> None:

@@ -255,6 +255,28 @@ def test_restamped_times_are_now(pace: dict[str, float]) -> None:
     deadlined(scenario())
 
 
+def test_restamped_times_and_the_clock_stay_together_when_the_machine_s_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = time.time_ns
+
+    async def scenario() -> None:
+        play = Play(speed=None, rate_per_s=5_000.0, restamp=True, mix="quotes", loop=True)
+        async with venue(play=play) as server, reader(server, binary=True) as client:
+            await client.ask(SUBSCRIBE_ALL)
+            await client.events(1)
+            monkeypatch.setattr(time, "time_ns", lambda: real() - 3_600 * 10**9)
+
+            before_ns = (await page(server, "/clock"))["session_ns"]
+            messages = await client.events(50)
+            after_ns = (await page(server, "/clock"))["session_ns"]
+
+            assert abs(before_ns - real()) < PATIENCE_S * 1e9
+            assert before_ns < messages[-1]["t"] < after_ns
+
+    deadlined(scenario())
+
+
 def test_the_clock_waits_runs_with_the_tape_and_ends() -> None:
     source = market(duration_s=2)
 
