@@ -94,7 +94,7 @@ class Engine:
         rules = MatchingRules(
             config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
         )
-        self._orders = Orders(self._symbols, self._guard, now, rules)
+        self._orders = Orders(self._symbols, self._guard, now, rules, live=config.live)
         self._losses = Losses(self.symbols, self._minutes)
         self._moves = Moves()
 

@@ -20,6 +20,7 @@ from desk.model.orders import (
     Side,
     TimeInForce,
     client_order_id,
+    order_number,
 )
 from desk.model.ticks import Quote, Trade
 from desk.positions import after_fill
@@ -220,6 +221,16 @@ class Instance:
         if client_order_id not in self.orders:
             raise ValueError(f"{client_order_id!r} is no open order of {self.entry.name} on {self.symbol}")
         self._now.intents.append(CancelIntent(client_order_id, self.entry.name, self.symbol, self._now.session_ns))
+
+    def recall(self, event: OrderEvent) -> None:
+        """Know an order that was placed after the checkpoint from which this instance was restored.
+
+        Its number is not used again: under an id that is taken, an order would be refused.
+        """
+        number = order_number(event.client_order_id)
+        if number > self.number:
+            self.number = number
+            self.orders[event.client_order_id] = event.side
 
     def on_event(self, event: OrderEvent) -> Fill | None:
         """Take one step of one of its orders in; the fill, if it is one."""

@@ -12,14 +12,19 @@ from desk.model.orders import OrderEvent, Report
 
 
 class Orders:
-    """Follows orders by their events. `reports` are what the simulated venue's matchers have to tell the broker."""
+    """Follows orders by their events. `reports` are what the simulated venue's matchers have to tell the broker.
 
-    def __init__(self, symbols: Symbols, guard: Guard, now: Now, rules: MatchingRules) -> None:
+    In a `live` session a restored strategy does not decide again what it had decided: it recalls its orders from their
+    events. Of a feed that can be read again the decisions come again, each under its old id.
+    """
+
+    def __init__(self, symbols: Symbols, guard: Guard, now: Now, rules: MatchingRules, *, live: bool) -> None:
         self.reports: list[Report] = []
         self._symbols = symbols
         self._guard = guard
         self._now = now
         self._rules = rules
+        self._live = live
         self._held: set[str] = set()
         self._matched: set[str] = set()
 
@@ -87,6 +92,8 @@ class Orders:
 
     def _tell(self, instance: Instance, event: OrderEvent) -> None:
         active = instance.active
+        if self._live:
+            instance.recall(event)
         fill = instance.on_event(event)
         if fill is not None and hasattr(instance.strategy, "on_fill"):
             self._guard.each([instance], "on_fill", fill, event.number)

@@ -117,3 +117,8 @@ class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False
 def client_order_id(session: str, strategy: str, symbol: str, number: int) -> str:
     """The idempotency key of a decision; venues allow 128 characters (Alpaca trading API)."""
     return f"{session}-{strategy}-{symbol}-{number}"
+
+
+def order_number(client_order_id: str) -> int:
+    """The number of the order among those of its strategy on its symbol."""
+    return int(client_order_id.rpartition("-")[2])

@@ -91,6 +91,18 @@ def test_an_order_event_before_its_symbol_is_watched_finds_its_strategy(entry: d
     assert successor.prices() == {"A": 10.0}
 
 
+def test_a_live_strategy_that_lost_its_memory_uses_no_id_of_an_order_a_second_time() -> None:
+    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2))))
+    engine.apply([a_watch(), mark(1), mark(2)])
+    first, second = intents_of(engine)
+    successor = an_engine(an_entry(doing(lambda ctx: ctx.buy(1))), live=True)
+
+    successor.apply([a_fill(first, 1), an_event(second, 2), a_watch(), mark(3)])
+
+    assert [intent.number for intent in intents_of(successor)] == [3]
+    assert instance_of(successor).open_orders == (second.client_order_id, first.client_order_id[:-1] + "3")
+
+
 def test_what_is_no_item_is_refused() -> None:
     with pytest.raises(TypeError, match="str is no item"):
         an_engine().apply(["tick"])  # type: ignore[list-item]

@@ -300,7 +300,16 @@ class Consumer:
         desk = world.desk
         entries = desk.strategies
         engine = Engine(
-            EngineConfig("day", desk.start_ns, SECOND_NS, desk.revise_s * SECOND_NS, 10**12, 1.0, 0.01),
+            EngineConfig(
+                "day",
+                desk.start_ns,
+                SECOND_NS,
+                desk.revise_s * SECOND_NS,
+                10**12,
+                1.0,
+                0.01,
+                live=desk.source is None,
+            ),
             entries,
             lambda: 0,
         )

@@ -205,6 +205,16 @@ def test_a_run_that_ends_before_its_first_connection_blames_neither_url_nor_keys
     assert problem == "venue: the run ended before there was a first connection; nothing was received."
 
 
+def test_a_successor_that_did_not_connect_before_the_end_does_not_hide_what_was_received() -> None:
+    feed = HandFeed()
+    feed.health = FeedHealth(last_failure="no connection yet")
+    received(feed, 33)
+
+    (problem,) = a_watch(feed, ["A"]).report().problems
+
+    assert problem == "venue: the run ended before its producer's successor was connected."
+
+
 def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_told_so() -> None:
     feed = HandFeed()
     feed.counts.skipped["trades"] += 7

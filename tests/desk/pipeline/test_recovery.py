@@ -1,8 +1,10 @@
 """Whoever dies, whenever: what the desk ends up with is what it would have had if nobody had disturbed it."""
 
+from dataclasses import replace
 from typing import Any
 
 from disturbed import (
+    ENTRIES,
     a_live_desk,
     a_taped_desk,
     deaths,
@@ -21,8 +23,10 @@ from disturbed import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from mortal import PRODUCER, SHARD, Death, Delays, Move
+from mortal import EVERYTHING, PRODUCER, SHARD, Death, Delays, Move, World
 from pipeline_parts import Row
+
+from desk.engine.instance import Instance
 
 
 @examples(40)
@@ -89,6 +93,27 @@ def test_a_live_feed_balances_by_the_shards_own_totals_when_its_producer_dies(
     shown_once_and_in_order(died)
 
 
+@examples(60)
+@given(live_ticks, live_flows, st.integers(1, 150), st.integers(0, 11), delays)
+def test_strategies_of_a_live_feed_keep_track_of_their_orders_when_everything_dies(
+    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], after: int, how: int, delay: Delays
+) -> None:
+    protected = {"capacity": 1_000, "retain_bytes": 1 << 20}
+    desk = replace(a_live_desk(ticks, flow | protected), strategies=ENTRIES[:1])
+
+    died = played(desk, [Death(after, EVERYTHING, how)], (), delay)
+
+    assert died.manager.problems == []
+    assert [instance.open_orders for instance in instances(died)] == [()] * len(instances(died))
+    held = {(seat.entry.name, seat.symbol): seat.position.quantity for seat in instances(died)}
+    booked = {pair: position.quantity for pair, position in died.manager.positions().items()}
+    assert {pair: held.get(pair) for pair in booked} == booked
+
+
+def instances(world: World) -> list[Instance]:
+    return [seat for shard in world.shards() for state in shard.engine.symbols.values() for seat in state.instances]
+
+
 @examples(80)
 @given(rows, symbols, plans, flows, deaths, moves, delays, st.integers(1, 400), st.sampled_from([True, False]))
 def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
@@ -107,6 +132,8 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
     stopped = played(desk, dying, moving, delay, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert max((event.given_ns for event in stopped.ledger.events.values()), default=0) <= stopped.intake.session_ns
+    assert stopped.intake.marked or not stopped.ledger.events
     assert len({consumer.shard.engine.mark_ns for consumer in stopped.consumers.values()}) == 1
 
 
