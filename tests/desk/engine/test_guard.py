@@ -130,7 +130,7 @@ def test_whatever_a_strategy_raises_stops_it_alone(act: Any, what: str) -> None:
 def test_a_keyboard_interrupt_of_a_strategy_stops_it_where_no_signal_raises_one() -> None:
     engine = an_engine(an_entry(doing(raising(KeyboardInterrupt())), "bad"), an_entry(name="good"))
 
-    with StopSignals(lambda: None):
+    with StopSignals():
         engine.apply([a_watch(), mark(1), mark(2)])
 
     assert [(fault.strategy, fault.what) for fault in engine.audit.stopped] == [("bad", "KeyboardInterrupt")]
