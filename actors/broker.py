@@ -50,6 +50,10 @@ class Broker:
         """The encoded events of all symbols above these encoded numbers, 0 where a symbol is not named."""
         return encode(self._manager.events_after(decode_numbers(numbers)))
 
+    def begin_close(self, session_ns: int) -> None:
+        """Note where the ledger stands before the session's close."""
+        self._manager.begin_close(session_ns)
+
     def close(self, session_ns: int) -> bytes:
         """End every order that is still open; the encoded order events."""
         return encode(self._manager.close(session_ns))

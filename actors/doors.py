@@ -43,6 +43,10 @@ class RayBroker:
         """Ask and wait."""
         return decode_events(self._peer.ask("events_after", encode(numbers)))
 
+    def begin_close(self, session_ns: int) -> None:
+        """Have it noted where the ledger stands, and wait."""
+        self._peer.ask("begin_close", session_ns)
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End what is open, and wait."""
         return decode_events(self._peer.ask("close", session_ns))

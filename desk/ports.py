@@ -210,6 +210,10 @@ class BrokerDoor(Protocol):
         """Events of all symbols above these numbers (0 where a symbol is not named), by symbol and number."""
         ...
 
+    def begin_close(self, session_ns: int) -> None:
+        """The close of the session begins: what follows is taken back if the run is resumed. A repeat is nothing."""
+        ...
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End every order that is still open at the end of the session."""
         ...

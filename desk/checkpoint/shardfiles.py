@@ -4,6 +4,8 @@ The state names the byte at which the log ended when it was written. A checkpoin
 log, then its state takes the old one's place at once: from that moment it counts, and with it exactly the
 bars up to that byte. Whenever the writer is killed, the files agree. Segments of trades are deleted once no state
 names them.
+
+The first state after the shard's close holds the state before it, which `take_back_close` puts in its place.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from desk.checkpoint.barlog import BarLog, Reading
-from desk.checkpoint.files import foreign, get, put
+from desk.checkpoint.files import foreign, get, put, told
 from desk.checkpoint.tradelog import Segment, TradeLog
 from desk.model.checkpoint import Checkpoint
 from desk.sealing import Seal
@@ -21,7 +23,7 @@ from desk.sealing import Seal
 class State(msgspec.Struct, array_like=True):
     """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades.
 
-    `link` is the last of the log's chain.
+    `link` is the last of the log's chain. `before_close` is, once the shard has closed, the encoded state before that.
     """
 
     checkpoint: Checkpoint
@@ -29,6 +31,7 @@ class State(msgspec.Struct, array_like=True):
     log_end: int
     segments: list[Segment] = []
     link: bytes = b""
+    before_close: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -56,12 +59,30 @@ class ShardFiles:
         log_end = log_start
         if checkpoint.bars:
             log_end, link = self.log.append(checkpoint, log_start, link)
+        before = self._before_close() if checkpoint.final else b""
+        if checkpoint.final:  # no segment may go that the state before the close names
+            checkpoint = msgspec.structs.replace(checkpoint, trades_from_ns=0)
         kept = self.trades.append(checkpoint, segments)
-        state = State(msgspec.structs.replace(checkpoint, bars=[], trades={}), log_start, log_end, kept, link)
+        stripped = msgspec.structs.replace(checkpoint, bars=[], trades={})
+        state = State(stripped, log_start, log_end, kept, link, before)
         put(self.path, _encode(state), self._seal)
         if len(kept) < len(segments) or (segments and kept and kept[0].number != segments[0].number):
             self.trades.delete_all_but(kept)
         return state
+
+    def before_close(self) -> State | None:
+        """The last state from before the shard's close; None where there is none, or it has not closed."""
+        state = self.state()
+        return _decode(state.before_close) if state is not None and state.before_close else None
+
+    def take_back_close(self) -> None:
+        """Let the state from before the shard's close, if any, take the place of the last."""
+        before = self.before_close()
+        if before is not None:
+            put(self.path, _encode(before), self._seal)
+        else:
+            with told(self.path):
+                self.path.unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
         """The last checkpoint as it was given, but with the trades of all those before it that still count."""
@@ -85,6 +106,12 @@ class ShardFiles:
         """The log as far as it counts; None where it is empty."""
         state = self.state()
         return self.log.read(state.log_end) if state is not None and state.log_end else None
+
+    def _before_close(self) -> bytes:
+        state = self.state()
+        if state is None:
+            return b""
+        return state.before_close if state.checkpoint.final else _encode(state)
 
     def close(self) -> None:
         """Close the files that `write` keeps open."""

@@ -113,6 +113,26 @@ class KeeperStore:
             self._shard(shard).verify()
             self.latest(shard)
 
+    def take_back_close(self) -> bool:
+        """Let every shard stand where it stood before it closed; whether any had.
+
+        The order is lowered first: a writer that is killed in between leaves files ahead of it.
+        """
+        states = {shard: self._shard(shard).state() for shard in self.shards()}
+        closed = [shard for shard, state in states.items() if state is not None and state.checkpoint.final]
+        order = self._written()
+        for shard in closed:
+            before = self._shard(shard).before_close()
+            if before is None:
+                order.shards.pop(shard, None)
+            else:
+                order.shards[shard] = before.checkpoint.epoch, before.checkpoint.number
+        self._write_order(order)
+        for shard in closed:
+            self._shard(shard).take_back_close()
+            self._last.pop(shard, None)
+        return bool(closed)
+
     def begin(self) -> None:
         """Note that nothing is kept yet: a store from which everything was taken away is told from a fresh one."""
         self._write_order(Order())

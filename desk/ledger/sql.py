@@ -22,6 +22,7 @@ from desk.ledger.schema import decisions as decisions_table
 from desk.ledger.schema import fills, metadata, order_events, orders
 from desk.ledger.schema import notes as notes_table
 from desk.ledger.sqlite import file_of
+from desk.ledger.taking_back import take_back_close
 from desk.ledger.upgrades import require_columns
 from desk.ledger.writing import apply_events, insert_new, replace_notes
 from desk.model.orders import OrderEvent
@@ -106,6 +107,22 @@ class SqlLedger:
         self._write(self.session, lambda connection: sessions.close_session(connection, self.session, now_ns))
         if self._watch is not None:
             self._watch.require_content(self.session, self._counts)
+
+    def take_back_close(self) -> bool:
+        """Undo what was written since the close of the session began; whether it had begun."""
+
+        def work(connection: Connection) -> RowCounts | None:
+            if not take_back_close(connection, self.session):
+                return None
+            counts = count_rows(connection, self.session)
+            self._count(counts)  # before the commit: a ledger with more rows than it must have is no fault
+            return counts
+
+        counts = self._write(self.session, work)
+        if counts is not None:
+            self._lines = None
+            self._noted = set(self.notes())
+        return counts is not None
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None

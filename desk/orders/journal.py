@@ -73,6 +73,10 @@ class Journal:
         """All symbols' events above these numbers, 0 where a symbol is not named, by symbol and number."""
         return [event for symbol in sorted(self._events) for event in self._events[symbol][numbers.get(symbol, 0) :]]
 
+    def numbers(self) -> dict[str, int]:
+        """The number of each symbol's last event."""
+        return {symbol: len(events) for symbol, events in self._events.items()}
+
     def _question(self, event: OrderEvent) -> Question:
         if event.report:
             return event.report

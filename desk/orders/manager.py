@@ -11,7 +11,7 @@ from desk.model.records import Decision
 from desk.orders import canonical
 from desk.orders.journal import Journal
 from desk.orders.ledger import OrderLedger
-from desk.orders.notes import read_notes
+from desk.orders.notes import CLOSING, Closing, read_notes
 from desk.orders.round import Round
 from desk.orders.summary import OrderSummary, summarize
 from desk.orders.venue import OrderVenue
@@ -79,6 +79,18 @@ class OrderManager:
                 self._on_cancel(cancel, work)
         self._commit(work)
         return work.in_order()
+
+    def begin_close(self, session_ns: int) -> None:
+        """Note where the ledger stands before the session's close, which a resumed run takes back. Raises LedgerError.
+
+        A repeat changes nothing.
+        """
+        self._check_ledger()
+        notes = self._ledger.notes()
+        if CLOSING not in notes:
+            work = Round(session_ns)
+            work.notes.closing(Closing(self._journal.numbers(), notes))
+            self._commit(work)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End the session: day and ioc orders expire, gtc orders are canceled, later intents are refused.

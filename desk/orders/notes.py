@@ -1,7 +1,7 @@
 """The order manager's notes: what it must know after a restart and neither decisions nor order events tell.
 
-Names and JSON texts, written in the commit of the call that changed them: last prices, problems, diverged pairs, and
-that the session was closed.
+Names and JSON texts, written in the commit of the call that changed them: last prices, problems, diverged pairs,
+that the session was closed, and where its ledger stood when the close began.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,14 @@ import msgspec
 from desk.positions import Pair
 
 CLOSED = "closed"
+CLOSING = "closing"
+
+
+class Closing(msgspec.Struct):
+    """Where the session's ledger stood when its close began: the last event's number by symbol, and the notes."""
+
+    events: dict[str, int]
+    notes: dict[str, str]
 
 
 class Notes:
@@ -30,6 +38,10 @@ class Notes:
     def diverged(self, pair: Pair) -> None:
         """The pair decided differently than before."""
         self._write("diverged " + _json(pair), True)
+
+    def closing(self, closing: Closing) -> None:
+        """The session's close begins here."""
+        self.texts[CLOSING] = msgspec.json.encode(closing, order="sorted").decode()
 
     def closed(self) -> None:
         """The session was closed."""
@@ -62,6 +74,11 @@ def read_notes(texts: Mapping[str, str]) -> Noted:
         elif kind == "diverged":
             diverged.add(msgspec.json.decode(key, type=Pair))
     return Noted(prices, [problems[number] for number in sorted(problems)], diverged, CLOSED in texts)
+
+
+def read_closing(text: str) -> Closing:
+    """What a note of the name CLOSING says."""
+    return msgspec.json.decode(text, type=Closing)
 
 
 def _json(value: object) -> str:

@@ -438,6 +438,7 @@ class Intake:
             self._move_between_marks(NEVER_NS)
         while self.moves.under_way:
             self.lanes.flush()
+        self._begin_close()
         if self._unasked:
             # What the last order events made of the shards' strategies was not asked for: the same mark asks again.
             for lane in self.lanes:
@@ -449,6 +450,16 @@ class Intake:
         self._deliveries.give(self._broker.close(self.session_ns))
         self._settle()
         self.lanes.poke_until(lambda lane: lane.durable)
+
+    def _begin_close(self) -> None:
+        """Let shards and ledger remember where they stand: a resume goes on from here until the results are written.
+
+        In lockstep the close asks for more at the last mark, where a run that goes on asks at the next: before that.
+        """
+        if not self.config.lockstep:
+            self._settle()
+        self.lanes.poke_until(lambda lane: lane.durable)
+        self._broker.begin_close(self.session_ns)
 
     def _settle(self) -> None:
         """Come to rest: everything sent, acknowledged, decided and given back."""

@@ -95,6 +95,10 @@ class LocalBroker:
         """Events above these numbers."""
         return self._manager.events_after(numbers)
 
+    def begin_close(self, session_ns: int) -> None:
+        """Note where the ledger stands."""
+        self._manager.begin_close(session_ns)
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End every order that is still open."""
         return self._manager.close(session_ns)

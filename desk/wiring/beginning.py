@@ -71,7 +71,16 @@ def _begin(
         store.begin()
     else:
         store.verify()
+        _take_back_close(plan, session, folder, store, now_ns)
     first, accepted = ([], []) if resume is None else (resume.first, resume.accepted)
     left = Resume(told, in_process, started_ns, session, first, run, marks, accepted)
     folder.resume.write(left)
     return Begun(started_ns, session, store.epochs() + 1, left, sorted(store.shards()), folder.resume.seal(run))
+
+
+def _take_back_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
+    """A run whose results were not written is not over: what its close did is undone, and the session goes on."""
+    kept = store.take_back_close()
+    written = trading.take_back_close(plan, session, folder.dir, now_ns)
+    if kept or written:
+        folder.remarks.append("the run was broken off while it closed: its close was taken back, the session continues")

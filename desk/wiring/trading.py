@@ -39,6 +39,15 @@ def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> tu
     return msgspec.structs.replace(session, id=name), book.identity
 
 
+def take_back_close(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> bool:
+    """Undo in the ledger a close of the session that was cut short; whether there was one. Raises LedgerError."""
+    book = ledger(plan, session, run_dir, now_ns)
+    try:
+        return book.take_back_close()
+    finally:
+        book.close()
+
+
 def require_known_ledger(plan: Plan, session: str, run_dir: Path, identity: str = "") -> None:
     """Check that the plan's ledger is the run's own, undamaged and with every row that the run committed.
 

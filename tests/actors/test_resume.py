@@ -1,5 +1,7 @@
 """A run whose driver was killed goes on where it stood, and ends as if nothing had happened."""
 
+import signal
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -81,6 +83,31 @@ def test_a_run_in_one_process_goes_on_to_the_same_end_however_often_it_is_killed
         assert summary["in_process"]
         assert_accounts_hold(summary)
         assert_same_results(third.run_dir, undisturbed)
+
+
+def test_a_run_that_was_stopped_and_killed_while_it_closed_is_not_over(
+    slice_plan: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    environment = clean_environment()
+    with closing(RunningDesk(slice_plan, tmp_path / "run", environment, "--in-process")) as desk:
+        desk.wait_for_mark(minute_ns(3))
+        book = sqlite3.connect(f"file:{desk.run_dir / 'ledger.db'}?mode=ro", uri=True)
+        with closing(book):
+            desk.process.send_signal(signal.SIGTERM)
+            while not desk.ended and not book.execute("SELECT 1 FROM notes WHERE name = 'closing'").fetchone():
+                pass  # the close takes milliseconds
+            desk.process.kill()
+        status, _, err = desk.finish()
+        assert status == -signal.SIGKILL, err
+
+    with closing(RunningDesk.resumed(tmp_path / "run", environment)) as again:
+        status, _, err = again.finish()
+
+        assert status == 0, err
+        summary = again.summary()
+        assert_accounts_hold(summary)
+        assert any("its close was taken back" in warning for warning in summary["warnings"])
+        assert_same_results(again.run_dir, undisturbed)
 
 
 def test_a_finished_run_is_not_gone_on_with(undisturbed: Path) -> None:

@@ -226,6 +226,9 @@ class ShardBroker:
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         raise NotImplementedError
 
+    def begin_close(self, session_ns: int) -> None:
+        raise NotImplementedError
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         raise NotImplementedError
 
@@ -253,6 +256,13 @@ class ProducerBroker:
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         return self._ask(lambda manager: manager.events_after(numbers))
+
+    def begin_close(self, session_ns: int) -> None:
+        def begin(manager: OrderManager) -> list[OrderEvent]:
+            manager.begin_close(session_ns)
+            return []
+
+        self._ask(begin)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
         return self._ask(lambda manager: manager.close(session_ns))

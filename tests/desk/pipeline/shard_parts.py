@@ -58,6 +58,9 @@ class Ear:
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         raise NotImplementedError
 
+    def begin_close(self, session_ns: int) -> None:
+        raise NotImplementedError
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         raise NotImplementedError
 
