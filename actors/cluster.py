@@ -81,6 +81,7 @@ class Cluster:
         self._ray: OwnRay | None = None
         self._watch: JoinedWatch | None = None
         self._environment: Environment | None = None
+        self._asked: Gcs | None = None
         self.loss = Loss(self._clean, last_words, run_dir)
         try:
             if joined in {"", "local"}:
@@ -98,7 +99,7 @@ class Cluster:
             found = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise no_cluster(joined, found, by_environment=by_environment) from error
         self.node: str = ray.get_runtime_context().get_node_id()
-        self._gcs = Gcs(global_worker.node.gcs_address, self.loss.require_alive)
+        self._gcs = self._asked = Gcs(global_worker.node.gcs_address, self.loss.require_alive)
 
     @property
     def own(self) -> bool:
@@ -174,10 +175,15 @@ class Cluster:
         return [node.node_id.hex() for node in self._gcs.nodes() if node.node_id.hex() != self.node]
 
     def close(self) -> None:
-        """End every actor made here, the youngest first, and leave the cluster."""
+        """End every actor made here, the youngest first, and leave the cluster.
+
+        The channel to the GCS is closed first: gRPC tells on stderr of a server that ends before its client.
+        """
         for handle in reversed(self._made.values()):
             ray.kill(handle, no_restart=True)
         self._made.clear()
+        if self._asked is not None:
+            self._asked.close()
         if self._watch is not None:
             self._watch.close()
         if self._ray is not None:

@@ -8,12 +8,16 @@ from typing import Final, Self
 import typer
 
 from console.terminal import line, people
-from desk.model.errors import DeskError
+from desk.model.errors import DeskError, RunFailed
 from desk.model.log_line import LogLine
 from desk.model.plain_text import trace
 from desk.private_files import private_opener
 
 UNEXPECTED: Final = 1
+
+NO_MEMORY: Final = RunFailed(
+    "memory", "this process gets no more of it", "", "Free memory, or raise the limit (`ulimit -v`, a container's)."
+)
 
 _PASSED_ON = (typer.Exit, typer.Abort, BrokenPipeError)
 
@@ -37,12 +41,17 @@ class Faults:
         if isinstance(error, DeskError):
             _tell(*_lines(error))
             raise typer.Exit(error.exit_status) from None
+        if isinstance(error, MemoryError):
+            _tell(*_lines(NO_MEMORY))
+            raise typer.Exit(NO_MEMORY.exit_status) from None
         if isinstance(error, Exception) and not isinstance(error, _PASSED_ON):
             self._unexpected(error)
             raise typer.Exit(UNEXPECTED) from None
 
     def _unexpected(self, error: Exception) -> None:
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        from desk.loading.words import kind_and_message  # noqa: PLC0415 - a command without a defect needs none
+
+        what = kind_and_message(error)
         if self.log is not None and _written(error, self.log):
             _tell(f"error: unexpected {what} (traceback in {self.log})")
             return

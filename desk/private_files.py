@@ -1,6 +1,8 @@
 """Files and folders of a run: for their owner alone, whatever the umask says."""
 
+import errno
 import os
+import stat
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -35,3 +37,11 @@ def make_private_folder(path: Path, *, parents: bool = False, exist_ok: bool = F
     """Make a folder of mode 0700; one that exists gets that mode. Raises OSError."""
     path.mkdir(FOLDER_MODE, parents=parents, exist_ok=exist_ok)
     path.chmod(FOLDER_MODE)
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file. Raises OSError, for a pipe or a device too: they may never end."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return file.read()

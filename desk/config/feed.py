@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from desk.config.section import Fault, Location, Section
-from desk.config.urls import bears_secret, goes_unencrypted, is_url
+from desk.config.urls import bears_secret, goes_unencrypted, is_url, unusable_host
 from desk.config.values import Day, Distinct, StreamUrl, Symbols
 
 KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
@@ -95,7 +95,14 @@ class FeedPlan(Section):
                 'one without, such as "s3://bucket/day.parquet"',
                 "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
             )
-        if goes_unencrypted(self.url) and not self.allow_plain:
+        if why := unusable_host(self.url):
+            yield Fault(
+                ("url",),
+                f'`"{self.url}"`: {why}',
+                'a websocket address, as "ws://host:port/path"',
+                "Correct host and port.",
+            )
+        elif goes_unencrypted(self.url) and not self.allow_plain:
             yield Fault(
                 ("url",),
                 f'`"{self.url}"`: key and secret would go unencrypted to another machine',

@@ -40,6 +40,15 @@ def unknown_sqlite_option(url: str) -> str:
     return next((name for name in options if name not in SQLITE_OPTIONS), "")
 
 
+def unusable_host(url: str) -> str:
+    """Why host and port of a URL cannot be used, in words; "" where they can."""
+    try:
+        port = urlsplit(url).port
+    except ValueError as error:
+        return str(error)
+    return "port 0" if port == 0 else ""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine by its name or number. Names below localhost are looked up, so they are not."""
     if host == "localhost":

@@ -26,7 +26,7 @@ SQLITE_SAYS: Final = (
     (
         "disk I/O error",
         "a disk that takes and gives what is written",
-        "Free space there and look at the disk; everything committed before is safe. Then `desk run --resume`.",
+        "Free space there, look at the disk and at `ulimit -f`; what was committed is safe. Then `desk run --resume`.",
     ),
     ("not a database", "a SQLite database", "Move the file away, or name another in [ledger] url."),
     (

@@ -15,7 +15,7 @@ from desk.model.bars import Bar
 from desk.model.errors import RunFolderError
 from desk.model.records import Decision
 from desk.model.units import SECOND_NS
-from desk.private_files import make_private_folder
+from desk.private_files import make_private_folder, read_regular
 from desk.runs.atomic import replacing
 from desk.runs.bars_file import write_bars
 from desk.runs.decisions_file import write_decisions
@@ -108,8 +108,8 @@ class RunFolder:
     def read_summary(self) -> dict[str, Any]:
         """What summary.json says. Raises RunFolderError when there is none to read."""
         try:
-            return msgspec.json.decode(self.summary.read_bytes(), type=dict[str, Any])
-        except (OSError, msgspec.DecodeError) as error:
+            return msgspec.json.decode(read_regular(self.summary), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError, RecursionError) as error:
             found = error.strerror if isinstance(error, OSError) else str(error)
             raise RunFolderError(
                 str(self.summary),

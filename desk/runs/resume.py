@@ -127,7 +127,7 @@ class ResumeFile:
             self._key = find_state_key()
             self._require_authentic(file, self._key)
             return msgspec.convert(file.run | {"plan": from_json(file.run.get("plan"))}, Resume)
-        except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
             raise RunFolderError(
                 str(self.path),
                 f"it cannot be read: {error}",

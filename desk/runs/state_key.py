@@ -121,17 +121,19 @@ def _create(path: Path) -> None:
 def _read(path: Path) -> bytes:
     _require_own_folder(path.parent)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise RunFolderError(
-                str(path),
-                f"owner {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}",
-                f"a file of user {os.geteuid()}, mode 0600",
-                "Others may know this key: delete it. The next run makes another; runs begun with this one cannot be "
-                "resumed.",
-            )
-        content = file.read(4096).strip()
+        content = os.read(descriptor, 4096).strip() if stat.S_ISREG(found.st_mode) else b""
+    finally:
+        os.close(descriptor)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise RunFolderError(
+            str(path),
+            f"owner {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}",
+            f"a file of user {os.geteuid()}, mode 0600",
+            "Others may know this key: delete it. The next run makes another; runs begun with this one cannot be "
+            "resumed.",
+        )
     try:
         secret = bytes.fromhex(content.decode())
     except ValueError:
@@ -141,7 +143,7 @@ def _read(path: Path) -> bytes:
             str(path),
             "it holds no state key",
             f"{2 * KEY_BYTES} hexadecimal digits",
-            "Put the key back, or delete the file: the next run makes another.",
+            "Put the key back, or delete what stands there: the next run makes another.",
         )
     return secret
 
@@ -149,6 +151,8 @@ def _read(path: Path) -> bytes:
 def _require_own_folder(folder: Path) -> None:
     """Raises RunFolderError for a folder in which others can put a key; takes away others' right to read it."""
     found = folder.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise RunFolderError(
             str(folder),

@@ -40,7 +40,7 @@ def test_a_defect_is_one_line_with_its_traceback_in_the_log(tmp_path: Path, caps
         raise ZeroDivisionError("two\nlines")
 
     assert exit_.value.exit_code == 1
-    assert capsys.readouterr().err == f"error: unexpected ZeroDivisionError: two (traceback in {log})\n"
+    assert capsys.readouterr().err == f"error: unexpected ZeroDivisionError: two lines (traceback in {log})\n"
     before, defect = log.read_text().splitlines()
     assert before == "what the desk had logged"
     assert re.match(r"[0-9-]+ [0-9:,]+ ERROR unexpected\\nTraceback .*ZeroDivisionError: two\\nlines$", defect)
@@ -62,3 +62,24 @@ def test_an_exit_and_an_interrupt_pass() -> None:
         raise KeyboardInterrupt
 
     assert exit_.value.exit_code == 7
+
+
+def test_too_little_memory_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as exit_, Faults():
+        raise MemoryError
+
+    told = capsys.readouterr().err
+    assert exit_.value.exit_code == 1
+    assert told.startswith("error: memory: ")
+    assert "Traceback" not in told
+
+
+def test_a_defect_whose_message_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    with pytest.raises(typer.Exit), Faults():
+        raise Mute
+
+    assert "its message cannot be read" in capsys.readouterr().err

@@ -239,3 +239,12 @@ def test_a_plan_may_have_any_name_and_holds_no_key(serve: Callable[[], JobServer
     assert server.files == ["my_strategies.py", "token-of-luck.toml"]
     assert refused.exit_code == 2
     assert "plan.toml: it holds the value of ALPACA_API_KEY" in refused.stderr
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused(folder: Path) -> None:
+    strategy(folder)
+
+    refused = submit(folder, None, "--include", "x" * 5000)
+
+    assert refused.exit_code == 2
+    assert "no such file or folder" in refused.output

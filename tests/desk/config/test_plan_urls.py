@@ -127,7 +127,6 @@ def test_keys_go_to_this_machine_or_encrypted(tmp_path: Path, url: str) -> None:
         "ws://venue.localhost/v2/sip",
         "ws://2130706433/v2/sip",
         "ws://[fe80::1]/v2/sip",
-        "ws://[bad/v2/sip",
     ],
 )
 def test_keys_never_go_unencrypted_to_another_machine_unless_the_plan_says_so(tmp_path: Path, url: str) -> None:
@@ -142,3 +141,21 @@ def test_keys_never_go_unencrypted_to_another_machine_unless_the_plan_says_so(tm
     assert "key and secret would go unencrypted to another machine" in refused.value.found
     assert "allow_plain = true" in refused.value.remedy
     assert load_plan(path).feed.allow_plain
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://127.0.0.1:99999/",
+        "ws://[bad/v2/sip",
+        "wss://[::1",
+        "wss://venue.example:abc/v2",
+        "ws://127.0.0.1:0/",
+        "wss://[x]/",
+    ],
+)
+def test_a_venue_s_host_and_port_are_ones_that_there_can_be(tmp_path: Path, url: str) -> None:
+    refused = refusal(tmp_path, f'[feed]\nkind = "alpaca"\nurl = "{url}"\n')
+
+    assert refused.place.endswith("[feed] url")
+    assert refused.remedy == "Correct host and port."

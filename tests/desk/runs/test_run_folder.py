@@ -165,3 +165,23 @@ def test_a_path_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Pat
         RunFolder.create(None, folder, "day", 0)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b'{"a":' + b"[" * 100_000, None])
+def test_a_summary_that_is_nested_without_end_or_a_pipe_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    summary = tmp_path / "summary.json"
+    if content is None:
+        os.mkfifo(summary)
+    else:
+        summary.write_bytes(content)
+
+    with pytest.raises(RunFolderError, match="it cannot be read"):
+        RunFolder.open(tmp_path)
+
+
+def test_a_resume_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "resume.json").write_bytes(b"[" * 100_000)
+    tmp_path.chmod(0o700)
+
+    with pytest.raises(RunFolderError, match="it cannot be read"):
+        RunFolder.take_up(tmp_path)

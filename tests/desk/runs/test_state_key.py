@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -135,3 +136,21 @@ def test_neither_a_link_nor_a_pipe_is_read(state: Path) -> None:
     os.mkfifo(state / FILE, 0o600)
     with pytest.raises(RunFolderError):
         make_state_key()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_stands_in_the_place_of_the_key_is_named(state: Path, make: Callable[[Path, int], None]) -> None:
+    state.mkdir(0o700)
+    make(state / FILE, 0o600)
+
+    with pytest.raises(RunFolderError) as refused:
+        make_state_key()
+
+    assert (refused.value.place, refused.value.found) == (str(state / FILE), "it holds no state key")
+
+
+def test_a_file_in_the_place_of_the_state_folder_stays_as_it_is(state: Path) -> None:
+    state.touch(0o644)
+
+    assert "Not a directory" in make_state_key().note
+    assert stat.S_IMODE(state.stat().st_mode) == 0o644
