@@ -69,6 +69,7 @@ class _State(msgspec.Struct, array_like=True):
     silent: list[str]
     rejected: int
     health: FeedHealth
+    mark_ns: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -108,7 +109,7 @@ class FeedWatch:
         self._rejected = 0 if kept is None else kept.rejected
         seen = () if kept is None else set(self._named()).difference(kept.silent)
         self._silent = SilentSymbols(config.place, 0 if kept is None else kept.open_s, seen)
-        self._mark_ns = 0
+        self._mark_ns = 0 if kept is None else kept.mark_ns
         if kept is not None and live is not None:
             live.restore(kept.health)
 
@@ -197,9 +198,8 @@ class FeedWatch:
         live = self._live
         silent = [] if live is None else self._silent.among(self._named())
         health = FeedHealth() if live is None else live.health
-        return _encode(
-            _State(self._skew.state, self._age.state, self._ahead, self._silent.open_s, silent, self._rejected, health)
-        )
+        ages = self._skew.state, self._age.state
+        return _encode(_State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, health, self._mark_ns))
 
     def _look_at_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
         """Note data that stop to be fresh; what makes an outage is noted by the feed."""

@@ -70,6 +70,9 @@ class DirectBroker:
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         return decode_events(self._broker.events_after(encode(numbers)))
 
+    def begin_close(self, session_ns: int) -> None:
+        self._broker.begin_close(session_ns)
+
     def close(self, session_ns: int) -> list[OrderEvent]:
         return decode_events(self._broker.close(session_ns))
 

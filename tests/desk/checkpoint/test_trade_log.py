@@ -3,6 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from desk.checkpoint import KeeperStore
 from desk.checkpoint.shardfiles import ShardFiles
 from desk.model.checkpoint import Checkpoint
 from desk.model.errors import RunFailed
+from desk.sealing import Seal
 
 Trades = dict[str, tuple[int, bytes]]
 
@@ -139,3 +141,29 @@ def test_trades_remembered_before_the_first_mark_are_as_young_as_the_session(tmp
     store.close()
 
     assert trades_of(KeeperStore(tmp_path)) == {"A": (2, b"ab")}
+
+
+def test_a_close_that_is_taken_back_brings_back_all_that_counted_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desk.checkpoint.tradelog.SEGMENT_BYTES", 40)
+    store = KeeperStore(tmp_path / "keeper", Seal(b"key"))
+    store.begin()
+    for number in range(1, 10):
+        store.save(checkpoint(number, {"A": (1, b"%02d" % number)}, from_ns=number - 5))
+    before = store.latest(0)
+    for number in (10, 11):
+        final = checkpoint(number, {"A": (1, b"%02d" % number)}, from_ns=number)
+        store.save(msgspec.structs.replace(final, final=True))
+    store.save(msgspec.structs.replace(checkpoint(1, {}), shard=1, final=True))
+    store.close()
+    again = KeeperStore(tmp_path / "keeper", Seal(b"key"))
+
+    taken_back = again.take_back_close(), again.take_back_close()
+
+    assert taken_back == (True, False)
+    again.verify()
+    assert (again.latest(0), again.shards()) == (before, [0])
+    assert again.save(checkpoint(10, {"A": (1, b"xx")}, epoch=2))
+    assert trades_of(again)["A"][1].endswith(b"0809xx")
+    again.close()

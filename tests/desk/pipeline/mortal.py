@@ -22,6 +22,7 @@ from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, restored
+from desk.orders.notes import CLOSING, read_closing
 from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.scanning import ScannerEntry, Scanning
 from desk.pipeline.shard import Shard, ShardConfig, symbols_in
@@ -38,6 +39,10 @@ PRODUCER, BROKER, SCANNER, EVERYTHING, SHARD = range(5)
 
 class Dead(Exception):
     """The producer dies here."""
+
+
+class Cut(Exception):
+    """Everything dies here, and the run is resumed."""
 
 
 class BrokerDead(Exception):
@@ -68,6 +73,7 @@ class KeptRecord(NamedTuple):
     epoch: int
     number: int
     bars: list[Bar]
+    final: bool
 
 
 class Keep:
@@ -75,6 +81,7 @@ class Keep:
 
     def __init__(self) -> None:
         self.last: dict[int, Checkpoint] = {}
+        self.before_close: dict[int, Checkpoint | None] = {}
         self.records: list[KeptRecord] = []
         self.state: ProducerState | None = None
 
@@ -86,12 +93,27 @@ class Keep:
         for symbol, (count, entries) in checkpoint.trades.items():
             before, behind = trades.get(symbol, (0, b""))
             trades[symbol] = (before + count, behind + entries)
+        if checkpoint.final and (last is None or not last.final):
+            self.before_close[checkpoint.shard] = last
         self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=trades)
         self.records.append(
             KeptRecord(
-                checkpoint.session_ns, checkpoint.last_move, checkpoint.epoch, checkpoint.number, checkpoint.bars
+                checkpoint.session_ns,
+                checkpoint.last_move,
+                checkpoint.epoch,
+                checkpoint.number,
+                checkpoint.bars,
+                checkpoint.final,
             )
         )
+
+    def take_back_close(self) -> None:
+        for shard, checkpoint in self.before_close.items():
+            del self.last[shard]
+            if checkpoint is not None:
+                self.last[shard] = checkpoint
+        self.before_close.clear()
+        self.records = [record for record in self.records if not record.final]
 
     def save_producer(self, state: ProducerState) -> None:
         assert self.state is None or (self.state.epoch, self.state.mark_ns) <= (state.epoch, state.mark_ns)
@@ -190,6 +212,15 @@ class Ledger:
         self.texts |= notes or {}
         if dies == 2:
             raise BrokerDead
+
+    def take_back_close(self) -> None:
+        if CLOSING not in self.texts:
+            return
+        closing = read_closing(self.texts[CLOSING])
+        self.events = {key: event for key, event in self.events.items() if key[1] <= closing.events.get(key[0], 0)}
+        known = {event.client_order_id for event in self.events.values()}
+        self.verdicts = {key: decision for key, decision in self.verdicts.items() if key in known}
+        self.texts = closing.notes
 
     def decisions(self) -> list[Decision]:
         return list(self.verdicts.values())
@@ -521,6 +552,7 @@ class World:
     ) -> None:
         delays = delays or Delays()
         self.stop_at = stop_at
+        self.cut_at = 0
         self.desk = desk
         self.apply_delay, self.ack_delay = delays.apply, delays.ack
         self.save_delay, self.confirm_delay, self.revive_delay = delays.save, delays.confirm, delays.revive
@@ -551,13 +583,37 @@ class World:
     def play(self) -> "World":
         while True:
             try:
+                self._play()
+            except Cut:
+                self._resume()
+                continue
+            if not self.cut_at:
+                return self
+            self._resume()
+
+    def _resume(self) -> None:
+        """What `desk run --resume` does once everything has died."""
+        self.cut_at = self.stop_at = 0
+        for consumer in self.consumers.values():
+            if consumer.alive:
+                consumer.die(0)
+        self._revive_at.clear()
+        self.keep.take_back_close()
+        self.ledger.take_back_close()
+        self.consumers = {number: Consumer(self, number) for number in self.consumers}
+        self.manager, self.scanning = self._manager(), self._scanning()
+        self.intake = self._successor()
+
+    def _play(self) -> None:
+        while True:
+            try:
                 self.intake.play(self._move)
             except Dead:
                 self.intake = self._successor()
                 if 0 < self.stop_at <= self.steps:
                     self.intake.stop()
                 continue
-            return self
+            return
 
     def step(self) -> None:
         """Let time pass: kill who is due to die, deliver what is due. Raises Dead where it is the producer."""
@@ -565,6 +621,8 @@ class World:
         assert self.steps < MAX_STEPS, "the desk hangs"
         if self.steps == self.stop_at:
             self.intake.stop()
+        if self.steps == self.cut_at:
+            raise Cut
         self._countdown -= 1
         if self._countdown == 0:
             death = self._deaths.popleft()

@@ -9,6 +9,7 @@ from disturbed import (
     a_taped_desk,
     deaths,
     delays,
+    ended,
     examples,
     flows,
     live_flows,
@@ -165,3 +166,24 @@ def test_a_stop_of_a_live_feed_balances_whoever_dies(
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
     shown_once_and_in_order(stopped)
+
+
+@examples(80)
+@given(rows, symbols, plans, flows, deaths, moves, delays, st.integers(0, 300), st.integers(1, 120), st.booleans())
+def test_a_run_that_is_cut_while_it_closes_and_resumed_ends_as_if_nobody_had_stopped_it(
+    tape: list[Row],
+    always: set[str],
+    plan: list[list[str]],
+    flow: dict[str, Any],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Delays,
+    stop_at: int,
+    cut_after: int,
+    lockstep: bool,
+) -> None:
+    desk = a_taped_desk(tape, always, plan, flow, strategies=ENTRIES if lockstep else (), lockstep=lockstep)
+    world = World(desk, dying, moving, delay, stop_at)
+    world.cut_at = stop_at + cut_after
+
+    the_same(played(desk), ended(world))
