@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-TESTS ?= -m "not trial"
+TESTS ?=
 
 # The Ray of the desk's own has a token of its own, whatever is said outside (docs/decisions/0019).
 export RAY_USAGE_STATS_ENABLED ?= 0
@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix check bench trials docs cluster constraints clean
+.PHONY: help setup demo test test-plain test-ray matrix check bench trials docs cluster constraints clean
 
 help: ## what can be asked for
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -22,7 +22,18 @@ demo: $(READY) ## five minutes of a made-up market through the whole desk, with 
 	$(BIN)/desk run configs/demo.toml
 
 test: $(READY) ## all tests but the trials; TESTS='...' gives pytest other arguments
+ifeq ($(TESTS),)
+	+@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-plain test-ray
+else
 	$(BIN)/pytest $(TESTS)
+endif
+
+# Side by side, since those on Ray mostly wait.
+test-plain: $(READY)
+	$(BIN)/pytest -m "not trial and not ray"
+
+test-ray: $(READY)
+	$(BIN)/pytest -m "ray and not trial"
 
 matrix: ## the same tests on each Python that this machine has; MATRIX='...' names interpreters
 	+@MAKE='$(MAKE)' .ci/matrix

@@ -237,7 +237,7 @@ class RememberedTrades:
     def state(self, *, whole: bool) -> Remembered:
         """The memory for a snapshot; `whole`: with its entries."""
         entries = self._entries.values() if whole else ()
-        bases = [bar for minute_ns, bar in self._bases.items() if minute_ns >= 0]
+        bases = [self._bases[minute_ns] for minute_ns in sorted(self._bases) if minute_ns >= 0]
         packed = b"".join(entries)
         return Remembered(self.from_ordinal, bases, self.earlier, len(entries), packed, self.earlier_print)
 
