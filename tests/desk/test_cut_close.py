@@ -184,7 +184,9 @@ def assert_same(run_dir: Path, whole: Path, *, lockstep: bool) -> None:
         assert rows(run_dir, table) == rows(whole, table), table
 
 
-def deaths(project: Project, tmp_path: Path, writes: Writes, stop_s: int | None, every: int) -> Iterator[Path]:
+def deaths(
+    project: Project, tmp_path: Path, writes: Writes, stop_s: int | None, every: int, *, lockstep: bool
+) -> Iterator[Path]:
     """Run folders of runs that died around one of their close's writes, each resumed to its end."""
     for point in range(0, 1_000, every):
         writes.count, writes.die_at, writes.after, writes.closing = 0, point // 2, point % 2 == 1, False
@@ -194,7 +196,9 @@ def deaths(project: Project, tmp_path: Path, writes: Writes, stop_s: int | None,
             return
         writes.die_at, writes.closing = -1, False
         summary, _ = resume(run_dir)
-        assert (summary.ok, summary.balanced, summary.problems) == (True, True, []), point
+        # Without lockstep strategies may decide otherwise after the restored state: that is refused, and a problem.
+        others = [problem for problem in summary.problems if lockstep or "and differently" not in problem]
+        assert (summary.balanced, others) == (True, []), point
         assert not (run_dir / "resume.json").exists()
         yield run_dir
 
@@ -205,5 +209,5 @@ def test_a_run_that_dies_around_any_write_of_its_close_is_resumed_to_the_undistu
     project: Project, whole: Path, tmp_path: Path, writes: Writes, stop_s: int | None, every: int
 ) -> None:
     lockstep = "lockstep = true" in project.plan.read_text()
-    for run_dir in deaths(project, tmp_path, writes, stop_s, every):
+    for run_dir in deaths(project, tmp_path, writes, stop_s, every, lockstep=lockstep):
         assert_same(run_dir, whole, lockstep=lockstep)
