@@ -179,6 +179,7 @@ class Cluster:
 
         The channel to the GCS is closed first: gRPC tells on stderr of a server that ends before its client.
         """
+        self.loss.wait_until_clean()
         for handle in reversed(self._made.values()):
             ray.kill(handle, no_restart=True)
         self._made.clear()

@@ -36,6 +36,7 @@ class Loss:
         self._last_words = last_words
         self._fault: ClusterLost | None = None
         self._noticed = threading.Event()
+        self._cleaned = threading.Event()
         self._left = threading.Event()
         self._lock = threading.Lock()
 
@@ -51,7 +52,10 @@ class Loss:
                 f"Look at the machine's memory and Ray's logs, and continue with `desk run --resume {self._run_dir}`.",
             )
             self._noticed.set()
-        self._clean(self._run_dir)
+        try:
+            self._clean(self._run_dir)
+        finally:
+            self._cleaned.set()
         if not self._left.wait(LEAVE_S):
             self._force(self._fault)
 
@@ -80,6 +84,11 @@ class Loss:
         """The loss that a failure just seen came of, if any."""
         self._noticed.wait(NOTICE_S)
         return self._fault
+
+    def wait_until_clean(self) -> None:
+        """After a loss: wait until its remains are gone and Ray's logs are kept."""
+        if self._fault is not None:
+            self._cleaned.wait(LEAVE_S)
 
     def leave(self) -> None:
         """The main thread needs Ray no more: whatever dies now is no loss."""

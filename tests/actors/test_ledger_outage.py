@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from heads import RayHead, clean_environment, wait_until
 from postgres_server import PostgresServer
-from running import RunningDesk, assert_accounts_hold
+from running import RunningDesk
 
 
 def away_for_a_while(desk: RunningDesk, postgres: PostgresServer) -> None:
@@ -27,7 +27,9 @@ def assert_reported(desk: RunningDesk) -> None:
     status, _, err = desk.finish()
     assert status == 0, err + desk.log()
     summary = desk.summary()
-    assert_accounts_hold(summary)
+    assert (summary["ok"], summary["balanced"]) == (True, True), summary["problems"]
+    # While a commit waits, quotes may be conflated; no tick is lost.
+    assert not any(counts["dropped"] for counts in summary["ticks"].values())
     assert [warning for warning in summary["warnings"] if "did not answer" in warning and "nothing was lost" in warning]
 
 
