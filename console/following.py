@@ -1,6 +1,8 @@
 """A job followed from its submission to its end."""
 
 import asyncio
+import contextlib
+import os
 import signal
 from collections.abc import Callable
 from typing import Final
@@ -11,6 +13,7 @@ from desk.signals import stop_signals
 
 PAUSE_S: Final = 1.0
 KEPT_CHARACTERS: Final = 20_000
+STDOUT: Final = 1
 
 
 class Follower:
@@ -71,4 +74,7 @@ class Follower:
 
     def _on_second(self, number: int) -> None:
         where = f"ray job logs {self._job}" if self._job else "ray job list"
-        self._tell(f"{signal.Signals(number).name} again: left. The job goes on stopping; `{where}` tells how it ends")
+        last = f"{signal.Signals(number).name} again: left. The job goes on stopping; `{where}` tells how it ends"
+        # Not through the console: the signal may have come while it prints, and what it keeps is never shown.
+        with contextlib.suppress(OSError):
+            os.write(STDOUT, f"{last}\n".encode())

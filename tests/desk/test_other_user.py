@@ -41,7 +41,7 @@ def change(done, run):
     match done:
         case "run folder read-only": run.chmod(0o500)
         case "ledger read-only": (run / "ledger.db").chmod(0o400)
-        case "run folder gone": shutil.rmtree(run)
+        case "run folder gone": shutil.rmtree(run, ignore_errors=True)
         case "run folder renamed": run.rename(folder / "elsewhere")
 
 def desk(plan, run):
