@@ -74,7 +74,7 @@ class Closing:
     def write_what_is_left(self, times: Times, fault: DeskError) -> None:
         """After a failure: a summary that says so, with the last known figures.
 
-        The session stays open in the ledger: another desk can go on with it.
+        The session stays open in the ledger: it can be resumed.
         """
         producer: ProducerStats | None = self._monitor.answers.stats.get(PRODUCER)
         received = producer.intake.received if producer else {}

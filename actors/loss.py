@@ -91,7 +91,7 @@ class Loss:
             self._cleaned.wait(LEAVE_S)
 
     def leave(self) -> None:
-        """The main thread needs Ray no more: whatever dies now is no loss."""
+        """The main thread has left Ray: a death of one of its processes is no loss from now on."""
         with self._lock:
             self._left.set()
 

@@ -78,11 +78,6 @@ class Watchdog:
         self._stalls = {actor: stall for actor, stall in self._stalls.items() if actor in silent}
         return [(actor, self._fault(actor)) for actor in silent if self._hangs(actor, now_s)]
 
-    def hanging_in_call(self, actor: str, now_s: float) -> list[tuple[str, ActorDied]]:
-        """The same for one actor that is waited for, in calls of strategies and scanners alone."""
-        crumb = self._look(actor) if actor in self._epochs else None
-        return self.hanging([actor], now_s) if crumb is not None and crumb.hook else []
-
     def died(self, actor: str) -> bool:
         """Take in that this incarnation is dead, or hangs and is to be ended; whether anything is stopped for it."""
         if actor not in self._epochs:
