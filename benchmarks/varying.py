@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.load import SEED, SYMBOLS
-from console.venue import DoorOptions, PaceOptions, SourceOptions, run_venue
+from console.venue import run_venue
+from console.venue_options import DoorOptions, PaceOptions, SourceOptions
 from desk.market.blocks import Block, BlockSource
 from desk.model.units import SECOND_NS
 from desk.venue.events import taken

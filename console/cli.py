@@ -3,7 +3,11 @@
 Exit status: 0 run complete and balanced, 1 run failed, does not balance, or never had its live feed or ended without
 it, 2 bad plan or arguments, 3 credentials, 128 + signal where SIGINT, SIGTERM, SIGHUP or SIGQUIT came before the first
 second was complete, or a second one later. stdout is for people; errors go to stderr.
+
+Each command imports its module when it runs: `desk --help`, `desk --version` and completion start quickly.
+`make docs` writes docs/reference/cli.md from this module (console.reference).
 """
+# ruff: noqa: PLC0415 - see above
 
 import io
 import sys
@@ -12,70 +16,113 @@ from typing import Annotated
 
 import typer
 
+from console.completion import finished_runs, plan_files, runs_to_resume
 from console.entry import caught_signals
 from console.faults import Faults
-from console.terminal import people
-from console.unseen import Unseen
+from console.help_pages import PAGES
+from console.venue_command import venue
+
+RUN, PREPARE, RESULTS, MARKET = "Run a plan", "Prepare a plan", "Look at results", "Market data"
 
 app = typer.Typer(
     name="desk",
-    help="A trading desk on live market data.",
+    help="A trading desk on live, recorded or made-up market data.",
+    epilog=PAGES[""].epilog,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-tape = typer.Typer(help="Recorded market data.", no_args_is_help=True)
-app.add_typer(tape, name="tape")
+tape = typer.Typer(help="Look at recorded market data.", epilog=PAGES["tape"].epilog, no_args_is_help=True)
 
-DayOption = Annotated[
-    str | None, typer.Option(metavar="DAY", help="Exchange day to play of a tape with several, as YYYY-MM-DD.")
-]
 SUBMIT_VARIABLE = "RAY_API_SERVER_ADDRESS"
-PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="Tradeplan (TOML).")]
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The tradeplan (TOML).", autocompletion=plan_files)]
+DayOption = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Exchange day to play, as YYYY-MM-DD, of a tape with several days.")
+]
+ConsumersOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Number of consumer processes; 0: choose by the load.")
+]
+LiveOption = Annotated[bool, typer.Option("--live", help="Required for a plan that sends real orders.")]
 
 
 def main() -> None:
-    """The `desk` command. Strategies and scanners may stand in the current directory."""
+    """The `desk` command. The current directory is searched for strategies and scanners."""
     sys.path.insert(0, str(Path.cwd()))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # In a terminal of few letters a "?" for a "·" beats no figures at all.
+            # A terminal that lacks a character shows "?" for it.
             stream.reconfigure(errors="replace")
     with caught_signals():
         app()
 
 
-@app.command()
+def _print_version(requested: bool) -> None:
+    if requested:
+        from console.version import version_lines
+
+        typer.echo(version_lines())
+        raise typer.Exit
+
+
+@app.callback()
+def desk(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the releases in use and exit."),
+    ] = False,
+) -> None:
+    """Options of `desk` itself."""
+
+
+@app.command(rich_help_panel=RUN, epilog=PAGES["run"].epilog)
 def run(
-    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Tradeplan (TOML).")] = None,
+    plan: Annotated[
+        Path | None, typer.Argument(metavar="PLAN", help="The tradeplan (TOML).", autocompletion=plan_files)
+    ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder that was broken off.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Resume the run in this folder, which stopped before its end.",
+            autocompletion=runs_to_resume,
+        ),
     ] = None,
     run_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder for the results; default: <name>-<utc time> in RAYDESK_RUNS_DIR, or in runs."),
+        typer.Option(
+            metavar="DIR", help="Folder for the results; default: <name>-<utc time> in RAYDESK_RUNS_DIR, or in runs."
+        ),
     ] = None,
     date: DayOption = None,
-    consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
-    in_process: Annotated[bool, typer.Option("--in-process", help="The whole desk in this process, no Ray.")] = False,
-    live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
-    address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: one of its own.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors and the last line.")] = False,
+    consumers: ConsumersOption = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Run the whole desk in one process, without Ray.")
+    ] = False,
+    live: LiveOption = False,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR", help="Ray cluster to join; default: RAY_ADDRESS, or a Ray of the desk's own."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors and the last line.")] = False,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="With --resume: take strategies' code that has changed since.")
+        bool,
+        typer.Option("--accept-changes", help="With --resume: accept that the code of strategies has changed."),
     ] = False,
 ) -> None:
-    """Run a tradeplan, or go on with a run that was broken off."""
+    """Run a tradeplan, or resume a run that stopped before its end."""
     if (plan is None) == (resume is None):
-        raise typer.BadParameter("a plan, or the folder of a run to go on with", param_hint="PLAN or --resume")
+        raise typer.BadParameter("give either a plan, or --resume with a run folder", param_hint="PLAN or --resume")
     if resume is not None and (run_dir or date is not None or consumers is not None or in_process):
-        raise typer.BadParameter("the run goes on as it was begun", param_hint="--resume")
+        raise typer.BadParameter("a resumed run keeps the options that it was started with", param_hint="--resume")
     if accept_changes and resume is None:
-        raise typer.BadParameter("a new run has no changes to accept", param_hint="--accept-changes")
+        raise typer.BadParameter("it is for --resume: a new run has no changes", param_hint="--accept-changes")
     if in_process and address is not None:
-        raise typer.BadParameter("a desk in this process joins no cluster", param_hint="--address")
+        raise typer.BadParameter("--in-process runs without Ray: drop one of the two", param_hint="--address")
     with Faults() as faults:
-        from console import run as running  # noqa: PLC0415 - `desk --help` starts quickly
+        from console import run as running
+        from console.terminal import people
+        from console.unseen import Unseen
 
         joins = not in_process and running.joins_cluster(address)
         options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes, joins)
@@ -87,32 +134,36 @@ def run(
         raise typer.Exit(running.run_plan(plan, options, house, console, faults))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog=PAGES["submit"].epilog)
 def submit(
     context: typer.Context,
     plan: PlanPath,
     address: Annotated[
-        str, typer.Option(metavar="URL", envvar=SUBMIT_VARIABLE, help="Dashboard of the cluster.")
+        str, typer.Option(metavar="URL", envvar=SUBMIT_VARIABLE, help="Dashboard of the Ray cluster.")
     ] = "http://127.0.0.1:8265",
     date: DayOption = None,
-    consumers: Annotated[int | None, typer.Option(help="Consumer processes; 0 = choose.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Needed beside a plan that sends real orders.")] = False,
+    consumers: ConsumersOption = None,
+    live: LiveOption = False,
     run_dir: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="Folder on the cluster for the results; default: as RAYDESK_RUNS_DIR says there."
+            metavar="DIR",
+            help="Folder on the cluster for the results, an absolute path; default: as RAYDESK_RUNS_DIR says there.",
         ),
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATH", help="File or folder that goes along beside plan, tape and code; may be repeated."
-        ),
+        typer.Option(metavar="PATH", help="File or folder to send besides plan, tape and code; may be repeated."),
     ] = None,
 ) -> None:
-    """Run a tradeplan as a job of a Ray cluster, and show its log to its end; ctrl-c closes its books."""
+    """Run a tradeplan as a job on a Ray cluster, and show its log until it ends.
+
+    Ctrl-c stops the desk in good order: it processes the ticks that wait and writes its results.
+    """
     with Faults():
-        from console import submit as submitting  # noqa: PLC0415 - `desk --help` starts quickly
+        from console import submit as submitting
+        from console.terminal import people
+        from console.unseen import Unseen
 
         source = context.get_parameter_source("address")
         by_environment = source is not None and source.name == "ENVIRONMENT"
@@ -121,94 +172,66 @@ def submit(
         raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
 
 
-@app.command()
+@app.command(rich_help_panel=PREPARE, epilog=PAGES["check"].epilog)
 def check(plan: PlanPath, date: DayOption = None) -> None:
-    """Check a tradeplan and its strategies, and print what would run."""
+    """Check a tradeplan, its strategies and scanners, and print what would run."""
     with Faults():
-        from console.check import check_plan  # noqa: PLC0415 - `desk --help` starts quickly
+        from console.check import check_plan
+        from console.terminal import people
 
         check_plan(plan, people(), date)
 
 
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder of a finished run.")],
-) -> None:
-    """Print the figures of a finished run."""
-    with Faults():
-        from console.report import print_report  # noqa: PLC0415 - `desk --help` starts quickly
-
-        print_report(folder, people())
-
-
-@app.command()
+@app.command(rich_help_panel=PREPARE, epilog=PAGES["tune"].epilog)
 def tune(
     plan: PlanPath,
-    burst_seconds: Annotated[float, typer.Option(help="Burst that the lanes shall hold, in s.")] = 5.0,
-    safety: Annotated[float, typer.Option(help="Times the burst that capacity is for.")] = 2.0,
+    burst_seconds: Annotated[
+        float, typer.Option(metavar="S", help="Length of the burst that a lane must hold, in seconds.")
+    ] = 5.0,
+    safety: Annotated[float, typer.Option(metavar="X", help="Capacity is this many times the burst.")] = 2.0,
     from_run: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run folder that has seen the market; live feeds need one.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of a finished run on the same market; required for live feeds.",
+            autocompletion=finished_runs,
+        ),
     ] = None,
 ) -> None:
-    """Measure a plan's market and costs, and print capacity, window, linger and consumers for it."""
+    """Measure a plan's market and costs, and print the capacity, window, linger and consumers that suit them."""
     with Faults():
-        from console.tune import tune_plan  # noqa: PLC0415 - `desk --help` starts quickly
+        from console.terminal import people
+        from console.tune import tune_plan
 
         tune_plan(plan, burst_seconds, safety, from_run, people())
 
 
-@app.command()
-def venue(
-    tape_path: Annotated[Path | None, typer.Option("--tape", metavar="PATH", help="Play this tape.")] = None,
-    standard: Annotated[
-        bool, typer.Option("--standard", help="Play the standard load: Zipf rates, Poisson arrivals.")
-    ] = False,
-    symbols: Annotated[int, typer.Option(help="Made-up market: how many symbols.")] = 600,
-    events_per_s: Annotated[float, typer.Option(help="Made-up market: events per second of session.")] = 2000.0,
-    minutes: Annotated[int, typer.Option(help="Made-up market: length of the session.")] = 390,
-    seed: Annotated[int, typer.Option(help="Of the made-up market and of the arrivals of --rate.")] = 1,
-    mix: Annotated[str, typer.Option(help="trades, quotes or both.")] = "both",
-    limit: Annotated[int | None, typer.Option(help="Only the source's first events.")] = None,
-    speed: Annotated[str | None, typer.Option(help='Factor of real time, or "max".', show_default="1")] = None,
-    rate: Annotated[float | None, typer.Option(help="Events per second, Poisson, instead of --speed.")] = None,
-    frame_ms: Annotated[float, typer.Option(help="Events of so many ms gathered into one frame.")] = 1.0,
-    single: Annotated[bool, typer.Option("--single", help="Every event in a frame of its own.")] = False,
-    restamp: Annotated[bool, typer.Option("--restamp", help="Times moved to now.")] = False,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end, with new trade ids.")] = False,
-    wait_clients: Annotated[int, typer.Option(help="Begin when so many clients have subscribed.")] = 1,
-    seconds: Annotated[float | None, typer.Option(help="Leave after playing so long.")] = None,
-    port: Annotated[int, typer.Option(help="0 = a free one.")] = 8080,
-    port_file: Annotated[Path | None, typer.Option(help="Write the port here when listening.")] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(metavar="SOURCE", help="The key to require: env:NAME or file:PATH; default: RAYDESK_VENUE_KEY."),
-    ] = None,
-    secret: Annotated[
-        str | None,
-        typer.Option(metavar="SOURCE", help="The secret, likewise; default: RAYDESK_VENUE_SECRET."),
-    ] = None,
-    symbol_limit: Annotated[int | None, typer.Option(help="Trade and quote symbols per connection (405).")] = None,
-    connection_limit: Annotated[int, typer.Option(help="Connections per endpoint (406).")] = 1,
-    buffer_mb: Annotated[float, typer.Option(help="What may wait for a slow client (407), in MiB.")] = 64.0,
-    compress: Annotated[bool, typer.Option("--compress", help="Allow permessage-deflate.")] = False,
+@app.command(rich_help_panel=RESULTS, epilog=PAGES["report"].epilog)
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a finished run.", autocompletion=finished_runs)
+    ],
 ) -> None:
-    """Play market data to clients of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, /v2/sip, /v2/test)."""
+    """Print the figures of a finished run."""
     with Faults():
-        from console import venue as venues  # noqa: PLC0415 - `desk --help` starts quickly
+        from console.report import print_report
+        from console.terminal import people
 
-        source = venues.SourceOptions(tape_path, standard, symbols, events_per_s, minutes, seed, mix, limit)
-        pace = venues.PaceOptions(speed, rate, frame_ms, single, restamp, loop, wait_clients, seconds)
-        door = venues.DoorOptions(port, port_file, key, secret, symbol_limit, connection_limit, buffer_mb, compress)
-        venues.run_venue(source, pace, door, people())
+        print_report(folder, people())
 
 
-@tape.command()
+app.command(rich_help_panel=MARKET, epilog=PAGES["venue"].epilog)(venue)
+app.add_typer(tape, name="tape", rich_help_panel=MARKET)
+
+
+@tape.command(epilog=PAGES["tape info"].epilog)
 def info(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A tape: file, folder or pattern, by path or URL.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A tape: file, folder or pattern, as a path or URL.")],
 ) -> None:
     """Print what a tape holds."""
     with Faults():
-        from console.tape import print_tape_info  # noqa: PLC0415 - `desk --help` starts quickly
+        from console.tape import print_tape_info
+        from console.terminal import people
 
         print_tape_info(path, people())
 

@@ -7,7 +7,6 @@ from typing import Final, Self
 
 import typer
 
-from console.terminal import line, people
 from desk.model.errors import DeskError, RunFailed
 from desk.model.log_line import LogLine
 from desk.model.plain_text import trace
@@ -81,6 +80,8 @@ def _lines(error: DeskError) -> list[str]:
 
 
 def _tell(*told: str) -> None:
+    from console.terminal import line, people  # noqa: PLC0415 - `desk --version` needs no rich
+
     console = people(stderr=True)
     for i, text in enumerate(told):
         console.print(line(text, "bold red" if i == 0 else ""), soft_wrap=True)

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
 
 from console.cli import app
-from console.venue import STANDARD_EVENTS, DoorOptions, SourceOptions, stats_line
+from console.venue import stats_line
+from console.venue_options import STANDARD_EVENTS, DoorOptions, SourceOptions
 from desk.market.blocks import TRADE
 from desk.venue.stats import VenueStats
 

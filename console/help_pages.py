@@ -1,0 +1,96 @@
+"""What a help page has besides arguments and options: examples, and the command's exit statuses."""
+
+from typing import Final, NamedTuple
+
+EXIT_STATUSES: Final = {
+    "0": "the run is complete and balanced; also after a clean stop by a signal",
+    "1": "the run failed or does not balance, or a live feed never came up, brought no tick, or was down at the end",
+    "2": "the plan or an argument is wrong",
+    "3": "credentials are missing or were refused",
+    "128 + signal": "a signal came before the first second was complete, or a second signal came",
+}
+"""Of `desk run`: SIGINT gives 130, SIGTERM 143, SIGHUP 129, SIGQUIT 131."""
+
+
+class HelpPage(NamedTuple):
+    """`examples` as they are typed, with comments; `exit_statuses` by number, with their meaning."""
+
+    examples: tuple[str, ...]
+    exit_statuses: dict[str, str]
+
+    @property
+    def epilog(self) -> str:
+        """The end of the help page."""
+        examples = "\n".join(f"$ {example}" for example in self.examples)
+        if not self.exit_statuses:
+            return f"Examples:\n{examples}"
+        statuses = "\n".join(f"{status}: {meaning}" for status, meaning in self.exit_statuses.items())
+        return f"Examples:\n{examples}\n\nExit status:\n{statuses}"
+
+
+PAGES: Final = {
+    "": HelpPage(
+        (
+            "desk check configs/demo.toml    # is the plan sound, and what would run",
+            "desk run configs/demo.toml      # run it",
+        ),
+        {},
+    ),
+    "run": HelpPage(
+        (
+            "desk run configs/demo.toml",
+            "desk run configs/demo.toml --consumers 4 --run-dir runs/four",
+            "desk run configs/demo.toml --in-process --quiet",
+            "desk run --resume runs/four",
+        ),
+        EXIT_STATUSES,
+    ),
+    "submit": HelpPage(
+        (
+            "desk submit configs/demo.toml",
+            "desk submit configs/paper.toml --run-dir /data/runs/monday --include lists/",
+        ),
+        EXIT_STATUSES
+        | {
+            "0": "the desk's own status: complete and balanced; also after a clean stop by a signal",
+            "1": "the desk's own status: failed or not balanced; or the job did not run, or the connection was lost",
+        },
+    ),
+    "check": HelpPage(
+        ("desk check configs/demo.toml", "desk check configs/replay.toml --date 2026-01-05"),
+        {
+            "0": "the plan can be run",
+            "2": "the plan, a strategy, a scanner, the tape or an argument is wrong",
+            "3": "credentials are missing",
+        },
+    ),
+    "tune": HelpPage(
+        (
+            "desk tune configs/demo.toml",
+            "desk tune configs/paper.toml --from-run runs/monday --burst-seconds 10",
+        ),
+        {"0": "the advice was printed", "2": "the plan, the run folder or an argument is wrong"},
+    ),
+    "report": HelpPage(
+        ("desk report runs/four",),
+        {"0": "the figures were printed", "2": "the folder holds no finished run, or an argument is wrong"},
+    ),
+    "venue": HelpPage(
+        (
+            "desk venue --port 7788                               # a made-up market",
+            "desk venue --port 7788 --tape day.parquet --speed 10 # a recorded day",
+            "desk venue --standard --rate 50000 --seconds 30      # a load",
+        ),
+        {
+            "0": "the play is over, or SIGINT or SIGTERM stopped the venue",
+            "1": "the port cannot be used",
+            "2": "the tape or an argument is wrong",
+        },
+    ),
+    "tape": HelpPage(("desk tape info day.parquet",), {}),
+    "tape info": HelpPage(
+        ("desk tape info day.parquet", "desk tape info s3://bucket/2026-01"),
+        {"0": "the facts were printed", "2": "the path names no tape that can be read, or an argument is wrong"},
+    ),
+}
+"""By the command's name; "" is `desk` itself."""
