@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
+
+from desk.ledger.schema import metadata
+from desk.report.summary import Summary
+from desk.runs import RunFolder, bars_file, decisions_file
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(
@@ -83,3 +88,32 @@ def test_the_orders_of_the_tutorial_are_filled() -> None:
     ]
 
     assert orders.output.count(" filled\n") >= 1
+
+
+def keys(kind: type) -> set[str]:
+    """The keys of a JSON object of this class, and of those within it."""
+    schemas, components = msgspec.json.schema_components([kind])
+    return {name for node in (*schemas, *components.values()) for name in node.get("properties", {})}
+
+
+def test_the_run_folder_page_names_every_file_key_table_and_column(tmp_path: Path) -> None:
+    named = set(re.findall(r"`([^`]+)`", (ROOT / "docs/reference/run-folder.md").read_text(encoding="utf-8")))
+    folder = RunFolder(tmp_path)
+    paths = {path for path in vars(folder).values() if isinstance(path, Path)} - {folder.dir} | {folder.resume.path}
+
+    assert {f"{path.name}{'' if path.suffix else '/'}" for path in paths} <= named
+    assert keys(Summary) <= named
+    assert {*bars_file.SCHEMA.names, *decisions_file.SCHEMA.names} <= named
+    assert {table.name for table in metadata.sorted_tables} <= named
+    assert {column.name for table in metadata.sorted_tables for column in table.columns} <= named
+
+
+def test_the_list_of_documents_names_every_page() -> None:
+    listed = set(re.findall(r"\]\(([\w/.-]+\.md)\)", (ROOT / "docs/README.md").read_text(encoding="utf-8")))
+    pages = {
+        path.relative_to(ROOT / "docs").as_posix()
+        for folder in ("tutorial", "how-to", "reference", "explanation")
+        for path in (ROOT / "docs" / folder).glob("*.md")
+    }
+
+    assert pages <= listed
