@@ -1,4 +1,4 @@
-"""`desk check`: what a plan would run, printed once everything it names has been found good."""
+"""`desk check`: check a plan and everything that it names, then print what would run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ from desk.wiring.sessions import open_session, session_bounds
 
 
 def check_plan(path: Path, console: Console, day: str | None = None) -> None:
-    """Check the plan at `path` and print what it would run. Raises DeskError for the first fault."""
+    """Check the plan at `path` and print a summary of it. Raises DeskError for the first fault."""
     written = load_plan(path)
     plan = override(written, load_settings(), None, day)
     loaded = load_all(path, plan)
@@ -53,7 +53,7 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
 
 
 def _stream(plan: Plan, clock: SystemClock) -> Facts:
-    """Facts about a live stream before it is connected. Raises PlanError for a session that no day has."""
+    """Facts about a live stream, without a connection. Raises PlanError if no exchange day has such a session."""
     feed = plan.feed
     start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
     end = f"{plan.session.stop} exchange time" if plan.session.stop else "the exchange day's end"
@@ -84,8 +84,8 @@ def _session(plan: Plan, session: Session) -> Facts:
 
 def _market(plan: Plan, session: Session, source: BlockSource) -> Facts:
     feed = plan.feed
-    speed = "as fast as the consumers go" if feed.speed == "max" else f"{feed.speed:g} x real time"
-    chosen = _symbols(feed.symbols) or "only what scanners pick"
+    speed = "as fast as the consumers can process it" if feed.speed == "max" else f"{feed.speed:g} x real time"
+    chosen = _symbols(feed.symbols) or "only the picks of scanners"
     return [
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {speed}"),
         _tape(source) if isinstance(source, TapeSource) else _made_up(feed.synthetic),
@@ -142,20 +142,20 @@ def _freshness(plan: Plan) -> str:
 def _consumers(consumers: ConsumersPlan) -> str:
     if consumers.count:
         return words.count(consumers.count)
-    return f"as many as the load asks for, from {words.count(consumers.min)} to {words.count(consumers.max)}"
+    return f"chosen by the load, from {words.count(consumers.min)} to {words.count(consumers.max)}"
 
 
 def _results(plan: Plan) -> Facts:
     runs = load_settings().runs_dir
     return [
         ("results", f"{runs}/{plan.session.name}-<utc time>/, unless --run-dir names another folder"),
-        *([("results", f"copied to {plan.results.url}/<run id>/ in the end")] if plan.results.url else []),
+        *([("results", f"copied to {plan.results.url}/<run id>/ at the end")] if plan.results.url else []),
         ("ledger", plan.ledger.url.replace("{run_dir}", "<run folder>")),
     ]
 
 
 def _strategy(entry: StrategyPlan, params: Params) -> str:
-    symbols = f"those of scanner {entry.scanner}" if entry.scanner else _symbols(entry.symbols)
+    symbols = f"the picks of scanner {entry.scanner}" if entry.scanner else _symbols(entry.symbols)
     return f"{entry.name} = {entry.use}, on {symbols}{_params(params)}"
 
 

@@ -1,6 +1,7 @@
 """`python -m console.cluster_files TARGET`: the files of this project that `ray up cluster.yaml` sends to every node.
 
-rsync, which Ray calls, knows no list of what may go: only what may not, by names. So they are gathered first.
+Ray calls rsync, which can only exclude files by name. An allow-list is safer: the allowed files are copied to a folder
+first.
 """
 
 import shutil
@@ -22,13 +23,13 @@ FILES: Final = (
     "pyproject.toml",
 )
 MARK: Final = ".gathered"
-"""A file that says that the folder holds nothing else than what was gathered, and may be made anew."""
+"""This file marks a folder that this program made: it may be deleted and made again."""
 
 
 def gather(project: Path, target: Path) -> WorkingCopy:
-    """Copy the packages, the plans of configs/ and what installs them to `target`, a folder made anew.
+    """Copy the packages, the plans of configs/ and the requirements to `target`, which is deleted and made again.
 
-    Raises PlanError for files that must not go, and for a target that holds anything else.
+    Raises PlanError for files that must not be sent, and for a target that this program did not make.
     """
     copy = WorkingCopy(project, known_secrets(load_settings()))
     for name in PROJECT:
@@ -40,7 +41,9 @@ def gather(project: Path, target: Path) -> WorkingCopy:
         copy.add(project / name)
     copy.require_small()
     if target.exists() and not (target / MARK).exists():
-        raise PlanError(str(target), "it exists, and was not gathered", "a folder to make", "Name another.")
+        raise PlanError(
+            str(target), "it exists, and was not gathered by this program", "a new folder", "Name another folder."
+        )
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o700, parents=True)
     (target / MARK).touch()

@@ -1,4 +1,4 @@
-"""Names beside values, in two columns."""
+"""A table of names and values."""
 
 from rich.table import Table
 
@@ -8,7 +8,7 @@ Facts = list[tuple[str, str]]
 
 
 def fact_table(facts: Facts) -> Table:
-    """Names beside values; a name that repeats the one above it is left out."""
+    """A table of two columns; a name that equals the one above it is not repeated."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

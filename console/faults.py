@@ -1,4 +1,4 @@
-"""From what a command raises to one message on stderr and an exit status."""
+"""Turn the exception of a command into one message on stderr and an exit status."""
 
 import logging
 from pathlib import Path
@@ -15,17 +15,20 @@ from desk.private_files import private_opener
 UNEXPECTED: Final = 1
 
 NO_MEMORY: Final = RunFailed(
-    "memory", "this process gets no more of it", "", "Free memory, or raise the limit (`ulimit -v`, a container's)."
+    "memory",
+    "this process cannot get more memory",
+    "",
+    "Free memory, or raise the limit (`ulimit -v`, or that of the container).",
 )
 
 _PASSED_ON = (typer.Exit, typer.Abort, BrokenPipeError)
 
 
 class Faults:
-    """Wraps a command. A DeskError is told without a traceback and exits with its own status.
+    """Context manager around a command. A DeskError is printed without a traceback and sets the exit status.
 
-    Anything else is a defect of this program: one line, status 1, and the traceback goes into `log` once
-    there is one (desk.log of the run folder), else to stderr.
+    Any other exception is a defect of this program: it prints one line and sets exit status 1. Its traceback goes to
+    `log` (desk.log of the run folder) if that is set, else to stderr.
     """
 
     def __init__(self) -> None:
@@ -38,10 +41,10 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, DeskError):
-            _tell(*_lines(error))
+            _print(*_lines(error))
             raise typer.Exit(error.exit_status) from None
         if isinstance(error, MemoryError):
-            _tell(*_lines(NO_MEMORY))
+            _print(*_lines(NO_MEMORY))
             raise typer.Exit(NO_MEMORY.exit_status) from None
         if isinstance(error, Exception) and not isinstance(error, _PASSED_ON):
             self._unexpected(error)
@@ -51,15 +54,15 @@ class Faults:
         from desk.loading.words import kind_and_message  # noqa: PLC0415 - a command without a defect needs none
 
         what = kind_and_message(error)
-        if self.log is not None and _written(error, self.log):
-            _tell(f"error: unexpected {what} (traceback in {self.log})")
+        if self.log is not None and _write_traceback(error, self.log):
+            _print(f"error: unexpected {what} (traceback in {self.log})")
             return
-        _tell(*trace(error).split("\n"))
-        _tell(f"error: unexpected {what}")
+        _print(*trace(error).split("\n"))
+        _print(f"error: unexpected {what}")
 
 
-def _written(error: Exception, path: Path) -> bool:
-    """Write the traceback into the run's log; whether that was possible."""
+def _write_traceback(error: Exception, path: Path) -> bool:
+    """Write the traceback to the run's log; return whether that was possible."""
     cause = (type(error), error, error.__traceback__)
     record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
     try:
@@ -79,9 +82,9 @@ def _lines(error: DeskError) -> list[str]:
     return lines
 
 
-def _tell(*told: str) -> None:
+def _print(*texts: str) -> None:
     from console.terminal import line, people  # noqa: PLC0415 - `desk --version` needs no rich
 
     console = people(stderr=True)
-    for i, text in enumerate(told):
+    for i, text in enumerate(texts):
         console.print(line(text, "bold red" if i == 0 else ""), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The figures of a finished run, printed for people."""
+"""Print the figures of a finished run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from desk.report.summary import ClassCounts, Quantiles, Summary
 
 
 def print_figures(console: Console, summary: Summary) -> None:
-    """The run in a screenful: accounting, rates, latency, orders, gaps, warnings, the first line of each problem."""
+    """Print accounting, latency, consumers, rates, orders, gaps, warnings, and the first line of each problem."""
     console.print(_title(summary))
     console.print(_ticks(summary))
     console.print(_latency(summary))
@@ -28,7 +28,7 @@ def print_figures(console: Console, summary: Summary) -> None:
 
 
 def verdict(summary: Summary, folder: Path) -> str:
-    """The last line of a run: ok or not, balanced or not, and where the figures are."""
+    """The last line of a run: whether it is ok, whether it is balanced, and its folder."""
     if summary.ok:
         word = "ok"
     elif summary.complete:
@@ -52,7 +52,7 @@ def _plain_table(*headings: str) -> Table:
 
 
 def _ticks(summary: Summary) -> Table:
-    """The accounting; a column that most runs leave empty appears when it holds something."""
+    """The accounting. The columns `backfilled` and `skipped` appear only if they are not zero."""
     by_class = summary.ticks.by_class()
     rows = {name: _columns(counts) for name, counts in by_class.items()}
     usual = [column for column in _columns(ClassCounts()) if column not in {"backfilled", "skipped"}]

@@ -1,4 +1,4 @@
-"""What `desk submit` sends: the plan, its tape, the desk's own packages, the plan's classes and what they import."""
+"""The files that `desk submit` sends: plan, tape, the desk's own packages, the plan's classes and their imports."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +13,17 @@ from desk.model.errors import StrategyError
 from desk.report import words
 
 PROJECT: Final = (*OWN, "strategies")
-"""The packages of this project. In another folder the cluster's own raydesk has them."""
+"""The packages of this project. A job from another folder uses the raydesk that is installed on the cluster."""
 NAMED: Final = 3
 
 
 def job_package(
     path: Path, plan: Plan, settings: Settings, includes: Sequence[str], before: Loading
 ) -> tuple[WorkingCopy, list[str]]:
-    """The files that go to the cluster, and notes on what stays here.
+    """The files to send to the cluster, and notes on those that stay here.
 
-    Run after the plan's classes were loaded; `before` was made before that. Raises PlanError for files that must not
-    go, StrategyError for an import that the job would not find.
+    Call it after the plan's classes were loaded; make `before` earlier. Raises PlanError for files that must not be
+    sent, and StrategyError for an import that the job would not find.
     """
     copy = WorkingCopy(Path.cwd(), known_secrets(settings))
     for written in includes:
@@ -43,7 +43,7 @@ def job_package(
 
 
 def listing(copy: WorkingCopy) -> list[str]:
-    """A line for each name at the top of the copy, with its files and their size."""
+    """One line per file or folder at the top of the copy: name, number of files, size."""
     entries = copy.entries()
     width = max(len(name) for name, _, _ in entries)
     return [f"  {name:<{width}}  {words.some(files, 'file'):>10}  {_size(size):>10}" for name, files, size in entries]
@@ -58,15 +58,15 @@ def _require_found(path: Path, imports: Imports, copy: WorkingCopy) -> None:
     for module, place in sorted(imports.outside.items()):
         raise StrategyError(
             str(path),
-            f"its classes import `{module}` from {place}, which stays here: a job finds only what lies by its name "
-            f"in {copy.folder}",
+            f"its classes import `{module}` from {place}, which stays here: a job finds only modules "
+            f"that lie by their name in {copy.folder}",
             "imports of files in this folder, and of packages that are installed on the cluster",
             "Copy it into this folder, or install it as a package, here and on the cluster.",
         )
 
 
 def _left(copy: WorkingCopy) -> list[str]:
-    """One note for data files that lie in the packages that go."""
+    """One note about the data files in the packages, which are not sent."""
     left = [file for file in copy.left if file not in copy.bytes_by_file]
     if not left:
         return []

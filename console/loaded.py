@@ -1,4 +1,4 @@
-"""Every class that a plan names, loaded once before anything starts."""
+"""Load every class that a plan names, before anything starts."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Loaded:
 def load_all(path: Path, plan: Plan) -> Loaded:
     """Load the plan's strategies, then its scanners. Raises StrategyError for the first that cannot be used.
 
-    A child process does it first: code that ends its process does not end this one.
+    A child process loads them first, because their code may end its process.
     """
     strategies = {f"{path}, [[strategies]] #{number}": entry for number, entry in enumerate(plan.strategies, 1)}
     scanners = {f"{path}, [[scanners]] #{number}": entry for number, entry in enumerate(plan.scanners, 1)}
@@ -31,7 +31,7 @@ def load_all(path: Path, plan: Plan) -> Loaded:
             *(_entry(load_strategy, entry, place) for place, entry in strategies.items()),
             *(_entry(load_scanner, entry, place) for place, entry in scanners.items()),
         ],
-        _tell,
+        _print,
     )
     return Loaded(
         [load_strategy(entry.use, entry.params, place) for place, entry in strategies.items()],
@@ -43,6 +43,6 @@ def _entry(load: Callable[..., object], entry: StrategyPlan | ScannerPlan, place
     return Entry(place, entry.use, partial(load, entry.use, entry.params, place))
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     sys.stderr.write(f"{lines(text)}\n")
     sys.stderr.flush()

@@ -6,7 +6,7 @@ from desk.report.live import DeskView
 
 
 def desk_line(view: DeskView) -> str:
-    """The view in one line, figures in a fixed order, then what is wrong."""
+    """The view in one line: figures in a fixed order, then alerts."""
     if view.waits:
         return one_line(f"{view.state}  {view.waits}")
     queue = words.milliseconds(view.worst_time_in_queue_ms)

@@ -1,4 +1,4 @@
-"""`desk run`: from a plan's file to a run, shown while it goes, and its verdict."""
+"""`desk run`: run or resume a plan, show the desk meanwhile, and print the verdict."""
 
 import os
 import sys
@@ -26,12 +26,12 @@ from desk.signals import be_orderly, stop_signals
 
 Show = Callable[[DeskView], None]
 House = Callable[[Plan, RunFolder, Resume | None, Show], Summary]
-"""Runs a plan to its end, or goes on with it, showing itself now and then; leaves the run's files in the folder."""
+"""Runs a plan, or resumes its run, to the end; passes views to `Show` meanwhile; writes the files of the run folder."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line says beside the plan's path and the house."""
+    """The options of `desk run`, except the plan's path and the choice of the house."""
 
     run_dir: Path | None = None
     consumers: int | None = None
@@ -40,21 +40,21 @@ class RunOptions:
     date: str | None = None
     accept_changes: bool = False
     joins_cluster: bool = False
-    """The producer looks for the keys in its own environment: this process may have none."""
+    """The producer reads the keys of the feed from its own environment, so this process does not need them."""
 
 
 def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
-    """Run the plan and return the exit status: 0 when it came to its end with its feed, and balances, else 1.
+    """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1.
 
-    Raises DeskError for a bad plan, before there is a folder, and what the house raises; then too the last
-    line is printed. Of a run that bad input kept from beginning no folder stays.
+    Raises DeskError for a bad plan, before the folder is created, and the errors of the house, after printing the last
+    line. If bad input or missing credentials stop the run before it starts, the folder is removed.
     """
     settings = load_settings()
     written = load_plan(path)
     plan = override(written, settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
     load_all(path, plan)
-    from desk.wiring import markets, trading  # noqa: PLC0415 - a plan with a fault is told quickly
+    from desk.wiring import markets, trading  # noqa: PLC0415 - slow to import: a faulty plan is reported before
 
     if not options.joins_cluster:
         markets.require_feed_keys(plan)
@@ -64,26 +64,26 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     folder.notes = plan_notes(written, plan)
     folder.plan_file = path.absolute()
     faults.log = folder.log
-    shown = _near(folder.dir)
+    run = _Run(plan, folder, None, options, console, _relative(folder.dir))
     try:
         trading.require_ledger(plan, folder.dir)
-        summary = _shown(plan, folder, None, options, house, console)
+        summary = run.shown(house)
     except Exception as fault:
         if isinstance(fault, BadInput | CredentialsError | StoppedEarly):
             folder.discard()
         if folder.dir.exists():
-            _last_line(console, _broken_off(fault, shown))
+            run.print_failure(fault)
         raise
-    return _told(summary, shown, options, console)
+    return run.print_result(summary)
 
 
 def resume_run(
     run_dir: Path, options: RunOptions, house: Callable[[bool], House], console: Console, faults: Faults
 ) -> int:
-    """Go on with a run that was broken off, on what it left in its folder; the exit status, as of `run_plan`.
+    """Resume the run in this folder from its last checkpoint; return the exit status, as `run_plan` does.
 
-    `house` makes the house, in this process or not, as the run was begun. Raises RunFolderError where there is nothing
-    to go on with, and what the house raises; nothing is taken away then.
+    `house` returns the house to use, from whether the run was started in one process. Raises RunFolderError if the
+    folder holds no run to resume, and the errors of the house. The folder is kept in any case.
     """
     folder, resume = RunFolder.take_up(run_dir)
     faults.log = folder.log
@@ -94,32 +94,72 @@ def resume_run(
     resume, changes = require_same(plan, resume, accept=options.accept_changes)
     folder.remarks += changes
     load_all(folder.resume.path, plan)
-    from desk.wiring import markets  # noqa: PLC0415 - as above
+    from desk.wiring import markets  # noqa: PLC0415 - as in `run_plan`
 
     if resume.in_process or not options.joins_cluster:
         markets.require_feed_keys(plan)
-    shown = _near(folder.dir)
     be_orderly()
+    run = _Run(plan, folder, resume, options, console, _relative(folder.dir))
     try:
-        summary = _shown(plan, folder, resume, options, house(resume.in_process), console)
+        summary = run.shown(house(resume.in_process))
     except Exception as fault:
-        _last_line(console, _broken_off(fault, shown))
+        run.print_failure(fault)
         raise
-    return _told(summary, shown, options, console)
+    return run.print_result(summary)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run and the console that shows it."""
+
+    plan: Plan
+    folder: RunFolder
+    resume: Resume | None
+    options: RunOptions
+    console: Console
+    path: Path
+    """Of the folder, as the last line shows it."""
+
+    def shown(self, house: House) -> Summary:
+        """Run the plan in the house, and show the desk meanwhile."""
+        title = f"{self.plan.session.name} · {self.plan.session.mode}"
+        screen = screen_for(self.console, title, time.time_ns, quiet=self.options.quiet)
+        with stop_signals() as signals, screen:
+            signals.on_sudden_end(partial(self.console.show_cursor, show=True))
+            signals.require_none()
+            return house(self.plan, self.folder, self.resume, screen.show)
+
+    def print_result(self, summary: Summary) -> int:
+        """Print figures and verdict; return the exit status."""
+        if not self.options.quiet:
+            print_figures(self.console, summary)
+        if not summary.had_feed:
+            for problem in summary.problems:
+                sys.stderr.write(f"error: {first_line(problem)}\n")
+        self._print_last_line(verdict(summary, self.path))
+        return 0 if summary.complete else 1
+
+    def print_failure(self, fault: Exception) -> None:
+        """Print the last line of a run that ended with an error instead of a summary."""
+        word = "stopped" if isinstance(fault, StoppedEarly) else "failed · not balanced"
+        self._print_last_line(f"{word} · {self.path}")
+
+    def _print_last_line(self, text: str) -> None:
+        self.console.print(line(text), soft_wrap=True)
 
 
 def joins_cluster(address: str | None) -> bool:
-    """Whether a desk with this `--address` joins a cluster, as `actors.cluster.Cluster` decides it."""
+    """Whether a desk with this `--address` joins a cluster, by the rule of `actors.cluster.Cluster`."""
     return (address or os.environ.get("RAY_ADDRESS", "")) not in {"", "local"}
 
 
 def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
-    """A plan that trades live needs --live beside it. Raises PlanError."""
+    """Raises PlanError for a plan that trades live without `--live` on the command line (`asked`)."""
     if plan.session.mode == "live" and not asked:
         raise PlanError(
             f"{path}, [session] mode",
             '`"live"` without --live on the command line',
-            "both, because real orders would be sent",
+            "both, because the plan sends real orders",
             'Add --live, or set mode = "paper".',
         )
 
@@ -132,7 +172,7 @@ def in_process(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show)
 
 
 def on_ray(address: str | None) -> House:
-    """The house as Ray actors, in the cluster at `address` or one of its own."""
+    """The house as Ray actors, in the cluster at `address` or in a Ray of its own."""
 
     def run(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show) -> Summary:
         from actors.supervisor import run_desk  # noqa: PLC0415 - Ray takes a second to import
@@ -143,7 +183,7 @@ def on_ray(address: str | None) -> House:
 
 
 def house_at(address: str | None) -> Callable[[bool], House]:
-    """Whether it is the house in this process, and else where."""
+    """A function from "in this process?" to the house; `address` is the Ray cluster for the other one."""
 
     def house(alone: bool) -> House:
         return in_process if alone else on_ray(address)
@@ -151,37 +191,7 @@ def house_at(address: str | None) -> Callable[[bool], House]:
     return house
 
 
-def _shown(
-    plan: Plan, folder: RunFolder, resume: Resume | None, options: RunOptions, house: House, console: Console
-) -> Summary:
-    title = f"{plan.session.name} · {plan.session.mode}"
-    with stop_signals() as signals, screen_for(console, title, time.time_ns, quiet=options.quiet) as screen:
-        signals.on_sudden_end(partial(console.show_cursor, show=True))
-        signals.require_none()
-        return house(plan, folder, resume, screen.show)
-
-
-def _told(summary: Summary, shown: Path, options: RunOptions, console: Console) -> int:
-    if not options.quiet:
-        print_figures(console, summary)
-    if not summary.had_feed:
-        for problem in summary.problems:
-            sys.stderr.write(f"error: {first_line(problem)}\n")
-    _last_line(console, verdict(summary, shown))
-    return 0 if summary.complete else 1
-
-
-def _broken_off(fault: Exception, shown: Path) -> str:
-    """The last line of a run that has no summary to be judged by, or none worth it."""
-    word = "stopped" if isinstance(fault, StoppedEarly) else "failed · not balanced"
-    return f"{word} · {shown}"
-
-
-def _near(folder: Path) -> Path:
-    """The folder as one would type it here."""
+def _relative(folder: Path) -> Path:
+    """The path from the current directory, if the folder lies below it."""
     here = Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
-
-
-def _last_line(console: Console, text: str) -> None:
-    console.print(line(text), soft_wrap=True)

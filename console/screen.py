@@ -1,4 +1,4 @@
-"""Where the views of a running desk go: a live table on a terminal, calm lines elsewhere, nowhere when quiet."""
+"""Screens for a running desk: a live table on a terminal, lines elsewhere, nothing with --quiet."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -19,7 +19,7 @@ WallClock = Callable[[], int]
 
 
 class Screen(Protocol):
-    """Shows views while it is open; showing is cheap, and no view has to be shown."""
+    """Shows views of the desk while it is open. It may skip views."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -31,7 +31,7 @@ class Screen(Protocol):
 
 
 def screen_for(console: Console, title: str, clock_ns: WallClock, *, quiet: bool) -> Screen:
-    """The screen that suits the console."""
+    """The screen for this console."""
     if quiet:
         return Dark()
     return LiveTable(console, title, clock_ns) if console.is_terminal else Lines(console, clock_ns)
@@ -51,7 +51,7 @@ class Dark:
 
 
 class Pace:
-    """Lets one view through per `every_ns` of the caller's clock, and any change of state."""
+    """Decides which views are shown: one per `every_ns` of the clock, and each change of state."""
 
     def __init__(self, every_ns: int, clock_ns: WallClock) -> None:
         self._every_ns = every_ns
@@ -60,7 +60,7 @@ class Pace:
         self._state = ""
 
     def due(self, view: DeskView) -> bool:
-        """Whether this view should be shown; if so the next one waits again."""
+        """Whether to show this view. If so, the interval starts again."""
         now_ns = self._clock_ns()
         if self._due_ns is not None and now_ns < self._due_ns and view.state == self._state:
             return False
@@ -70,7 +70,7 @@ class Pace:
 
 
 class Lines:
-    """One line about every two seconds, one alone while the desk waits; the last view always gets its line."""
+    """Prints one line about every two seconds, one line per reason to wait, and one for the last view."""
 
     def __init__(self, console: Console, clock_ns: WallClock) -> None:
         self._console = console
@@ -100,10 +100,10 @@ class Lines:
 
 
 class LiveTable:
-    """A table that redraws itself in place, up to four times a second.
+    """A table that is redrawn in place, up to four times a second.
 
-    It draws in the caller's thread: a refreshing thread of its own would take the interpreter lock from an
-    in-process desk.
+    It is drawn in the caller's thread: a thread of its own would compete with an in-process desk for the interpreter
+    lock.
     """
 
     def __init__(self, console: Console, title: str, clock_ns: WallClock) -> None:

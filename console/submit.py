@@ -1,4 +1,4 @@
-"""`desk submit`: a plan, checked here, run as a job of a Ray cluster, and shown to its end."""
+"""`desk submit`: check a plan here, run it as a job on a Ray cluster, and show its log until it ends."""
 
 import asyncio
 import re
@@ -24,16 +24,16 @@ from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
 from desk.report import words
 
 CLOSING_S: Final = 120
-"""What a desk may take to drain its lanes and close its books before Ray ends it, as SIGKILL does."""
+"""How long Ray waits between SIGTERM and SIGKILL: a desk drains its lanes and writes its results in that time."""
 VERDICT: Final = re.compile(r"^(ok|complete with \S+ problems?|failed) · (?:not )?balanced · ", re.MULTILINE)
-"""How the last line of `desk run` begins (console.figures.verdict)."""
+"""The start of the last line of `desk run` (console.figures.verdict)."""
 
 
 @dataclass(frozen=True)
 class SubmitOptions:
-    """What the command line says beside the plan's path; `run_dir` is a path on the cluster.
+    """The options of `desk submit`; `run_dir` is a path on the cluster.
 
-    `includes` are files and folders that go along besides. `address_from` tells where the address was written.
+    `includes` are files and folders to send as well. `address_from` names the source of the address in messages.
     """
 
     address: str
@@ -45,7 +45,7 @@ class SubmitOptions:
     address_from: str = "--address"
 
     def flags(self) -> list[str]:
-        """The same for `python -m actors`."""
+        """The options to pass on to `python -m actors`."""
         consumers = [] if self.consumers is None else ["--consumers", str(self.consumers)]
         live = ["--live"] if self.live else []
         run_dir = [] if self.run_dir is None else ["--run-dir", self.run_dir]
@@ -54,10 +54,10 @@ class SubmitOptions:
 
 
 def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
-    """Run the plan as a job, show its log to its end; the exit status of its desk.
+    """Run the plan as a job and show its log until it ends; return the exit status of its desk.
 
-    Raises DeskError where plan, folder or cluster do not let it begin, where it fails without a status of its own, and
-    where the connection is lost.
+    Raises DeskError if the plan, the folder or the cluster is not usable, if the job fails without an exit status, and
+    if the connection is lost.
     """
     settings = load_settings()
     plan = override(load_plan(path), settings, options.consumers, options.date)
@@ -75,8 +75,8 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
 
     if goes_unencrypted(options.address):
         tell(
-            f"! token and package go unencrypted to {options.address}, and the token lets its reader run code there: "
-            "`ray dashboard cluster.yaml`, or another tunnel, brings the dashboard to 127.0.0.1"
+            f"! token and package go unencrypted to {options.address}, and a reader of the token can run code there: "
+            "use `ray dashboard cluster.yaml` or another tunnel, which brings the dashboard to 127.0.0.1"
         )
     jobs = Jobs(options.address, options.address_from)
     files = words.some(len(copy.bytes_by_file), "file")
@@ -94,15 +94,16 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     end = asyncio.run(follower.follow(submit))
     status = exit_status(end, follower.said, follower.received)
     if status >= BY_SIGNAL:
-        tell(f"! no verdict, status {status}: the desk ended before it had begun, or before its books were closed")
+        tell(f"! no verdict, status {status}: the desk ended before it started, or before it wrote its results")
     return status
 
 
 def exit_status(end: JobEnd, said: str, received: int | None) -> int:
-    """The status of the desk that was a job, from how the job ended and what it said last.
+    """The exit status of the desk in a job that has ended; `said` is the end of the job's log.
 
-    Ray tells nothing of a desk that was stopped: its verdict does, and one without a verdict died of the signal that
-    was `received` here, or of a SIGTERM that somebody else sent. Raises RunFailed for a job that never ran.
+    Ray reports no exit status for a job that was stopped. Then the verdict in the log decides. Without a verdict the
+    desk was ended by the signal `received` here, or by a SIGTERM from elsewhere. Raises RunFailed for a job that did
+    not run.
     """
     if end.stopped:
         verdicts = VERDICT.findall(said)
@@ -110,7 +111,9 @@ def exit_status(end: JobEnd, said: str, received: int | None) -> int:
             return BY_SIGNAL + (received or signal.SIGTERM)
         return 1 if verdicts[-1] == "failed" else 0
     if end.exit_code is None:
-        raise RunFailed("the job", f"it did not run: {end.message}", "a cluster that runs jobs", "Mend what it names.")
+        raise RunFailed(
+            "the job", f"it did not run: {end.message}", "a cluster that runs jobs", "Correct the named cause."
+        )
     return end.exit_code if end.exit_code >= 0 else BY_SIGNAL - end.exit_code
 
 
@@ -118,14 +121,14 @@ def _require_lasting(run_dir: str | None) -> None:
     if run_dir is not None and not PurePosixPath(run_dir).is_absolute():
         raise PlanError(
             "command line, --run-dir",
-            f"`{run_dir}`, which would lie in the job's own folder, and that is thrown away",
+            f"`{run_dir}`, a path in the job's own folder, which Ray deletes when the job ends",
             "an absolute path on the cluster",
-            "Name one, or leave it out: RAYDESK_RUNS_DIR says there where run folders are made.",
+            "Name one, or omit the option: then RAYDESK_RUNS_DIR of the cluster decides.",
         )
 
 
 def _variables(settings: Settings) -> dict[str, str]:
-    """What the job's environment is told from here. Everybody sees it: never a secret."""
-    spoken = {"NUM_CONSUMERS": settings.num_consumers, "DATA_CONNECTOR": settings.data_connector}
-    said = {name: str(value) for name, value in spoken.items() if value is not None}
-    return {"RAY_JOB_STOP_WAIT_TIME_S": str(CLOSING_S), **said}
+    """The variables to pass on to the job. The dashboard shows them, so none is a secret."""
+    ours = {"NUM_CONSUMERS": settings.num_consumers, "DATA_CONNECTOR": settings.data_connector}
+    set_here = {name: str(value) for name, value in ours.items() if value is not None}
+    return {"RAY_JOB_STOP_WAIT_TIME_S": str(CLOSING_S), **set_here}

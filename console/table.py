@@ -27,7 +27,7 @@ _FULL, _EMPTY = "█", "░"
 
 
 def desk_table(view: DeskView, title: str, width: int) -> RenderableType:
-    """The whole picture, at most `width` columns wide; below WIDE it leaves out the second-rate columns."""
+    """The table, at most `width` columns wide; below WIDE without pid and symbols."""
     parts: list[RenderableType] = [_headline(view)]
     if view.progress is not None:
         parts.append(_progress(view.progress))
@@ -128,7 +128,7 @@ def _lane_cells(lane: LaneView | None, bar_width: int) -> list[RenderableType]:
 
 
 def fill_bar(depth: int, capacity: int, width: int) -> Text:
-    """How full a lane is: a bar of `width` cells and a percentage; anything above empty shows a cell."""
+    """How full a lane is: a bar of `width` cells and a percentage. A lane that is not empty shows at least one cell."""
     fraction = min(depth / capacity, 1.0)
     cells = min(-(-depth * width // capacity), width)
     style = "red" if fraction >= 0.8 else "yellow" if fraction >= 0.5 else "green"

@@ -1,4 +1,4 @@
-"""`desk tape info`: what a tape holds."""
+"""`desk tape info`: print the facts of a tape."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ SYMBOLS_SHOWN: Final = 20
 
 
 def print_tape_info(place: str, console: Console) -> None:
-    """Print the facts of the tape at a path or URL. Raises what TapeSource raises."""
+    """Print the facts of the tape at a path or URL. Raises TapeError, and CredentialsError for a URL."""
     facts = tape_facts(tape_info(place))
     console.print(line(place, style="bold"), soft_wrap=True)
     console.print(fact_table(facts))

@@ -1,4 +1,4 @@
-"""Consoles for people: what cannot be printed never reaches the terminal, and text is no markup."""
+"""Consoles that print text as it is: no control characters reach the terminal, and no text is read as markup."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,14 +13,14 @@ from desk.model.plain_text import one_line
 class PlainConsole(Console):
     """A console that shows strings as they are: no markup, no emoji names, no control characters.
 
-    Rich itself drops only five control characters, and lets escape sequences through.
+    Rich itself drops only five control characters, and passes escape sequences on.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render, without what cannot be printed in the text. Rich's own control codes stay."""
+        """Render without the unprintable characters of the text; rich's own control codes stay."""
         for segment in super().render(renderable, options):
             text = segment.text
             if segment.control or text.isprintable() or text == "\n":
@@ -31,11 +31,11 @@ class PlainConsole(Console):
 
 
 def people(stream: Any = None, *, stderr: bool = False) -> Console:
-    """stdout, stderr or a stream; where it is no terminal, so without a width, wide enough that no figure is cut."""
+    """A console on stdout, stderr or a stream. Without a terminal it is wide enough that no figure is cut."""
     console = PlainConsole(file=stream, stderr=stderr)
     return console if console.is_terminal else PlainConsole(file=stream, stderr=stderr, width=160)
 
 
 def line(text: str, style: str = "") -> Text:
-    """The text on one line, with what cannot be printed spelled out."""
+    """The text on one line, with unprintable characters escaped."""
     return Text(one_line(text), style=style)

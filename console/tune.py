@@ -1,4 +1,4 @@
-"""`desk tune`: what a plan's lanes should be for its market, with the arithmetic, ready to be pasted."""
+"""`desk tune`: recommend the sizes of a plan's lanes for its market, with the arithmetic."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ MOST_BURST_S: Final = 3600.0
 
 
 def tune_plan(path: Path, burst_s: float, safety: float, run_dir: Path | None, console: Console) -> None:
-    """Measure the plan's market and costs, and print what follows. Raises DeskError."""
+    """Measure the plan's market and costs, and print the advice. Raises DeskError."""
     _require("--burst-seconds", burst_s, LEAST_BURST_S, MOST_BURST_S)
     _require("--safety", safety, 1.0, 100.0)
     plan = load_plan(path, load_settings())
@@ -35,7 +35,7 @@ def tune_plan(path: Path, burst_s: float, safety: float, run_dir: Path | None, c
 
 
 def snippet(found: Study) -> str:
-    """The advice as it stands in a tradeplan."""
+    """The advice as lines of a tradeplan."""
     advice = found.advice
     return "\n".join(
         [
@@ -71,7 +71,7 @@ def _symbols(found: Study) -> str:
     ticking = sum(count > 0 for count in found.load.by_symbol.values())
     text = f"{words.count(len(found.load.by_symbol))}, {words.count(ticking)} of them tick in the burst"
     if found.picked:
-        text += f"; the {found.picked} most active stand for what scanners pick"
+        text += f"; the {found.picked} most active stand for the picks of scanners"
     return text
 
 
@@ -84,15 +84,13 @@ def _costs(found: Study) -> Facts:
         ("producer", f"{measured.costs.producer_us:.2f} µs per tick: read, route, encode"),
         ("shard", f"{costs.shard_us:.2f} µs per tick: decode, apply; {costs.tick_bytes:.0f} bytes per tick in a batch"),
         ("strategies", f"{costs.strategy_us:.2f} µs per symbol and session second (with them, less without)"),
-        ("calls", f"{CALL_MS} ms (0.3 to 0.6) per batch on each side, whatever it carries: known, not measured now"),
+        ("calls", f"{CALL_MS} ms (0.3 to 0.6) per batch on each side, for any size: a known figure, not measured now"),
     ]
     if found.run_producer_us is not None:
-        told = f"{found.run_producer_us:.2f} µs per tick in that run, calls and start-up included"
-        facts.insert(2, ("", f"{told}; the greater of the two counts"))
+        in_run = f"{found.run_producer_us:.2f} µs per tick in that run, calls and start-up included"
+        facts.insert(2, ("", f"{in_run}; the greater of the two is used"))
     if measured.stopped:
-        facts.append(
-            ("", f"strategies raised and were stopped {measured.stopped} times: they cost less than they would")
-        )
+        facts.append(("", f"strategies raised and were stopped {measured.stopped} times: the measured cost is too low"))
     return facts
 
 
@@ -115,7 +113,7 @@ def _advice(found: Study, most: int) -> Facts:
             "",
             f"at most {linger.most_ms:,.1f} ms: {words.count(advice.batch_ticks)} ticks of a full batch / lane's rate",
         ),
-        ("", f"-> {linger.value_ms} ms: what a tick may wait in the lane at low load"),
+        ("", f"-> {linger.value_ms} ms: the longest wait of a tick in the lane at low load"),
         ("window", f"2 x ceil({ROUND_TRIP_MS:g} ms round trip / {linger.value_ms} ms), at least 4 -> {advice.window}"),
         ("busy", f"producer {producer_busy(load, advice):.0%}, busiest shard {shard_busy(load, costs, advice):.0%}"),
     ]
@@ -128,7 +126,7 @@ def _least(side: str, linger_ms: float) -> str:
 def _producer_linger(found: Study) -> str:
     advice = found.advice
     if not advice.linger.producer_ms:
-        return "so few ticks that a call for each is affordable"
+        return "so few ticks that one call per tick is cheap enough"
     return f"{advice.consumers} x {CALL_MS} ms / ({TARGET_BUSY} - {advice.producer_work:.3f} for the ticks)"
 
 
@@ -136,8 +134,8 @@ def _limits(found: Study) -> Facts:
     load, costs, advice = found.load, found.costs, found.advice
     facts = []
     for number, ceiling in enumerate(ceilings(load, costs, advice)):
-        told = f"{ceiling.part}, at {words.rate(ceiling.per_s)}, {ceiling.per_s / load.burst.per_s:,.1f} x the burst"
-        facts.append(("limits first" if not number else "then", told))
+        limit = f"{ceiling.part}, at {words.rate(ceiling.per_s)}, {ceiling.per_s / load.burst.per_s:,.1f} x the burst"
+        facts.append(("limits first" if not number else "then", limit))
     facts += [("concern", concern) for concern in concerns(load, costs, advice, os.cpu_count() or 1)]
     return facts
 

@@ -1,13 +1,13 @@
-"""stdout that a run outlives: its reader may go, its disk may fill."""
+"""A text stream that drops its text after the first failure, for stdout of a run."""
 
 import os
 from typing import Any, TextIO
 
 
 class Unseen:
-    """Passes everything on to `stream`, until that fails: from then on it goes to nowhere, and nothing is raised.
+    """Writes to `stream` until that fails, then to the null device. Raises nothing.
 
-    A desk with open positions must not end because `head` had enough, or a terminal was closed.
+    A desk with open positions must not end because a pipe's reader ended, a terminal was closed, or a disk is full.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -17,22 +17,22 @@ class Unseen:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or not; what a text stream's `write` returns."""
+        """Write, or drop the text; return the number of characters."""
         try:
             return self._stream.write(text)
         except OSError:
-            self._leave()
+            self._discard()
             return len(text)
 
     def flush(self) -> None:
-        """Flush, or not."""
+        """Flush, or drop the buffered text."""
         try:
             self._stream.flush()
         except OSError:
-            self._leave()
+            self._discard()
 
-    def _leave(self) -> None:
-        """Let the descriptor itself lead nowhere: what is still buffered goes there at exit."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
+    def _discard(self) -> None:
+        """Point the descriptor itself to the null device: Python flushes buffered text to it at exit."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)

@@ -17,9 +17,9 @@ from desk.venue.stats import VenueStats
 
 
 def run_venue(source: SourceOptions, pace: PaceOptions, door: DoorOptions, console: Console) -> None:
-    """Serve until the play's seconds are over or a signal comes, then tell the figures.
+    """Serve until `--seconds` are over or SIGINT or SIGTERM arrives, then print the figures.
 
-    A source that ends leaves the venue open, and mute, as a venue is after hours. Raises DeskError.
+    When the market data ends, the venue stays open and sends nothing, as a venue does after hours. Raises DeskError.
     """
     play = pace.play(source)
     rules = door.rules()
@@ -41,7 +41,7 @@ async def _serve(server: VenueServer, place: str, play: Play, door: DoorOptions,
     except OSError as error:
         raise RunFailed(
             f"port {door.port}",
-            f"nobody can listen there: {error.strerror or error}",
+            f"the venue cannot listen on it: {error.strerror or error}",
             "a free port",
             "Choose another --port; 0 takes a free one.",
         ) from error

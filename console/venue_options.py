@@ -27,7 +27,7 @@ SYNTHETIC_START_NS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """What is played: a tape, the standard load, or else the synthetic market."""
+    """The market data to play: a tape, the standard load, or by default the synthetic market."""
 
     tape: Path | None
     standard: bool
@@ -55,7 +55,7 @@ class SourceOptions:
         return SyntheticMarket(made)
 
     def checked_mix(self) -> Mix:
-        """The mix, one of three words. Raises PlanError."""
+        """The kinds of ticks to play. Raises PlanError for an unknown word."""
         for mix in get_args(Mix):
             if self.mix == mix:
                 return mix  # type: ignore[no-any-return]  # get_args gives the words of Mix
@@ -64,7 +64,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class PaceOptions:
-    """How fast it is played, and in which frames; `speed` as it was typed."""
+    """The speed of the play, and its frames; `speed` is the text of the option."""
 
     speed: str | None
     rate: float | None
@@ -92,7 +92,7 @@ class PaceOptions:
     def play(self, source: SourceOptions) -> Play:
         """The settings of the play. Raises PlanError."""
         if self.speed is not None and self.rate is not None:
-            raise PlanError("--speed, --rate", "both", "one of them", "A rate is a schedule of its own: drop --speed.")
+            raise PlanError("--speed, --rate", "both", "one of them", "Drop one: a rate sets the times by itself.")
         return Play(
             speed=self.factor(),
             rate_per_s=self.rate,
@@ -110,7 +110,7 @@ class PaceOptions:
 
 @dataclass(frozen=True, slots=True)
 class DoorOptions:
-    """Where it listens, and whom it lets in; `key` and `secret` as they were typed: where their values are."""
+    """The port, and the rules for clients; `key` and `secret` name the sources of the values (env:NAME, file:PATH)."""
 
     port: int
     port_file: Path | None
@@ -122,7 +122,7 @@ class DoorOptions:
     compress: bool
 
     def rules(self) -> Rules:
-        """The settings of the door. Raises PlanError."""
+        """The rules for clients. Raises PlanError."""
         settings = load_settings()
         return Rules(
             key=_value("--key", self.key, settings.venue_key),
@@ -134,7 +134,7 @@ class DoorOptions:
 
 
 def _value(option: str, source: str | None, default: SecretStr | None) -> str | None:
-    """The value that an option names, never the option's own text. Raises PlanError."""
+    """The value from the source that an option names, or the default. Raises PlanError."""
     if source is None:
         return None if default is None else default.get_secret_value()
     kind, _, name = source.partition(":")
@@ -150,10 +150,10 @@ def _value(option: str, source: str | None, default: SecretStr | None) -> str | 
     else:
         raise PlanError(
             option,
-            "a value on the command line, where every user of this machine can read it",
+            "a value on the command line, which every user of this machine can read",
             "env:NAME or file:PATH",
             f"Set RAYDESK_VENUE_{option.strip('-').upper()}, or name a variable or a file.",
         )
     if not value:
-        raise PlanError(option, f"`{source}`, which is empty or not there", "text", "Set it.")
+        raise PlanError(option, f"`{source}`, which is empty or not set", "text", "Set it.")
     return value

@@ -397,7 +397,7 @@ def test_a_second_signal_leaves_at_once_and_says_that_the_job_goes_on_stopping(
     out, err = process.communicate(timeout=60)
 
     assert process.returncode == status, err
-    assert f"The job goes on stopping; `ray job logs {JOB}`" in out
+    assert f"The job continues to stop; `ray job logs {JOB}`" in out
 
 
 @pytest.mark.parametrize(("problems", "failed", "status"), [([], False, 0), (["one", "two"], False, 0), ([], True, 1)])
