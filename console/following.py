@@ -1,4 +1,4 @@
-"""A job from its submission to its end, with the signals that stop it."""
+"""A job from its submission to its end, with the signals that stop it. Tests: tests/console/test_console_submit.py."""
 
 import asyncio
 import contextlib

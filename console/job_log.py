@@ -1,4 +1,4 @@
-"""The log of a Ray job, read until the job ends."""
+"""The log of a Ray job, read until the job ends. Tests: tests/console/test_console_submit.py."""
 
 import asyncio
 from collections.abc import Callable

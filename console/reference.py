@@ -32,6 +32,24 @@ status is then 0 or 1. A signal that comes before the first second of the sessio
 the run with 128 + its number: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP, 131 for SIGQUIT. SIGHUP and SIGQUIT stay
 ignored where they were ignored when the desk started (`nohup`).
 """
+ACTIONS: Final = {
+    "0": "nothing; if the last line counts problems, `problems` in summary.json names them",
+    "1": "read the error and desk.log; where the error names `desk run --resume DIR`, that continues the run",
+    "2": "correct the key, file or argument that the error names; nothing was started",
+    "3": "set the keys that the error names, in the environment or as files in RAYDESK_SECRETS_DIR",
+    "128 + signal": "start the run again; after a second signal `desk run --resume DIR` continues it",
+}
+"""By exit status: what the user can do."""
+ACTORS: Final = """\
+## python -m actors
+
+`python -m actors PLAN …` does what `desk run PLAN …` does, with the same options and exit statuses. It is the entry
+point of a Ray job that is submitted without `desk submit`:
+
+```console
+$ ray job submit --working-dir . -- python -m actors configs/demo.toml
+```
+"""
 COMPLETION: Final = """\
 ## Completion
 
@@ -67,9 +85,10 @@ def page() -> str:
             *_overview(),
             "## Exit statuses",
             "",
-            *_table(("exit status", "meaning"), EXIT_STATUSES.items()),
+            *_table(("exit status", "meaning", "what to do"), _statuses()),
             STATUSES,
             *(line for name, command in named for line in _section(name, command)),
+            ACTORS,
             "## Environment",
             "",
             "A variable goes before a file of its name in the folder that RAYDESK_SECRETS_DIR names.",
@@ -106,6 +125,11 @@ def _overview() -> Iterator[str]:
     )
     for panel, group in groupby(rows, key=lambda row: row[0]):
         yield from _table((panel, ""), (row[1:] for row in group))
+
+
+def _statuses() -> Iterator[tuple[str, str, str]]:
+    for status, meaning in EXIT_STATUSES.items():
+        yield status, meaning, ACTIONS[status]
 
 
 def _section(name: str, command: Any) -> Iterator[str]:

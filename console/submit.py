@@ -3,21 +3,23 @@
 import asyncio
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.console import Console
 
 from actors.jobs import JobEnd, Jobs
+from actors.working_copy import WorkingCopy
 from console.elsewhere import check_market, plan_in_copy
 from console.following import Follower
 from console.job_package import job_package, listing
 from console.loaded import load_all
 from console.run import refuse_unasked_live
 from console.terminal import line
-from desk.config import Settings, load_plan, load_settings, override
+from desk.config import Plan, Settings, load_plan, load_settings, override
 from desk.config.urls import goes_unencrypted
 from desk.loading.imports import Loading
 from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
@@ -59,8 +61,43 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     Raises DeskError if the plan, the folder or the cluster is not usable, if the job fails without an exit status, and
     if the connection is lost.
     """
+
+    def tell(text: str) -> None:
+        console.print(line(text), soft_wrap=True)
+
     settings = load_settings()
     plan = override(load_plan(path), settings, options.consumers, options.date)
+    package = _checked_package(path, plan, options, settings)
+    if goes_unencrypted(options.address):
+        tell(
+            f"! token and package go unencrypted to {options.address}, and a reader of the token can run code there: "
+            "use `ray dashboard cluster.yaml` or another tunnel, which brings the dashboard to 127.0.0.1"
+        )
+    jobs = Jobs(options.address, options.address_from)
+    _announce(plan, package, options.address, tell)
+    follower = Follower(jobs, partial(console.out, end="", highlight=False), tell)
+
+    def submit() -> str:
+        with package.copy.copied() as folder:
+            return jobs.submit(package.command, folder, _variables(settings), tell)
+
+    end = asyncio.run(follower.follow(submit))
+    status = exit_status(end, follower.said, follower.received)
+    if status >= BY_SIGNAL:
+        tell(f"! no verdict, status {status}: the desk ended before it started, or before it wrote its results")
+    return status
+
+
+class _Package(NamedTuple):
+    """The files to send, the job's command, and notes for the user."""
+
+    copy: WorkingCopy
+    command: list[str]
+    notes: list[str]
+
+
+def _checked_package(path: Path, plan: Plan, options: SubmitOptions, settings: Settings) -> _Package:
+    """Check the plan, its classes and its market data, and collect the files to send. Raises DeskError."""
     refuse_unasked_live(path, plan, asked=options.live)
     _require_lasting(options.run_dir)
     before = Loading()
@@ -69,33 +106,17 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     command = ["python", "-m", "actors", plan_in_copy(path, copy), *options.flags()]
     notes += check_market(path, plan, copy)
     copy.require_small()
+    return _Package(copy, command, notes)
 
-    def tell(text: str) -> None:
-        console.print(line(text), soft_wrap=True)
 
-    if goes_unencrypted(options.address):
-        tell(
-            f"! token and package go unencrypted to {options.address}, and a reader of the token can run code there: "
-            "use `ray dashboard cluster.yaml` or another tunnel, which brings the dashboard to 127.0.0.1"
-        )
-    jobs = Jobs(options.address, options.address_from)
-    files = words.some(len(copy.bytes_by_file), "file")
-    tell(f"{plan.session.name} · {plan.session.mode} · {files} of {copy.folder} to {options.address}")
-    for text in listing(copy):
+def _announce(plan: Plan, package: _Package, address: str, tell: Callable[[str], None]) -> None:
+    """List what is sent, with the notes."""
+    files = words.some(len(package.copy.bytes_by_file), "file")
+    tell(f"{plan.session.name} · {plan.session.mode} · {files} of {package.copy.folder} to {address}")
+    for text in listing(package.copy):
         tell(text)
-    for note in notes:
+    for note in package.notes:
         tell(f"! {note}")
-    follower = Follower(jobs, partial(console.out, end="", highlight=False), tell)
-
-    def submit() -> str:
-        with copy.copied() as folder:
-            return jobs.submit(command, folder, _variables(settings), tell)
-
-    end = asyncio.run(follower.follow(submit))
-    status = exit_status(end, follower.said, follower.received)
-    if status >= BY_SIGNAL:
-        tell(f"! no verdict, status {status}: the desk ended before it started, or before it wrote its results")
-    return status
 
 
 def exit_status(end: JobEnd, said: str, received: int | None) -> int:

@@ -1,4 +1,4 @@
-"""The arguments of `desk venue`, by the three things that they set: market data, pace and server."""
+"""The command `desk venue` and its options. Tests: tests/console/test_console_venue.py."""
 
 from pathlib import Path
 from typing import Annotated, Final

@@ -1,4 +1,4 @@
-"""The options of `desk venue`, checked and turned into the settings of a venue."""
+"""The options of `desk venue` as settings of a venue. Tests: tests/console/test_console_venue.py."""
 
 import os
 from dataclasses import dataclass
