@@ -11,6 +11,8 @@ EXIT_STATUSES: Final = {
 }
 """Of `desk run`: SIGINT gives 130, SIGTERM 143, SIGHUP 129, SIGQUIT 131."""
 
+STORE_DOWN: Final = "the object store that holds the tape cannot be reached"
+
 
 class HelpPage(NamedTuple):
     """`examples` as they are typed, with comments; `exit_statuses` by number, with their meaning."""
@@ -60,8 +62,9 @@ PAGES: Final = {
         ("desk check configs/demo.toml", "desk check configs/replay.toml --date 2026-01-05"),
         {
             "0": "the plan can be run",
+            "1": STORE_DOWN,
             "2": "the plan, a strategy, a scanner, the tape or an argument is wrong",
-            "3": "credentials are missing",
+            "3": EXIT_STATUSES["3"],
         },
     ),
     "tune": HelpPage(
@@ -69,7 +72,12 @@ PAGES: Final = {
             "desk tune configs/demo.toml",
             "desk tune configs/paper.toml --from-run runs/monday --burst-seconds 10",
         ),
-        {"0": "the advice was printed", "2": "the plan, the run folder or an argument is wrong"},
+        {
+            "0": "the advice was printed",
+            "1": "the run folder is damaged, or the object store that holds the tape cannot be reached",
+            "2": "the plan, the run folder or an argument is wrong",
+            "3": EXIT_STATUSES["3"],
+        },
     ),
     "report": HelpPage(
         ("desk report runs/four",),
@@ -90,7 +98,12 @@ PAGES: Final = {
     "tape": HelpPage(("desk tape info day.parquet",), {}),
     "tape info": HelpPage(
         ("desk tape info day.parquet", "desk tape info s3://bucket/2026-01"),
-        {"0": "the facts were printed", "2": "the path names no tape that can be read, or an argument is wrong"},
+        {
+            "0": "the facts were printed",
+            "1": STORE_DOWN,
+            "2": "the path names no tape that can be read, or an argument is wrong",
+            "3": EXIT_STATUSES["3"],
+        },
     ),
 }
 """By the command's name; "" is `desk` itself."""
