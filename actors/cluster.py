@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray._private.worker import global_worker
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.building import reporting_faults
@@ -19,7 +18,9 @@ from actors.loss import LastWords, Loss
 from actors.meters import RayMeters
 from actors.own_ray.authentication import Environment
 from actors.own_ray.start import OwnRay
-from actors.spares import PRELOAD, Spares
+from actors.ray_internals import names
+from actors.ray_internals.starting import JOINED, WORKERS
+from actors.spares import Spares
 from desk import breadcrumbs
 from desk.model.errors import ClusterLost, DeskError
 
@@ -28,20 +29,8 @@ NAME_RETRY_S: Final = 0.02
 LOOK_EVERY_S: Final = 0.1
 LOGS: Final = "ray-logs"
 
-# What every process of the desk lives by. String hashes must not differ between incarnations of a shard, and
-# worker processes at Ray's default niceness of 15 would give way to anything else on the machine.
-ENVIRONMENT: Final = {
-    "PYTHONHASHSEED": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",
-    "RAY_worker_num_grpc_internal_threads": "1",
-}
-
-# For this process alone, on a cluster that is joined: Ray would end it 60 s after the GCS, and wait for 5 s at its end.
-PATIENT: Final = {
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",
-    "RAY_task_events_report_interval_ms": "0",
-}
+# Of every process of the desk: string hashes must not differ between incarnations of a shard.
+ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def _say_nothing(_: ClusterLost) -> None:
@@ -68,8 +57,9 @@ class Cluster:
         `notes` are for the log, `warnings` are what the user should change. A cluster of its own has
         at least `cpus` logical CPUs and room for `consumers`, listens on loopback only, wants a token of every caller,
         and ends with this process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot
-        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address or no room for
-        one here, CredentialsError when the cluster turns this process away, and ClusterLost.
+        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address, no room for one
+        here, or a Ray without the internals that the desk uses, CredentialsError when the cluster turns this process
+        away, and ClusterLost.
         """
         self._made: dict[str, Any] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
@@ -77,7 +67,8 @@ class Cluster:
         by_environment = bool(said) and address in {None, "", "auto"}
         joined = said if by_environment else address or ""
         self.notes = [f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"] if by_environment else []
-        self.warnings: list[str] = []
+        names.require(names.ALWAYS)
+        self.warnings = names.degraded()
         self._ray: OwnRay | None = None
         self._watch: JoinedWatch | None = None
         self._environment: Environment | None = None
@@ -99,7 +90,7 @@ class Cluster:
             found = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise no_cluster(joined, found, by_environment=by_environment) from error
         self.node: str = ray.get_runtime_context().get_node_id()
-        self._gcs = self._asked = Gcs(global_worker.node.gcs_address, self.loss.require_alive)
+        self._gcs = self._asked = Gcs(ray.get_runtime_context().gcs_address, self.loss.require_alive)
 
     @property
     def own(self) -> bool:
@@ -157,7 +148,7 @@ class Cluster:
 
     def placed(self, name: str) -> bool:
         """Whether the actor of this name has got a process, which may still be starting."""
-        return self._gcs.has_process(self._made[name]._actor_id.binary())  # noqa: SLF001 - Ray has no public name for it
+        return self._gcs.has_process(self._made[name])
 
     @property
     def room(self) -> Room:
@@ -172,7 +163,7 @@ class Cluster:
         """The ids of the nodes that are alive, but for this one; none once Ray has died."""
         if self.own or self.loss.is_lost:
             return []
-        return [node.node_id.hex() for node in self._gcs.nodes() if node.node_id.hex() != self.node]
+        return [node.id for node in self._gcs.nodes() if node.id != self.node]
 
     def close(self) -> None:
         """End every actor made here, the youngest first, and leave the cluster.
@@ -200,13 +191,13 @@ class Cluster:
         if not self.own:
             return None
         (node,) = self._gcs.nodes()
-        return Spares(f"{node.node_manager_address}:{node.node_manager_port}", log)
+        return Spares(node.raylet, log)
 
     def _join(self, address: str, namespace: str) -> None:
         require_listener(address)
         if address not in NAMES:
             require_access(address)
-        self._environment = Environment(PATIENT)
+        self._environment = Environment(JOINED)
         ray.init(
             address=address,
             namespace=namespace,
@@ -214,8 +205,8 @@ class Cluster:
             runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
             logging_level="warning",
         )
-        self._watch = JoinedWatch(global_worker.node, self.loss.died)
-        gcs = global_worker.node.gcs_address
+        self._watch = JoinedWatch(self.loss.died)
+        gcs = ray.get_runtime_context().gcs_address
         if not has_authentication(gcs):
             self.warnings.append(
                 f"the cluster at {gcs} asks for no token: whoever can reach its ports can run programs on it as its "
@@ -225,7 +216,7 @@ class Cluster:
     def _start(self, cpus: float, namespace: str, consumers: int) -> None:
         self._ray = OwnRay(self.loss.died, consumers, breadcrumbs.folders(namespace))
         self.notes = self._ray.notes
-        variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **PRELOAD}.items()}
+        variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **WORKERS}.items()}
         self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)
 
     def _clean(self, run_dir: Path | None) -> None:

@@ -89,7 +89,7 @@ class Peer:
                 handle = ray.get_actor(self.name)
             except ValueError:
                 return False
-            if handle._actor_id == self._dead:  # noqa: SLF001 - Ray has no public name for it
+            if handle == self._dead:
                 return False
             self._handle = handle
         return True
@@ -97,7 +97,7 @@ class Peer:
     @property
     def incarnation(self) -> Any:
         """Whoever is called now; to be named when it turns out to be dead."""
-        return None if self._handle is None else self._handle._actor_id  # noqa: SLF001 - as above
+        return self._handle
 
     def lost(self, incarnation: Any) -> None:
         """The incarnation is dead. Of one that was called before the one that is called now nothing follows."""

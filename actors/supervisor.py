@@ -23,7 +23,7 @@ from actors.monitor import LOOK_EVERY_S, PRODUCER, Monitor
 from actors.peers import consumer_name
 from actors.printed import Printed
 from actors.producer import ProducerStats
-from actors.ray_signals import own_signals
+from actors.ray_internals.starting import own_signals
 from actors.rebalancer import Rebalancer
 from actors.recipes import Recipes
 from actors.scaler import Scaler, scaling_policy
