@@ -1,13 +1,16 @@
 """Starting or joining Ray, creating actors, ending them."""
 
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from logging import Logger
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.building import reporting_faults
@@ -28,6 +31,9 @@ NAME_TIMEOUT_S: Final = 10.0
 NAME_RETRY_S: Final = 0.02
 LOOK_EVERY_S: Final = 0.1
 LOGS: Final = "ray-logs"
+APART: Final = "apart"
+A = TypeVar("A")
+R = TypeVar("R")
 
 # Of every process of the desk: string hashes must not differ between incarnations of a shard.
 ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -61,7 +67,7 @@ class Cluster:
         here, or a Ray without the internals that the desk uses, CredentialsError when the cluster turns this process
         away, and ClusterLost.
         """
-        self._made: dict[str, Any] = {}
+        self._made: dict[str, ActorHandle[Any]] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
         # As Ray has it: "auto" is what the environment says.
         by_environment = bool(said) and address in {None, "", "auto"}
@@ -99,23 +105,27 @@ class Cluster:
 
     def create(
         self,
-        plain: type,
+        plain: type[A],
         name: str,
         *args: Any,
         cpus: float | None = None,
         threads: int = 1,
-        groups: Mapping[str, int] = {},
-    ) -> Any:
+        apart: Sequence[Callable[[A], object]] = (),
+    ) -> ActorHandle[A]:
         """Make an actor of a plain class; its last argument, its meters, is given here.
 
-        Without `cpus` it is a control actor: on this node, asking for none. A name is free again a moment after its
-        actor was ended, which is waited for. Raises ClusterLost.
+        Without `cpus` it is a control actor: on this node, asking for none. The methods in `apart` have a thread of
+        their own (Ray's concurrency groups): their calls do not wait behind other calls. A name is free again a
+        moment after its actor was ended, which is waited for. Raises ClusterLost.
         """
         self.loss.require_alive()
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
         where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
         made = reporting_faults(plain)
-        remote = ray.remote(concurrency_groups=dict(groups))(made) if groups else ray.remote(made)
+        for method in apart:
+            ray.method(concurrency_group=APART)(getattr(made, method.__name__))
+        groups: dict[str, Any] = {"concurrency_groups": {APART: 1}} if apart else {}
+        remote: Any = ray.remote(**groups)(made) if groups else ray.remote(made)
         actor = remote.options(
             name=name,
             max_restarts=0,
@@ -127,12 +137,13 @@ class Cluster:
         end_s = time.monotonic() + NAME_TIMEOUT_S
         while True:
             try:
-                handle = self._made[name] = actor.remote(*args, RayMeters)
+                handle: ActorHandle[A] = actor.remote(*args, RayMeters)
             except ValueError:  # the name is taken still
                 if time.monotonic() > end_s:
                     raise
                 time.sleep(NAME_RETRY_S)
             else:
+                self._made[name] = handle
                 return handle
 
     def end(self, name: str) -> None:
@@ -140,7 +151,7 @@ class Cluster:
         if (handle := self._made.pop(name, None)) is not None:
             ray.kill(handle, no_restart=True)
 
-    def get(self, call: Any) -> Any:
+    def get(self, call: ObjectRef[R]) -> R:
         """The result of a call, waited for as long as Ray lives. Raises what the call raised, and ClusterLost."""
         while not ray.wait([call], timeout=LOOK_EVERY_S)[0]:
             self.loss.require_alive()
@@ -203,7 +214,7 @@ class Cluster:
             namespace=namespace,
             log_to_driver=False,
             runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
-            logging_level="warning",
+            logging_level=logging.WARNING,
         )
         self._watch = JoinedWatch(self.loss.died)
         gcs = ray.get_runtime_context().gcs_address

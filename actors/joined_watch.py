@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ray
 
@@ -30,7 +30,8 @@ class JoinedWatch:
         self._lost = lost
         self._closed = threading.Event()
         context = ray.get_runtime_context()
-        (raylet,) = (n["RayletSocketName"] for n in ray.nodes() if n["NodeID"] == context.get_node_id())
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
+        (raylet,) = (node["RayletSocketName"] for node in nodes if node["NodeID"] == context.get_node_id())
         session = context.get_session_name()
         here = False
         for pid, command in _commands():

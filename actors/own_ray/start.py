@@ -1,6 +1,7 @@
 """Starting the desk's own Ray, and ending it with everything that came of it."""
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -70,7 +71,7 @@ class OwnRay:
             object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="critical",
+            logging_level=logging.CRITICAL,
         )
         self._started.set()
 
