@@ -27,7 +27,7 @@ PRIVATE = re.compile(
     r"""\bray(\.\w+)*\._[a-z]          # ray._private, ray._raylet, ray.autoscaler._private
       | \bray\.core\.generated\b
       | \bfrom\ ray(\.\w+)*\ import\ .*(?<!\w)_[a-z]
-      | \b(global_worker|core_worker|ActorHandle)\b
+      | \b(global_worker|core_worker)\b
       | \._(ray_)?actor_id\b
       | \b_(temp_dir|system_config|node_ip_address)=
     """,
