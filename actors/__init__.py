@@ -1,12 +1,7 @@
-"""Who lives in which process.
+"""Which part of the desk runs in which process. This is the only package that knows Ray.
 
-This is the only floor that knows Ray, and of it only these files do:
-
-    cluster.py    starting or joining Ray, creating actors, ending them
-    links.py      the doors of `desk.ports` as calls to actor handles
-    meters.py     counters in Ray's metrics
-
-The actors themselves are plain classes: producer, consumer, scanner, broker, ledger, keeper. Each holds one
-piece of `desk.pipeline` and can be built and called without Ray. `supervisor.py` is the driver: it creates
-all of them, watches them, and closes the books.
+The actors are plain classes: producer, consumer, scanner, broker, ledger, keeper. Each can be built and called without
+Ray; `cluster.py` makes actors of them. `doors.py` and `links.py` serve the ports of `desk.ports` by calls of actors,
+which `handles.py` types. Private names of Ray are used in `ray_internals` and nowhere else. `supervisor.py` is the
+driver: it creates the actors, watches them, and writes the results.
 """

@@ -5,7 +5,12 @@ from logging import Logger
 from typing import Final
 
 from actors.books import Books, Times
+from actors.broker import Broker
+from actors.consumer import Consumer
 from actors.crew import Crew
+from actors.interfaces import SupervisedActor
+from actors.keeper import Keeper
+from actors.ledger import Ledger
 from actors.monitor import PRODUCER, Monitor
 from actors.producer import ProducerStats
 from actors.scaler import Scaler
@@ -52,21 +57,22 @@ class Closing:
             if self._numbers[name] not in self._scaler.joined:
                 crew.dismiss(name)  # it came too late, if it came at all
                 continue
-            ask(name, "settle")
+            ask(name, Consumer.settle)
         for name in list(crew.handles):
             if name != PRODUCER:  # its record tells all
-                self._monitor.answers.take(name, ask(name, "stats"))
-                crew.note_usage(name, ask(name, "usage"))
+                self._monitor.answers.take(name, ask(name, SupervisedActor.stats))
+                crew.note_usage(name, ask(name, SupervisedActor.usage))
         show()
         scanners = [*self._watchdog.problems, *self._monitor.answers.scanner_problems.all]
-        problems = [*ask("broker", "problems"), *scanners, *feed.problems]
-        decisions = ask("ledger", "decisions")
+        problems = [*ask("broker", Broker.problems), *scanners, *feed.problems]
+        decisions = ask("ledger", Ledger.decisions)
         for name in [*self._numbers, SCANNER, PRODUCER, "broker"]:
             if name in crew.handles:
                 crew.dismiss(name)
-        for name in ("ledger", "keeper"):
-            ask(name, "close")
-            crew.dismiss(name)
+        ask("ledger", Ledger.close)
+        crew.dismiss("ledger")
+        ask("keeper", Keeper.close)
+        crew.dismiss("keeper")
         self._monitor.leave_ray()
         notices = [*notices, *self._monitor.answers.ledger.warnings]
         return self._books.write(feed, times, problems, notices, decisions)
@@ -80,7 +86,7 @@ class Closing:
         received = producer.intake.received if producer else {}
         self._monitor.relimit(LAST_WORDS_S)
         try:
-            self._books.write_failed(times, str(fault), received, self._monitor.ask("ledger", "decisions"))
+            self._books.write_failed(times, str(fault), received, self._monitor.ask("ledger", Ledger.decisions))
         except (DeskError, KeyError) as second:
             self._log.error("the results could not be written: %s", second)
             self._books.write_summary(times, str(fault), received)

@@ -1,14 +1,16 @@
 """Starting or joining Ray, creating actors, ending them."""
 
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from logging import Logger
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import ray
-from ray._private.worker import global_worker
+from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.building import reporting_faults
@@ -19,7 +21,9 @@ from actors.loss import LastWords, Loss
 from actors.meters import RayMeters
 from actors.own_ray.authentication import Environment
 from actors.own_ray.start import OwnRay
-from actors.spares import PRELOAD, Spares
+from actors.ray_internals import names
+from actors.ray_internals.starting import JOINED, WORKERS
+from actors.spares import Spares
 from desk import breadcrumbs
 from desk.model.errors import ClusterLost, DeskError
 
@@ -27,21 +31,12 @@ NAME_TIMEOUT_S: Final = 10.0
 NAME_RETRY_S: Final = 0.02
 LOOK_EVERY_S: Final = 0.1
 LOGS: Final = "ray-logs"
+APART: Final = "apart"
+A = TypeVar("A")
+R = TypeVar("R")
 
-# What every process of the desk lives by. String hashes must not differ between incarnations of a shard, and
-# worker processes at Ray's default niceness of 15 would give way to anything else on the machine.
-ENVIRONMENT: Final = {
-    "PYTHONHASHSEED": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",
-    "RAY_worker_num_grpc_internal_threads": "1",
-}
-
-# For this process alone, on a cluster that is joined: Ray would end it 60 s after the GCS, and wait for 5 s at its end.
-PATIENT: Final = {
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",
-    "RAY_task_events_report_interval_ms": "0",
-}
+# Of every process of the desk: string hashes must not differ between incarnations of a shard.
+ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def _say_nothing(_: ClusterLost) -> None:
@@ -68,16 +63,18 @@ class Cluster:
         `notes` are for the log, `warnings` are what the user should change. A cluster of its own has
         at least `cpus` logical CPUs and room for `consumers`, listens on loopback only, wants a token of every caller,
         and ends with this process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot
-        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address or no room for
-        one here, CredentialsError when the cluster turns this process away, and ClusterLost.
+        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address, no room for one
+        here, or a Ray without the internals that the desk uses, CredentialsError when the cluster turns this process
+        away, and ClusterLost.
         """
-        self._made: dict[str, Any] = {}
+        self._made: dict[str, ActorHandle[Any]] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
         # As Ray has it: "auto" is what the environment says.
         by_environment = bool(said) and address in {None, "", "auto"}
         joined = said if by_environment else address or ""
         self.notes = [f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"] if by_environment else []
-        self.warnings: list[str] = []
+        names.require(names.ALWAYS)
+        self.warnings = names.degraded()
         self._ray: OwnRay | None = None
         self._watch: JoinedWatch | None = None
         self._environment: Environment | None = None
@@ -99,7 +96,7 @@ class Cluster:
             found = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise no_cluster(joined, found, by_environment=by_environment) from error
         self.node: str = ray.get_runtime_context().get_node_id()
-        self._gcs = self._asked = Gcs(global_worker.node.gcs_address, self.loss.require_alive)
+        self._gcs = self._asked = Gcs(ray.get_runtime_context().gcs_address, self.loss.require_alive)
 
     @property
     def own(self) -> bool:
@@ -108,23 +105,27 @@ class Cluster:
 
     def create(
         self,
-        plain: type,
+        plain: type[A],
         name: str,
         *args: Any,
         cpus: float | None = None,
         threads: int = 1,
-        groups: Mapping[str, int] = {},
-    ) -> Any:
+        apart: Sequence[Callable[[A], object]] = (),
+    ) -> ActorHandle[A]:
         """Make an actor of a plain class; its last argument, its meters, is given here.
 
-        Without `cpus` it is a control actor: on this node, asking for none. A name is free again a moment after its
-        actor was ended, which is waited for. Raises ClusterLost.
+        Without `cpus` it is a control actor: on this node, asking for none. The methods in `apart` have a thread of
+        their own (Ray's concurrency groups): their calls do not wait behind other calls. A name is free again a
+        moment after its actor was ended, which is waited for. Raises ClusterLost.
         """
         self.loss.require_alive()
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
         where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
         made = reporting_faults(plain)
-        remote = ray.remote(concurrency_groups=dict(groups))(made) if groups else ray.remote(made)
+        for method in apart:
+            ray.method(concurrency_group=APART)(getattr(made, method.__name__))
+        groups: dict[str, Any] = {"concurrency_groups": {APART: 1}} if apart else {}
+        remote: Any = ray.remote(**groups)(made) if groups else ray.remote(made)
         actor = remote.options(
             name=name,
             max_restarts=0,
@@ -136,12 +137,13 @@ class Cluster:
         end_s = time.monotonic() + NAME_TIMEOUT_S
         while True:
             try:
-                handle = self._made[name] = actor.remote(*args, RayMeters)
+                handle: ActorHandle[A] = actor.remote(*args, RayMeters)
             except ValueError:  # the name is taken still
                 if time.monotonic() > end_s:
                     raise
                 time.sleep(NAME_RETRY_S)
             else:
+                self._made[name] = handle
                 return handle
 
     def end(self, name: str) -> None:
@@ -149,7 +151,7 @@ class Cluster:
         if (handle := self._made.pop(name, None)) is not None:
             ray.kill(handle, no_restart=True)
 
-    def get(self, call: Any) -> Any:
+    def get(self, call: ObjectRef[R]) -> R:
         """The result of a call, waited for as long as Ray lives. Raises what the call raised, and ClusterLost."""
         while not ray.wait([call], timeout=LOOK_EVERY_S)[0]:
             self.loss.require_alive()
@@ -157,7 +159,7 @@ class Cluster:
 
     def placed(self, name: str) -> bool:
         """Whether the actor of this name has got a process, which may still be starting."""
-        return self._gcs.has_process(self._made[name]._actor_id.binary())  # noqa: SLF001 - Ray has no public name for it
+        return self._gcs.has_process(self._made[name])
 
     @property
     def room(self) -> Room:
@@ -172,7 +174,7 @@ class Cluster:
         """The ids of the nodes that are alive, but for this one; none once Ray has died."""
         if self.own or self.loss.is_lost:
             return []
-        return [node.node_id.hex() for node in self._gcs.nodes() if node.node_id.hex() != self.node]
+        return [node.id for node in self._gcs.nodes() if node.id != self.node]
 
     def close(self) -> None:
         """End every actor made here, the youngest first, and leave the cluster.
@@ -200,22 +202,22 @@ class Cluster:
         if not self.own:
             return None
         (node,) = self._gcs.nodes()
-        return Spares(f"{node.node_manager_address}:{node.node_manager_port}", log)
+        return Spares(node.raylet, log)
 
     def _join(self, address: str, namespace: str) -> None:
         require_listener(address)
         if address not in NAMES:
             require_access(address)
-        self._environment = Environment(PATIENT)
+        self._environment = Environment(JOINED)
         ray.init(
             address=address,
             namespace=namespace,
             log_to_driver=False,
             runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
-            logging_level="warning",
+            logging_level=logging.WARNING,
         )
-        self._watch = JoinedWatch(global_worker.node, self.loss.died)
-        gcs = global_worker.node.gcs_address
+        self._watch = JoinedWatch(self.loss.died)
+        gcs = ray.get_runtime_context().gcs_address
         if not has_authentication(gcs):
             self.warnings.append(
                 f"the cluster at {gcs} asks for no token: whoever can reach its ports can run programs on it as its "
@@ -225,7 +227,7 @@ class Cluster:
     def _start(self, cpus: float, namespace: str, consumers: int) -> None:
         self._ray = OwnRay(self.loss.died, consumers, breadcrumbs.folders(namespace))
         self.notes = self._ray.notes
-        variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **PRELOAD}.items()}
+        variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **WORKERS}.items()}
         self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)
 
     def _clean(self, run_dir: Path | None) -> None:

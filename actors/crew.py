@@ -9,8 +9,12 @@ from logging import Logger
 from typing import Any, Final
 
 import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
 
 from actors.cluster import Cluster
+from actors.handles import call
+from actors.interfaces import SupervisedActor
 from actors.peers import told
 from desk.model.errors import ActorDied
 from desk.pipeline.record import ProcessUsage
@@ -19,7 +23,7 @@ QUICK_S: Final = 3.0
 MOST_QUICK: Final = 6
 FIRST_PAUSE_S: Final = 0.05
 
-Recipe = Callable[[int], Any]
+Recipe = Callable[[int], ActorHandle[Any]]
 """Makes one actor, given the epoch of its incarnation; its handle."""
 
 
@@ -31,7 +35,7 @@ class Crew:
     """
 
     def __init__(self, cluster: Cluster, recipes: Mapping[str, Recipe], first_epoch: int, log: Logger) -> None:
-        self.handles: dict[str, Any] = {}
+        self.handles: dict[str, ActorHandle[Any]] = {}
         self.usage: dict[str, ProcessUsage] = {}
         self.restarts: defaultdict[str, int] = defaultdict(int)
         self.awaited_since_s: dict[str, float] = {}
@@ -39,7 +43,7 @@ class Crew:
         self._recipes = dict(recipes)
         self._epochs = dict.fromkeys(recipes, first_epoch)
         self._answered_s: dict[str, float] = {}
-        self._calls: dict[Any, str] = {}
+        self._calls: dict[ObjectRef[ProcessUsage], str] = {}
         self._quick: defaultdict[str, int] = defaultdict(int)
         self._log = log
 
@@ -48,13 +52,12 @@ class Crew:
         """Whose incarnation has answered."""
         return list(self._answered_s)
 
-    def make(self, name: str) -> Any:
-        """Make one, and await it; its handle."""
+    def make(self, name: str) -> None:
+        """Make one, and await it."""
         with told(name):
             handle = self.handles[name] = self._recipes[name](self._epochs[name])
-            self._calls[handle.usage.remote()] = name
+            self._calls[call(handle, SupervisedActor.usage)] = name
         self.awaited_since_s[name] = time.monotonic()
-        return handle
 
     def welcome(self, timeout_s: float = 0.0) -> int:
         """Take in who of those awaited has answered; how many. Raises what building one raised, ActorDied."""
@@ -64,7 +67,7 @@ class Crew:
         for ref in done:
             name = self._calls.pop(ref)
             with told(name):
-                usage: ProcessUsage = ray.get(ref)
+                usage = ray.get(ref)
             del self.awaited_since_s[name]
             self._answered_s[name] = time.monotonic()
             self.usage[name] = usage
@@ -72,12 +75,12 @@ class Crew:
         return len(done)
 
     @property
-    def calls(self) -> list[Any]:
+    def calls(self) -> list[ObjectRef[ProcessUsage]]:
         """Calls by which those awaited will answer."""
         return list(self._calls)
 
-    def revive(self, name: str, fault: ActorDied) -> Any:
-        """End what is left of the actor and make its successor; the handle.
+    def revive(self, name: str, fault: ActorDied) -> None:
+        """End what is left of the actor and make its successor.
 
         Raises ActorDied when the actor is given up, and `fault` itself where it is not this actor's own death: an actor
         that waited in vain for another says so in the same words.
@@ -100,7 +103,7 @@ class Crew:
         self._forget(name)
         self._epochs[name] += 1
         self.restarts[name] += 1
-        return self.make(name)
+        self.make(name)
 
     def dismiss(self, name: str) -> None:
         """End an actor that is not needed any more; another made under its name has a higher epoch."""

@@ -5,8 +5,11 @@ from itertools import count
 from typing import Any
 
 import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
+from actors.interfaces import BrokerActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
 from actors.peers import Outbox, Peer, told_by_task
 from actors.wire import decode_bars, decode_events, decode_request, encode
 from desk.model.bars import Bar
@@ -20,8 +23,8 @@ class RayBroker:
     """The broker door."""
 
     def __init__(self) -> None:
-        self._peer = Peer("broker")
-        self._submitted = Outbox(self._peer, "submit")
+        self._peer = Peer[BrokerActor]("broker")
+        self._submitted = Outbox(self._peer, BrokerActor.submit)
         self._numbers = count(1)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -29,7 +32,7 @@ class RayBroker:
 
     def decide(self, request: Request) -> list[OrderEvent]:
         """Ask and wait."""
-        return decode_events(self._peer.ask("decide", encode(request)))
+        return decode_events(self._peer.ask(BrokerActor.decide, encode(request)))
 
     def submit(self, request: Request) -> None:
         """Ask without waiting; a fault of an earlier request is raised here or at the next settling."""
@@ -41,15 +44,15 @@ class RayBroker:
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         """Ask and wait."""
-        return decode_events(self._peer.ask("events_after", encode(numbers)))
+        return decode_events(self._peer.ask(BrokerActor.events_after, encode(numbers)))
 
     def begin_close(self, session_ns: int) -> None:
         """Have it noted where the ledger stands, and wait."""
-        self._peer.ask("begin_close", session_ns)
+        self._peer.ask(BrokerActor.begin_close, session_ns)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End what is open, and wait."""
-        return decode_events(self._peer.ask("close", session_ns))
+        return decode_events(self._peer.ask(BrokerActor.close, session_ns))
 
     def settle(self) -> None:
         """Wait for everything submitted."""
@@ -60,9 +63,9 @@ class RayKeeper:
     """The keeper's letter box."""
 
     def __init__(self) -> None:
-        self._peer = Peer("keeper")
-        self._checkpoints = Outbox(self._peer, "save")
-        self._states = Outbox(self._peer, "save_producer")
+        self._peer = Peer[KeeperActor]("keeper")
+        self._checkpoints = Outbox(self._peer, KeeperActor.save)
+        self._states = Outbox(self._peer, KeeperActor.save_producer)
         self._numbers = count(1)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -83,17 +86,17 @@ class RayKeeper:
 
     def latest(self, shard: int) -> Checkpoint | None:
         """Ask and wait."""
-        found = self._peer.ask("latest", shard)
+        found = self._peer.ask(KeeperActor.latest, shard)
         return None if found is None else decode_checkpoint(found)
 
     def producer(self) -> ProducerState | None:
         """Ask and wait."""
-        found = self._peer.ask("producer")
+        found = self._peer.ask(KeeperActor.producer)
         return None if found is None else decode_producer(found)
 
     def bars(self, symbols: Iterable[str]) -> list[Bar]:
         """Ask and wait."""
-        return decode_bars(self._peer.ask("bars", list(symbols)))
+        return decode_bars(self._peer.ask(KeeperActor.bars, list(symbols)))
 
     def settle(self) -> None:
         """Wait for everything sent."""
@@ -105,7 +108,7 @@ class RayLedger:
     """The ledger port."""
 
     def __init__(self) -> None:
-        self._peer = Peer("ledger")
+        self._peer = Peer[LedgerActor]("ledger")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (RayLedger, ())
@@ -114,39 +117,35 @@ class RayLedger:
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
         """Write, and wait for the commit; written again to a successor, which changes nothing that was committed."""
-        self._peer.ask("record", decisions, events, notes)
+        self._peer.ask(LedgerActor.record, decisions, events, notes)
 
     def notes(self) -> dict[str, str]:
         """The order manager's notes."""
-        found: dict[str, str] = self._peer.ask("notes")
-        return found
+        return self._peer.ask(LedgerActor.notes)
 
     def earlier_loss(self) -> float:
         """The loss of earlier sessions of the same exchange day."""
-        found: float = self._peer.ask("earlier_loss")
-        return found
+        return self._peer.ask(LedgerActor.earlier_loss)
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
-        found: list[Decision] = self._peer.ask("decisions")
-        return found
+        return self._peer.ask(LedgerActor.decisions)
 
     def history(self) -> tuple[list[Decision], list[OrderEvent]]:
         """What was recorded so far."""
-        found: tuple[list[Decision], list[OrderEvent]] = self._peer.ask("history")
-        return found
+        return self._peer.ask(LedgerActor.history)
 
 
 class RayScanners:
     """The scanner door. `periods_s` are the scanners' periods: no call is made at a mark when none is due."""
 
     def __init__(self, periods_s: Sequence[int], session_start_ns: int) -> None:
-        self._peer = Peer("scanner")
+        self._peer = Peer[ScannerActor]("scanner")
         self._periods_s = tuple(periods_s)
         self._start_ns = session_start_ns
         self._question: tuple[int, list[str]] | None = None
-        self._under_way: Any = None
-        self._asked: Any = None
+        self._under_way: ObjectRef[list[ScanAnswer]] | None = None
+        self._asked: ActorHandle[ScannerActor] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (RayScanners, (self._periods_s, self._start_ns))
@@ -162,14 +161,14 @@ class RayScanners:
 
     def answers(self, wait: bool) -> list[ScanAnswer]:
         """What was asked for, once it is there; a successor is asked again."""
-        if self._question is None:
+        if self._under_way is None:
             return []
         while True:
             if not wait and not ray.wait([self._under_way], timeout=0)[0]:
                 return []
             try:
                 with told_by_task():
-                    answers: list[ScanAnswer] = ray.get(self._under_way)
+                    answers = ray.get(self._under_way)
             except RayActorError:
                 self._peer.lost(self._asked)
                 self._scan()
@@ -179,29 +178,27 @@ class RayScanners:
 
     def _scan(self) -> None:
         assert self._question is not None, "nothing was asked"
-        self._under_way = self._peer.call("scan", *self._question)
+        self._under_way = self._peer.call(ScannerActor.scan, *self._question)
         self._asked = self._peer.incarnation
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         """Ask and wait."""
-        bars: dict[str, list[Bar]] = self._peer.ask("history", list(symbols), until_ns)
-        return bars
+        return self._peer.ask(ScannerActor.history, list(symbols), until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
         """Ask and wait."""
-        remembered: dict[str, bytes] = self._peer.ask("remembered", list(symbols), until_ns)
-        return remembered
+        return self._peer.ask(ScannerActor.remembered, list(symbols), until_ns)
 
 
 class RayProducer:
     """The producer's inbox."""
 
     def __init__(self) -> None:
-        self._peer = Peer("producer")
+        self._peer = Peer[ProducerActor]("producer")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (RayProducer, ())
 
     def deliver(self, events: bytes) -> None:
         """Hand over, and wait until they are in the inbox."""
-        self._peer.ask("deliver", events)
+        self._peer.ask(ProducerActor.deliver, events)

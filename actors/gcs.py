@@ -1,19 +1,18 @@
-"""What Ray's GCS knows of the cluster, asked with a time limit: Ray's own calls wait for a GCS that has died."""
+"""What Ray's GCS knows of the cluster. Where it does not answer in time, its last answer of the kind stands."""
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import grpc  # type: ignore[import-untyped]  # it ships without types
-from ray._private.grpc_utils import init_grpc_channel
-from ray.core.generated import gcs_pb2, gcs_service_pb2, gcs_service_pb2_grpc
 
+from actors.ray_internals.calls import GcsCalls, Node
 from desk.model.errors import ClusterLost
 
 TIMEOUT_S: Final = 1.0
 PATIENCE_S: Final = 60.0
 """So long a first answer is waited for."""
-ALIVE: Final = gcs_pb2.GcsNodeInfo.ALIVE
+T = TypeVar("T")
 
 
 class Room(NamedTuple):
@@ -25,64 +24,53 @@ class Room(NamedTuple):
 
 
 class Gcs:
-    """Asks the GCS at this host:port. Where it does not answer in time, its last answer of the kind stands.
+    """Asks the GCS at this host:port.
 
     Every method but `has_process` raises ClusterLost where there never was an answer, and what `require_alive` raises.
     """
 
     def __init__(self, address: str, require_alive: Callable[[], None]) -> None:
         self._require_alive = require_alive
-        self._channel = init_grpc_channel(address)  # with the token
-        self._nodes: Any = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(self._channel)
-        self._resources: Any = gcs_service_pb2_grpc.NodeResourceInfoGcsServiceStub(self._channel)
-        self._actors: Any = gcs_service_pb2_grpc.ActorInfoGcsServiceStub(self._channel)
+        self._calls = GcsCalls(address, TIMEOUT_S)
         self._last: dict[str, Any] = {}
 
-    def nodes(self) -> list[Any]:
-        """The nodes that are alive, as GcsNodeInfo."""
-        reply = self._answer("nodes", self._nodes.GetAllNodeInfo, gcs_service_pb2.GetAllNodeInfoRequest())
-        return [node for node in reply.node_info_list if node.state == ALIVE]
+    def nodes(self) -> list[Node]:
+        """The nodes that are alive."""
+        return self._answer("nodes", self._calls.nodes)
 
     def room(self) -> Room:
         """CPUs in all and free, and the number of nodes."""
-        resources, messages = self._resources, gcs_service_pb2
-        total = self._answer("total", resources.GetAllTotalResources, messages.GetAllTotalResourcesRequest())
-        free = self._answer("free", resources.GetAllAvailableResources, messages.GetAllAvailableResourcesRequest())
-        return Room(
-            sum(node.resources_total.get("CPU", 0.0) for node in total.resources_list),
-            sum(node.resources_available.get("CPU", 0.0) for node in free.resources_list),
-            len(self.nodes()),
-        )
+        cpus, free = self._answer("cpus", self._calls.cpus), self._answer("free", self._calls.free_cpus)
+        return Room(cpus, free, len(self.nodes()))
 
     def draining(self) -> dict[str, int]:
         """The nodes that are drained, each with its deadline in ms since the epoch; 0 where there is none."""
-        reply = self._answer("draining", self._resources.GetDrainingNodes, gcs_service_pb2.GetDrainingNodesRequest())
-        return {node.node_id.hex(): node.draining_deadline_timestamp_ms for node in reply.draining_nodes}
+        return self._answer("draining", self._calls.draining)
 
-    def has_process(self, actor_id: bytes) -> bool:
+    def has_process(self, handle: Any) -> bool:
         """Whether this actor has got a process, which may still be starting; False where that is not known."""
         try:
-            reply = self._actors.GetActorInfo(gcs_service_pb2.GetActorInfoRequest(actor_id=actor_id), timeout=TIMEOUT_S)
+            return self._calls.has_process(handle)
         except grpc.RpcError:
             return False
-        return bool(reply.actor_table_data.address.ip_address)
 
     def close(self) -> None:
         """Ask no more."""
-        self._channel.close()
+        self._calls.close()
 
-    def _answer(self, what: str, call: Any, request: Any) -> Any:
+    def _answer(self, what: str, call: Callable[[], T]) -> T:
         end_s = time.monotonic() + PATIENCE_S
         while True:
             self._require_alive()
             try:
-                self._last[what] = call(request, timeout=TIMEOUT_S)
+                self._last[what] = call()
             except grpc.RpcError as error:
                 if what not in self._last:
                     if time.monotonic() > end_s:
                         raise _silent(error) from error
                     continue
-            return self._last[what]
+            last: T = self._last[what]
+            return last
 
 
 def _silent(error: grpc.RpcError) -> ClusterLost:

@@ -16,6 +16,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from actors.proxies import go_direct_to_loopback, proxy_variable
+from actors.ray_internals.names import JOB_LOGGERS
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 
 ADDRESS: Final = re.compile(r"https?://([^\s/:@]+|\[[^\s\]]+\])(:[0-9]{1,5})?/?")
@@ -25,8 +26,7 @@ ADDRESS_VARIABLE: Final = "RAY_API_SERVER_ADDRESS"
 CHATTY: Final = (
     "ray.dashboard.modules.dashboard_sdk",
     "ray.dashboard.modules.job.sdk",
-    "ray._private.runtime_env.packaging",
-    "ray._private.runtime_env.working_dir",
+    *JOB_LOGGERS,
 )
 
 

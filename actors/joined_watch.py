@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import ray
+
 from actors.own_ray.watch import Watch
+from actors.ray_internals.names import GCS_SESSION_FLAG, RAYLET_SOCKET_FLAG
 
 LOOK_EVERY_S: Final = 2.0
 PATIENCE_S: Final = 30.0
@@ -20,22 +23,26 @@ PATIENCE_S: Final = 30.0
 
 
 class JoinedWatch:
-    """Calls `lost` once with the process that has died. `node` is Ray's own idea of this node."""
+    """Calls `lost` once with the process that has died. This process is connected to the cluster."""
 
-    def __init__(self, node: Any, lost: Callable[[str], None]) -> None:
+    def __init__(self, lost: Callable[[str], None]) -> None:
         self._watch = Watch(lost)
         self._lost = lost
         self._closed = threading.Event()
+        context = ray.get_runtime_context()
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
+        (raylet,) = (node["RayletSocketName"] for node in nodes if node["NodeID"] == context.get_node_id())
+        session = context.get_session_name()
         here = False
         for pid, command in _commands():
-            if command[0].endswith("/raylet") and f"--raylet_socket_name={node.raylet_socket_name}" in command:
+            if command[0].endswith("/raylet") and f"{RAYLET_SOCKET_FLAG}={raylet}" in command:
                 self._watch.add("raylet", pid)
                 self._watch.add_agents(pid)
-            elif command[0].endswith("/gcs_server") and f"--session-name={node.session_name}" in command:
+            elif command[0].endswith("/gcs_server") and f"{GCS_SESSION_FLAG}={session}" in command:
                 self._watch.add("gcs_server", pid)
                 here = True
         if not here:
-            host, _, port = node.gcs_address.rpartition(":")
+            host, _, port = context.gcs_address.rpartition(":")
             threading.Thread(target=self._look, args=(host.strip("[]"), int(port)), name="gcs", daemon=True).start()
 
     def close(self) -> None:

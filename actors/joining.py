@@ -1,16 +1,13 @@
 """The address of a cluster to join: where it is said, whether a cluster answers there, whether it asks for a token."""
 
-import os
 import re
 import socket
 from typing import Final
 
 import grpc  # type: ignore[import-untyped]  # it ships without types
-from ray._common.tls_utils import load_certs_from_env
-from ray._private.grpc_utils import init_grpc_channel
-from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 from ray.exceptions import AuthenticationError
 
+from actors.ray_internals.calls import check_alive
 from desk.model.errors import CredentialsError, PlanError
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
@@ -67,8 +64,7 @@ def require_access(gcs: str) -> None:
     Raises CredentialsError where it turns this process away, ConnectionError where no GCS answers.
     """
     try:
-        with init_grpc_channel(gcs) as channel:
-            _check(channel)
+        check_alive(gcs, ANSWER_TIMEOUT_S)
     except AuthenticationError as error:
         raise _turned_away(gcs, error.message.strip().splitlines()[0]) from error
     except grpc.RpcError as error:
@@ -80,18 +76,12 @@ def require_access(gcs: str) -> None:
 def has_authentication(gcs: str) -> bool:
     """Whether the GCS at this host:port turns a caller without a token away. Raises ConnectionError as above."""
     try:
-        with _channel(gcs) as channel:
-            _check(channel)
+        check_alive(gcs, ANSWER_TIMEOUT_S, token=False)
     except grpc.RpcError as error:
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
             return True
         raise ConnectionError(f"no GCS of Ray's answers at {gcs} ({error.code().name}: {error.details()})") from error
     return False
-
-
-def _check(channel: grpc.Channel) -> None:
-    check = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel).CheckAlive
-    check(gcs_service_pb2.CheckAliveRequest(), timeout=ANSWER_TIMEOUT_S)
 
 
 def _turned_away(gcs: str, found: str) -> CredentialsError:
@@ -101,11 +91,3 @@ def _turned_away(gcs: str, found: str) -> CredentialsError:
         "RAY_AUTH_MODE=token, and the cluster's token in ~/.ray/auth_token or the file RAY_AUTH_TOKEN_PATH names",
         "Set RAY_AUTH_MODE as the cluster has it, and fetch its token.",
     )
-
-
-def _channel(address: str) -> grpc.Channel:
-    """A channel that sends no token, where Ray's own would."""
-    if os.environ.get("RAY_USE_TLS", "0").lower() not in {"1", "true"}:
-        return grpc.insecure_channel(address)
-    certificate, key, root = load_certs_from_env()
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(root, key, certificate))

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import msgspec
-import ray
 
 from actors.counters import MetersFactory, NoMeters
 from desk.clock import SystemClock
@@ -18,13 +16,9 @@ from desk.pipeline.session import Session
 from desk.usage import process_usage
 from desk.wiring import trading
 
-FIGURES: Final = "figures"
-GROUPS: Final = {FIGURES: 1}
-"""Ray's concurrency groups: calls that do not wait behind commits, and their threads."""
-
 
 class Ledger:
-    """What a call has written is committed when it returns. All calls but `stats` are served one at a time."""
+    """What a call has written is committed when it returns. Calls are served one at a time, but for `stats`."""
 
     def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters) -> None:
         self._clock = SystemClock()
@@ -70,7 +64,6 @@ class Ledger:
         self._book.close_session(self._clock.wall_ns())
         self._book.close()
 
-    @ray.method(concurrency_group=FIGURES)  # type: ignore[untyped-decorator]  # Ray has no types for it
     def stats(self) -> LedgerReport:
         """What is known of the server, and the number of commits. Answered while a commit waits for the server."""
         self._book.ping()

@@ -1,12 +1,14 @@
 """The link under the lanes as calls to consumer actors. Bound methods are kept: making one costs per access."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import ray
+from ray import ObjectRef
 from ray.exceptions import RayError
 
+from actors.interfaces import ConsumerActor
 from actors.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, missed, one_line
 from desk.model.batch import Ack, News, Position, ShardBack, ShardLost, decode_ack, decode_position
 from desk.model.errors import ActorDied, DeskError
@@ -19,16 +21,15 @@ class ShardLink:
 
     def __init__(self, shard: int) -> None:
         self.shard = shard
-        self.peer = Peer(consumer_name(shard))
+        self.peer = Peer[ConsumerActor](consumer_name(shard))
         self.missed_s: float | None = None
         self.looked_s = 0.0
-        self._apply: Any = None
+        self._apply: Callable[[bytes], ObjectRef[bytes]] | None = None
 
-    def send(self, batch: bytes) -> Any:
+    def send(self, batch: bytes) -> ObjectRef[bytes]:
         """Call without waiting for the answer."""
         if self._apply is None:
-            self.peer.find()
-            self._apply = self.peer.bound("apply")
+            self._apply = self.peer.bound(ConsumerActor.apply)
         return self._apply(batch)
 
     def lost(self) -> None:
@@ -38,14 +39,14 @@ class ShardLink:
         self.peer.kill()
         self.peer.lost(self.peer.incarnation)
 
-    def successor(self) -> Any:
+    def successor(self) -> ObjectRef[bytes] | None:
         """The call that asks a successor where it stands, once there is one. Raises ActorDied after PATIENCE_S."""
         now_s = time.monotonic()
         if self.missed_s is None or now_s - self.looked_s < LOOK_EVERY_S:
             return None
         self.looked_s = now_s
         if self.peer.find():
-            return self.peer.call("position")
+            return self.peer.call(ConsumerActor.position)
         if now_s - self.missed_s > PATIENCE_S:
             raise missed(self.peer.name)
         return None
@@ -56,8 +57,8 @@ class RayShardLinks:
 
     def __init__(self, shards: Iterable[int]) -> None:
         self._links = {shard: ShardLink(shard) for shard in shards}
-        self._under_way: dict[Any, ShardLink] = {}
-        self._coming: dict[Any, ShardLink] = {}
+        self._under_way: dict[ObjectRef[bytes], ShardLink] = {}
+        self._coming: dict[ObjectRef[bytes], ShardLink] = {}
         self._told: list[News] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -102,7 +103,7 @@ class RayShardLinks:
 
     def positions(self) -> list[Position]:
         """Ask everybody, and wait."""
-        return [decode_position(link.peer.ask("position")) for link in self._links.values()]
+        return [decode_position(link.peer.ask(ConsumerActor.position)) for link in self._links.values()]
 
     def enlist(self, shard: int) -> None:
         """Another consumer is there, or will be: it is asked where it stands."""
@@ -119,7 +120,7 @@ class RayShardLinks:
             if link.missed_s is not None:
                 continue
             try:
-                ray.get(link.peer.call("settle"))
+                ray.get(link.peer.call(ConsumerActor.settle))
             except RayError as error:
                 self._lose(link, error)
 
@@ -134,7 +135,7 @@ class RayShardLinks:
                 if ref is not None:
                     self._coming[ref] = link
 
-    def _take(self, ref: Any) -> None:
+    def _take(self, ref: ObjectRef[bytes]) -> None:
         link = self._under_way.pop(ref, None)
         if link is not None:
             try:
@@ -165,5 +166,5 @@ class RayShardLinks:
         self._told.append(ShardLost(link.shard, one_line(error)))
 
 
-def _ack(ref: Any) -> Ack:
+def _ack(ref: ObjectRef[bytes]) -> Ack:
     return decode_ack(ray.get(ref))

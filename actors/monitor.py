@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import ray
+from ray import ObjectRef
 
 from actors.answers import Answers
 from actors.cluster import Cluster
 from actors.crew import Crew
 from actors.draining import Draining
+from actors.handles import call
+from actors.interfaces import SupervisedActor
 from actors.peers import told
+from actors.producer import Producer
 from actors.spares import Spares
 from actors.watchdog import SCANNER, Watchdog
 from desk.model.errors import ActorDied
@@ -22,6 +26,8 @@ PRODUCER: Final = "producer"
 CONTROL: Final = ("keeper", "ledger", "broker", SCANNER)
 LOOK_EVERY_S: Final = 0.1
 INSPECT_EVERY_S: Final = 0.5
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class Monitor:
@@ -42,7 +48,7 @@ class Monitor:
         answers: Answers,
     ) -> None:
         self.answers = answers
-        self.playing: Any = None
+        self.playing: ObjectRef[FeedRecord] | None = None
         self.stopping = False
         self.on_stop: Callable[[], None] = self.stop
         self.stop_wanted: Callable[[], bool] = lambda: False
@@ -53,7 +59,7 @@ class Monitor:
         self._numbers = numbers
         self._hang_s = hang_s
         self._draining = Draining(cluster.draining)
-        self._polls: dict[Any, str] = {}
+        self._polls: dict[ObjectRef[object], str] = {}
         self._rounds = 0
         self._asked = ""
         self._inspect_due_s = 0.0
@@ -70,7 +76,7 @@ class Monitor:
         silent = set(self._polls.values())
         for name in self._crew.here:
             if name not in silent and (name not in CONTROL or self._rounds % 2):
-                self._polls[self._crew.handles[name].stats.remote()] = name
+                self._polls[call(self._crew.handles[name], SupervisedActor.stats)] = name
 
     def forget_poll(self, name: str) -> None:
         """Drop the poll that waits for this actor, if any."""
@@ -79,16 +85,16 @@ class Monitor:
     def play(self) -> None:
         """Let the producer run the session."""
         handle = self._crew.handles[PRODUCER]
-        self.playing = handle.play.remote()
+        self.playing = call(handle, Producer.play)
         if self.stopping:
-            handle.stop.remote()
+            call(handle, Producer.stop)
 
     def stop(self) -> None:
         """Let the producer drain its lanes and end the session; CLOSE_S begins."""
         self.stopping = True
         self.limit(CLOSE_S)
         if self.playing is not None:
-            self._crew.handles[PRODUCER].stop.remote()
+            call(self._crew.handles[PRODUCER], Producer.stop)
 
     def limit(self, seconds: float) -> None:
         """Let turns raise RunFailed after so long, unless an earlier limit stands."""
@@ -103,7 +109,7 @@ class Monitor:
         """Replace the limit, for the work after a failure."""
         self._end_s = time.monotonic() + seconds
 
-    def turn(self, refs: Sequence[Any] = (), wait_s: float = LOOK_EVERY_S) -> list[Any]:
+    def turn(self, refs: Sequence[ObjectRef[Any]] = (), wait_s: float = LOOK_EVERY_S) -> list[ObjectRef[Any]]:
         """Replace dead actors, take answers in, and wait for any; those of `refs` that are done.
 
         Raises what the constructor of an actor raised, ActorDied for an actor that is given up, and RunFailed when
@@ -128,11 +134,11 @@ class Monitor:
     def play_turn(self, wait_s: float) -> FeedRecord | None:
         """One turn of the session; the producer's record once the session is over."""
         playing = self.playing
-        if not self.turn([playing], wait_s):
+        if playing is None or not self.turn([playing], wait_s):
             return None
         try:
             with told(PRODUCER):
-                record: FeedRecord = ray.get(playing)
+                record = ray.get(playing)
         except ActorDied as fault:
             if playing is self.playing:  # else its successor plays already
                 self.revive(PRODUCER, fault)
@@ -140,11 +146,11 @@ class Monitor:
         self.playing = None
         return record
 
-    def ask(self, name: str, method: str) -> Any:
+    def ask(self, name: str, method: Callable[[A], R]) -> R:
         """Call one actor and wait; its successor, where it dies. Other actors are supervised meanwhile."""
         while True:
             handle = self._crew.handles[name]
-            ref = getattr(handle, method).remote()
+            ref = call(handle, method)
             self._asked = name
             try:
                 while self._crew.handles[name] is handle:
@@ -210,7 +216,7 @@ class Monitor:
         if arrived and self.playing is not None and self._spares is not None:
             self._spares.add(arrived)
 
-    def _take_answer(self, ref: Any) -> None:
+    def _take_answer(self, ref: ObjectRef[object]) -> None:
         name = self._polls.pop(ref)
         try:
             with told(name):

@@ -5,19 +5,25 @@ Everything that is asked in this way is idempotent: whether the dead one had don
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
+from actors.handles import bound, call
 from desk.model.errors import ActorDied
 
 PATIENCE_S: Final = 900.0
 """How long a successor is waited for: as long as it may take a new machine to come."""
 LOOK_EVERY_S: Final = 0.02
 COLLECT_EVERY_S: Final = 0.05
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def consumer_name(shard: int) -> str:
@@ -71,13 +77,13 @@ def one_line(error: Exception) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
 
 
-class Peer:
-    """The actor of this name, whichever incarnation lives."""
+class Peer(Generic[A]):
+    """The actor of this name with the methods of A, whichever incarnation lives."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._handle: Any = None
-        self._dead: Any = None
+        self._handle: ActorHandle[A] | None = None
+        self._dead: ActorHandle[A] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Peer, (self.name,))
@@ -89,17 +95,17 @@ class Peer:
                 handle = ray.get_actor(self.name)
             except ValueError:
                 return False
-            if handle._actor_id == self._dead:  # noqa: SLF001 - Ray has no public name for it
+            if handle == self._dead:
                 return False
             self._handle = handle
         return True
 
     @property
-    def incarnation(self) -> Any:
+    def incarnation(self) -> ActorHandle[A] | None:
         """Whoever is called now; to be named when it turns out to be dead."""
-        return None if self._handle is None else self._handle._actor_id  # noqa: SLF001 - as above
+        return self._handle
 
-    def lost(self, incarnation: Any) -> None:
+    def lost(self, incarnation: ActorHandle[A] | None) -> None:
         """The incarnation is dead. Of one that was called before the one that is called now nothing follows."""
         if incarnation is not None and incarnation == self.incarnation:
             self._dead, self._handle = incarnation, None
@@ -109,23 +115,18 @@ class Peer:
         if self._handle is not None:
             ray.kill(self._handle, no_restart=True)
 
-    def call(self, method: str, *args: Any) -> Any:
-        """Call without waiting for the answer; waits for a successor where there is nobody. Raises ActorDied."""
-        end_s = time.monotonic() + PATIENCE_S
-        while not self.find():
-            if time.monotonic() > end_s:
-                raise missed(self.name)
-            time.sleep(LOOK_EVERY_S)
-        return getattr(self._handle, method).remote(*args)
+    def call(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
+        """Call without waiting for the answer; waits for a successor while there is none. Raises ActorDied."""
+        return call(self._wait(), method, *args, **kwargs)
 
-    def bound(self, method: str) -> Any:
-        """The method of the incarnation that is there, to be called without waiting."""
-        return getattr(self._handle, method).remote
+    def bound(self, method: Callable[Concatenate[A, P], R]) -> Callable[P, ObjectRef[R]]:
+        """The method of the incarnation that is there, to be called without waiting. Waits and raises as `call`."""
+        return bound(self._wait(), method)
 
-    def ask(self, method: str, *args: Any) -> Any:
+    def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call and wait; called again where the actor dies before it has answered. Raises what the actor raises."""
         while True:
-            ref = self.call(method, *args)
+            ref = self.call(method, *args, **kwargs)
             asked = self.incarnation
             try:
                 with told_by_task():
@@ -135,17 +136,25 @@ class Peer:
             except RayActorError:
                 self.lost(asked)
 
+    def _wait(self) -> ActorHandle[A]:
+        end_s = time.monotonic() + PATIENCE_S
+        while not self.find() or self._handle is None:
+            if time.monotonic() > end_s:
+                raise missed(self.name)
+            time.sleep(LOOK_EVERY_S)
+        return self._handle
 
-class Outbox:
+
+class Outbox(Generic[A]):
     """Calls of one method made without waiting; kept until answered, and made again to a successor, in their order."""
 
-    def __init__(self, peer: Peer, method: str) -> None:
+    def __init__(self, peer: Peer[A], method: Callable[[A, bytes], object]) -> None:
         self.answered = 0
         self._peer = peer
         self._method = method
         self._waiting: deque[tuple[int, bytes]] = deque()
-        self._refs: deque[Any] = deque()
-        self._sent_to: Any = None
+        self._refs: deque[ObjectRef[object]] = deque()
+        self._sent_to: ActorHandle[A] | None = None
         self._collected_s = 0.0
 
     def put(self, number: int, payload: bytes) -> None:

@@ -1,16 +1,27 @@
 """How each actor of a desk is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Final
+
+from ray.actor import ActorHandle
 
 from actors.broker import Broker
 from actors.cluster import Cluster
 from actors.consumer import Consumer
 from actors.crew import Recipe
 from actors.doors import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
+from actors.interfaces import (
+    BrokerActor,
+    ConsumerActor,
+    KeeperActor,
+    LedgerActor,
+    ProducerActor,
+    ScannerActor,
+    SupervisedActor,
+)
 from actors.keeper import Keeper
-from actors.ledger import GROUPS, Ledger
+from actors.ledger import Ledger
 from actors.links import RayShardLinks
 from actors.monitor import PRODUCER
 from actors.producer import Producer
@@ -23,6 +34,19 @@ from desk.runs import RunFolder
 from desk.sealing import Seal
 
 PRODUCER_THREADS = 4
+
+# mypy compares: each class has the methods that other actors call of it.
+_CALLED: Final[
+    tuple[
+        type[BrokerActor],
+        type[ConsumerActor],
+        type[KeeperActor],
+        type[LedgerActor],
+        type[ProducerActor],
+        type[ScannerActor],
+    ]
+] = (Broker, Consumer, Keeper, Ledger, Producer, Scanner)
+_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, Keeper, Ledger, Producer, Scanner)
 
 
 class Recipes:
@@ -57,23 +81,23 @@ class Recipes:
         plan, session, make = self._plan, self._session, self._make
         return {
             "keeper": lambda _: make(Keeper, "keeper", self._folder.keeper, self._seal),
-            "ledger": lambda _: make(Ledger, "ledger", plan, session, self._folder.dir, groups=GROUPS),
+            "ledger": lambda _: make(Ledger, "ledger", plan, session, self._folder.dir, apart=[Ledger.stats]),
             "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
             SCANNER: self._scanner,
             **{name: partial(self._consumer, name, number) for name, number in numbers.items()},
             PRODUCER: self._producer,
         }
 
-    def _consumer(self, name: str, number: int, epoch: int) -> Any:
+    def _consumer(self, name: str, number: int, epoch: int) -> ActorHandle[Consumer]:
         plan, stops = self._plan, self._watchdog.begins(name, epoch)
         parts = (RayKeeper(), RayBroker(), self._desk, stops)
         return self._make(Consumer, name, plan, self._session, number, epoch, *parts, cpus=plan.consumers.cpus)
 
-    def _scanner(self, epoch: int) -> Any:
+    def _scanner(self, epoch: int) -> ActorHandle[Scanner]:
         stops = self._watchdog.begins(SCANNER, epoch)
         return self._make(Scanner, SCANNER, self._plan, self._session, epoch, self._desk, stops)
 
-    def _producer(self, epoch: int) -> Any:
+    def _producer(self, epoch: int) -> ActorHandle[Producer]:
         plan, session = self._plan, self._session
         first, joined, asleep = self._lanes()
         scanners = RayScanners([scanner.every_s for scanner in plan.scanners], session.start_ns)

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from logging import Logger
 
 from actors.crew import Crew
+from actors.handles import call
 from actors.peers import consumer_name
+from actors.producer import Producer
 from desk.config import Plan
 from desk.model.units import MS_NS
 from desk.pipeline.intake_stats import IntakeStats
@@ -68,11 +70,11 @@ class Scaler:
         here = set(self._crew.here)
         for number in self.awake:
             if number in self.leaving:
-                producer.dismiss.remote(number)
+                call(producer, Producer.dismiss, number)
             elif number not in lanes and consumer_name(number) in here:
                 self.joined.add(number)
                 self.asleep.discard(number)
-                producer.enlist.remote(number)
+                call(producer, Producer.enlist, number)
 
     def _staff(self, working: Sequence[int], awaited: Sequence[int]) -> None:
         """Hire, recall, give up and send away until as many as wanted stay or are awaited."""
@@ -84,7 +86,7 @@ class Scaler:
         for number in change.recall:
             self._log.info("%s stays: %d are wanted", consumer_name(number), self.wanted)
             self.leaving.discard(number)
-            self._crew.handles["producer"].enlist.remote(number)
+            call(self._crew.handles["producer"], Producer.enlist, number)
         for number in change.cancel:
             if number not in self.joined:
                 self._log.info("%s is not waited for any more: %d are wanted", consumer_name(number), self.wanted)

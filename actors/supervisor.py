@@ -18,12 +18,14 @@ from actors.awaited import Awaited
 from actors.books import Books, Times
 from actors.closing import Closing
 from actors.cluster import Cluster
+from actors.consumer import Consumer
 from actors.crew import Crew
+from actors.handles import call
 from actors.monitor import LOOK_EVERY_S, PRODUCER, Monitor
 from actors.peers import consumer_name
 from actors.printed import Printed
-from actors.producer import ProducerStats
-from actors.ray_signals import own_signals
+from actors.producer import Producer, ProducerStats
+from actors.ray_internals.starting import own_signals
 from actors.rebalancer import Rebalancer
 from actors.recipes import Recipes
 from actors.scaler import Scaler, scaling_policy
@@ -210,7 +212,7 @@ class Supervisor:
 
     def move(self, slots: Sequence[int], to: int) -> None:
         """Ask the producer to let these slots belong to another shard, without waiting."""
-        self.crew.handles[PRODUCER].move.remote(list(slots), to)
+        call(self.crew.handles[PRODUCER], Producer.move, list(slots), to)
 
     def stop(self) -> None:
         """Ask for an orderly end: the lanes are drained, the books are closed."""
@@ -256,8 +258,8 @@ class Supervisor:
     def _note_last(self, number: int) -> None:
         """Take the last figures of a consumer that is about to end."""
         name = consumer_name(number)
-        self._answers.take(name, self._monitor.ask(name, "stats"))
-        self.crew.note_usage(name, self._monitor.ask(name, "usage"))
+        self._answers.take(name, self._monitor.ask(name, Consumer.stats))
+        self.crew.note_usage(name, self._monitor.ask(name, Consumer.usage))
         self._monitor.forget_poll(name)
 
     def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:

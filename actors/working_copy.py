@@ -10,10 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from ray._private.ray_constants import get_runtime_env_default_excludes
-from ray._private.runtime_env.packaging import _get_excludes
-
 from actors.confidential import is_named_like_a_secret, secret_in
+from actors.ray_internals.names import job_excludes
 from desk.model.errors import PlanError
 
 MIB: Final = 1024 * 1024
@@ -37,7 +35,7 @@ class WorkingCopy:
         self.bytes_by_file: dict[Path, int] = {}
         self.left: list[Path] = []
         self._secrets = secrets or {}
-        self._ray_excludes = _get_excludes(self.folder, get_runtime_env_default_excludes())
+        self._ray_excludes = job_excludes(self.folder)
 
     def __contains__(self, path: Path) -> bool:
         """Whether the file, or a file of the folder, at this absolute path goes along."""

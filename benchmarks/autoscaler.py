@@ -18,15 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ray.autoscaler._private.fake_multi_node.node_provider import (
-    FAKE_HEAD_NODE_ID,
-    FAKE_HEAD_NODE_TYPE,
-    FakeMultiNodeProvider,
-)
-
+from actors.ray_internals import names
 from benchmarks.ray_head import LOOPBACK, STORE_BYTES, RayHead, free_ports
 
 END_TIMEOUT_S: Final = 60.0
+FAKE_HEAD_NODE_ID: Final[str] = names.FAKE_HEAD_ID.get()
+FAKE_HEAD_NODE_TYPE: Final[str] = names.FAKE_HEAD_TYPE.get()
 AUTOSCALER: Final = {
     "AUTOSCALER_UPDATE_INTERVAL_S": "1",
     "RAY_enable_autoscaler_v2": "1",
@@ -63,7 +60,7 @@ class Room:
             "idle_timeout_minutes": self.idle_s / 60,
             "provider": {
                 "type": "external",
-                "module": f"{FakeMultiNodeProvider.__module__}.{FakeMultiNodeProvider.__name__}",
+                "module": f"{names.FAKE_NODES.module}.{names.FAKE_NODES.name}",
                 "gcs_address": gcs_address,
                 "head_node_id": FAKE_HEAD_NODE_ID,
                 "launch_multiple": True,

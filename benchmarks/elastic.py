@@ -140,6 +140,7 @@ class Played:
         shards = [stats for stats in supervisor.stats.values() if isinstance(stats, ShardStats)]
         lanes = {lane[0] for lane in producer.intake.lanes}
         scaler = supervisor.scaler
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
         self.moments.append(
             Moment(
                 venue.elapsed_s,
@@ -147,7 +148,7 @@ class Played:
                 scaler.wanted,
                 len(lanes),
                 len(set(scaler.awake) - lanes),
-                sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes()),
+                sum(node["Alive"] and "CPU" in node["Resources"] for node in nodes),
                 reading_of(producer, shards).queue,
             )
         )

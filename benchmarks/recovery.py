@@ -28,8 +28,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
+from actors.consumer import Consumer
+from actors.handles import call
 from actors.peers import consumer_name
 from actors.supervisor import Supervisor
 from benchmarks.desk_trial import DeskOptions
@@ -98,10 +102,10 @@ class Consumers:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._asked: dict[int, tuple[Any, Any]] = {}
+        self._asked: dict[int, tuple[ActorHandle[Consumer], ObjectRef[ShardStats] | None]] = {}
         self.last: dict[int, Reading] = {}
 
-    def handle(self, shard: int) -> Any:
+    def handle(self, shard: int) -> ActorHandle[Consumer]:
         """The incarnation that the supervisor made last."""
         return self._supervisor.crew.handles[consumer_name(shard)]
 
@@ -115,7 +119,7 @@ class Consumers:
         for shard in range(self._supervisor.plan.consumers.count):
             handle = self.handle(shard)
             if shard not in self._asked or self._asked[shard][0] is not handle:
-                self._asked[shard] = (handle, handle.stats.remote())
+                self._asked[shard] = (handle, call(handle, Consumer.stats))
         found: list[Reading] = []
         while (left_s := until_s - time.monotonic()) > 0:
             refs = {ref: (shard, handle) for shard, (handle, ref) in self._asked.items() if ref is not None}
@@ -130,9 +134,9 @@ class Consumers:
         self.last |= {reading.shard: reading for reading in found}
         return found
 
-    def _answer(self, shard: int, handle: Any, ref: Any) -> list[Reading]:
+    def _answer(self, shard: int, handle: ActorHandle[Consumer], ref: ObjectRef[ShardStats]) -> list[Reading]:
         try:
-            stats: ShardStats = ray.get(ref)
+            stats = ray.get(ref)
         except RayError:
             return []
         applied = stats.audit.trades + stats.audit.quotes

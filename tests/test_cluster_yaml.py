@@ -11,10 +11,11 @@ import pytest
 import ray
 import yaml
 from jsonschema import ValidationError  # type: ignore[import-untyped]
-from ray.autoscaler._private.util import prepare_config, validate_config
 
+from actors.ray_internals import names
 from console.submit import CLOSING_S
 
+prepare_config, validate_config = names.PREPARE_CONFIG.get(), names.VALIDATE_CONFIG.get()
 CONTROL_ACTORS = ("producer", "scanner", "broker", "ledger", "keeper")
 ROOT = Path(__file__).resolve().parents[1]
 CLUSTER = ROOT / "cluster.yaml"

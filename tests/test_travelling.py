@@ -9,10 +9,8 @@ from zipfile import ZipFile
 import pytest
 import yaml
 from planted import PACKAGES, ROOT, copied_project, holding_secrets
-from ray._private.ray_constants import get_runtime_env_default_excludes
-from ray._private.runtime_env.packaging import create_package
-from ray.autoscaler._private.command_runner import SSHCommandRunner
 
+from actors.ray_internals import names
 from console.cluster_files import FILES, gather
 from desk.model.errors import PlanError
 
@@ -25,7 +23,7 @@ def test_a_plain_job_takes_the_code_and_the_plans_and_nothing_else(tmp_path: Pat
     project, package = tmp_path / "project", tmp_path / "package.zip"
     code = copied_project(project, ".rayignore", ".gitignore", "pyproject.toml")
 
-    create_package(str(project), package, True, excludes=get_runtime_env_default_excludes())
+    names.CREATE_PACKAGE.get()(str(project), package, True, excludes=names.DEFAULT_EXCLUDES.get()())
 
     with ZipFile(package) as packed:
         packed.extractall(tmp_path / "there")
@@ -44,7 +42,7 @@ def test_the_nodes_get_the_code_the_plans_and_what_installs_them(tmp_path: Path)
 
     gather(project, mount)
     options = {key: cluster[key] for key in ("rsync_exclude", "rsync_filter")}
-    filters = SSHCommandRunner._create_rsync_filter_args(None, options)
+    filters = names.RSYNC_FILTERS.get()(None, options)
     subprocess.run(["rsync", "-avz", *filters, f"{mount}/", f"{tmp_path}/node/"], check=True, capture_output=True)
 
     node = tmp_path / "node"

@@ -2,13 +2,13 @@
 
     folder.py          the private folder with Ray's sockets, logs and token; folders of killed desks are removed
     authentication.py  the token, and the environment by which Ray's processes find it
-    node.py            Ray's node with the processes and ports that a desk needs, and no others
     limits.py          what it needs of the machine
     watch.py           reports the death of Ray's processes
     broom.py           ends and removes everything when the desk itself was killed
     start.py           all of it together
 
-It stands on private names of Ray 2.60 (docs/decisions/0005, 0019); tests/actors/test_closed_ray.py guards them.
+Ray has no options for a node that only this user can reach: `actors.ray_internals.starting` replaces some private names
+of Ray 2.60 while it starts (docs/decisions/0005, 0019).
 """
 
 from typing import Final

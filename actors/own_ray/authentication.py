@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # it is compiled
-
 from actors.own_ray.broom import VARIABLE
+from actors.ray_internals.starting import reread_authentication
 
 MODE: Final = "RAY_AUTH_MODE"
 TOKEN_BYTES: Final = 32
@@ -44,5 +43,4 @@ def _set(values: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-    Config.initialize("")  # Ray reads the variables once, when it is imported, and the token once
-    AuthenticationTokenLoader.instance().reset_cache()
+    reread_authentication()

@@ -1,6 +1,7 @@
 """Starting the desk's own Ray, and ending it with everything that came of it."""
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -12,25 +13,17 @@ from pathlib import Path
 from typing import Final
 
 import ray
-from ray._private import auto_init_hook, ray_constants
-from ray._private import worker as ray_worker
 
 from actors.own_ray import OBJECT_STORE_BYTES
 from actors.own_ray.authentication import Environment, write_token
 from actors.own_ray.broom import kill_all
-from actors.own_ray.folder import OwnFolder, sweep
+from actors.own_ray.folder import SESSION, OwnFolder, sweep
 from actors.own_ray.limits import require_limits
-from actors.own_ray.node import own_node
-from actors.own_ray.watch import AGENTS, Watch
+from actors.own_ray.watch import Watch
+from actors.ray_internals.names import AGENTS
+from actors.ray_internals.starting import RAYLET, init_own_ray
 from desk.descendants import spared
 
-SYSTEM: Final = {
-    "enable_metrics_collection": False,  # no Prometheus port
-    "task_events_report_interval_ms": 0,  # else ray.shutdown waits 5 s to hand them to a GCS that has died
-    "gcs_rpc_server_reconnect_timeout_s": 86_400,  # else Ray ends this process 60 s after its GCS
-    "max_direct_call_object_size": 8 * 2**20,  # without a raylet, an object in shared memory ends this process
-    "event_stats_print_interval_ms": 3_600_000,  # 4 KB of logs a minute instead of 58; -1 would be 100 MB a second
-}
 SET_BY_RAY: Final = ("PYTHONBREAKPOINT",)
 KEPT_LOGS: Final = ("gcs_server*", "raylet*", "dashboard_agent*", "runtime_env_agent*", "python-core-driver*")
 KEPT_BYTES: Final = 64 * 1024
@@ -66,23 +59,20 @@ class OwnRay:
         self._started = threading.Event()
 
     def start(self, cpus: int, namespace: str, environment: Mapping[str, str]) -> None:
-        """Start it with this environment. Raises what `ray.init` raises."""
+        """Start it with this environment. Raises what `init_own_ray` raises."""
         kept = {name: os.environ.get(name) for name in SET_BY_RAY}
         self._environment = Environment({**kept, **environment, **write_token(self.folder.token)})
-        auto_init_hook.enable_auto_connect = False  # else a call after the end would start another Ray
-        ray_worker._worker_logs_enabled = False  # noqa: SLF001 - else Ray prints raylet logs on stdout
-        with own_node(self._add):
-            ray.init(
-                address="local",
-                namespace=namespace,
-                num_cpus=cpus,
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="critical",
-                _temp_dir=self.folder.for_ray,
-                _system_config=dict(SYSTEM),  # Ray writes into it
-            )
+        init_own_ray(
+            self.folder.for_ray,
+            SESSION,
+            self._add,
+            namespace=namespace,
+            num_cpus=cpus,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
         self._started.set()
 
     def kill(self) -> None:
@@ -117,7 +107,7 @@ class OwnRay:
 
     def _add(self, kind: str, pid: int) -> None:
         self._watch.add(kind, pid)
-        if kind == ray_constants.PROCESS_TYPE_RAYLET:
+        if kind == RAYLET:
             threading.Thread(target=self._find_agents, args=(pid,), name="ray-agents", daemon=True).start()
 
     def _find_agents(self, raylet: int) -> None:

@@ -6,13 +6,8 @@ import select
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-AGENTS: Final = {
-    "dashboard agent": (b"ray::DashboardAgent", b"dashboard/agent.py"),
-    "runtime env agent": (b"ray::RuntimeEnvAgent", b"runtime_env/agent/main.py"),
-}
-"""The processes that a raylet needs to live, by what their command lines hold."""
+from actors.ray_internals.names import AGENTS
 
 
 class Watch:

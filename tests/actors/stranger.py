@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from ray.core.generated import (
-    common_pb2,
-    core_worker_pb2,
-    core_worker_pb2_grpc,
-    gcs_service_pb2,
-    gcs_service_pb2_grpc,
-    node_manager_pb2,
-    node_manager_pb2_grpc,
-    reporter_pb2,
-    reporter_pb2_grpc,
-)
+
+from actors.ray_internals.calls import generated
+
+common_pb2 = generated("common_pb2")
+core_worker_pb2 = generated("core_worker_pb2")
+core_worker_pb2_grpc = generated("core_worker_pb2_grpc")
+gcs_service_pb2 = generated("gcs_service_pb2")
+gcs_service_pb2_grpc = generated("gcs_service_pb2_grpc")
+node_manager_pb2 = generated("node_manager_pb2")
+node_manager_pb2_grpc = generated("node_manager_pb2_grpc")
+reporter_pb2 = generated("reporter_pb2")
+reporter_pb2_grpc = generated("reporter_pb2_grpc")
 
 TIMEOUT_S = 3.0
 HTTP_PATHS = ("/", "/metrics", "/api/jobs/", "/api/job_agent/jobs/", "/get_or_create_runtime_env", "/logs")

@@ -6,10 +6,9 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from ray._private.ray_constants import get_runtime_env_default_excludes
-from ray._private.runtime_env.packaging import create_package
 
 from actors.confidential import is_named_like_a_secret, known_secrets
+from actors.ray_internals import names
 from actors.working_copy import MOST_BYTES, WorkingCopy
 from desk.config import load_settings
 from desk.model.errors import PlanError
@@ -124,7 +123,7 @@ def test_ray_packs_the_copy_whole_whatever_ignore_files_say(folder: Path, tmp_pa
 
     with copy.copied() as made:
         mode = made.stat().st_mode & 0o777
-        create_package(str(made), package, True, excludes=get_runtime_env_default_excludes())
+        names.CREATE_PACKAGE.get()(str(made), package, True, excludes=names.DEFAULT_EXCLUDES.get()())
 
     with ZipFile(package) as packed:
         assert [entry.filename for entry in packed.infolist() if not entry.is_dir()] == ["data/day.csv"]

@@ -1,9 +1,11 @@
 """The autoscaler's configuration is one that Ray accepts; whether it works is seen by the trial of the elastic desk."""
 
 import pytest
-from ray.autoscaler._private.util import prepare_config, validate_config
 
+from actors.ray_internals import names
 from benchmarks.autoscaler import Room
+
+prepare_config, validate_config = names.PREPARE_CONFIG.get(), names.VALIDATE_CONFIG.get()
 
 
 @pytest.mark.parametrize("room", [Room(), Room(nodes=2, cpus=2, idle_s=6.0)])
