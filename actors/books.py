@@ -1,6 +1,6 @@
 """The end of a run on Ray: what everybody told last, put together as record, summary and files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from logging import Logger
 from typing import Any
 
@@ -30,10 +30,14 @@ class Times(msgspec.Struct, frozen=True):
 
 
 class Books:
-    """Writes down what a run came to. `stats` is what each actor told last, by its name; `crew` is None before it."""
+    """Writes down what a run came to. `stats` is what each actor told last, by its name; `crew` is None before it.
+
+    `notices` gives what healed, or what the user should change: it stands in every summary, of a run that fails, too.
+    """
 
     def __init__(self, plan: Plan, session: Session, folder: RunFolder, stats: Mapping[str, Any], log: Logger) -> None:
         self.crew: Crew | None = None
+        self.notices: Callable[[], list[str]] = list
         self._plan = plan
         self._session = session
         self._folder = folder
@@ -46,25 +50,25 @@ class Books:
             (stats for stats in self._stats.values() if isinstance(stats, ShardStats)), key=lambda stats: stats.shard
         )
 
-    def write(
-        self, feed: FeedRecord, times: Times, found: list[str], notices: list[str], decisions: list[Decision]
-    ) -> Summary:
+    def write(self, feed: FeedRecord, times: Times, found: list[str], decisions: list[Decision]) -> Summary:
         """Write the run's files; `found` are the problems of the desk's parts. Raises RunFailed."""
-        return self._write(self._record(feed, times, found, notices), decisions)
+        return self._write(self._record(feed, times, found), decisions)
 
-    def write_failed(self, times: Times, fault: str, received: dict[str, int], decisions: list[Decision]) -> Summary:
-        """Write what is known after a failure."""
-        return self._write(self._failed(times, fault, received), decisions)
+    def write_failed(
+        self, times: Times, found: list[str], received: dict[str, int], decisions: list[Decision]
+    ) -> Summary:
+        """Write what is known after a failure, which is the first of what was `found`."""
+        return self._write(self._failed(times, found, received), decisions)
 
-    def write_summary(self, times: Times, fault: str, received: dict[str, int]) -> None:
+    def write_summary(self, times: Times, found: list[str], received: dict[str, int]) -> None:
         """Write no more than a summary after a failure."""
         try:
-            self._folder.write_summary(summarize(self._failed(times, fault, received)).builtins())
+            self._folder.write_summary(summarize(self._failed(times, found, received)).builtins())
         except RunFailed as error:
             self._log.error("%s", error)
 
-    def _failed(self, times: Times, fault: str, received: dict[str, int]) -> RunRecord:
-        return self._record(FeedRecord(received, {}, {}, []), times, [fault], [], failed=True)
+    def _failed(self, times: Times, found: list[str], received: dict[str, int]) -> RunRecord:
+        return self._record(FeedRecord(received, {}, {}, []), times, found, failed=True)
 
     def _write(self, record: RunRecord, decisions: list[Decision]) -> Summary:
         for problem in problems(record):
@@ -73,9 +77,7 @@ class Books:
             self._log.warning("%s", warning)
         return write_results(self._folder, record, KeeperStore(self._folder.keeper).bars, decisions)
 
-    def _record(
-        self, feed: FeedRecord, times: Times, found: list[str], notices: list[str], *, failed: bool = False
-    ) -> RunRecord:
+    def _record(self, feed: FeedRecord, times: Times, found: list[str], *, failed: bool = False) -> RunRecord:
         shards = self.shard_stats()
         usage = {} if self.crew is None else self.crew.usage
         restarts = {} if self.crew is None else self.crew.restarts
@@ -97,7 +99,7 @@ class Books:
             decisions=0,
             problems=[*found, *strategy_problems(shards)],
             feed_kind=self._plan.feed.kind,
-            notices=[*self._folder.remarks, *notices],
+            notices=[*self._folder.remarks, *self.notices()],
             failed=failed,
             restarts={stats.shard: restarts.get(consumer_name(stats.shard), 0) for stats in shards},
         )

@@ -45,7 +45,7 @@ class Closing:
         self._numbers = numbers
         self._log = log
 
-    def close(self, feed: FeedRecord, times: Times, notices: list[str], show: Callable[[], None]) -> Summary:
+    def close(self, feed: FeedRecord, times: Times, show: Callable[[], None]) -> Summary:
         """Collect the last figures of all actors, let ledger and keeper close, and write the results.
 
         An actor is ended as soon as nothing more is needed of it: a successor made for it now would open what it had
@@ -63,8 +63,7 @@ class Closing:
                 self._monitor.answers.take(name, ask(name, SupervisedActor.stats))
                 crew.note_usage(name, ask(name, SupervisedActor.usage))
         show()
-        scanners = [*self._watchdog.problems, *self._monitor.answers.scanner_problems.all]
-        problems = [*ask("broker", Broker.problems), *scanners, *feed.problems]
+        problems = [*ask("broker", Broker.problems), *self._scanner_problems, *feed.problems]
         decisions = ask("ledger", Ledger.decisions)
         for name in [*self._numbers, SCANNER, PRODUCER, "broker"]:
             if name in crew.handles:
@@ -74,8 +73,11 @@ class Closing:
         ask("keeper", Keeper.close)
         crew.dismiss("keeper")
         self._monitor.leave_ray()
-        notices = [*notices, *self._monitor.answers.ledger.warnings]
-        return self._books.write(feed, times, problems, notices, decisions)
+        return self._books.write(feed, times, problems, decisions)
+
+    @property
+    def _scanner_problems(self) -> list[str]:
+        return [*self._watchdog.problems, *self._monitor.answers.scanner_problems.all]
 
     def write_what_is_left(self, times: Times, fault: DeskError) -> None:
         """After a failure: a summary that says so, with the last known figures.
@@ -84,9 +86,12 @@ class Closing:
         """
         producer: ProducerStats | None = self._monitor.answers.stats.get(PRODUCER)
         received = producer.intake.received if producer else {}
+        found = [str(fault), *self._scanner_problems]
+        ask = self._monitor.ask
         self._monitor.relimit(LAST_WORDS_S)
         try:
-            self._books.write_failed(times, str(fault), received, self._monitor.ask("ledger", Ledger.decisions))
+            self._monitor.answers.take("ledger", ask("ledger", SupervisedActor.stats))
+            self._books.write_failed(times, found, received, ask("ledger", Ledger.decisions))
         except (DeskError, KeyError) as second:
             self._log.error("the results could not be written: %s", second)
-            self._books.write_summary(times, str(fault), received)
+            self._books.write_summary(times, found, received)

@@ -103,6 +103,7 @@ class Supervisor:
         )
         self._start_up = StartUp(self.crew, self._monitor, self.scaler, self._awaited, self._numbers)
         self._books.crew = self.crew
+        self._books.notices = self._notices
         self._closing = Closing(
             self.crew, self._monitor, self._watchdog, self.scaler, self._books, self._numbers, self.log
         )
@@ -118,7 +119,7 @@ class Supervisor:
                 signals.require_begun(marked=self._marked)
             except RunFailed as fault:
                 if not self._played:
-                    self._books.write_summary(self._times(time.time_ns()), str(fault), {})
+                    self._books.write_summary(self._times(time.time_ns()), [str(fault)], {})
                 raise
             except StoppedEarly as stopped:
                 if not self._played and not self._resumed:
@@ -160,7 +161,7 @@ class Supervisor:
         except DeskError as fault:
             self.log.error("the session stays open in the ledger: %s", fault)  # noqa: TRY400 - as above
         none = FeedRecord({}, {}, {}, [], marked=False)
-        self._books.write(none, self._times(now_ns), [str(stopped)], [], [])
+        self._books.write(none, self._times(now_ns), [str(stopped)], [])
         self.folder.resume.done()
 
     def _room(self) -> int | None:
@@ -269,8 +270,7 @@ class Supervisor:
             self._show(show)
             self._new_notes.write(feed)
 
-        notices = [*self.cluster.warnings, *self._awaited.told.values()]
-        summary = self._closing.close(feed, self._times(ended_ns), notices, show_last)
+        summary = self._closing.close(feed, self._times(ended_ns), show_last)
         self.folder.resume.done()
         self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
         return summary
@@ -281,7 +281,11 @@ class Supervisor:
             open_log(self.folder)
         self.log.error("run failed: %s", fault)
         producer: ProducerStats | None = self.stats.get(PRODUCER)
-        self._books.write_summary(self._times(time.time_ns()), str(fault), producer.intake.received if producer else {})
+        received = producer.intake.received if producer else {}
+        self._books.write_summary(self._times(time.time_ns()), [str(fault)], received)
+
+    def _notices(self) -> list[str]:
+        return [*self.cluster.warnings, *self._awaited.told.values(), *self._answers.ledger.warnings]
 
     def _times(self, ended_ns: int) -> Times:
         return Times(self._begun.started_ns, self._began_ns, ended_ns)

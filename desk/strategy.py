@@ -166,8 +166,8 @@ class Context(Protocol):
         An order sent before the regular open waits for it; one sent after the regular close is refused. With
         `extended_hours`, for limit orders with tif day or gtc alone, it may fill in the extended hours, too.
 
-        Raises ValueError for a quantity or price that is not a positive finite number, and for `extended_hours` on any
-        other order.
+        Raises ValueError for a quantity or price that is not a positive finite number (a bool is none), and for
+        `extended_hours` on any other order.
         """
         ...
 

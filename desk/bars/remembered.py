@@ -155,7 +155,7 @@ class RememberedTrades:
         if at is None or not revision.original_id:
             return LATE if revision.ts_ns < revisable_from_ns else UNMATCHED
         entry = _versions(_decode(self._entries[at]))
-        if _is_done(revision, entry):
+        if self._is_done(revision, entry, at):
             return DUPLICATE
         old = entry.now
         if old is None or old.trade_id != revision.original_id:
@@ -286,19 +286,38 @@ class RememberedTrades:
 
     def _corrected(self, correction: Correction, old: Trade, at: int) -> Trade | None:
         """The trade as corrected, at its old place; None where another trade is that already, and counts."""
-        if correction.trade_id:
-            key = identity(correction.trade_id, correction.exchange, correction.tape)
-            known = key if key in self._entries else self._aliases.get(key)
-            if known is not None and known != at:
-                return None
-            if key != at:
-                self._aliases[key] = at
+        if self._is_another(correction, at):
+            return None
+        key = identity(correction.trade_id, correction.exchange, correction.tape)
+        if correction.trade_id and key != at:
+            self._aliases[key] = at
         return msgspec.structs.replace(
             old,
             price=correction.price,
             size=correction.size,
             conditions=correction.conditions,
             trade_id=correction.trade_id,
+        )
+
+    def _is_another(self, correction: Correction, at: int) -> bool:
+        """Whether the corrected identity is known already, of another trade than the one at this key."""
+        key = identity(correction.trade_id, correction.exchange, correction.tape)
+        known = key if key in self._entries else self._aliases.get(key)
+        return correction.trade_id > 0 and known is not None and known != at
+
+    def _is_done(self, revision: Revision, entry: Versions, at: int) -> bool:
+        """Whether the trade was revised under this identity, and is already what the message makes of it."""
+        if revision.original_id not in entry.ids:
+            return False
+        now = entry.now
+        if now is None:
+            removes = isinstance(revision, Cancel) or self._is_another(revision, at)
+            return removes and entry.ids[-1] == revision.original_id
+        return isinstance(revision, Correction) and (now.trade_id, now.price, now.size, now.conditions) == (
+            revision.trade_id,
+            revision.price,
+            revision.size,
+            revision.conditions,
         )
 
     def put_back(self, entries: Iterable[Trade | Versions]) -> None:
@@ -343,21 +362,6 @@ def _as_array(count: int, entries: bytes) -> bytes:
 
 def _versions(entry: Trade | Versions) -> Versions:
     return entry if isinstance(entry, Versions) else Versions(entry, entry, [])
-
-
-def _is_done(revision: Revision, entry: Versions) -> bool:
-    """Whether the trade is already what the message makes of it."""
-    if not entry.ids or revision.original_id not in entry.ids:
-        return False
-    if isinstance(revision, Cancel):
-        return entry.now is None and entry.ids[-1] == revision.original_id
-    now = entry.now
-    return now is not None and (now.trade_id, now.price, now.size, now.conditions) == (
-        revision.trade_id,
-        revision.price,
-        revision.size,
-        revision.conditions,
-    )
 
 
 def _count_in(bar: WorkingBar, trade: Trade) -> None:

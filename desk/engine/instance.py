@@ -1,6 +1,5 @@
 """One strategy on one symbol: its state, its orders, its position, and what it may see and do."""
 
-import math
 from collections.abc import Callable
 from random import Random
 from typing import Final, Protocol, get_args
@@ -9,6 +8,7 @@ import msgspec
 
 from desk.bars.builder import BarBuilder
 from desk.bars.series import BarSeries
+from desk.engine.arguments import plain_text, positive
 from desk.engine.context import InstanceContext
 from desk.engine.now import Now
 from desk.model.orders import (
@@ -218,9 +218,10 @@ class Instance:
 
     def cancel(self, client_order_id: str) -> None:
         """Ask to take back what is left of an order."""
-        if client_order_id not in self.orders:
+        key = plain_text(client_order_id)
+        if key not in self.orders:
             raise ValueError(f"{client_order_id!r} is no open order of {self.entry.name} on {self.symbol}")
-        self._now.intents.append(CancelIntent(client_order_id, self.entry.name, self.symbol, self._now.session_ns))
+        self._now.intents.append(CancelIntent(key, self.entry.name, self.symbol, self._now.session_ns))
 
     def recall(self, event: OrderEvent) -> None:
         """Know an order that was placed after the checkpoint from which this instance was restored.
@@ -253,19 +254,21 @@ class Instance:
         tif: TimeInForce,
         extended_hours: bool,
     ) -> str:
-        quantity = _positive("quantity", quantity)
+        quantity = positive("quantity", quantity)
         kind: OrderKind = "market"
         if limit is not None:
-            limit = _positive("limit", limit)
+            limit = positive("limit", limit)
             kind = "limit"
         if stop is not None:
-            stop = _positive("stop", stop)
+            stop = positive("stop", stop)
             kind = "stop" if limit is None else "stop_limit"
-        if tif not in TIMES_IN_FORCE:
+        plain_tif = next((known for known in TIMES_IN_FORCE if known == plain_text(tif)), None)
+        if plain_tif is None:
             raise ValueError(f"tif must be one of {', '.join(TIMES_IN_FORCE)}, not {tif!r}")
-        if extended_hours and (kind != "limit" or tif == "ioc"):
+        extended_hours = bool(extended_hours)
+        if extended_hours and (kind != "limit" or plain_tif == "ioc"):
             raise ValueError(
-                f"extended_hours is for limit orders with tif day or gtc, not a {kind} order with tif {tif}"
+                f"extended_hours is for limit orders with tif day or gtc, not a {kind} order with tif {plain_tif}"
             )
         now = self._now
         self.number += 1
@@ -283,16 +286,9 @@ class Instance:
             kind,
             limit,
             stop,
-            tif,
-            bool(extended_hours),
+            plain_tif,
+            extended_hours,
         )
         now.intents.append(intent)
         self.orders[intent.client_order_id] = side
         return intent.client_order_id
-
-
-def _positive(name: str, value: float) -> float:
-    """The value as a plain float: numbers out of numpy columns cannot be sent."""
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive finite number, not {value!r}")
-    return float(value)

@@ -98,9 +98,13 @@ class Cutter:
             self._learn_size(len(chunk), len(payload))
         return Kept(seq, totals, self.mark_ns, payload, vital)
 
-    def empty(self, seq: int, table_version: int, now_ns: int, *, checkpoint: bool) -> Kept:
+    def empty(
+        self, seq: int, table_version: int, now_ns: int, *, checkpoint: bool = False, want_reply: bool = False
+    ) -> Kept:
         """A batch of no items."""
-        return self.headed(seq, table_version, now_ns, self.totals(), self.mark_ns, [], checkpoint=checkpoint)
+        return self.headed(
+            *(seq, table_version, now_ns, self.totals(), self.mark_ns, []), checkpoint=checkpoint, want_reply=want_reply
+        )
 
     def headed(
         self,
@@ -112,6 +116,7 @@ class Cutter:
         items: list[Item],
         *,
         checkpoint: bool = False,
+        want_reply: bool = False,
     ) -> Kept:
         """A batch of items that did not wait here, under totals and mark of their own."""
         config = self.config
@@ -124,6 +129,7 @@ class Cutter:
             now_ns,
             totals,
             items,
+            want_reply,
             mark_ns=mark_ns,
             checkpoint=checkpoint,
         )

@@ -60,6 +60,8 @@ class Lane:
         self._last_cut_ns = 0
         self._acked_seq = seq
         self._asked_seq = 0
+        self._reply_seq = 0
+        self._owes_reply = False
         self._shard_epoch = 0
         self._stops = 0
 
@@ -75,8 +77,8 @@ class Lane:
 
     @property
     def idle(self) -> bool:
-        """The shard is there, and nothing waits, is to be sent again or is unacknowledged."""
-        return not (self.pending.items or self.in_flight or self._again or self.down)
+        """The shard is there, and nothing waits, is to be sent again, is unacknowledged or lacks its reply."""
+        return not (self.pending.items or self.in_flight or self._again or self.down or self._owes_reply)
 
     @property
     def window_open(self) -> bool:
@@ -185,10 +187,12 @@ class Lane:
 
         `hurry` sends before `linger_ns` has passed. `full_only` waits for a batch of full size: cheapest per
         tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. What is to be
-        sent again comes first, as it was, whatever these say.
+        sent again comes first, as it was, whatever these say; then a reply that died with its shard is asked for again.
         """
         if self._again:
             return self._send_again()
+        if self._owes_reply and self.window_open:
+            return self._ask_again(now_ns)
         items = self.pending.items
         if not items or not self.window_open:
             return None
@@ -199,7 +203,10 @@ class Lane:
         if full_only and len(items) < per_batch:
             return None
         self._last_cut_ns = now_ns
-        return self._send(self._cutter.cut(self._seq + 1, self.table_version, now_ns, want_reply=want_reply))
+        batch = self._cutter.cut(self._seq + 1, self.table_version, now_ns, want_reply=want_reply)
+        if want_reply and not items:
+            self._reply_seq = batch.seq
+        return self._send(batch)
 
     def poke(self, now_ns: int, *, checkpoint: bool = False) -> bytes | None:
         """An empty batch: its ack tells what is durable, and with `checkpoint` it asks for more to be so.
@@ -260,6 +267,7 @@ class Lane:
         after = position.seq if position.source_epoch == self.config.epoch else 0
         head = self._head(after, position, now_ns)
         self._again.begin(self._retained.after(after), head)
+        self._owes_reply = self._acked_seq < self._reply_seq <= after
         self._shard_epoch = position.epoch
         self.down = False
         self._widen()
@@ -276,6 +284,12 @@ class Lane:
             return False
         self.lagging = depth > self.config.lag_threshold
         return self.lagging
+
+    def _ask_again(self, now_ns: int) -> bytes:
+        """An empty batch for the reply that was lost: the shard holds the batch that wanted it, so that is not sent."""
+        self._owes_reply = False
+        self._reply_seq = self._seq + 1
+        return self._send(self._cutter.empty(self._reply_seq, self.table_version, now_ns, want_reply=True))
 
     def _send(self, batch: Kept) -> bytes:
         self._seq = batch.seq

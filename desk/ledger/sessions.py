@@ -26,6 +26,12 @@ def open_session(connection: Connection, session: str, *, plan: str, mode: str, 
     return session
 
 
+def is_closed(connection: Connection, session: str) -> bool:
+    """Whether the session is there and ended in order."""
+    statement = select(sessions.c.closed_ns).where(sessions.c.session == session)
+    return connection.execute(statement).scalar_one_or_none() is not None
+
+
 def same_day(connection: Connection, session: str) -> list[str]:
     """The other sessions of this session's plan, mode and day."""
     this = select(sessions.c.plan, sessions.c.mode, sessions.c.day).where(sessions.c.session == session)

@@ -62,6 +62,7 @@ class SqlLedger:
         self.session = session
         self.outages = Outages(self.place, patience_s)
         self.identity = ""
+        self.took_back = False
         self._patience_s = patience_s
         self._lines: tuple[str, Iterator[int]] | None = None
         self._rows = rows
@@ -80,16 +81,21 @@ class SqlLedger:
             self._engine.dispose()
             raise
 
-    def open_session(self, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
+    def open_session(
+        self, session: str, *, plan: str, mode: str, day: str, now_ns: int, take_back: bool = False
+    ) -> str:
         """Go on with `session` itself, else with the one of (plan, mode, day) that was never closed, else begin it.
 
-        Gives the name under which everything is kept from now on.
+        Gives the name under which everything is kept from now on. With `take_back`, the close of a session that did
+        not end in order is undone, as `take_back_close` does; `took_back` says whether there was one.
         """
 
-        def work(connection: Connection) -> str:
-            return sessions.open_session(connection, session, plan=plan, mode=mode, day=day, now_ns=now_ns)
+        def work(connection: Connection) -> tuple[str, bool]:
+            over = sessions.is_closed(connection, session)
+            name = sessions.open_session(connection, session, plan=plan, mode=mode, day=day, now_ns=now_ns)
+            return name, take_back and not over and take_back_close(connection, name)
 
-        self.session = self._write(OPENING, work)
+        self.session, self.took_back = self._write(OPENING, work)
         # A commit of one that died may be under way still: from here on, what it wrote is there to be read.
         counts, noted = self._write(
             self.session,

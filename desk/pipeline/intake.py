@@ -405,6 +405,7 @@ class Intake:
             return
         lane = self.lanes[position.shard]
         lane.back(position, self._clock.wall_ns())
+        self.moves.on_back(position, self.lanes.by_shard)
         self._note(f"shard {position.shard} is back, restored up to batch {position.seq} (epoch {position.epoch})")
         for item, _ in lane.quarantined:
             self.problems.append(f"shard {position.shard} died on {item!r} twice: it was left out")

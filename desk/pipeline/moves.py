@@ -193,9 +193,7 @@ class Moves:
         if not self._moves:
             return
         for number, state in (ack.released or {}).items():
-            move = self._moves.get(number)
-            if move is not None and move.held:
-                move.state, move.released_seq = state, lanes[move.source].filled_seq
+            self._take(number, state, lanes)
         for move in list(self._moves.values()):
             if move.held:
                 saved = not self._waits or (ack.shard == move.source and ack.durable_seq >= move.released_seq)
@@ -203,6 +201,11 @@ class Moves:
                     self._adopt(move, move.state, lanes, now_ns)
             elif ack.shard == move.to:
                 self._follow(move, ack, lanes, now_ns)
+
+    def on_back(self, position: Position, lanes: Mapping[int, Lane]) -> None:
+        """Take what a shard's successor holds for moves under way: the ack that brought it may have been lost."""
+        for number, held in position.released.items():
+            self._take(number, held.state, lanes)
 
     def take_up(self, positions: Iterable[Position], lanes: Mapping[int, Lane], now_ns: int) -> None:
         """Find out what a dead producer moved, and what it left half-way, by what the shards have and hold.
@@ -226,6 +229,11 @@ class Moves:
             if newest < number:
                 self._again(Wish(tuple(release.slots), release.to, number), lanes, now_ns)
         self._changed()
+
+    def _take(self, number: int, state: bytes, lanes: Mapping[int, Lane]) -> None:
+        move = self._moves.get(number)
+        if move is not None and move.held:
+            move.state, move.released_seq = state, lanes[move.source].filled_seq
 
     def _again(self, wish: Wish, lanes: Mapping[int, Lane], now_ns: int) -> None:
         """Begin a dead producer's move again: at once where time does not wait for shards."""

@@ -55,7 +55,12 @@ def _begin(
     run = secrets.token_hex(16) if resume is None else resume.run
     if resume is None:
         opened = sessions.open_session(plan, source, clock)
-        session, ledger = trading.open_session(plan, opened, folder.dir, now_ns)
+        session, ledger, taken_back = trading.open_session(plan, opened, folder.dir, now_ns)
+        if taken_back:
+            folder.remarks.append(
+                f"another run of session {session.id} was broken off while it closed: "
+                "its close was taken back in the ledger, the session continues"
+            )
         marks = resuming.fingerprints(plan, ledger, folder.plan_file)
     else:
         session, marks = resume.session, resume.fingerprints

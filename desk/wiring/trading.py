@@ -24,19 +24,25 @@ def require_ledger(plan: Plan, run_dir: Path) -> None:
         raise PlanError(f"[ledger] url, {fault.place}", fault.found, fault.expected, fault.remedy) from fault
 
 
-def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> tuple[Session, str]:
+def open_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> tuple[Session, str, bool]:
     """The session under the name that the ledger has for it: that of one of the same day which was never closed.
 
-    With it the ledger's identity. From here on, the run folder says how many rows the ledger must have.
+    With it the ledger's identity, and whether the session's close was cut short in another run, and taken back. From
+    here on, the run folder says how many rows the ledger must have.
     """
     book = _opened(plan, session.id, run_dir, rows=_rows(run_dir))
     try:
         name = book.open_session(
-            session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns
+            session.id,
+            plan=plan.session.name,
+            mode=plan.session.mode,
+            day=session.day,
+            now_ns=now_ns,
+            take_back=True,
         )
     finally:
         book.close()
-    return msgspec.structs.replace(session, id=name), book.identity
+    return msgspec.structs.replace(session, id=name), book.identity, book.took_back
 
 
 def take_back_close(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> bool:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,8 @@ LEDGER = (
     "SELECT client_order_id, status, filled, average_price FROM orders ORDER BY 1",
     "SELECT client_order_id, number, quantity, price, fee FROM fills ORDER BY 1, 2",
 )
+
+Row = tuple[Any, ...]
 
 
 class RunningDesk:
@@ -155,10 +158,18 @@ def assert_same_results(run_dir: Path, other: Path) -> None:
     """Bars, decisions, orders and fills of two runs are equal."""
     for name in ("bars.parquet", "decisions.parquet"):
         assert pq.read_table(run_dir / name).equals(pq.read_table(other / name)), name
-    assert orders_and_fills(run_dir) == orders_and_fills(other)
+    for table, here, there in zip(("orders", "fills"), orders_and_fills(run_dir), orders_and_fills(other), strict=True):
+        assert here == there, difference(table, here, there)
 
 
-def orders_and_fills(run_dir: Path) -> list[list[tuple[Any, ...]]]:
+def difference(table: str, here: Sequence[Row], there: Sequence[Row]) -> str:
+    """The rows that only one of two runs has, one a line."""
+    only = [f"only in the first: {row}" for row in here if row not in there]
+    only += [f"only in the second: {row}" for row in there if row not in here]
+    return "\n".join([f"{table}: {len(here)} and {len(there)} rows", *only])
+
+
+def orders_and_fills(run_dir: Path) -> list[list[Row]]:
     """What a run's ledger holds of orders and of fills."""
     book = sqlite3.connect(f"file:{run_dir / 'ledger.db'}?mode=ro", uri=True)
     try:

@@ -1,6 +1,7 @@
 """A ledger's server that goes away in mid-run and returns: nothing is lost, and it is said at once and at the end."""
 
 import os
+import re
 import signal
 from contextlib import closing
 from pathlib import Path
@@ -53,3 +54,20 @@ def test_on_ray(ray_head: RayHead, endless: Path, postgres: PostgresServer, tmp_
         away_for_a_while(desk, postgres)
 
         assert_reported(desk)
+
+
+@pytest.mark.ray
+def test_a_run_on_ray_that_fails_afterwards_reports_it_too(
+    ray_head: RayHead, endless: Path, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    plan = with_ledger(endless, postgres)
+    with closing(RunningDesk(plan, tmp_path / "run", ray_head.environment, "--address", ray_head.address)) as desk:
+        away_for_a_while(desk, postgres)
+        (schema,) = re.findall(r"ledger_\d+", plan.read_text())
+        postgres.execute(f"DROP SCHEMA {schema} CASCADE")
+        os.kill(desk.process.pid, signal.SIGTERM)
+
+        status, _, err = desk.finish()
+
+        assert status == 1, err
+        assert [line for line in desk.summary()["warnings"] if "did not answer" in line and "nothing was lost" in line]

@@ -132,11 +132,11 @@ def whole(project: Project) -> Path:
     return project.whole().dir
 
 
-def run_up_to_the_death(project: Project, run_dir: Path, stop_s: int | None) -> bool:
+def run_up_to_the_death(plan: Path, run_dir: Path, stop_s: int | None) -> bool:
     """Run the plan, stopped at this second; whether it died."""
     folder = RunFolder.create(None, run_dir, "cut", 0)
     try:
-        house = House(load_plan(project.plan), folder)
+        house = House(load_plan(plan), folder)
 
         frame_taken = house.intake._may_stop
 
@@ -191,7 +191,7 @@ def deaths(
     for point in range(0, 1_000, every):
         writes.count, writes.die_at, writes.after, writes.closing = 0, point // 2, point % 2 == 1, False
         run_dir = tmp_path / f"run-{point}"
-        if not run_up_to_the_death(project, run_dir, stop_s):
+        if not run_up_to_the_death(project.plan, run_dir, stop_s):
             assert point >= MIN_POINTS
             return
         writes.die_at, writes.closing = -1, False
@@ -210,4 +210,25 @@ def test_a_run_that_dies_around_any_write_of_its_close_is_resumed_to_the_undistu
 ) -> None:
     lockstep = "lockstep = true" in project.plan.read_text()
     for run_dir in deaths(project, tmp_path, writes, stop_s, every, lockstep=lockstep):
+        assert_same(run_dir, whole, lockstep=lockstep)
+
+
+@pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.trial)])
+def test_a_new_run_that_takes_up_the_session_of_one_that_died_in_its_close_ends_as_an_undisturbed_one(
+    project: Project, whole: Path, tmp_path: Path, writes: Writes, every: int
+) -> None:
+    plan = project.plan.read_text()
+    lockstep = "lockstep = true" in plan
+    for point in range(1, 1_000, every):
+        shared, run_dir = tmp_path / f"shared-{point}.db", tmp_path / f"run-{point}"
+        sharing = project.folder / f"shared-{point}.toml"
+        sharing.write_text(f'{plan}\n[ledger]\nurl = "sqlite:///{shared}"\n')
+        writes.count, writes.die_at, writes.after, writes.closing = 0, point // 2, point % 2 == 1, False
+        if not run_up_to_the_death(sharing, tmp_path / f"cut-{point}", STOP_S):
+            return
+        writes.die_at, writes.closing = -1, False
+
+        assert not run_up_to_the_death(sharing, run_dir, None)
+
+        shared.rename(run_dir / "ledger.db")
         assert_same(run_dir, whole, lockstep=lockstep)

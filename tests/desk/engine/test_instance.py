@@ -1,6 +1,11 @@
+import copy
+import math
 import pickle
 from collections.abc import Callable
-from typing import Any
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
+from typing import Any, Never, Self
 
 import msgspec
 import numpy as np
@@ -138,6 +143,129 @@ def test_what_cannot_be_asked_for_is_refused_where_it_is_asked(ask: Callable[[Co
 
     assert not engine.take_request()
     assert ctx.open_orders == ()
+
+
+class Raising(int):
+    """A number whose every conversion and comparison raises."""
+
+    def __float__(self) -> Never:
+        raise RuntimeError("no float")
+
+    __gt__ = __lt__ = __eq__ = __index__ = __int__ = __hash__ = __repr__ = __float__  # type: ignore[assignment]
+
+
+class Fickle(int):
+    """A number that is another one each time it is looked at."""
+
+    def __new__(cls, *values: float) -> Self:
+        made = super().__new__(cls, 1)
+        made.values = list(values)
+        return made
+
+    values: list[float]
+
+    def __float__(self) -> float:
+        return self.values.pop(0)
+
+    def __gt__(self, other: object) -> bool:
+        return True
+
+
+class Agreeing(str):
+    """A text that is equal to everything."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return hash("day-s-A-1")
+
+
+class Equal:
+    """No text at all, and equal to everything."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return hash("day-s-A-1")
+
+
+ODD_NUMBERS: tuple[object, ...] = (
+    *(True, np.True_, 10**400, -(10**400), "5", b"5", None, [5], np.array([5.0, 6.0]), np.complex64(3 + 4j), 5j),
+    *(Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal(0), np.float64("nan"), np.float32("inf"), -0.0),
+    *(np.int64(-5), Raising(5), Fickle(-5.0, 5.0, 5.0), Fickle(math.nan, 5.0), Equal(), object()),
+)
+PLAIN_NUMBERS: tuple[object, ...] = (
+    *(5, 5.0, np.int8(5), np.uint64(5), np.float32(5), np.float64(5), np.array(5.0), Decimal(5), Fraction(5)),
+    *(Fickle(5.0, -5.0, math.nan), IntEnum("Five", {"FIVE": 5}).FIVE),  # type: ignore[attr-defined]
+)
+
+
+def asked(ask: Callable[[Context], Any]) -> tuple[Engine, list[Intent]]:
+    """An engine whose strategy asked once, by a hook, and what of it crosses to the broker."""
+    engine = an_engine(an_entry(doing(ask)))
+    engine.apply([a_watch(), a_trade(1, 0, price=9.0), mark(1)])
+    sent = msgspec.msgpack.decode(msgspec.msgpack.encode(engine.take_request().intents), type=list[Intent])
+    return engine, sent
+
+
+@pytest.mark.parametrize("place", ["quantity", "limit", "stop"])
+@pytest.mark.parametrize("number", range(len(ODD_NUMBERS)))
+def test_an_odd_number_stops_its_strategy_by_name_and_sends_nothing(place: str, number: int) -> None:
+    value = ODD_NUMBERS[number]
+    if place != "quantity" and value is None:
+        pytest.skip("no price is a market order")
+
+    engine, sent = asked(lambda ctx: ctx.buy(**({"quantity": 1} | {place: copy.deepcopy(value)})))
+
+    assert sent == []
+    (fault,) = engine.audit.stopped
+    assert (fault.strategy, fault.symbol, fault.hook) == ("s", "A", "on_second")
+
+
+@pytest.mark.parametrize("place", ["quantity", "limit", "stop"])
+@pytest.mark.parametrize("number", range(len(PLAIN_NUMBERS)))
+def test_a_number_of_another_type_is_taken_as_the_plain_number(place: str, number: int) -> None:
+    value = copy.deepcopy(PLAIN_NUMBERS[number])
+
+    engine, (intent,) = asked(lambda ctx: ctx.buy(**({"quantity": 1} | {place: value})))
+
+    assert engine.audit.stopped == []
+    assert {"quantity": intent.quantity, "limit": intent.limit_price, "stop": intent.stop_price}[place] == 5.0
+
+
+@pytest.mark.parametrize("tif", [Agreeing("fok"), Equal(), None, ["day"], "DAY"])
+def test_an_odd_time_in_force_stops_its_strategy_by_name(tif: Any) -> None:
+    engine, sent = asked(lambda ctx: ctx.buy(1, tif=tif))
+
+    assert sent == []
+    assert [fault.hook for fault in engine.audit.stopped] == ["on_second"]
+
+
+@pytest.mark.parametrize("order", [Agreeing("day-s-A-7"), Equal(), None, ["day-s-A-1"]])
+def test_an_odd_order_id_stops_its_strategy_by_name(order: Any) -> None:
+    def ask(ctx: Context) -> None:
+        ctx.buy(1)
+        ctx.cancel(order)
+
+    engine, _ = asked(ask)
+
+    assert [fault.hook for fault in engine.audit.stopped] == ["on_second"]
+
+
+def test_a_text_of_another_type_is_taken_as_the_plain_text() -> None:
+    engine, ctx = an_instance(mark(1))
+
+    ctx.buy(1, limit=9.0, tif=Agreeing("gtc"), extended_hours=np.True_)  # type: ignore[arg-type]
+    ctx.cancel(Agreeing("day-s-A-1"))
+
+    intent, cancel = engine.take_request().intents
+    assert isinstance(intent, Intent)
+    assert [type(text) for text in (intent.tif, cancel.client_order_id)] == [str, str]
+    assert (intent.tif, intent.extended_hours, cancel.client_order_id) == ("gtc", True, "day-s-A-1")
 
 
 def test_numbers_out_of_numpy_columns_can_be_sent() -> None:

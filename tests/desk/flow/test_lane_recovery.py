@@ -330,3 +330,51 @@ def test_an_empty_batch_at_which_the_shard_dies_again_and_again_is_sent_again_as
 
     one.on_ack(Ack(5, 2, 1, 0, 0, 0, 0))
     assert one.idle
+
+
+def ask(one: Lane, *items: Item) -> Batch:
+    """The items in a batch that wants a reply."""
+    for item in items:
+        one.put(item)
+    payload = one.cut(0, hurry=True, want_reply=True)
+    assert payload is not None
+    return decode_batch(payload)
+
+
+def test_a_reply_that_died_with_its_shard_is_asked_for_again_where_the_successor_holds_the_batch() -> None:
+    one = lane(lossless=True)
+    asked = ask(one, mark(1))
+
+    die(one, position=at(asked.seq))
+
+    assert not one.idle
+    again = ask(one)
+    assert (again.seq, again.items, again.want_reply, again.mark_ns) == (asked.seq + 1, [], True, SECOND_NS)
+    assert one.cut(0, hurry=True) is None
+    assert one.on_ack(replace(ack(again.seq), epoch=2))
+    assert one.idle
+
+
+def test_a_reply_that_dies_again_is_asked_for_by_the_same_batch_or_once_more() -> None:
+    one = lane(lossless=True)
+    asked = ask(one, mark(1))
+    die(one, position=at(asked.seq))
+    again = ask(one)
+
+    die(one, position=at(asked.seq))
+    assert ask(one) == again
+    die(one, position=at(again.seq))
+
+    assert ask(one).seq == again.seq + 1
+
+
+@pytest.mark.parametrize("acked", [True, False])
+def test_a_reply_that_came_or_comes_with_the_batch_is_not_asked_for_again(acked: bool) -> None:
+    one = lane(lossless=True)
+    asked = ask(one, mark(1))
+    if acked:
+        one.on_ack(ack(asked.seq))
+
+    die(one, position=at(asked.seq if acked else asked.seq - 1))
+
+    assert cut_all(one) == ([] if acked else [asked])

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from desk.brokers.simulated import SimulatedVenue
 from desk.ledger import SqlLedger
-from desk.model.orders import Intent, OrderEvent, client_order_id
+from desk.model.orders import Intent, OrderEvent, Request, client_order_id
 from desk.model.records import Decision
-from desk.orders.notes import Notes
+from desk.orders import OrderManager, restored
+from desk.orders.notes import CLOSED, Notes
+from desk.risk import RiskGate, RiskLimits
 
 Opened = Callable[..., SqlLedger]
 
@@ -64,6 +67,49 @@ def test_who_names_a_session_resumes_that_one_whatever_else_was_left_open(opened
     ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=3)
 
     assert ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=4) == "first"
+
+
+def cut_close(ledger: SqlLedger) -> None:
+    """Let a session have an open order, and die after its close but before its end."""
+    ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
+    manager = OrderManager("first", RiskGate(RiskLimits()), ledger, SimulatedVenue())
+    manager.decide(Request([an_intent("first", 1)]))
+    manager.begin_close(6)
+    manager.close(6)
+
+
+def an_intent(session: str, number: int) -> Intent:
+    return Intent(client_order_id(session, "s", "X", number), "s", "X", number, "buy", 10.0, 5, 0, False, 100.0)
+
+
+def test_a_new_run_takes_back_the_close_of_a_session_that_did_not_end(opened: Opened, url: str) -> None:
+    cut_close(opened(url))
+
+    ledger = opened(url)
+    name = ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=9, take_back=True)
+    again = restored(OrderManager(name, RiskGate(RiskLimits()), ledger, SimulatedVenue()), ledger)
+
+    assert (name, ledger.took_back) == ("first", True)
+    (event,) = again.decide(Request([an_intent("first", 2)]))
+    assert (event.number, event.status) == (2, "accepted")
+    assert [decision.outcome for decision in ledger.decisions()] == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize("take_back", [True, False])
+def test_a_close_stands_for_a_successor_in_the_same_run_and_after_an_orderly_end(
+    opened: Opened, url: str, take_back: bool
+) -> None:
+    cut_close(opened(url))
+    ledger = opened(url)
+    if take_back:
+        ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=9)
+        ledger.close_session(10)
+
+    ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=11, take_back=take_back)
+
+    assert not ledger.took_back
+    assert CLOSED in ledger.notes()
+    assert [decision.outcome for decision in ledger.decisions()] == ["expired"]
 
 
 def lost(ledger: SqlLedger, session: str, day: str, price: float, mode: str = "paper") -> None:

@@ -387,7 +387,7 @@ class Link:
 
 
 class MortalLinks:
-    """Links that learn of a death by a call that is not answered."""
+    """Links that learn of a death by a call that is not answered: answers under way die with the shard."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -449,7 +449,8 @@ class MortalLinks:
             while link.acks and link.acks[0][0] <= self._world.steps:
                 told.append(link.acks.popleft()[1])
                 link.under_way -= 1
-            if link.under_way and not link.peer.alive and not link.acks:
+            if link.under_way and not link.peer.alive:
+                link.acks.clear()
                 link.under_way = 0
                 link.missed = True
                 told.append(ShardLost(number, "killed"))

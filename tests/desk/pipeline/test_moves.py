@@ -54,6 +54,23 @@ def a_state(mark_ns: int = 0) -> bytes:
     return encode_state(EngineSnapshot(mark_ns, mark_ns, 0, False, False, 0, 0, Audit(), [], [], []))
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_state_whose_ack_died_with_its_shard_is_taken_from_the_successor(waits: bool) -> None:
+    table = Table(waits=waits)
+    table.moves.wish([0, 2], 1)
+    table.begin()
+    (release,) = table.cut(0)
+    assert isinstance(release, Release)
+
+    held = {release.move: Released(release, a_state())}
+    table.moves.on_back(Position(0, 2, 1, 1, 0, 0, LaneTotals(), released=held), table.lanes)
+    table.ack(0, durable=True)
+
+    (adopt,) = table.cut(1)
+    assert isinstance(adopt, Adopt)
+    assert (adopt.move, adopt.slots) == (release.move, [0, 2])
+
+
 def test_a_move_is_fence_state_adoption_and_settling_and_is_told_with_its_time() -> None:
     table = Table()
     table.moves.wish([0, 2], 1)
