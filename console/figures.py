@@ -21,7 +21,7 @@ def print_figures(console: Console, summary: Summary) -> None:
     console.print(_consumers(summary))
     for text in _lines(summary):
         console.print(line(text))
-    for warning in summary.warnings or ():
+    for warning in summary.warnings:
         console.print(line(f"~ {warning}", "yellow"), soft_wrap=True)
     for problem in summary.problems:
         console.print(line(f"! {first_line(problem)}", "red"), soft_wrap=True)

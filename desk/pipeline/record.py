@@ -117,7 +117,7 @@ def summarize(record: RunRecord) -> Summary:
         in_process=record.in_process,
         problems=problems(record)[:MAX_PROBLEMS],
         gaps=[Gap(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
-        warnings=warnings(record)[:MAX_PROBLEMS] or msgspec.UNSET,
+        warnings=warnings(record)[:MAX_PROBLEMS],
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
         wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),

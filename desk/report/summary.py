@@ -163,8 +163,8 @@ class ProfitAndLoss(msgspec.Struct):
 class Summary(msgspec.Struct, kw_only=True):
     """The figures of one run. `ok` and `balanced` are false until `judged`.
 
-    `failed` says that the run broke off; `warnings` are no problems, but worth knowing: the first rejected rows,
-    the first slow calls. Both keys are absent where there is nothing to say.
+    `failed` says that the run broke off, and is absent otherwise. `warnings` are no problems, but worth knowing: the
+    first rejected rows, the first slow calls.
     """
 
     run_id: str
@@ -180,6 +180,7 @@ class Summary(msgspec.Struct, kw_only=True):
     balanced: bool = False
     events_per_s: Rates = msgspec.field(default_factory=Rates)
     latency_ms: Latencies = msgspec.field(default_factory=Latencies)
+    warnings: list[str] = []
     gaps: list[Gap] = []
     consumers: list[Consumer] = []
     producer: Producer = msgspec.field(default_factory=Producer)
@@ -190,7 +191,6 @@ class Summary(msgspec.Struct, kw_only=True):
     feed: FeedState = msgspec.field(default_factory=FeedState)
     pnl: ProfitAndLoss = msgspec.field(default_factory=ProfitAndLoss)
     failed: bool | msgspec.UnsetType = msgspec.UNSET
-    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def had_feed(self) -> bool:

@@ -149,7 +149,7 @@ def test_rows_outside_the_day_and_outside_the_session_are_skipped_and_the_former
     trades, quotes = summary.ticks.trades, summary.ticks.quotes
     assert trades.received + trades.skipped == sum(each.kind == "trade" for each in ROWS)
     assert quotes.received + quotes.skipped == 5
-    (warning,) = summary.warnings or []
+    (warning,) = summary.warnings
     assert warning == (
         "skipped 5 trades of the tape, received outside the exchange day 2024-03-05, "
         "2024-03-05 04:00 to 2024-03-05 20:00 (America/New_York)"

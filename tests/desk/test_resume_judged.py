@@ -141,7 +141,7 @@ def test_what_others_can_read_is_tightened_with_a_note(run_dir: Path) -> None:
 
     summary, folder = resume(run_dir)
 
-    assert any("others could read" in warning for warning in summary.warnings or [])
+    assert any("others could read" in warning for warning in summary.warnings)
     assert "others could read" in folder.log.read_text()
     assert not [path for path in folder.dir.rglob("*") if path.stat().st_mode & 0o077]
 
@@ -413,7 +413,7 @@ def test_a_changed_plan_is_a_warning_and_changes_nothing(own: Project) -> None:
     summary, _ = resume(own.run_dir)
 
     assert summary.ok
-    assert [warning for warning in summary.warnings or [] if str(own.plan) in warning and "has changed" in warning]
+    assert [warning for warning in summary.warnings if str(own.plan) in warning and "has changed" in warning]
     own.plan.write_text(before)
     assert summary.bars == own.whole().read_summary()["bars"]
 
@@ -426,5 +426,5 @@ def test_changed_code_is_refused_unless_it_is_accepted(own: Project) -> None:
     summary, folder = resume(own.run_dir, accept=True)
 
     assert summary.ok
-    assert any("resumed with other code" in warning and "helper" in warning for warning in summary.warnings or [])
+    assert any("resumed with other code" in warning and "helper" in warning for warning in summary.warnings)
     assert "helper has changed" in folder.log.read_text()

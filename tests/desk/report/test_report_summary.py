@@ -29,6 +29,7 @@ CONTRACT = {
         "in_lane": {"p50": 0.0, "p95": 0.0, "p99": 0.0, "max": 0.0},
         "on_link": {"p50": 0.0, "p95": 0.0, "p99": 0.0, "max": 0.0},
     },
+    "warnings": [],
     "gaps": [{"from_ns": 0, "to_ns": 0, "symbols": 0, "why": "reconnect", "repaired": True}],
     "consumers": [
         {
