@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import examples as profiles
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from mortal import Death, Delays, MortalDesk, Move, World, differences
@@ -23,7 +24,7 @@ START_S = 48
 
 
 def examples(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    return profiles.examples(count, suppress_health_check=list(HealthCheck))
 
 
 class Player(Gambler):
