@@ -28,7 +28,8 @@ else
 	$(BIN)/pytest $(TESTS)
 endif
 
-# Side by side, since those on Ray mostly wait.
+# Side by side, since those on Ray mostly wait. Compiled once, not by each of the many processes that they start.
+test-plain test-ray: export PYTHONDONTWRITEBYTECODE :=
 test-plain: $(READY)
 	$(BIN)/pytest -m "not trial and not ray"
 

@@ -1,7 +1,7 @@
 """Random days, whole and disturbed: what is fed, who dies and what moves, and what must not depend on it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import examples as profiles
 from hypothesis import HealthCheck, assume, settings
