@@ -16,5 +16,5 @@ def register_profiles() -> None:
 
 
 def examples(count: int, **more: Any) -> settings:
-    """So many examples of a hundred for each hundred that the profile has; `more` as hypothesis's settings."""
+    """So many examples in trials, three of ten otherwise; `more` are settings of hypothesis."""
     return settings(max_examples=max(1, count * settings().max_examples // 100), **more)

@@ -10,22 +10,20 @@ from disturbed import (
     ENTRIES,
     START_S,
     SYMBOLS,
+    Taped,
+    Trouble,
     a_live_desk,
     a_move,
-    a_taped_desk,
     deaths,
     delays,
     everyone_is_where_the_table_says,
     examples,
-    flows,
     live_flows,
     live_ticks,
-    plans,
     played,
-    rows,
     shown_once_and_in_order,
     shown_once_and_in_order_or_told_as_lost,
-    symbols,
+    taped,
     the_same,
 )
 from hypothesis import given
@@ -45,19 +43,14 @@ restless = st.lists(a_move, min_size=5, max_size=20)
 
 
 @examples(40)
-@given(rows, symbols, plans, flows, st.just([]) | deaths, restless, delays)
+@given(taped, st.builds(Trouble, st.just([]) | deaths, restless, delays))
 def test_in_lockstep_no_number_of_moves_shows_in_anything_whoever_dies_meanwhile(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moves: list[Move],
-    delay: Any,
+    day: Taped,
+    disturbed: Trouble,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow)
+    desk = day.desk()
 
-    lived, moved = played(desk), played(desk, dying, moves, delay)
+    lived, moved = played(desk), played(desk, *disturbed)
 
     the_same(lived, moved)
 
