@@ -28,12 +28,13 @@ else
 	$(BIN)/pytest $(TESTS)
 endif
 
-# Side by side, since those on Ray mostly wait.
+# Side by side, since those on Ray mostly wait. Compiled once, not by each of the many processes that they start.
+test-plain test-ray: export PYTHONDONTWRITEBYTECODE :=
 test-plain: $(READY)
 	$(BIN)/pytest -m "not trial and not ray"
 
 test-ray: $(READY)
-	$(BIN)/pytest -m "ray and not trial"
+	$(BIN)/pytest -m "ray and not trial" tests/actors
 
 matrix: ## the same tests on each Python that this machine has; MATRIX='...' names interpreters
 	+@MAKE='$(MAKE)' .ci/matrix
@@ -48,7 +49,7 @@ bench: $(READY) ## the short set of benchmarks: measured and printed, never asse
 	$(BIN)/python -m benchmarks.short
 
 trials: $(READY) ## full counts and whole days: long
-	$(BIN)/pytest -m trial -s
+	$(BIN)/pytest -m "trial or hypothesis" --hypothesis-profile=all-examples -s
 
 docs: $(READY) ## write the pages anew that are made from code
 	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md

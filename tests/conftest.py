@@ -1,20 +1,29 @@
 """What every test may ask for."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from examples import register_profiles
 from made_up_tape import write_morning
 from postgres_server import PostgresServer, postgres_server
 from s3_server import KEY_ID, S3Server, s3_server
 
-# How long an example takes says something of the machine, nothing of the code.
-settings.register_profile("desk", deadline=None)
-settings.load_profile("desk")
+register_profiles()
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collected tests out of garbage collections, which would walk through all of them each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

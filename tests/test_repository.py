@@ -203,6 +203,17 @@ def test_what_a_document_points_at_exists(document: Path) -> None:
     assert [str(path) for path in (*links, *paths) if not path.exists()] == []
 
 
+def test_make_test_leaves_out_no_test_on_ray() -> None:
+    (folder,) = re.findall(r"pytest -m \"ray and not trial\" (\S+)$", read("Makefile"), re.MULTILINE)
+    marked = [
+        path for path in tree("tests") if "mark.ray" in path.read_text(encoding="utf-8") and path != Path(__file__)
+    ]
+
+    others = [path for path in marked if not path.is_relative_to(ROOT / folder)]
+    assert len(others) < len(marked)
+    assert [path for path in others if not path.is_relative_to(ROOT / "tests" / "trials")] == []
+
+
 def test_ci_runs_what_the_readme_asks_of_a_change() -> None:
     script = ROOT / ".ci" / "run"
 

@@ -81,6 +81,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         "RAY_AUTH_TOKEN_PATH": str(folder / "secrets" / "ray_auth_token"),
         "RAYDESK_SECRETS_DIR": str(folder / "secrets"),
         "RAY_worker_niceness": "0",
+        "RAY_metrics_report_interval_ms": "2000",
         "PYTHONHASHSEED": "0",
     }
     own = Path(tempfile.mkdtemp(prefix="desk-ray-"))  # sockets lie in it: pytest's own folders have too long names

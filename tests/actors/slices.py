@@ -35,11 +35,10 @@ use = "strategies.examples.mean_reversion:MeanReversion"
 use = "strategies.examples.pressure:Pressure"
 scanner = "TopMovers"
 """
-
-
 ENDLESS: Final = """
 [session]
 name = "endless"
+calendar = "24/7"
 [feed]
 kind = "synthetic"
 speed = 2.0

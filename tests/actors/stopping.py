@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from heads import RayHead, wait_until
 from running import RunningDesk, is_alive
+from slices import ENDLESS
 
 from desk.checkpoint import KeeperStore
 from desk.model.errors import BY_SIGNAL
@@ -23,28 +24,7 @@ LONGEST_START_S: Final = 4.0
 START_S: Final = 120.0
 VICTIMS: Final = ("producer", "consumer-00", "consumer-01", "broker", "ledger", "keeper", "scanner")
 
-PACED: Final = """
-[session]
-name = "paced"
-[feed]
-kind = "synthetic"
-speed = 5.0
-synthetic = { symbols = 20, events_per_s = 200.0, minutes = 390 }
-symbols = ["SYN0000", "SYN0001", "SYN0002", "SYN0003"]
-[flow]
-checkpoint_s = 0.2
-[consumers]
-count = 2
-cpus = 0.5
-[[scanners]]
-use = "strategies.scanners.top_movers:TopMovers"
-every_s = 1
-params = { min_change = 0.0001 }
-[[strategies]]
-use = "strategies.examples.mean_reversion:MeanReversion"
-[[strategies]]
-use = "strategies.examples.pressure:Pressure"
-"""
+PACED: Final = ENDLESS.replace("speed = 2.0", "speed = 5.0").replace('"endless"', '"paced"')
 LOCKSTEP: Final = PACED.replace("speed = 5.0", 'speed = "max"').replace('"paced"', '"lockstep"')
 LIVE: Final = """
 [session]

@@ -40,18 +40,15 @@ def another() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def desk(temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
-    """A desk on a Ray of its own, under way, whatever the environment says of authentication."""
+    """A desk on a Ray of its own, under way, whatever the environment says of authentication; a test kills it."""
     folder = tmp_path_factory.mktemp("closed")
     plan = folder / "endless.toml"
     plan.write_text(ENDLESS)
-    desk = RunningDesk(plan, folder / "run", clean_environment() | OUTSIDE | {"TMPDIR": str(temporary)})
+    desk = RunningDesk(plan, folder / "closed", clean_environment() | OUTSIDE | {"TMPDIR": str(temporary)})
     with closing(desk):
         desk.wait_for_ticks()
         assert not desk.ended, desk.finish()[2]
         yield desk
-        desk.process.terminate()
-        assert desk.finish()[0] == 0
-    assert not list(temporary.glob("raydesk-*"))
 
 
 def of_ray(desk: RunningDesk) -> set[int]:
@@ -104,20 +101,18 @@ def test_its_token_is_this_users_alone_and_in_no_environment(desk: RunningDesk, 
     assert holders == [token]
 
 
-def test_a_desk_that_is_killed_leaves_neither_processes_nor_its_folder(
-    endless: Path, tmp_path: Path, another: Path
-) -> None:
-    desk = RunningDesk(endless, tmp_path / "killed", clean_environment() | {"TMPDIR": str(another)})
-    with closing(desk):
-        desk.wait_for_ticks()
-        assert list(Path("/dev/shm").glob("raydesk-killed-*"))
-        pids = of_ray(desk) - {desk.process.pid}
+def test_a_desk_that_is_killed_leaves_neither_processes_nor_its_folder(desk: RunningDesk, temporary: Path) -> None:
+    crumbs = f"raydesk-{desk.run_dir.name}-*"
+    assert list(temporary.glob("raydesk-*"))
+    assert list(Path("/dev/shm").glob(crumbs))
+    pids = of_ray(desk) - {desk.process.pid}
+    assert len(pids) > 7
 
-        desk.process.kill()
+    desk.process.kill()
 
-        wait_until(lambda: not list(another.glob("raydesk-*")), 10.0, "the end of its folder")
-        wait_until(lambda: not list(Path("/dev/shm").glob("raydesk-killed-*")), 10.0, "the end of its breadcrumbs")
-        wait_until(lambda: not any(map(lives, pids)), 10.0, "the end of its processes")
+    wait_until(lambda: not list(temporary.glob("raydesk-*")), 10.0, "the end of its folder")
+    wait_until(lambda: not list(Path("/dev/shm").glob(crumbs)), 10.0, "the end of its breadcrumbs")
+    wait_until(lambda: not any(map(lives, pids)), 10.0, "the end of its processes")
 
 
 def lives(pid: int) -> bool:

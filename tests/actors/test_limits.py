@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from heads import BIN, ROOT, clean_environment
+from slices import ENDLESS
 
 from actors.own_ray.limits import available_memory, require_limits
 
@@ -77,8 +78,10 @@ def mounted(folder: Path, size: str) -> list[str]:
 
 
 @pytest.mark.ray
-def test_with_a_tiny_shared_memory_the_desk_runs_and_says_so(slice_plan: Path, tmp_path: Path, temporary: Path) -> None:
-    done = run(slice_plan, tmp_path, temporary, *mounted(Path("/dev/shm"), "64k"))
+def test_with_a_tiny_shared_memory_the_desk_runs_and_says_so(endless: Path, tmp_path: Path, temporary: Path) -> None:
+    endless.write_text(ENDLESS.replace("minutes = 390", "minutes = 1").replace("speed = 2.0", 'speed = "max"'))
+
+    done = run(endless, tmp_path, temporary, *mounted(Path("/dev/shm"), "64k"))
 
     assert done.returncode == 0, done.stderr
     assert "/dev/shm has 0 MB free, Ray wants 128" in (tmp_path / "run" / "desk.log").read_text()

@@ -13,6 +13,7 @@ from desk.runs import RunFolder
 PLAN = """
 [session]
 name = "odd"
+calendar = "24/7"
 [feed]
 kind = "synthetic"
 synthetic = { symbols = 3, minutes = 1, events_per_s = 20 }
@@ -52,7 +53,7 @@ class Mortal(strategy.Strategy):
                 Path("died").touch()
                 os._exit(9)
 """
-NAMES = ("a?b%20c#d é€", "{run_dir}\n'u\"o&<i>", "[1]*", "x" * 200)
+NAMES = ("a?b%20c#d é€{run_dir}\n'u\"o&<i>[1]*", "x" * 200)
 
 
 def desk(folder: Path, *args: str | Path) -> subprocess.CompletedProcess[str]:

@@ -79,7 +79,7 @@ ROWS = [
     *every(7, "LATE", "2024-03-05 14:32:10", 20),
     *every(9, "QUO", "2024-03-05 14:33", 5, "quote"),
     *every(9, "PRE", "2024-03-05 14:34", 3),
-    *every(60, "AAA", "2024-03-05 22:00", 3),  # after the stop
+    *every(60, "AAA", "2024-03-05 15:01", 3),  # after the stop
 ]
 
 
@@ -113,7 +113,7 @@ def tables(folder: RunFolder) -> tuple[pa.Table, pa.Table]:
 
 
 def test_no_strategy_and_no_scanner_knows_a_symbol_before_its_first_row(run: Run) -> None:
-    _, folder = run("whole", session='start = "09:30"\nstop = "16:00"')
+    _, folder = run("whole", session='start = "09:30"\nstop = "10:00"')
 
     first = {symbol: (at_ns - OPEN_NS) // SECOND_NS for symbol, (at_ns, _) in seen(folder).items()}
     assert first == {"PRE": 1, "AAA": 1, "LATE": 131, "QUO": 181}
@@ -128,13 +128,14 @@ def test_no_strategy_and_no_scanner_knows_a_symbol_before_its_first_row(run: Run
 def test_what_is_met_on_the_way_is_the_same_for_any_number_of_shards_and_as_complete_as_if_it_was_named(
     run: Run,
 ) -> None:
-    bars, decisions = tables(run("one", 1)[1])
+    session = 'start = "09:15"'
+    bars, decisions = tables(run("one", 1, session)[1])
 
     for shards in (2, 3, 4):
-        found = tables(run(f"shards-{shards}", shards)[1])
+        found = tables(run(f"shards-{shards}", shards, session)[1])
         assert found[0].equals(bars)
         assert found[1].equals(decisions)
-    named = run("named", symbols='["AAA", "LATE", "PRE", "QUO"]')[1]
+    named = run("named", session=session, symbols='["AAA", "LATE", "PRE", "QUO"]')[1]
     assert tables(named)[0].equals(bars)
     assert set(bars["symbol"].to_pylist()) == {"AAA", "LATE", "PRE"}
     assert set(bars["flags"].to_pylist()) == {"complete", "partial"}
@@ -144,7 +145,7 @@ def test_what_is_met_on_the_way_is_the_same_for_any_number_of_shards_and_as_comp
 def test_rows_outside_the_day_and_outside_the_session_are_skipped_and_the_former_reported_once(
     run: Run, symbols: str
 ) -> None:
-    summary, folder = run("counted", session='start = "09:30"\nstop = "16:00"', symbols=symbols)
+    summary, folder = run("counted", session='start = "09:30"\nstop = "10:00"', symbols=symbols)
 
     trades, quotes = summary.ticks.trades, summary.ticks.quotes
     assert trades.received + trades.skipped == sum(each.kind == "trade" for each in ROWS)

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from memory_ledger import MemoryLedger
 from order_makers import SESSION, a_fill, a_word, an_id, an_intent
@@ -141,7 +142,7 @@ def play(lived: OrderManager, mortal: Mortal, ask: Callable[[OrderManager], list
     assert state(mortal.manager) == state(lived)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(asked, min_size=3, max_size=10))
 def test_nobody_can_tell_a_restored_manager_from_one_that_lived(steps: list[tuple[Any, str]]) -> None:
     """A step is a request, the number of an earlier one that is asked again, or (None) the session's close."""
@@ -164,7 +165,7 @@ def test_nobody_can_tell_a_restored_manager_from_one_that_lived(steps: list[tupl
         assert mortal.ledger.notes() == ledger.notes()
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(requests(), max_size=8), requests())
 def test_a_restored_manager_judges_what_comes_next_alike(steps: list[Request], later: Request) -> None:
     ledger = MemoryLedger()
@@ -180,7 +181,7 @@ def test_a_restored_manager_judges_what_comes_next_alike(steps: list[Request], l
 amounts = st.floats(1e-6, 1e9)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(st.tuples(amounts, amounts, amounts), min_size=1, max_size=5))
 def test_money_comes_back_to_the_last_bit(fills: list[tuple[float, float, float]]) -> None:
     with a_mortal() as mortal:

@@ -16,6 +16,7 @@ NOBODY = 65534
 PLAN = """
 [session]
 name = "other"
+calendar = "24/7"
 [feed]
 kind = "synthetic"
 speed = {speed}

@@ -33,6 +33,7 @@ PATIENCE_S = 60.0
 PACED = """
 [session]
 name = "paced"
+calendar = "24/7"
 [feed]
 kind = "synthetic"
 speed = 20.0

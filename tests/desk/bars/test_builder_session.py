@@ -3,7 +3,7 @@
 from random import Random
 
 import msgspec
-from hypothesis import settings
+from examples import examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from naive_bars import minutes_of, naive_bar
@@ -158,5 +158,5 @@ class SessionMachine(RuleBasedStateMachine):
         assert series.trades.tolist() == [bar.trades for bar in bars]
 
 
-SessionMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+SessionMachine.TestCase.settings = examples(150, stateful_step_count=40)
 test_kept_and_seen_bars_equal_the_oracle_whatever_happens = SessionMachine.TestCase

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.checkpoint import KeeperStore
@@ -327,7 +328,7 @@ def test_a_folder_that_cannot_be_made_is_told(opened: Opened, tmp_path: Path) ->
         opened(tmp_path / "file" / "keeper")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     saves=st.lists(
         st.tuples(

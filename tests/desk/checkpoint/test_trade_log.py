@@ -5,7 +5,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.checkpoint import KeeperStore
@@ -80,7 +81,7 @@ def test_segments_that_no_memory_reaches_back_to_are_deleted(tmp_path: Path, mon
     store.close()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 12), st.integers(0, 3)), max_size=40),
     st.sampled_from([1, 30, 1 << 20]),

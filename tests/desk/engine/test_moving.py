@@ -23,7 +23,8 @@ from engine_parts import (
     marks,
     strategy_of,
 )
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_engine_restore import (
     SYMBOLS,
@@ -214,7 +215,7 @@ def prices(engines: Iterable[Engine]) -> dict[str, float]:
     return {symbol: price for engine in engines for symbol, price in engine.prices().items()}
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(numbers, st.integers(2, 3), st.integers(0, 2**32), st.sampled_from([0.02, 0.1, 0.5]))
 def test_moves_at_any_time_change_nothing(stream: list[int], engines: int, seed: int, restless: float) -> None:
     session = Session(iter(stream), lossy=True)

@@ -22,7 +22,8 @@ from engine_parts import (
     marks,
     strategy_of,
 )
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk.bars import remembered
@@ -235,7 +236,7 @@ def stream(random: Random, length: int) -> list[Item]:
     return [*items, Close(at(now_s))]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.integers(0, 2**32), st.integers(2, 120), st.booleans())
 @example(48580, 73, False)
 def test_minutes_are_the_fold_of_the_surviving_trades_through_restarts(seed: int, length: int, named: bool) -> None:

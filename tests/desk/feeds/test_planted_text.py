@@ -45,6 +45,8 @@ class Planted(Strategy):
 TAPED: Final = """
 [session]
 name = "planted"
+start = "09:30"
+stop = "09:31"
 [feed]
 kind = "tape"
 path = "day.parquet"

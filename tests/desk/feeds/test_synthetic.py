@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -88,7 +89,7 @@ def assert_sound(config: SyntheticConfig, rows: Columns) -> None:
     assert np.unique(stamps, axis=1).shape == stamps.shape
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(config=configs)
 def test_every_config_keeps_the_promises(config: SyntheticConfig) -> None:
     market = SyntheticMarket(config)
@@ -105,7 +106,7 @@ def test_every_config_keeps_the_promises(config: SyntheticConfig) -> None:
     assert_trades_meet_quotes(rows)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(config=configs)
 def test_the_same_config_always_gives_the_same_blocks(config: SyntheticConfig) -> None:
     market = SyntheticMarket(config)

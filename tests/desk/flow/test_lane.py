@@ -1,7 +1,7 @@
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lane_makers import CONFIG, ack, drain, lane, mark, order_event, quote, trade, waiting
 
@@ -194,7 +194,6 @@ def test_ticks_may_be_appended_straight_to_the_items_of_a_lossless_lane(parts: l
     assert one.totals().trades + one.totals().quotes == sum(parts)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(-9, 9), max_size=60))
 def test_the_lag_threshold_is_told_once_and_armed_again_at_half_of_it(steps: list[int]) -> None:
     one = lane(capacity=20, lag_threshold=8, window_batches=1_000, lossless=True)

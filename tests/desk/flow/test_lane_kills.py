@@ -4,7 +4,8 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from lane_makers import lane, mark, trade
 from model_shard import Died, ModelShard
@@ -82,7 +83,7 @@ def test_a_storm_of_kills_leaves_no_tick_out(mean_s: float) -> None:
 
 
 @given(st.sets(st.integers(1, TICKS), min_size=1, max_size=4), st.integers(0, 10_000))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_poison_is_found_in_a_storm_of_kills(poison: set[int], seed: int) -> None:
     choose = Random(seed)
     killed = Killed(lambda: choose.expovariate(1 / 1.0), frozenset(poison))
@@ -104,7 +105,7 @@ def test_poison_alone_costs_two_deaths_and_then_three_for_each_tick(poison: set[
 
 
 @given(st.lists(st.integers(0, 12), max_size=30))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_no_tick_is_left_out_that_did_not_see_so_many_deaths_in_a_row(lives: list[int]) -> None:
     """Each life but the last ends with so many items behind it, and the next one under way."""
     left = iter(lives)

@@ -1,6 +1,6 @@
 """The lane against its slow twin, for any interleaving of what producer, shard and clock may do."""
 
-from hypothesis import settings
+from examples import examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from lane_makers import ack, drain, lane, mark, order_event, quote, trade, waiting
@@ -226,5 +226,5 @@ class LaneMachine(RuleBasedStateMachine):
         return [other for other in self.offered[tick.ordinal + 1 :] if other.symbol == tick.symbol]
 
 
-LaneMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+LaneMachine.TestCase.settings = examples(200, stateful_step_count=40)
 test_the_lane_keeps_the_overflow_rules_whatever_happens = LaneMachine.TestCase

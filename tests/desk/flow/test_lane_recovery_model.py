@@ -3,7 +3,8 @@
 from collections import deque
 from typing import Any
 
-from hypothesis import Phase, settings
+from examples import examples
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from lane_makers import lane, mark, order_event, quote, trade
@@ -276,9 +277,7 @@ class LiveMachine(Recovering):
 
 
 for machine in (LosslessMachine, PoisonMachine, LiveMachine):
-    machine.TestCase.settings = settings(
-        max_examples=200, stateful_step_count=40, deadline=None, phases=(Phase.generate, Phase.shrink)
-    )
+    machine.TestCase.settings = examples(200, stateful_step_count=40, phases=(Phase.generate, Phase.shrink))
 
 test_a_lossless_lane_loses_nothing_and_never_stands_still = LosslessMachine.TestCase
 test_poison_is_found_and_nothing_else_is_left_out = PoisonMachine.TestCase

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from market_rows import T0, Line, Lines, StillClock
 
@@ -107,7 +108,7 @@ def memory_of(packed: bytes) -> tuple[Any, ...]:
     return state.from_ordinal, len(memory), bases, trades
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(st.integers(0, 2**32), st.integers(0, 150), st.integers(1, 50), st.integers(0, 200))
 def test_the_view_and_a_shard_have_the_same_minutes_and_remember_the_same(
     seed: int, length: int, rows_per_block: int, second: int
@@ -133,7 +134,7 @@ def test_the_view_and_a_shard_have_the_same_minutes_and_remember_the_same(
         assert memory_of(packed) == memory_of(b"" if shard_memory is None else shard_memory.packed())
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(st.integers(0, 2**32), st.integers(20, 150), st.integers(1, 50), st.integers(1, 200))
 def test_a_symbol_watched_late_ends_up_with_the_minutes_of_one_watched_from_the_start(
     seed: int, length: int, rows_per_block: int, second: int
@@ -178,7 +179,7 @@ def survivors(lines: Sequence[Line]) -> list[Line]:
     return [line for line in found if line is not None]
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(st.integers(0, 2**32), st.integers(0, 60), st.integers(1, 50), st.integers(0, 59_999))
 def test_a_snapshot_is_that_of_a_market_in_which_only_what_survives_was_traded(
     seed: int, length: int, rows_per_block: int, late_ms: int

@@ -18,7 +18,7 @@ symbols = ["SYN0000", "SYN0002"]
 [feed.synthetic]
 symbols = 30
 events_per_s = 400.0
-minutes = 3
+minutes = 2
 [consumers]
 count = 2
 max = 4

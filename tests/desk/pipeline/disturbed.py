@@ -1,8 +1,9 @@
 """Random days, whole and disturbed: what is fed, who dies and what moves, and what must not depend on it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import examples as profiles
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from mortal import Death, Delays, MortalDesk, Move, World, differences
@@ -23,7 +24,7 @@ START_S = 48
 
 
 def examples(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    return profiles.examples(count, suppress_health_check=list(HealthCheck))
 
 
 class Player(Gambler):
@@ -96,7 +97,35 @@ live_flows = st.fixed_dictionaries(
     _flow | {"capacity": st.sampled_from([2, 5, 1000]), "retain_bytes": st.sampled_from([1, 300, 2_000, 1 << 20])}
 )
 
+
+class Taped(NamedTuple):
+    """What a desk that replays a tape is fed, and how."""
+
+    tape: list[Row]
+    always: set[str]
+    plan: list[list[str]]
+    flow: dict[str, Any]
+
+    def desk(self, **more: Any) -> MortalDesk:
+        """In lockstep, with strategies and limits that refuse some of what they want."""
+        limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
+        parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
+        return MortalDesk(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
+
+
+taped = st.builds(Taped, rows, symbols, plans, flows)
+paced = st.builds(Taped, rows, symbols, plans, live_flows)
+
 # What disturbs
+
+
+class Trouble(NamedTuple):
+    """Who dies, which symbols move, and how late everything comes."""
+
+    dying: list[Death]
+    moving: list[Move]
+    delay: Delays
+
 
 deaths = st.lists(st.builds(Death, st.integers(1, 150), st.integers(0, 8), st.integers(0, 11)), min_size=1, max_size=8)
 a_move = st.builds(Move, st.integers(START_S, START_S + 18), st.sampled_from(SYMBOLS), st.integers(0, 2))
@@ -105,20 +134,14 @@ delays = st.builds(
     Delays, st.integers(0, 4), st.integers(0, 4), st.integers(0, 12), st.integers(0, 12), st.integers(0, 20)
 )
 
+trouble = st.builds(Trouble, deaths, moves, delays)
+trouble_or_moves = st.builds(Trouble, st.just([]) | deaths, moves, delays)
+
 
 def scanners_of(plan: Sequence[Sequence[str]]) -> Callable[[], Sequence[ScannerEntry]]:
     """One scanner that wants what stands in the plan, each for two seconds, and nothing before."""
     wanted = {START_S + 2 * number: symbols for number, symbols in enumerate(plan)} | {0: []}
     return lambda: [ScannerEntry("S", Wanting(wanted), 2, 3)]
-
-
-def a_taped_desk(
-    tape: list[Row], always: set[str], plan: list[list[str]], flow: dict[str, Any], **more: Any
-) -> MortalDesk:
-    """In lockstep, with strategies and limits that refuse some of what they want."""
-    limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
-    parts = {"strategies": ENTRIES, "scanners": scanners_of(plan), "start_ns": at(START_S), "limits": limits}
-    return MortalDesk(sorted(always), Rows(tape, SYMBOLS), **(parts | flow | more))
 
 
 def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:

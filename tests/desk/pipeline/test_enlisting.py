@@ -7,23 +7,23 @@ from disturbed import (
     ENTRIES,
     START_S,
     SYMBOLS,
+    Taped,
+    Trouble,
     a_live_desk,
-    a_taped_desk,
     deaths,
     delays,
     ended,
     everyone_is_where_the_table_says,
     examples,
-    flows,
     live_flows,
     live_ticks,
     moves,
-    plans,
+    paced,
     played,
-    rows,
     shown_once_and_in_order,
-    symbols,
+    taped,
     the_same,
+    trouble_or_moves,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,20 +46,15 @@ def staffed(
 
 
 @examples(40)
-@given(rows, symbols, plans, flows, staffs, st.just([]) | deaths, moves, delays)
+@given(taped, staffs, trouble_or_moves)
 def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_meanwhile(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
+    day: Taped,
     staff: list[Staff],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Any,
+    disturbed: Trouble,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow)
+    desk = day.desk()
 
-    fixed, elastic = played(desk), staffed(desk, staff, dying, moving, delay)
+    fixed, elastic = played(desk), staffed(desk, staff, *disturbed)
 
     the_same(fixed, elastic)
 
@@ -97,42 +92,32 @@ def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
 
 
 @examples(60)
-@given(rows, symbols, plans, flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 400), st.booleans())
+@given(taped, staffs, trouble_or_moves, st.integers(1, 400), st.booleans())
 def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
+    day: Taped,
     staff: list[Staff],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Any,
+    disturbed: Trouble,
     stop_at: int,
     lockstep: bool,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, lockstep=lockstep)
+    desk = day.desk(lockstep=lockstep)
 
-    stopped = staffed(desk, staff, dying, moving, delay, stop_at)
+    stopped = staffed(desk, staff, *disturbed, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
 
 
 @examples(60)
-@given(rows, symbols, plans, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 400))
+@given(paced, staffs, trouble_or_moves, st.integers(1, 400))
 def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
+    day: Taped,
     staff: list[Staff],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Any,
+    disturbed: Trouble,
     stop_at: int,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, lockstep=False, speed=1_000.0)
+    desk = day.desk(lockstep=False, speed=1_000.0)
 
-    stopped = staffed(desk, staff, dying, moving, delay, stop_at)
+    stopped = staffed(desk, staff, *disturbed, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
 

@@ -5,63 +5,51 @@ from typing import Any
 
 from disturbed import (
     ENTRIES,
+    Taped,
+    Trouble,
     a_live_desk,
-    a_taped_desk,
     deaths,
     delays,
     ended,
     examples,
-    flows,
     live_flows,
     live_ticks,
-    moves,
-    plans,
+    paced,
     played,
-    rows,
     shown_once_and_in_order,
-    symbols,
+    taped,
     the_same,
+    trouble,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from mortal import EVERYTHING, PRODUCER, SHARD, Death, Delays, Move, World
-from pipeline_parts import Row
+from mortal import EVERYTHING, PRODUCER, SHARD, Death, Delays, World
 
 from desk.engine.instance import Instance
 
 
 @examples(40)
-@given(rows, symbols, plans, flows, deaths, moves, delays)
+@given(taped, trouble)
 def test_in_lockstep_nothing_depends_on_who_dies_or_moves(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Delays,
+    day: Taped,
+    disturbed: Trouble,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow)
+    desk = day.desk()
 
-    lived, died = played(desk), played(desk, dying, moving, delay)
+    lived, died = played(desk), played(desk, *disturbed)
 
     the_same(lived, died)
 
 
 @examples(60)
-@given(rows, symbols, plans, flows, deaths, moves, delays)
+@given(taped, trouble)
 def test_without_lockstep_a_lossless_feed_makes_the_same_bars_whoever_dies_or_moves(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Delays,
+    day: Taped,
+    disturbed: Trouble,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, strategies=(), lockstep=False)
+    desk = day.desk(strategies=(), lockstep=False)
 
-    lived, died = played(desk), played(desk, dying, moving, delay)
+    lived, died = played(desk), played(desk, *disturbed)
 
     the_same(lived, died)
 
@@ -116,21 +104,16 @@ def instances(world: World) -> list[Instance]:
 
 
 @examples(80)
-@given(rows, symbols, plans, flows, deaths, moves, delays, st.integers(1, 400), st.sampled_from([True, False]))
+@given(taped, trouble, st.integers(1, 400), st.sampled_from([True, False]))
 def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Delays,
+    day: Taped,
+    disturbed: Trouble,
     stop_at: int,
     lockstep: bool,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, lockstep=lockstep)
+    desk = day.desk(lockstep=lockstep)
 
-    stopped = played(desk, dying, moving, delay, stop_at)
+    stopped = played(desk, *disturbed, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
     assert max((event.given_ns for event in stopped.ledger.events.values()), default=0) <= stopped.intake.session_ns
@@ -139,20 +122,15 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
 
 
 @examples(60)
-@given(rows, symbols, plans, live_flows, deaths, moves, delays, st.integers(0, 400))
+@given(paced, trouble, st.integers(0, 400))
 def test_a_paced_feed_balances_whoever_dies_or_moves_and_whenever_it_is_stopped(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Delays,
+    day: Taped,
+    disturbed: Trouble,
     stop_at: int,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, lockstep=False, speed=1_000.0)
+    desk = day.desk(lockstep=False, speed=1_000.0)
 
-    stopped = played(desk, dying, moving, delay, stop_at)
+    stopped = played(desk, *disturbed, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
 
@@ -169,21 +147,16 @@ def test_a_stop_of_a_live_feed_balances_whoever_dies(
 
 
 @examples(80)
-@given(rows, symbols, plans, flows, deaths, moves, delays, st.integers(0, 300), st.integers(1, 120), st.booleans())
+@given(taped, trouble, st.integers(0, 300), st.integers(1, 120), st.booleans())
 def test_a_run_that_is_cut_while_it_closes_and_resumed_ends_as_if_nobody_had_stopped_it(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moving: list[Move],
-    delay: Delays,
+    day: Taped,
+    disturbed: Trouble,
     stop_at: int,
     cut_after: int,
     lockstep: bool,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow, strategies=ENTRIES if lockstep else (), lockstep=lockstep)
-    world = World(desk, dying, moving, delay, stop_at)
+    desk = day.desk(strategies=ENTRIES if lockstep else (), lockstep=lockstep)
+    world = World(desk, *disturbed, stop_at)
     world.cut_at = stop_at + cut_after
 
     the_same(played(desk), ended(world))

@@ -10,22 +10,20 @@ from disturbed import (
     ENTRIES,
     START_S,
     SYMBOLS,
+    Taped,
+    Trouble,
     a_live_desk,
     a_move,
-    a_taped_desk,
     deaths,
     delays,
     everyone_is_where_the_table_says,
     examples,
-    flows,
     live_flows,
     live_ticks,
-    plans,
     played,
-    rows,
     shown_once_and_in_order,
     shown_once_and_in_order_or_told_as_lost,
-    symbols,
+    taped,
     the_same,
 )
 from hypothesis import given
@@ -39,23 +37,20 @@ from desk.model.ticks import Frame
 from desk.model.units import SECOND_NS
 from desk.routing import SLOTS
 
+every_call = pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.trial)])
+"""Deaths at every call are a trial; otherwise at every third."""
 restless = st.lists(a_move, min_size=5, max_size=20)
 
 
 @examples(40)
-@given(rows, symbols, plans, flows, st.just([]) | deaths, restless, delays)
+@given(taped, st.builds(Trouble, st.just([]) | deaths, restless, delays))
 def test_in_lockstep_no_number_of_moves_shows_in_anything_whoever_dies_meanwhile(
-    tape: list[Row],
-    always: set[str],
-    plan: list[list[str]],
-    flow: dict[str, Any],
-    dying: list[Death],
-    moves: list[Move],
-    delay: Any,
+    day: Taped,
+    disturbed: Trouble,
 ) -> None:
-    desk = a_taped_desk(tape, always, plan, flow)
+    desk = day.desk()
 
-    lived, moved = played(desk), played(desk, dying, moves, delay)
+    lived, moved = played(desk), played(desk, *disturbed)
 
     the_same(lived, moved)
 
@@ -117,27 +112,29 @@ def test_after_whatever_deaths_amid_moves_every_symbol_of_a_live_feed_is_in_one_
     shown_once_and_in_order_or_told_as_lost(died)
 
 
+@every_call
 @pytest.mark.parametrize("who", [(PRODUCER,), (SHARD,), (SHARD + 1,), (PRODUCER, SHARD), (SHARD, SHARD + 1, PRODUCER)])
-def test_a_move_is_finished_whichever_call_of_it_somebody_dies_at(who: tuple[int, ...]) -> None:
+def test_a_move_is_finished_whichever_call_of_it_somebody_dies_at(who: tuple[int, ...], step: int) -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(40)]
     desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S))
     moves = [Move(START_S + 2, symbol, shard) for symbol in SYMBOLS for shard in (0, 1)]
     lived = World(desk).play()
 
-    for after in range(1, 200, len(who)):
+    for after in range(1, 200, step * len(who)):
         died = World(desk, [Death(after if one == who[0] else 1, one, after) for one in who], moves).play()
 
         the_same(lived, died)
         everyone_is_where_the_table_says(died)
 
 
-def test_a_symbol_of_a_live_feed_moves_whichever_calls_two_producers_in_a_row_die_at() -> None:
+@every_call
+def test_a_symbol_of_a_live_feed_moves_whichever_calls_two_producers_in_a_row_die_at(step: int) -> None:
     flow = {"shards": 2, "window": 1, "checkpoint_s": 0.0}
     desk = a_live_desk([(7, "C", False), (7, "C", True), (7, "A", True), (1, "B", False)], flow)
     moves = [Move(START_S + 2, "B", 0)]
 
     for first in range(10, 30):
-        for second in range(10, 30):
+        for second in range(10 + first % step, 30, step):
             died = World(desk, [Death(first, PRODUCER), Death(second, PRODUCER)], moves).play()
 
             assert died.balance() == {"trades": 0, "quotes": 0}

@@ -3,7 +3,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_parts import NO_PARAMS, START_NS, Desk, Row, Rows, Wanting, at, marks_of, ticks_of
 
@@ -297,7 +298,7 @@ def test_the_same_question_has_the_same_answer_and_is_not_put_to_the_scanners_ag
     assert [scanner.seen for scanner in scanners] == [scanner.seen for scanner in undisturbed()[3]]
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.integers(1, 9), st.lists(st.integers(1, 9), max_size=6))
 def test_a_successor_stands_where_the_dead_one_stood(asked_first: int, asked_before: list[int]) -> None:
     answers, problems, scans, dead = undisturbed()
@@ -311,7 +312,7 @@ def test_a_successor_stands_where_the_dead_one_stood(asked_first: int, asked_bef
     assert [scanner.seen for scanner in scanners] == [scanner.seen for scanner in dead]
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.sets(st.sampled_from("ABC"))), max_size=12),
     st.lists(st.tuples(st.integers(1, 9), st.sets(st.sampled_from("ABC"))), max_size=6),

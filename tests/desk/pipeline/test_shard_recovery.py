@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from shard_parts import Book, Clock, Ear, Frame, a_manager, a_shard, at, frames_of
 
@@ -144,7 +145,7 @@ class Deduplicated:
                 self.asked.append(told)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds)
 def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> None:
     random = Random(seed)
@@ -257,7 +258,7 @@ class Producer:
             raise Dead
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds, st.booleans())
 def test_a_producer_that_dies_at_any_step_changes_nothing_whether_the_shard_dies_too(seed: int, both: bool) -> None:
     random = Random(seed)

@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.bars import Bar
@@ -77,7 +78,7 @@ def test_many_bars_are_written_in_row_groups(tmp_path: Path, monkeypatch: pytest
     assert keys == [(symbol, minute) for symbol in "abcde" for minute in range(1, 51)]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     keys=st.lists(
         st.tuples(st.text("AZaé.", min_size=1, max_size=3), st.integers(-(2**60), 2**60) | st.integers(0, 3)),

@@ -5,7 +5,8 @@ from itertools import pairwise, product
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.routing import SLOTS, RoutingTable, slot_of
@@ -85,7 +86,7 @@ def test_constant_load_comes_to_rest_and_no_step_makes_the_busiest_busier(
 
 
 @given(many_loads, st.integers(2, 5), st.integers(0, 2**32), st.sampled_from([1, 3]))
-@settings(max_examples=50)
+@examples(50)
 def test_noise_of_a_tenth_does_not_keep_slots_moving(loads: Loads, shards: int, seed: int, patience: int) -> None:
     chance = Random(seed)
     table = a_table({slot: chance.randrange(shards) for slot in loads})
@@ -119,7 +120,7 @@ def test_what_some_assignment_could_even_out_is_evened_out(values: list[float], 
 
 
 @given(st.lists(st.floats(0.5, 1.5), min_size=60, max_size=120), st.integers(2, 6))
-@settings(max_examples=30)
+@examples(30)
 def test_many_light_slots_are_shared_out_to_the_target(values: list[float], shards: int) -> None:
     loads = dict(enumerate(values))
     observer = Observer(a_table({}), range(shards))

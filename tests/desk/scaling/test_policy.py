@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import msgspec
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.units import MS_NS, SECOND_NS
@@ -336,7 +337,7 @@ def test_whatever_is_read_the_answer_is_within_its_limits_and_the_memory_stays_s
     one_reading,
     st.lists(st.floats(0, 0.5), min_size=8, max_size=8),
 )
-@settings(max_examples=200)
+@examples(200)
 def test_more_busy_never_wants_less(
     before: list[Reading], steady: float, lasting: int, reading: Reading, more: list[float]
 ) -> None:

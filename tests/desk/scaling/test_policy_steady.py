@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import pytest
 from curves import constant, noisy, sine
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from steady_desk import answers
 
@@ -45,7 +46,7 @@ def changes(asked: list[int], working: int) -> list[int]:
     power=st.sampled_from([0, 1, 3]),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=20)
+@examples(20)
 def test_a_load_that_hovers_changes_the_number_a_few_times_and_then_hardly_ever(
     load: float, working: int, overhead: float, limit: float, power: int, seed: int
 ) -> None:
@@ -63,7 +64,7 @@ def test_a_load_that_hovers_changes_the_number_a_few_times_and_then_hardly_ever(
 
 
 @given(load=loads, working=st.integers(1, 8), seed=st.integers(0, 2**32))
-@settings(max_examples=40)
+@examples(40)
 def test_by_load_alone_all_steps_up_come_before_all_steps_down(load: float, working: int, seed: int) -> None:
     asked = answers(POLICY, constant(load), TEN_MINUTES_S, working=working, noise=0.1, seed=seed)
 
@@ -72,7 +73,7 @@ def test_by_load_alone_all_steps_up_come_before_all_steps_down(load: float, work
 
 
 @given(load=st.floats(0.05, 4.3), working=st.integers(1, 8), seed=st.integers(0, 2**32))
-@settings(max_examples=40)
+@examples(40)
 def test_whatever_it_began_with_the_number_ends_where_the_load_needs_it(load: float, working: int, seed: int) -> None:
     last = answers(POLICY, constant(load), TEN_MINUTES_S, working=working, noise=0.1, seed=seed)[-1]
 

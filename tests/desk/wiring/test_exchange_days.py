@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.errors import PlanError
@@ -65,7 +66,7 @@ def test_weekends_holidays_and_closures_are_no_trading_days(day: str) -> None:
     assert NEW_YORK.hours(date.fromisoformat(day)) is None
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.sampled_from([NEW_YORK, TOKYO, FUTURES, ALWAYS]), SECONDS)
 def test_every_time_belongs_to_at_most_one_day_and_has_one_that_follows(days: ExchangeDays, second: int) -> None:
     time_ns = second * SECOND_NS
