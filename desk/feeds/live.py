@@ -10,8 +10,6 @@ from desk.feeds.outages import RESTARTED, Gap, Outages
 from desk.feeds.proof import Proof
 from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
-from desk.feeds.socket import PING_PART, SILENT, TIMEOUT_NS, Socket
-from desk.feeds.stream import StreamProtocol
 from desk.feeds.tick_times import Read, TickTimes, count_rejected, rejected_total
 from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.hours import ALWAYS_OPEN, TradingDay
@@ -19,6 +17,8 @@ from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
+from desk.streams.protocol import StreamProtocol
+from desk.streams.socket import PING_PART, SILENT, TIMEOUT_NS, Socket
 
 PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0

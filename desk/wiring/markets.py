@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from desk.config import Plan, load_settings
 from desk.config.urls import is_loopback
-from desk.feeds.alpaca import AlpacaFeed
 from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
 from desk.market.blocks import BlockSource
 from desk.market.day import DaySource, Recorded
@@ -20,6 +19,7 @@ from desk.model.hours import TradingDay
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.pipeline.session import Session
 from desk.ports import Clock
+from desk.venues.alpaca import AlpacaFeed
 from desk.wiring.exchange_days import ALWAYS, ExchangeDays
 
 ORDINAL_BITS: Final = 40

@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan, load_settings
 from desk.ledger import PATIENCE_S, RowFile, SqlLedger, ledger_url, require_known
 from desk.model.errors import LedgerError, PlanError, RunFolderError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
 from desk.risk import RiskGate, RiskLimits, entry_shares
+from desk.venues.simulated.broker import SimulatedVenue
 
 ROWS: Final = "ledger.rows"
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 from pipeline_parts import START_NS, Clock, Row, Rows
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.flow import LaneConfig
 from desk.market.replay import BlockFeed
@@ -30,6 +29,7 @@ from desk.pipeline.subscriptions import Subscriptions
 from desk.ports import Feed, FeedCounts
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable, slot_of
+from desk.venues.simulated.broker import SimulatedVenue
 
 NOTHING = Rows([Row(0)])
 MAX_STEPS = 20_000

@@ -24,12 +24,12 @@ from hostile_venue import (
     write,
 )
 
-from desk.feeds import bounds
-from desk.feeds.bounds import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTES, MAX_SYMBOL_CHARS
 from desk.feeds.live import CATCH_UP_NS
 from desk.model.errors import RunFailed
 from desk.model.items import Second
 from desk.model.units import DAY_NS, SECOND_NS
+from desk.streams import bounds
+from desk.streams.bounds import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTES, MAX_SYMBOL_CHARS
 
 NS = SECOND_NS
 HOUR_NS = 3_600 * NS

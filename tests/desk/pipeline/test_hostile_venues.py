@@ -43,7 +43,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from desk.feeds.alpaca.codec import MAX_CONDITIONS, MAX_KINDS
 from desk.feeds.live import LiveFeed
 from desk.feeds.proof import Proof
 from desk.feeds.tick_times import TickTimes
@@ -51,6 +50,7 @@ from desk.market.rows import EXAMPLES
 from desk.model.errors import DeskError
 from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
+from desk.venues.alpaca.codec import MAX_CONDITIONS, MAX_KINDS
 
 HOUR_S = 3_600
 TEN_YEARS_S = 315_360_000

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from alpaca_feeds import START_NS, HandClock, feed_of
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_alpaca_feed import START_NS, HandClock, feed_of
 from test_attempts import most_within
 
 STEP_NS = NS // 10

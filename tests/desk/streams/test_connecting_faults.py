@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from alpaca_feeds import HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client
-from test_alpaca_feed import HandClock, feed_of, until
 
 from desk.model.units import MS_NS
 

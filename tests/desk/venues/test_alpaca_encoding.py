@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client, trade
-from test_alpaca_feed import KEY, SECRET, START_NS, HandClock, feed_of, until
 
-from desk.feeds.alpaca.codec import Encoding
-from desk.feeds.alpaca.encoding import encoding_of
-from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.market.rows import Counts
+from desk.venues.alpaca.codec import Encoding
+from desk.venues.alpaca.encoding import encoding_of
+from desk.venues.alpaca.protocol import AlpacaProtocol
 
 TRADES = frozenset({"trades"})
 TIME = "2023-11-14T22:13:20.000000001Z"

@@ -14,14 +14,14 @@ from typing import Any, Final
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
-from desk.feeds.attempts import CONNECT_NS, Attempts
-from desk.feeds.connection import Connection
-from desk.feeds.proxy import unused_proxy
-from desk.feeds.stream import StreamProtocol
 from desk.model.errors import CredentialsError, DeskError, PlanError, RunFailed
 from desk.model.plain_text import from_outside
 from desk.model.units import SECOND_NS
 from desk.ports import Clock
+from desk.streams.attempts import CONNECT_NS, Attempts
+from desk.streams.connection import Connection
+from desk.streams.protocol import StreamProtocol
+from desk.streams.proxy import unused_proxy
 
 ANSWER_NS: Final = 10 * SECOND_NS
 TIMEOUT_NS: Final = 5 * SECOND_NS

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_alpaca_timestamps import text_of
 
-from desk.feeds.alpaca.codec import Codec
-from desk.feeds.alpaca.timestamps import rfc3339_ns
-from desk.feeds.alpaca.wire import Acknowledgement, Success
 from desk.market.rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
+from desk.venues.alpaca.codec import Codec
+from desk.venues.alpaca.timestamps import rfc3339_ns
+from desk.venues.alpaca.wire import Acknowledgement, Success
 
 NOW_NS = 1_800_000_000_000_000_000
 

@@ -4,8 +4,8 @@ from collections import deque
 from random import Random
 from typing import Final
 
-from desk.feeds.backoff import Backoff
 from desk.model.units import SECOND_NS
+from desk.streams.backoff import Backoff
 
 DELIVERY_NS: Final = 30 * SECOND_NS
 AT_ONCE_NS: Final = 30 * SECOND_NS

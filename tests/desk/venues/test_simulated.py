@@ -1,8 +1,8 @@
 from typing import get_args
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.model.orders import OrderKind
 from desk.orders import OrderVenue
+from desk.venues.simulated.broker import SimulatedVenue
 
 
 def test_the_simulated_venue_takes_every_kind_of_order() -> None:

@@ -5,8 +5,8 @@ Source: docs.alpaca.markets, "WebSocket Stream", error table.
 
 from typing import Final
 
-from desk.feeds.stream import HangUp
 from desk.model.errors import CredentialsError, DeskError, RunFailed
+from desk.streams.protocol import HangUp
 
 SLOW_CLIENT: Final = 407
 RETRIED: Final = {

@@ -9,8 +9,11 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec.msgpack import Ext
 
-from desk.feeds.alpaca.timestamps import exts_ns, texts_ns
-from desk.feeds.alpaca.wire import (
+from desk.market.rows import Counts
+from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
+from desk.streams.bounds import MAX_MALFORMED, Symbols
+from desk.venues.alpaca.timestamps import exts_ns, texts_ns
+from desk.venues.alpaca.wire import (
     OTHERS,
     Acknowledgement,
     Kind,
@@ -22,9 +25,6 @@ from desk.feeds.alpaca.wire import (
     WireQuote,
     WireTrade,
 )
-from desk.feeds.bounds import MAX_MALFORMED, Symbols
-from desk.market.rows import Counts
-from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 
 Encoding = Literal["msgpack", "json"]
 Control = Success | Refusal | Acknowledgement

@@ -5,12 +5,12 @@ import threading
 
 import msgspec
 import pytest
+from alpaca_feeds import START_NS, HandClock, feed_of, sending, until
 from alpaca_server import NS, AlpacaServer, Client, trade
-from test_alpaca_feed import START_NS, HandClock, feed_of, sending, until
 
-from desk.feeds.backoff import FIRST_NS, LONGEST_NS, Backoff
-from desk.feeds.socket import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
 from desk.model.errors import CredentialsError, PlanError, RunFailed
+from desk.streams.backoff import FIRST_NS, LONGEST_NS, Backoff
+from desk.streams.socket import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
 
 MANY = 40
 PING_NS = TIMEOUT_NS // PING_PART

@@ -6,15 +6,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from desk.config.urls import goes_unencrypted
-from desk.feeds.alpaca.codec import Encoding
-from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.feeds.live import LiveFeed, always
 from desk.feeds.session_clock import RealSession, VenueSession, clock_url
-from desk.feeds.socket import TIMEOUT_NS
 from desk.market.rows import Counts
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.ports import Clock
+from desk.streams.socket import TIMEOUT_NS
+from desk.venues.alpaca.codec import Encoding
+from desk.venues.alpaca.protocol import AlpacaProtocol
 
 
 class AlpacaFeed(LiveFeed):

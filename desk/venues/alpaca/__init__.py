@@ -3,6 +3,6 @@
 Source: docs.alpaca.markets, "WebSocket Stream" and "Real-time Stock Data".
 """
 
-from desk.feeds.alpaca.feed import AlpacaFeed
+from desk.venues.alpaca.feed import AlpacaFeed
 
 __all__ = ["AlpacaFeed"]
