@@ -7,7 +7,7 @@ from websockets.asyncio.client import connect
 
 from desk.market.rows import Counts
 from desk.model.ticks import Tick
-from desk.venues.alpaca.protocol import AlpacaProtocol
+from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
 async def ticks_of(url: str) -> AsyncIterator[list[Tick]]:

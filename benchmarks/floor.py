@@ -28,7 +28,7 @@ from desk.venue.selection import Selection
 from desk.venue.standard import START_NS, StandardLoad
 from desk.venue.subscription import Subscription
 from desk.venue.wire import MSGPACK
-from desk.venues.alpaca.codec import Codec
+from desk.venues.alpaca.market.codec import Codec
 
 SHARDS: Final = 4
 Take = Callable[[Sequence[Tick]], None]

@@ -18,7 +18,7 @@ from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 from desk.streams.protocol import StreamProtocol
-from desk.streams.socket import PING_PART, SILENT, TIMEOUT_NS, Socket
+from desk.streams.socket_loop import PING_PART, SILENT, TIMEOUT_NS, Socket
 
 PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0

@@ -5,7 +5,7 @@ from desk.feeds.session_clock import SessionClock
 from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
 from desk.streams.protocol import StreamProtocol
-from desk.streams.socket import SILENT, Socket
+from desk.streams.socket_loop import SILENT, Socket
 
 
 class Proof:

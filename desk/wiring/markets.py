@@ -19,7 +19,7 @@ from desk.model.hours import TradingDay
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.pipeline.session import Session
 from desk.ports import Clock
-from desk.venues.alpaca import AlpacaFeed
+from desk.venues.alpaca.market import AlpacaFeed
 from desk.wiring.exchange_days import ALWAYS, ExchangeDays
 
 ORDINAL_BITS: Final = 40

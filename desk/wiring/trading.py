@@ -11,7 +11,7 @@ from desk.model.errors import LedgerError, PlanError, RunFolderError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
 from desk.risk import RiskGate, RiskLimits, entry_shares
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 ROWS: Final = "ledger.rows"
 

@@ -15,7 +15,7 @@ from desk.orders import OrderManager, OrderSummary
 from desk.pricing import Pricing
 from desk.risk import Approved, RiskGate, RiskLimits
 from desk.strategy import Position
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 
 class MarketOnlyVenue:

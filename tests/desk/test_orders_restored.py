@@ -19,7 +19,7 @@ from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderKind, Repor
 from desk.model.units import SECOND_NS
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.risk import Approved, RiskGate, RiskLimits
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 LIMITS: dict[str, Any] = {
     "max_order_notional": 2_500.0,

@@ -1,8 +1,1 @@
-"""The Alpaca market data stream v2: codec and protocol without a socket, and the feed that runs them.
-
-Source: docs.alpaca.markets, "WebSocket Stream" and "Real-time Stock Data".
-"""
-
-from desk.venues.alpaca.feed import AlpacaFeed
-
-__all__ = ["AlpacaFeed"]
+"""Alpaca. Source of its protocols: docs.alpaca.markets."""

@@ -13,7 +13,7 @@ from desk.model.items import Close, Item
 from desk.model.orders import OrderEvent
 from desk.orders import OrderManager
 from desk.risk import RiskGate, RiskLimits
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 HOURS = TradingDay(at(0), at(100), at(200), at(300))
 

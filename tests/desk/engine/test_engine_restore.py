@@ -38,7 +38,7 @@ from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 from desk.orders import OrderManager
 from desk.risk import RiskGate, RiskLimits
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 SYMBOLS = ("A", "B", "C")
 HOURS = TradingDay(START_NS, START_NS + 90 * SECOND_NS, START_NS + 20 * MINUTE_NS, START_NS + 25 * MINUTE_NS)

@@ -6,8 +6,8 @@ from alpaca_feeds import START_NS, HandClock, feed_of, nothing_more, sending, un
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 
 from desk.model.feed_health import Freshness
-from desk.streams.socket import PING_PART, TIMEOUT_NS
-from desk.venues.alpaca import AlpacaFeed
+from desk.streams.socket_loop import PING_PART, TIMEOUT_NS
+from desk.venues.alpaca.market import AlpacaFeed
 
 PING_NS = TIMEOUT_NS // PING_PART
 UNACKNOWLEDGED = "the subscription is not acknowledged"

@@ -35,9 +35,9 @@ from desk.pipeline.subscriptions import Subscriptions
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable
 from desk.strategy import Context
-from desk.streams.connection import Connection
-from desk.venues.alpaca import AlpacaFeed
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.streams.websocket_connection import Connection
+from desk.venues.alpaca.market import AlpacaFeed
+from desk.venues.simulated import SimulatedVenue
 
 MIDNIGHT_NS = 1_700_006_400 * SECOND_NS
 START_NS = MIDNIGHT_NS + DAY_NS // 2

@@ -29,7 +29,7 @@ from desk.pipeline.subscriptions import Subscriptions
 from desk.ports import Feed, FeedCounts
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable, slot_of
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 NOTHING = Rows([Row(0)])
 MAX_STEPS = 20_000

@@ -30,7 +30,7 @@ from desk.pipeline.subscriptions import Subscriptions
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable
 from desk.scanner import MarketSnapshot, Scanner
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 START_NS = 1_600_000_020 * SECOND_NS
 NO_PARAMS = strategy.Params()

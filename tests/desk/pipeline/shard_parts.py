@@ -15,7 +15,7 @@ from desk.orders import OrderManager
 from desk.pipeline.shard import Shard, ShardConfig
 from desk.ports import BrokerDoor, KeeperDoor
 from desk.risk import RiskGate, RiskLimits
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 START_NS = 1_000 * MINUTE_NS
 NO_PARAMS = strategy.Params()

@@ -10,7 +10,7 @@ from alpaca_feeds import START_NS, HandClock, feed_of
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_attempts import most_within
+from test_connection_attempts import most_within
 
 STEP_NS = NS // 10
 STEPS = 900

@@ -13,7 +13,7 @@ from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.tape.reader import TapeSource
 from desk.tape.writer import TapeWriter
 from desk.venue.settings import Play
-from desk.venues.alpaca.codec import Codec
+from desk.venues.alpaca.market.codec import Codec
 
 AT_NS = 1_700_000_040 * SECOND_NS
 U64 = 2**64 - 1

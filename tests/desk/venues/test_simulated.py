@@ -2,7 +2,7 @@ from typing import get_args
 
 from desk.model.orders import OrderKind
 from desk.orders import OrderVenue
-from desk.venues.simulated.broker import SimulatedVenue
+from desk.venues.simulated import SimulatedVenue
 
 
 def test_the_simulated_venue_takes_every_kind_of_order() -> None:

@@ -13,7 +13,7 @@ from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 from desk.clock import SystemClock
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
-from desk.venues.alpaca import AlpacaFeed
+from desk.venues.alpaca.market import AlpacaFeed
 
 
 def failing(code: int, *, authenticated: bool = False) -> Script:

@@ -18,10 +18,10 @@ from desk.model.errors import CredentialsError, DeskError, PlanError, RunFailed
 from desk.model.plain_text import from_outside
 from desk.model.units import SECOND_NS
 from desk.ports import Clock
-from desk.streams.attempts import CONNECT_NS, Attempts
-from desk.streams.connection import Connection
+from desk.streams.connection_attempts import CONNECT_NS, Attempts
 from desk.streams.protocol import StreamProtocol
 from desk.streams.proxy import unused_proxy
+from desk.streams.websocket_connection import Connection
 
 ANSWER_NS: Final = 10 * SECOND_NS
 TIMEOUT_NS: Final = 5 * SECOND_NS

@@ -9,9 +9,9 @@ from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client, trade
 
 from desk.market.rows import Counts
-from desk.venues.alpaca.codec import Encoding
-from desk.venues.alpaca.encoding import encoding_of
-from desk.venues.alpaca.protocol import AlpacaProtocol
+from desk.venues.alpaca.market.codec import Encoding
+from desk.venues.alpaca.market.encoding import encoding_of
+from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 TRADES = frozenset({"trades"})
 TIME = "2023-11-14T22:13:20.000000001Z"

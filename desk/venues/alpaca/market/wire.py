@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from desk.streams.bounds import MAX_CODE_CHARS, MAX_CONDITIONS, MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
+from desk.streams.limits import MAX_CODE_CHARS, MAX_CONDITIONS, MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL_CHARS)]
 Price = Annotated[float, Meta(gt=0, le=MAX_PRICE)]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from desk.venues.alpaca.wire import Acknowledgement
+from desk.venues.alpaca.market.wire import Acknowledgement
 
 MAX_SYMBOLS: Final = 500
 MAX_ATTEMPTS: Final = 3

@@ -8,7 +8,7 @@ from alpaca_server import NS, AlpacaServer, Client, Script
 
 from desk.clock import SystemClock
 from desk.model.ticks import Frame, Tick
-from desk.venues.alpaca import AlpacaFeed
+from desk.venues.alpaca.market import AlpacaFeed
 
 KEY, SECRET = "the-key-itself", "the-secret-itself"
 BOTH = frozenset({"trades", "quotes"})

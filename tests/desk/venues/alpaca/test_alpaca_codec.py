@@ -13,9 +13,9 @@ from test_alpaca_timestamps import text_of
 
 from desk.market.rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
-from desk.venues.alpaca.codec import Codec
-from desk.venues.alpaca.timestamps import rfc3339_ns
-from desk.venues.alpaca.wire import Acknowledgement, Success
+from desk.venues.alpaca.market.codec import Codec
+from desk.venues.alpaca.market.timestamps import rfc3339_ns
+from desk.venues.alpaca.market.wire import Acknowledgement, Success
 
 NOW_NS = 1_800_000_000_000_000_000
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.units import MS_NS, SECOND_NS
-from desk.streams.attempts import AT_ONCE_NS, CONNECT_NS, DELIVERY_NS, Attempts
+from desk.streams.connection_attempts import AT_ONCE_NS, CONNECT_NS, DELIVERY_NS, Attempts
 
 NS = SECOND_NS
 

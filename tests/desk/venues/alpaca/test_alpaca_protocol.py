@@ -9,8 +9,8 @@ from alpaca_server import quote, trade
 from desk.market.rows import Counts
 from desk.model.errors import CredentialsError, DeskError, RunFailed
 from desk.streams.protocol import HangUp
-from desk.venues.alpaca.protocol import AlpacaProtocol
-from desk.venues.alpaca.subscription import MAX_ATTEMPTS, MAX_SYMBOLS
+from desk.venues.alpaca.market.protocol import AlpacaProtocol
+from desk.venues.alpaca.market.subscription import MAX_ATTEMPTS, MAX_SYMBOLS
 
 BOTH = frozenset({"trades", "quotes"})
 KEY, SECRET = "the-key-itself", "the-secret-itself"

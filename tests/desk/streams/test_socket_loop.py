@@ -10,7 +10,7 @@ from alpaca_server import NS, AlpacaServer, Client, trade
 
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.streams.backoff import FIRST_NS, LONGEST_NS, Backoff
-from desk.streams.socket import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
+from desk.streams.socket_loop import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
 
 MANY = 40
 PING_NS = TIMEOUT_NS // PING_PART

@@ -8,13 +8,13 @@ from desk.model.errors import DeskError
 from desk.model.notes import Note
 from desk.model.plain_text import from_outside
 from desk.model.ticks import Quote, Tick
-from desk.streams.bounds import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
+from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
 from desk.streams.protocol import HangUp
-from desk.venues.alpaca.codec import Codec, Control, Encoding
-from desk.venues.alpaca.encoding import encoding_of
-from desk.venues.alpaca.faults import SLOW_CLIENT, meaning
-from desk.venues.alpaca.subscription import Subscription
-from desk.venues.alpaca.wire import Acknowledgement, Refusal, Success
+from desk.venues.alpaca.market.codec import Codec, Control, Encoding
+from desk.venues.alpaca.market.encoding import encoding_of
+from desk.venues.alpaca.market.subscription import Subscription
+from desk.venues.alpaca.market.venue_errors import SLOW_CLIENT, meaning
+from desk.venues.alpaca.market.wire import Acknowledgement, Refusal, Success
 
 NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
 

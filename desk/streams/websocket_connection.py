@@ -16,14 +16,14 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
-from desk.streams.bounds import MAX_FRAGMENTS, MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, Flood
+from desk.streams.limits import MAX_FRAGMENTS, MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, Flood
 
 MAX_UNSENT_BYTES: Final = 1 << 20
 
 DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 # The library logs whole messages at DEBUG, the authentication among them: this logger never does.
-_QUIET: Final = logging.getLogger("desk.streams.connection.websocket")
+_QUIET: Final = logging.getLogger("desk.streams.websocket_connection.websocket")
 _QUIET.setLevel(logging.CRITICAL)
 
 
@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
     """Opens the websocket and hands complete messages over; after the end it is silent.
 
     Compression is not offered. Of a message in parts at most MAX_MESSAGE_BYTES are gathered. A venue that floods it, or
-    whose handshake does not end, is left; see `desk.streams.bounds`.
+    whose handshake does not end, is left; see `desk.streams.limits`.
     """
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], listener: Listener) -> None:

@@ -12,9 +12,9 @@ from desk.market.rows import Counts
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.ports import Clock
-from desk.streams.socket import TIMEOUT_NS
-from desk.venues.alpaca.codec import Encoding
-from desk.venues.alpaca.protocol import AlpacaProtocol
+from desk.streams.socket_loop import TIMEOUT_NS
+from desk.venues.alpaca.market.codec import Encoding
+from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
 class AlpacaFeed(LiveFeed):

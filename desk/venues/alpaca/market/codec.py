@@ -11,9 +11,9 @@ from msgspec.msgpack import Ext
 
 from desk.market.rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
-from desk.streams.bounds import MAX_MALFORMED, Symbols
-from desk.venues.alpaca.timestamps import exts_ns, texts_ns
-from desk.venues.alpaca.wire import (
+from desk.streams.limits import MAX_MALFORMED, Symbols
+from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
+from desk.venues.alpaca.market.wire import (
     OTHERS,
     Acknowledgement,
     Kind,

@@ -1,6 +1,6 @@
 """Which encoding a message of the stream is in, by its frame and its first byte."""
 
-from desk.venues.alpaca.codec import Encoding
+from desk.venues.alpaca.market.codec import Encoding
 
 
 def encoding_of(message: bytes | bytearray, *, text: bool) -> Encoding | None:

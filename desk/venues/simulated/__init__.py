@@ -1,1 +1,0 @@
-"""The simulated venue: orders are matched in the shards, on the market's own ticks."""
