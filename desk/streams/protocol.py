@@ -1,5 +1,6 @@
 """What a venue's protocol is to the socket loop: bytes in and out, and what it makes of them. No socket inside."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -35,6 +36,22 @@ class StreamProtocol(Protocol):
     verdict: HangUp | DeskError | None
     slow_clients: int
     encoding: str
+
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        """Want these symbols; "*" is all of them."""
+        ...
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        """Want these no more: what still arrives of them is skipped."""
+        ...
+
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        """Want no quotes of these for now."""
+        ...
+
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        """Want their quotes again."""
+        ...
 
     @property
     def refused(self) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """The Alpaca stream as a feed: its protocol on the shared socket loop."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from desk.feeds.live import LiveFeed, always
 from desk.feeds.session_clock import RealSession, VenueSession, clock_url
 from desk.market.rows import Counts
 from desk.model.errors import CredentialsError, PlanError
+from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.ports import Clock
 from desk.streams.socket_loop import TIMEOUT_NS
@@ -21,7 +22,7 @@ class AlpacaFeed(LiveFeed):
     """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
 
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
-    `first_ordinal`; `resumed_from_ns` is the last mark of a producer that died. Raises CredentialsError without keys,
+    `first_ordinal`; `resume` is the position of a feed whose producer died. Raises CredentialsError without keys,
     PlanError where they would go unencrypted to another machine.
     """
 
@@ -42,7 +43,7 @@ class AlpacaFeed(LiveFeed):
         hours: TradingDay = ALWAYS_OPEN,
         first_ordinal: int = 1,
         allow_plain: bool = False,
-        resumed_from_ns: int | None = None,
+        resume: FeedPosition | None = None,
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         parts = urlsplit(url)
@@ -62,12 +63,12 @@ class AlpacaFeed(LiveFeed):
                 "Write wss://.",
             )
         counts = Counts()
-        self._alpaca = AlpacaProtocol(
+        protocol = AlpacaProtocol(
             key, secret, place=place, channels=channels, counts=counts, encoding=encoding, first_ordinal=first_ordinal
         )
         super().__init__(
             url,
-            self._alpaca,
+            protocol,
             counts,
             clock=clock,
             session=RealSession(clock, place) if session_clock == "real" else VenueSession(clock_url(url), clock),
@@ -76,25 +77,9 @@ class AlpacaFeed(LiveFeed):
             rng=rng,
             is_open=is_open,
             hours=hours,
-            resumed_from_ns=resumed_from_ns,
+            resume=resume,
             timeout_ns=timeout_ns,
         )
 
     def __repr__(self) -> str:
-        return f"AlpacaFeed({self._alpaca.place!r})"
-
-    def subscribe(self, symbols: Iterable[str]) -> None:
-        """Hand over these symbols' ticks as soon as the venue sends them; "*" is all."""
-        self._alpaca.subscribe(symbols)
-
-    def unsubscribe(self, symbols: Iterable[str]) -> None:
-        """Skip these symbols' ticks from the next frame on, and ask the venue to stop."""
-        self._alpaca.unsubscribe(symbols)
-
-    def drop_quotes(self, symbols: Iterable[str]) -> None:
-        """Do without the quotes of these symbols for now."""
-        self._alpaca.drop_quotes(symbols)
-
-    def restore_quotes(self, symbols: Iterable[str]) -> None:
-        """Take their quotes again."""
-        self._alpaca.restore_quotes(symbols)
+        return f"AlpacaFeed({self.place!r})"

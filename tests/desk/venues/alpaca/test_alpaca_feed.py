@@ -13,6 +13,7 @@ from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 from desk.clock import SystemClock
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
+from desk.model.feed_position import FeedPosition
 from desk.venues.alpaca.market import AlpacaFeed
 
 
@@ -249,7 +250,7 @@ def test_a_venue_without_a_clock_is_a_clear_fault() -> None:
 def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap() -> None:
     clock = HandClock(START_NS + 5 * NS + NS // 2)
     with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, resumed_from_ns=START_NS + 2 * NS, first_ordinal=7 << 40)
+        feed = feed_of(server, clock, resume=FeedPosition(START_NS + 2 * NS), first_ordinal=7 << 40)
         frames = feed.frames()
         at_once = [next(frames) for _ in range(3)]
 
@@ -276,8 +277,8 @@ def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap
 def test_the_outage_of_a_producer_that_died_in_it_is_continued_by_its_successor() -> None:
     clock = HandClock(START_NS + 9 * NS)
     with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, resumed_from_ns=START_NS + 8 * NS)
-        feed.restore(FeedHealth(subscribed=True, outages=2, down_from_ns=START_NS + 3 * NS, down_why="closed"))
+        health = FeedHealth(subscribed=True, outages=2, down_from_ns=START_NS + 3 * NS, down_why="closed")
+        feed = feed_of(server, clock, resume=FeedPosition(START_NS + 8 * NS, health=health))
         frames = feed.frames()
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
@@ -330,7 +331,7 @@ def test_symbols_that_are_granted_later_are_refused_no_longer() -> None:
 def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_of_a_restart() -> None:
     clock = HandClock(START_NS + 5 * NS)
     with AlpacaServer(failing(500), sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, resumed_from_ns=START_NS)
+        feed = feed_of(server, clock, resume=FeedPosition(START_NS))
         frames = feed.frames()
         until(frames, lambda _: bool(feed.last_end))
         assert feed.gaps == []
@@ -348,7 +349,7 @@ def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
     clock = HandClock(START_NS + NS)
     scripts = [sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))]
     with AlpacaServer(*scripts) as server:
-        feed = feed_of(server, clock, resumed_from_ns=START_NS)
+        feed = feed_of(server, clock, resume=FeedPosition(START_NS))
         frames = feed.frames()
         until(frames, lambda seen: len(seen) >= 1)
         first = feed.take_gaps()
@@ -364,7 +365,7 @@ def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
 def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_and_a_gap() -> None:
     clock = HandClock(START_NS + 60 * NS)
     with AlpacaServer(nothing_more) as server:
-        feed = feed_of(server, clock, resumed_from_ns=START_NS, stop_ns=START_NS + 3 * NS)
+        feed = feed_of(server, clock, resume=FeedPosition(START_NS), stop_ns=START_NS + 3 * NS)
 
         frames = list(feed.frames())
 
@@ -377,7 +378,7 @@ def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_a
 def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None:
     reading = {"wall_ns": START_NS, "speed": 1.0, "state": "ended", "session_ns": START_NS + 2 * NS + NS // 2}
     with AlpacaServer(sending(stay=False), clock=lambda: reading) as server:
-        feed = feed_of(server, HandClock(), session_clock="venue", resumed_from_ns=START_NS, rng=random.Random(1))
+        feed = feed_of(server, HandClock(), session_clock="venue", resume=FeedPosition(START_NS), rng=random.Random(1))
 
         frames = list(feed.frames())
 
@@ -387,7 +388,7 @@ def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None
 
 def test_session_time_does_not_go_back_when_a_venues_clock_is_behind_the_last_mark() -> None:
     with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, HandClock(START_NS + NS // 2), resumed_from_ns=START_NS + NS)
+        feed = feed_of(server, HandClock(START_NS + NS // 2), resume=FeedPosition(START_NS + NS))
         frames = feed.frames()
 
         frame = next(frame for frame in frames if frame.ticks)
