@@ -121,6 +121,10 @@ class LiveFeed(Feed, Protocol):
         """How far what was handed over can be trusted at this wall time."""
         ...
 
+    def keep_below(self, age_ns: int) -> None:
+        """Ping a quiet venue so often that its data never seem older than this while it answers."""
+        ...
+
     def open_gap(self, session_ns: int) -> FeedGap | None:
         """The gap that lasts at this session time, up to it; None without one."""
         ...

@@ -8,12 +8,11 @@ import msgspec
 from pydantic import SecretStr
 
 from desk.config import Plan
-from desk.feeds.live import LiveFeed
 from desk.market.blocks import BlockSource
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import TradingDay
 from desk.pipeline.session import Session
-from desk.ports import Clock
+from desk.ports import Clock, LiveFeed
 
 HoursOn = Callable[[date], TradingDay | None]
 """The hours of the plan's exchange on a date; None where it is closed."""

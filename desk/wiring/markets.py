@@ -5,7 +5,6 @@ from functools import partial
 from typing import Final
 
 from desk.config import Plan
-from desk.feeds.live import LiveFeed
 from desk.market.blocks import BlockSource
 from desk.market.day import DaySource, Recorded
 from desk.market.replay import BlockFeed
@@ -13,7 +12,7 @@ from desk.model.feed_position import FeedPosition
 from desk.model.hours import TradingDay
 from desk.model.units import SECOND_NS
 from desk.pipeline.session import Session
-from desk.ports import Clock
+from desk.ports import Clock, Feed, LiveFeed
 from desk.venues.api_keys import api_keys
 from desk.venues.feed_factory import LiveFactory, LiveSetup, ReplayFactory
 from desk.venues.registry import feed_factory
@@ -61,7 +60,7 @@ def market_feed(
     clock: Clock,
     epoch: int = 0,
     resume: FeedPosition | None = None,
-) -> BlockFeed | LiveFeed:
+) -> Feed:
     """The session's feed, from its start or behind a dead producer's position. Raises CredentialsError."""
     factory = feed_factory(plan)
     if isinstance(factory, LiveFactory):

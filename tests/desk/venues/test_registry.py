@@ -1,6 +1,8 @@
 """Kinds of feeds and brokers: a line each in desk/config/kinds.py, and no other place that knows one."""
 
 import ast
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -99,6 +101,14 @@ def test_a_live_feed_that_is_opened_at_a_position_continues_its_totals(kind: str
     feed = market_feed(plan, session, None, clock, epoch=2, resume=position)
 
     assert feed.position() == msgspec.structs.replace(position, health=msgspec.structs.replace(health, up=False))
+
+
+def test_the_side_of_the_broker_loads_nothing_of_a_feed() -> None:
+    code = "import sys, desk.wiring.trading; print({'websockets', 'pyarrow', 'desk.feeds.live'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout == "set()\n"
 
 
 def comparisons(path: Path) -> Iterator[ast.Constant]:
