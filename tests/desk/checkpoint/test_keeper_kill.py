@@ -33,6 +33,7 @@ import sys
 from pathlib import Path
 from desk.checkpoint import KeeperStore
 from desk.model.checkpoint import ProducerState
+from desk.model.feed_position import FeedPosition
 
 store = KeeperStore(Path(sys.argv[1]))
 last = store.producer()
