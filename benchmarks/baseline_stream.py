@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 from websockets.asyncio.client import connect
 
-from desk.feeds.alpaca.protocol import AlpacaProtocol
 from desk.market.rows import Counts
 from desk.model.ticks import Tick
+from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
 async def ticks_of(url: str) -> AsyncIterator[list[Tick]]:

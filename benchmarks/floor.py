@@ -18,7 +18,6 @@ import numpy as np
 from benchmarks.frame import publish
 from benchmarks.load import SEED, SYMBOLS
 from desk.bars.builder import BarBuilder
-from desk.feeds.alpaca.codec import Codec
 from desk.market.rows import Counts
 from desk.model.ticks import Tick, Trade
 from desk.model.units import MS_NS
@@ -29,6 +28,7 @@ from desk.venue.selection import Selection
 from desk.venue.standard import START_NS, StandardLoad
 from desk.venue.subscription import Subscription
 from desk.venue.wire import MSGPACK
+from desk.venues.alpaca.market.codec import Codec
 
 SHARDS: Final = 4
 Take = Callable[[Sequence[Tick]], None]

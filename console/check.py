@@ -15,7 +15,6 @@ from desk.config import (
     Plan,
     ScannerPlan,
     StrategyPlan,
-    SyntheticPlan,
     load_plan,
     load_settings,
     override,
@@ -26,9 +25,11 @@ from desk.market.blocks import BlockSource
 from desk.pipeline.session import Session
 from desk.report import words
 from desk.strategy import Params
-from desk.tape.reader import TapeSource
+from desk.venues.api_keys import api_keys
+from desk.venues.feed_factory import LiveFactory, ReplayFactory
+from desk.venues.registry import feed_factory
 from desk.wiring.exchange_days import ExchangeDays
-from desk.wiring.markets import ALPACA_STREAM, market_source, require_credentials
+from desk.wiring.markets import replayed_source
 from desk.wiring.sessions import open_session, session_bounds
 
 
@@ -37,14 +38,7 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     written = load_plan(path)
     plan = override(written, load_settings(), None, day)
     loaded = load_all(path, plan)
-    source = market_source(plan)
-    if source is None:
-        require_credentials(plan)
-        market = _stream(plan, SystemClock())
-    else:
-        session = open_session(plan, source, SystemClock())
-        market = [*_session(plan, session), *_market(plan, session, source)]
-    facts = [*market, *_trading(plan, loaded), *_results(plan)]
+    facts = [*_market(plan), *_trading(plan, loaded), *_results(plan)]
     console.print(line(plan.session.name, style="bold"))
     console.print(fact_table(facts))
     for note in plan_notes(written, plan):
@@ -52,7 +46,17 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     console.print(line(f"ok · {path}"), soft_wrap=True)
 
 
-def _stream(plan: Plan, clock: SystemClock) -> Facts:
+def _market(plan: Plan) -> Facts:
+    clock, factory = SystemClock(), feed_factory(plan)
+    if isinstance(factory, LiveFactory):
+        api_keys(plan)
+        return _stream(plan, factory, clock)
+    source = replayed_source(plan, factory)
+    session = open_session(plan, source, clock)
+    return [*_session(plan, session), *_recording(plan, session, factory, source)]
+
+
+def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
     """Facts about a live stream, without a connection. Raises PlanError if no exchange day has such a session."""
     feed = plan.feed
     start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
@@ -65,7 +69,7 @@ def _stream(plan: Plan, clock: SystemClock) -> Facts:
         ("mode", plan.session.mode),
         ("session", f"from {start} until {end}, on {plan.session.clock} time"),
         *([("session", f"now or next: {day.date}, {hours}")] if plan.session.clock == "real" else []),
-        ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {feed.url or ALPACA_STREAM}"),
+        ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {factory.url(plan)}"),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),
     ]
@@ -82,24 +86,16 @@ def _session(plan: Plan, session: Session) -> Facts:
     ]
 
 
-def _market(plan: Plan, session: Session, source: BlockSource) -> Facts:
+def _recording(plan: Plan, session: Session, factory: ReplayFactory, source: BlockSource) -> Facts:
     feed = plan.feed
     speed = "as fast as the consumers can process it" if feed.speed == "max" else f"{feed.speed:g} x real time"
     chosen = _symbols(feed.symbols) or "only the picks of scanners"
     return [
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {speed}"),
-        _tape(source) if isinstance(source, TapeSource) else _made_up(feed.synthetic),
+        factory.fact(plan, source),
         ("data", f"{words.exchange_time(source.start_ns)} to {words.exchange_time(source.end_ns)}"),
         ("symbols", f"{chosen}, of {words.count(len(session.market))} in the market"),
     ]
-
-
-def _tape(source: TapeSource) -> tuple[str, str]:
-    return ("tape", f"{source.place}, {words.count(source.rows)} rows in {words.some(len(source.files), 'file')}")
-
-
-def _made_up(market: SyntheticPlan) -> tuple[str, str]:
-    return ("market", f"made up from seed {market.seed}, {market.events_per_s:,.0f} events/s, {market.date}")
 
 
 def _trading(plan: Plan, loaded: Loaded) -> Facts:
@@ -132,11 +128,7 @@ def _trading(plan: Plan, loaded: Loaded) -> Facts:
 def _freshness(plan: Plan) -> str:
     guards = plan.guards
     line = f"no entries on data older than {guards.max_data_latency_s:g} s"
-    return (
-        f"{line}, or while the feed is down or silent for {guards.feed_timeout_s:g} s"
-        if plan.feed.kind == "alpaca"
-        else line
-    )
+    return f"{line}, or while the feed is down or silent for {guards.feed_timeout_s:g} s" if plan.feed.is_live else line
 
 
 def _consumers(consumers: ConsumersPlan) -> str:

@@ -34,9 +34,9 @@ def check_market(path: Path, plan: Plan, copy: WorkingCopy) -> list[str]:
     Raises PlanError or TapeError if the market data cannot be found there. Adds a tape of this folder to the copy.
     """
     feed = plan.feed
-    if feed.kind == "alpaca":
+    if feed.is_live:
         return _stream(plan)
-    if feed.kind == "tape":
+    if feed.path:
         written = tomllib.loads(path.read_text("utf-8-sig"))["feed"]["path"]
         if "://" in written or Path(written).is_absolute():
             return [f"the tape {written} is looked for on the cluster, not on this machine"]

@@ -54,10 +54,11 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     plan = override(written, settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
     load_all(path, plan)
-    from desk.wiring import markets, trading  # noqa: PLC0415 - slow to import: a faulty plan is reported before
+    from desk.venues.api_keys import api_keys  # noqa: PLC0415 - slow to import: a faulty plan is reported before
+    from desk.wiring import trading  # noqa: PLC0415 - as above
 
     if not options.joins_cluster:
-        markets.require_feed_keys(plan)
+        api_keys(plan)
 
     be_orderly()
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
@@ -94,10 +95,10 @@ def resume_run(
     resume, changes = require_same(plan, resume, accept=options.accept_changes)
     folder.remarks += changes
     load_all(folder.resume.path, plan)
-    from desk.wiring import markets  # noqa: PLC0415 - as in `run_plan`
+    from desk.venues.api_keys import api_keys  # noqa: PLC0415 - as in `run_plan`
 
     if resume.in_process or not options.joins_cluster:
-        markets.require_feed_keys(plan)
+        api_keys(plan)
     be_orderly()
     run = _Run(plan, folder, resume, options, console, _relative(folder.dir))
     try:

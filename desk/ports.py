@@ -10,6 +10,7 @@ from desk.model.bars import Bar
 from desk.model.batch import News, Position
 from desk.model.checkpoint import Checkpoint, ProducerState
 from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.feed_position import FeedPosition
 from desk.model.notes import Note
 from desk.model.orders import OrderEvent, OrderKind, Request
 from desk.model.records import Decision, ScanAnswer
@@ -36,16 +37,6 @@ class FeedCounts(Protocol):
     skipped: dict[str, int]
     examples: list[str]
 
-    def restore(
-        self,
-        received: dict[str, int],
-        rejected: dict[str, dict[str, int]],
-        skipped: dict[str, int],
-        examples: list[str],
-    ) -> None:
-        """Go on counting from these."""
-        ...
-
 
 class FeedGap(Protocol):
     """Session time in which nothing could be received, and why."""
@@ -65,7 +56,8 @@ class Feed(Protocol):
 
     `lossless` feeds wait for the lanes; of a `repeatable` one a successor can read the same ticks again.
     `received` counts rejected rows too; `examples` names the first few of those with place and
-    cause. `start_ns` and `end_ns` bound the session where they are known.
+    cause. `start_ns` and `end_ns` bound the session where they are known. A feed is opened at its session's start, or
+    behind the `position` of an earlier feed of the session, whose totals it continues.
     """
 
     lossless: bool
@@ -94,13 +86,17 @@ class Feed(Protocol):
         """The times without data that ended since the last call."""
         ...
 
+    def position(self) -> FeedPosition:
+        """Where another feed continues: to be taken when the last frame bears a mark, before the next frame."""
+        ...
+
 
 class LiveFeed(Feed, Protocol):
     """A feed that cannot wait, from a venue that can be asked for less.
 
     `patience_s` is how long the next frame may be waited for. `read_age_ns` is received - venue time of what
     was read last, over its recent floor: how far reading is behind. `pace` is how many seconds of session time pass in
-    one of wall time. `health` holds totals of the connection, which another producer's feed goes on from (`restore`).
+    one of wall time. `health` holds totals of the connection.
     """
 
     patience_s: float
@@ -125,12 +121,12 @@ class LiveFeed(Feed, Protocol):
         """How far what was handed over can be trusted at this wall time."""
         ...
 
-    def open_gap(self, session_ns: int) -> FeedGap | None:
-        """The gap that lasts at this session time, up to it; None without one."""
+    def keep_below(self, age_ns: int) -> None:
+        """Ping a quiet venue so often that its data never seem older than this while it answers."""
         ...
 
-    def restore(self, health: FeedHealth) -> None:
-        """Go on from what another producer's feed has been through."""
+    def open_gap(self, session_ns: int) -> FeedGap | None:
+        """The gap that lasts at this session time, up to it; None without one."""
         ...
 
     def take_notes(self) -> list[Note]:

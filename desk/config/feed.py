@@ -5,16 +5,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from desk.config.kinds import FEED_KINDS
 from desk.config.section import Fault, Location, Section
 from desk.config.urls import bears_secret, goes_unencrypted, is_url, unusable_host
-from desk.config.values import Day, Distinct, StreamUrl, Symbols
+from desk.config.values import Day, Distinct, StreamUrl, Symbols, known
 
 KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
-    "path": ("tape",),
-    "speed": ("tape", "synthetic"),
-    "url": ("alpaca",),
-    "allow_plain": ("alpaca",),
-    "synthetic": ("synthetic",),
+    key: tuple(name for name, kind in FEED_KINDS.items() if key in kind.keys)
+    for key in sorted(frozenset[str]().union(*(kind.keys for kind in FEED_KINDS.values())))
 }
 """Which kinds of feed take an option that is not for all of them."""
 
@@ -42,8 +40,10 @@ class SyntheticPlan(Section):
 class FeedPlan(Section):
     """[feed]: one source of market data."""
 
-    kind: Literal["tape", "synthetic", "alpaca"] = Field(
-        default="synthetic", description="recorded market data, a made-up market, or a live stream"
+    kind: Annotated[str, known(FEED_KINDS)] = Field(
+        default="synthetic",
+        description="recorded market data, a made-up market, or a live stream",
+        json_schema_extra={"enum": list(FEED_KINDS)},
     )
     url: StreamUrl = Field(
         default="", description="alpaca: another endpoint than the vendor's, such as that of a `desk venue`"
@@ -80,11 +80,26 @@ class FeedPlan(Section):
     )
     synthetic: SyntheticPlan = Field(default_factory=SyntheticPlan, description="the made-up market")
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a stream, which cannot wait and cannot be read again."""
+        return FEED_KINDS[self.kind].is_live
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether the market waits for the lanes."""
+        return not self.is_live and self.speed == "max"
+
+    @property
+    def has_days(self) -> bool:
+        """Whether [session] date chooses a day of it."""
+        return FEED_KINDS[self.kind].has_days
+
     def disagreements(self) -> Iterator[Fault]:
-        if self.kind == "tape" and not self.path:
+        if "path" in FEED_KINDS[self.kind].keys and not self.path:
             yield Fault(
                 ("path",),
-                'missing, with kind = "tape"',
+                f'missing, with kind = "{self.kind}"',
                 "the path of a tape: a file, a folder or a glob",
                 'Add path = "…", or set kind = "synthetic" for a made-up market.',
             )
@@ -120,8 +135,9 @@ class FeedPlan(Section):
 
     def strangers(self) -> Iterator[tuple[Location, object]]:
         """Options of another kind of feed than this that differ from their defaults, with their values."""
-        for name, kinds in KINDS_OF.items():
-            if self.kind not in kinds:
+        own = FEED_KINDS[self.kind].keys
+        for name in KINDS_OF:
+            if name not in own:
                 yield from _changed(
                     name, getattr(self, name), type(self).model_fields[name].get_default(call_default_factory=True)
                 )

@@ -21,7 +21,7 @@ def _is_fixed(plan: Plan) -> bool:
 
 
 def _is_lossless(plan: Plan) -> bool:
-    return plan.feed.kind != "alpaca" and plan.feed.speed == "max"
+    return plan.feed.is_lossless
 
 
 def _waits(plan: Plan) -> bool:
@@ -45,7 +45,7 @@ IDLE: Final = (
     Idle(("flow.write_timeout_ms",), _is_lossless, "the market waits for the lanes, so that no trade is dropped"),
     Idle(
         ("guards.feed_timeout_s",),
-        lambda plan: plan.feed.kind != "alpaca",
+        lambda plan: not plan.feed.is_live,
         "the feed is no live one that could be lost",
     ),
     Idle(

@@ -1,12 +1,16 @@
 """Flag over environment over plan."""
 
 import os
+from typing import Final
 
 from pydantic import ValidationError
 
+from desk.config.kinds import FEED_KINDS
 from desk.config.plan import Plan, SessionPlan
 from desk.config.settings import Settings
 from desk.model.errors import PlanError
+
+LIVE: Final = [f'"{name}"' for name, kind in FEED_KINDS.items() if kind.is_live]
 
 
 def choose_consumers(cores: int, load: float, least: int, most: int) -> int:
@@ -41,11 +45,11 @@ def _connected(plan: Plan, settings: Settings) -> Plan:
     connector = settings.data_connector
     if connector is None or connector == plan.feed.kind:
         return plan
-    if connector != "alpaca":
+    if connector not in FEED_KINDS:
         raise PlanError(
             "environment, DATA_CONNECTOR",
             f"`{connector}`",
-            'no value, or "alpaca": this release has no such feed',
+            f"no value, or {' or '.join(LIVE)}: this release has no such feed",
             "Unset DATA_CONNECTOR.",
         )
     changed = plan.model_dump() | {
@@ -66,7 +70,7 @@ def _connected(plan: Plan, settings: Settings) -> Plan:
 def _of_day(plan: Plan, day: str) -> Plan:
     """The plan with its day replaced, "" for none."""
     place = "command line, --date"
-    if day and plan.feed.kind != "tape":
+    if day and not plan.feed.has_days:
         raise PlanError(
             place,
             f'`{day}` with feed.kind = "{plan.feed.kind}"',

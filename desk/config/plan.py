@@ -6,14 +6,26 @@ Times of day are exchange time, money is in account currency, fractions lie betw
 from collections.abc import Iterator
 from datetime import date as Date  # noqa: N812  `date` is a key of the plan
 from datetime import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from desk.config.feed import FeedPlan
+from desk.config.kinds import BROKER_KINDS
 from desk.config.section import Fault, Section
 from desk.config.urls import SQLITE_OPTIONS, bears_secret, unknown_sqlite_option
-from desk.config.values import ClassPath, DayOrNone, LedgerUrl, Mic, Name, StoreUrl, Symbols, TimeOfDay, class_name
+from desk.config.values import (
+    ClassPath,
+    DayOrNone,
+    LedgerUrl,
+    Mic,
+    Name,
+    StoreUrl,
+    Symbols,
+    TimeOfDay,
+    class_name,
+    known,
+)
 
 MAX_CONSUMERS = 1024
 ALL = "*"
@@ -238,7 +250,11 @@ class RiskPlan(Section):
 class BrokerPlan(Section):
     """[broker]: where orders go."""
 
-    kind: Literal["simulated"] = Field(default="simulated", description="the venue that takes the orders")
+    kind: Annotated[str, known(BROKER_KINDS)] = Field(
+        default="simulated",
+        description="the venue that takes the orders",
+        json_schema_extra={"enum": list(BROKER_KINDS)},
+    )
     slippage_bps: float = Field(
         default=1.0,
         ge=0,
@@ -392,7 +408,7 @@ class Plan(Section):
                 'No broker of this release reaches a live venue: set mode = "paper".',
             )
         yield from self._live_feed()
-        if self.session.date and self.feed.kind != "tape":
+        if self.session.date and not self.feed.has_days:
             yield Fault(
                 ("session", "date"),
                 f'`"{self.session.date}"` with feed.kind = "{self.feed.kind}"',
@@ -437,7 +453,7 @@ class Plan(Section):
             )
 
     def _live_feed(self) -> Iterator[Fault]:
-        live = self.feed.kind == "alpaca"
+        live = self.feed.is_live
         if live and self.session.mode == "replay":
             yield Fault(
                 ("session", "mode"),

@@ -5,7 +5,7 @@ A variable goes before a file of its name in the folder that RAYDESK_SECRETS_DIR
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -15,6 +15,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from desk.config.kinds import CONNECTORS
+from desk.config.values import known
 from desk.model.errors import PlanError
 
 
@@ -28,7 +30,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     num_consumers: int | None = Field(default=None, ge=0, description="a whole number ≥ 0 (0 = choose)")
-    data_connector: Literal["alpaca", "polygon"] | None = Field(default=None, description='"alpaca" or "polygon"')
+    data_connector: Annotated[str, known(CONNECTORS)] | None = Field(
+        default=None, description=" or ".join(f'"{name}"' for name in CONNECTORS)
+    )
     alpaca_api_key: SecretStr | None = Field(default=None, description="text")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="text")
     polygon_api_key: SecretStr | None = Field(default=None, description="text")

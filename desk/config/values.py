@@ -1,6 +1,7 @@
 """Kinds of values that several tables of the tradeplan share, each with its own plain words for messages."""
 
 import re
+from collections.abc import Collection
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -12,6 +13,17 @@ from desk.config.urls import STORES
 def class_name(data: dict[str, Any]) -> str:
     """The class part of an entry's `use`."""
     return str(data["use"]).partition(":")[2]
+
+
+def known(names: Collection[str]) -> AfterValidator:
+    """Takes one of these names."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError("an unknown name")
+        return name
+
+    return AfterValidator(check)
 
 
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A live stream as a feed: frames of what was just read, a mark for every whole second of session time."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from random import Random
 from typing import Final
 
@@ -10,15 +10,17 @@ from desk.feeds.outages import RESTARTED, Gap, Outages
 from desk.feeds.proof import Proof
 from desk.feeds.refusals import refusal_notes
 from desk.feeds.session_clock import SessionClock
-from desk.feeds.socket import PING_PART, SILENT, TIMEOUT_NS, Socket
-from desk.feeds.stream import StreamProtocol
 from desk.feeds.tick_times import Read, TickTimes, count_rejected, rejected_total
+from desk.market.rows import Counts
 from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
+from desk.streams.protocol import StreamProtocol
+from desk.streams.socket_loop import PING_PART, SILENT, TIMEOUT_NS, Socket
 
 PATIENCE_S: Final = 0.05
 MUTE_S: Final = 30.0
@@ -49,23 +51,25 @@ class LiveFeed:
     A lost connection is made again, and the time between is in `gaps`; `open_gap` is the one that lasts. Lost is also a
     connection on which neither data nor a pong came for `timeout_ns`. A connection that stands with a subscription and
     is mute for `mute_s` while `is_open(session_ns)` is made again too. `freshness` says at a mark how far the data can
-    be trusted. `health` holds the totals; a restarted producer's feed continues from them (`restore`).
+    be trusted. `health` holds the totals.
     Raises DeskError for what no new connection can heal.
 
-    With `resumed_from_ns`, the last mark of a feed whose producer died, the next mark is that of the second after
-    it: those that have passed meanwhile are given at once. The time until the first subscription stands is a gap.
+    With `resume`, the position of a feed whose producer died, its totals are continued, and the next mark is that of
+    the second after it: those that have passed meanwhile are handed over at once. The time until the first
+    subscription stands is a gap.
     """
 
     lossless = False
     repeatable = False
     start_ns: int | None = None
     end_ns: int | None = None
+    counts: FeedCounts
 
     def __init__(
         self,
         url: str,
         protocol: StreamProtocol,
-        counts: FeedCounts,
+        counts: Counts,
         *,
         clock: Clock,
         session: SessionClock,
@@ -74,24 +78,29 @@ class LiveFeed:
         rng: Random | None = None,
         is_open: Callable[[int], bool] = always,
         hours: TradingDay = ALWAYS_OPEN,
-        resumed_from_ns: int | None = None,
+        resume: FeedPosition | None = None,
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
-        self.counts = counts
+        self.counts = self._counts = counts
         self.patience_s = PATIENCE_S
         self.mute_s = MUTE_S
         self.place = protocol.place
         self._gaps_taken = 0
         self._notes: list[Note] = []
         self._before = FeedHealth()
+        self._mark_ns = start_ns if resume is None else resume.mark_ns
         self._outages = Outages(protocol.place, session.farewell_ns, start_ns, timeout_ns)
+        if resume is not None:
+            counts.restore(resume)
+            self._before = resume.health or self._before
+            self._outages.health = msgspec.structs.replace(self._before, up=False)
         self._protocol = protocol
         self._clock = clock
         self._session = session
         self._start_ns = start_ns
         self._end_ns = None if stop_ns is None else ceil_to(stop_ns, SECOND_NS)
         self._is_open = is_open
-        self._resumed_from_ns = resumed_from_ns
+        self._resume = resume
         self._times = TickTimes(protocol.place, hours.start_ns, hours.end_ns)
         self._reached_ns = 0
         self._is_over = False
@@ -118,10 +127,9 @@ class LiveFeed:
         }
         return health
 
-    def restore(self, health: FeedHealth) -> None:
-        """Go on from what another producer's feed has been through."""
-        self._before = health
-        self._outages.health = msgspec.structs.replace(health, up=False)
+    def position(self) -> FeedPosition:
+        """Where a restarted producer's feed continues, once a frame with a mark was handed over."""
+        return self._counts.position(self._mark_ns, msgspec.structs.replace(self.health))
 
     @property
     def gaps(self) -> list[Gap]:
@@ -185,6 +193,22 @@ class LiveFeed:
         """Whether a connection stands and its subscription is acknowledged."""
         return self._socket.open and self._protocol.settled
 
+    def subscribe(self, symbols: Iterable[str]) -> None:
+        """Hand over these symbols' ticks as soon as the venue sends them; "*" is all."""
+        self._protocol.subscribe(symbols)
+
+    def unsubscribe(self, symbols: Iterable[str]) -> None:
+        """Skip these symbols' ticks from the next frame on, and unsubscribe them."""
+        self._protocol.unsubscribe(symbols)
+
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        """Unsubscribe the quotes of these symbols for now."""
+        self._protocol.drop_quotes(symbols)
+
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        """Subscribe their quotes again."""
+        self._protocol.restore_quotes(symbols)
+
     def hurry(self) -> None:
         """Nothing to do: real time cannot be hurried, and no frame is waited for longer than `patience_s`."""
 
@@ -198,7 +222,7 @@ class LiveFeed:
         """Frames until the session ends; can be iterated once."""
         try:
             self._socket.finish(self._session.ask())
-            wall_ns, mark_ns = self._clock.wall_ns(), self._resumed_from_ns
+            wall_ns, mark_ns = self._clock.wall_ns(), None if self._resume is None else self._resume.mark_ns
             self._proof.begin(wall_ns)
             self._reached_ns = max(self._at(wall_ns), self._start_ns) if mark_ns is None else mark_ns
             self._begin_outage(wall_ns, mark_ns)
@@ -255,7 +279,7 @@ class LiveFeed:
             quiet = not ticks
             mark_ns = self._skip_marks(mark_ns, read_ns)
             while mark_ns <= read_ns and not self._past_end(mark_ns):
-                yield Frame([], mark_ns, mark=True)
+                yield self._mark(mark_ns)
                 mark_ns += SECOND_NS
                 quiet = False
             self._reached_ns = max(self._reached_ns, read_ns)
@@ -267,8 +291,12 @@ class LiveFeed:
                 yield self._frame(ticks)
             if quiet and self._session.ended and self._drained():
                 if self._reached_ns > mark_ns - SECOND_NS:
-                    yield Frame([], mark_ns, mark=True)
+                    yield self._mark(mark_ns)
                 return
+
+    def _mark(self, mark_ns: int) -> Frame:
+        self._mark_ns = mark_ns
+        return Frame([], mark_ns, mark=True)
 
     def _skip_marks(self, mark_ns: int, read_ns: int) -> int:
         """The next mark: the last second that is complete, where session time has jumped, which leaves one gap."""

@@ -2,10 +2,10 @@
 
 from desk.feeds.outages import Outages
 from desk.feeds.session_clock import SessionClock
-from desk.feeds.socket import SILENT, Socket
-from desk.feeds.stream import StreamProtocol
 from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
+from desk.streams.protocol import StreamProtocol
+from desk.streams.socket_loop import SILENT, Socket
 
 
 class Proof:

@@ -5,12 +5,12 @@ from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 from desk.feeds.clock_answers import Reading, Silence, checked
-from desk.feeds.http_get import http_get
 from desk.model.errors import RunFailed
 from desk.model.notes import Note
 from desk.model.plain_text import from_outside
 from desk.model.units import MS_NS, SECOND_NS
 from desk.ports import Clock
+from desk.streams.http_get import http_get
 
 ASK_NS: Final = SECOND_NS
 ASK_STANDING_NS: Final = 100 * MS_NS

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from desk.market.blocks import CANCEL, QUOTE, TRADE, Block, BlockSource
 from desk.market.rows import Counts, Original, Row, Rows
+from desk.model.feed_position import FeedPosition
 from desk.model.ticks import Cancel, Correction, Frame, Quote, Tick, Trade
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
@@ -35,10 +36,10 @@ class BlockFeed:
     10 ms of wall time; due times count from the first frame, so delays do not add up. Quiet seconds before
     the source's first row are not waited for.
 
-    With `resume_ns`, a mark of the session that another feed over this source has given, it goes on behind that
-    mark: what was received before is passed over and counted nowhere, since whoever resumes puts those counts
-    back (`Counts.restore`). What follows is what the other feed would have given; due times count from that mark.
-    At or before the session's start there is nothing to pass over. Raises ValueError for what is no whole second.
+    With `resume`, the position of another feed over this source, it continues behind that mark, with those totals:
+    rows received before are passed over. What follows is what the other feed would have handed over; due times count
+    from that mark. At or before the session's start there is nothing to pass over. Raises ValueError for a position
+    that is no whole second.
 
     Rows of symbols not subscribed and of channels ("trades", "quotes") not asked for are skipped. Malformed
     rows of the others are received and rejected, see desk/market/checks.py.
@@ -56,12 +57,12 @@ class BlockFeed:
         start_ns: int | None = None,
         stop_ns: int | None = None,
         speed: float | None = None,
-        resume_ns: int | None = None,
+        resume: FeedPosition | None = None,
     ) -> None:
         if speed is not None and not 0 < speed < float("inf"):
             raise ValueError(f"speed is {speed}; expected a positive number, or None for as fast as possible")
-        if resume_ns is not None and resume_ns % SECOND_NS:
-            raise ValueError(f"resume_ns is {resume_ns}; expected a mark, which is a whole second")
+        if resume is not None and resume.mark_ns % SECOND_NS:
+            raise ValueError(f"the position is {resume.mark_ns}; expected a mark, which is a whole second")
         self.lossless = speed is None
         self._source = source
         self._clock = clock
@@ -74,9 +75,12 @@ class BlockFeed:
         self._end_ns = max(ceil_to(last_ns, SECOND_NS), self.start_ns)
         self.end_ns: int | None = self._end_ns
         self.counts = self._counts = Counts()
+        if resume is not None:
+            self._counts.restore(resume)
         self._symbols: set[str] = set()
         self._changed = False
-        self._reached_ns = self.start_ns if resume_ns is None else max(resume_ns, self.start_ns)
+        self._reached_ns = self.start_ns if resume is None else max(resume.mark_ns, self.start_ns)
+        self._mark_ns = self._reached_ns
         self._passed_ns = self._reached_ns if self._reached_ns > self.start_ns else None
         self._boundary_ns: int | None = None
         self._pending: list[Row] = []
@@ -101,6 +105,10 @@ class BlockFeed:
     def take_gaps(self) -> list[Never]:
         """None: everything that the source has can be read."""
         return []
+
+    def position(self) -> FeedPosition:
+        """Where another feed over this source continues, once a frame with a mark was handed over."""
+        return self._counts.position(self._mark_ns)
 
     def frames(self) -> Generator[Frame, None, None]:
         """Frames to the end of the session; every whole second is marked."""
@@ -163,6 +171,8 @@ class BlockFeed:
             self._pending, self._pending_lag_ns = [], []
         mark = session_ns % SECOND_NS == 0 and self._boundary_ns is None
         self._reached_ns = session_ns
+        if mark:
+            self._mark_ns = session_ns
         lag_ns.sort()
         fastest_ns = lag_ns[0] if lag_ns else None
         return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns), fastest_ns)

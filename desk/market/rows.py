@@ -4,7 +4,7 @@ Everything is decided and converted once per block; frames then only slice and c
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any, Final
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from desk.market.blocks import CANCEL, QUOTE, TRADE, Block, Originals
 from desk.market.checks import CAUSES, causes, counted_as_trade
+from desk.model.feed_health import FeedHealth
+from desk.model.feed_position import FeedPosition
 from desk.model.ticks import Cancel, Correction, Trade
 
 Original = tuple[int, float, float, str]
@@ -46,18 +48,17 @@ class Counts:
         self.skipped["trades"] += trades
         self.skipped["quotes"] += len(block) - trades
 
-    def restore(
-        self,
-        received: Mapping[str, int],
-        rejected: Mapping[str, Mapping[str, int]],
-        skipped: Mapping[str, int],
-        examples: Iterable[str],
-    ) -> None:
-        """Go on from what another feed had counted."""
-        self.received = dict(received)
-        self.rejected = {kind: dict(causes_of) for kind, causes_of in rejected.items()}
-        self.skipped = dict(skipped)
-        self.examples = list(examples)
+    def restore(self, position: FeedPosition) -> None:
+        """Continue the totals of another feed."""
+        self.received |= position.received
+        self.rejected |= {kind: dict(causes_of) for kind, causes_of in position.rejected.items()}
+        self.skipped |= position.skipped
+        self.examples = list(position.examples)
+
+    def position(self, mark_ns: int, health: FeedHealth | None = None) -> FeedPosition:
+        """A copy of these totals as the position of their feed at a mark."""
+        rejected = {kind: dict(causes_of) for kind, causes_of in self.rejected.items()}
+        return FeedPosition(mark_ns, dict(self.received), rejected, dict(self.skipped), list(self.examples), health)
 
 
 class Rows:

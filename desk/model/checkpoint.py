@@ -3,6 +3,7 @@
 import msgspec
 
 from desk.model.bars import Bar
+from desk.model.feed_position import FeedPosition
 from desk.model.records import GapRecord
 
 
@@ -41,22 +42,23 @@ class ProducerState(msgspec.Struct, array_like=True):
     It is kept once every shard has a confirmed checkpoint at `mark_ns` or later: a successor that begins there
     misses nothing. It was taken at the mark, before the scanners' answers took effect; `asked_ns` is the mark at
     which they were asked last, None if no answer is outstanding. `feed_lag_ns` is the lag that the mark told.
-    `subscriptions`, `table` and `feed` are what their owners encoded.
+    `subscriptions`, `table` and `watch` are what their owners encoded.
     """
 
     epoch: int
-    mark_ns: int
+    feed: FeedPosition
     asked_ns: int | None
-    received: dict[str, int]
-    rejected: dict[str, dict[str, int]]
-    skipped: dict[str, int]
-    examples: list[str]
     subscriptions: bytes
     table: bytes
     moves: int = 0
     gaps: list[GapRecord] = []
     feed_lag_ns: int = 0
-    feed: bytes = b""
+    watch: bytes = b""
+
+    @property
+    def mark_ns(self) -> int:
+        """The mark at which this was taken."""
+        return self.feed.mark_ns
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -68,7 +68,6 @@ class _State(msgspec.Struct, array_like=True):
     open_s: int
     silent: list[str]
     rejected: int
-    health: FeedHealth
     mark_ns: int = 0
 
 
@@ -110,8 +109,6 @@ class FeedWatch:
         seen = () if kept is None else set(self._named()).difference(kept.silent)
         self._silent = SilentSymbols(config.place, 0 if kept is None else kept.open_s, seen)
         self._mark_ns = 0 if kept is None else kept.mark_ns
-        if kept is not None and live is not None:
-            live.restore(kept.health)
 
     def met(self, symbol: str) -> None:
         """A tick of the symbol came."""
@@ -197,9 +194,8 @@ class FeedWatch:
         """Everything, for a successor."""
         live = self._live
         silent = [] if live is None else self._silent.among(self._named())
-        health = FeedHealth() if live is None else live.health
         ages = self._skew.state, self._age.state
-        return _encode(_State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, health, self._mark_ns))
+        return _encode(_State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, self._mark_ns))
 
     def _look_at_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
         """Note data that stop to be fresh; what makes an outage is noted by the feed."""

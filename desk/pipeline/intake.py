@@ -125,7 +125,7 @@ class Intake:
         self._router = Router(self.lanes, self.moves, self.overload, clock, self._meet, self._note)
         self._watching = Watching(subscriptions, scanner, feed, self._router.put, self._note, state)
         self._deliveries = Deliveries(broker, subscriptions, self._router.put)
-        kept = b"" if state is None else state.feed
+        kept = b"" if state is None else state.watch
         self.watch = FeedWatch(
             config.watch, config.max_data_latency_ns, feed, live, lambda: subscriptions.symbols, kept
         )
@@ -291,7 +291,7 @@ class Intake:
         if self.feed.lossless:
             self._move_between_marks(self.session_ns)
         if self._states.due(now_ns):
-            self._states.add(self._state(frame.session_ns), now_ns)
+            self._states.add(self._state(), now_ns)
         self._watching.at_mark(frame.session_ns)
 
     def _ages(self, now_ns: int) -> Ages:
@@ -299,16 +299,11 @@ class Intake:
         lane_ns = 0 if self.feed.lossless else max((lane.age_ns(now_ns) for lane in self.lanes), default=0)
         return Ages(self._feed_lag_ns, lane_ns, self.overload.hold)
 
-    def _state(self, mark_ns: int) -> ProducerState:
-        counts = self.feed.counts
+    def _state(self) -> ProducerState:
         return ProducerState(
             self.config.epoch,
-            mark_ns,
+            self.feed.position(),
             self._watching.asked_ns,
-            dict(counts.received),
-            {kind: dict(causes) for kind, causes in counts.rejected.items()},
-            dict(counts.skipped),
-            list(counts.examples),
             self.subscriptions.state(),
             _encode(self.moves.table),
             self.moves.number,

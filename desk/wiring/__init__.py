@@ -1,4 +1,4 @@
-"""From the plan to objects: the one place that knows which class stands behind a word of the plan.
+"""From the plan to objects, which connect plan, session and parts. Kinds of feeds and venues: `desk.venues.registry`.
 
 Each module names what one kind of process needs, so that a consumer does not load what the ledger does:
 

@@ -22,7 +22,7 @@ MIB: Final = 1024 * 1024
 
 def market_waits(plan: Plan) -> bool:
     """Whether the market waits for its consumers: then they are always as busy as can be, whatever their number."""
-    return plan.session.lockstep or (plan.feed.kind != "alpaca" and plan.feed.speed == "max")
+    return plan.session.lockstep or plan.feed.is_lossless
 
 
 def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
@@ -60,7 +60,7 @@ def intake(
     `first` are the shards with which the session began, `asleep` the lane totals of those that are not needed now.
     """
     state = keeper.producer()
-    feed = market_feed(plan, session, source, clock, epoch, state)
+    feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
     config = IntakeConfig(
         epoch,
         session.lockstep,

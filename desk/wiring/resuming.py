@@ -15,6 +15,8 @@ from desk.loading.sources import source_fingerprints
 from desk.model.errors import RunFolderError, StrategyError
 from desk.runs.fingerprints import Fingerprints, differences
 from desk.runs.resume import Resume
+from desk.venues.feed_factory import ReplayFactory
+from desk.venues.registry import feed_factory
 
 SHOWN: Final = 5
 SHOWN_DIGITS: Final = 16
@@ -60,11 +62,8 @@ def require_same(plan: Plan, resume: Resume, *, accept: bool) -> tuple[Resume, l
 
 
 def _tape(plan: Plan) -> dict[str, str]:
-    if plan.feed.kind != "tape":
-        return {}
-    from desk.tape.fingerprint import tape_fingerprints  # noqa: PLC0415 - brings pyarrow, which other feeds do without
-
-    return tape_fingerprints(plan.feed.path)
+    factory = feed_factory(plan)
+    return factory.fingerprints(plan) if isinstance(factory, ReplayFactory) else {}
 
 
 def _code(plan: Plan) -> dict[str, str]:

@@ -147,7 +147,7 @@ def engine(
         session.hours,
         round(plan.feed.delay_s * SECOND_NS),
         session.has_trades,
-        live=plan.feed.kind == "alpaca",
+        live=plan.feed.is_live,
         state_bytes=round(plan.guards.state_mb * MIB),
     )
     return Engine(config, strategy_entries(plan, crumbs, barred, restoring=restoring), perf_counter_ns, crumbs)

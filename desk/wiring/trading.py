@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.config import Plan, load_settings
 from desk.ledger import PATIENCE_S, RowFile, SqlLedger, ledger_url, require_known
 from desk.model.errors import LedgerError, PlanError, RunFolderError
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.pipeline.session import Session
 from desk.risk import RiskGate, RiskLimits, entry_shares
+from desk.venues.registry import order_venue
 
 ROWS: Final = "ledger.rows"
 
@@ -104,6 +104,6 @@ def order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManag
     shares = entry_shares(plan.risk.max_orders_per_minute, own)
     limits = RiskLimits(**plan.risk.model_dump(), entries_per_minute=shares)
     gate = RiskGate(limits, session.hours)
-    manager = restored(OrderManager(session.id, gate, book, SimulatedVenue()), book)
+    manager = restored(OrderManager(session.id, gate, book, order_venue(plan)), book)
     manager.carry(book.earlier_loss())
     return manager

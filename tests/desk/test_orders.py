@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from memory_ledger import MemoryLedger
 from order_makers import SESSION, a_fill, a_quote, a_trade, a_word, an_id, an_intent
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.lifecycle import FILLS
 from desk.matching import Matcher, MatchingRules
 from desk.model.errors import LedgerError
@@ -16,6 +15,7 @@ from desk.orders import OrderManager, OrderSummary
 from desk.pricing import Pricing
 from desk.risk import Approved, RiskGate, RiskLimits
 from desk.strategy import Position
+from desk.venues.simulated import SimulatedVenue
 
 
 class MarketOnlyVenue:

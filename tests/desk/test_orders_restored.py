@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from memory_ledger import MemoryLedger
 from order_makers import SESSION, a_fill, a_word, an_id, an_intent
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.ledger import SqlLedger
 from desk.model.errors import LedgerError
 from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderKind, Report, Request
 from desk.model.units import SECOND_NS
 from desk.orders import OrderLedger, OrderManager, restored
 from desk.risk import Approved, RiskGate, RiskLimits
+from desk.venues.simulated import SimulatedVenue
 
 LIMITS: dict[str, Any] = {
     "max_order_notional": 2_500.0,

@@ -33,12 +33,13 @@ import sys
 from pathlib import Path
 from desk.checkpoint import KeeperStore
 from desk.model.checkpoint import ProducerState
+from desk.model.feed_position import FeedPosition
 
 store = KeeperStore(Path(sys.argv[1]))
 last = store.producer()
 for mark in range(last.mark_ns + 1 if last else 1, 1_000_000):
     content = bytes([mark % 256]) * 50_000
-    assert store.save_producer(ProducerState(int(sys.argv[2]), mark, None, {}, {}, {}, [], content, content))
+    assert store.save_producer(ProducerState(int(sys.argv[2]), FeedPosition(mark), None, content, content))
     print(mark, flush=True)
 """
 

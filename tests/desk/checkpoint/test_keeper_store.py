@@ -16,6 +16,7 @@ from desk.checkpoint import KeeperStore
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState
 from desk.model.errors import RunFailed
+from desk.model.feed_position import FeedPosition
 from desk.model.units import MINUTE_NS
 
 Opened = Callable[[Path], KeeperStore]
@@ -134,7 +135,14 @@ def test_bars_of_some_symbols_come_from_every_shard_they_lived_in(opened: Opened
 
 
 def producer_state(epoch: int, mark_ns: int) -> ProducerState:
-    return ProducerState(epoch, mark_ns, None, {"trades": mark_ns}, {}, {}, ["row 7"], b"subscriptions", b"table", 3)
+    return ProducerState(
+        epoch,
+        FeedPosition(mark_ns, {"trades": mark_ns}, examples=["row 7"]),
+        None,
+        b"subscriptions",
+        b"table",
+        3,
+    )
 
 
 def test_the_last_producer_state_comes_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:

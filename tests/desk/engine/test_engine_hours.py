@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from engine_parts import Forgiving, a_quote, a_watch, an_engine, an_entry, at, doing, instance_of, mark
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine
 from desk.engine.instance import Instance
 from desk.model.hours import TradingDay
@@ -14,6 +13,7 @@ from desk.model.items import Close, Item
 from desk.model.orders import OrderEvent
 from desk.orders import OrderManager
 from desk.risk import RiskGate, RiskLimits
+from desk.venues.simulated import SimulatedVenue
 
 HOURS = TradingDay(at(0), at(100), at(200), at(300))
 

@@ -28,7 +28,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk import strategy
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.engine.snapshot import decode_state
 from desk.model.bars import Bar
@@ -39,6 +38,7 @@ from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 from desk.orders import OrderManager
 from desk.risk import RiskGate, RiskLimits
+from desk.venues.simulated import SimulatedVenue
 
 SYMBOLS = ("A", "B", "C")
 HOURS = TradingDay(START_NS, START_NS + 90 * SECOND_NS, START_NS + 20 * MINUTE_NS, START_NS + 25 * MINUTE_NS)

@@ -2,12 +2,12 @@
 
 import threading
 
+from alpaca_feeds import START_NS, HandClock, feed_of, nothing_more, sending, until
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
-from test_alpaca_feed import START_NS, HandClock, feed_of, nothing_more, sending, until
 
-from desk.feeds.alpaca import AlpacaFeed
-from desk.feeds.socket import PING_PART, TIMEOUT_NS
 from desk.model.feed_health import Freshness
+from desk.streams.socket_loop import PING_PART, TIMEOUT_NS
+from desk.venues.alpaca.market import AlpacaFeed
 
 PING_NS = TIMEOUT_NS // PING_PART
 UNACKNOWLEDGED = "the subscription is not acknowledged"

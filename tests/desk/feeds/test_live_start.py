@@ -5,9 +5,9 @@ from typing import Any
 
 from alpaca_server import NS, AlpacaServer, Client, trade
 
-from desk.feeds.alpaca import AlpacaFeed
 from desk.feeds.live import AHEAD_NS
 from desk.model.ticks import Frame
+from desk.venues.alpaca.market import AlpacaFeed
 
 NOW_NS = 1_800_000_000 * NS
 MAX_FRAMES = 20_000

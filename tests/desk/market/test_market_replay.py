@@ -11,6 +11,7 @@ from market_rows import NAN, T0, Line, Lines, StillClock, quote
 
 from desk.market.replay import MAX_TICKS, BlockFeed
 from desk.market.rows import Counts
+from desk.model.feed_position import FeedPosition
 from desk.model.ticks import Frame, Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
 from desk.tape.reader import TapeSource
@@ -299,19 +300,17 @@ def test_a_feed_resumed_at_a_mark_goes_on_as_the_undisturbed_one_did(
     undisturbed = BlockFeed(source, StillClock(), **bounds)
     undisturbed.subscribe(["AAA", "BBB"])
     assert undisturbed.start_ns is not None
-    counts_at = {undisturbed.start_ns: Counts()}
+    positions = {undisturbed.start_ns: undisturbed.position()}
     after: dict[int, list[Any]] = {undisturbed.start_ns: []}
     for frame in undisturbed.frames():
         for frames in after.values():
             frames.append(content(frame))
         if frame.mark:
-            counts_at[frame.session_ns] = deepcopy(undisturbed._counts)
+            positions[frame.session_ns] = undisturbed.position()
             after[frame.session_ns] = []
     mark_ns = data.draw(st.sampled_from(sorted(after)))
 
-    resumed = BlockFeed(source, StillClock(), **bounds, resume_ns=mark_ns)
-    at_mark = counts_at[mark_ns]
-    resumed._counts.restore(at_mark.received, at_mark.rejected, at_mark.skipped, at_mark.examples)
+    resumed = BlockFeed(source, StillClock(), **bounds, resume=positions[mark_ns])
     resumed.subscribe(["AAA", "BBB"])
 
     assert [content(frame) for frame in resumed.frames()] == after[mark_ns]
@@ -322,7 +321,7 @@ def test_a_feed_resumed_at_a_mark_goes_on_as_the_undisturbed_one_did(
 
 def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
     lines = [Line(100), Line(200, "BBB"), Line(300, price=NAN), Line(1_100), Line(2_000), Line(2_100, "BBB")]
-    feed = BlockFeed(Lines(lines, 2), StillClock(), resume_ns=T0 + 2 * SECOND_NS)
+    feed = BlockFeed(Lines(lines, 2), StillClock(), resume=FeedPosition(T0 + 2 * SECOND_NS))
 
     frames = play(feed)
 
@@ -332,7 +331,9 @@ def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
 
 
 def test_rows_before_the_session_are_skipped_by_a_feed_that_resumes_at_its_start() -> None:
-    feed = BlockFeed(Lines([Line(100), Line(1_100)]), StillClock(), start_ns=T0 + SECOND_NS, resume_ns=T0 + SECOND_NS)
+    feed = BlockFeed(
+        Lines([Line(100), Line(1_100)]), StillClock(), start_ns=T0 + SECOND_NS, resume=FeedPosition(T0 + SECOND_NS)
+    )
 
     assert seconds(play(feed)) == [(2, [1])]
     assert feed.counts.skipped == {"trades": 1, "quotes": 0}
@@ -343,7 +344,7 @@ def test_restored_counts_are_a_copy_and_go_on_counting() -> None:
     counts.reject("trades", "price", "here")
     other = Counts()
 
-    other.restore(counts.received, counts.rejected, counts.skipped, counts.examples)
+    other.restore(counts.position(0))
     restored = deepcopy(other)
     other.reject("trades", "price", "there")
 
@@ -358,7 +359,7 @@ def test_a_resumed_feed_is_paced_from_its_mark() -> None:
     began_ns = clock.now_ns
     mark_ns = T0 + 3_600 * SECOND_NS
     lines = [Line(at_ms) for at_ms in range(0, 3_603_000, 500)]
-    feed = BlockFeed(Lines(lines), clock, speed=2.0, resume_ns=mark_ns)
+    feed = BlockFeed(Lines(lines), clock, speed=2.0, resume=FeedPosition(mark_ns))
     feed.subscribe(["AAA"])
 
     for frame in feed.frames():
@@ -369,7 +370,7 @@ def test_a_resumed_feed_is_paced_from_its_mark() -> None:
 
 def test_a_time_that_is_no_mark_is_refused() -> None:
     with pytest.raises(ValueError, match="whole second"):
-        BlockFeed(Lines([Line(0)]), StillClock(), resume_ns=T0 + 1)
+        BlockFeed(Lines([Line(0)]), StillClock(), resume=FeedPosition(T0 + 1))
 
 
 def test_a_morning_comes_whole(any_morning: Path) -> None:

@@ -20,10 +20,7 @@ from pipeline_parts import NO_PARAMS, Book, Desk, Listening, Store
 from witness import Witness
 
 from desk import strategy
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
-from desk.feeds.alpaca import AlpacaFeed
-from desk.feeds.connection import Connection
 from desk.flow import LaneConfig
 from desk.model.hours import TradingDay
 from desk.model.orders import OrderEvent
@@ -38,6 +35,9 @@ from desk.pipeline.subscriptions import Subscriptions
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable
 from desk.strategy import Context
+from desk.streams.websocket_connection import Connection
+from desk.venues.alpaca.market import AlpacaFeed
+from desk.venues.simulated import SimulatedVenue
 
 MIDNIGHT_NS = 1_700_006_400 * SECOND_NS
 START_NS = MIDNIGHT_NS + DAY_NS // 2

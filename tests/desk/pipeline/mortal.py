@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 from pipeline_parts import START_NS, Clock, Row, Rows
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.flow import LaneConfig
 from desk.market.replay import BlockFeed
@@ -17,6 +16,7 @@ from desk.market.view import MarketView
 from desk.model.bars import Bar
 from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.feed_position import FeedPosition
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Frame, Quote, Tick
@@ -27,9 +27,10 @@ from desk.pipeline.intake import Intake, IntakeConfig
 from desk.pipeline.scanning import ScannerEntry, Scanning
 from desk.pipeline.shard import Shard, ShardConfig, symbols_in
 from desk.pipeline.subscriptions import Subscriptions
-from desk.ports import Feed, FeedCounts
+from desk.ports import Feed
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable, slot_of
+from desk.venues.simulated import SimulatedVenue
 
 NOTHING = Rows([Row(0)])
 MAX_STEPS = 20_000
@@ -480,8 +481,11 @@ class Frames:
     start_ns: int | None = None
     end_ns: int | None = None
 
-    def __init__(self, frames: deque[Frame], clock: Clock) -> None:
-        self.counts: FeedCounts = Counts()
+    def __init__(self, frames: deque[Frame], clock: Clock, resume: FeedPosition | None) -> None:
+        self.counts = Counts()
+        if resume is not None:
+            self.counts.restore(resume)
+        self._mark_ns = 0 if resume is None else resume.mark_ns
         self._frames = frames
         self._clock = clock
 
@@ -497,6 +501,9 @@ class Frames:
     def take_gaps(self) -> list[Any]:
         return []
 
+    def position(self) -> FeedPosition:
+        return self.counts.position(self._mark_ns)
+
     def frames(self) -> Generator[Frame, None, None]:
         while self._frames:
             frame = self._frames.popleft()
@@ -504,6 +511,8 @@ class Frames:
             for tick in frame.ticks:
                 self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
                 ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
+            if frame.mark:
+                self._mark_ns = frame.session_ns
             yield msgspec.structs.replace(frame, ticks=ticks)
 
 
@@ -698,17 +707,15 @@ class World:
         state = self.keep.state
         feed: Feed
         if desk.source is None:
-            feed = Frames(self._frames, self.clock)
+            feed = Frames(self._frames, self.clock, None if state is None else state.feed)
         else:
             feed = BlockFeed(
                 desk.source,
                 self.clock,
                 start_ns=desk.start_ns,
                 speed=desk.speed,
-                resume_ns=None if state is None else state.mark_ns,
+                resume=None if state is None else state.feed,
             )
-        if state is not None:
-            feed.counts.restore(state.received, state.rejected, state.skipped, state.examples)
         self.feed = feed
         lane = LaneConfig(
             "producer",

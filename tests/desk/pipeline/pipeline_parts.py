@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from desk import strategy
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.flow import LaneConfig
 from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, BlockSource, Originals
@@ -31,6 +30,7 @@ from desk.pipeline.subscriptions import Subscriptions
 from desk.risk import RiskGate, RiskLimits
 from desk.routing import RoutingTable
 from desk.scanner import MarketSnapshot, Scanner
+from desk.venues.simulated import SimulatedVenue
 
 START_NS = 1_600_000_020 * SECOND_NS
 NO_PARAMS = strategy.Params()

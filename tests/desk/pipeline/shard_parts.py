@@ -5,7 +5,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 from desk import strategy
-from desk.brokers.simulated import SimulatedVenue
 from desk.engine import Engine, EngineConfig, StrategyEntry
 from desk.model.items import Gap, Item, Lost, Second, Stop, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
@@ -16,6 +15,7 @@ from desk.orders import OrderManager
 from desk.pipeline.shard import Shard, ShardConfig
 from desk.ports import BrokerDoor, KeeperDoor
 from desk.risk import RiskGate, RiskLimits
+from desk.venues.simulated import SimulatedVenue
 
 START_NS = 1_000 * MINUTE_NS
 NO_PARAMS = strategy.Params()

@@ -36,9 +36,6 @@ class HandFeed:
     def freshness(self, wall_ns: int) -> Freshness:
         return self.fresh
 
-    def restore(self, health: FeedHealth) -> None:
-        self.health = health
-
     def take_notes(self) -> list[Note]:
         notes, self.notes = self.notes, []
         return notes
@@ -361,7 +358,8 @@ def test_a_successor_knows_what_its_predecessor_saw() -> None:
     watch.mark(START_NS + NS, 0, Ages(0, 12 * NS))
 
     heir_feed = HandFeed()
-    heir_feed.counts.restore(feed.counts.received, feed.counts.rejected, {}, feed.counts.examples)
+    heir_feed.counts.restore(feed.counts.position(0))
+    heir_feed.health = feed.health
     heir = a_watch(heir_feed, symbols, watch.state())
     heir.mark(START_NS + 2 * NS, 0, FRESH)
     watch.mark(START_NS + 2 * NS, 0, FRESH)

@@ -24,12 +24,12 @@ from hostile_venue import (
     write,
 )
 
-from desk.feeds import bounds
-from desk.feeds.bounds import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTES, MAX_SYMBOL_CHARS
 from desk.feeds.live import CATCH_UP_NS
 from desk.model.errors import RunFailed
 from desk.model.items import Second
 from desk.model.units import DAY_NS, SECOND_NS
+from desk.streams import limits
+from desk.streams.limits import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTES, MAX_SYMBOL_CHARS
 
 NS = SECOND_NS
 HOUR_NS = 3_600 * NS
@@ -139,7 +139,7 @@ def test_a_frame_of_malformed_messages_is_not_read_to_its_end() -> None:
 
 
 def test_a_venue_that_invents_symbols_gets_no_more_of_them_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "MAX_SYMBOLS", 5)
+    monkeypatch.setattr(limits, "MAX_SYMBOLS", 5)
     invented = [make(START_NS, f"S{n}") for n in range(20) for make in (trade, quote)]
 
     desk = LiveDesk(always=["*"], script=[*good(2), *write(packed(*invented)), *good(2)]).run()

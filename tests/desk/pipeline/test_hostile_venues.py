@@ -43,7 +43,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from desk.feeds.alpaca.codec import MAX_CONDITIONS, MAX_KINDS
 from desk.feeds.live import LiveFeed
 from desk.feeds.proof import Proof
 from desk.feeds.tick_times import TickTimes
@@ -51,6 +50,7 @@ from desk.market.rows import EXAMPLES
 from desk.model.errors import DeskError
 from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
+from desk.venues.alpaca.market.codec import MAX_CONDITIONS, MAX_KINDS
 
 HOUR_S = 3_600
 TEN_YEARS_S = 315_360_000
@@ -236,7 +236,7 @@ def check(script: list[Step], session_clock: Literal["real", "venue"] = "real") 
         assert desk.faults == []
         assert len(desk.live.health.unknown) <= MAX_KINDS + 1
         assert len(desk.live.counts.examples) <= EXAMPLES
-        assert len(desk.live._alpaca.codec._conditions) <= MAX_CONDITIONS
+        assert len(desk.live._protocol.codec._conditions) <= MAX_CONDITIONS
     assert desk.balance() == {"trades": 0, "quotes": 0}
     msgspec.json.encode(desk.intake.watch.report())
     return desk

@@ -7,13 +7,13 @@ import pytest
 from venue_parts import deadlined, reader, venue
 from websockets.asyncio.client import connect
 
-from desk.feeds.alpaca.codec import Codec
 from desk.market.rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.tape.reader import TapeSource
 from desk.tape.writer import TapeWriter
 from desk.venue.settings import Play
+from desk.venues.alpaca.market.codec import Codec
 
 AT_NS = 1_700_000_040 * SECOND_NS
 U64 = 2**64 - 1

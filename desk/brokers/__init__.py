@@ -1,1 +1,0 @@
-"""The venues that orders go to, one file each."""

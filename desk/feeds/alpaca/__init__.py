@@ -1,8 +1,0 @@
-"""The Alpaca market data stream v2: codec and protocol without a socket, and the feed that runs them.
-
-Source: docs.alpaca.markets, "WebSocket Stream" and "Real-time Stock Data".
-"""
-
-from desk.feeds.alpaca.feed import AlpacaFeed
-
-__all__ = ["AlpacaFeed"]

@@ -1,0 +1,20 @@
+"""Where a feed stands after a mark, so that another one can continue there."""
+
+import msgspec
+
+from desk.model.feed_health import FeedHealth
+
+
+class FeedPosition(msgspec.Struct, array_like=True, frozen=True):
+    """The last mark that a feed handed over, and its totals until then; see `Feed.position`.
+
+    `received`, `rejected` and `skipped` count by class ("trades", "quotes"), `rejected` by cause within it. `examples`
+    name the first rows that were rejected. `health` is that of a live feed's connection.
+    """
+
+    mark_ns: int
+    received: dict[str, int] = {}
+    rejected: dict[str, dict[str, int]] = {}
+    skipped: dict[str, int] = {}
+    examples: list[str] = []
+    health: FeedHealth | None = None

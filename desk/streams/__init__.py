@@ -1,0 +1,1 @@
+"""One connection loop for every venue: connect, back off, ping, subscribe again; and one HTTP GET."""

@@ -1,0 +1,61 @@
+"""When the next connection may be tried: exponential back-off under a hard limit of attempts."""
+
+from collections import deque
+from random import Random
+from typing import Final
+
+from desk.model.units import SECOND_NS
+from desk.streams.backoff import Backoff
+
+DELIVERY_NS: Final = 30 * SECOND_NS
+AT_ONCE_NS: Final = 30 * SECOND_NS
+CONNECT_NS: Final = 10 * SECOND_NS
+LIMITS: Final = ((8, 15 * SECOND_NS + CONNECT_NS), (12, 60 * SECOND_NS + CONNECT_NS))
+"""At most so many attempts within so long. An attempt has CONNECT_NS to become a connection: with the spans longer by
+that, a venue sees at most 8 connections in any 15 s and 12 in any minute, however it delays or ends them."""
+
+
+class Attempts:
+    """The times of attempts to connect. Waits grow until a connection has delivered ticks for DELIVERY_NS.
+
+    An acknowledgement, or a first tick, ends no back-off: a venue that closes right after it would be asked for ever.
+    """
+
+    def __init__(self, rng: Random) -> None:
+        self._backoff = Backoff(rng)
+        self._began_ns: deque[int] = deque(maxlen=max(count for count, _ in LIMITS))
+        self._due_ns = 0
+        self._longest_ns = 0
+        self._at_once_ns: int | None = None
+        self._delivering_ns: int | None = None
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether another attempt may begin now. A clock that was set back delays it by no more than the wait."""
+        self._due_ns = min(self._due_ns, now_ns + self._longest_ns)
+        return now_ns >= self._due_ns
+
+    def begin(self, now_ns: int) -> None:
+        """Another attempt begins."""
+        self._began_ns.append(now_ns)
+        self._delivering_ns = None
+
+    def delivered(self, now_ns: int) -> None:
+        """The connection has brought ticks."""
+        if self._delivering_ns is None:
+            self._delivering_ns = now_ns
+        elif now_ns - self._delivering_ns >= DELIVERY_NS:
+            self._backoff.succeeded()
+
+    def ended(self, now_ns: int, *, at_once: bool = False) -> None:
+        """The attempt, or its connection, has ended. `at_once`: no wait, at most once in AT_ONCE_NS."""
+        wait_ns = self._backoff.next_ns()
+        if at_once and (self._at_once_ns is None or not 0 <= now_ns - self._at_once_ns < AT_ONCE_NS):
+            self._at_once_ns = now_ns
+            wait_ns = 0
+        self._due_ns = max(now_ns + wait_ns, self._allowed_ns(now_ns))
+        self._longest_ns = self._due_ns - now_ns
+
+    def _allowed_ns(self, now_ns: int) -> int:
+        """The first time at which an attempt keeps every limit; times that the clock has not reached do not count."""
+        began_ns = [time_ns for time_ns in self._began_ns if time_ns <= now_ns]
+        return max((began_ns[-count] + span_ns for count, span_ns in LIMITS if len(began_ns) >= count), default=0)

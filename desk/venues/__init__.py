@@ -1,0 +1,1 @@
+"""Venues, one folder each: where market data comes from and orders go."""

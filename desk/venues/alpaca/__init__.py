@@ -1,0 +1,1 @@
+"""Alpaca. Source of its protocols: docs.alpaca.markets."""

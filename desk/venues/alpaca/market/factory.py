@@ -1,0 +1,43 @@
+"""Opens Alpaca's market data stream for a plan."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import SecretStr
+
+from desk.config import Plan
+from desk.model.feed_position import FeedPosition
+from desk.model.units import SECOND_NS
+from desk.venues.alpaca.market.feed import AlpacaFeed
+from desk.venues.feed_factory import LiveFactory, LiveSetup
+
+IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
+
+
+class AlpacaFactory(LiveFactory):
+    """Alpaca's stream, or a venue that speaks its protocol."""
+
+    def url(self, plan: Plan) -> str:
+        """The plan's `url`, else the free IEX stream."""
+        return plan.feed.url or IEX_STREAM
+
+    def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> AlpacaFeed:
+        """The feed, not connected yet."""
+        key, secret = keys
+        session = setup.session
+        return AlpacaFeed(
+            self.url(plan),
+            key.get_secret_value(),
+            secret.get_secret_value(),
+            channels=frozenset(plan.feed.channels),
+            clock=setup.clock,
+            session_clock=plan.session.clock,
+            start_ns=session.start_ns,
+            stop_ns=session.stop_ns,
+            hours=session.hours,
+            is_open=setup.is_open,
+            first_ordinal=setup.first_ordinal,
+            allow_plain=plan.feed.allow_plain,
+            resume=resume,
+            timeout_ns=round(plan.guards.feed_timeout_s * SECOND_NS),
+        )

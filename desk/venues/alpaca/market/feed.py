@@ -1,0 +1,85 @@
+"""The Alpaca stream as a feed: its protocol on the shared socket loop."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Literal
+from urllib.parse import urlsplit
+
+from desk.config.urls import goes_unencrypted
+from desk.feeds.live import LiveFeed, always
+from desk.feeds.session_clock import RealSession, VenueSession, clock_url
+from desk.market.rows import Counts
+from desk.model.errors import CredentialsError, PlanError
+from desk.model.feed_position import FeedPosition
+from desk.model.hours import ALWAYS_OPEN, TradingDay
+from desk.ports import Clock
+from desk.streams.socket_loop import TIMEOUT_NS
+from desk.venues.alpaca.market.codec import Encoding
+from desk.venues.alpaca.market.protocol import AlpacaProtocol
+
+
+class AlpacaFeed(LiveFeed):
+    """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
+
+    `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
+    `first_ordinal`; `resume` is the position of a feed whose producer died. Raises CredentialsError without keys,
+    PlanError where they would go unencrypted to another machine.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        secret: str,
+        *,
+        channels: frozenset[str],
+        clock: Clock,
+        session_clock: Literal["real", "venue"],
+        start_ns: int = 0,
+        stop_ns: int | None = None,
+        rng: Random | None = None,
+        encoding: Encoding = "msgpack",
+        is_open: Callable[[int], bool] = always,
+        hours: TradingDay = ALWAYS_OPEN,
+        first_ordinal: int = 1,
+        allow_plain: bool = False,
+        resume: FeedPosition | None = None,
+        timeout_ns: int = TIMEOUT_NS,
+    ) -> None:
+        parts = urlsplit(url)
+        place = f"alpaca stream {parts.scheme}://{parts.hostname}{parts.path}"
+        if not (key and secret):
+            raise CredentialsError(
+                place,
+                "no key or no secret",
+                "both",
+                "Set ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment or in secrets files.",
+            )
+        if goes_unencrypted(url) and not allow_plain:
+            raise PlanError(
+                "[feed] url",
+                f"`{place}`: key and secret would go unencrypted to another machine",
+                "a wss:// address, a venue on this machine, or [feed] allow_plain",
+                "Write wss://.",
+            )
+        counts = Counts()
+        protocol = AlpacaProtocol(
+            key, secret, place=place, channels=channels, counts=counts, encoding=encoding, first_ordinal=first_ordinal
+        )
+        super().__init__(
+            url,
+            protocol,
+            counts,
+            clock=clock,
+            session=RealSession(clock, place) if session_clock == "real" else VenueSession(clock_url(url), clock),
+            start_ns=start_ns,
+            stop_ns=stop_ns,
+            rng=rng,
+            is_open=is_open,
+            hours=hours,
+            resume=resume,
+            timeout_ns=timeout_ns,
+        )
+
+    def __repr__(self) -> str:
+        return f"AlpacaFeed({self.place!r})"

@@ -1,0 +1,27 @@
+"""From a plan's `kind` to what makes its feed or venue; the kinds themselves are listed in `desk.config.kinds`."""
+
+from importlib import import_module
+from typing import Any
+
+from desk.config import Plan
+from desk.config.kinds import BROKER_KINDS, FEED_KINDS
+from desk.orders.venue import OrderVenue
+from desk.venues.feed_factory import LiveFactory, ReplayFactory
+
+
+def feed_factory(plan: Plan) -> ReplayFactory | LiveFactory:
+    """The factory of the plan's kind of feed."""
+    factory: ReplayFactory | LiveFactory = _made(FEED_KINDS[plan.feed.kind].factory)
+    return factory
+
+
+def order_venue(plan: Plan) -> OrderVenue:
+    """The venue that takes the plan's orders."""
+    venue: OrderVenue = _made(BROKER_KINDS[plan.broker.kind])
+    return venue
+
+
+def _made(path: str) -> Any:
+    """An object of the class at "module:Class"."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)()

@@ -1,0 +1,71 @@
+"""Feeds that are connected to an `AlpacaServer`, a clock that is moved by hand, and scripts for the server."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from alpaca_server import NS, AlpacaServer, Client, Script
+
+from desk.clock import SystemClock
+from desk.model.ticks import Frame, Tick
+from desk.venues.alpaca.market import AlpacaFeed
+
+KEY, SECRET = "the-key-itself", "the-secret-itself"
+BOTH = frozenset({"trades", "quotes"})
+START_NS = 1_700_000_000 * NS
+MAX_FRAMES = 20_000
+
+
+class HandClock:
+    """Wall time that stands still until it is moved."""
+
+    def __init__(self, now_ns: int = START_NS) -> None:
+        self.now_ns = now_ns
+
+    def wall_ns(self) -> int:
+        return self.now_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ns += int(seconds * NS)
+
+
+class NoWait(random.Random):
+    """Waits of nothing."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+def feed_of(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
+    options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": NoWait()} | more
+    feed = AlpacaFeed(server.url, KEY, SECRET, clock=clock or SystemClock(), **options)
+    feed.patience_s = 0.01
+    feed.subscribe(["A", "B"])
+    return feed
+
+
+def until(frames: Iterator[Frame], done: Callable[[list[Tick]], bool]) -> list[Tick]:
+    """Take frames until `done` says so of all ticks seen; fails after very many."""
+    seen: list[Tick] = []
+    for _ in range(MAX_FRAMES):
+        if done(seen):
+            return seen
+        seen += next(frames).ticks
+    raise AssertionError(f"not done after {MAX_FRAMES} frames: {len(seen)} ticks")
+
+
+async def nothing_more(client: Client) -> None:
+    await client.greet()
+    await client.acknowledge()
+    await client.stay()
+
+
+def sending(*messages: dict[str, Any], stay: bool = True) -> Script:
+    async def script(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        await client.send(*messages)
+        if stay:
+            await client.stay()
+
+    return script
