@@ -1,7 +1,12 @@
-"""Which part of the desk runs in which process. This is the only package that knows Ray.
+"""Which part runs in which process. The only package that imports Ray.
 
-The actors are plain classes: producer, consumer, scanner, broker, ledger, keeper. Each can be built and called without
-Ray; `cluster.py` makes actors of them. `doors.py` and `links.py` serve the ports of `desk.ports` by calls of actors,
-which `handles.py` types. Private names of Ray are used in `ray_internals` and nowhere else. `supervisor.py` is the
-driver: it creates the actors, watches them, and writes the results.
+The six actors stand here: producer, consumer, scanner, broker, ledger, keeper. They are plain classes, which hold the
+parts of `desk` and can be built and called without Ray. Around them:
+
+    driver        the driver's process: creates all actors, watches them, restarts them, writes the results
+    calls         calls between actors: the ports of `desk.ports` over Ray
+    metrics       counters in Ray's metrics
+    ray_cluster   starting or joining Ray, creating and ending actors
+    own_ray       a Ray that the desk starts for itself
+    jobs          Ray Jobs, for `desk submit`
 """

@@ -1,13 +1,13 @@
 """The broker actor: the one door to the venue, with the risk gate and the order lifecycle behind it."""
 
-from actors.counters import MetersFactory, NoMeters
-from actors.settling import ProducerDoor
-from actors.wire import decode_numbers, decode_request, encode
+from actors.calls.encoding import decode_numbers, decode_request, encode
+from actors.calls.settling import ProducerDoor
+from actors.metrics.counters import MetersFactory, NoMeters
 from desk.config import Plan
+from desk.model.session import Session
 from desk.orders import OrderLedger, OrderSummary
-from desk.pipeline.record import ProcessUsage
-from desk.pipeline.session import Session
-from desk.usage import process_usage
+from desk.process.usage import process_usage
+from desk.report.run_record import ProcessUsage
 from desk.wiring import trading
 
 

@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from typing import Final
 
-from actors.counters import MetersFactory, NoMeters
-from actors.settling import SettlingBroker, SettlingKeeper
-from desk.breadcrumbs import Trail
-from desk.clock import SystemClock
-from desk.collector import Collector
+from actors.calls.settling import SettlingBroker, SettlingKeeper
+from actors.metrics.counters import MetersFactory, NoMeters
 from desk.config import Plan
-from desk.memory import Allowance
-from desk.meters import Histogram
+from desk.consumer.shard import ShardStats
 from desk.model.batch import encode
 from desk.model.items import Stop
+from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.pipeline.record import ProcessUsage
-from desk.pipeline.session import Session
-from desk.pipeline.shard import ShardStats
-from desk.process_watch import ProcessWatch
-from desk.usage import process_usage
+from desk.process.breadcrumbs import Trail
+from desk.process.clock import SystemClock
+from desk.process.exit_watch import ProcessWatch
+from desk.process.garbage_collector import Collector
+from desk.process.memory import Allowance
+from desk.process.usage import process_usage
+from desk.report.run_record import ProcessUsage
+from desk.telemetry.histogram import Histogram
 from desk.wiring import shards
 
 MIB: Final = 1024 * 1024

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import msgspec
 
-from actors.counters import MetersFactory, NoMeters
+from actors.metrics.counters import MetersFactory, NoMeters
 from desk.checkpoint import KeeperStore
+from desk.files.sealing import Seal
 from desk.model.checkpoint import decode_checkpoint, decode_producer, encode_checkpoint, encode_producer
-from desk.pipeline.record import ProcessUsage
-from desk.sealing import Seal
-from desk.usage import process_usage
+from desk.process.usage import process_usage
+from desk.report.run_record import ProcessUsage
 
 _encode_bars = msgspec.msgpack.Encoder().encode
 

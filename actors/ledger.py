@@ -5,15 +5,15 @@ from pathlib import Path
 
 import msgspec
 
-from actors.counters import MetersFactory, NoMeters
-from desk.clock import SystemClock
+from actors.metrics.counters import MetersFactory, NoMeters
 from desk.config import Plan
 from desk.ledger.outages import LedgerReport
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
-from desk.pipeline.record import ProcessUsage
-from desk.pipeline.session import Session
-from desk.usage import process_usage
+from desk.model.session import Session
+from desk.process.clock import SystemClock
+from desk.process.usage import process_usage
+from desk.report.run_record import ProcessUsage
 from desk.wiring import trading
 
 

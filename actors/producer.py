@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from actors.counters import MetersFactory, NoMeters
-from actors.wire import decode_events
-from desk.clock import SystemClock
-from desk.collector import Collector
+from actors.calls.encoding import decode_events
+from actors.metrics.counters import MetersFactory, NoMeters
 from desk.config import Plan
 from desk.model.batch import LaneTotals
+from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.pipeline.intake_stats import IntakeStats
-from desk.pipeline.record import FeedRecord, ProcessUsage, feed_record
-from desk.pipeline.session import Session
 from desk.ports import BrokerDoor, KeeperDoor, ScannerDoor, ShardLinks
-from desk.usage import process_usage
-from desk.wiring import flow, markets
+from desk.process.clock import SystemClock
+from desk.process.garbage_collector import Collector
+from desk.process.usage import process_usage
+from desk.producer.stats import IntakeStats
+from desk.report.run_record import FeedRecord, ProcessUsage, feed_record
+from desk.wiring import markets, producer
 
 STATS_EVERY_NS = 200 * MS_NS
 
@@ -50,7 +50,7 @@ class Producer:
         meters: MetersFactory = NoMeters,
     ) -> None:
         self._clock = SystemClock()
-        self._intake = flow.intake(
+        self._intake = producer.intake(
             plan,
             session,
             markets.market_source(plan, session),

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.counters import MetersFactory, NoMeters
-from desk.breadcrumbs import Trail
+from actors.metrics.counters import MetersFactory, NoMeters
 from desk.config import Plan
-from desk.engine.guard import MIB
-from desk.memory import Allowance
+from desk.consumer.engine.guard import MIB
 from desk.model.bars import Bar
 from desk.model.items import Stop
 from desk.model.records import ScanAnswer
-from desk.pipeline.record import ProcessUsage
-from desk.pipeline.session import Session
-from desk.process_watch import ProcessWatch
-from desk.usage import process_usage
+from desk.model.session import Session
+from desk.process.breadcrumbs import Trail
+from desk.process.exit_watch import ProcessWatch
+from desk.process.memory import Allowance
+from desk.process.usage import process_usage
+from desk.report.run_record import ProcessUsage
 from desk.wiring import markets, shards
 
 

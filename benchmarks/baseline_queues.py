@@ -19,10 +19,10 @@ from alpaca.data.live import StockDataStream
 from benchmarks.baseline_stream import ticks_of
 from benchmarks.baseline_worker import REPORT_NS, Worker, without_collector
 from benchmarks.reading import Reading
+from desk.flow.routing_table import RoutingTable
 from desk.model.items import Second
 from desk.model.ticks import Trade
 from desk.model.units import SECOND_NS
-from desk.routing import RoutingTable
 
 CAPACITY: Final = 50_000
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from websockets.asyncio.client import connect
 
-from desk.market.rows import Counts
+from desk.model.block_rows import Counts
 from desk.model.ticks import Tick
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
 

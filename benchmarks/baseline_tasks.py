@@ -10,10 +10,10 @@ from typing import Final
 from benchmarks.baseline_stream import ticks_of
 from benchmarks.baseline_worker import REPORT_NS, Worker, without_collector
 from benchmarks.reading import Reading
+from desk.flow.routing_table import RoutingTable
 from desk.model.items import Second
 from desk.model.ticks import Tick, Trade
 from desk.model.units import SECOND_NS
-from desk.routing import RoutingTable
 
 CAPACITY: Final = 50_000
 

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.reading import Reading
 from benchmarks.strategies import be_busy
 from desk.bars.builder import BarBuilder
-from desk.meters import Histogram
 from desk.model.bars import Bar
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
+from desk.telemetry.histogram import Histogram
 
 REPORT_NS: Final = 250 * MS_NS
 GRACE_NS: Final = SECOND_NS

@@ -2,7 +2,7 @@
 
     python -m benchmarks.checkpoint_cost [--symbols N ...] [--seconds S] [--events-per-symbol R] [--every-s E]
 
-One shard owns all symbols, with the three example strategies on each. A checkpoint is what `desk.pipeline.shard`
+One shard owns all symbols, with the three example strategies on each. A checkpoint is what `desk.consumer.shard`
 makes of it: closed bars, the engine's snapshot, encoded; `--every-s` is [flow] checkpoint_s, in session time. At the
 end all symbols move to another shard at one go: `handover_kb` is what crosses the producer. (A live desk moves a few
 slots at a time.) The garbage collector works when a consumer's does.
@@ -15,15 +15,15 @@ from time import perf_counter_ns
 from typing import Any, Final
 
 from benchmarks.frame import publish
-from desk.collector import Collector
 from desk.config import Plan
-from desk.engine import Engine
+from desk.consumer.engine import Engine
+from desk.flow.routing_table import SLOTS
 from desk.model.checkpoint import Checkpoint, encode_checkpoint
 from desk.model.items import Adopt, Item, Release, Second, Watch, encode_items
+from desk.model.session import Session
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
-from desk.pipeline.session import Session
-from desk.routing import SLOTS
+from desk.process.garbage_collector import Collector
 from desk.wiring import shards
 
 START_NS: Final = 1_381_152_600 * SECOND_NS

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from actors.driver.supervisor import Supervisor
 from actors.producer import ProducerStats
-from actors.supervisor import Supervisor
 from benchmarks.load import SYMBOLS, Venue
 from benchmarks.processes import Processes
 from benchmarks.reading import Reading
 from benchmarks.trial import Timing, Trial
 from desk.config import Plan
-from desk.pipeline.shard import ShardStats
+from desk.consumer.shard import ShardStats
+from desk.flow.routing_table import RoutingTable
 from desk.report.live import DeskView
 from desk.report.summary import Summary
-from desk.routing import RoutingTable
 from desk.runs import RunFolder
 
 SLOW_SHARD: Final = 0

@@ -26,8 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
+from actors.driver.supervisor import Supervisor
 from actors.producer import ProducerStats
-from actors.supervisor import Supervisor
 from benchmarks import elastic_trace as traces
 from benchmarks.autoscaler import AutoscaledCluster, Room
 from benchmarks.desk_trial import reading_of
@@ -37,11 +37,11 @@ from benchmarks.frame import publish
 from benchmarks.load import SYMBOLS, Venue
 from benchmarks.varying import Stretch, varying
 from desk.config import Plan
-from desk.pipeline.shard import ShardStats
+from desk.consumer.shard import ShardStats
+from desk.local_venue.stats import VenueStats
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.venue.stats import VenueStats
 
 TIMES: Final = 4
 SWAY: Final = 0.1

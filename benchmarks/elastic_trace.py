@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import msgspec
 
-from desk.meters import Snapshot, since
 from desk.model.units import MS_NS
+from desk.telemetry.histogram import Snapshot, since
 
 CALM_S = 5.0
 

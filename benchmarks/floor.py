@@ -18,16 +18,16 @@ import numpy as np
 from benchmarks.frame import publish
 from benchmarks.load import SEED, SYMBOLS
 from desk.bars.builder import BarBuilder
-from desk.market.rows import Counts
+from desk.flow.routing_table import RoutingTable
+from desk.local_venue.chunk import Chunk
+from desk.local_venue.events import playable
+from desk.local_venue.selection import Selection
+from desk.local_venue.standard_load import START_NS, StandardLoad
+from desk.local_venue.subscription import Subscription
+from desk.local_venue.wire import MSGPACK
+from desk.model.block_rows import Counts
 from desk.model.ticks import Tick, Trade
 from desk.model.units import MS_NS
-from desk.routing import RoutingTable
-from desk.venue.chunk import Chunk
-from desk.venue.events import playable
-from desk.venue.selection import Selection
-from desk.venue.standard import START_NS, StandardLoad
-from desk.venue.subscription import Subscription
-from desk.venue.wire import MSGPACK
 from desk.venues.alpaca.market.codec import Codec
 
 SHARDS: Final = 4

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from desk.meters import Histogram, Snapshot, since
 from desk.model.units import MS_NS
+from desk.telemetry.histogram import Histogram, Snapshot, since
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 

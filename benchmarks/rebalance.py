@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from actors.monitor import PRODUCER
+from actors.driver.monitor import PRODUCER
+from actors.driver.supervisor import Supervisor
 from actors.producer import ProducerStats
-from actors.supervisor import Supervisor
 from benchmarks.desk_trial import DeskOptions, DeskRun, run
 from benchmarks.frame import publish
 from benchmarks.load import SYMBOLS, Venue, standard
@@ -28,11 +28,11 @@ from benchmarks.series import between
 from benchmarks.sustained import highest
 from benchmarks.trial import Sight, Timing
 from benchmarks.varying import Stretch, varying
-from desk.meters import Histogram, Snapshot, since
+from desk.consumer.shard import ShardStats
+from desk.flow.routing_table import slot_of
 from desk.model.units import MS_NS
-from desk.pipeline.intake_stats import IntakeStats
-from desk.pipeline.shard import ShardStats
-from desk.routing import slot_of
+from desk.producer.stats import IntakeStats
+from desk.telemetry.histogram import Histogram, Snapshot, since
 
 PARTS: Final = ("pauses", "exodus", "skew", "search")
 FEW: Final = 60

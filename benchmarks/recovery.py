@@ -32,20 +32,20 @@ from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
+from actors.calls.handles import call
+from actors.calls.peers import consumer_name
 from actors.consumer import Consumer
-from actors.handles import call
-from actors.peers import consumer_name
-from actors.supervisor import Supervisor
+from actors.driver.supervisor import Supervisor
 from benchmarks.desk_trial import DeskOptions
 from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
 from benchmarks.reading import quantiles_ms
-from desk.meters import Histogram, Snapshot, since
+from desk.consumer.shard import ShardStats
 from desk.model.units import MS_NS
-from desk.pipeline.shard import ShardStats
 from desk.report.live import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
+from desk.telemetry.histogram import Histogram, Snapshot, since
 
 EVERY_S: Final = 0.05
 CAUGHT_UP_MS: Final = 50.0

@@ -14,10 +14,10 @@ from typing import Any
 
 from benchmarks.frame import publish
 from desk.bars.builder import BarBuilder
-from desk.clock import SystemClock
 from desk.config import Plan
-from desk.house import run_in_process
+from desk.inprocess.house import run_in_process
 from desk.model.ticks import Trade
+from desk.process.clock import SystemClock
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.wiring import markets, sessions
@@ -67,7 +67,7 @@ def desk_row(what: str, summary: Summary, marks: int) -> dict[str, Any]:
 
 def on_ray(plan: Plan, folder: RunFolder) -> Summary:
     """The desk on a Ray of its own."""
-    from actors.supervisor import run_desk  # noqa: PLC0415 - the other rows need no Ray
+    from actors.driver.supervisor import run_desk  # noqa: PLC0415 - the other rows need no Ray
 
     return run_desk(plan, folder, address=None, show=lambda _: None)
 

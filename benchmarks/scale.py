@@ -24,7 +24,7 @@ from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
 from benchmarks.sustained import highest
 from benchmarks.trial import Timing
-from desk.report import words
+from desk.telemetry import formatting
 
 WHO: Final = {"producer": "cpu_us_of_producer", "consumers": "cpu_us_of_consumers", "whole": "cpu_us_per_event"}
 TERMS: Final = ("event_us", "batch_us", "shard_us", "second_us")
@@ -92,7 +92,7 @@ def trials(consumers: Sequence[int], rates: Sequence[float], mix: str, seconds: 
         for rate in rates:
             with Venue(standard(rate, mix=mix)) as venue:
                 row = run(venue, DeskOptions(shards, channels=CHANNELS[mix]), Timing(rate, seconds)).row()
-            rows.append({"what": f"{words.some(shards, 'shard')}, {rate:,.0f}/s", "shards": shards, **row})
+            rows.append({"what": f"{formatting.some(shards, 'shard')}, {rate:,.0f}/s", "shards": shards, **row})
     return rows
 
 
@@ -138,7 +138,7 @@ def search(shards: int, start: float, mix: str, seconds: float) -> dict[str, Any
     best = highest(sustains, start)
     above = min(failed, default=None)
     return {
-        "what": words.some(shards, "shard"),
+        "what": formatting.some(shards, "shard"),
         "sustained_per_s": round(best),
         "failed_at_per_s": None if above is None else round(above),
         "because": "" if above is None else failed[above],

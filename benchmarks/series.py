@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from benchmarks.trial import Sight
-from desk.meters import since
 from desk.model.units import MS_NS
+from desk.telemetry.histogram import since
 
 
 def between(sights: Sequence[Sight], from_s: float, to_s: float) -> list[Sight]:

@@ -9,9 +9,9 @@ from benchmarks.load import Venue
 from benchmarks.processes import Processes, Usage, loopback_bytes
 from benchmarks.reading import Reading, growth_s, quantiles_ms
 from benchmarks.sustained import Window
-from desk.meters import since
+from desk.local_venue.stats import VenueStats
 from desk.model.units import SECOND_NS
-from desk.venue.stats import VenueStats
+from desk.telemetry.histogram import since
 
 WARM_S: Final = 2.0
 DRAIN_S: Final = 10.0

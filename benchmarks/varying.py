@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.load import SEED, SYMBOLS
-from console.venue import run_venue
-from console.venue_options import DoorOptions, PaceOptions, SourceOptions
-from desk.market.blocks import Block, BlockSource
+from console.commands.venue import run_venue
+from console.commands.venue_options import DoorOptions, PaceOptions, SourceOptions
+from desk.local_venue.events import taken
+from desk.local_venue.standard_load import START_NS, StandardLoad
+from desk.model.blocks import Block, BlockSource
 from desk.model.units import SECOND_NS
-from desk.venue.events import taken
-from desk.venue.standard import START_NS, StandardLoad
 
 ROTATED_SHARE: Final = 0.1
 """How many of the symbols in play are replaced at each turn."""

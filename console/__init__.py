@@ -1,1 +1,1 @@
-"""The user interface: the command line, the live table, the figures of a run."""
+"""What people see: the command line, the live table, the figures of a run."""

@@ -16,11 +16,11 @@ from typing import Annotated
 
 import typer
 
+from console.commands.venue_command import venue
 from console.completion import finished_runs, plan_files, runs_to_resume
 from console.entry import caught_signals
-from console.faults import Faults
+from console.error_messages import Faults
 from console.help_pages import PAGES
-from console.venue_command import venue
 
 RUN, PREPARE, RESULTS, MARKET = "Run a plan", "Prepare a plan", "Look at results", "Market data"
 
@@ -120,9 +120,9 @@ def run(
     if in_process and address is not None:
         raise typer.BadParameter("--in-process runs without Ray: drop one of the two", param_hint="--address")
     with Faults() as faults:
-        from console import run as running
-        from console.terminal import people
-        from console.unseen import Unseen
+        from console.commands import run as running
+        from console.display.lasting_stdout import Unseen
+        from console.display.terminal import people
 
         joins = not in_process and running.joins_cluster(address)
         options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes, joins)
@@ -161,9 +161,9 @@ def submit(
     Ctrl-c stops the desk in good order: it processes the ticks that wait and writes its results.
     """
     with Faults():
-        from console import submit as submitting
-        from console.terminal import people
-        from console.unseen import Unseen
+        from console.commands import submit as submitting
+        from console.display.lasting_stdout import Unseen
+        from console.display.terminal import people
 
         source = context.get_parameter_source("address")
         by_environment = source is not None and source.name == "ENVIRONMENT"
@@ -176,8 +176,8 @@ def submit(
 def check(plan: PlanPath, date: DayOption = None) -> None:
     """Check a tradeplan, its strategies and scanners, and print what would run."""
     with Faults():
-        from console.check import check_plan
-        from console.terminal import people
+        from console.commands.check import check_plan
+        from console.display.terminal import people
 
         check_plan(plan, people(), date)
 
@@ -200,8 +200,8 @@ def tune(
 ) -> None:
     """Measure a plan's market and costs, and print the capacity, window, linger and consumers that suit them."""
     with Faults():
-        from console.terminal import people
-        from console.tune import tune_plan
+        from console.commands.tune import tune_plan
+        from console.display.terminal import people
 
         tune_plan(plan, burst_seconds, safety, from_run, people())
 
@@ -214,8 +214,8 @@ def report(
 ) -> None:
     """Print the figures of a finished run."""
     with Faults():
-        from console.report import print_report
-        from console.terminal import people
+        from console.commands.report import print_report
+        from console.display.terminal import people
 
         print_report(folder, people())
 
@@ -230,8 +230,8 @@ def info(
 ) -> None:
     """Print what a tape holds."""
     with Faults():
-        from console.tape import print_tape_info
-        from console.terminal import people
+        from console.commands.tape import print_tape_info
+        from console.display.terminal import people
 
         print_tape_info(path, people())
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from actors.confidential import is_named_like_a_secret, known_secrets
-from actors.working_copy import WorkingCopy
-from console.job_package import PROJECT
+from actors.jobs.confidential import is_named_like_a_secret, known_secrets
+from actors.jobs.working_copy import WorkingCopy
+from console.submission.job_package import PROJECT
 from desk.config import load_settings
 from desk.model.errors import PlanError
 

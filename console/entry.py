@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from desk.signals import StopSignals
+from desk.process.signals import StopSignals
 
 STOPPABLE: Final = ("run", "submit")
 

@@ -1,1 +1,1 @@
-"""The desk: market data in, bars and decisions out. Nothing below this package knows Ray."""
+"""The desk: market data in, bars and decisions out. No module of this package imports Ray."""

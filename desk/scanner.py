@@ -14,10 +14,10 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
 
     `symbols` are those that had a trade or a quote so far, sorted: the index of a symbol may change from
     one scan to the next.
-    `price` is the reference price (`desk.pricing`), NaN where there is none. `open`, `high`, `low` are the session's,
-    `volume` shares, `trades` a count: NaN or 0 before a symbol's first trade. `minute_volume` and `minute_close` have
-    shape (minutes, symbols), oldest first, one row per minute since the session's start, at most the last 60;
-    the last row is the minute still open. `minute_close` is NaN in minutes without a price.
+    `price` is the reference price (`desk.bars.reference_price`), NaN where there is none. `open`, `high`, `low` are the
+    session's, `volume` shares, `trades` a count: NaN or 0 before a symbol's first trade. `minute_volume` and
+    `minute_close` have shape (minutes, symbols), oldest first, one row per minute since the session's start, at most
+    the last 60; the last row is the minute still open. `minute_close` is NaN in minutes without a price.
     The arrays are read-only.
     """
 

@@ -110,9 +110,9 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 class Context(Protocol):
     """A strategy's view of its symbol, and its orders. Valid during a hook call only; read-only.
 
-    `price` is the reference price of the symbol (`desk.pricing`): that of the newest print that may set a minute's
-    close, held within the newest usable quote; the mid of that quote where nothing printed; None without both, where
-    entries are refused. `trade` and `quote` are the last ones that arrived, whatever they are worth as a price.
+    `price` is the reference price of the symbol (`desk.bars.reference_price`): that of the newest print that may set a
+    minute's close, held within the newest usable quote; the mid of that quote where nothing printed; None without both,
+    where entries are refused. `trade` and `quote` are the last ones that arrived, whatever they are worth as a price.
 
     `now_ns` is session time: the last mark's. `age_ns` is the age of the data by that mark, and `degraded`
     says that it is above `max_data_latency_s`, or that the live feed is down or not subscribed yet: entries would be

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import ValidationError  # type: ignore[import-untyped]
 
 from actors.ray_internals import names
-from console.submit import CLOSING_S
+from console.commands.submit import CLOSING_S
 
 prepare_config, validate_config = names.PREPARE_CONFIG.get(), names.VALIDATE_CONFIG.get()
 CONTROL_ACTORS = ("producer", "scanner", "broker", "ledger", "keeper")

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.cli import app
-from console.loaded import load_all
+from console.plan_classes import load_all
 from desk.config import load_plan
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

@@ -22,7 +22,7 @@ from actors.own_ray.limits import require_limits
 from actors.own_ray.watch import Watch
 from actors.ray_internals.names import AGENTS
 from actors.ray_internals.starting import RAYLET, init_own_ray
-from desk.descendants import spared
+from desk.process.descendants import spared
 
 SET_BY_RAY: Final = ("PYTHONBREAKPOINT",)
 KEPT_LOGS: Final = ("gcs_server*", "raylet*", "dashboard_agent*", "runtime_env_agent*", "python-core-driver*")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import ray
 
 from actors.ray_internals import names
-from desk.signals import SIGNALS, StopSignals
+from desk.process.signals import SIGNALS, StopSignals
 
 LOOPBACK: Final = "127.0.0.1"
 """Ray binds to loopback when its node has just this address, else to all interfaces."""

@@ -1,1 +1,1 @@
-"""Minute bars: which trades count, how they fold, and how a session's minutes are kept."""
+"""Minute bars: sale conditions, minutes from trades, the series that strategies see, and the reference price."""

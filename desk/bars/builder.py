@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Final
 
-from desk.bars.conditions import eligibility
 from desk.bars.folding import fold, take_content
-from desk.bars.remembered import LATE, UNMATCHED, RememberedTrades, Revised
+from desk.bars.remembered_trades import LATE, UNMATCHED, RememberedTrades, Revised
+from desk.bars.sale_conditions import eligibility
 from desk.bars.series import BarSeries, SeriesRows
 from desk.model.bars import Bar, BarFields, BarFlag, WorkingBar
 from desk.model.ticks import Revision, Trade

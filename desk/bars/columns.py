@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.bars.conditions import eligibility
+from desk.bars.sale_conditions import eligibility
 from desk.model.bars import NO_TIME, Bar, BarFields, BarFlag
 from desk.model.units import MINUTE_NS
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from desk.bars.conditions import Eligibility
+from desk.bars.sale_conditions import Eligibility
 from desk.model.bars import NO_TIME, BarFields, WorkingBar
 from desk.model.ticks import Trade
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from desk.checkpoint.files import foreign, get, put, told
-from desk.checkpoint.order import Order, decode_order, encode_order
-from desk.checkpoint.shardfiles import ShardFiles, State
-from desk.checkpoint.tradelog import Segment
+from desk.checkpoint.checked_file import foreign, get, put, told
+from desk.checkpoint.last_writes import Order, decode_order, encode_order
+from desk.checkpoint.shard_files import ShardFiles, State
+from desk.checkpoint.trade_log import Segment
+from desk.files.private import make_private_folder
+from desk.files.sealing import Seal
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_producer, encode_producer
-from desk.private_files import make_private_folder
-from desk.sealing import Seal
 
 
 class Kept(NamedTuple):

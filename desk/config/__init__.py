@@ -1,8 +1,8 @@
 """Configuration: the tradeplan, and what flags and the environment lay over it. Read once, at the start."""
 
 from desk.config.feed import FeedPlan, SyntheticPlan
+from desk.config.idle_keys import plan_notes
 from desk.config.load import load_plan
-from desk.config.notes import plan_notes
 from desk.config.override import choose_consumers, first_consumers, override
 from desk.config.plan import (
     BarsPlan,

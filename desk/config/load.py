@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from desk.config.faults import plan_error, shown
 from desk.config.override import override
 from desk.config.plan import Plan
+from desk.config.plan_errors import plan_error, shown
 from desk.config.settings import Settings
 from desk.config.urls import is_url
 from desk.model.errors import PlanError

@@ -1,1 +1,1 @@
-"""Where market data comes from: the synthetic market, and the venues' streams."""
+"""Where market data comes from: blocks played as a feed, the synthetic market, and live streams."""

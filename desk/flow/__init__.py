@@ -1,6 +1,6 @@
-"""Flow control between the producer and one shard: bounded, batched, counted, kept until it is durable."""
+"""Flow control between the producer and one shard: the routing table, and the lane with its bounds and counts."""
 
-from desk.flow.config import LaneConfig
 from desk.flow.lane import Lane
+from desk.flow.lane_config import LaneConfig
 
 __all__ = ["Lane", "LaneConfig"]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import compress
 
-from desk.flow.config import LaneConfig
-from desk.flow.missing import ticks_cut
+from desk.flow.lane_config import LaneConfig
 from desk.flow.pending import Pending
 from desk.flow.retained import Kept
+from desk.flow.undelivered_items import ticks_cut
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Adopt, Item, Second
 from desk.model.ticks import Cancel, Correction, Quote, Trade

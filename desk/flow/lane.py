@@ -2,12 +2,12 @@
 
 from collections import deque
 
-from desk.flow.config import LaneConfig
 from desk.flow.cutter import Cutter
-from desk.flow.missing import Missing
+from desk.flow.lane_config import LaneConfig
 from desk.flow.pending import Pending
-from desk.flow.resending import Resending
+from desk.flow.replay_queue import Resending
 from desk.flow.retained import Header, Kept, Retained
+from desk.flow.undelivered_items import Missing
 from desk.model.batch import Ack, LaneTotals, Position
 from desk.model.errors import RunFailed
 from desk.model.items import Item, Second

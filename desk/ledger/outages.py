@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from desk.model.notes import Level, Note
-from desk.pipeline.notes import NoteBoard
+from desk.telemetry.note_board import NoteBoard
 
 SHOWN: Final = 200
 

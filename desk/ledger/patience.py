@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from desk.ledger.faults import LOCK_NOT_AVAILABLE, state_of
+from desk.ledger.database_errors import LOCK_NOT_AVAILABLE, state_of
 
 FIRST_WAITS_S: Final = (0.0, 0.05, 0.1, 0.2, 0.5)
 LONGEST_WAIT_S: Final = 1.0

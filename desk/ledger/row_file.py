@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
+from desk.files.private import private_opener
 from desk.ledger.identity import RowCounts
 from desk.model.errors import LedgerError, RunFolderError
-from desk.private_files import private_opener
 
 LINE_BYTES: Final = 200
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
-from desk.ledger.faults import told
+from desk.ledger.database_errors import told
 from desk.ledger.file_watch import FileWatch, mark_of
 from desk.ledger.identity import RowCounts, count_rows, ledger_identity
 from desk.ledger.outages import Outages
@@ -22,12 +22,12 @@ from desk.ledger.schema import decisions as decisions_table
 from desk.ledger.schema import fills, metadata, order_events, orders
 from desk.ledger.schema import notes as notes_table
 from desk.ledger.sqlite import file_of
-from desk.ledger.taking_back import take_back_close
+from desk.ledger.undo_close import take_back_close
 from desk.ledger.upgrades import require_columns
 from desk.ledger.writing import apply_events, insert_new, replace_notes
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
-from desk.orders.losses import session_loss
+from desk.orders.session_loss import session_loss
 
 PATIENCE_S: Final = 30.0
 OPENING: Final = "opening"

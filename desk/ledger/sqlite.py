@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from desk.private_files import private_opener
+from desk.files.private import private_opener
 
 
 def engine(url: URL, busy_timeout_ms: int, writes: str) -> Engine:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 
-from desk.ledger.faults import told
+from desk.ledger.database_errors import told
 
 PLACE: Final = "[ledger] url"
 RUN_DIR: Final = "{run_dir}"

@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from desk.loading.fault_messages import cause
 from desk.loading.standard_files import StandardFiles
-from desk.loading.words import cause
 from desk.model.errors import STOP_SIGNALS, StrategyError
 from desk.model.interrupts import SignalInterrupt
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from desk.loading.author_code import CtrlC, author_code
-from desk.loading.words import UNKNOWN_PLACE, cause, class_name, is_subclass, kind_and_message, place_in_code
+from desk.loading.fault_messages import UNKNOWN_PLACE, cause, class_name, is_subclass, kind_and_message, place_in_code
 from desk.model.errors import StrategyError
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from desk.loading.author_code import Surroundings, author_code
 from desk.loading.classes import find_class
+from desk.loading.fault_messages import class_name
 from desk.loading.hooks import check_hooks, check_method
 from desk.loading.params import read_params
 from desk.loading.pickling import check_pickles
-from desk.loading.words import class_name
 from desk.model.errors import StrategyError
 from desk.scanner import Scanner
 from desk.strategy import Params, Strategy

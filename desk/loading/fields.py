@@ -9,7 +9,7 @@ import msgspec
 from msgspec import structs
 
 from desk.loading.author_code import CtrlC, author_code
-from desk.loading.words import kind_and_message, message, shown
+from desk.loading.fault_messages import kind_and_message, message, shown
 from desk.model.errors import StrategyError
 from desk.strategy import Params
 

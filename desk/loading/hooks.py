@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from desk.loading.author_code import CtrlC, author_code
-from desk.loading.words import cause, class_name
+from desk.loading.fault_messages import cause, class_name
 from desk.model.errors import StrategyError
 from desk.strategy import HOOKS, Strategy
 

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import inspect, structs
 
 from desk.loading.author_code import CtrlC
+from desk.loading.fault_messages import cause, class_name, is_subclass, message, shown
 from desk.loading.fields import default_of, usable_fields
-from desk.loading.words import cause, class_name, is_subclass, message, shown
 from desk.model.errors import StrategyError
 from desk.strategy import Params
 

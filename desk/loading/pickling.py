@@ -3,7 +3,7 @@
 import pickle
 
 from desk.loading.author_code import CtrlC
-from desk.loading.words import class_name, kind_and_message
+from desk.loading.fault_messages import class_name, kind_and_message
 from desk.model.errors import StrategyError
 
 

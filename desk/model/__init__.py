@@ -1,5 +1,5 @@
-"""The words that every floor speaks: ticks, items, batches, orders, bars, errors.
+"""Messages that cross between parts: ticks, blocks of ticks, items, batches, orders, bars, errors.
 
-Standard library and msgspec only. Hot messages are msgspec Structs, array-like on the wire, with
+Standard library, numpy and msgspec only. Hot messages are msgspec Structs, array-like on the wire, with
 `gc=False`: they hold no containers that could form a cycle.
 """

@@ -14,7 +14,7 @@ class Checkpoint(msgspec.Struct, array_like=True):
     restored from. `session_ns` is the last mark, `seq` the last batch applied in this epoch. `state` is the
     engine's own encoding, `totals` the shard's; nobody else looks into them. `final`: the session is over,
     nothing follows. `trades` are those remembered or revised since the checkpoint before, by symbol: how many, and as
-    `desk.bars.remembered` encodes them; they were remembered until `trades_ns`, and what was remembered before
+    `desk.bars.remembered_trades` encodes them; they were remembered until `trades_ns`, and what was remembered before
     `trades_from_ns` is not needed any more.
     `source_epoch` is the incarnation of the producer that cut the batch `seq`. `last_move` is the
     highest number of a slot move that this shard has done its part of.

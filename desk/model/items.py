@@ -27,8 +27,8 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
 
     Sent again when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes,
     oldest first, from every row received before `since_ns`; the last may still be open. `remembered` are the trades
-    behind them that may still be corrected, as `desk.bars.remembered` encodes them. `first`: the market had nothing of
-    the symbol in the session before this, so that all of its minutes will be whole.
+    behind them that may still be corrected, as `desk.bars.remembered_trades` encodes them. `first`: the market had
+    nothing of the symbol in the session before this, so that all of its minutes will be whole.
     """
 
     symbol: str

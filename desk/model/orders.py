@@ -18,8 +18,8 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=Fals
 
     `number` counts the decisions of (strategy, symbol) from 1; `client_order_id` is built from session,
     strategy, symbol and number, so that the same decision has the same id in every incarnation.
-    `decision_ns` is session time. `reference_price` is the symbol's (`desk.pricing`), for notionals before a fill; 0
-    or NaN where it has none. `extended_hours`: the order may fill outside of the regular hours, too.
+    `decision_ns` is session time. `reference_price` is the symbol's (`desk.bars.reference_price`), for notionals before
+    a fill; 0 or NaN where it has none. `extended_hours`: the order may fill outside of the regular hours, too.
     """
 
     client_order_id: str

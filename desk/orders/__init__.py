@@ -1,8 +1,8 @@
-"""Orders: the manager behind the broker door, and what it needs of a venue."""
+"""What runs in the broker's process: the order manager, its journal, and what it needs of ledger and venue."""
 
-from desk.orders.ledger import OrderLedger
 from desk.orders.manager import OrderManager, restored
-from desk.orders.summary import OrderSummary
-from desk.orders.venue import OrderVenue
+from desk.orders.order_ledger import OrderLedger
+from desk.orders.order_summary import OrderSummary
+from desk.orders.order_venue import OrderVenue
 
 __all__ = ["OrderLedger", "OrderManager", "OrderSummary", "OrderVenue", "restored"]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from desk.lifecycle import Order
 from desk.model.orders import OrderEvent
+from desk.trading.order_life import Order
 
 Question = Literal["intent", "cancel", "close"] | int
 """What an event of an order answers: its intent, a cancel, the session's close, or the report of that number."""

@@ -4,20 +4,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from desk.lifecycle import IllegalTransitionError, Order, absorb, move
 from desk.model.errors import LedgerError
 from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderStatus, Report, Request, client_order_id
 from desk.model.records import Decision
 from desk.orders import canonical
+from desk.orders.broker_notes import CLOSING, Closing, read_notes
 from desk.orders.journal import Journal
-from desk.orders.ledger import OrderLedger
-from desk.orders.notes import CLOSING, Closing, read_notes
+from desk.orders.order_ledger import OrderLedger
+from desk.orders.order_summary import OrderSummary, summarize
+from desk.orders.order_venue import OrderVenue
 from desk.orders.round import Round
-from desk.orders.summary import OrderSummary, summarize
-from desk.orders.venue import OrderVenue
-from desk.positions import Pair
-from desk.risk import Approved, Exposure, RiskGate, rule_of
 from desk.strategy import Position
+from desk.trading.exposure import Exposure
+from desk.trading.order_life import IllegalTransitionError, Order, absorb, move
+from desk.trading.positions import Pair
+from desk.trading.risk_gate import Approved, RiskGate, rule_of
 
 MAX_PROBLEMS: Final = 100
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
-from desk.orders.notes import Notes
-from desk.risk import Approved
+from desk.orders.broker_notes import Notes
+from desk.trading.risk_gate import Approved
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from desk.model.units import MINUTE_NS
-from desk.report import words
 from desk.report.markup import Html, tag
+from desk.telemetry import formatting
 
 WIDTH: Final = 960
 _BAR_HEIGHT: Final = 18
@@ -21,7 +21,7 @@ def share_bar(label: str, parts: Mapping[str, int]) -> Html:
     rects = []
     for name, ticks in parts.items():
         width = WIDTH * ticks / total
-        title = tag("title", f"{name}: {words.count(ticks)} ({100 * ticks / total:.2f}%)")
+        title = tag("title", f"{name}: {formatting.count(ticks)} ({100 * ticks / total:.2f}%)")
         if ticks:
             rects.append(tag("rect", title, class_=name, x=f"{x:.1f}", y=0, width=f"{width:.1f}", height=_BAR_HEIGHT))
         x += width
@@ -48,7 +48,7 @@ def activity(label: str, trades_by_minute: Mapping[int, int]) -> Html:
 
 
 def _tooltip(minute_ns: int, trades: int) -> str:
-    return f"{words.exchange_time(minute_ns, with_date=False)}: {words.some(trades, 'trade')}"
+    return f"{formatting.exchange_time(minute_ns, with_date=False)}: {formatting.some(trades, 'trade')}"
 
 
 def _column(x: float, width: float, height: float, tooltip: str) -> Html:
@@ -73,7 +73,7 @@ def _hours(first_ns: int, minutes: int) -> list[Html]:
         at_ns = first_ns + minute * MINUTE_NS
         x = WIDTH * minute / minutes
         if 20 < x < WIDTH - 20:
-            text = words.exchange_time(at_ns, with_date=False)[:5]
+            text = formatting.exchange_time(at_ns, with_date=False)[:5]
             labels.append(tag("text", text, x=f"{x:.1f}", y=_PLOT_HEIGHT + 16, text_anchor="middle"))
     return labels
 

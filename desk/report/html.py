@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from desk.model.plain_text import problem
-from desk.report import charts, words
+from desk.report import charts
 from desk.report.figures import Figures, StrategyFigures
 from desk.report.markup import Html, section, table, tag
 from desk.report.page_style import CSS
 from desk.report.summary import ClassCounts, Quantiles, Summary
+from desk.telemetry import formatting
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """What a browser may load or run for the page: nothing but its own styles."""
@@ -45,8 +46,8 @@ def _word(summary: Summary) -> str:
 
 
 def _header(summary: Summary) -> Html:
-    where = "in one process" if summary.in_process else f"{words.some(len(summary.consumers), 'consumer')}"
-    when = f"{words.utc_time(summary.started_ns)}, {words.duration(summary.wall_s)}"
+    where = "in one process" if summary.in_process else f"{formatting.some(len(summary.consumers), 'consumer')}"
+    when = f"{formatting.utc_time(summary.started_ns)}, {formatting.duration(summary.wall_s)}"
     return tag("header", tag("h1", summary.plan), tag("p", f"{summary.mode} · {where} · {when}", class_="soft"))
 
 
@@ -59,7 +60,7 @@ def _verdict(summary: Summary) -> Html:
         wrong.insert(0, "The run broke off before its end.")
     if not summary.balanced:
         wrong += [_imbalance(name, counts) for name, counts in _classes(summary) if not counts.balanced]
-    title = tag("strong", f"not ok: {words.some(len(wrong), 'problem')}")
+    title = tag("strong", f"not ok: {formatting.some(len(wrong), 'problem')}")
     return tag("div", title, tag("ul", *map(_problem, wrong)), class_="verdict bad", id="problems")
 
 
@@ -71,7 +72,8 @@ def _problem(text: str) -> Html:
 
 
 def _imbalance(name: str, counts: ClassCounts) -> str:
-    return f"The {name} do not balance: {words.count(counts.came)} came in, {words.count(counts.went)} accounted for."
+    came, went = formatting.count(counts.came), formatting.count(counts.went)
+    return f"The {name} do not balance: {came} came in, {went} accounted for."
 
 
 def _classes(summary: Summary) -> list[tuple[str, ClassCounts]]:
@@ -81,11 +83,11 @@ def _classes(summary: Summary) -> list[tuple[str, ClassCounts]]:
 def _tiles(summary: Summary) -> Html:
     queue = summary.latency_ms.time_in_queue
     facts = (
-        ("ticks received", words.count(sum(counts.received for _, counts in _classes(summary)))),
-        ("consumed", words.rate(summary.events_per_s.consumed)),
-        ("time in queue, p99", words.milliseconds(queue.p99 if queue else None)),
-        ("orders filled", words.count(summary.orders.filled)),
-        ("net P&L", words.money(summary.pnl.net)),
+        ("ticks received", formatting.count(sum(counts.received for _, counts in _classes(summary)))),
+        ("consumed", formatting.rate(summary.events_per_s.consumed)),
+        ("time in queue, p99", formatting.milliseconds(queue.p99 if queue else None)),
+        ("orders filled", formatting.count(summary.orders.filled)),
+        ("net P&L", formatting.money(summary.pnl.net)),
     )
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", figure)) for name, figure in facts), class_="tiles")
 
@@ -97,7 +99,7 @@ def _ticks(summary: Summary) -> Html:
         charts.share_bar(f"Where the {name} went", _shares(counts)) for name, counts in _classes(summary) if counts.went
     ]
     causes = [
-        tag("li", f"{name} {what} as {cause}: {words.count(ticks)}")
+        tag("li", f"{name} {what} as {cause}: {formatting.count(ticks)}")
         for name, counts in _classes(summary)
         for what, by_cause in (("dropped", counts.dropped), ("rejected", counts.rejected))
         for cause, ticks in by_cause.items()
@@ -111,7 +113,7 @@ def _row(counts: ClassCounts) -> tuple[str, ...]:
     dropped, rejected = sum(counts.dropped.values()), sum(counts.rejected.values())
     figures = (counts.received, counts.backfilled, counts.applied, counts.conflated, dropped, rejected, counts.skipped)
     missing = counts.came - counts.went
-    return (*map(words.count, figures), "balanced" if not missing else f"{missing:+,} unaccounted")
+    return (*map(formatting.count, figures), "balanced" if not missing else f"{missing:+,} unaccounted")
 
 
 def _shares(counts: ClassCounts) -> dict[str, int]:
@@ -139,8 +141,8 @@ def _latency(summary: Summary) -> Html:
 
 def _quantiles(quantiles: Quantiles | None) -> Iterable[str]:
     if quantiles is None:
-        return (words.NOTHING,) * 4
-    return map(words.milliseconds, (quantiles.p50, quantiles.p95, quantiles.p99, quantiles.max))
+        return (formatting.NOTHING,) * 4
+    return map(formatting.milliseconds, (quantiles.p50, quantiles.p95, quantiles.p99, quantiles.max))
 
 
 def _processes(summary: Summary) -> Html:
@@ -149,20 +151,20 @@ def _processes(summary: Summary) -> Html:
         (
             f"{c.shard}",
             f"{c.pid}",
-            c.node or words.NOTHING,
-            words.count(c.symbols),
-            words.count(c.applied),
-            words.percent(c.busy),
-            words.count(c.restarts),
-            words.duration(c.cpu_s),
+            c.node or formatting.NOTHING,
+            formatting.count(c.symbols),
+            formatting.count(c.applied),
+            formatting.percent(c.busy),
+            formatting.count(c.restarts),
+            formatting.duration(c.cpu_s),
             f"{c.max_rss_mb:,.0f} MB",
         )
         for c in summary.consumers
     ]
     p = summary.producer
     producer = (
-        f"Producer: process {p.pid}, CPU {words.duration(p.cpu_s)}, memory {p.max_rss_mb:,.0f} MB, "
-        f"{words.some(p.reconnects, 'reconnect')}; {words.rate(summary.events_per_s.produced)} produced."
+        f"Producer: process {p.pid}, CPU {formatting.duration(p.cpu_s)}, memory {p.max_rss_mb:,.0f} MB, "
+        f"{formatting.some(p.reconnects, 'reconnect')}; {formatting.rate(summary.events_per_s.produced)} produced."
     )
     return section("Consumers", table(headings, rows), tag("p", producer, class_="soft"))
 
@@ -171,10 +173,10 @@ def _orders(summary: Summary) -> Html:
     orders, pnl = summary.orders, summary.pnl
     counts = (orders.submitted, orders.filled, orders.canceled, orders.rejected, orders.refused_by_risk)
     headings = ("", "submitted", "filled", "canceled", "rejected", "refused by risk")
-    amounts = tuple(map(words.money, (pnl.realized, pnl.unrealized, -pnl.fees, pnl.net)))
+    amounts = tuple(map(formatting.money, (pnl.realized, pnl.unrealized, -pnl.fees, pnl.net)))
     return section(
         "Orders and P&L",
-        table(headings, [("orders", *map(words.count, counts))]),
+        table(headings, [("orders", *map(formatting.count, counts))]),
         table(("", "realized", "unrealized", "fees", "net"), [("P&L", *amounts)]),
     )
 
@@ -183,18 +185,24 @@ def _strategies(strategies: Sequence[StrategyFigures]) -> Html | str:
     if not strategies:
         return ""
     rows = [
-        (s.strategy, words.count(s.decisions), words.count(s.symbols), words.milliseconds(s.max_data_age_ms), outcomes)
+        (
+            s.strategy,
+            formatting.count(s.decisions),
+            formatting.count(s.symbols),
+            formatting.milliseconds(s.max_data_age_ms),
+            outcomes,
+        )
         for s in strategies
-        for outcomes in [", ".join(f"{outcome} {words.count(n)}" for outcome, n in s.outcomes.items())]
+        for outcomes in [", ".join(f"{outcome} {formatting.count(n)}" for outcome, n in s.outcomes.items())]
     ]
     return section("Decisions", table(("strategy", "decisions", "symbols", "oldest data", "outcomes"), rows))
 
 
 def _bars(figures: Figures) -> Html:
     total = sum(figures.bars.values())
-    flags = ", ".join(f"{words.count(n)} {flag}" for flag, n in figures.bars.items() if n)
-    of = f" of {words.some(figures.symbols, 'symbol')}: {flags}" if total else ""
-    return section("Bars", tag("p", f"{words.some(total, 'minute bar')}{of}."))
+    flags = ", ".join(f"{formatting.count(n)} {flag}" for flag, n in figures.bars.items() if n)
+    of = f" of {formatting.some(figures.symbols, 'symbol')}: {flags}" if total else ""
+    return section("Bars", tag("p", f"{formatting.some(total, 'minute bar')}{of}."))
 
 
 def _gaps(summary: Summary) -> Html:
@@ -202,9 +210,9 @@ def _gaps(summary: Summary) -> Html:
         return section("Gaps", tag("p", "No gaps."))
     rows = [
         (
-            words.exchange_time(gap.from_ns),
-            words.exchange_time(gap.to_ns),
-            words.count(gap.symbols),
+            formatting.exchange_time(gap.from_ns),
+            formatting.exchange_time(gap.to_ns),
+            formatting.count(gap.symbols),
             "repaired" if gap.repaired else "not repaired",
             gap.why,
         )

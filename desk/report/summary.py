@@ -6,9 +6,9 @@ from typing import Any, Final, Literal, Self
 import msgspec
 
 from desk.config.kinds import FEED_KINDS
-from desk.meters import Histogram
 from desk.model.plain_text import one_line, problem
 from desk.model.units import MS_NS
+from desk.telemetry.histogram import Histogram
 
 TickClass = Literal["trades", "quotes"]
 RECORDED: Final = frozenset({"", *(name for name, kind in FEED_KINDS.items() if not kind.is_live)})

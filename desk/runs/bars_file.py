@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from desk.files.atomic import replacing
 from desk.model.bars import Bar, BarFlag
-from desk.runs.atomic import replacing
 
 ROW_GROUP_ROWS: Final = 131_072
 FLAGS: Final[tuple[BarFlag, ...]] = ("complete", "partial", "repaired")

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 from pyarrow import fs
 
-from desk import storage
+from desk.files import storage
+from desk.files.storage import Stored
 from desk.model.errors import RunFailed
 from desk.runs.folder import RunFolder
-from desk.storage import Stored
 
 
 class RunName(msgspec.Struct):

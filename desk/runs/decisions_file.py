@@ -7,9 +7,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from desk.files.atomic import replacing
 from desk.model.records import Decision
 from desk.model.units import MS_NS
-from desk.runs.atomic import replacing
 
 SCHEMA: Final = pa.schema(
     [

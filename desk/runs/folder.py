@@ -11,16 +11,16 @@ from typing import Any, Self
 
 import msgspec
 
+from desk.files.atomic import replacing
+from desk.files.private import make_private_folder, read_regular
 from desk.model.bars import Bar
 from desk.model.errors import RunFolderError
 from desk.model.records import Decision
 from desk.model.units import SECOND_NS
-from desk.private_files import make_private_folder, read_regular
-from desk.runs.atomic import replacing
 from desk.runs.bars_file import write_bars
 from desk.runs.decisions_file import write_decisions
-from desk.runs.resume import Resume, ResumeFile
-from desk.runs.trust import require_own
+from desk.runs.folder_trust import require_own
+from desk.runs.resume_file import Resume, ResumeFile
 
 
 class RunFolder:

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from desk.private_files import private_opener
+from desk.files.private import private_opener
 
 
 class LogFile(logging.Handler):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from desk.config import Settings, load_settings
+from desk.files.private import make_private_folder, write_private
+from desk.files.sealing import Seal
 from desk.model.errors import PlanError, RunFolderError
-from desk.private_files import make_private_folder, write_private
-from desk.sealing import Seal
 
 FILE: Final = "state_key"
 VARIABLE: Final = "RAYDESK_STATE_KEY"

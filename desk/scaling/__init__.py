@@ -1,4 +1,4 @@
-"""Which slots should belong to which shard, and how many shards there should be: pure decisions, from loads."""
+"""How many shards there should be, and which slots belong to which shard: pure decisions, from loads."""
 
 from desk.scaling.balance import SlotMove
 from desk.scaling.dealing import deal

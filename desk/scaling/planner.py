@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from desk.routing import SLOTS, RoutingTable, slot_of
+from desk.flow.routing_table import SLOTS, RoutingTable, slot_of
 from desk.scaling.balance import SlotMove, next_step
 from desk.scaling.board import GRAIN, Board, clearly_less, level, mean
 from desk.scaling.packing import pack

@@ -1,1 +1,1 @@
-"""One connection loop for every venue: connect, back off, ping, subscribe again; and one HTTP GET."""
+"""One connection loop for the streams of every venue: connect, back off, ping, read. Knows no vendor."""

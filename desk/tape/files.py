@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 from pyarrow.fs import FileSelector, FileType
 
-from desk import storage
 from desk.config.urls import is_url
+from desk.files import storage
+from desk.files.storage import Stored
 from desk.model.errors import TapeError
-from desk.storage import Stored
 
 SIGNS: Final = "*?["
 HIDDEN: Final = (".", "_")
@@ -44,7 +44,7 @@ def find_files(place: str) -> Found:
 
     A name that begins with "." or "_" is no part of a folder, nor of a glob unless the glob itself begins so: such
     names belong to operating systems and to writers at work. Raises TapeError when there is no file, and what
-    desk.storage raises.
+    desk.files.storage raises.
     """
     found = _in_store(place) if is_url(place) else _on_disk(Path(place))
     if found.files:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from desk import storage
+from desk.files import storage
 from desk.model.errors import TapeError
 from desk.tape.files import TapeFile, find_files
 
@@ -18,7 +18,7 @@ def tape_fingerprints(place: str) -> dict[str, str]:
     """Size and SHA-256, shortened, of the Parquet footer, by file; for the files that `place` names now.
 
     A footer has the place, size, checksums where written, and statistics of every column of every row group. Raises
-    TapeError, and what desk.storage raises.
+    TapeError, and what desk.files.storage raises.
     """
     return {_name(file): _fingerprint(file) for file in find_files(place).files}
 

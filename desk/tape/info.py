@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN
+from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN
 from desk.model.units import MS_NS, SECOND_NS
 from desk.tape.reader import TapeSource
 from desk.tape.schema import open_file, version_of

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from desk.market.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
-from desk.market.checks import class_is_trade
-from desk.market.tally import Tally
+from desk.model.block_checks import class_is_trade
+from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
 from desk.model.errors import TapeError
 from desk.tape.files import TapeFile, find_files, words_left_out
+from desk.tape.row_counts import Tally
 from desk.tape.schema import OPTIONAL, REQUIRED, in_tape_types, open_file, unreadable
 from desk.tape.units import is_plausible, refuse_implausible
 
@@ -25,7 +25,7 @@ _CHECKED: Final = ["recv_ns", "ts_ns", "symbol", "kind", "price", "size"]
 class TapeSource:
     """The rows of one Parquet file, of a folder of them, or of those that a glob matches, in name order.
 
-    They are named by a path, or by a URL that desk.storage takes.
+    They are named by a path, or by a URL that desk.files.storage takes.
 
     `start_ns` is when the first row was received, `end_ns` the instant after the last; `symbols` are sorted; `tally`
     are its rows by the minute; `notes` name files beside them that a folder or a glob leaves out.
@@ -33,7 +33,7 @@ class TapeSource:
     desk/tape/schema.py, no row lacks a symbol, and rows are in the order of arrival, across files too. `require_ns`
     checks the unit of its times.
     Raises TapeError for the first fault, with file and row (counted from 0 in each file), and what
-    desk.storage raises.
+    desk.files.storage raises.
     """
 
     def __init__(self, path: Path | str) -> None:

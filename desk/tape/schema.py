@@ -14,7 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from desk import storage
+from desk.files import storage
 from desk.model.errors import DeskError, TapeError
 from desk.tape.files import TapeFile
 
@@ -56,7 +56,7 @@ WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL], metadata={VERSION_KEY: VERS
 def open_file(tape: TapeFile) -> Any:
     """The opened pyarrow.parquet.ParquetFile, its version and columns checked.
 
-    Raises TapeError, and what desk.storage raises.
+    Raises TapeError, and what desk.files.storage raises.
     """
     try:
         file = pq.ParquetFile(tape.path, filesystem=tape.filesystem)

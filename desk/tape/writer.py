@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from desk.market.blocks import CORRECTION, TRADE, UNKNOWN, Block
+from desk.model.blocks import CORRECTION, TRADE, UNKNOWN, Block
 from desk.model.errors import TapeError
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.tape.schema import WRITTEN
@@ -19,7 +19,7 @@ from desk.tape.schema import WRITTEN
 ROWS_PER_GROUP: Final = 131_072
 TEXT: Final = WRITTEN.field("tape").type
 KINDS: Final = ("trade", "quote", "", "correction", "cancel")
-"""By the numbers of desk.market.blocks."""
+"""By the numbers of desk.model.blocks."""
 KIND_OF: Final = {Trade: "trade", Quote: "quote", Correction: "correction", Cancel: "cancel"}
 
 

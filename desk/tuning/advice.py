@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
+from desk.flow.routing_table import RoutingTable
 from desk.model.batch import MAX_BATCH_BYTES
-from desk.routing import RoutingTable
 from desk.tuning.load import Load
 
 TARGET_BUSY: Final = 0.6

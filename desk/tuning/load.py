@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.market.blocks import Block
-from desk.market.checks import counted_as_trade
+from desk.model.block_checks import counted_as_trade
+from desk.model.blocks import Block
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
 
 BIN_NS: Final = 100 * MS_NS

@@ -1,1 +1,1 @@
-"""Venues, one folder each: where market data comes from and orders go."""
+"""The venues: one folder for each vendor, and the simulated venue."""

@@ -8,10 +8,10 @@ import msgspec
 from pydantic import SecretStr
 
 from desk.config import Plan
-from desk.market.blocks import BlockSource
+from desk.model.blocks import BlockSource
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import TradingDay
-from desk.pipeline.session import Session
+from desk.model.session import Session
 from desk.ports import Clock, LiveFeed
 
 HoursOn = Callable[[date], TradingDay | None]

@@ -3,12 +3,12 @@
 from datetime import date
 
 from desk.config import Plan
-from desk.feeds.synthetic import SyntheticConfig, SyntheticMarket
-from desk.market.blocks import BlockSource
+from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
+from desk.model.blocks import BlockSource
 from desk.model.errors import PlanError
 from desk.model.hours import TradingDay
 from desk.model.units import MINUTE_NS
-from desk.report import words
+from desk.telemetry import formatting
 from desk.venues.feed_factory import HoursOn, ReplayFactory
 
 
@@ -34,7 +34,10 @@ class TapeFactory(ReplayFactory):
         from desk.tape.reader import TapeSource  # noqa: PLC0415 - as above
 
         assert isinstance(source, TapeSource)
-        return ("tape", f"{source.place}, {words.count(source.rows)} rows in {words.some(len(source.files), 'file')}")
+        return (
+            "tape",
+            f"{source.place}, {formatting.count(source.rows)} rows in {formatting.some(len(source.files), 'file')}",
+        )
 
 
 class SyntheticFactory(ReplayFactory):

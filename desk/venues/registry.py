@@ -5,7 +5,7 @@ from typing import Any
 
 from desk.config import Plan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS
-from desk.orders.venue import OrderVenue
+from desk.orders.order_venue import OrderVenue
 from desk.venues.feed_factory import LiveFactory, ReplayFactory
 
 

@@ -1,9 +1,9 @@
-"""The simulated venue: its orders are matched by the shards that own the symbols (`desk.matching`)."""
+"""The simulated venue: its orders are matched by the shards that own the symbols (`desk.consumer.matching`)."""
 
 from typing import Final
 
 from desk.model.orders import OrderKind
-from desk.risk import Approved
+from desk.trading.risk_gate import Approved
 
 ALL_KINDS: Final[frozenset[OrderKind]] = frozenset({"market", "limit", "stop", "stop_limit"})
 

@@ -5,14 +5,14 @@ from functools import partial
 from typing import Final
 
 from desk.config import Plan
-from desk.market.blocks import BlockSource
-from desk.market.day import DaySource, Recorded
-from desk.market.replay import BlockFeed
+from desk.feeds.replay import BlockFeed
+from desk.model.blocks import BlockSource
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import TradingDay
+from desk.model.session import Session
 from desk.model.units import SECOND_NS
-from desk.pipeline.session import Session
 from desk.ports import Clock, Feed, LiveFeed
+from desk.tape.recorded_day import DaySource, Recorded
 from desk.venues.api_keys import api_keys
 from desk.venues.feed_factory import LiveFactory, LiveSetup, ReplayFactory
 from desk.venues.registry import feed_factory

@@ -7,14 +7,14 @@ from typing import Final
 import msgspec
 
 from desk.config import Plan
-from desk.feeds.session_clock import VenueSession, clock_url
-from desk.market.blocks import BlockSource
-from desk.market.checks import causes
-from desk.market.day import Recorded
+from desk.feeds.live.session_clock import VenueSession, clock_url
+from desk.model.block_checks import causes
+from desk.model.blocks import BlockSource
 from desk.model.errors import PlanError
+from desk.model.session import Session
 from desk.model.units import SECOND_NS, ceil_to, floor_to
-from desk.pipeline.session import Session
 from desk.ports import Clock
+from desk.tape.recorded_day import Recorded
 from desk.wiring.exchange_days import Day, ExchangeDays, exchange_ns
 from desk.wiring.markets import session_source
 from desk.wiring.tape_days import tape_day

@@ -6,22 +6,22 @@ from functools import partial
 from time import perf_counter_ns
 
 from desk.config import Plan, StrategyPlan
-from desk.engine import Engine, EngineConfig, StrategyEntry
-from desk.engine.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs, Unwatched
-from desk.engine.guard import MIB
+from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
+from desk.consumer.engine.guard import MIB
+from desk.consumer.shard import Shard, ShardConfig, symbols_in
 from desk.loading import load_scanner, load_strategy
-from desk.market.blocks import BlockSource
-from desk.market.view import MarketView
 from desk.model.bars import Bar
+from desk.model.blocks import BlockSource
 from desk.model.errors import StrategyError
 from desk.model.items import Stop
+from desk.model.session import Session
 from desk.model.units import MS_NS, SECOND_NS
-from desk.pipeline.scanning import ScannerEntry, Scanning
-from desk.pipeline.session import Session
-from desk.pipeline.shard import Shard, ShardConfig, symbols_in
 from desk.ports import BrokerDoor, Clock, KeeperDoor
 from desk.scanner import MarketSnapshot
+from desk.scanning.market_view import MarketView
+from desk.scanning.runner import ScannerEntry, Scanning
 from desk.strategy import Strategy
+from desk.telemetry.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs, Unwatched
 
 
 def strategy_entries(

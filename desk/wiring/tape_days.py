@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from desk.market.day import Recorded
-from desk.market.tally import Tally
 from desk.model.errors import PlanError, TapeError
+from desk.tape.recorded_day import Recorded
+from desk.tape.row_counts import Tally
 from desk.wiring.exchange_days import ALWAYS, Day, ExchangeDays
 
 SHOWN: Final = 10

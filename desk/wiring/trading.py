@@ -8,9 +8,10 @@ import msgspec
 from desk.config import Plan, load_settings
 from desk.ledger import PATIENCE_S, RowFile, SqlLedger, ledger_url, require_known
 from desk.model.errors import LedgerError, PlanError, RunFolderError
+from desk.model.session import Session
 from desk.orders import OrderLedger, OrderManager, restored
-from desk.pipeline.session import Session
-from desk.risk import RiskGate, RiskLimits, entry_shares
+from desk.trading.risk_gate import RiskGate
+from desk.trading.risk_limits import RiskLimits, entry_shares
 from desk.venues.registry import order_venue
 
 ROWS: Final = "ledger.rows"

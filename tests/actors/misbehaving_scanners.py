@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from desk import scanner, strategy
 from desk.model.units import MINUTE_NS
-from tests.actors.misbehaving import DEEDS
+from tests.actors.misbehaving_strategy import DEEDS
 
 IN_ACTOR: Final = "RAYDESK_STARTED_BY"
 """In the environment of the desk's own processes that run strategies or scanners, and of what they start."""

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from actors.broker import Broker
-from actors.wire import decode_events, encode
-from desk.clock import SystemClock
+from actors.calls.encoding import decode_events, encode
 from desk.config import Plan
 from desk.ledger import SqlLedger
 from desk.model.orders import Intent, OrderEvent, Request, client_order_id
+from desk.process.clock import SystemClock
 from desk.wiring import markets, sessions
 
 PLAN = Plan.model_validate({"session": {"name": "plain"}, "feed": {"synthetic": {"symbols": 2, "minutes": 1}}})

@@ -126,7 +126,7 @@ def lives(pid: int) -> bool:
 IN_ONE_PROCESS = """
 import os, sys
 import ray
-from actors.cluster import Cluster
+from actors.ray_cluster.cluster import Cluster
 outside = dict(os.environ)
 for _ in range(2):
     cluster = Cluster(None, 1.0, "desk")

@@ -3,7 +3,7 @@ import socket
 import pytest
 import ray
 
-from actors.cluster import Cluster
+from actors.ray_cluster.cluster import Cluster
 from desk.model.errors import PlanError
 
 

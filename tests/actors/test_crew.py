@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors import crew as crews
-from actors.crew import Crew
+from actors.driver import crew as crews
+from actors.driver.crew import Crew
 from desk.model.errors import ActorDied
 
 FAULT = ActorDied("consumer-00", "its process is gone", "a process that lives", "Look into desk.log.")

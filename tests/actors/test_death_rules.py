@@ -1,8 +1,8 @@
 """Who is to blame for a process's death, by what it left."""
 
-from actors.deaths import CRASHES, DEATHS_IN_A_CALL, DEATHS_OF_A_STRATEGY, MOST_SYMBOLS, Deaths
-from desk.breadcrumbs import Crumb
+from actors.driver.deaths import CRASHES, DEATHS_IN_A_CALL, DEATHS_OF_A_STRATEGY, MOST_SYMBOLS, Deaths
 from desk.model.items import Stop
+from desk.process.breadcrumbs import Crumb
 
 SHARD = "consumer-00"
 CALL = ("s", "A", "on_trade")

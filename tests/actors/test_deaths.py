@@ -20,7 +20,7 @@ STREAM = [
 
 DEADLY = """
 [[strategies]]
-use = "tests.actors.deadly:Deadly"
+use = "tests.actors.exiting_strategy:Deadly"
 params = {{ marker = "{marker}" }}
 """
 

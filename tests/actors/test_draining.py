@@ -11,7 +11,7 @@ from nodes import Nodes
 from running import RunningDesk, assert_accounts_hold, assert_same_results
 from slices import minute_ns
 
-from actors.draining import Draining
+from actors.ray_cluster.draining import Draining
 
 DEADLINE_S = 60
 LEAVES = re.compile(r"(consumer-\d\d): its node (\w{8}) is drained, which goes in (\d+) s")

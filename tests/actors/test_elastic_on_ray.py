@@ -28,7 +28,7 @@ synthetic = {{ symbols = 40, events_per_s = 40.0, minutes = 60, bursts = false }
 [flow]
 write_timeout_ms = 60000
 [[strategies]]
-use = "tests.actors.laborious:Laborious"
+use = "tests.actors.slow_strategy:Laborious"
 params = {{ wait_us = {wait_us}, until = 7 }}
 """
 ELASTIC: Final = """

@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-from actors.handles import bound, call
-from actors.interfaces import SupervisedActor
+from actors.calls.handles import bound, call
+from actors.calls.interfaces import SupervisedActor
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from heads import RayHead
+from random_moves_desk import stir
 from running import RunningDesk, assert_accounts_hold, assert_same_results
-from stirred import stir
 
 pytestmark = pytest.mark.ray
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from heads import ROOT, wait_until
 
-from actors.crew import is_running
+from actors.driver.crew import is_running
 from actors.own_ray.folder import MOST_BYTES, OwnFolder, sweep
 from desk.model.errors import PlanError
 
@@ -77,8 +77,8 @@ def test_where_no_folder_can_be_made_the_variable_to_set_is_named(monkeypatch: p
 
 LEFT = """
 import subprocess, sys
-from actors.crew import is_running
-from actors.crew import is_running
+from actors.driver.crew import is_running
+from actors.driver.crew import is_running
 from actors.own_ray.folder import OwnFolder
 folder = OwnFolder()
 process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from actors.broker import Broker
+from actors.calls.encoding import decode_bars, decode_events, encode
 from actors.consumer import Consumer
 from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.producer import Producer
 from actors.scanner import Scanner
-from actors.wire import decode_bars, decode_events, encode
 from desk.checkpoint import KeeperStore
-from desk.clock import SystemClock
 from desk.config import Plan
+from desk.files.sealing import Seal
 from desk.model.bars import Bar
 from desk.model.batch import News, Position, decode_ack, decode_position
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
-from desk.pipeline.session import Session
-from desk.sealing import Seal
+from desk.model.session import Session
+from desk.process.clock import SystemClock
 from desk.wiring import markets, sessions
 
 SHARDS = 2

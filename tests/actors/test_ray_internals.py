@@ -13,12 +13,12 @@ import grpc
 import pytest
 import ray
 
-from actors.cluster import Cluster
+from actors.ray_cluster.cluster import Cluster
+from actors.ray_cluster.spare_processes import Spares
 from actors.ray_internals import calls, names, starting
 from actors.ray_internals.names import PrivateName
-from actors.spares import Spares
 from desk.model.errors import PlanError
-from desk.signals import stop_signals
+from desk.process.signals import stop_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = Path(ray.__file__).parent

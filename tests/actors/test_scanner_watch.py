@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from heads import RayHead, clean_environment, wait_until
-from misbehaving import SLEEP_S
+from misbehaving_strategy import SLEEP_S
 from running import RunningDesk, assert_same_results
 
 pytestmark = pytest.mark.ray

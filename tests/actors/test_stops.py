@@ -15,7 +15,7 @@ from running import RunningDesk
 from stopping import LOCKSTEP, PACED, stop_many
 
 from desk.model.errors import BY_SIGNAL
-from desk.signals import SIGNALS
+from desk.process.signals import SIGNALS
 
 pytestmark = pytest.mark.ray
 

@@ -14,9 +14,9 @@ from heads import ROOT, RayHead, clean_environment
 from nodes import Nodes
 from running import RunningDesk, assert_same_results
 
-from actors.deaths import CRASHES, DEATHS_IN_A_CALL, MOST_SYMBOLS
-from desk.breadcrumbs import SHARED_MEMORY
-from desk.flow.evidence import DEATHS_OF_A_TICK
+from actors.driver.deaths import CRASHES, DEATHS_IN_A_CALL, MOST_SYMBOLS
+from desk.flow.crash_counter import DEATHS_OF_A_TICK
+from desk.process.breadcrumbs import SHARED_MEMORY
 
 pytestmark = pytest.mark.ray
 
@@ -45,7 +45,7 @@ max_orders_per_minute = 60
 
 BAD: Final = """
 [[strategies]]
-use = "tests.actors.misbehaving:Misbehaving"
+use = "tests.actors.misbehaving_strategy:Misbehaving"
 name = "{deed}"
 symbols = {symbols}
 params = {{ deed = "{deed}", minute = {minute}, until = {until}, on_second = {on_second} }}
@@ -171,9 +171,9 @@ def test_strategies_that_are_bad_on_every_symbol_at_the_same_mark_are_stopped_on
 
 ELSEWHERE: Final = """
 import sys, time
-from actors.cluster import Cluster
-from actors.watchdog import elsewhere
-from desk.breadcrumbs import Crumb, Trail, look, remove_all
+from actors.ray_cluster.cluster import Cluster
+from actors.driver.watchdog import elsewhere
+from desk.process.breadcrumbs import Crumb, Trail, look, remove_all
 cluster = Cluster(sys.argv[1], 0, "elsewhere")
 desk = f"raydesk-elsewhere-{time.time_ns():x}"
 trail = Trail.lay(desk, "consumer-00", 1)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from actors.watchdog import MOST_STEP_S, OUTSIDE, START_S, Watchdog
-from desk import breadcrumbs
-from desk.breadcrumbs import Trail
-from desk.engine.crumbs import AT, CALL, CODES
+from actors.driver.watchdog import MOST_STEP_S, OUTSIDE, START_S, Watchdog
 from desk.model.items import Stop
+from desk.process import breadcrumbs
+from desk.process.breadcrumbs import Trail
+from desk.telemetry.crumbs import AT, CALL, CODES
 
 DESK = f"raydesk-watchdog-{os.getpid()}"
 HANG_S = 2.0

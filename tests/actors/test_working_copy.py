@@ -7,9 +7,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from actors.confidential import is_named_like_a_secret, known_secrets
+from actors.jobs.confidential import is_named_like_a_secret, known_secrets
+from actors.jobs.working_copy import MOST_BYTES, WorkingCopy
 from actors.ray_internals import names
-from actors.working_copy import MOST_BYTES, WorkingCopy
 from desk.config import load_settings
 from desk.model.errors import PlanError
 

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.elastic import SWAY, TIMES, Course, Staff
 from benchmarks.elastic_plot import picture
 from benchmarks.elastic_trace import Moment, Point, Trace, changes, consumer_s, points, queue_ms, recovered_s
-from desk.meters import Histogram
 from desk.model.units import MS_NS
+from desk.telemetry.histogram import Histogram
 
 COURSE = Course(low=100.0, hover=250.0, low_s=4.0, high_s=6.0, back_s=5.0, hover_s=20.0)
 OBJECTIVE_MS = 50.0

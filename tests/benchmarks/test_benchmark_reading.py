@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.reading import Reading, growth_s, median_ns, quantiles_ms
-from desk.meters import Histogram, since
 from desk.model.units import MS_NS, SECOND_NS
+from desk.telemetry.histogram import Histogram, since
 
 
 def ages(*parts_ms: list[int]) -> list[Reading]:

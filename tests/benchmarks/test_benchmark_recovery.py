@@ -5,9 +5,9 @@ import pytest
 
 from benchmarks.checkpoint_cost import measure
 from benchmarks.recovery import Reading, Recovery, accounts
-from desk.meters import Histogram, Snapshot
 from desk.model.units import MS_NS
 from desk.report.summary import ClassCounts, Summary, Ticks
+from desk.telemetry.histogram import Histogram, Snapshot
 
 DEAD, SUCCESSOR = object(), object()
 

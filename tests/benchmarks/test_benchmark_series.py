@@ -7,9 +7,9 @@ from benchmarks.processes import Usage
 from benchmarks.reading import Reading
 from benchmarks.series import age_ms, between, growth_mb, recovered_s, slopes_mb_per_min
 from benchmarks.trial import Sight
-from desk.meters import Histogram
+from desk.local_venue.stats import VenueStats
 from desk.model.units import MS_NS
-from desk.venue.stats import VenueStats
+from desk.telemetry.histogram import Histogram
 
 VENUE = VenueStats("playing", 0.0, 0, 0, 0.0, 0, 0, 0.0, 0.0, [])
 

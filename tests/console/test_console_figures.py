@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from console.figures import print_figures, verdict
+from console.display.figures import print_figures, verdict
 from desk.report.summary import ClassCounts, Summary, Ticks
 
 

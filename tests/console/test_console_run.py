@@ -6,14 +6,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from console.faults import Faults
-from console.run import House, RunOptions, joins_cluster, refuse_unasked_live, run_plan
+from console.commands.run import House, RunOptions, joins_cluster, refuse_unasked_live, run_plan
+from console.error_messages import Faults
 from desk.config import Plan, load_plan
 from desk.model.errors import CredentialsError, PlanError, RunFailed, RunFolderError
 from desk.report.live import DeskView
 from desk.report.summary import ClassCounts, Summary, Ticks
 from desk.runs import RunFolder
-from desk.runs.resume import Resume
+from desk.runs.resume_file import Resume
 
 PLAN = '[session]\nname = "opening-range"\n'
 

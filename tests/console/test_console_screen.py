@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from console.screen import Dark, LiveTable, screen_for
+from console.display.screen import Dark, LiveTable, screen_for
 from desk.report.live import DeskView
 
 

@@ -14,11 +14,11 @@ from job_server import JOB, JobServer, Life
 from made_up_tape import market, write_tape
 from typer.testing import CliRunner, Result
 
-from actors.jobs import ADDRESS_VARIABLE, AGENT_PATIENCE_S, AGENT_RETRY_S, Clock, JobEnd, Jobs
-from actors.working_copy import MOST_BYTES
+from actors.jobs.job_server import ADDRESS_VARIABLE, AGENT_PATIENCE_S, AGENT_RETRY_S, Clock, JobEnd, Jobs
+from actors.jobs.working_copy import MOST_BYTES
 from console.cli import app
-from console.figures import verdict
-from console.submit import exit_status
+from console.commands.submit import exit_status
+from console.display.figures import verdict
 from desk.model.errors import RunFailed
 from desk.report.summary import Summary
 

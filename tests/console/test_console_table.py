@@ -3,7 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from console.table import desk_table, fill_bar
+from console.display.table import desk_table, fill_bar
 from desk.report.live import ConsumerView, DeskView, LaneView
 
 

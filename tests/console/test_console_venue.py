@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
 
 from console.cli import app
-from console.venue import stats_line
-from console.venue_options import STANDARD_EVENTS, DoorOptions, SourceOptions
-from desk.market.blocks import TRADE
-from desk.venue.stats import VenueStats
+from console.commands.venue import stats_line
+from console.commands.venue_options import STANDARD_EVENTS, DoorOptions, SourceOptions
+from desk.local_venue.stats import VenueStats
+from desk.model.blocks import TRADE
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE_S = 30.0

@@ -12,7 +12,7 @@ from job_server import JobServer, Life
 from planted import PLANTED, copied_project, plant
 from typer.testing import CliRunner, Result
 
-from actors.jobs import ADDRESS_VARIABLE
+from actors.jobs.job_server import ADDRESS_VARIABLE
 from console.cli import app
 
 # Raised within Ray 2.60, which hands to aiohttp what that does without one day.

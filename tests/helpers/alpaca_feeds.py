@@ -6,8 +6,8 @@ from typing import Any
 
 from alpaca_server import NS, AlpacaServer, Client, Script
 
-from desk.clock import SystemClock
 from desk.model.ticks import Frame, Tick
+from desk.process.clock import SystemClock
 from desk.venues.alpaca.market import AlpacaFeed
 
 KEY, SECRET = "the-key-itself", "the-secret-itself"

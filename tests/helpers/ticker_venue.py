@@ -12,9 +12,9 @@ from msgspec import Meta
 from pydantic import SecretStr
 
 from desk.config import Plan
-from desk.feeds.live import LiveFeed
-from desk.feeds.session_clock import RealSession
-from desk.market.rows import Counts
+from desk.feeds.live.feed import LiveFeed
+from desk.feeds.live.session_clock import RealSession
+from desk.model.block_rows import Counts
 from desk.model.errors import DeskError
 from desk.model.feed_position import FeedPosition
 from desk.model.notes import Note

@@ -5,13 +5,13 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.bars.reference_price import Pricing
 from desk.model.bars import Bar
 from desk.model.orders import Side, TimeInForce
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.positions import after_fill
-from desk.pricing import Pricing
 from desk.strategy import Bars, Fill, Position
+from desk.trading.positions import after_fill
 
 START_NS = 1_381_152_600 * SECOND_NS
 """2013-10-07, 09:30 in New York."""

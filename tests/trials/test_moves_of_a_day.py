@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from heads import RayHead, clean_environment
+from random_moves_desk import stir
 from running import RunningDesk, assert_same_results
-from stirred import stir
 from test_whole_day import STRATEGIES, day_plan
 
 pytestmark = [pytest.mark.trial, pytest.mark.ray]

@@ -1,1 +1,1 @@
-"""Alpaca. Source of its protocols: docs.alpaca.markets."""
+"""Alpaca: market data."""

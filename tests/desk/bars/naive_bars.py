@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from desk.bars.conditions import eligibility
+from desk.bars.sale_conditions import eligibility
 from desk.model.bars import NO_TIME, Bar, BarFlag
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.bars.columns import MinuteColumns, TradeColumns, allowance
-from desk.bars.conditions import eligibility
+from desk.bars.sale_conditions import eligibility
 from desk.model.bars import WorkingBar
 from desk.model.units import MINUTE_NS, SECOND_NS
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.checkpoint import KeeperStore
-from desk.checkpoint.shardfiles import ShardFiles
+from desk.checkpoint.shard_files import ShardFiles
+from desk.files.sealing import Seal
 from desk.model.checkpoint import Checkpoint
 from desk.model.errors import RunFailed
-from desk.sealing import Seal
 
 Trades = dict[str, tuple[int, bytes]]
 
@@ -68,7 +68,7 @@ def test_what_a_killed_keeper_left_after_the_last_state_does_not_count(tmp_path:
 
 
 def test_segments_that_no_memory_reaches_back_to_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.checkpoint.tradelog.SEGMENT_BYTES", 40)
+    monkeypatch.setattr("desk.checkpoint.trade_log.SEGMENT_BYTES", 40)
     store = KeeperStore(tmp_path)
 
     for number in range(1, 30):
@@ -90,7 +90,7 @@ def test_what_is_still_needed_is_always_there_whenever_the_keeper_is_replaced(
     steps: list[tuple[bool, int, int]], segment_bytes: int
 ) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("desk.checkpoint.tradelog.SEGMENT_BYTES", segment_bytes)
+        patch.setattr("desk.checkpoint.trade_log.SEGMENT_BYTES", segment_bytes)
         store, given, from_ns = KeeperStore(Path(folder)), [], 0
         for number, (replaced, back, count) in enumerate(steps, 1):
             from_ns = max(from_ns, number - back)
@@ -147,7 +147,7 @@ def test_trades_remembered_before_the_first_mark_are_as_young_as_the_session(tmp
 def test_a_close_that_is_taken_back_brings_back_all_that_counted_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desk.checkpoint.tradelog.SEGMENT_BYTES", 40)
+    monkeypatch.setattr("desk.checkpoint.trade_log.SEGMENT_BYTES", 40)
     store = KeeperStore(tmp_path / "keeper", Seal(b"key"))
     store.begin()
     for number in range(1, 10):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from desk.config import Settings, load_plan, schema
-from desk.config.faults import plan_error
 from desk.config.plan import Plan
+from desk.config.plan_errors import plan_error
 from desk.model.errors import PlanError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lane_makers import lane, mark, trade
 from model_shard import Died, ModelShard
 
-from desk.flow.evidence import DEATHS_OF_A_TICK
+from desk.flow.crash_counter import DEATHS_OF_A_TICK
 from desk.model.batch import decode_batch
 from desk.model.items import Item
 from desk.model.ticks import Tick

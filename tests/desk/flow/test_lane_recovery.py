@@ -5,8 +5,8 @@ from lane_makers import CONFIG, ack, lane, mark, order_event, quote, trade
 from msgspec.structs import replace
 
 from desk.flow import Lane
-from desk.flow.evidence import DEATHS_OF_A_TICK, DEATHS_OF_THE_REST
-from desk.flow.resending import MOST_LEFT_OUT
+from desk.flow.crash_counter import DEATHS_OF_A_TICK, DEATHS_OF_THE_REST
+from desk.flow.replay_queue import MOST_LEFT_OUT
 from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
 from desk.model.errors import RunFailed
 from desk.model.items import Adopt, Gap, Item, Lost, Watch, encode_items

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lane_makers import drain, lane, mark, quote, trade
 
-from desk.flow.missing import ticks_cut
+from desk.flow.undelivered_items import ticks_cut
 from desk.model.items import Adopt, Item
 from desk.model.ticks import REVISIONS, Cancel, Correction, Quote, Tick, Trade
-from desk.pipeline.holding import Holding
+from desk.producer.held_items import Holding
 
 
 def cancel(ordinal: int) -> Cancel:

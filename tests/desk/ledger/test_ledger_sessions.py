@@ -5,13 +5,14 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from desk.brokers.simulated import SimulatedVenue
 from desk.ledger import SqlLedger
 from desk.model.orders import Intent, OrderEvent, Request, client_order_id
 from desk.model.records import Decision
 from desk.orders import OrderManager, restored
-from desk.orders.notes import CLOSED, Notes
-from desk.risk import RiskGate, RiskLimits
+from desk.orders.broker_notes import CLOSED, Notes
+from desk.trading.risk_gate import RiskGate
+from desk.trading.risk_limits import RiskLimits
+from desk.venues.simulated import SimulatedVenue
 
 Opened = Callable[..., SqlLedger]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.meters import Histogram
 from desk.report.summary import ClassCounts, FeedState, Latencies, Quantiles, Summary, Ticks
+from desk.telemetry.histogram import Histogram
 
 CONTRACT = {
     "run_id": "r1", "plan": "opening-range", "mode": "replay", "in_process": False, "ok": True, "problems": [],

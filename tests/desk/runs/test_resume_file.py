@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from desk.model.errors import RunFolderError
-from desk.runs.resume import ResumeFile
+from desk.runs.resume_file import ResumeFile
 
 HOLD = """
 import sys
 from pathlib import Path
-from desk.runs.resume import ResumeFile
+from desk.runs.resume_file import ResumeFile
 file = ResumeFile(Path(sys.argv[1]))
 file.claim()
 print("claimed", flush=True)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.routing import SLOTS, RoutingTable
+from desk.flow.routing_table import SLOTS, RoutingTable
 from desk.scaling import deal
 
 

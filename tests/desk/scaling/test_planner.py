@@ -9,7 +9,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.routing import SLOTS, RoutingTable, slot_of
+from desk.flow.routing_table import SLOTS, RoutingTable, slot_of
 from desk.scaling import Planner, PlannerState, SlotMove, by_slot, plan
 from desk.scaling.balance import next_step
 from desk.scaling.board import Board

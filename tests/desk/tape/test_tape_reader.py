@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from desk.market.blocks import UNKNOWN
+from desk.model.blocks import UNKNOWN
 from desk.model.errors import TapeError
 from desk.tape.reader import TapeSource
 from desk.tape.schema import REQUIRED, VERSION_KEY

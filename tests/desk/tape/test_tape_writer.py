@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from desk.market.replay import BlockFeed
+from desk.feeds.replay import BlockFeed
 from desk.model.errors import TapeError
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.tape.reader import TapeSource

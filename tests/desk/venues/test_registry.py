@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from desk.clock import SystemClock
 from desk.config import Plan, Settings, plan_notes
 from desk.config.feed import FeedPlan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS, FeedKind
@@ -21,6 +20,7 @@ from desk.model.errors import CredentialsError
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
+from desk.process.clock import SystemClock
 from desk.venues.api_keys import api_keys
 from desk.venues.feed_factory import LiveFactory, ReplayFactory
 from desk.venues.registry import feed_factory, order_venue
@@ -104,7 +104,9 @@ def test_a_live_feed_that_is_opened_at_a_position_continues_its_totals(kind: str
 
 
 def test_the_side_of_the_broker_loads_nothing_of_a_feed() -> None:
-    code = "import sys, desk.wiring.trading; print({'websockets', 'pyarrow', 'desk.feeds.live'} & set(sys.modules))"
+    code = (
+        "import sys, desk.wiring.trading; print({'websockets', 'pyarrow', 'desk.feeds.live.feed'} & set(sys.modules))"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
 

@@ -9,7 +9,7 @@ from desk.config import Plan
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.hours import TradingDay
 from desk.model.orders import Intent, Report, Request, client_order_id
-from desk.pipeline.session import Session
+from desk.model.session import Session
 from desk.wiring.trading import ledger, order_manager, require_ledger
 
 

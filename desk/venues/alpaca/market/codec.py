@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec.msgpack import Ext
 
-from desk.market.rows import Counts
+from desk.model.block_rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.streams.limits import MAX_MALFORMED, Symbols
 from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns

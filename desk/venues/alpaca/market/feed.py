@@ -6,9 +6,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from desk.config.urls import goes_unencrypted
-from desk.feeds.live import LiveFeed, always
-from desk.feeds.session_clock import RealSession, VenueSession, clock_url
-from desk.market.rows import Counts
+from desk.feeds.live.feed import LiveFeed, always
+from desk.feeds.live.session_clock import RealSession, VenueSession, clock_url
+from desk.model.block_rows import Counts
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay

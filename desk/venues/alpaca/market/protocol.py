@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from desk.market.rows import Counts
+from desk.model.block_rows import Counts
 from desk.model.errors import DeskError
 from desk.model.notes import Note
 from desk.model.plain_text import from_outside

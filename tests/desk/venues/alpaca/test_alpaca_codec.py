@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_alpaca_timestamps import text_of
 
-from desk.market.rows import Counts
+from desk.model.block_rows import Counts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.venues.alpaca.market.codec import Codec
 from desk.venues.alpaca.market.timestamps import rfc3339_ns

@@ -8,7 +8,7 @@ import pytest
 from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client, trade
 
-from desk.market.rows import Counts
+from desk.model.block_rows import Counts
 from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
 from desk.venues.alpaca.market.protocol import AlpacaProtocol

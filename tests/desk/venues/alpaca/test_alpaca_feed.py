@@ -10,10 +10,10 @@ import pytest
 from alpaca_feeds import BOTH, KEY, MAX_FRAMES, SECRET, START_NS, HandClock, feed_of, nothing_more, sending, until
 from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 
-from desk.clock import SystemClock
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
+from desk.process.clock import SystemClock
 from desk.venues.alpaca.market import AlpacaFeed
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from alpaca_server import quote, trade
 
-from desk.market.rows import Counts
+from desk.model.block_rows import Counts
 from desk.model.errors import CredentialsError, DeskError, RunFailed
 from desk.streams.protocol import HangUp
 from desk.venues.alpaca.market.protocol import AlpacaProtocol

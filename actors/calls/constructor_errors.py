@@ -1,0 +1,63 @@
+"""Actors whose constructor fails: their first call raises the fault itself, where Ray keeps a traceback as text."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ray.exceptions import RayError
+
+from desk.loading.fault_messages import cause
+from desk.model.errors import DeskError, RunFailed
+
+FAULT = "_construction_fault"
+
+
+def reporting_faults(plain: type) -> type:
+    """The class for Ray: an instance whose constructor raised stays alive, and every method raises that fault.
+
+    Ray tells callers of a failed constructor that the actor died; a fault of the plan would be retried like a death.
+    Errors of Ray in a constructor pass through: they are deaths of other actors or of the node.
+    """
+    methods = {
+        name: _raising_fault(method)
+        for name, method in vars(plain).items()
+        if callable(method) and not name.startswith("_")
+    }
+
+    represent: Any = plain.__repr__
+
+    def build(self: Any, *args: Any) -> None:
+        try:
+            plain.__init__(self, *args)  # type: ignore[misc]  # the plain class's own constructor, on its subclass
+        except RayError:
+            raise
+        except BaseException as fault:  # noqa: BLE001 - SystemExit would be a death that is retried
+            setattr(self, FAULT, _as_desk_error(plain, fault))
+
+    def describe(self: Any) -> str:
+        return plain.__name__.lower() if hasattr(self, FAULT) else str(represent(self))
+
+    names = {"__module__": plain.__module__, "__qualname__": plain.__qualname__, "__doc__": plain.__doc__}
+    return type(plain.__name__, (plain,), {**names, **methods, "__init__": build, "__repr__": describe})
+
+
+def _raising_fault(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(self: Any, *args: Any) -> Any:
+        fault = self.__dict__.get(FAULT)
+        if fault is not None:
+            raise fault
+        return method(self, *args)
+
+    return call
+
+
+def _as_desk_error(plain: type, fault: BaseException) -> DeskError:
+    if isinstance(fault, DeskError):
+        return fault
+    return RunFailed(
+        plain.__name__.lower(),
+        f"it cannot start: {cause(fault)}",
+        "a process that starts",
+        "Correct what it names, and run again.",
+    )

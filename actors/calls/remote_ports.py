@@ -1,0 +1,204 @@
+"""The doors of `desk.ports` as calls to other actors."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
+from ray.exceptions import RayActorError
+
+from actors.calls.encoding import decode_bars, decode_events, decode_request, encode
+from actors.calls.interfaces import BrokerActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
+from actors.calls.peers import Outbox, Peer, told_by_task
+from desk.model.bars import Bar
+from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.orders import OrderEvent, Request
+from desk.model.records import Decision, ScanAnswer
+from desk.model.units import SECOND_NS
+
+
+class RayBroker:
+    """The broker door."""
+
+    def __init__(self) -> None:
+        self._peer = Peer[BrokerActor]("broker")
+        self._submitted = Outbox(self._peer, BrokerActor.submit)
+        self._numbers = count(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayBroker, ())
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        """Ask and wait."""
+        return decode_events(self._peer.ask(BrokerActor.decide, encode(request)))
+
+    def submit(self, request: Request) -> None:
+        """Ask without waiting; a fault of an earlier request is raised here or at the next settling."""
+        self._submitted.put(next(self._numbers), encode(request))
+
+    def unanswered(self) -> list[Request]:
+        """What waits for its answer."""
+        return [decode_request(request) for request in self._submitted.waiting()]
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """Ask and wait."""
+        return decode_events(self._peer.ask(BrokerActor.events_after, encode(numbers)))
+
+    def begin_close(self, session_ns: int) -> None:
+        """Have it noted where the ledger stands, and wait."""
+        self._peer.ask(BrokerActor.begin_close, session_ns)
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        """End what is open, and wait."""
+        return decode_events(self._peer.ask(BrokerActor.close, session_ns))
+
+    def settle(self) -> None:
+        """Wait for everything submitted."""
+        self._submitted.settle()
+
+
+class RayKeeper:
+    """The keeper's letter box."""
+
+    def __init__(self) -> None:
+        self._peer = Peer[KeeperActor]("keeper")
+        self._checkpoints = Outbox(self._peer, KeeperActor.save)
+        self._states = Outbox(self._peer, KeeperActor.save_producer)
+        self._numbers = count(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayKeeper, ())
+
+    def save(self, number: int, checkpoint: bytes) -> None:
+        """Send without waiting; a fault of an earlier one is raised here or at the next settling."""
+        self._checkpoints.put(number, checkpoint)
+
+    def confirmed(self) -> int:
+        """The last checkpoint that the keeper has confirmed, as far as it is known."""
+        self._checkpoints.collect()
+        return self._checkpoints.answered
+
+    def save_producer(self, state: bytes) -> None:
+        """Send without waiting; only the newest matters."""
+        self._states.replace(next(self._numbers), state)
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """Ask and wait."""
+        found = self._peer.ask(KeeperActor.latest, shard)
+        return None if found is None else decode_checkpoint(found)
+
+    def producer(self) -> ProducerState | None:
+        """Ask and wait."""
+        found = self._peer.ask(KeeperActor.producer)
+        return None if found is None else decode_producer(found)
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        """Ask and wait."""
+        return decode_bars(self._peer.ask(KeeperActor.bars, list(symbols)))
+
+    def settle(self) -> None:
+        """Wait for everything sent."""
+        self._checkpoints.settle()
+        self._states.settle()
+
+
+class RayLedger:
+    """The ledger port."""
+
+    def __init__(self) -> None:
+        self._peer = Peer[LedgerActor]("ledger")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayLedger, ())
+
+    def record(
+        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
+    ) -> None:
+        """Write, and wait for the commit; written again to a successor, which changes nothing that was committed."""
+        self._peer.ask(LedgerActor.record, decisions, events, notes)
+
+    def notes(self) -> dict[str, str]:
+        """The order manager's notes."""
+        return self._peer.ask(LedgerActor.notes)
+
+    def earlier_loss(self) -> float:
+        """The loss of earlier sessions of the same exchange day."""
+        return self._peer.ask(LedgerActor.earlier_loss)
+
+    def decisions(self) -> list[Decision]:
+        """Every decision with its outcome."""
+        return self._peer.ask(LedgerActor.decisions)
+
+    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
+        """What was recorded so far."""
+        return self._peer.ask(LedgerActor.history)
+
+
+class RayScanners:
+    """The scanner door. `periods_s` are the scanners' periods: no call is made at a mark when none is due."""
+
+    def __init__(self, periods_s: Sequence[int], session_start_ns: int) -> None:
+        self._peer = Peer[ScannerActor]("scanner")
+        self._periods_s = tuple(periods_s)
+        self._start_ns = session_start_ns
+        self._question: tuple[int, list[str]] | None = None
+        self._under_way: ObjectRef[list[ScanAnswer]] | None = None
+        self._asked: ActorHandle[ScannerActor] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayScanners, (self._periods_s, self._start_ns))
+
+    def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
+        """Call without waiting, if any scanner is due."""
+        elapsed_s = (mark_ns - self._start_ns) // SECOND_NS
+        if elapsed_s <= 0 or not any(elapsed_s % period_s == 0 for period_s in self._periods_s):
+            return False
+        self._question = (mark_ns, list(subscribed))
+        self._scan()
+        return True
+
+    def answers(self, wait: bool) -> list[ScanAnswer]:
+        """What was asked for, once it is there; a successor is asked again."""
+        if self._under_way is None:
+            return []
+        while True:
+            if not wait and not ray.wait([self._under_way], timeout=0)[0]:
+                return []
+            try:
+                with told_by_task():
+                    answers = ray.get(self._under_way)
+            except RayActorError:
+                self._peer.lost(self._asked)
+                self._scan()
+                continue
+            self._question = self._under_way = None
+            return answers
+
+    def _scan(self) -> None:
+        assert self._question is not None, "nothing was asked"
+        self._under_way = self._peer.call(ScannerActor.scan, *self._question)
+        self._asked = self._peer.incarnation
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        """Ask and wait."""
+        return self._peer.ask(ScannerActor.history, list(symbols), until_ns)
+
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """Ask and wait."""
+        return self._peer.ask(ScannerActor.remembered, list(symbols), until_ns)
+
+
+class RayProducer:
+    """The producer's inbox."""
+
+    def __init__(self) -> None:
+        self._peer = Peer[ProducerActor]("producer")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayProducer, ())
+
+    def deliver(self, events: bytes) -> None:
+        """Hand over, and wait until they are in the inbox."""
+        self._peer.ask(ProducerActor.deliver, events)

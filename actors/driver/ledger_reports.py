@@ -1,0 +1,31 @@
+"""What the ledger's processes said of their server, one after the other."""
+
+from logging import Logger
+
+from desk.ledger.outages import LedgerReport
+from desk.report.viewer import NewNotes
+
+
+class LedgerReports:
+    """Logs each note once; keeps the warnings of processes that died."""
+
+    def __init__(self, log: Logger) -> None:
+        self._notes = NewNotes(log)
+        self._last: dict[int, LedgerReport] = {}
+
+    def take(self, stats: object) -> None:
+        """Take in what an actor answered, if it is the ledger."""
+        if isinstance(stats, LedgerReport):
+            self._notes.write(stats)
+            self._last[stats.epoch] = stats
+
+    @property
+    def alerts(self) -> list[str]:
+        """What is wrong now."""
+        newest = max(self._last, default=0)
+        return [self._last[newest].alert] if self._last and self._last[newest].alert else []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What healed."""
+        return [line for report in self._last.values() for line in report.warnings]

@@ -1,0 +1,230 @@
+"""The monitor: polls the actors of a desk, and replaces those that die, hang, or have to leave their node."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import ray
+from ray import ObjectRef
+
+from actors.calls.handles import call
+from actors.calls.interfaces import SupervisedActor
+from actors.calls.peers import told
+from actors.driver.crew import Crew
+from actors.driver.poll_answers import Answers
+from actors.driver.watchdog import SCANNER, Watchdog
+from actors.producer import Producer
+from actors.ray_cluster.cluster import Cluster
+from actors.ray_cluster.draining import Draining
+from actors.ray_cluster.spare_processes import Spares
+from desk.consumer.shard import ShardStats
+from desk.model.errors import ActorDied
+from desk.process.time_limit import CLOSE_S, not_closed
+from desk.report.run_record import FeedRecord
+
+PRODUCER: Final = "producer"
+CONTROL: Final = ("keeper", "ledger", "broker", SCANNER)
+LOOK_EVERY_S: Final = 0.1
+INSPECT_EVERY_S: Final = 0.5
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Monitor:
+    """Start-up, session and closing wait through `turn`, so actors are supervised alike in all of them.
+
+    `stats` holds the last answer of each actor to a poll. `playing` is the producer's call that runs the session.
+    `stop_wanted` is polled in each turn. After `limit`, a turn raises RunFailed once the time is up.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        cluster: Cluster,
+        watchdog: Watchdog,
+        spares: Spares | None,
+        numbers: Mapping[str, int],
+        hang_s: float,
+        answers: Answers,
+    ) -> None:
+        self.answers = answers
+        self.playing: ObjectRef[FeedRecord] | None = None
+        self.stopping = False
+        self.on_stop: Callable[[], None] = self.stop
+        self.stop_wanted: Callable[[], bool] = lambda: False
+        self._crew = crew
+        self._cluster = cluster
+        self._watchdog = watchdog
+        self._spares = spares
+        self._numbers = numbers
+        self._hang_s = hang_s
+        self._draining = Draining(cluster.draining)
+        self._polls: dict[ObjectRef[object], str] = {}
+        self._rounds = 0
+        self._asked = ""
+        self._inspect_due_s = 0.0
+        self._end_s: float | None = None
+
+    @property
+    def polling(self) -> bool:
+        """Whether a poll waits for answers."""
+        return bool(self._polls)
+
+    def poll(self) -> None:
+        """Poll the actors that answered the previous poll; control actors every second time."""
+        self._rounds += 1
+        silent = set(self._polls.values())
+        for name in self._crew.here:
+            if name not in silent and (name not in CONTROL or self._rounds % 2):
+                self._polls[call(self._crew.handles[name], SupervisedActor.stats)] = name
+
+    def forget_poll(self, name: str) -> None:
+        """Drop the poll that waits for this actor, if any."""
+        self._polls = {ref: other for ref, other in self._polls.items() if other != name}
+
+    def play(self) -> None:
+        """Let the producer run the session."""
+        handle = self._crew.handles[PRODUCER]
+        self.playing = call(handle, Producer.play)
+        if self.stopping:
+            call(handle, Producer.stop)
+
+    def stop(self) -> None:
+        """Let the producer drain its lanes and end the session; CLOSE_S begins."""
+        self.stopping = True
+        self.limit(CLOSE_S)
+        if self.playing is not None:
+            call(self._crew.handles[PRODUCER], Producer.stop)
+
+    def limit(self, seconds: float) -> None:
+        """Let turns raise RunFailed after so long, unless an earlier limit stands."""
+        end_s = time.monotonic() + seconds
+        self._end_s = end_s if self._end_s is None else min(self._end_s, end_s)
+
+    def leave_ray(self) -> None:
+        """Ray is not needed any more: a death of one of its processes is no loss from now on."""
+        self._cluster.loss.leave()
+
+    def relimit(self, seconds: float) -> None:
+        """Replace the limit, for the work after a failure."""
+        self._end_s = time.monotonic() + seconds
+
+    def turn(self, refs: Sequence[ObjectRef[Any]] = (), wait_s: float = LOOK_EVERY_S) -> list[ObjectRef[Any]]:
+        """Replace dead actors, take answers in, and wait for any; those of `refs` that are done.
+
+        Raises what the constructor of an actor raised, ActorDied for an actor that is given up, and RunFailed when
+        the time is up.
+        """
+        self._cluster.loss.require_alive()
+        if not self.stopping and self.stop_wanted():
+            self.on_stop()
+        self._check_limit()
+        self._inspect()
+        self._welcome()
+        pending = [*refs, *self._polls, *self._crew.calls]
+        if not pending:
+            time.sleep(wait_s)
+            return []
+        done, _ = ray.wait(pending, num_returns=1, timeout=wait_s)
+        for ref in done:
+            if ref in self._polls:
+                self._take_answer(ref)
+        return [ref for ref in refs if ref in done]
+
+    def play_turn(self, wait_s: float) -> FeedRecord | None:
+        """One turn of the session; the producer's record once the session is over."""
+        playing = self.playing
+        if playing is None or not self.turn([playing], wait_s):
+            return None
+        try:
+            with told(PRODUCER):
+                record = ray.get(playing)
+        except ActorDied as fault:
+            if playing is self.playing:  # else its successor plays already
+                self.revive(PRODUCER, fault)
+            return None
+        self.playing = None
+        return record
+
+    def ask(self, name: str, method: Callable[[A], R]) -> R:
+        """Call one actor and wait; its successor, where it dies. Other actors are supervised meanwhile."""
+        while True:
+            handle = self._crew.handles[name]
+            ref = call(handle, method)
+            self._asked = name
+            try:
+                while self._crew.handles[name] is handle:
+                    if self.turn([ref]):
+                        with told(name):
+                            return ray.get(ref)
+            except ActorDied as fault:
+                if fault.place != name or self._crew.handles[name] is not handle:
+                    raise
+                self.revive(name, fault)
+            finally:
+                self._asked = ""
+
+    def revive(self, name: str, fault: ActorDied) -> None:
+        """Make a successor, without the strategy or scanner of which it died, if known. A dead producer's plays on.
+
+        Raises ActorDied when the actor is given up.
+        """
+        self.forget_poll(name)
+        if self._watchdog.died(name):
+            self._crew.pardon(name)
+        self._crew.revive(name, fault)
+        if name == PRODUCER and self.playing is not None:
+            self.play()
+
+    def _check_limit(self) -> None:
+        if self._end_s is None or time.monotonic() < self._end_s:
+            return
+        waits = ", ".join(sorted(set(self._crew.awaited_since_s) | ({self._asked} - {""}))) or PRODUCER
+        raise not_closed(f"within {CLOSE_S:g} s: it waited for {waits}")
+
+    def _inspect(self) -> None:
+        """Replace actors whose process is gone; now and then look for those that hang or have to leave their node."""
+        for name, fault in self._crew.gone():
+            self.revive(name, fault)
+        now_s = time.monotonic()
+        if now_s < self._inspect_due_s:
+            return
+        self._inspect_due_s = now_s + INSPECT_EVERY_S
+        for name, fault in self._watchdog.hanging(self._silent_actors(now_s), now_s):
+            self.revive(name, fault)
+        nodes = {name: self._crew.usage[name].node for name in self._crew.here if name in self._numbers}
+        for name, why in self._draining.leaving(nodes):
+            self.revive(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
+
+    def _silent_actors(self, now_s: float) -> Collection[str]:
+        """The actors that owe an answer, or have had a process for long and have not answered yet."""
+        since_s = self._crew.awaited_since_s
+        starting = [
+            name for name, since in since_s.items() if now_s - since > self._hang_s and self._cluster.placed(name)
+        ]
+        return {*self._polls.values(), *starting, self._asked}
+
+    def _welcome(self) -> None:
+        """Take in actors that answered first, each in place of a spare; one that died before gets a successor."""
+        try:
+            arrived = self._crew.welcome()
+        except ActorDied as fault:
+            if fault.place not in self._crew.handles:
+                raise
+            self.revive(fault.place, fault)
+            return
+        if arrived and self.playing is not None and self._spares is not None:
+            self._spares.add(arrived)
+
+    def _take_answer(self, ref: ObjectRef[object]) -> None:
+        name = self._polls.pop(ref)
+        try:
+            with told(name):
+                answer = ray.get(ref)
+        except ActorDied as fault:
+            self.revive(name, fault)
+            return
+        before = self.answers.stats.get(name)
+        if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
+            self._crew.pardon(name)
+        self.answers.take(name, answer)

@@ -1,0 +1,80 @@
+"""The start-up of a desk on Ray: actors are made and awaited until the session can begin."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from actors.calls.peers import consumer_name
+from actors.driver.crew import Crew
+from actors.driver.monitor import CONTROL, PRODUCER, Monitor
+from actors.driver.pending_actors import Awaited
+from actors.driver.scaler import Scaler
+from desk.model.errors import ActorDied, DeskError
+from desk.runs import RunFolder
+from desk.wiring.run_start import Begun
+
+LATE_S: Final = 20.0
+"""So long the start-up waits for all consumers; then for one alone, as long as it takes a node to come."""
+NOBODY_S: Final = 1200.0
+
+
+class StartUp:
+    """Makes the actors in two steps: all but the producer, then the producer."""
+
+    def __init__(
+        self, crew: Crew, monitor: Monitor, scaler: Scaler, awaited: Awaited, numbers: Mapping[str, int]
+    ) -> None:
+        self._crew = crew
+        self._monitor = monitor
+        self._scaler = scaler
+        self._awaited = awaited
+        self._numbers = numbers
+
+    def run(self, begun: Begun, first_count: int, folder: RunFolder) -> Begun:
+        """Make the actors; what was begun, with the consumers with which the session begins.
+
+        Once control actors answer and some consumers are late, the session begins with those that answered. A consumer
+        that holds a part of a session that was broken off is waited for in any case. Raises what a constructor raised,
+        and ActorDied where no consumer comes.
+        """
+        names = [name for name, number in self._numbers.items() if number in begun.shards or number < first_count]
+        needed = {consumer_name(number) for number in begun.shards}
+        since_s = time.monotonic()
+
+        def enough() -> bool:
+            now_s = time.monotonic()
+            self._awaited.look(self._crew.awaited_since_s, now_s)
+            here = set(self._crew.here)
+            missing = (set(self._crew.handles) - set(names) | needed) - here
+            if not missing and not here.isdisjoint(names):
+                return now_s - since_s > LATE_S
+            if now_s - since_s > NOBODY_S:
+                raise self._nobody(missing or set(names))
+            return False
+
+        self._make([*CONTROL, *names], enough)
+        present = [self._numbers[name] for name in names if name in self._crew.here]
+        if not begun.resume.first:
+            resume = msgspec.structs.replace(begun.resume, first=present)
+            folder.resume.write(resume)
+            begun = msgspec.structs.replace(begun, resume=resume)
+        self._scaler.begin(present)
+        return begun
+
+    def make_producer(self) -> None:
+        """Make the producer, and wait until it answers."""
+        self._make([PRODUCER], lambda: PRODUCER in self._crew.here)
+
+    def _make(self, names: Sequence[str], enough: Callable[[], bool]) -> None:
+        """Make these, and wait until all of them answer, or it is `enough`."""
+        for name in names:
+            self._crew.make(name)
+        while self._crew.awaited_since_s and not enough():
+            self._monitor.turn()
+
+    def _nobody(self, missing: set[str]) -> DeskError:
+        waiting = "; ".join(self._awaited.notes) or ", ".join(sorted(missing)) + " did not answer"
+        remedy = "Lower [consumers] count or cpus, or add nodes."
+        return ActorDied(min(missing), waiting, "room for it on the cluster", remedy)

@@ -1,0 +1,299 @@
+"""The supervisor: the driver that creates every actor, watches them all, and closes the books.
+
+It owns every actor and none is detached: its death ends the desk, and another `desk run` is the recovery.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from actors.calls.handles import call
+from actors.calls.peers import consumer_name
+from actors.consumer import Consumer
+from actors.driver.closing import Closing
+from actors.driver.crew import Crew
+from actors.driver.monitor import LOOK_EVERY_S, PRODUCER, Monitor
+from actors.driver.pending_actors import Awaited
+from actors.driver.poll_answers import Answers
+from actors.driver.rebalancer import Rebalancer
+from actors.driver.recipes import Recipes
+from actors.driver.report_writer import Books, Times
+from actors.driver.scaler import Scaler, scaling_policy
+from actors.driver.startup import StartUp
+from actors.driver.stdout_to_log import Printed
+from actors.driver.watchdog import Watchdog, elsewhere
+from actors.producer import Producer, ProducerStats
+from actors.ray_cluster.cluster import Cluster
+from actors.ray_internals.starting import own_signals
+from desk.config import Plan, choose_consumers, first_consumers
+from desk.model.batch import LaneTotals
+from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
+from desk.orders import OrderSummary
+from desk.process.clock import SystemClock
+from desk.process.signals import StopSignals, stop_signals
+from desk.report.live import DeskState, DeskView
+from desk.report.run_record import FeedRecord
+from desk.report.summary import Summary
+from desk.report.viewer import NewNotes, Viewer
+from desk.runs import RunFolder
+from desk.runs.resume_file import Resume
+from desk.wiring import markets, trading
+from desk.wiring.producer import market_waits
+from desk.wiring.run_end import LOG, open_log
+from desk.wiring.run_start import begin
+
+POLL_EVERY_S: Final = 0.5
+SPARES: Final = 1
+
+Show = Callable[[DeskView], None]
+
+
+class Supervisor:
+    """One desk on a Ray cluster."""
+
+    def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
+        self.plan = plan
+        self.folder = folder
+        self._resumed = resume is not None
+        self._played = self._marked = False
+        source = markets.market_source(plan)
+        self._begun = begin(plan, source, folder, resume, SystemClock(), in_process=False)
+        self.session = self._begun.session
+        self._viewer = Viewer(self.session.start_ns, self.session.waits)
+        self._rebalancer = Rebalancer(plan, self.move)
+        self._state: DeskState = "starting"
+        self._began_ns = time.time_ns()
+        # A folder's name may be long, and hold what no other name may.
+        desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
+        self.log = logging.getLogger(LOG)
+        self._has_log = False
+        self._answers = Answers(self.log)
+        self._books = Books(plan, self.session, folder, self._answers.stats, self.log)
+        first = first_consumers(plan)
+        with stop_signals() as signals, own_signals(signals):
+            self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
+        open_log(folder)
+        self._has_log = True
+        self._new_notes = NewNotes(self.log)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
+        for note in self.cluster.notes:
+            self.log.info("%s", note)
+        for warning in self.cluster.warnings:
+            self.log.warning("%s", warning)
+        elastic = plan.consumers.count == 0 and not market_waits(plan)
+        policy = scaling_policy(plan, self._room()) if elastic else None
+        most = policy.most if policy is not None else self._first_count()
+        numbers = range(max([most, *(shard + 1 for shard in self._begun.shards)]))
+        self._numbers = {consumer_name(number): number for number in numbers}
+        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, partial(elsewhere, self.cluster.other_nodes))
+        recipes = Recipes(plan, self.session, folder, self.cluster, desk, self._begun.seal, self._watchdog, self._lanes)
+        self.crew = Crew(self.cluster, recipes.by_name(self._numbers), self._begun.epoch, self.log)
+        self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
+        self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.cluster.placed, self.log)
+        self._spares = self.cluster.spares(self.log)
+        self._monitor = Monitor(
+            self.crew, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self._answers
+        )
+        self._start_up = StartUp(self.crew, self._monitor, self.scaler, self._awaited, self._numbers)
+        self._books.crew = self.crew
+        self._books.notices = self._notices
+        self._closing = Closing(
+            self.crew, self._monitor, self._watchdog, self.scaler, self._books, self._numbers, self.log
+        )
+
+    def run(self, show: Show) -> Summary:
+        """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too.
+
+        Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
+        """
+        with stop_signals() as signals:
+            try:
+                summary = self._run(show, signals)
+                signals.require_begun(marked=self._marked)
+            except RunFailed as fault:
+                if not self._played:
+                    self._books.write_summary(self._times(time.time_ns()), [str(fault)], {})
+                raise
+            except StoppedEarly as stopped:
+                if not self._played and not self._resumed:
+                    self._close_unplayed(stopped)
+                raise
+        return summary
+
+    def _run(self, show: Show, signals: StopSignals) -> Summary:
+        monitor = self._monitor
+        try:
+            with redirect_stdout(Printed(self.log)), self.cluster.loss.explained():
+                monitor.stop_wanted = lambda: signals.received is not None
+                monitor.on_stop = signals.require_none
+                signals.require_none()
+                self._begun = self._start_up.run(self._begun, self._first_count(), self.folder)
+                self._start_up.make_producer()
+                monitor.on_stop = self.stop
+                return self._play(show)
+        except ClusterLost as fault:
+            self._say_ray_is_lost(fault)
+            raise
+        except DeskError as fault:
+            self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            raise
+        finally:
+            self.crew.kill()
+            self._watchdog.close()
+            if self._spares is not None:
+                self._spares.close()
+            self.cluster.close()
+
+    def _close_unplayed(self, stopped: StoppedEarly) -> None:
+        """Close a new session of which nothing was played, and write a summary that says so."""
+        now_ns = time.time_ns()
+        try:
+            book = trading.ledger(self.plan, self.session, self.folder.dir, now_ns)
+            book.close_session(now_ns)
+            book.close()
+        except DeskError as fault:
+            self.log.error("the session stays open in the ledger: %s", fault)  # noqa: TRY400 - as above
+        none = FeedRecord({}, {}, {}, [], marked=False)
+        self._books.write(none, self._times(now_ns), [str(stopped)], [])
+        self.folder.resume.done()
+
+    def _room(self) -> int | None:
+        """How many consumers there can ever be; None where the cluster may grow."""
+        return int(self.cluster.room.cpus // self.plan.consumers.cpus) if self.cluster.own else None
+
+    def _first_count(self) -> int:
+        """How many consumers to begin with: the plan's, else as many as this machine or what is free bears.
+
+        Where they follow the load on a cluster that may grow, as few as may be.
+        """
+        consumers = self.plan.consumers
+        if consumers.count or self.cluster.own:
+            return first_consumers(self.plan)
+        if not market_waits(self.plan):
+            return consumers.min
+        free = int(self.cluster.room.free // consumers.cpus)
+        return choose_consumers(free + 1, 0.0, consumers.min, consumers.max)
+
+    def _lanes(self) -> tuple[list[int], list[int], dict[int, LaneTotals]]:
+        """What a producer has to know of the shards; see Recipes."""
+        asleep = {number: self.stats[consumer_name(number)].lane for number in self.scaler.asleep}
+        return self._begun.resume.first, sorted(self.scaler.joined), asleep
+
+    def _play(self, show: Show) -> Summary:
+        self._began_ns = time.time_ns()
+        self._state, self._played = "running", True
+        self._monitor.play()
+        if self._spares is not None:
+            self._spares.add(SPARES)
+        try:
+            with self.cluster.loss.explained():
+                return self._close(self._watch(show), time.time_ns(), show)
+        except ClusterLost:
+            raise
+        except DeskError as fault:
+            self._closing.write_what_is_left(self._times(time.time_ns()), fault)
+            raise
+
+    @property
+    def stats(self) -> Mapping[str, Any]:
+        """The last answer of each actor to a poll, by its name: ProducerStats, ShardStats, OrderSummary, …."""
+        return self._answers.stats
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes by name of the actors that are there."""
+        return {name: usage.pid for name, usage in self.crew.usage.items() if name in self.crew.handles}
+
+    def move(self, slots: Sequence[int], to: int) -> None:
+        """Ask the producer to let these slots belong to another shard, without waiting."""
+        call(self.crew.handles[PRODUCER], Producer.move, list(slots), to)
+
+    def stop(self) -> None:
+        """Ask for an orderly end: the lanes are drained, the books are closed."""
+        self._state = "draining"
+        self.log.info("stopping: the lanes are drained, then the books are closed")
+        self._monitor.stop()
+
+    def _watch(self, show: Show) -> FeedRecord:
+        """Wait for the feed's end; meanwhile poll the actors and show their figures."""
+        monitor = self._monitor
+        due_s = 0.0
+        while True:
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + POLL_EVERY_S
+                if monitor.polling:  # an actor that is slow to answer keeps no other from being shown
+                    self._show(show)
+                monitor.poll()
+            polling = monitor.polling
+            record = monitor.play_turn(min(max(due_s - time.monotonic(), 0.01), LOOK_EVERY_S))
+            if polling and not monitor.polling:
+                self._show(show)
+            if record is not None:
+                return record
+
+    def _show(self, show: Show) -> None:
+        now_ns = time.time_ns()
+        self._awaited.look(self.crew.awaited_since_s, time.monotonic())
+        producer: ProducerStats | None = self.stats.get(PRODUCER)
+        orders: OrderSummary | None = self.stats.get("broker")
+        if producer is None or orders is None:
+            return
+        self._new_notes.write(producer.intake)
+        here = {self._numbers[name]: self.pids[name] for name in self.crew.here if name in self._numbers}
+        shards = [stats for stats in self._books.shard_stats() if stats.shard in here]
+        if self._state == "running":
+            self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
+            self.scaler.look(producer.intake, shards, self._note_last)
+        view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
+        notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
+        alerts = [*view.alerts, *self._answers.ledger.alerts]
+        show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
+
+    def _note_last(self, number: int) -> None:
+        """Take the last figures of a consumer that is about to end."""
+        name = consumer_name(number)
+        self._answers.take(name, self._monitor.ask(name, Consumer.stats))
+        self.crew.note_usage(name, self._monitor.ask(name, Consumer.usage))
+        self._monitor.forget_poll(name)
+
+    def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
+        self._state, self._marked = "closed", feed.marked
+
+        def show_last() -> None:
+            self._show(show)
+            self._new_notes.write(feed)
+
+        summary = self._closing.close(feed, self._times(ended_ns), show_last)
+        self.folder.resume.done()
+        self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        return summary
+
+    def _say_ray_is_lost(self, fault: ClusterLost) -> None:
+        """Log it and write a summary that says so, without a call of Ray's; the ledger's session stays open."""
+        if not self._has_log:
+            open_log(self.folder)
+        self.log.error("run failed: %s", fault)
+        producer: ProducerStats | None = self.stats.get(PRODUCER)
+        received = producer.intake.received if producer else {}
+        self._books.write_summary(self._times(time.time_ns()), [str(fault)], received)
+
+    def _notices(self) -> list[str]:
+        return [*self.cluster.warnings, *self._awaited.told.values(), *self._answers.ledger.warnings]
+
+    def _times(self, ended_ns: int) -> Times:
+        return Times(self._begun.started_ns, self._began_ns, ended_ns)
+
+
+def run_desk(
+    plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: Resume | None = None
+) -> Summary:
+    """Run the plan on a Ray cluster, or go on with it, and give its summary. Raises DeskError."""
+    with stop_signals():
+        return Supervisor(plan, folder, address, resume).run(show)

@@ -1,0 +1,176 @@
+"""The watchdog: finds the strategy or scanner in which a consumer or the scanners hang or die, and stops it.
+
+They leave breadcrumbs (`desk.process.breadcrumbs`). They are read on this machine, else by a task on the other nodes.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from logging import Logger
+from typing import Any, Final
+
+import msgspec
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.driver.deaths import Deaths
+from desk.model.errors import ActorDied
+from desk.model.items import Stop
+from desk.process import breadcrumbs
+from desk.process.breadcrumbs import Crumb
+from desk.telemetry.crumbs import EVERYWHERE
+
+MOST_STEP_S: Final = 1.0
+START_S: Final = 120.0
+OUTSIDE: Final = 6
+SCANNER: Final = "scanner"
+ELSEWHERE_TIMEOUT_S: Final = 3.0
+
+
+Elsewhere = Callable[..., list[Any]]
+"""Calls a function with arguments on the cluster's other nodes; what it gives there."""
+
+
+class Stall(msgspec.Struct):
+    """An actor that does not answer: where it was when looked at last, and for how long it has been just there."""
+
+    crumb: Crumb | None
+    looked_s: float
+    lasts_s: float = 0.0
+
+
+class Watchdog:
+    """Tells which consumers hang, and what to stop so that their successors live. Leftovers are removed first.
+
+    A consumer hangs when it does not answer and has been in one call of a strategy for `hang_s`; outside of
+    strategies, where it may restore itself or wait for others, it has OUTSIDE times as long. The scanners hang in calls
+    of a scanner alone: reading the market may take long. Time in which the watchdog did not look counts for no more
+    than MOST_STEP_S: a desk that was suspended does not hang.
+
+    A strategy is stopped for its symbol when it hangs, and as `actors.driver.deaths` judges when the process dies; a
+    scanner is stopped likewise. `problems` are those of scanners, `notes` all, newest last.
+    """
+
+    def __init__(self, desk: str, hang_s: float, log: Logger, elsewhere: Elsewhere) -> None:
+        self._desk = desk
+        self._hang_s = hang_s
+        self._log = log
+        self._elsewhere = elsewhere
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self._epochs: dict[str, int] = {}
+        self._stops: defaultdict[str, list[Stop]] = defaultdict(list)
+        self._everywhere: list[Stop] = []
+        self._stalls: dict[str, Stall] = {}
+        self._hung: dict[str, Crumb] = {}
+        self._deaths = Deaths()
+        self.close()
+
+    def begins(self, actor: str, epoch: int) -> tuple[Stop, ...]:
+        """Another incarnation begins; the strategies, or scanners, that are stopped in it."""
+        self._epochs[actor] = epoch
+        self._stalls.pop(actor, None)
+        return (*self._stops[actor], *(() if actor == SCANNER else self._everywhere))
+
+    def hanging(self, silent: Collection[str], now_s: float) -> list[tuple[str, ActorDied]]:
+        """Look at the actors that owe an answer; those that hang, each with its fault. `now_s` is monotonic."""
+        silent = [actor for actor in silent if actor in self._epochs]
+        self._stalls = {actor: stall for actor, stall in self._stalls.items() if actor in silent}
+        return [(actor, self._fault(actor)) for actor in silent if self._hangs(actor, now_s)]
+
+    def died(self, actor: str) -> bool:
+        """Take in that this incarnation is dead, or hangs and is to be ended; whether anything is stopped for it."""
+        if actor not in self._epochs:
+            return False
+        hung = self._hung.pop(actor, None)
+        crumb = hung or self._look(actor)
+        self._remove(actor)
+        if crumb is not None and crumb.hook:
+            self._log.warning("%s was in %s", actor, crumb)
+        in_call = hung is not None and hung.hook
+        stop = self._deaths.hung(actor, hung, self._hang_s) if hung is not None and in_call else None
+        stop = stop or self._deaths.died(actor, crumb)
+        if stop is None:
+            return False
+        self._note(actor, stop)
+        return True
+
+    def close(self) -> None:
+        """Remove every trail of this desk, as far as its nodes can be reached."""
+        breadcrumbs.remove_all(self._desk)
+        self._elsewhere(breadcrumbs.remove_all, self._desk)
+
+    def _note(self, actor: str, stop: Stop) -> None:
+        if stop.symbol == EVERYWHERE:
+            self._everywhere.append(stop)
+        else:
+            self._stops[actor].append(stop)
+        if actor == SCANNER:
+            text = f"scanner {stop.strategy} was stopped: {stop.why}; its last answer stays"
+            self.problems.append(text)
+        else:
+            where = "all symbols" if stop.symbol == EVERYWHERE else stop.symbol
+            text = f"strategy {stop.strategy} is stopped for {where}: {stop.why}"
+        self._log.error("%s", text)
+        self.notes.append(text)
+
+    def _remove(self, actor: str) -> None:
+        trail = (self._desk, actor, self._epochs[actor])
+        if breadcrumbs.look(*trail) is None:
+            self._elsewhere(breadcrumbs.remove, *trail)
+        breadcrumbs.remove(*trail)
+
+    def _hangs(self, actor: str, now_s: float) -> bool:
+        crumb = self._look(actor)
+        stall = self._stalls.get(actor)
+        if stall is None or stall.crumb != crumb:
+            self._stalls[actor] = Stall(crumb, now_s)
+            return False
+        stall.lasts_s += min(now_s - stall.looked_s, MOST_STEP_S)
+        stall.looked_s = now_s
+        if crumb is None:
+            return stall.lasts_s >= START_S
+        if not crumb.hook and actor == SCANNER:
+            return False
+        return stall.lasts_s >= self._hang_s * (1 if crumb.hook else OUTSIDE)
+
+    def _fault(self, actor: str) -> ActorDied:
+        stall = self._stalls.pop(actor)
+        crumb = stall.crumb
+        if crumb is not None:
+            self._hung[actor] = crumb
+        where = f"in {crumb}" if crumb is not None and crumb.hook else "outside of strategies"
+        return ActorDied(
+            actor,
+            f"it has made no progress for {stall.lasts_s:.1f} s, {where}",
+            "calls of strategies and scanners that end",
+            "Mend it, or raise [guards] hang_s.",
+        )
+
+    def _look(self, actor: str) -> Crumb | None:
+        trail = (self._desk, actor, self._epochs[actor])
+        here = breadcrumbs.look(*trail)
+        if here is not None or actor == SCANNER:
+            return here
+        return next((crumb for crumb in self._elsewhere(breadcrumbs.look, *trail) if crumb is not None), None)
+
+
+def elsewhere(other_nodes: Callable[[], list[str]], function: Callable[..., Any], *args: Any) -> list[Any]:
+    """What the function gives on each of the cluster's other nodes, as far as they answer."""
+    calls = [_on(node, function, *args) for node in other_nodes()]
+    if not calls:
+        return []
+    done, _ = ray.wait(calls, num_returns=len(calls), timeout=ELSEWHERE_TIMEOUT_S)
+    found = []
+    for call in done:
+        try:
+            found.append(ray.get(call))
+        except RayError:  # the node is gone, and what was on it
+            continue
+    return found
+
+
+def _on(node: str, function: Callable[..., Any], *args: Any) -> Any:
+    pinned = NodeAffinitySchedulingStrategy(node, soft=False)
+    task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=pinned, enable_task_events=False)
+    return task.remote(*args)

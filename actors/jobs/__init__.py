@@ -1,0 +1,1 @@
+"""Ray Jobs: the job server's client, and the files that a job takes with it."""

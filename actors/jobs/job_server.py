@@ -1,0 +1,194 @@
+"""Ray's job server: a desk submitted as a job, what it says, its stop and its end."""
+
+import logging
+import os
+import re
+import shlex
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from actors.jobs.proxies import go_direct_to_loopback, proxy_variable
+from actors.ray_internals.names import JOB_LOGGERS
+from desk.model.errors import CredentialsError, PlanError, RunFailed
+
+ADDRESS: Final = re.compile(r"https?://([^\s/:@]+|\[[^\s\]]+\])(:[0-9]{1,5})?/?")
+ADDRESS_VARIABLE: Final = "RAY_API_SERVER_ADDRESS"
+
+# What they have to say of the packing and of the connection is told by the desk in its own words.
+CHATTY: Final = (
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+    *JOB_LOGGERS,
+)
+
+
+AGENT_PATIENCE_S: Final = 30.0
+AGENT_RETRY_S: Final = 1.0
+NO_AGENT: Final = "No available agent"
+"""What Ray's head answers (2.60, dashboard/modules/job/job_head.py) before an agent has registered with it."""
+
+
+class Clock:
+    """Time for tries that are repeated."""
+
+    def now_s(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class JobEnd(msgspec.Struct, frozen=True):
+    """How a job ended. Of one that was stopped, or that never ran, Ray knows no `exit_code`: None."""
+
+    stopped: bool
+    exit_code: int | None
+    message: str
+
+
+class Jobs:
+    """The job server of the cluster whose dashboard is at `address`, as http://host:port.
+
+    Building it raises PlanError where no cluster answers, CredentialsError where it wants another token. What is asked
+    later raises RunFailed. `place` says where the address was written; no proxy is between here and this machine.
+    """
+
+    def __init__(self, address: str, place: str = "--address", clock: Clock = Clock()) -> None:  # noqa: B008 - it has no state
+        if ADDRESS.fullmatch(address) is None:
+            raise _no_cluster(place, f"`{address}` is no address of the form http://host:port")
+        self._clock = clock
+        go_direct_to_loopback(address)
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        # Ray lets these variables win over an argument; here what was asked for wins.
+        os.environ[ADDRESS_VARIABLE] = address
+        with _connecting(address, place):
+            self._client = JobSubmissionClient(address)
+
+    def submit(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], tell: Callable[[str], None]
+    ) -> str:
+        """Start the command in a copy of the folder on the cluster; the job's id.
+
+        Everyone with access to the dashboard can read the variables. A head that was just started may have no job
+        agent yet: this is reported once, and the call is retried for AGENT_PATIENCE_S.
+        """
+        runtime_env = {"working_dir": str(folder), "env_vars": dict(variables)}
+        end_s = self._clock.now_s() + AGENT_PATIENCE_S
+        tries = 0
+        with _asking("the job"):
+            while True:
+                try:
+                    job: str = self._client.submit_job(entrypoint=shlex.join(command), runtime_env=runtime_env)
+                except RuntimeError as error:
+                    if NO_AGENT not in str(error):
+                        raise
+                    if self._clock.now_s() >= end_s:
+                        raise _no_agent() from error
+                else:
+                    return job
+                if tries == 0:
+                    tell(f"! the cluster's job agent is not up yet: tried again for up to {AGENT_PATIENCE_S:g} s")
+                tries += 1
+                self._clock.sleep(AGENT_RETRY_S)
+
+    def stop(self, job: str) -> None:
+        """Ask the job to end, as `ray job stop` does, without waiting for it."""
+        with _asking(f"job {job}"):
+            self._client.stop_job(job)
+
+    def end(self, job: str) -> JobEnd | None:
+        """How the job ended; None while it has not."""
+        with _asking(f"job {job}"):
+            told = self._client.get_job_info(job)
+        if not told.status.is_terminal():
+            return None
+        return JobEnd(told.status is JobStatus.STOPPED, told.driver_exit_code, told.message or "")
+
+    async def log(self, job: str) -> AsyncIterator[str]:
+        """The job's log from its beginning, piece by piece, until the job ends or the reading breaks off.
+
+        Which of the two it was, `end` tells, and whether there is a connection still.
+        """
+        with suppress(RuntimeError, OSError, aiohttp.ClientError):
+            async for text in self._client.tail_job_logs(job):
+                yield text
+
+
+@contextmanager
+def _connecting(address: str, place: str) -> Iterator[None]:
+    try:
+        yield
+    except AuthenticationError as error:
+        raise CredentialsError(
+            address,
+            _first_line(error.message),
+            "RAY_AUTH_MODE=token, and the cluster's token in ~/.ray/auth_token or the file RAY_AUTH_TOKEN_PATH names",
+            "Set RAY_AUTH_MODE as the cluster has it, and fetch its token.",
+        ) from error
+    except ConnectionError as error:
+        raise _no_cluster(place, f"nothing answers at {address}", proxy_variable(address)) from error
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        found = f"what answers at {address} is no job server of Ray ({_first_line(str(error))})"
+        raise _no_cluster(place, found, proxy_variable(address)) from error
+
+
+def _no_cluster(place: str, found: str, proxy: str = "") -> PlanError:
+    """The error for an unreachable cluster; `proxy` is the variable that names the proxy in use."""
+    return PlanError(
+        place,
+        f"no cluster to submit to: {found}{f', by way of the proxy in {proxy}' if proxy else ''}",
+        "the dashboard of a running Ray cluster, as http://127.0.0.1:8265",
+        "Name its host in no_proxy, if the proxy does not lead there."
+        if proxy
+        else "Start one with `ray start --head`; `ray dashboard cluster.yaml` opens the way to one elsewhere.",
+    )
+
+
+def _no_agent() -> RunFailed:
+    return RunFailed(
+        "the job",
+        f"the cluster takes no job: its job agent did not come up in {AGENT_PATIENCE_S:g} s",
+        "a head whose job agent runs",
+        "Look into logs/dashboard_agent.log of its Ray session, and submit again.",
+    )
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    """Turns what Ray raises within into RunFailed: a refusal, or the loss of the connection."""
+    try:
+        yield
+    except AuthenticationError as error:
+        raise RunFailed(what, _first_line(error.message), "the cluster's token", "Fetch it anew.") from error
+    except OSError as error:
+        raise RunFailed(
+            what,
+            f"the connection to the cluster is lost: {_first_line(str(error))}",
+            "a cluster that answers",
+            "What runs there goes on: `ray job list` shows it, `ray job logs --follow ID` what it says.",
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise RunFailed(
+            what,
+            f"the cluster refuses: {_last_line(str(error))}",
+            "a job server that takes jobs",
+            "Look into logs/dashboard_JobHead.log of its Ray session.",
+        ) from error
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")
+
+
+def _last_line(text: str) -> str:
+    """What a traceback ends with."""
+    return next(reversed(text.strip().splitlines()), "")

@@ -1,0 +1,1 @@
+"""Counters that actors export, and their form in Ray's metrics."""

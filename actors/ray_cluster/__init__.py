@@ -1,0 +1,1 @@
+"""Starting or joining Ray, creating and ending actors, and what Ray reports of nodes and processes."""

@@ -1,0 +1,245 @@
+"""Starting or joining Ray, creating actors, ending them."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from logging import Logger
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.calls.constructor_errors import reporting_faults
+from actors.metrics.ray_counters import RayMeters
+from actors.own_ray.authentication import Environment
+from actors.own_ray.start import OwnRay
+from actors.ray_cluster.gcs import Gcs, Room
+from actors.ray_cluster.joined_watch import JoinedWatch
+from actors.ray_cluster.joining import (
+    ADDRESS_VARIABLE,
+    NAMES,
+    has_authentication,
+    no_cluster,
+    require_access,
+    require_listener,
+)
+from actors.ray_cluster.ray_death import LastWords, Loss
+from actors.ray_cluster.spare_processes import Spares
+from actors.ray_internals import names
+from actors.ray_internals.starting import JOINED, WORKERS
+from desk.model.errors import ClusterLost, DeskError
+from desk.process import breadcrumbs
+
+NAME_TIMEOUT_S: Final = 10.0
+NAME_RETRY_S: Final = 0.02
+LOOK_EVERY_S: Final = 0.1
+LOGS: Final = "ray-logs"
+APART: Final = "apart"
+A = TypeVar("A")
+R = TypeVar("R")
+
+# Of every process of the desk: string hashes must not differ between incarnations of a shard.
+ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def _say_nothing(_: ClusterLost) -> None:
+    """The last words of a process that has none."""
+
+
+class Cluster:
+    """A connection to Ray, and the actors made through it. Closing it ends them all.
+
+    Control actors live on the node of this process: they share its fate, and its disk.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        cpus: float,
+        namespace: str,
+        run_dir: Path | None = None,
+        last_words: LastWords = _say_nothing,
+        consumers: int = 0,
+    ) -> None:
+        """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
+
+        `notes` are for the log, `warnings` are what the user should change. A cluster of its own has
+        at least `cpus` logical CPUs and room for `consumers`, listens on loopback only, wants a token of every caller,
+        and ends with this process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot
+        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address, no room for one
+        here, or a Ray without the internals that the desk uses, CredentialsError when the cluster turns this process
+        away, and ClusterLost.
+        """
+        self._made: dict[str, ActorHandle[Any]] = {}
+        said = os.environ.get(ADDRESS_VARIABLE, "")
+        # As Ray has it: "auto" is what the environment says.
+        by_environment = bool(said) and address in {None, "", "auto"}
+        joined = said if by_environment else address or ""
+        self.notes = [f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"] if by_environment else []
+        names.require(names.ALWAYS)
+        self.warnings = names.degraded()
+        self._ray: OwnRay | None = None
+        self._watch: JoinedWatch | None = None
+        self._environment: Environment | None = None
+        self._asked: Gcs | None = None
+        self.loss = Loss(self._clean, last_words, run_dir)
+        try:
+            if joined in {"", "local"}:
+                self._start(cpus, namespace, consumers)
+            else:
+                self._join(joined, namespace)
+        except Exception as error:
+            lost = self.loss.explains() if self.own else None
+            self.close()
+            if lost is not None:
+                last_words(lost)
+                raise lost from error
+            if isinstance(error, DeskError):
+                raise
+            found = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise no_cluster(joined, found, by_environment=by_environment) from error
+        self.node: str = ray.get_runtime_context().get_node_id()
+        self._gcs = self._asked = Gcs(ray.get_runtime_context().gcs_address, self.loss.require_alive)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a cluster of the desk's own."""
+        return self._ray is not None
+
+    def create(
+        self,
+        plain: type[A],
+        name: str,
+        *args: Any,
+        cpus: float | None = None,
+        threads: int = 1,
+        apart: Sequence[Callable[[A], object]] = (),
+    ) -> ActorHandle[A]:
+        """Make an actor of a plain class; its last argument, its meters, is given here.
+
+        Without `cpus` it is a control actor: on this node, asking for none. The methods in `apart` have a thread of
+        their own (Ray's concurrency groups): their calls do not wait behind other calls. A name is free again a
+        moment after its actor was ended, which is waited for. Raises ClusterLost.
+        """
+        self.loss.require_alive()
+        here = NodeAffinitySchedulingStrategy(self.node, soft=False)
+        where: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0} if cpus is None else {"num_cpus": cpus}
+        made = reporting_faults(plain)
+        for method in apart:
+            ray.method(concurrency_group=APART)(getattr(made, method.__name__))
+        groups: dict[str, Any] = {"concurrency_groups": {APART: 1}} if apart else {}
+        remote: Any = ray.remote(**groups)(made) if groups else ray.remote(made)
+        actor = remote.options(
+            name=name,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=threads,
+            enable_task_events=False,
+            **where,
+        )
+        end_s = time.monotonic() + NAME_TIMEOUT_S
+        while True:
+            try:
+                handle: ActorHandle[A] = actor.remote(*args, RayMeters)
+            except ValueError:  # the name is taken still
+                if time.monotonic() > end_s:
+                    raise
+                time.sleep(NAME_RETRY_S)
+            else:
+                self._made[name] = handle
+                return handle
+
+    def end(self, name: str) -> None:
+        """End what is left of the actor of this name."""
+        if (handle := self._made.pop(name, None)) is not None:
+            ray.kill(handle, no_restart=True)
+
+    def get(self, call: ObjectRef[R]) -> R:
+        """The result of a call, waited for as long as Ray lives. Raises what the call raised, and ClusterLost."""
+        while not ray.wait([call], timeout=LOOK_EVERY_S)[0]:
+            self.loss.require_alive()
+        return ray.get(call)
+
+    def placed(self, name: str) -> bool:
+        """Whether the actor of this name has got a process, which may still be starting."""
+        return self._gcs.has_process(self._made[name])
+
+    @property
+    def room(self) -> Room:
+        """What the cluster has at this moment, as far as it is known. Raises ClusterLost."""
+        return self._gcs.room()
+
+    def draining(self) -> dict[str, int]:
+        """The nodes that are about to go, with their deadlines in ms since the epoch. Raises ClusterLost."""
+        return {} if self.own else self._gcs.draining()
+
+    def other_nodes(self) -> list[str]:
+        """The ids of the nodes that are alive, but for this one; none once Ray has died."""
+        if self.own or self.loss.is_lost:
+            return []
+        return [node.id for node in self._gcs.nodes() if node.id != self.node]
+
+    def close(self) -> None:
+        """End every actor made here, the youngest first, and leave the cluster.
+
+        The channel to the GCS is closed first: gRPC tells on stderr of a server that ends before its client.
+        """
+        self.loss.wait_until_clean()
+        for handle in reversed(self._made.values()):
+            ray.kill(handle, no_restart=True)
+        self._made.clear()
+        if self._asked is not None:
+            self._asked.close()
+        if self._watch is not None:
+            self._watch.close()
+        if self._ray is not None:
+            self._ray.close()
+        else:
+            ray.shutdown()
+        if self._environment is not None:
+            self._environment.restore()
+        self.loss.leave()
+
+    def spares(self, log: Logger) -> Spares | None:
+        """Processes in waiting on a cluster of the desk's own; of another's nodes it is not known what they may run."""
+        if not self.own:
+            return None
+        (node,) = self._gcs.nodes()
+        return Spares(node.raylet, log)
+
+    def _join(self, address: str, namespace: str) -> None:
+        require_listener(address)
+        if address not in NAMES:
+            require_access(address)
+        self._environment = Environment(JOINED)
+        ray.init(
+            address=address,
+            namespace=namespace,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
+            logging_level=logging.WARNING,
+        )
+        self._watch = JoinedWatch(self.loss.died)
+        gcs = ray.get_runtime_context().gcs_address
+        if not has_authentication(gcs):
+            self.warnings.append(
+                f"the cluster at {gcs} asks for no token: whoever can reach its ports can run programs on it as its "
+                "user; start it with RAY_AUTH_MODE=token"
+            )
+
+    def _start(self, cpus: float, namespace: str, consumers: int) -> None:
+        self._ray = OwnRay(self.loss.died, consumers, breadcrumbs.folders(namespace))
+        self.notes = self._ray.notes
+        variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **WORKERS}.items()}
+        self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)
+
+    def _clean(self, run_dir: Path | None) -> None:
+        if self._ray is not None:
+            self._ray.kill()
+            if run_dir is not None:
+                self._ray.keep_logs(run_dir / LOGS)
+            self._ray.remove()

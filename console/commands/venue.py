@@ -1,0 +1,80 @@
+"""`desk venue`: a local venue that plays market data to any client of Alpaca's stream."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from rich.console import Console
+
+from console.commands.venue_options import DoorOptions, PaceOptions, SourceOptions
+from console.display.terminal import line
+from desk.files.atomic import replacing
+from desk.local_venue.server import VenueServer, run_precisely
+from desk.local_venue.settings import Play
+from desk.local_venue.stats import VenueStats
+from desk.model.errors import RunFailed
+from desk.telemetry import formatting
+
+
+def run_venue(source: SourceOptions, pace: PaceOptions, door: DoorOptions, console: Console) -> None:
+    """Serve until `--seconds` are over or SIGINT or SIGTERM arrives, then print the figures.
+
+    When the market data ends, the venue stays open and sends nothing, as a venue does after hours. Raises DeskError.
+    """
+    play = pace.play(source)
+    rules = door.rules()
+    market = source.source()
+    run_precisely(_serve(VenueServer(market, play, rules, door.port, door.compress), market.place, play, door, console))
+
+
+async def _serve(server: VenueServer, place: str, play: Play, door: DoorOptions, console: Console) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with server:
+            console.print(line(f"playing {place} at ws://127.0.0.1:{server.port}/v2/iex"), soft_wrap=True)
+            _write_port(door.port_file, server.port)
+            await _play_until(stop, server, ends=play.seconds is not None)
+            console.print(line(stats_line(server.stats)), soft_wrap=True)
+    except OSError as error:
+        raise RunFailed(
+            f"port {door.port}",
+            f"the venue cannot listen on it: {error.strerror or error}",
+            "a free port",
+            "Choose another --port; 0 takes a free one.",
+        ) from error
+
+
+async def _play_until(stop: asyncio.Event, server: VenueServer, *, ends: bool) -> None:
+    playing = asyncio.create_task(server.play())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if playing.done():
+        await playing
+        if not ends:
+            await stopping
+    for task in (playing, stopping):
+        task.cancel()
+    await asyncio.wait((playing, stopping))
+
+
+def stats_line(stats: VenueStats) -> str:
+    """The figures in one line."""
+    return "  ".join(
+        (
+            f"offered {formatting.count(stats.offered)}",
+            f"in {formatting.duration(stats.elapsed_s)}",
+            f"({formatting.rate(stats.offered_per_s)})",
+            f"sent {formatting.count(stats.sent)}",
+            f"slow clients dropped {stats.dropped_clients}",
+            f"schedule lag at most {formatting.milliseconds(stats.max_schedule_lag_ms)}",
+        )
+    )
+
+
+def _write_port(path: Path | None, port: int) -> None:
+    if path is not None:
+        with replacing(path) as beside:
+            beside.write_text(f"{port}\n", encoding="utf-8")

@@ -1,0 +1,112 @@
+"""The command `desk venue` and its options. Tests: tests/console/test_console_venue.py."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from console.error_messages import Faults
+
+PACE: Final = "Pace"
+SERVER: Final = "Server"
+
+
+def venue(
+    tape_path: Annotated[
+        Path | None, typer.Option("--tape", metavar="PATH", help="Play this tape, not the made-up market.")
+    ] = None,
+    standard: Annotated[
+        bool, typer.Option("--standard", help="Play the standard load: Zipf rates, Poisson arrivals.")
+    ] = False,
+    symbols: Annotated[int, typer.Option(metavar="N", help="Made-up market: number of symbols.")] = 600,
+    events_per_s: Annotated[
+        float, typer.Option(metavar="X", help="Made-up market: trades and quotes per second of session time.")
+    ] = 2000.0,
+    minutes: Annotated[int, typer.Option(metavar="N", help="Made-up market: length of the session.")] = 390,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the made-up market and of --rate.")] = 1,
+    mix: Annotated[str, typer.Option(metavar="WORD", help="What to play: trades, quotes or both.")] = "both",
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Play only the first N events.")] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X", help='Factor of real time, or "max" for no pauses; default: 1.', rich_help_panel=PACE
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Events per second at random times, instead of --speed.", rich_help_panel=PACE),
+    ] = None,
+    frame_ms: Annotated[
+        float,
+        typer.Option(metavar="MS", help="Gather the events of so many ms into one frame.", rich_help_panel=PACE),
+    ] = 1.0,
+    single: Annotated[
+        bool, typer.Option("--single", help="Send every event in a frame of its own.", rich_help_panel=PACE)
+    ] = False,
+    restamp: Annotated[
+        bool, typer.Option("--restamp", help="Replace the events' times by the current time.", rich_help_panel=PACE)
+    ] = False,
+    loop: Annotated[
+        bool,
+        typer.Option("--loop", help="Start again at the end, with new trade ids.", rich_help_panel=PACE),
+    ] = False,
+    wait_clients: Annotated[
+        int, typer.Option(metavar="N", help="Start when N clients have subscribed.", rich_help_panel=PACE)
+    ] = 1,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Stop after playing S seconds.", rich_help_panel=PACE)
+    ] = None,
+    port: Annotated[
+        int, typer.Option(metavar="N", help="Port to listen on; 0: a free one.", rich_help_panel=SERVER)
+    ] = 8080,
+    port_file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write the port to this file when listening.", rich_help_panel=SERVER),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Key that clients must give, as env:NAME or file:PATH; default: RAYDESK_VENUE_KEY.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Secret that clients must give, likewise; default: RAYDESK_VENUE_SECRET.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    symbol_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Most trade and quote symbols per connection (error 405); default: no limit.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    connection_limit: Annotated[
+        int, typer.Option(metavar="N", help="Most connections per endpoint (error 406).", rich_help_panel=SERVER)
+    ] = 1,
+    buffer_mb: Annotated[
+        float,
+        typer.Option(
+            metavar="MIB", help="Most data that waits for a slow client (error 407), in MiB.", rich_help_panel=SERVER
+        ),
+    ] = 64.0,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Allow permessage-deflate compression.", rich_help_panel=SERVER)
+    ] = False,
+) -> None:
+    """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, /v2/sip, /v2/test)."""
+    with Faults():
+        from console.commands.venue import run_venue  # noqa: PLC0415 - likewise
+        from console.commands.venue_options import DoorOptions, PaceOptions, SourceOptions  # noqa: PLC0415 - likewise
+        from console.display.terminal import people  # noqa: PLC0415 - `desk --help` starts quickly
+
+        source = SourceOptions(tape_path, standard, symbols, events_per_s, minutes, seed, mix, limit)
+        pace = PaceOptions(speed, rate, frame_ms, single, restamp, loop, wait_clients, seconds)
+        door = DoorOptions(port, port_file, key, secret, symbol_limit, connection_limit, buffer_mb, compress)
+        run_venue(source, pace, door, people())

@@ -1,0 +1,134 @@
+"""A shard's bars as an append-only log: one checksummed record per checkpoint that had any.
+
+A record is a header (body length, checksum, epoch, number, session_ns, last_move; little-endian) and a body, the bars
+as msgpack. The checksum covers both. What a killed writer left after the last confirmed record is not
+looked at, and is cut off by the next append. The records form a chain: each link is the SHA-256 of the link before it
+and the record. The shard's sealed state has the last link, and so authenticates the whole log.
+"""
+
+import hashlib
+import struct
+from collections.abc import Container, Iterator
+from io import SEEK_END, FileIO
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from desk.checkpoint.checked_file import damaged, told
+from desk.files.private import private_opener
+from desk.model.bars import Bar
+from desk.model.checkpoint import Checkpoint
+
+HEADER: Final = struct.Struct("<IIqqqq")
+_KEY: Final = struct.Struct("<Iqqqq")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Bar]).decode
+
+
+class _Named(msgspec.Struct, array_like=True, gc=False):
+    """A bar's symbol, which comes first: a tenth of the work of decoding the whole."""
+
+    symbol: str
+
+
+_decode_names = msgspec.msgpack.Decoder(list[_Named]).decode
+
+
+class Record(NamedTuple):
+    """Where a checkpoint's bars stand, and of which checkpoint they are."""
+
+    session_ns: int
+    last_move: int
+    epoch: int
+    number: int
+    start: int
+
+
+class BarLog:
+    """The log file at `path`. Offsets are bytes; all calls raise RunFailed for what the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: FileIO | None = None
+
+    def append(self, checkpoint: Checkpoint, start: int, link: bytes = b"") -> tuple[int, bytes]:
+        """Write the checkpoint's bars at `start`, cutting off what stands there; where they end, and the next link."""
+        body = _encode(checkpoint.bars)
+        key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns, checkpoint.last_move)
+        record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
+        with told(self.path):
+            file = self._file = self._file or FileIO(self.path, "a", opener=private_opener)
+            file.truncate(start)
+            rest = memoryview(record)
+            while rest:
+                rest = rest[file.write(rest) :]
+        return start + len(record), next_link(link, record)
+
+    def read(self, end: int) -> "Reading":
+        """The log up to byte `end`, which is above 0: a writer beside changes nothing there any more."""
+        with told(self.path), self.path.open("rb") as file:
+            if file.seek(0, SEEK_END) < end:
+                raise damaged(self.path, f"it ends before byte {end}")
+            return Reading(self.path, mmap(file.fileno(), end, access=ACCESS_READ))
+
+    def close(self) -> None:
+        """Let go of the file that `append` keeps open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Reading:
+    """A log's records as they were at one moment. All calls raise RunFailed for damage."""
+
+    def __init__(self, path: Path, content: mmap) -> None:
+        self._path = path
+        self._content = content
+
+    def records(self) -> Iterator[Record]:
+        """The records, oldest first; their bodies are not read."""
+        start, end = 0, len(self._content)
+        while start < end:
+            length, _, epoch, number, session_ns, last_move = self._header(start)
+            yield Record(session_ns, last_move, epoch, number, start)
+            start += HEADER.size + length
+        if start != end:
+            raise damaged(self._path, f"no record ends at byte {end}")
+
+    def bars(self, start: int, symbols: Container[str] | None = None) -> list[Bar]:
+        """The bars of the record that begins at `start`, those of `symbols` alone if they are given."""
+        length, checksum, *key = self._header(start)
+        body = self._content[start + HEADER.size : start + HEADER.size + length]
+        if _checksum(body, *key) != checksum:
+            raise damaged(self._path, f"the record at byte {start} does not match its checksum")
+        if symbols is None:
+            return _decode(body)
+        if not any(named.symbol in symbols for named in _decode_names(body)):
+            return []
+        return [bar for bar in _decode(body) if bar.symbol in symbols]
+
+    def link(self) -> bytes:
+        """The last link of the chain. Raises RunFailed for damage."""
+        link = b""
+        for record in self.records():
+            length, *_ = self._header(record.start)
+            link = next_link(link, self._content[record.start : record.start + HEADER.size + length])
+        return link
+
+    def _header(self, start: int) -> tuple[int, int, int, int, int, int]:
+        if start + HEADER.size > len(self._content):
+            raise damaged(self._path, f"it ends within the record at byte {start}")
+        return HEADER.unpack_from(self._content, start)
+
+
+def next_link(link: bytes, record: bytes) -> bytes:
+    """The link of a record behind that of the record before it."""
+    return hashlib.sha256(link + record).digest()
+
+
+def _checksum(body: bytes, epoch: int, number: int, session_ns: int, last_move: int) -> int:
+    return crc32(body, crc32(_KEY.pack(len(body), epoch, number, session_ns, last_move)))

@@ -1,0 +1,119 @@
+"""One shard's files: its last state, the log of its bars, and the segments of its remembered trades.
+
+The state names the byte at which the log ended when it was written. A checkpoint is first appended to the
+log, then its state takes the old one's place at once: from that moment it counts, and with it exactly the
+bars up to that byte. Whenever the writer is killed, the files agree. Segments of trades are deleted once no state
+names them.
+
+The first state after the shard's close holds the state before it, which `take_back_close` puts in its place.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from desk.checkpoint.bar_log import BarLog, Reading
+from desk.checkpoint.checked_file import foreign, get, put, told
+from desk.checkpoint.trade_log import Segment, TradeLog
+from desk.files.sealing import Seal
+from desk.model.checkpoint import Checkpoint
+
+
+class State(msgspec.Struct, array_like=True):
+    """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades.
+
+    `link` is the last of the log's chain. `before_close` is, once the shard has closed, the encoded state before that.
+    """
+
+    checkpoint: Checkpoint
+    log_start: int
+    log_end: int
+    segments: list[Segment] = []
+    link: bytes = b""
+    before_close: bytes = b""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(State).decode
+
+
+class ShardFiles:
+    """What the keeper holds of one shard. All calls raise RunFailed for damage and what the disk refuses."""
+
+    def __init__(self, folder: Path, shard: int, seal: Seal | None = None) -> None:
+        self._seal = seal
+        self.path = folder / f"shard-{shard}.state"
+        self.log = BarLog(folder / f"shard-{shard}.bars")
+        self.trades = TradeLog(folder, shard)
+
+    def state(self) -> State | None:
+        """The last state, None before the first."""
+        body = get(self.path, self._seal)
+        return None if body is None else _decode(body)
+
+    def write(
+        self, checkpoint: Checkpoint, log_start: int, segments: Sequence[Segment] = (), link: bytes = b""
+    ) -> State:
+        """Append bars and trades at `log_start` and behind `segments`, then let the state take the old one's place."""
+        log_end = log_start
+        if checkpoint.bars:
+            log_end, link = self.log.append(checkpoint, log_start, link)
+        before = self._before_close() if checkpoint.final else b""
+        if checkpoint.final:  # no segment may go that the state before the close names
+            checkpoint = msgspec.structs.replace(checkpoint, trades_from_ns=0)
+        kept = self.trades.append(checkpoint, segments)
+        stripped = msgspec.structs.replace(checkpoint, bars=[], trades={})
+        state = State(stripped, log_start, log_end, kept, link, before)
+        put(self.path, _encode(state), self._seal)
+        if len(kept) < len(segments) or (segments and kept and kept[0].number != segments[0].number):
+            self.trades.delete_all_but(kept)
+        return state
+
+    def before_close(self) -> State | None:
+        """The last state from before the shard's close; None where there is none, or it has not closed."""
+        state = self.state()
+        return _decode(state.before_close) if state is not None and state.before_close else None
+
+    def take_back_close(self) -> None:
+        """Let the state from before the shard's close, if any, take the place of the last."""
+        before = self.before_close()
+        if before is not None:
+            put(self.path, _encode(before), self._seal)
+        else:
+            with told(self.path):
+                self.path.unlink(missing_ok=True)
+
+    def latest(self) -> Checkpoint | None:
+        """The last checkpoint as it was given, but with the trades of all those before it that still count."""
+        state = self.state()
+        if state is None:
+            return None
+        bars = self.log.read(state.log_end).bars(state.log_start) if state.log_end > state.log_start else []
+        return msgspec.structs.replace(state.checkpoint, bars=bars, trades=self.trades.read(state.segments))
+
+    def verify(self) -> None:
+        """Read everything that counts, and compare it with what the state says of it."""
+        state = self.state()
+        if state is None:
+            return
+        reading = self.reading()
+        if reading is not None and reading.link() != state.link:
+            raise foreign(self.log.path, "it does not belong to the shard's state")
+        self.latest()
+
+    def reading(self) -> Reading | None:
+        """The log as far as it counts; None where it is empty."""
+        state = self.state()
+        return self.log.read(state.log_end) if state is not None and state.log_end else None
+
+    def _before_close(self) -> bytes:
+        state = self.state()
+        if state is None:
+            return b""
+        return state.before_close if state.checkpoint.final else _encode(state)
+
+    def close(self) -> None:
+        """Close the files that `write` keeps open."""
+        self.log.close()
+        self.trades.close()

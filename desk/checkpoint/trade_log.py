@@ -1,0 +1,128 @@
+"""A shard's remembered trades as an append-only log in segments, of which the oldest are deleted.
+
+A record is a header (body length, checksum) and a body: the trades of one checkpoint, by symbol, as msgpack. A segment
+is a file; the shard's state names those that count, each with the byte at which it ends. What a killed writer left
+after that is not looked at, and is cut off by the next append. The records of a segment form a chain, as those of the
+bars do (desk/checkpoint/bar_log.py).
+"""
+
+import struct
+from collections.abc import Sequence
+from io import FileIO
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from desk.checkpoint.bar_log import next_link
+from desk.checkpoint.checked_file import damaged, foreign, told
+from desk.files.private import private_opener
+from desk.model.checkpoint import Checkpoint
+
+SEGMENT_BYTES: Final = 4 << 20
+_HEADER: Final = struct.Struct("<II")
+
+Trades = dict[str, tuple[int, bytes]]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Trades).decode
+
+
+class Segment(msgspec.Struct, array_like=True, frozen=True):
+    """One file of the log: where it ends, the session time of the last checkpoint in it, and its last link."""
+
+    number: int
+    end: int
+    newest_ns: int
+    link: bytes = b""
+
+
+class TradeLog:
+    """The segments `shard-N.trades-M` in `folder`. All calls raise RunFailed for damage and what the disk refuses."""
+
+    def __init__(self, folder: Path, shard: int) -> None:
+        self._folder = folder
+        self._stem = f"shard-{shard}.trades-"
+        self._file: FileIO | None = None
+        self._number = -1
+
+    def append(self, checkpoint: Checkpoint, segments: Sequence[Segment]) -> list[Segment]:
+        """Write the checkpoint's trades behind these segments; those that count from now on."""
+        kept = [segment for segment in segments if segment.newest_ns >= checkpoint.trades_from_ns]
+        if not checkpoint.trades:
+            return kept
+        if kept and kept[-1].end < SEGMENT_BYTES:
+            last = kept.pop()
+        else:
+            last = Segment(segments[-1].number + 1 if segments else 1, 0, 0)
+        body = _encode(checkpoint.trades)
+        record = _HEADER.pack(len(body), crc32(body)) + body
+        self._write(last, record)
+        newest_ns = max(checkpoint.session_ns, checkpoint.trades_ns)
+        kept.append(Segment(last.number, last.end + len(record), newest_ns, next_link(last.link, record)))
+        return kept
+
+    def delete_all_but(self, segments: Sequence[Segment]) -> None:
+        """Delete the files that the state does not name; what is appended later begins a file anew."""
+        names = {self._path(segment.number).name for segment in segments}
+        if self._path(self._number).name not in names:
+            self.close()
+        with told(self._folder):
+            for path in self._folder.glob(f"{self._stem}*"):
+                if path.name not in names:
+                    path.unlink()
+
+    def read(self, segments: Sequence[Segment]) -> Trades:
+        """The trades of these segments, of each symbol one behind the other."""
+        counts: dict[str, int] = {}
+        parts: dict[str, list[bytes]] = {}
+        for segment in segments:
+            for trades in self._records(segment):
+                for symbol, (count, entries) in trades.items():
+                    counts[symbol] = counts.get(symbol, 0) + count
+                    parts.setdefault(symbol, []).append(entries)
+        return {symbol: (count, b"".join(parts[symbol])) for symbol, count in counts.items()}
+
+    def close(self) -> None:
+        """Close the file that `append` keeps open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._number = -1
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._stem}{number}"
+
+    def _write(self, segment: Segment, record: bytes) -> None:
+        path = self._path(segment.number)
+        with told(path):
+            if self._number != segment.number:
+                self.close()
+            file = self._file = self._file or FileIO(path, "a", opener=private_opener)
+            self._number = segment.number
+            file.truncate(segment.end)
+            rest = memoryview(record)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+    def _records(self, segment: Segment) -> list[Trades]:
+        path = self._path(segment.number)
+        with told(path), path.open("rb") as file:
+            content = file.read(segment.end)
+        if len(content) < segment.end:
+            raise damaged(path, f"it ends before byte {segment.end}")
+        found, start, link = [], 0, b""
+        while start < segment.end:
+            if start + _HEADER.size > segment.end:
+                raise damaged(path, f"it ends within the record at byte {start}")
+            length, checksum = _HEADER.unpack_from(content, start)
+            body = content[start + _HEADER.size : start + _HEADER.size + length]
+            if crc32(body) != checksum:
+                raise damaged(path, f"the record at byte {start} does not match its checksum")
+            link = next_link(link, content[start : start + _HEADER.size + length])
+            found.append(body)
+            start += _HEADER.size + length
+        if link != segment.link:
+            raise foreign(path, "it does not belong to the shard's state")
+        return [_decode(body) for body in found]

@@ -1,0 +1,9 @@
+"""The engine of one shard: items in, in the lane's order; bars, intents, reports and audit out.
+
+No clock, no file, no socket: what the engine does is a function of its items.
+"""
+
+from desk.consumer.engine.engine import Engine, EngineConfig
+from desk.consumer.engine.instance import StrategyEntry
+
+__all__ = ["Engine", "EngineConfig", "StrategyEntry"]

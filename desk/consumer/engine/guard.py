@@ -1,0 +1,193 @@
+"""Running strategies: whatever one raises stops it for its symbol, and nothing else; what takes long is told.
+
+Only a KeyboardInterrupt by ctrl-c passes through.
+"""
+
+import pickle
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
+from desk.consumer.engine.now import Now
+from desk.consumer.engine.state_pickling import StateTooLargeError, pickled
+from desk.model.interrupt_origin import is_from_signal
+from desk.strategy import Context
+from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trace
+from desk.telemetry.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs
+
+MIB: Final = 1024 * 1024
+MOST_STATE_BYTES: Final = 16 * MIB
+SecondHook = tuple[Instance, Callable[[Context], None]]
+
+
+class Guard:
+    """The one place from which strategies' code is called.
+
+    `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. `on_stop` is told
+    of every instance that was stopped. `crumbs` bear the call under way, for who looks from outside. What is in
+    `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that. A strategy whose state
+    is above `state_bytes` in a checkpoint is stopped.
+    """
+
+    def __init__(
+        self,
+        now: Now,
+        audit: Audit,
+        budget_ns: int,
+        stopwatch: Callable[[], int],
+        on_stop: Callable[[Instance], None],
+        crumbs: Crumbs,
+        state_bytes: int = MOST_STATE_BYTES,
+    ) -> None:
+        self.audit = audit
+        self.forbidden: set[tuple[str, str]] = set()
+        self._now = now
+        self._budget_ns = budget_ns
+        self._stopwatch = stopwatch
+        self._on_stop = on_stop
+        self._crumbs = crumbs
+        self._cells = crumbs.cells
+        self._state_bytes = state_bytes
+
+    def seat(self, entry: StrategyEntry, view: SymbolView) -> Instance:
+        """An instance that has no strategy yet."""
+        return Instance(entry, view, self._now, self._crumbs.meet(entry.name, view.symbol))
+
+    def create(self, entry: StrategyEntry, view: SymbolView) -> Instance:
+        """A fresh instance; a stopped one where the strategy cannot be built."""
+        instance = self.seat(entry, view)
+        self._enter(instance, "__init__")
+        try:
+            instance.strategy = entry.create()
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
+            self.stop(instance, "__init__", fault)
+        self._cells[CALL] = 0
+        return instance
+
+    def forbid(self, entry: StrategyEntry, view: SymbolView, why: str) -> Instance:
+        """An instance that is stopped before it begins: what hung may have been the building of it."""
+        instance = self.seat(entry, view)
+        self.halt(instance, why)
+        return instance
+
+    def each(self, instances: Iterable[Instance], hook: str, argument: object, at: int) -> None:
+        """Call a hook of each instance that is not stopped; `at` tells this call from the next one."""
+        stopwatch = self._stopwatch
+        cells = self._cells
+        code = CODES[hook]
+        cells[AT] = at
+        for instance in instances:
+            if instance.stopped:
+                continue
+            cells[CALL] = instance.crumb + code
+            began_ns = stopwatch()
+            try:
+                getattr(instance.strategy, hook)(instance.context, argument)
+            except BaseException as fault:
+                if is_from_signal(fault):
+                    raise
+                self.stop(instance, hook, fault)
+            took_ns = stopwatch() - began_ns
+            if took_ns > self._budget_ns:
+                self._note_slow(instance, hook, took_ns)
+        cells[CALL] = 0
+
+    def seconds(self, hooks: Iterable[SecondHook]) -> None:
+        """Call these `on_second` hooks: the hottest of all, so one reading of the stopwatch serves two calls."""
+        stopwatch = self._stopwatch
+        budget_ns = self._budget_ns
+        cells = self._cells
+        cells[AT] = self._now.session_ns
+        began_ns = stopwatch()
+        for instance, hook in hooks:
+            cells[CALL] = instance.crumb  # the code of on_second is 0
+            try:
+                hook(instance.context)
+            except BaseException as fault:
+                if is_from_signal(fault):
+                    raise
+                self.stop(instance, "on_second", fault)
+            ended_ns = stopwatch()
+            if ended_ns - began_ns > budget_ns:
+                self._note_slow(instance, "on_second", ended_ns - began_ns)
+            began_ns = ended_ns
+        cells[CALL] = 0
+
+    def freeze(self, instance: Instance) -> bytes:
+        """The strategy as a pickle; empty for one that is stopped, or that does not pickle and is stopped now."""
+        if instance.stopped:
+            return b""
+        self._enter(instance, "checkpoint")
+        frozen = b""
+        try:
+            frozen = pickled(instance.strategy, self._state_bytes)
+        except StateTooLargeError:
+            self.halt(instance, f"its state is above [guards] state_mb = {self._state_bytes / MIB:g}")
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
+            self.stop(instance, "checkpoint", fault)
+        self._cells[CALL] = 0
+        return frozen
+
+    def thaw(self, instance: Instance, strategy: bytes) -> None:
+        """Put a pickled strategy back: this desk's own, from its keeper."""
+        if {(instance.entry.name, instance.symbol), (instance.entry.name, EVERYWHERE)} & self.forbidden:
+            return
+        self._enter(instance, "restore")
+        try:
+            instance.strategy = pickle.loads(strategy)  # noqa: S301 - written by `freeze`
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
+            self.stop(instance, "restore", fault)
+        self._cells[CALL] = 0
+
+    def stop(self, instance: Instance, hook: str, fault: BaseException) -> None:
+        """Stop a strategy for its symbol; its orders and its position are still followed."""
+        if isinstance(fault, MemoryError):
+            self._free(instance, fault)
+        instance.retire()
+        what, detail = self._told(fault)
+        self.audit.stopped.append(self._fault(instance, hook, what, detail))
+        self._on_stop(instance)
+
+    def halt(self, instance: Instance, why: str) -> None:
+        """Stop a strategy for its symbol on word from outside: it never came back from a call, or diverged."""
+        instance.retire()
+        self.audit.stopped.append(self._fault(instance, "watchdog", why))
+        self._on_stop(instance)
+
+    def bar(self, strategy: str, why: str) -> None:
+        """Note, once, that the strategy is stopped for all symbols."""
+        if not any(fault.strategy == strategy and fault.symbol == EVERYWHERE for fault in self.audit.stopped):
+            self.audit.stopped.append(StrategyFault(strategy, EVERYWHERE, "watchdog", self._now.session_ns, why))
+
+    def _enter(self, instance: Instance, call: str) -> None:
+        """Say which call is under way; who says so sets the cell back afterwards."""
+        self._cells[AT] = 0
+        self._cells[CALL] = instance.crumb + CODES[call]
+
+    def _free(self, instance: Instance, fault: MemoryError) -> None:
+        """Let go at once of what the strategy holds, in its call and in itself: others may refer to it still."""
+        traceback.clear_frames(fault.__traceback__)
+        getattr(instance.strategy, "__dict__", {}).clear()
+        self._crumbs.exhausted()
+
+    def _told(self, fault: BaseException) -> tuple[str, str]:
+        """What was raised in one line, and the traceback of the first ones, as far as there is memory to tell it."""
+        try:
+            return one_line(fault), trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
+        except Exception:  # noqa: BLE001 - a MemoryError, or what the exception's own code raises
+            return type(fault).__name__, ""
+
+    def _note_slow(self, instance: Instance, hook: str, took_ns: int) -> None:
+        self.audit.slow_calls += 1
+        if len(self.audit.slow) < MAX_EXAMPLES:
+            self.audit.slow.append(self._fault(instance, hook, f"{took_ns / 1e6:.1f} ms in one call"))
+
+    def _fault(self, instance: Instance, hook: str, what: str, detail: str = "") -> StrategyFault:
+        return StrategyFault(instance.entry.name, instance.symbol, hook, self._now.session_ns, what, detail)

@@ -1,0 +1,294 @@
+"""One strategy on one symbol: its state, its orders, its position, and what it may see and do."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Final, Protocol, get_args
+
+import msgspec
+
+from desk.bars.builder import BarBuilder
+from desk.bars.reference_price import Pricing
+from desk.bars.series import BarSeries
+from desk.consumer.engine.context import InstanceContext
+from desk.consumer.engine.now import Now
+from desk.consumer.engine.order_arguments import plain_text, positive
+from desk.model.orders import (
+    TERMINAL,
+    CancelIntent,
+    Intent,
+    OrderEvent,
+    OrderKind,
+    Side,
+    TimeInForce,
+    client_order_id,
+    order_number,
+)
+from desk.model.ticks import Quote, Trade
+from desk.strategy import Fill, Params, Position, Strategy
+from desk.trading.positions import after_fill
+
+TIMES_IN_FORCE: Final = get_args(TimeInForce)
+AT_REST: Final = Strategy(Params())
+"""A strategy without hooks: what an instance has before its own is built, and when it is stopped."""
+
+
+class StrategyEntry(msgspec.Struct, frozen=True):
+    """A `[[strategies]]` entry: on which symbols instances run, and how one is made.
+
+    `symbols` is None for all of the desk's symbols; `scanner` names the scanner that chooses them instead.
+    """
+
+    name: str
+    create: Callable[[], Strategy]
+    symbols: frozenset[str] | None = None
+    scanner: str | None = None
+
+    def wants(self, symbol: str, scanners: list[str]) -> bool:
+        """Whether an instance should run on this symbol, which these scanners want now."""
+        if self.scanner is not None:
+            return self.scanner in scanners
+        return self.symbols is None or symbol in self.symbols
+
+
+class SymbolView(Protocol):
+    """What the instances on one symbol share."""
+
+    symbol: str
+    bars: BarBuilder
+    trade: Trade | None
+    quote: Quote | None
+    pricing: Pricing
+    warm: bool
+    refused_ns: int | None
+
+
+class Instance:
+    """The strategy object with what belongs to it. `context` is what its hooks are handed of it."""
+
+    __slots__ = (
+        "_now",
+        "_position",
+        "_view",
+        "closing",
+        "context",
+        "crumb",
+        "entry",
+        "number",
+        "orders",
+        "random_source",
+        "stopped",
+        "strategy",
+        "wanted",
+    )
+
+    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now, crumb: int = 0) -> None:
+        self.entry = entry
+        self.context = InstanceContext(self)
+        self.crumb = crumb
+        self.strategy = AT_REST
+        self._position = Position()
+        self.number = 0
+        self.orders: dict[str, Side] = {}
+        self.wanted = False
+        self.stopped = False
+        self._view = view
+        self.closing: str | None = None
+        self.random_source: Random | None = None
+        self._now = now
+
+    def resume(self, position: Position) -> None:
+        """Hold what a checkpoint says."""
+        self._position = position
+
+    def follow(self, now: Now) -> None:
+        """Live by another engine's time from now on, and give it what is asked for."""
+        self._now = now
+
+    def retire(self) -> None:
+        """Let no hook run any more."""
+        self.stopped = True
+        self.strategy = AT_REST
+
+    @property
+    def symbol(self) -> str:
+        """What it trades."""
+        return self._view.symbol
+
+    @property
+    def position(self) -> Position:
+        """What it holds."""
+        return self._position
+
+    @property
+    def active(self) -> bool:
+        """Whether its hooks run: it is wanted, or has something open to look after."""
+        return not self.stopped and (self.wanted or bool(self.orders) or self._position.quantity != 0)
+
+    @property
+    def bars(self) -> BarSeries:
+        """The symbol's closed minutes of this session."""
+        return self._view.bars.series
+
+    @property
+    def trade(self) -> Trade | None:
+        """The symbol's last trade."""
+        return self._view.trade
+
+    @property
+    def quote(self) -> Quote | None:
+        """The symbol's last quote."""
+        return self._view.quote
+
+    @property
+    def price(self) -> float | None:
+        """The symbol's reference price."""
+        return self._view.pricing.price
+
+    @property
+    def warm(self) -> bool:
+        """Whether `bars` reach back to the session's start."""
+        return self._view.warm
+
+    @property
+    def now_ns(self) -> int:
+        """Session time: the last mark's."""
+        return self._now.session_ns
+
+    @property
+    def session_start_ns(self) -> int:
+        """When the session began."""
+        return self._now.session_start_ns
+
+    @property
+    def age_ns(self) -> int:
+        """Age of the data by the last mark; of a symbol that is not granted, since it is not."""
+        now, refused_ns = self._now, self._view.refused_ns
+        return now.age_ns if refused_ns is None else max(now.age_ns, now.session_ns - refused_ns)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the data are too old for entries, by the last mark or because the symbol is not granted."""
+        return self._now.degraded or self._view.refused_ns is not None
+
+    @property
+    def rng(self) -> Random:
+        """The random source of this instance alone."""
+        if self.random_source is None:
+            self.random_source = Random(f"{self._now.session}/{self.entry.name}/{self.symbol}")  # noqa: S311 - a seeded source is the point
+        return self.random_source
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """Ids of the orders that are not done, oldest first."""
+        return tuple(self.orders)
+
+    def buy(
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+        extended_hours: bool = False,
+    ) -> str:
+        """Ask for a buy."""
+        return self._order("buy", quantity, limit, stop, tif, extended_hours)
+
+    def sell(
+        self,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        tif: TimeInForce = "day",
+        extended_hours: bool = False,
+    ) -> str:
+        """Ask for a sale."""
+        return self._order("sell", quantity, limit, stop, tif, extended_hours)
+
+    def close(self, *, limit: float | None = None, extended_hours: bool = False) -> str | None:
+        """Ask for an order that flattens the position."""
+        held = self.position.quantity
+        if held == 0:
+            return None
+        if self.closing not in self.orders:
+            side: Side = "sell" if held > 0 else "buy"
+            self.closing = self._order(side, abs(held), limit, None, "day", extended_hours)
+        return self.closing
+
+    def cancel(self, client_order_id: str) -> None:
+        """Ask to take back what is left of an order."""
+        key = plain_text(client_order_id)
+        if key not in self.orders:
+            raise ValueError(f"{client_order_id!r} is no open order of {self.entry.name} on {self.symbol}")
+        self._now.intents.append(CancelIntent(key, self.entry.name, self.symbol, self._now.session_ns))
+
+    def recall(self, event: OrderEvent) -> None:
+        """Know an order that was placed after the checkpoint from which this instance was restored.
+
+        Its number is not used again: under an id that is taken, an order would be refused.
+        """
+        number = order_number(event.client_order_id)
+        if number > self.number:
+            self.number = number
+            self.orders[event.client_order_id] = event.side
+
+    def on_event(self, event: OrderEvent) -> Fill | None:
+        """Take one step of one of its orders in; the fill, if it is one."""
+        done = event.status in TERMINAL
+        if done:
+            self.orders.pop(event.client_order_id, None)
+        if event.fill_quantity == 0:
+            return None
+        self._position = after_fill(self._position, event.side, event.fill_quantity, event.fill_price, event.fee)
+        return Fill(
+            event.client_order_id, event.side, event.fill_quantity, event.fill_price, event.fee, event.ts_ns, done
+        )
+
+    def _order(
+        self,
+        side: Side,
+        quantity: float,
+        limit: float | None,
+        stop: float | None,
+        tif: TimeInForce,
+        extended_hours: bool,
+    ) -> str:
+        quantity = positive("quantity", quantity)
+        kind: OrderKind = "market"
+        if limit is not None:
+            limit = positive("limit", limit)
+            kind = "limit"
+        if stop is not None:
+            stop = positive("stop", stop)
+            kind = "stop" if limit is None else "stop_limit"
+        plain_tif = next((known for known in TIMES_IN_FORCE if known == plain_text(tif)), None)
+        if plain_tif is None:
+            raise ValueError(f"tif must be one of {', '.join(TIMES_IN_FORCE)}, not {tif!r}")
+        extended_hours = bool(extended_hours)
+        if extended_hours and (kind != "limit" or plain_tif == "ioc"):
+            raise ValueError(
+                f"extended_hours is for limit orders with tif day or gtc, not a {kind} order with tif {plain_tif}"
+            )
+        now = self._now
+        self.number += 1
+        intent = Intent(
+            client_order_id(now.session, self.entry.name, self.symbol, self.number),
+            self.entry.name,
+            self.symbol,
+            self.number,
+            side,
+            quantity,
+            now.session_ns,
+            self.age_ns,
+            self.degraded,
+            self.price or 0.0,
+            kind,
+            limit,
+            stop,
+            plain_tif,
+            extended_hours,
+        )
+        now.intents.append(intent)
+        self.orders[intent.client_order_id] = side
+        return intent.client_order_id

@@ -1,0 +1,183 @@
+"""A shard's state as bytes, and back: what a checkpoint carries and a successor starts from.
+
+Strategies and matchers are pickled one by one: a strategy that grew something unpicklable is stopped for its
+symbol and reported; it does not cost the shard its checkpoint.
+"""
+
+import pickle
+from random import Random
+
+import msgspec
+
+from desk.bars.reference_price import Pricing
+from desk.bars.remembered_trades import Remembered, restored
+from desk.consumer.engine.guard import Guard
+from desk.consumer.engine.instance import Instance
+from desk.consumer.engine.shard_moves import Moves
+from desk.consumer.engine.symbol_state import SymbolState
+from desk.consumer.matching import Matcher
+from desk.model.bars import Bar, WorkingBar
+from desk.model.items import Gap
+from desk.model.orders import CancelIntent, Intent, Report, Side
+from desk.model.ticks import Quote, Trade
+from desk.strategy import Position
+from desk.telemetry.audit import Audit
+
+
+class InstanceSnapshot(msgspec.Struct, array_like=True):
+    """One strategy on one symbol; `strategy` and `rng` are pickles."""
+
+    entry: str
+    strategy: bytes
+    number: int
+    orders: dict[str, Side]
+    position: Position
+    wanted: bool
+    stopped: bool
+    closing: str | None
+    rng: bytes | None
+
+
+class SymbolSnapshot(msgspec.Struct, array_like=True):
+    """One symbol: `minutes` are the open and still revisable ones.
+
+    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks,
+    and `memory` holds the trades that are remembered.
+    """
+
+    symbol: str
+    last_ordinal: int
+    last_event: int
+    trade: Trade | None
+    quote: Quote | None
+    pricing: Pricing
+    warm: bool
+    watched: bool
+    scanners: list[str]
+    since_ns: int
+    repaired_to_ns: int
+    minutes: list[WorkingBar]
+    lost: list[int]
+    matcher: Matcher | None
+    instances: list[InstanceSnapshot]
+    stops: dict[str, str]
+    changed: list[WorkingBar] = []
+    series: bytes = b""
+    memory: Remembered | None = None
+    refused_ns: int | None = None
+
+
+class EngineSnapshot(msgspec.Struct, array_like=True):
+    """One shard, or the symbols of it that move, right after some item."""
+
+    mark_ns: int
+    session_ns: int
+    age_ns: int
+    degraded: bool
+    closed: bool
+    closed_to_ns: int
+    revisable_from_ns: int
+    audit: Audit
+    intents: list[Intent | CancelIntent]
+    reports: list[Report]
+    symbols: list[SymbolSnapshot]
+    gaps: list[Gap] = []
+    moves: Moves = msgspec.field(default_factory=Moves)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(EngineSnapshot)
+encode_state = _encoder.encode
+decode_state = _decoder.decode
+
+
+class _Marked(msgspec.Struct, array_like=True):
+    """The first field of an `EngineSnapshot`."""
+
+    mark_ns: int
+
+
+_decode_mark = msgspec.msgpack.Decoder(_Marked).decode
+
+
+def mark_of(state: bytes) -> int:
+    """The last mark of the shard that made the encoded state."""
+    return _decode_mark(state).mark_ns
+
+
+def ordinals_of(state: bytes) -> dict[str, int]:
+    """The ordinals of the last ticks in an encoded state, by symbol."""
+    return {symbol.symbol: symbol.last_ordinal for symbol in decode_state(state).symbols}
+
+
+def symbols_of(state: bytes) -> list[str]:
+    """The symbols of an encoded state: those whose closed minutes `Engine.restore` needs."""
+    return [symbol.symbol for symbol in decode_state(state).symbols]
+
+
+def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
+    """What there is to keep of one symbol; strategies that do not pickle are stopped."""
+    return SymbolSnapshot(
+        state.symbol,
+        state.last_ordinal,
+        state.last_event,
+        state.trade,
+        state.quote,
+        state.pricing,
+        state.warm,
+        state.watched,
+        state.scanners,
+        *state.bars.state(),
+        state.matcher,
+        [_pack_instance(instance, guard) for instance in state.instances],
+        state.stops,
+        memory=None if state.bars.memory is None else state.bars.memory.state(whole=False),
+        refused_ns=state.refused_ns,
+    )
+
+
+def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+    """The symbol as it was, still without its instances; `closed` are its closed minutes, `trades` its logged ones."""
+    state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
+    state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
+    state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
+    state.warm, state.scanners = kept.warm, kept.scanners
+    state.matcher, state.stops, state.refused_ns = kept.matcher, kept.stops, kept.refused_ns
+    state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
+    state.bars.rows.put_rows(kept.series)
+    state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}
+    if kept.memory is not None:
+        state.bars.memory = restored(kept.memory, *trades)
+    return state
+
+
+def unpack_instance(kept: InstanceSnapshot, instance: Instance, guard: Guard) -> None:
+    """Put a kept state into a fresh instance; a strategy that does not unpickle is stopped."""
+    instance.number = kept.number
+    instance.orders = kept.orders
+    instance.resume(kept.position)
+    instance.wanted = kept.wanted
+    instance.closing = kept.closing
+    if kept.rng is not None:
+        instance.random_source = Random()  # noqa: S311 - its state follows
+        instance.random_source.setstate(pickle.loads(kept.rng))  # noqa: S301 - this desk's own, from its keeper
+    if kept.stopped:
+        instance.retire()
+    else:
+        guard.thaw(instance, kept.strategy)
+
+
+def _pack_instance(instance: Instance, guard: Guard) -> InstanceSnapshot:
+    rng = instance.random_source
+    strategy = guard.freeze(instance)
+    return InstanceSnapshot(
+        instance.entry.name,
+        strategy,
+        instance.number,
+        instance.orders,
+        instance.position,
+        instance.wanted,
+        instance.stopped,
+        instance.closing,
+        None if rng is None else pickle.dumps(rng.getstate()),
+    )

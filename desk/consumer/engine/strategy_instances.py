@@ -1,0 +1,147 @@
+"""The seats of strategies on symbols: given, taken away, and forbidden from outside."""
+
+from collections.abc import Sequence
+
+from desk.bars.remembered_trades import unpacked
+from desk.consumer.engine.guard import Guard
+from desk.consumer.engine.instance import Instance, StrategyEntry
+from desk.consumer.engine.now import Now
+from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.snapshot import SymbolSnapshot, unpack_instance, unpack_symbol
+from desk.consumer.engine.symbol_state import SymbolState
+from desk.consumer.engine.symbols import Symbols
+from desk.model.bars import Bar
+from desk.model.items import Stop, Unwatch, Watch
+from desk.model.units import MINUTE_NS
+from desk.telemetry.crumbs import EVERYWHERE
+
+
+class Seating:
+    """Lets instances run where they are wanted, in the plan's order, and rest where they are not.
+
+    A symbol watched from the session's start on needs no history to be warm. `barred` strategies run on no symbol.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[StrategyEntry],
+        symbols: Symbols,
+        minutes: Minutes,
+        guard: Guard,
+        session_start_ns: int,
+    ) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        self._symbols = symbols
+        self._minutes = minutes
+        self._guard = guard
+        self._session_start_ns = session_start_ns
+        self.barred: set[str] = set()
+
+    def watch(self, watch: Watch) -> None:
+        """The symbol is subscribed, or wanted by others than before."""
+        state = self._symbols.met(watch.symbol, watch.since_ns)
+        if not state.watched:
+            since_ns = self._session_start_ns if watch.first else watch.since_ns
+            state.bars.since_ns = self._minutes.data_ns(since_ns)
+            self._symbols.watch(state, on=True)
+            self._receive_history(state, watch)
+        state.scanners = watch.scanners
+        self._seat(state)
+
+    def seat_owner(self, state: SymbolState, strategy: str) -> None:
+        """Create the instance that an order belongs to, where it is missing.
+
+        A shard that lost everything receives the order's events before it watches the symbol again, and a scanner may
+        not want the symbol any more: the instance holds the position all the same.
+        """
+        entry = self._entries.get(strategy)
+        if entry is None or any(instance.entry is entry for instance in state.instances):
+            return
+        by_name = {instance.entry.name: instance for instance in state.instances}
+        by_name[strategy] = self._created(entry, state)
+        state.instances = [by_name[name] for name in self._entries if name in by_name]
+
+    def unwatch(self, unwatch: Unwatch) -> None:
+        """The symbol is not subscribed any more: its open minutes stay partial."""
+        state = self._symbols.watched.get(unwatch.symbol)
+        if state is None:
+            return
+        self._symbols.watch(state, on=False)
+        state.pricing.clear_quotes()
+        for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
+            if minute_ns + MINUTE_NS > self._minutes.data_ns(unwatch.at_ns):
+                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
+        self._seat(state)
+
+    def stop(self, stop: Stop, mark_ns: int) -> None:
+        """Stop an instance from outside, or see to it that it never begins; all of them, where none is named."""
+        if stop.strategy not in self._entries:
+            return
+        if stop.symbol == EVERYWHERE:
+            self._stop_everywhere(stop)
+            return
+        state = self._symbols.met(stop.symbol, mark_ns)
+        state.stops.setdefault(stop.strategy, stop.why)
+        for instance in state.instances:
+            if instance.entry.name == stop.strategy and not instance.stopped:
+                self._guard.halt(instance, stop.why)
+
+    def _stop_everywhere(self, stop: Stop) -> None:
+        self.barred.add(stop.strategy)
+        self._guard.bar(stop.strategy, stop.why)
+        for state in self._symbols.known.values():
+            for instance in state.instances:
+                if instance.entry.name == stop.strategy:
+                    instance.retire()
+            self._symbols.refresh(state.symbol)
+
+    def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+        """Take a symbol in with its instances as they were; `closed` and `trades` are what the keeper has of it."""
+        state = unpack_symbol(kept, closed, trades)
+        self._add(state)
+        for seat in kept.instances:
+            instance = self._guard.seat(self._entries[seat.entry], state)
+            state.instances.append(instance)
+            unpack_instance(seat, instance, self._guard)
+        self._symbols.refresh(state.symbol)
+        return state
+
+    def take_over(self, state: SymbolState, now: Now) -> None:
+        """Take a symbol in from another engine of this shard, which stands at the same mark; `now` is this one's."""
+        self._add(state)
+        for instance in state.instances:
+            instance.follow(now)
+        self._symbols.refresh(state.symbol)
+
+    def _add(self, state: SymbolState) -> None:
+        self._symbols.add(state)
+        for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
+            self._minutes.opened(minute_ns, state)
+
+    def _receive_history(self, state: SymbolState, watch: Watch) -> None:
+        state.warm = watch.warm or state.bars.since_ns <= self._session_start_ns
+        if watch.warm:
+            memory = unpacked(watch.remembered)
+            for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns, memory):
+                self._minutes.opened(minute_ns, state)
+
+    def _created(self, entry: StrategyEntry, state: SymbolState) -> Instance:
+        if entry.name in self.barred:
+            instance = self._guard.seat(entry, state)
+            instance.retire()
+            return instance
+        why = state.stops.get(entry.name)
+        return self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
+
+    def _seat(self, state: SymbolState) -> None:
+        seated = {instance.entry.name: instance for instance in state.instances}
+        state.instances = []
+        for entry in self._entries.values():
+            wanted = state.watched and entry.wants(state.symbol, state.scanners)
+            instance = seated.get(entry.name)
+            if instance is None and wanted and entry.name not in self.barred:
+                instance = self._created(entry, state)
+            if instance is not None:
+                instance.wanted = wanted
+                state.instances.append(instance)
+        self._symbols.refresh(state.symbol)

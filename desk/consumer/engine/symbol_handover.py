@@ -1,0 +1,37 @@
+"""Slots that come and go: what is handed over with them.
+
+A moved symbol leaves nothing behind. The state that goes is the engine's own snapshot of these symbols alone, with
+what a checkpoint leaves to the keeper: their closed minutes.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from desk.consumer.engine.guard import Guard
+from desk.consumer.engine.snapshot import SymbolSnapshot, pack_symbol
+from desk.consumer.engine.symbol_state import SymbolState
+from desk.flow.routing_table import slot_of
+from desk.model.items import Adopt, Item, Release, Settled, decode_items
+
+
+def symbols_in(slots: Iterable[int], symbols: Mapping[str, SymbolState]) -> list[SymbolState]:
+    """Those of the symbols that belong to these slots."""
+    moving = frozenset(slots)
+    return [state for symbol, state in symbols.items() if slot_of(symbol) in moving]
+
+
+def pack_whole(state: SymbolState, guard: Guard) -> SymbolSnapshot:
+    """The symbol with its closed minutes, those of them that no checkpoint holds yet, and its remembered trades."""
+    kept = pack_symbol(state, guard)
+    kept.changed = list(state.bars.changed.values())
+    kept.series = state.bars.rows.packed()
+    if state.bars.memory is not None:
+        kept.memory = state.bars.memory.state(whole=True)
+    return kept
+
+
+def held_items(adopt: Adopt) -> list[Item]:
+    """What was held for the moved slots. Raises ValueError where a move is among it: one at a time."""
+    items = decode_items(adopt.items)
+    if any(isinstance(item, Release | Adopt | Settled) for item in items):
+        raise ValueError(f"move {adopt.move} has another move among the items held for it")
+    return items

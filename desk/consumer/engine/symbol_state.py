@@ -1,0 +1,69 @@
+"""Everything a shard keeps about one symbol."""
+
+from desk.bars.builder import BarBuilder
+from desk.bars.reference_price import Pricing
+from desk.consumer.engine.instance import Instance
+from desk.consumer.matching import Matcher
+from desk.model.ticks import Quote, Trade
+
+
+class SymbolState:
+    """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event.
+
+    `stops` are the strategies that are stopped as soon as they are seated here, and why. `refused_ns` is the session
+    time since which the venue does not grant the symbol; None where it does.
+    """
+
+    __slots__ = (
+        "bars",
+        "instances",
+        "last_event",
+        "last_ordinal",
+        "matcher",
+        "on_bar",
+        "on_quote",
+        "on_trade",
+        "pricing",
+        "quote",
+        "refused_ns",
+        "scanners",
+        "stops",
+        "symbol",
+        "trade",
+        "warm",
+        "watched",
+    )
+
+    def __init__(self, symbol: str, since_ns: int, *, watched: bool = True) -> None:
+        self.symbol = symbol
+        self.bars = BarBuilder(symbol, since_ns)
+        self.last_ordinal = -1
+        self.last_event = 0
+        self.trade: Trade | None = None
+        self.quote: Quote | None = None
+        self.pricing = Pricing()
+        self.warm = False
+        self.watched = watched
+        self.scanners: list[str] = []
+        self.stops: dict[str, str] = {}
+        self.refused_ns: int | None = None
+        self.matcher: Matcher | None = None
+        self.instances: list[Instance] = []
+        self.on_bar: list[Instance] = []
+        self.on_trade: list[Instance] = []
+        self.on_quote: list[Instance] = []
+
+    def refresh(self) -> None:
+        """Work out again whose hooks run on ticks and bars."""
+        active = [instance for instance in self.instances if instance.active]
+        self.on_bar = [instance for instance in active if hasattr(instance.strategy, "on_bar")]
+        self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
+        self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
+
+    def print_changed(self, old: Trade, new: Trade | None) -> None:
+        """A print was corrected, or cancelled (None): the last print and the reference price follow."""
+        memory = self.bars.memory
+        assert memory is not None, "a revised trade is a remembered one"
+        if self.trade is not None and self.trade.ordinal == old.ordinal:
+            self.trade = new if new is not None else memory.last()
+        self.pricing.on_revised(old, new, memory.last_print())

@@ -1,0 +1,67 @@
+"""The symbols of a shard: which are known, which are watched, and whose strategies run at a mark."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from desk.consumer.engine.guard import SecondHook
+from desk.consumer.engine.instance import Instance, StrategyEntry
+from desk.consumer.engine.symbol_state import SymbolState
+
+
+class Symbols:
+    """`known` are all that the shard keeps anything about, `watched` those of them that are subscribed."""
+
+    def __init__(self, entries: Sequence[StrategyEntry]) -> None:
+        self.known: dict[str, SymbolState] = {}
+        self.watched: dict[str, SymbolState] = {}
+        self._entries = entries
+        self._second_hooks: list[SecondHook] | None = None
+
+    def met(self, symbol: str, since_ns: int) -> SymbolState:
+        """The symbol's state, made where the symbol was never heard of."""
+        state = self.known.get(symbol)
+        if state is None:
+            state = self.known[symbol] = SymbolState(symbol, since_ns, watched=False)
+        return state
+
+    def add(self, state: SymbolState) -> None:
+        """Take a symbol in as it is."""
+        self.known[state.symbol] = state
+        if state.watched:
+            self.watched[state.symbol] = state
+
+    def watch(self, state: SymbolState, *, on: bool) -> None:
+        """A known symbol is subscribed from now on, or no longer."""
+        state.watched = on
+        if on:
+            self.watched[state.symbol] = state
+        else:
+            del self.watched[state.symbol]
+
+    def remove(self, symbol: str) -> None:
+        """Let a symbol go with its strategies."""
+        del self.known[symbol]
+        self.watched.pop(symbol, None)
+        self._second_hooks = None
+
+    def refresh(self, symbol: str) -> None:
+        """Work out again whose hooks run: an instance of this symbol has become active, or is not any more."""
+        self.known[symbol].refresh()
+        self._second_hooks = None
+
+    def active(self, symbols: Iterable[str]) -> Iterator[Instance]:
+        """The active instances on these symbols, in canonical order: by the plan's strategies, then by symbol."""
+        states = [self.known[symbol] for symbol in sorted(symbols)]
+        for entry in self._entries:
+            for state in states:
+                yield from (each for each in state.instances if each.entry is entry and each.active)
+
+    def second_hooks(self) -> list[SecondHook]:
+        """What is called at a mark, in canonical order."""
+        if self._second_hooks is None:
+            active = self.active(self.known)
+            self._second_hooks = [
+                (instance, instance.strategy.on_second)
+                for instance in active
+                if hasattr(instance.strategy, "on_second")
+            ]
+        return self._second_hooks

@@ -1,0 +1,347 @@
+"""One consumer shard: batches in, acks out; an engine within, checkpoints on the side."""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from desk.consumer.engine import Engine, snapshot
+from desk.consumer.lockstep_replies import Asked, Replies
+from desk.consumer.slot_meter import SlotMeter
+from desk.model.bars import Bar
+from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
+from desk.model.checkpoint import Checkpoint, encode_checkpoint
+from desk.model.items import Release
+from desk.model.orders import Request
+from desk.model.ticks import Quote, Trade
+from desk.ports import BrokerDoor, Clock, KeeperDoor
+from desk.telemetry.audit import Audit
+from desk.telemetry.histogram import Histogram, Snapshot
+
+MAX_UNCONFIRMED: Final = 8
+"""So many checkpoints may be under way to the keeper before the next waits: its bars go with a later one."""
+
+
+class ShardConfig(msgspec.Struct, frozen=True):
+    """Who this shard is.
+
+    `lockstep`: what it asks for waits for a batch that wants a reply. `live`: session time is real time, so
+    that data latency can be told; `delay_ns`, how late the feed is by design, is no part of it.
+    """
+
+    shard: int
+    epoch: int
+    checkpoint_ns: int
+    lockstep: bool = False
+    live: bool = False
+    delay_ns: int = 0
+
+
+class ShardStats(msgspec.Struct, array_like=True):
+    """What a shard has done so far: running totals as they were when asked for, latencies in ns.
+
+    `slot_ticks` are estimates, and of this incarnation alone. `told_ns` is the wall time of all this.
+    """
+
+    shard: int
+    mark_ns: int
+    symbols: int
+    batches: int
+    busy_ns: int
+    lane: LaneTotals
+    audit: Audit
+    time_in_queue: Snapshot
+    in_lane: Snapshot
+    on_link: Snapshot
+    data_latency: Snapshot
+    prices: dict[str, float]
+    restored: int = 0
+    slot_ticks: dict[int, int] = {}
+    told_ns: int = 0
+
+
+class _Totals(msgspec.Struct, array_like=True):
+    """What a checkpoint holds of the shard besides its engine."""
+
+    batches: int
+    busy_ns: int
+    lane: LaneTotals
+    time_in_queue: Snapshot
+    in_lane: Snapshot
+    on_link: Snapshot
+    data_latency: Snapshot
+    asked: Asked
+    restored: int
+    unanswered: list[Request] = []
+
+
+_encode_totals = msgspec.msgpack.Encoder().encode
+_decode_totals = msgspec.msgpack.Decoder(_Totals).decode
+
+
+class _Sent(NamedTuple):
+    """A checkpoint that went to the keeper: what its confirmation makes durable."""
+
+    number: int
+    source_epoch: int
+    seq: int
+    mark_ns: int
+
+
+class Shard:
+    """Receives one batch at a time, in order; a batch may come in parts, and counts once its last part is there.
+
+    What it asks of the broker goes with the ack in lockstep, else straight through the broker door. A checkpoint is
+    taken after a whole batch, and before its request is handed over: what a successor was not told of, or may not
+    have passed on, it asks for again. To start is to recover: a fresh shard takes in its last checkpoint, if any.
+    """
+
+    def __init__(
+        self, config: ShardConfig, engine: Engine, clock: Clock, keeper: KeeperDoor, broker: BrokerDoor
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self._clock = clock
+        self._keeper = keeper
+        self._broker = broker
+        self._source_epoch = 0
+        self._seq = 0
+        self._batches = 0
+        self._busy_ns = 0
+        self._restored = 0
+        self._lane = LaneTotals()
+        self._replies = Replies()
+        self._unsaved = False
+        self._checkpoints = 0
+        self._checkpoint_wall_ns = clock.wall_ns()
+        self._checkpoint_mark_ns = engine.mark_ns
+        self._checkpoint_closed = False
+        self._sent: deque[_Sent] = deque()
+        self._durable = _Sent(0, 0, 0, 0)
+        self._time_in_queue = Histogram()
+        self._in_lane = Histogram()
+        self._on_link = Histogram()
+        self._data_latency = Histogram()
+        self._slot_meter = SlotMeter()
+
+    def restore(self, checkpoint: Checkpoint, bars: list[Bar]) -> None:
+        """Become, from a fresh shard, the one that sent this checkpoint.
+
+        `bars` are the final closed minutes of its symbols (`symbols_in`), from the keeper, in any order, and
+        `checkpoint.trades` all that it has of remembered trades.
+        """
+        self.engine.restore(checkpoint.state, bars, checkpoint.trades)
+        totals = _decode_totals(checkpoint.totals)
+        self._source_epoch, self._seq = checkpoint.source_epoch, checkpoint.seq
+        self._batches, self._busy_ns, self._lane = totals.batches, totals.busy_ns, totals.lane
+        self._restored = totals.restored + 1
+        if self.config.lockstep:
+            self._replies.restore(totals.asked, self.engine)
+        for request in totals.unanswered:
+            self._broker.submit(request)
+        self._checkpoints = checkpoint.number
+        self._checkpoint_mark_ns = self.engine.mark_ns
+        self._checkpoint_closed = self.engine.closed
+        self._durable = _Sent(checkpoint.number, checkpoint.source_epoch, checkpoint.seq, checkpoint.session_ns)
+        self._time_in_queue = Histogram.of(totals.time_in_queue)
+        self._in_lane = Histogram.of(totals.in_lane)
+        self._on_link = Histogram.of(totals.on_link)
+        self._data_latency = Histogram.of(totals.data_latency)
+
+    def receive(self, payload: bytes) -> Ack:
+        """Apply one batch or part of one. One from an older source, or one applied already, changes nothing.
+
+        The ack of a part that is followed by another names the last whole batch.
+        """
+        began_ns = self._clock.wall_ns()
+        batch = decode_batch(payload)
+        if batch.epoch < self._source_epoch:
+            return self._ack(batch.seq, refused=True)
+        if batch.epoch > self._source_epoch:
+            self._source_epoch = batch.epoch
+            self._seq = 0
+            self._unsaved = True
+            if self.config.lockstep:
+                self._replies.begin(self.engine)
+        if batch.seq > self._seq:
+            self._apply(batch, began_ns)
+        request = None if batch.more else self._request(batch)
+        self._busy_ns += self._clock.wall_ns() - began_ns
+        return self._ack(min(batch.seq, self._seq), request=request, released=self._released(batch))
+
+    def position(self) -> Position:
+        """Where this shard stands, for a producer that takes it up."""
+        symbols = self.engine.symbols.values()
+        return Position(
+            self.config.shard,
+            self.config.epoch,
+            self._source_epoch,
+            self._seq,
+            self.engine.mark_ns,
+            self._confirmed().mark_ns,
+            self._lane,
+            watched={state.symbol: list(state.scanners) for state in symbols if state.watched},
+            events={state.symbol: state.last_event for state in symbols if state.last_event},
+            released=self.engine.released,
+            adopted=self.engine.adopted,
+            closed=self.engine.closed,
+            stops=sum(len(state.stops) for state in symbols),
+            ordinals=self.engine.ordinals,
+        )
+
+    def stats(self) -> ShardStats:
+        """What this shard has done so far."""
+        engine = self.engine
+        return ShardStats(
+            self.config.shard,
+            engine.mark_ns,
+            sum(state.watched for state in engine.symbols.values()),
+            self._batches,
+            self._busy_ns,
+            self._lane,
+            engine.audit.copy(),
+            self._time_in_queue.snapshot(),
+            self._in_lane.snapshot(),
+            self._on_link.snapshot(),
+            self._data_latency.snapshot(),
+            engine.prices(),
+            self._restored,
+            dict(self._slot_meter.ticks),
+            self._clock.wall_ns(),
+        )
+
+    def _apply(self, batch: Batch, began_ns: int) -> None:
+        self._meter(batch, began_ns)
+        self.engine.apply(batch.items)
+        self._unsaved = self._unsaved or bool(batch.items)
+        if batch.more:
+            return
+        self._seq = batch.seq
+        self._batches += 1
+        self._lane = batch.totals
+        self._checkpoint(self._clock.wall_ns(), wanted=batch.checkpoint)
+
+    def _request(self, batch: Batch) -> Request | None:
+        """Hand over what the engine asks for: with the ack, or straight to the broker.
+
+        At the end the last prices go, whatever is asked for: what is still held is worth that much.
+        """
+        if self.config.lockstep:
+            return self._replies.take(self.engine, batch.mark_ns) if batch.want_reply else None
+        request = self.engine.take_request()
+        if request or (self.engine.closed and request.prices):
+            self._broker.submit(request)
+        return None
+
+    def _released(self, batch: Batch) -> dict[int, bytes] | None:
+        """What this batch asked to hand over; asked again, as long as it is held."""
+        held = self.engine.released
+        if not held:
+            return None
+        asked = [item.move for item in batch.items if type(item) is Release]
+        return {move: held[move].state for move in asked if move in held} or None
+
+    def _ack(
+        self,
+        seq: int,
+        *,
+        request: Request | None = None,
+        released: dict[int, bytes] | None = None,
+        refused: bool = False,
+    ) -> Ack:
+        audit = self.engine.audit
+        durable = self._confirmed()
+        return Ack(
+            self.config.shard,
+            self.config.epoch,
+            seq,
+            self.engine.mark_ns,
+            audit.trades,
+            audit.quotes,
+            self._busy_ns,
+            refused,
+            request,
+            durable.seq if durable.source_epoch == self._source_epoch else 0,
+            durable.mark_ns,
+            released,
+        )
+
+    def _confirmed(self) -> _Sent:
+        """The last checkpoint that the keeper is known to have."""
+        if self._sent:
+            number = self._keeper.confirmed()
+            while self._sent and self._sent[0].number <= number:
+                self._durable = self._sent.popleft()
+        return self._durable
+
+    def _meter(self, batch: Batch, began_ns: int) -> None:
+        received = [item.received_ns for item in batch.items if type(item) is Trade or type(item) is Quote]
+        if not received:
+            return
+        self._slot_meter.count(batch.items)
+        received_ns = np.array(received, np.int64)
+        self._time_in_queue.add(began_ns - received_ns)
+        self._in_lane.add(batch.sent_ns - received_ns)
+        self._on_link.add_one(max(began_ns - batch.sent_ns, 0), len(received))
+        if self.config.live:
+            venue = [item.ts_ns for item in batch.items if type(item) is Trade or type(item) is Quote]
+            self._data_latency.add(began_ns - self.config.delay_ns - np.array(venue, np.int64))
+
+    def _checkpoint(self, now_ns: int, *, wanted: bool) -> None:
+        """Send a checkpoint after the first mark since the last one was due, where one is wanted, and at the end.
+
+        A keeper that is behind is spared all but those that somebody waits for.
+        """
+        engine = self.engine
+        due = engine.mark_ns > self._checkpoint_mark_ns and (
+            now_ns - self._checkpoint_wall_ns >= self.config.checkpoint_ns
+        )
+        if due and len(self._sent) >= MAX_UNCONFIRMED:
+            self._confirmed()
+            due = len(self._sent) < MAX_UNCONFIRMED
+        ending = engine.closed and not self._checkpoint_closed
+        if not due and not ending and not (wanted and self._unsaved):
+            return
+        self._unsaved = False
+        self._checkpoint_wall_ns = now_ns
+        self._checkpoint_mark_ns = engine.mark_ns
+        self._checkpoint_closed = engine.closed
+        self._checkpoints += 1
+        checkpoint = Checkpoint(
+            self.config.shard,
+            self.config.epoch,
+            self._checkpoints,
+            engine.mark_ns,
+            self._seq,
+            engine.take_bars(),
+            engine.snapshot(),
+            engine.closed,
+            self._source_epoch,
+            _encode_totals(self._totals()),
+            engine.last_move,
+            engine.take_trades(),
+            engine.trades_from_ns,
+            engine.session_ns,
+        )
+        self._sent.append(_Sent(checkpoint.number, self._source_epoch, self._seq, engine.mark_ns))
+        self._keeper.save(checkpoint.number, encode_checkpoint(checkpoint))
+
+    def _totals(self) -> _Totals:
+        return _Totals(
+            self._batches,
+            self._busy_ns,
+            self._lane,
+            self._time_in_queue.snapshot(),
+            self._in_lane.snapshot(),
+            self._on_link.snapshot(),
+            self._data_latency.snapshot(),
+            self._replies.asked,
+            self._restored,
+            [] if self.config.lockstep else self._broker.unanswered(),
+        )
+
+
+def symbols_in(checkpoint: Checkpoint) -> list[str]:
+    """The symbols of a shard's checkpoint: those whose closed minutes `Shard.restore` needs."""
+    return snapshot.symbols_of(checkpoint.state)

@@ -1,0 +1,1 @@
+"""The synthetic market: a made-up US equities session from a seed."""

@@ -1,0 +1,36 @@
+"""Files that are whole or absent, and private."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from desk.files.private import write_private
+from desk.model.errors import RunFailed
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file of mode 0600 beside `path` to write to; it takes the place of `path` when the block ends well.
+
+    Raises RunFailed for what the disk refuses; what stood at `path` before is still there then.
+    """
+    beside = path.with_name(path.name + ".new")
+    try:
+        write_private(beside, b"")
+        yield beside
+        beside.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> RunFailed:
+    """The fault of a file that the disk does not take."""
+    return RunFailed(
+        str(path),
+        f"it cannot be written: {error.strerror or error}",
+        "a folder that can be written, with free space",
+        "Free space or correct permissions there, and run again.",
+    )

@@ -1,0 +1,8 @@
+"""The whole desk in one process, without Ray: `desk run --in-process`.
+
+    house         wires all parts and runs them to the end of the session
+    direct_calls  the ports between the parts as plain calls
+    hang_watch    ends calls of strategies and scanners that hang
+
+The actors are the same objects with Ray calls between them.
+"""

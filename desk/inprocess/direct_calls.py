@@ -1,0 +1,163 @@
+"""The doors of the house as plain calls: everything in one process."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from desk.consumer.shard import Shard
+from desk.model.bars import Bar
+from desk.model.batch import News, Position, ShardBack
+from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.orders import OrderEvent, Request
+from desk.model.records import ScanAnswer
+from desk.orders import OrderManager
+from desk.scanning.runner import Scanning
+
+
+class CheckpointStore(Protocol):
+    """Where checkpoints are kept."""
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Keep one; whether it was not refused."""
+        ...
+
+    def save_producer(self, state: ProducerState) -> bool:
+        """Keep a producer's state; whether it was not refused."""
+        ...
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """The shard's last one."""
+        ...
+
+    def producer(self) -> ProducerState | None:
+        """The producer's last state."""
+        ...
+
+    def bars(self, symbols: Iterable[str] | None = None) -> Iterable[Bar]:
+        """The final version of every kept minute, of all symbols or of these."""
+        ...
+
+
+class LocalLinks:
+    """A batch is applied as it is sent; its ack waits to be fetched."""
+
+    def __init__(self, shards: Mapping[int, Shard]) -> None:
+        self._shards = shards
+        self._news: list[News] = []
+
+    def send(self, shard: int, batch: bytes) -> None:
+        """Apply the batch."""
+        self._news.append(self._shards[shard].receive(batch))
+
+    def news(self, wait: bool) -> list[News]:  # noqa: ARG002 - nothing is ever under way
+        """Every ack since the last call."""
+        news, self._news = self._news, []
+        return news
+
+    def drain(self) -> list[News]:
+        """Every ack since the last call."""
+        return self.news(wait=True)
+
+    def positions(self) -> list[Position]:
+        """Where every shard stands."""
+        return [shard.position() for shard in self._shards.values()]
+
+    def enlist(self, shard: int) -> None:
+        """It is there at once."""
+        self._news.append(ShardBack(self._shards[shard].position()))
+
+    def dismiss(self, shard: int) -> None:
+        """Nothing is ever under way."""
+
+    def settle(self) -> None:
+        """Nothing is ever under way."""
+
+
+class LocalBroker:
+    """The broker door onto an order manager in this process."""
+
+    def __init__(self, manager: OrderManager, deliver: Callable[[Iterable[OrderEvent]], None]) -> None:
+        self._manager = manager
+        self._deliver = deliver
+
+    def decide(self, request: Request) -> list[OrderEvent]:
+        """Decide at once."""
+        return self._manager.decide(request)
+
+    def submit(self, request: Request) -> None:
+        """Decide at once, and deliver."""
+        self._deliver(self._manager.decide(request))
+
+    def unanswered(self) -> list[Request]:
+        """Nothing is ever under way."""
+        return []
+
+    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
+        """Events above these numbers."""
+        return self._manager.events_after(numbers)
+
+    def begin_close(self, session_ns: int) -> None:
+        """Note where the ledger stands."""
+        self._manager.begin_close(session_ns)
+
+    def close(self, session_ns: int) -> list[OrderEvent]:
+        """End every order that is still open."""
+        return self._manager.close(session_ns)
+
+
+class LocalScanners:
+    """The scanner door onto scanners in this process."""
+
+    def __init__(self, scanning: Scanning) -> None:
+        self._scanning = scanning
+        self._answers: list[ScanAnswer] = []
+
+    def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
+        """Scan at once; the answers wait to be fetched."""
+        self._answers = self._scanning.scan(mark_ns, subscribed)
+        return bool(self._answers)
+
+    def answers(self, wait: bool) -> list[ScanAnswer]:  # noqa: ARG002 - nothing is ever under way
+        """The answers of the last scan, once."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        """The session's minutes of these symbols."""
+        return self._scanning.history(symbols, until_ns)
+
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """A shard's remembered trades of these symbols."""
+        return self._scanning.remembered(symbols, until_ns)
+
+
+class LocalKeeper:
+    """The keeper's letter box onto a store in this process."""
+
+    def __init__(self, store: CheckpointStore) -> None:
+        self._store = store
+        self._confirmed = 0
+
+    def save(self, number: int, checkpoint: bytes) -> None:
+        """Keep it at once."""
+        self._store.save(decode_checkpoint(checkpoint))
+        self._confirmed = number
+
+    def confirmed(self) -> int:
+        """Everything given is kept."""
+        return self._confirmed
+
+    def save_producer(self, state: bytes) -> None:
+        """Keep it at once."""
+        self._store.save_producer(decode_producer(state))
+
+    def latest(self, shard: int) -> Checkpoint | None:
+        """The shard's last checkpoint."""
+        return self._store.latest(shard)
+
+    def producer(self) -> ProducerState | None:
+        """The last producer state."""
+        return self._store.producer()
+
+    def bars(self, symbols: Iterable[str]) -> list[Bar]:
+        """The kept minutes of these symbols."""
+        return list(self._store.bars(symbols))

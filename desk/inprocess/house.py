@@ -1,0 +1,229 @@
+"""The whole desk in one process: what `desk run --in-process` starts. The pipeline, wired and run to its end."""
+
+from collections.abc import Callable, Iterable
+from logging import Logger
+
+import msgspec
+
+from desk.checkpoint import KeeperStore
+from desk.config import Plan, first_consumers
+from desk.consumer.shard import Shard
+from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
+from desk.inprocess.hang_watch import HangWatch
+from desk.model.errors import DeskError
+from desk.model.orders import OrderEvent
+from desk.model.units import MS_NS
+from desk.process.children import end_all, running_descendants
+from desk.process.clock import SystemClock
+from desk.process.signals import stop_signals
+from desk.process.time_limit import TimeLimit, TimeUp, not_closed
+from desk.process.usage import process_usage
+from desk.producer.loop import Intake
+from desk.report.live import DeskState, DeskView
+from desk.report.run_record import RunRecord, feed_record, problems, strategy_problems, warnings
+from desk.report.summary import Summary
+from desk.report.viewer import NewNotes, Viewer
+from desk.runs import RunFolder
+from desk.runs.resume_file import Resume
+from desk.wiring import markets, producer, shards, trading
+from desk.wiring.run_end import open_log, write_results
+from desk.wiring.run_start import begin
+
+SHOW_EVERY_NS = 250 * MS_NS
+
+Show = Callable[[DeskView], None]
+
+
+class House:
+    """All parts of the desk, built from a plan, connected by plain calls.
+
+    Where the process is the desk's own (`owns_process`), processes that were started during the run are ended with it.
+    """
+
+    def __init__(
+        self, plan: Plan, folder: RunFolder, resume: Resume | None = None, *, owns_process: bool = False
+    ) -> None:
+        self._owns_process = owns_process
+        self.plan = plan
+        self.folder = folder
+        self.clock = SystemClock()
+        source = markets.market_source(plan)
+        begun = begin(plan, source, folder, resume, self.clock, in_process=True)
+        self.log = open_log(folder)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
+        self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
+        self.store = KeeperStore(folder.keeper, begun.seal)
+        self.book = trading.ledger(plan, self.session, folder.dir, self.started_ns)
+        self.manager = trading.order_manager(plan, self.session, self.book)
+        if source is not None:
+            source = markets.session_source(source, self.session)
+        self._hangs = HangWatch(plan.guards.hang_s, self.log)
+        self.scanning = shards.scanning(plan, self.session, source, self._hangs)
+        broker = LocalBroker(self.manager, self._deliver)
+        numbers = range(first_consumers(plan))
+        keepers = [LocalKeeper(self.store) for _ in numbers]
+        self.shards: dict[int, Shard] = {
+            number: shards.shard(
+                plan, self.session, number, epoch, self.clock, keepers[number], broker, crumbs=self._hangs
+            )
+            for number in numbers
+        }
+        self.intake: Intake = producer.intake(
+            plan,
+            self.session,
+            source,
+            LocalLinks(self.shards),
+            broker,
+            LocalScanners(self.scanning),
+            LocalKeeper(self.store),
+            self.clock,
+            epoch=epoch,
+            first=numbers,
+        )
+        self._children = running_descendants()
+        self._left: list[str] = []
+        self._viewer = Viewer(self.session.start_ns, self.session.waits)
+        self._new_notes = NewNotes(self.log)
+        self._ledger_notes = NewNotes(self.log)
+        self._shown_ns = 0
+        self._last: tuple[Show, DeskView] | None = None
+        self.book.outages.changed = self._show_outage
+        self._began_ns = self._ended_ns = self.started_ns
+
+    def run(self, show: Show) -> Summary:
+        """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed.
+
+        Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
+        """
+        log, limit = self.log, TimeLimit()
+
+        def stop(_number: int) -> None:
+            limit.start()
+            self.intake.stop()
+
+        log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
+        try:
+            with stop_signals() as signals, self._hangs:
+                signals.orderly(stop)
+                try:
+                    self._play(show)
+                    limit.end()
+                except TimeUp as up:
+                    raise not_closed(str(up)) from up
+                finally:
+                    limit.end()
+                signals.orderly()
+                summary = self._write(log)
+        except DeskError as fault:
+            self._new_notes.write(self.intake.stats())
+            log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            self._write_failed(fault)
+            raise
+        finally:
+            self.store.close()
+            self.book.close()
+        signals.require_begun(marked=self.intake.marked)
+        return summary
+
+    def _play(self, show: Show) -> None:
+        self._began_ns = self.clock.wall_ns()
+        self.intake.play(lambda: self._show(show, "running"))
+        self._ended_ns = self.clock.wall_ns()
+        self._show(show, "closed", at_once=True)
+        self._end_children()
+        self.book.close_session(self._ended_ns)
+
+    def _write(self, log: Logger) -> Summary:
+        record = self._record(self._ended_ns)
+        for warning in warnings(record):
+            log.warning("%s", warning)
+        for problem in problems(record):
+            log.error("%s", problem)
+        summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
+        self.folder.resume.done()
+        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        return summary
+
+    def _end_children(self) -> None:
+        """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
+        left = running_descendants(self._children) if self._owns_process else []
+        end_all(left)
+        self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
+
+    def _write_failed(self, fault: DeskError) -> None:
+        """After a failure: a summary that says so. The session stays open in the ledger."""
+        self._end_children()
+        record = self._record(self.clock.wall_ns())
+        record.problems.insert(0, str(fault))
+        record.failed = True
+        try:
+            write_results(self.folder, record, self.store.bars, self.book.decisions())
+        except DeskError as second:
+            self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
+
+    def _deliver(self, events: Iterable[OrderEvent]) -> None:
+        self.intake.deliver(events)
+
+    def _show(self, show: Show, state: DeskState, *, at_once: bool = False) -> None:
+        now_ns = self.clock.wall_ns()
+        if not at_once and now_ns - self._shown_ns < SHOW_EVERY_NS:
+            return
+        self._shown_ns = now_ns
+        pid = process_usage().pid
+        shards = [shard.stats() for shard in self.shards.values()]
+        orders = self.manager.summary()
+        intake = self.intake.stats()
+        self._new_notes.write(intake)
+        self.book.ping()
+        view = self._viewer.view(now_ns, state, intake, shards, dict.fromkeys(self.shards, pid), orders)
+        self._last = show, view
+        show(self._with_ledger(view))
+
+    def _show_outage(self) -> None:
+        """The ledger's server is away, or has returned, while nothing else moves: show what was shown last."""
+        self._ledger_notes.write(self.book.outages.report())
+        if self._last is not None:
+            show, view = self._last
+            show(self._with_ledger(view))
+
+    def _with_ledger(self, view: DeskView) -> DeskView:
+        alert = self.book.outages.alert
+        return msgspec.structs.replace(view, alerts=[*view.alerts, alert]) if alert else view
+
+    def _record(self, ended_ns: int) -> RunRecord:
+        shards = [shard.stats() for shard in self.shards.values()]
+        usage, feed = process_usage(), feed_record(self.intake)
+        return RunRecord(
+            run_id=self.folder.dir.name,
+            plan=self.plan.session.name,
+            mode=self.plan.session.mode,
+            in_process=True,
+            session=self.session,
+            started_ns=self.started_ns,
+            ended_ns=ended_ns,
+            play_ns=ended_ns - self._began_ns,
+            feed=feed,
+            shards=shards,
+            consumers=[usage] * len(shards),
+            producer=usage,
+            orders=self.manager.summary(),
+            bars=0,
+            decisions=0,
+            problems=[
+                *self.manager.problems,
+                *strategy_problems(shards),
+                *self.scanning.problems,
+                *self._left,
+                *feed.problems,
+            ],
+            feed_kind=self.plan.feed.kind,
+            notices=[*self.folder.remarks, *self.book.outages.warnings],
+        )
+
+
+def run_in_process(
+    plan: Plan, folder: RunFolder, *, show: Show, resume: Resume | None = None, owns_process: bool = False
+) -> Summary:
+    """Run the plan in this process, or resume it, and give its summary; see House. Raises DeskError."""
+    return House(plan, folder, resume, owns_process=owns_process).run(show)

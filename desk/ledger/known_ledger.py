@@ -1,0 +1,62 @@
+"""Whether a run's ledger is still the one it began with, with every row that the run committed."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy.engine import URL
+
+from desk.ledger.database import connect
+from desk.ledger.database_errors import told
+from desk.ledger.identity import RowCounts, count_rows, known_identity
+from desk.ledger.patience import once_it_answers
+from desk.ledger.row_file import Committed
+from desk.ledger.sqlite import file_of
+from desk.model.errors import LedgerError, RunFolderError
+
+REMEDY = "Put the run's own ledger back with the files beside it, or run the plan anew in another folder."
+
+
+def require_known(
+    url: URL, session: str, committed: Committed, *, password: str | None, patience_s: float = 0.0
+) -> None:
+    """Check the ledger of a run that was broken off, and change nothing in it.
+
+    Raises RunFolderError where it is missing, another one, or has lost rows of the session; LedgerError where it is
+    damaged or does not answer; CredentialsError.
+    """
+    place = url.render_as_string(hide_password=True)
+    path = file_of(url)
+    if path is not None and not path.exists():
+        raise RunFolderError(str(path), "the ledger of this run is gone", "the ledger with which it began", REMEDY)
+    engine = connect(url if path is None else _existing(path), password, 5_000)
+
+    def look() -> tuple[str, RowCounts, str]:
+        with engine.connect() as connection:
+            verdict = "ok" if path is None else connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            identity = known_identity(connection)
+            return identity, count_rows(connection, session) if identity else RowCounts(), verdict
+
+    try:
+        with told(place):
+            identity, rows, verdict = once_it_answers(look, patience_s)
+    finally:
+        engine.dispose()
+    if verdict != "ok":
+        raise LedgerError(
+            str(path),
+            f"the ledger is damaged: {verdict}",
+            "an undamaged SQLite database",
+            "Move the file away; `sqlite3 FILE .recover` saves what can be read. Then run the plan anew.",
+        )
+    if identity != committed.ledger:
+        found = f"another ledger ({identity})" if identity else "an empty database"
+        raise RunFolderError(place, found, f"the ledger with which the run began ({committed.ledger})", REMEDY)
+    if missing := committed.rows.missing(rows):
+        raise RunFolderError(
+            place, f"the ledger lacks {', '.join(missing)} of this run", "every row that the run committed", REMEDY
+        )
+
+
+def _existing(path: Path) -> URL:
+    """A URL by which SQLite opens the file and makes none."""
+    return URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})

@@ -1,0 +1,128 @@
+"""One connected client: what it has subscribed, and what is sent to it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import State
+
+from desk.local_venue.chunk import Chunk
+from desk.local_venue.messages import frame_header
+from desk.local_venue.minutes import message
+from desk.local_venue.protocol import Reply, StreamProtocol
+from desk.local_venue.selection import Selection
+from desk.local_venue.subscription import ALL
+from desk.local_venue.wire import JSON, MSGPACK
+from desk.model.bars import Bar
+
+FAREWELL_S: Final = 10.0
+"""How long a dropped client may take to read what is under way and the reason why it was dropped."""
+
+
+class Client:
+    """A connection with its protocol. Frames are written to the transport directly, several at once.
+
+    Templates hold finished frames, so that websockets' own framing, a few microseconds per frame, is needed
+    only for control messages and where compression was negotiated. Both write whole frames within one turn
+    of the event loop, so that they never mix.
+    """
+
+    def __init__(self, connection: ServerConnection, protocol: StreamProtocol, symbols: tuple[str, ...]) -> None:
+        self.connection = connection
+        self.protocol = protocol
+        self.sent = 0
+        self.dropped = False
+        self._symbols = symbols
+        self._wire = MSGPACK if protocol.binary else JSON
+        self._selection = Selection(protocol.subscription, symbols)
+        self._compressed = bool(connection.protocol.extensions)
+        self._farewell: asyncio.Task[None] | None = None
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What the client has not taken and the system's socket buffer does not hold."""
+        return self.connection.transport.get_write_buffer_size()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is subscribed to anything."""
+        return bool(self.protocol.subscription)
+
+    def resubscribed(self) -> None:
+        """Take up the changed subscription."""
+        self._selection = Selection(self.protocol.subscription, self._symbols)
+
+    def prepare(self, chunk: Chunk, framed: bool) -> None:
+        """Have the chunk encoded ahead of the play."""
+        chunk.prepare(self._wire, framed and not self._compressed)
+
+    def offer(self, chunk: Chunk, first: int, last: int, framed: bool, limit_bytes: int | None) -> None:
+        """Send the chunk's frames [first, last), or drop the client when more than `limit_bytes` would wait."""
+        if self.dropped or self.connection.state is not State.OPEN:
+            return
+        run = chunk.run(self._wire, framed and not self._compressed, self._selection)
+        size = run.edges[last] - run.edges[first]
+        if not size:
+            return
+        if limit_bytes is not None and self.buffered_bytes + size > limit_bytes:
+            self._drop()
+            return
+        if self._compressed:
+            self._send_compressed(run.payloads(first, last))
+        else:
+            self.connection.transport.write(run.frames(first, last))
+        self.sent += run.counts[last] - run.counts[first]
+
+    @property
+    def wants_bars(self) -> bool:
+        """Whether it is subscribed to the minute bars of any symbol."""
+        return bool(self.protocol.subscription.symbols("bars"))
+
+    def tell(self, bars: Sequence[Bar]) -> None:
+        """Send those of these bars that it is subscribed to, in one frame."""
+        wanted = self.protocol.subscription.symbols("bars")
+        messages = [message(bar) for bar in bars if ALL in wanted or bar.symbol in wanted]
+        if not messages or self.dropped or self.connection.state is not State.OPEN:
+            return
+        payload = self.protocol.encode(messages)
+        if self._compressed:
+            self._send_compressed([payload])
+        else:
+            self.connection.transport.write(frame_header(self._wire.opcode, len(payload)) + payload)
+
+    async def drained(self) -> None:
+        """Return once little waits for the client to read."""
+        if self.connection.state is State.OPEN and not self.dropped:
+            await self.connection.drain()
+
+    async def say(self, reply: Reply) -> None:
+        """Send a control message, and close the connection where it is the last. Raises ConnectionClosed."""
+        await self.connection.send(reply.data, text=not self.protocol.binary)
+        if reply.ends:
+            await self.connection.close(CloseCode.POLICY_VIOLATION)
+
+    async def gone(self) -> None:
+        """Return once a dropped client has been told, or was cut off."""
+        if self._farewell is not None:
+            await self._farewell
+
+    def _send_compressed(self, payloads: list[bytes]) -> None:
+        protocol = self.connection.protocol
+        send = protocol.send_binary if self.protocol.binary else protocol.send_text
+        for payload in payloads:
+            send(payload)
+        self.connection.send_data()
+
+    def _drop(self) -> None:
+        self.dropped = True
+        self._farewell = asyncio.get_running_loop().create_task(self._tell_slow())
+
+    async def _tell_slow(self) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self.say(self.protocol.error(407))
+        except (TimeoutError, ConnectionClosed):
+            self.connection.transport.abort()

@@ -1,0 +1,51 @@
+"""Events of the source that can be played: sound rows of the wanted kind, in arrival order, in chunks."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.local_venue.settings import Mix
+from desk.model.block_checks import causes
+from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, BlockSource, Originals
+
+EVENTS_PER_CHUNK: Final = 2048
+
+_KINDS: Final = {
+    "trades": (TRADE, CORRECTION, CANCEL),
+    "quotes": (QUOTE,),
+    "both": (TRADE, QUOTE, CORRECTION, CANCEL),
+}
+_TABLES: Final = frozenset({"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes"})
+
+
+def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block]:
+    """The source's events in blocks of at most EVENTS_PER_CHUNK rows; unsound rows are left out.
+
+    Ordinals no longer follow from `first_ordinal`, since rows are missing.
+    """
+    left = limit
+    for block in source.blocks():
+        rows = np.flatnonzero((causes(block) == 0) & np.isin(block.kind, _KINDS[mix]))[:left]
+        for start in range(0, len(rows), EVENTS_PER_CHUNK):
+            yield taken(block, rows[start : start + EVENTS_PER_CHUNK])
+        if left is not None:
+            left -= len(rows)
+            if not left:
+                return
+
+
+def taken(block: Block, rows: NDArray[np.intp]) -> Block:
+    """Some of the block's rows, with the same tables."""
+    columns: dict[str, Any] = {
+        field.name: _taken(getattr(block, field.name), rows) for field in fields(block) if field.name not in _TABLES
+    }
+    return replace(block, **columns)
+
+
+def _taken(column: Any, rows: NDArray[np.intp]) -> Any:
+    if column is None:
+        return None
+    return column.only(rows) if isinstance(column, Originals) else column[rows]

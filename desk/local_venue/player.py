@@ -1,0 +1,187 @@
+"""The player: shows the reel to the audience, by its schedule."""
+
+import asyncio
+import time
+from bisect import bisect_right
+from contextlib import aclosing
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from desk.local_venue.audience import Audience
+from desk.local_venue.chunk import Chunk
+from desk.local_venue.fields import Ints
+from desk.local_venue.minutes import Minutes
+from desk.local_venue.reel import Reel
+from desk.local_venue.schedule import Schedule
+from desk.local_venue.settings import Play
+from desk.model.blocks import Block, BlockSource
+from desk.model.units import SECOND_NS
+
+FRAMES_PER_TURN: Final = 128
+"""Frames sent before the event loop gets its turn."""
+
+State = Literal["waiting", "playing", "ended"]
+
+
+class VenueClock(msgspec.Struct):
+    """The session time that the venue has reached, as it is published at /clock.
+
+    `speed` is the factor by which session time runs, None while it follows no clock.
+    """
+
+    session_ns: int
+    wall_ns: int
+    speed: float | None
+    state: State
+
+
+class Player:
+    """Waits for the clients, then plays. Counts what was offered, and how late.
+
+    Times are of two clocks: the schedule follows the monotonic one, restamped times the wall clock that was
+    read when the play began, and so does the session clock then: a step of this machine's clock parts none of them.
+    """
+
+    def __init__(self, source: BlockSource, play: Play, audience: Audience, buffer_bytes: int) -> None:
+        self.state: State = "waiting"
+        self.offered = 0
+        self.rounds = 0
+        self.lag_ns = 0
+        self.max_lag_ns = 0
+        self.played_ns = 0
+        self._source = source
+        self._play = play
+        self._audience = audience
+        self._buffer_bytes = buffer_bytes if play.paced else None
+        self._reel = Reel(source, play)
+        self._schedule = Schedule(play)
+        self._begun_ns = 0
+        self._begun_wall_ns = 0
+        self._session_ns = source.start_ns
+        self._first_recv_ns = source.start_ns
+        self._round_ns = 0
+        self._round_begins = True
+        self._minutes: Minutes | None = None
+
+    async def run(self) -> None:
+        """Play to the end, or for the play's `seconds`. Raises BadInput when the source holds nothing to play."""
+        kept = self._reel.keep()
+        async with aclosing(self._reel.chunks()) as chunks:
+            first = await anext(chunks)
+            await self._audience.subscribed(self._play.wait_clients)
+            for chunk in kept or (first,):
+                self._prepare(chunk)
+            self._begin()
+            try:
+                async with asyncio.timeout(self._play.seconds) as limit:
+                    await self._show(first)
+                    async for chunk in chunks:
+                        await self._show(chunk)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+            finally:
+                self.played_ns = self._elapsed_ns()
+                self.state = "ended"
+
+    def clock(self) -> VenueClock:
+        """The session clock now."""
+        wall_ns = time.time_ns()
+        if self._play.restamp:
+            is_scheduled = self._play.paced and self.state != "waiting"
+            session_ns = self._begun_wall_ns + self._elapsed_ns() if is_scheduled else wall_ns
+            return VenueClock(session_ns, wall_ns, 1.0, self.state)
+        session_ns = self._session_ns
+        if self._play.speed is not None and self.state == "playing":
+            run_ns = int((self._elapsed_ns() - self._round_ns) * self._play.speed)
+            session_ns = min(self._first_recv_ns + run_ns, self._source.end_ns)
+        return VenueClock(session_ns, wall_ns, self._play.speed, self.state)
+
+    @property
+    def elapsed_ns(self) -> int:
+        """How long it has played."""
+        return self._elapsed_ns() if self.state == "playing" else self.played_ns
+
+    def _elapsed_ns(self) -> int:
+        return time.perf_counter_ns() - self._begun_ns
+
+    def _prepare(self, chunk: Chunk | None) -> None:
+        for client in self._audience.clients:
+            if chunk is not None:
+                client.prepare(chunk, self._play.single)
+
+    def _begin(self) -> None:
+        self._begun_wall_ns = time.time_ns()
+        self._begun_ns = time.perf_counter_ns()
+        self.state = "playing"
+
+    async def _show(self, chunk: Chunk | None) -> None:
+        if chunk is None:
+            self._schedule.begin_again()
+            self.rounds += 1
+            self._round_begins = True
+            self._minutes = None
+            return
+        due_ns = self._schedule.due(chunk.events.recv_ns)
+        if self._round_begins:
+            self._first_recv_ns, self._round_ns = int(chunk.events.recv_ns[0]), int(due_ns[0])
+            self._round_begins = False
+        chunk.begin(due_ns, self._stamps(chunk.events, due_ns), self._play.frame_ns, self.offered)
+        await (self._by_schedule(chunk) if self._play.paced else self._by_reading(chunk))
+
+    def _stamps(self, events: Block, due_ns: Ints) -> Ints:
+        """The events' times: their own, or moved to now.
+
+        By a factor of real time events keep their lateness (received - venue time); by a rate they happen
+        when they are due; as fast as possible, now.
+        """
+        if not self._play.restamp:
+            return events.ts_ns
+        if not self._play.paced:
+            return np.full(len(due_ns), time.time_ns())
+        wall_ns = self._begun_wall_ns + due_ns
+        return wall_ns - (events.recv_ns - events.ts_ns) if self._play.speed is not None else wall_ns
+
+    async def _by_schedule(self, chunk: Chunk) -> None:
+        frames, release_ns = len(chunk.release_ns), chunk.release_ns
+        at = 0
+        while at < frames:
+            now_ns = self._elapsed_ns()
+            due = min(bisect_right(release_ns, now_ns, at), at + FRAMES_PER_TURN)
+            if due == at:
+                self.lag_ns = 0
+                await asyncio.sleep((release_ns[at] - now_ns) / SECOND_NS)
+                continue
+            self.lag_ns = now_ns - release_ns[at]
+            self.max_lag_ns = max(self.max_lag_ns, self.lag_ns)
+            self._offer(chunk, at, due)
+            at = due
+            await asyncio.sleep(0)
+
+    async def _by_reading(self, chunk: Chunk) -> None:
+        for at in range(0, len(chunk.release_ns), FRAMES_PER_TURN):
+            self._offer(chunk, at, min(at + FRAMES_PER_TURN, len(chunk.release_ns)))
+            for client in tuple(self._audience.clients):
+                await client.drained()
+            await asyncio.sleep(0)
+
+    def _offer(self, chunk: Chunk, first: int, last: int) -> None:
+        for client in self._audience.clients:
+            client.offer(chunk, first, last, self._play.single, self._buffer_bytes)
+        self._tell_minutes(chunk, chunk.bounds[first], chunk.bounds[last])
+        self.offered += chunk.bounds[last] - chunk.bounds[first]
+        self._session_ns = int(chunk.events.recv_ns[chunk.bounds[last] - 1])
+
+    def _tell_minutes(self, chunk: Chunk, first: int, last: int) -> None:
+        """Minute bars are made only while somebody wants them: folding costs more than all the rest."""
+        wanting = [client for client in self._audience.clients if client.wants_bars]
+        if not wanting:
+            self._minutes = None
+            return
+        if self._minutes is None:
+            self._minutes = Minutes()
+        bars = self._minutes.take(chunk.events, chunk.ts_ns, first, last)
+        for client in wanting:
+            client.tell(bars)

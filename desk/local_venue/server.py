@@ -1,0 +1,126 @@
+"""The venue as a server: one port for the streams, /clock and /stats."""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final, Self
+
+import msgspec
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from desk.local_venue.audience import Audience
+from desk.local_venue.client import Client
+from desk.local_venue.player import Player
+from desk.local_venue.protocol import StreamProtocol
+from desk.local_venue.settings import ENDPOINTS, MIB, Play, Rules
+from desk.local_venue.stats import VenueStats, venue_stats
+from desk.model.blocks import BlockSource
+
+MSGPACK_TYPE: Final = "application/msgpack"
+CLOSE_TIMEOUT_S: Final = 2.0
+
+
+class VenueServer:
+    """Listens on loopback while it is entered; `play` then shows the source to whoever subscribes."""
+
+    def __init__(self, source: BlockSource, play: Play, rules: Rules, port: int = 0, compress: bool = False) -> None:
+        self.port = port
+        self._source = source
+        self._rules = rules
+        self._compress = compress
+        self._audience = Audience(rules.connection_limit)
+        self._player = Player(source, play, self._audience, rules.buffer_bytes)
+        self._server: Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(
+            self._serve_client,
+            "127.0.0.1",
+            self.port,
+            process_request=self._answer_plain,
+            compression="deflate" if self._compress else None,
+            write_limit=MIB,
+            ping_timeout=None,  # who is slow is told by the buffer: 407
+            close_timeout=CLOSE_TIMEOUT_S,
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+
+    @property
+    def stats(self) -> VenueStats:
+        """The figures now."""
+        return venue_stats(self._player, self._audience)
+
+    async def play(self) -> None:
+        """Wait for the clients and play to the end. Raises BadInput when the source holds nothing to play."""
+        await self._player.run()
+
+    async def _serve_client(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        endpoint = connection.request.path.partition("?")[0]
+        binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
+        protocol = StreamProtocol(self._rules, endpoint, binary, lambda: self._audience.admit(endpoint))
+        client = Client(connection, protocol, self._source.symbols)
+        try:
+            with suppress(ConnectionClosed):
+                await client.say(protocol.greeting())
+                if await self._authenticated(client):
+                    await self._converse(client)
+            await client.gone()
+        finally:
+            self._audience.leave(client)
+
+    async def _authenticated(self, client: Client) -> bool:
+        try:
+            async with asyncio.timeout(self._rules.auth_timeout_s):
+                while not client.protocol.authenticated:
+                    await client.say(client.protocol.receive(await client.connection.recv()))
+        except TimeoutError:
+            await client.say(client.protocol.error(404))
+            return False
+        return True
+
+    async def _converse(self, client: Client) -> None:
+        self._audience.join(client)
+        subscription = client.protocol.subscription
+        async for message in client.connection:
+            version = subscription.version
+            reply = client.protocol.receive(message)
+            if subscription.version != version:
+                client.resubscribed()
+            # Nothing is sent between the change and its acknowledgement: say() writes before it waits.
+            await client.say(reply)
+            self._audience.changed.set()
+
+    def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
+        """The pages for plain HTTP; None lets a stream's handshake go on."""
+        path = request.path.partition("?")[0]
+        if path in ENDPOINTS:
+            return None
+        pages: dict[str, Callable[[], object]] = {"/clock": self._player.clock, "/stats": lambda: self.stats}
+        if path not in pages:
+            known = ", ".join((*ENDPOINTS, *pages))
+            return connection.respond(HTTPStatus.NOT_FOUND, f"{path} is not here; there are {known}\n")
+        response = connection.respond(HTTPStatus.OK, msgspec.json.encode(pages[path]()).decode())
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        return response
+
+
+def run_precisely(work: Coroutine[Any, Any, None]) -> None:
+    """Run an event loop whose sleeps are exact to some 0.1 ms.
+
+    epoll, the default, rounds time-outs up to whole milliseconds; select, for the few sockets of a venue,
+    does not.
+    """
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        runner.run(work)

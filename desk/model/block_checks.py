@@ -1,0 +1,53 @@
+"""Which rows of a block are sound, and the class that each is counted under."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.model.blocks import CANCEL, CORRECTION, TRADE, UNKNOWN, Block
+from desk.model.units import DAY_NS
+
+CAUSES: Final = ("", "size", "price", "time", "symbol", "kind")
+
+
+def causes(block: Block) -> NDArray[np.int8]:
+    """Per row an index into CAUSES, 0 for a sound row; of several faults the one furthest right there.
+
+    kind: none of those that there are. symbol: null or empty. time: the venue's time is null, zero, negative
+    or more than a day after the row was received.
+    price: a trade's is not above 0, a quote's bid or ask below 0. size: likewise. Null and infinite numbers
+    are faults; 0 is a quote's way to say that a side is empty. A trade of no shares is none, and sets no price.
+    A correction is judged by the corrected trade; a cancel needs neither price nor size.
+    """
+    trade = (block.kind == TRADE) | (block.kind == CORRECTION)
+    good_price = np.where(trade, _within(block.price) & (block.price > 0), _within(block.bid) & _within(block.ask))
+    sound_sides = _within(block.bid_size) & _within(block.ask_size)
+    good_size = np.where(trade, _within(block.size) & (block.size > 0), sound_sides)
+    cancel = block.kind == CANCEL
+    named = np.array([bool(name) for name in block.symbols] + [False])
+    cause = np.zeros(len(block), np.int8)
+    cause[~(good_size | cancel)] = 1
+    cause[~(good_price | cancel)] = 2
+    cause[(block.ts_ns <= 0) | (block.ts_ns > block.recv_ns + DAY_NS)] = 3
+    cause[~named[block.symbol]] = 4
+    cause[block.kind == UNKNOWN] = 5
+    return cause
+
+
+def counted_as_trade(block: Block) -> NDArray[np.bool_]:
+    """Whether a row counts under "trades", else under "quotes": an unknown kind does if it has a price."""
+    return class_is_trade(block.kind, block.price)
+
+
+def class_is_trade(kind: NDArray[np.int8], price: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The same, from the two columns that it takes."""
+    known: NDArray[np.bool_] = np.isin(kind, (TRADE, CORRECTION, CANCEL))
+    mask: NDArray[np.bool_] = known | ((kind == UNKNOWN) & ~np.isnan(price))
+    return mask
+
+
+def _within(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each is a finite number, 0 or more."""
+    mask: NDArray[np.bool_] = (values >= 0) & (values < np.inf)
+    return mask

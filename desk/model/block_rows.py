@@ -1,0 +1,190 @@
+"""A block's rows as plain lists: what is handed over, what is skipped, what is rejected.
+
+Everything is decided and converted once per block; frames then only slice and count.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, repeat
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.model.block_checks import CAUSES, causes, counted_as_trade
+from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, Originals
+from desk.model.feed_health import FeedHealth
+from desk.model.feed_position import FeedPosition
+from desk.model.ticks import Cancel, Correction, Trade
+
+Original = tuple[int, float, float, str]
+"""Of a correction or cancel: id, price, size and conditions of the trade that it changes."""
+Row = tuple[int, int, str, int, float, float, float, float, str, str, int, str, Original | None]
+
+EXAMPLES: Final = 5
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a feed has counted since it began, by class. `received` counts the rejected, not the skipped."""
+
+    received: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
+    rejected: dict[str, dict[str, int]] = field(default_factory=lambda: {"trades": {}, "quotes": {}})
+    skipped: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
+    examples: list[str] = field(default_factory=list)
+
+    def reject(self, kind: str, cause: str, place: str) -> None:
+        """Count a row that was received and is not usable; the first few are told in `examples`."""
+        self.received[kind] += 1
+        causes_of = self.rejected[kind]
+        causes_of[cause] = causes_of.get(cause, 0) + 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(f"{place}: {cause}")
+
+    def skip(self, block: Block) -> None:
+        """Count all rows of a block as skipped."""
+        trades = int(np.count_nonzero(counted_as_trade(block)))
+        self.skipped["trades"] += trades
+        self.skipped["quotes"] += len(block) - trades
+
+    def restore(self, position: FeedPosition) -> None:
+        """Continue the totals of another feed."""
+        self.received |= position.received
+        self.rejected |= {kind: dict(causes_of) for kind, causes_of in position.rejected.items()}
+        self.skipped |= position.skipped
+        self.examples = list(position.examples)
+
+    def position(self, mark_ns: int, health: FeedHealth | None = None) -> FeedPosition:
+        """A copy of these totals as the position of their feed at a mark."""
+        rejected = {kind: dict(causes_of) for kind, causes_of in self.rejected.items()}
+        return FeedPosition(mark_ns, dict(self.received), rejected, dict(self.skipped), list(self.examples), health)
+
+
+class Rows:
+    """The rows of a block from `start` on, taken in order; row numbers are the block's.
+
+    `wanted` says by symbol index whether its ticks are handed over (null symbols: the last entry), `classes`
+    which of "trades" and "quotes" are; rows received before `from_ns` are skipped like those of others.
+    """
+
+    def __init__(
+        self, block: Block, start: int, stop: int, wanted: NDArray[np.bool_], classes: frozenset[str], from_ns: int
+    ) -> None:
+        self.stop = stop
+        self.recv_ns: list[int] = block.recv_ns.tolist()
+        as_trade = counted_as_trade(block)
+        cause = causes(block)
+        asked = wanted[block.symbol] & (block.recv_ns >= from_ns)
+        if "trades" not in classes:
+            asked &= ~as_trade
+        if "quotes" not in classes:
+            asked &= as_trade
+        ahead = np.zeros(len(block), np.bool_)
+        ahead[start:stop] = True
+        kept = np.flatnonzero(asked & (cause == 0) & ahead)
+        self._kept: Sequence[int] = range(start, stop) if len(kept) == stop - start else kept.tolist()
+        self._trades: bytes = as_trade[kept].tobytes()
+        self._revisions: list[bool] | None = None if block.originals is None else (block.kind[kept] > QUOTE).tolist()
+        self._lag_ns: list[int] = (block.recv_ns[kept] - block.ts_ns[kept]).tolist()
+        self._columns = columns_of(block, kept)
+        others = ~asked & ahead
+        self._skipped = {
+            "trades": np.flatnonzero(others & as_trade).tolist(),
+            "quotes": np.flatnonzero(others & ~as_trade).tolist(),
+        }
+        self._rejected = [
+            (int(row), "trades" if as_trade[row] else "quotes", CAUSES[cause[row]])
+            for row in np.flatnonzero(asked & (cause != 0) & ahead)
+        ]
+        self._first_ordinal = block.first_ordinal
+        self._at = 0
+        self._skipped_at = {"trades": 0, "quotes": 0}
+        self._rejected_at = 0
+
+    def limit(self, row: int, upto: int, room: int) -> int:
+        """How far to go from `row` towards `upto` so that at most `room` ticks are taken."""
+        end = self._at + room
+        if end < len(self._kept) and self._kept[end] < upto:
+            return self._kept[end - 1] + 1 if room else row
+        return upto
+
+    def take(self, upto: int, counts: Counts, place: str) -> tuple[Iterator[Row], list[int]]:
+        """Go on to row `upto` (exclusive), counting: the usable rows passed, and their lags."""
+        before = self._at
+        after = self._at = bisect_left(self._kept, upto, before)
+        trades = self._trades.count(1, before, after)
+        counts.received["trades"] += trades
+        counts.received["quotes"] += after - before - trades
+        for kind, rows in self._skipped.items():
+            passed = self._skipped_at[kind]
+            if passed < len(rows) and rows[passed] < upto:
+                self._skipped_at[kind] = bisect_left(rows, upto, passed)
+                counts.skipped[kind] += self._skipped_at[kind] - passed
+        while self._rejected_at < len(self._rejected) and self._rejected[self._rejected_at][0] < upto:
+            row, kind, cause = self._rejected[self._rejected_at]
+            counts.reject(kind, cause, f"{place}: row {self._first_ordinal + row}")
+            self._rejected_at += 1
+        return islice(self._columns, after - before), self._lags(before, after)
+
+    def _lags(self, before: int, after: int) -> list[int]:
+        """The lags of these ticks; the time of a correction or cancel may be that of the trade that it changes."""
+        lags = self._lag_ns[before:after]
+        if self._revisions is None:
+            return lags
+        return [lag for lag, revision in zip(lags, self._revisions[before:after], strict=True) if not revision]
+
+
+def tick_of(block: Block, row: int, ordinal: int, ts_ns: int) -> Trade | Correction | Cancel:
+    """One sound row that is no quote as a tick, where there are few."""
+    symbol = block.symbols[block.symbol[row]]
+    exchange = (*block.exchanges, "")[block.exchange[row]]
+    tape = "" if block.tape is None else (*block.tapes, "")[block.tape[row]]
+    price, size, trade_id = float(block.price[row]), float(block.size[row]), int(block.trade_id[row])
+    codes = (*block.condition_codes, "")
+    if block.kind[row] == TRADE:
+        return Trade(ordinal, symbol, ts_ns, ts_ns, price, size, codes[block.conditions[row]], exchange, trade_id, tape)
+    assert block.originals is not None, "a correction or cancel in a block without originals"
+    original_id = int(block.originals.trade_id[row])
+    if block.kind[row] == CANCEL:
+        return Cancel(ordinal, symbol, ts_ns, ts_ns, original_id, exchange, tape)
+    code = codes[block.conditions[row]]
+    return Correction(ordinal, symbol, ts_ns, ts_ns, original_id, price, size, code, exchange, trade_id, tape)
+
+
+def columns_of(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
+    """The rows `kept` as tuples; of what is no quote the third and fourth number mean nothing."""
+    kind = block.kind[kept]
+    quote = kind == QUOTE
+    return zip(
+        kind.tolist(),
+        (block.first_ordinal + kept).tolist(),
+        _names(block.symbols, block.symbol[kept]),
+        block.ts_ns[kept].tolist(),
+        np.where(quote, block.bid[kept], block.price[kept]).tolist(),
+        np.where(quote, block.bid_size[kept], block.size[kept]).tolist(),
+        block.ask[kept].tolist(),
+        block.ask_size[kept].tolist(),
+        _names(block.condition_codes, block.conditions[kept]),
+        _names(block.exchanges, block.exchange[kept]),
+        block.trade_id[kept].tolist(),
+        repeat("", len(kept)) if block.tape is None else _names(block.tapes, block.tape[kept]),
+        repeat(None, len(kept)) if block.originals is None else _originals(block, block.originals.only(kept)),
+        strict=True,
+    )
+
+
+def _originals(block: Block, originals: Originals) -> Iterator[Original]:
+    return zip(
+        originals.trade_id.tolist(),
+        np.nan_to_num(originals.price).tolist(),
+        np.nan_to_num(originals.size).tolist(),
+        _names(block.condition_codes, originals.conditions),
+        strict=True,
+    )
+
+
+def _names(table: tuple[str, ...], index: NDArray[np.int32]) -> list[Any]:
+    """The strings that the indices stand for; "" for -1."""
+    names: list[Any] = np.array((*table, ""), object)[index].tolist()
+    return names

@@ -1,0 +1,18 @@
+"""The loss of a finished session."""
+
+from collections.abc import Iterable, Mapping
+
+from desk.model.orders import OrderEvent
+from desk.orders.broker_notes import read_notes
+from desk.trading.exposure import Exposure
+
+
+def session_loss(events: Iterable[OrderEvent], notes: Mapping[str, str]) -> float:
+    """The loss by a session's order events, fees included, at the last prices that it noted; negative for a gain."""
+    exposure = Exposure()
+    for event in events:
+        if event.fill_quantity:
+            fill = (event.fill_quantity, event.fill_price, event.fee)
+            exposure.book.fill((event.strategy, event.symbol), event.side, *fill)
+    exposure.prices.update(read_notes(notes).prices)
+    return exposure.loss()

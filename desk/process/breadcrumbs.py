@@ -1,0 +1,226 @@
+"""Breadcrumbs in shared memory: which strategy a consumer's process is in, for who looks from outside or afterwards.
+
+Each incarnation of a consumer or of the scanners lays a trail of files: cells that are written before each call, with
+room for a last note; the instances' names, a line each; what faulthandler writes in a crash; and the processes that it
+started. A process that is killed leaves them as they were. Whoever watches the desk removes them; they stay where
+nobody did: when the watching process itself is killed and the run never resumed, or on a node that could not be
+reached at the desk's end.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from mmap import mmap
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from desk.process.children import Child, end_all, end_marked
+from desk.telemetry.crumbs import CALLS, CELLS, PER_INSTANCE, SUSPECT
+
+BATCHES: Final = CELLS
+NOTE_BYTES: Final = 400
+NOTE_AT: Final = (CELLS + 1) * 8
+LAYOUT: Final = struct.Struct(f"={CELLS + 1}q{NOTE_BYTES}s")
+IN_CALL, IN_THREAD = b"c", b"t"
+SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder below is this user's alone
+_encode = msgspec.json.Encoder().encode
+_decode_name = msgspec.json.Decoder(tuple[str, str]).decode
+_decode_children = msgspec.json.Decoder(list[Child]).decode
+_FATAL: Final = re.compile(rb"Fatal Python error: (.+)")
+_LINE: Final = re.compile(rb'File "(.+)", line (\d+)')
+
+
+class Crumb(msgspec.Struct, frozen=True):
+    """What was found of a process: the call it is or was in, and how many batches it had taken up.
+
+    `hook` is empty outside of strategies. `at` is as in `desk.telemetry.crumbs`. Equal twice, with time between:
+    nothing has moved. `suspect` is the strategy, symbol and hook of the last call that did something that may end the
+    process later. `ended` says by which call of its own the process ended, `in_thread` that another thread than the
+    main one made it, and `crash` which fatal signal it got, and where it was then.
+    """
+
+    strategy: str = ""
+    symbol: str = ""
+    hook: str = ""
+    at: int = 0
+    batches: int = 0
+    suspect: tuple[str, str, str] | None = None
+    ended: str = ""
+    in_thread: bool = False
+    crash: str = ""
+
+    @property
+    def call(self) -> tuple[str, str, str, int]:
+        """The call, whichever batch of whichever incarnation made it."""
+        return self.strategy, self.symbol, self.hook, self.at
+
+    def __str__(self) -> str:
+        return f"{self.hook} of {self.strategy}" + (f" on {self.symbol}" if self.symbol else "")
+
+
+class Trail:
+    """The trail of this process: `desk.telemetry.crumbs.Crumbs`, in files."""
+
+    def __init__(self, path: Path) -> None:
+        """Lay it. Raises OSError where there is no room."""
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with path.open("wb+") as file:
+            os.posix_fallocate(file.fileno(), 0, LAYOUT.size)  # else a full file system would kill at the first write
+            memory = memoryview(mmap(file.fileno(), LAYOUT.size))
+        self.cells: memoryview[int] = memory[:NOTE_AT].cast("q")
+        self._note = memory[NOTE_AT:]
+        self._path = path
+        self._names = os.open(_names(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # as long as the process
+        self._met: list[tuple[str, str]] = []
+        self._full = False
+        self._make_room: Callable[[], None] | None = None
+
+    @classmethod
+    def lay(cls, desk: str, actor: str, epoch: int) -> Self:
+        """Lay it in shared memory, else where temporary files go. Raises OSError where neither has room."""
+        first, *others = _paths(desk, actor, epoch)
+        try:
+            return cls(first)
+        except OSError:
+            if not others:
+                raise
+            return cls(others[0])
+
+    def meet(self, strategy: str, symbol: str) -> int:
+        """Write the names down; the instance's crumb. From where there is no room any more, nobody is told apart."""
+        line = _encode((strategy, symbol)) + b"\n"
+        try:
+            self._full = self._full or os.write(self._names, line) < len(line)
+        except OSError:
+            self._full = True
+        if self._full:
+            return 0
+        self._met.append((strategy, symbol))
+        return len(self._met) * PER_INSTANCE
+
+    def exhausted(self) -> None:
+        """Leave room for the others."""
+        if self._make_room is not None:
+            self._make_room()
+
+    def when_exhausted(self, make_room: Callable[[], None]) -> None:
+        """Call this when a strategy had no more memory and was stopped."""
+        self._make_room = make_room
+
+    @property
+    def suspect(self) -> tuple[str, str] | None:
+        """Strategy and symbol of the suspect call; None before the first."""
+        number = self.cells[SUSPECT] // PER_INSTANCE
+        return self._met[number - 1] if number else None
+
+    def note_end(self, text: str, *, in_thread: bool) -> None:
+        """Say by what the process ends itself in this moment."""
+        note = (IN_THREAD if in_thread else IN_CALL) + text.encode(errors="replace")[: NOTE_BYTES - 2]
+        self._note[: len(note) + 1] = note + b"\0"
+
+    def open_crash_file(self) -> int:
+        """A descriptor for what faulthandler writes. Raises OSError."""
+        return os.open(_crash(self._path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    def note_children(self, children: list[Child]) -> None:
+        """Say which processes this one has started that still run."""
+        with contextlib.suppress(OSError):  # no room: they are found by their parent while that lives
+            _children(self._path).write_bytes(_encode(children))
+
+    def batch(self) -> None:
+        """Another batch is taken up."""
+        self.cells[BATCHES] += 1
+
+
+def look(desk: str, actor: str, epoch: int) -> Crumb | None:
+    """What this incarnation's trail on this machine says; None where there is none."""
+    for path in _paths(desk, actor, epoch):
+        try:
+            call, at, suspect, batches, note = LAYOUT.unpack(path.read_bytes())
+            strategy, symbol, hook = _named(path, call) or ("", "", "")
+            suspected = _named(path, suspect)
+        except (OSError, struct.error, IndexError, msgspec.MsgspecError):
+            continue
+        text = note.partition(b"\0")[0]
+        return Crumb(
+            strategy,
+            symbol,
+            hook,
+            at if hook else 0,
+            batches,
+            suspected,
+            text[1:].decode(errors="replace"),
+            text[:1] == IN_THREAD,
+            _crash_text(path),
+        )
+    return None
+
+
+def remove(desk: str, actor: str, epoch: int) -> None:
+    """Remove this incarnation's trail on this machine, and end the processes that it started."""
+    for path in _paths(desk, actor, epoch):
+        _end_children(path)
+        for file in (path, _names(path), _crash(path), _children(path)):
+            file.unlink(missing_ok=True)
+
+
+def remove_all(desk: str) -> None:
+    """Remove all trails of this desk on this machine, and end the processes that its strategies left."""
+    for folder in folders(desk):
+        for path in folder.glob("*.crumbs"):
+            _end_children(path)
+        shutil.rmtree(folder, ignore_errors=True)
+    end_marked(desk)
+
+
+def _named(path: Path, call: int) -> tuple[str, str, str] | None:
+    number, code = divmod(call, PER_INSTANCE)
+    if not number:
+        return None
+    return (*_decode_name(_names(path).read_bytes().splitlines()[number - 1]), CALLS[code])
+
+
+def _crash_text(path: Path) -> str:
+    try:
+        text = _crash(path).read_bytes()
+    except OSError:
+        return ""
+    kind, line = _FATAL.search(text), _LINE.search(text)
+    if kind is None:
+        return ""
+    where = b"" if line is None else b" at " + line[1] + b", line " + line[2]
+    return (kind[1] + where).decode(errors="replace")
+
+
+def _end_children(path: Path) -> None:
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        end_all(_decode_children(_children(path).read_bytes()))
+
+
+def folders(desk: str) -> Iterator[Path]:
+    """Where trails of this desk may be on this machine."""
+    for root in dict.fromkeys((SHARED_MEMORY, Path(tempfile.gettempdir()))):
+        if root.is_dir():
+            yield root / desk
+
+
+def _paths(desk: str, actor: str, epoch: int) -> list[Path]:
+    return [folder / f"{actor}-{epoch}.crumbs" for folder in folders(desk)]
+
+
+def _names(path: Path) -> Path:
+    return path.with_suffix(".names")
+
+
+def _crash(path: Path) -> Path:
+    return path.with_suffix(".crash")
+
+
+def _children(path: Path) -> Path:
+    return path.with_suffix(".children")

@@ -1,0 +1,28 @@
+"""The clocks' part of a run's warnings and problems: session time that jumped, clocks that were set or silent."""
+
+from desk.model.feed_health import FeedHealth
+from desk.telemetry import formatting
+
+
+def clock_warnings(place: str, health: FeedHealth) -> list[str]:
+    """Faults of clocks that healed."""
+    lines = []
+    if health.clock_steps:
+        lines.append(f"{place}: this machine's clock was set {_times(health.clock_steps)}; session time followed")
+    if health.jumps:
+        lines.append(f"{place}: session time jumped {_times(health.jumps)}; the time between is a gap")
+    silences = health.clock_silences - bool(health.clock_why)
+    if silences:
+        lines.append(f"{place}: the venue's clock gave no answer of use for long {_times(silences)}")
+    return lines
+
+
+def clock_problems(place: str, health: FeedHealth) -> list[str]:
+    """Faults of clocks that lasted to the end."""
+    if not health.clock_why:
+        return []
+    return [f"{place}: the venue's clock gave no answer of use when the run ended: {health.clock_why}. Look at it."]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{formatting.count(count)} times"

@@ -1,0 +1,233 @@
+"""Everything that the producer knows about its feed and that people have to know, too."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.hours import ALWAYS_OPEN, TradingDay
+from desk.model.notes import Note
+from desk.model.ticks import Frame, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS
+from desk.ports import Feed, LiveFeed
+from desk.producer.feed_watch.clock_skew import SkewMeter, SkewState
+from desk.producer.feed_watch.data_age import Age, AgeState, DataAge
+from desk.producer.feed_watch.silent_symbols import SilentSymbols
+from desk.producer.feed_watch.verdict import Ending, feed_problems, feed_warnings
+from desk.producer.subscriptions import ALL
+from desk.telemetry import formatting
+
+AHEAD_NS: Final = 60 * MINUTE_NS
+
+
+class WatchConfig(msgspec.Struct, frozen=True):
+    """The feed's name, its delay by design, and the limit of its clock skew; see `[feed]`, `[guards]`.
+
+    `hours` are those of the exchange day, `channels` counts the feed's.
+    """
+
+    place: str = "the feed"
+    delay_ns: int = 0
+    max_clock_skew_ns: int = SECOND_NS
+    hours: TradingDay = ALWAYS_OPEN
+    channels: int = 2
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """At a mark: the lag of the last ticks, the age of the oldest tick in a lane, whether an overload bars entries."""
+
+    lag_ns: int
+    lane_ns: int = 0
+    hold: bool = False
+
+
+class FeedReport(msgspec.Struct, array_like=True):
+    """The feed at the end of a run, or at one moment of it.
+
+    `up` is always so of a feed that is no live one. `ahead` counts trades stamped ahead of the session by an hour or
+    more.
+    """
+
+    live: bool = False
+    up: bool = True
+    reconnects: int = 0
+    refused_symbols: list[str] = []
+    skew_ns: int = 0
+    ahead: int = 0
+    warnings: list[str] = []
+    problems: list[str] = []
+
+
+class _State(msgspec.Struct, array_like=True):
+    """Everything that a `FeedWatch` knows; of the symbols those that are silent, which are few."""
+
+    skew: SkewState
+    age: AgeState
+    ahead: int
+    open_s: int
+    silent: list[str]
+    rejected: int
+    mark_ns: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+
+
+class FeedWatch:
+    """Watches frames and marks: clock skew, age of the data, silent symbols; and of a live feed, its connection.
+
+    Events are returned as notes. `state` is the encoded state of an earlier producer's watch. Of the last mark
+    `is_degraded` says that its data were too old to enter on, or that a live feed was not up, and `lag_ns` how old they
+    were.
+    """
+
+    def __init__(
+        self,
+        config: WatchConfig,
+        max_data_latency_ns: int,
+        feed: Feed,
+        live: LiveFeed | None,
+        symbols: Callable[[], Iterable[str]],
+        state: bytes = b"",
+    ) -> None:
+        kept = _decode(state) if state else None
+        self.config = config
+        self.lag_ns = 0
+        self.is_degraded = live is not None
+        self._fresh = Freshness()
+        self._feed = feed
+        self._live = live
+        self._symbols = symbols
+        self._skew = SkewMeter(
+            config.place, config.max_clock_skew_ns, config.delay_ns, None if kept is None else kept.skew
+        )
+        self._age = DataAge(config.place, max_data_latency_ns, None if kept is None else kept.age)
+        self._ahead = 0 if kept is None else kept.ahead
+        self._rejected = 0 if kept is None else kept.rejected
+        seen = () if kept is None else set(self._named()).difference(kept.silent)
+        self._silent = SilentSymbols(config.place, 0 if kept is None else kept.open_s, seen)
+        self._mark_ns = 0 if kept is None else kept.mark_ns
+
+    def met(self, symbol: str) -> None:
+        """A tick of the symbol came."""
+        self._silent.met(symbol)
+
+    def take(self, frame: Frame) -> list[Note]:
+        """Look at a frame's times, and at what the feed has to say."""
+        fastest_ns = frame.fastest_ns
+        if fastest_ns is not None:
+            self._skew.take(fastest_ns)
+            if fastest_ns - self.config.delay_ns < -AHEAD_NS:
+                self._count_ahead(frame)
+        return [] if self._live is None else self._heard(self._live)
+
+    def mark(self, mark_ns: int, now_ns: int, ages: Ages) -> tuple[int, bool, list[Note]]:
+        """A second is complete: the age of the feed's data, whether that bars entries, and what is to be logged."""
+        self._mark_ns = mark_ns
+        live = self._live
+        pace, self.lag_ns = 1.0, ages.lag_ns
+        notes: list[Note] = []
+        if live is not None:
+            pace = live.pace
+            down_from_ns = live.down_from_ns
+            notes += self._look_at_freshness(live.freshness(now_ns), is_down=down_from_ns is not None)
+            down_ns = 0 if down_from_ns is None else mark_ns - down_from_ns
+            self.lag_ns = max(ages.lag_ns + self._fresh.silent_ns, down_ns)
+            hours, data_ns = self.config.hours, mark_ns - self.config.delay_ns
+            can_deliver = down_from_ns is None and hours.open_ns <= data_ns < hours.close_ns
+            notes += self._silent.mark(self._unrefused(live) if can_deliver else (), can_deliver=can_deliver)
+        notes += self._skew.mark(pace)
+        notes += self._age.mark(mark_ns, self._oldest(ages))
+        self.is_degraded = self._age.is_old or bool(self._fresh.why)
+        return self.lag_ns, self.is_degraded, notes
+
+    def end(self) -> list[Note]:
+        """The feed has ended."""
+        live = self._live
+        heard = [] if live is None else self._heard(live)
+        return heard + self._skew.end(1.0 if live is None else live.pace)
+
+    def report(self) -> FeedReport:
+        """Figures, warnings and problems of the feed so far."""
+        live, skew = self._live, self._skew
+        report = FeedReport(skew_ns=skew.skew_ns, ahead=self._ahead)
+        health = FeedHealth()
+        if live is not None:
+            health = live.health
+            report.live, report.up = True, health.up
+            report.reconnects, report.refused_symbols = health.reconnects, health.refused_symbols
+        ending = Ending(
+            self.config.place,
+            report.live,
+            health,
+            sum(self._feed.counts.received.values()),
+            sum(self._feed.counts.skipped.values()),
+            self._silent.open_s,
+            self._down_s(),
+            is_old=self._age.is_old,
+            skew=skew.problem,
+            age=self._age.warning(self._mark_ns),
+            silent="" if live is None else self._silent.text(self._unrefused(live)),
+        )
+        report.warnings, report.problems = feed_warnings(ending), feed_problems(ending)
+        return report
+
+    def alerts(self) -> list[str]:
+        """Current faults, for the live view."""
+        alerts, live = [], self._live
+        if live is not None:
+            if live.down_why:
+                alerts.append(f"feed down for {self._down_s():,.0f} s: {live.down_why}")
+            elif self._fresh.why:
+                alerts.append(f"{self._fresh.why}: no entries")
+            if refused := live.health.refused_symbols:
+                alerts.append(f"not granted by the venue: {formatting.names(refused, 5)}")
+        if self._skew.is_off:
+            alerts.append(f"clock skew {self._skew.skew_ns / SECOND_NS:+,.1f} s")
+        if self._age.is_old:
+            alerts.append("data too old: no entries")
+        return alerts
+
+    def state(self) -> bytes:
+        """Everything, for a successor."""
+        live = self._live
+        silent = [] if live is None else self._silent.among(self._named())
+        ages = self._skew.state, self._age.state
+        return _encode(_State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, self._mark_ns))
+
+    def _look_at_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
+        """Note data that stop to be fresh; what makes an outage is noted by the feed."""
+        was_fresh, self._fresh = not self._fresh.why, fresh
+        if is_down or not fresh.why or not was_fresh:
+            return []
+        return [Note(f"{self.config.place}: {fresh.why}: no entries")]
+
+    def _oldest(self, ages: Ages) -> Age:
+        age_ns = max(self.lag_ns, ages.lane_ns)
+        if ages.hold:
+            return Age(age_ns, "hold by the overload ladder", hold=True)
+        return Age(age_ns, "lane" if ages.lane_ns > self.lag_ns else self._fresh.why or "feed lag")
+
+    def _heard(self, live: LiveFeed) -> list[Note]:
+        """Notes of the feed, and the first rows that it rejects."""
+        examples = live.counts.examples
+        new = examples[self._rejected :]
+        self._rejected = len(examples)
+        return [*live.take_notes(), *(Note(f"rejected {example}") for example in new)]
+
+    def _count_ahead(self, frame: Frame) -> None:
+        from_ns = frame.session_ns - self.config.delay_ns + AHEAD_NS
+        self._ahead += sum(type(tick) is Trade and tick.ts_ns > from_ns for tick in frame.ticks)
+
+    def _named(self) -> list[str]:
+        return [symbol for symbol in self._symbols() if symbol != ALL]
+
+    def _unrefused(self, live: LiveFeed) -> list[str]:
+        refused = set(live.health.refused_symbols)
+        return [symbol for symbol in self._named() if symbol not in refused]
+
+    def _down_s(self) -> float:
+        from_ns = None if self._live is None else self._live.down_from_ns
+        return 0.0 if from_ns is None else max(self._mark_ns - from_ns, 0) / SECOND_NS

@@ -1,0 +1,73 @@
+"""What the producer sees at one moment."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from desk.flow import Lane
+from desk.model.notes import Note
+from desk.model.records import GapRecord
+from desk.ports import Feed
+from desk.telemetry.histogram import Snapshot
+
+
+class IntakeStats(msgspec.Struct, array_like=True):
+    """What the producer sees at one moment, for the live table.
+
+    `notes` are the latest of `noted` by this `epoch`, newest last; `alerts` are what is wrong with the feed now.
+    `waiting` are the shards whose successors are waited for.
+    `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
+    adoption of the `moves` so far. `wall_ns` is when this was so; `loads` are, for each lane, how long its shard has
+    worked in all, and the age of the oldest tick that waits.
+    """
+
+    session_ns: int
+    progress: float | None
+    received: dict[str, int]
+    subscribed: int
+    wanted_by_scanners: int
+    open_positions: int
+    lanes: list[tuple[int, int, int, int, int, int, int]]
+    notes: list[Note]
+    noted: int = 0
+    waiting: list[int] = []
+    gaps: list[GapRecord] = []
+    rejected: dict[str, dict[str, int]] = {}
+    skipped: dict[str, int] = {}
+    table_version: int = 1
+    moves: int = 0
+    moving: bool = False
+    owners: Sequence[int] = ()
+    pauses: Snapshot = msgspec.field(default_factory=Snapshot)
+    wall_ns: int = 0
+    loads: dict[int, tuple[int, int]] = {}
+    epoch: int = 0
+    alerts: list[str] = []
+
+
+def progress_of(feed: Feed, session_ns: int) -> float | None:
+    """How much of the session is done, 0 to 1; None where its end is not known."""
+    if feed.start_ns is None or feed.end_ns is None or feed.end_ns <= feed.start_ns:
+        return None
+    return min(max((session_ns - feed.start_ns) / (feed.end_ns - feed.start_ns), 0.0), 1.0)
+
+
+def lane_rows(lanes: Iterable[Lane]) -> list[tuple[int, int, int, int, int, int, int]]:
+    """For each lane: shard, depth, capacity, batches under way, window, quotes conflated, ticks dropped."""
+    rows = []
+    for lane in lanes:
+        totals = lane.totals()
+        dropped = totals.trades_aged + totals.trades_full + totals.quotes_full
+        config = lane.config
+        rows.append(
+            (
+                lane.shard,
+                lane.depth,
+                config.capacity,
+                len(lane.in_flight),
+                config.window_batches,
+                totals.quotes_conflated,
+                dropped,
+            )
+        )
+    return rows

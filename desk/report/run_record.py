@@ -1,0 +1,283 @@
+"""What a run comes to: the accounts of all parts, put together as the summary."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from desk.consumer.shard import ShardStats
+from desk.model.notes import Note
+from desk.model.records import GapRecord
+from desk.model.session import Session
+from desk.model.units import MS_NS, SECOND_NS
+from desk.orders import OrderSummary
+from desk.producer.feed_watch.watch import FeedReport
+from desk.producer.loop import Intake
+from desk.report.implausible_times import implausible_times
+from desk.report.summary import (
+    ClassCounts,
+    Consumer,
+    FeedState,
+    Gap,
+    Latencies,
+    Orders,
+    Producer,
+    ProfitAndLoss,
+    Quantiles,
+    Rates,
+    Summary,
+    Ticks,
+)
+from desk.telemetry.audit import StrategyFault
+from desk.telemetry.crumbs import EVERYWHERE
+from desk.telemetry.histogram import Histogram
+
+MAX_PROBLEMS = 50
+
+
+class ProcessUsage(msgspec.Struct, array_like=True):
+    """What one process has used."""
+
+    pid: int = 0
+    node: str = ""
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+
+
+class FeedRecord(msgspec.Struct, array_like=True):
+    """Counts of a feed, by class ("trades", "quotes") and cause; the last notes of its producer.
+
+    `marked`: a second of the session was complete.
+    """
+
+    received: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    skipped: dict[str, int]
+    examples: list[str]
+    gaps: list[GapRecord] = []
+    problems: list[str] = []
+    report: FeedReport = msgspec.field(default_factory=FeedReport)
+    notes: list[Note] = []
+    noted: int = 0
+    epoch: int = 0
+    marked: bool = True
+
+
+def feed_record(intake: Intake) -> FeedRecord:
+    """What the producer's work came to."""
+    counts, report = intake.feed.counts, intake.watch.report()
+    return FeedRecord(
+        counts.received,
+        counts.rejected,
+        counts.skipped,
+        counts.examples,
+        intake.gaps.records_at(intake.session_ns),
+        [*intake.problems, *report.problems],
+        report,
+        intake.notes.latest(),
+        intake.notes.count,
+        intake.config.epoch,
+        intake.marked,
+    )
+
+
+class RunRecord(msgspec.Struct, kw_only=True):
+    """Everything that the summary is made of."""
+
+    run_id: str
+    plan: str
+    mode: str
+    in_process: bool
+    session: Session
+    started_ns: int
+    ended_ns: int
+    play_ns: int
+    feed: FeedRecord
+    shards: list[ShardStats]
+    consumers: list[ProcessUsage]
+    producer: ProcessUsage
+    orders: OrderSummary
+    bars: int
+    decisions: int
+    problems: list[str]
+    feed_kind: str = ""
+    failed: bool = False
+    restarts: dict[int, int] = {}
+    notices: list[str] = []
+
+
+def summarize(record: RunRecord) -> Summary:
+    """The figures of summary.json, judged."""
+    applied = sum(shard.audit.trades + shard.audit.quotes for shard in record.shards)
+    played_s = max(record.play_ns, 1) / SECOND_NS
+    summary = Summary(
+        run_id=record.run_id,
+        plan=record.plan,
+        mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
+        in_process=record.in_process,
+        problems=problems(record)[:MAX_PROBLEMS],
+        gaps=[Gap(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
+        warnings=warnings(record)[:MAX_PROBLEMS],
+        started_ns=record.started_ns,
+        ended_ns=record.ended_ns,
+        wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),
+        ticks=Ticks(_counts(record, "trades"), _counts(record, "quotes")),
+        events_per_s=Rates(
+            round(sum(record.feed.received.values()) / played_s, 1),
+            round(applied / played_s, 1),
+        ),
+        latency_ms=_latencies(record),
+        consumers=[
+            _consumer(shard, usage, record.play_ns, record.restarts.get(shard.shard, 0))
+            for shard, usage in zip(record.shards, record.consumers, strict=True)
+        ],
+        producer=Producer(
+            record.producer.pid,
+            round(record.producer.cpu_s, 3),
+            round(record.producer.max_rss_mb, 1),
+            record.feed.report.reconnects,
+        ),
+        clock_skew_ms=round(record.feed.report.skew_ns / MS_NS, 3),
+        feed=FeedState(
+            kind=record.feed_kind,
+            up=record.feed.report.up,
+            reconnects=record.feed.report.reconnects,
+            refused_symbols=record.feed.report.refused_symbols,
+        ),
+        bars=record.bars,
+        decisions=record.decisions,
+        orders=Orders(
+            record.orders.submitted,
+            record.orders.filled,
+            record.orders.canceled,
+            record.orders.rejected,
+            record.orders.refused_by_risk,
+            record.orders.refused,
+        ),
+        pnl=ProfitAndLoss(
+            round(float(record.orders.realized), 6),
+            round(float(record.orders.unrealized), 6),
+            round(float(record.orders.fees), 6),
+        ),
+    )
+    return summary.judged(failed=record.failed)
+
+
+def problems(record: RunRecord) -> list[str]:
+    """Problems of all parts, and those that only the accounts as a whole show."""
+    by_class = {kind: _counts(record, kind) for kind in ("trades", "quotes")}
+    return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
+
+
+def strategy_problems(shards: list[ShardStats]) -> list[str]:
+    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order."""
+    faults = sorted(
+        (fault for shard in shards for fault in shard.audit.stopped),
+        key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
+    )
+    lines = (f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults)
+    return list(dict.fromkeys(lines))
+
+
+def warnings(record: RunRecord) -> list[str]:
+    """What is worth a line in log and figures: notices, the first rejected rows, the first calls that took too long."""
+    slow = sum(shard.audit.slow_calls for shard in record.shards)
+    lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
+    lines += [f"rejected {example}" for example in record.feed.examples]
+    lines += revision_warnings(record.shards)
+    if slow:
+        lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
+    return lines + [
+        f"strategy {fault.strategy} on {fault.symbol}: {fault.hook} took {fault.what}"
+        for shard in record.shards
+        for fault in shard.audit.slow
+    ]
+
+
+def _outside(session: Session) -> list[str]:
+    """The rows of a tape that no session of this exchange day plays, in one line."""
+    outside = {kind: count for kind, count in session.outside.items() if count}
+    if not outside:
+        return []
+    counts = " and ".join(f"{count:,} {kind}" for kind, count in outside.items())
+    hours, zone = session.hours, ZoneInfo(session.timezone)
+    start, end = (datetime.fromtimestamp(ns // SECOND_NS, zone) for ns in (hours.start_ns, hours.end_ns))
+    day = f"the exchange day {session.day}, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} ({zone})"
+    return [f"skipped {counts} of the tape, received outside {day}"]
+
+
+def revision_warnings(shards: list[ShardStats]) -> list[str]:
+    """One line for trades that came again, and one for corrections and cancels that could not be carried out."""
+    causes = {
+        cause: sum(shard.audit.rejected_trades.get(cause, 0) for shard in shards)
+        for cause in ("duplicate", "unmatched")
+    }
+    words = {
+        "duplicate": "rejected {:,} `duplicate`: trades, corrections or cancels that came again; they count once",
+        "unmatched": "rejected {:,} `unmatched`: corrections or cancels of trades that are not remembered; "
+        "their minutes stay as they were",
+    }
+    return [words[cause].format(count) for cause, count in causes.items() if count]
+
+
+def _where(fault: StrategyFault) -> str:
+    return "all symbols" if fault.symbol == EVERYWHERE else fault.symbol
+
+
+def _why(fault: StrategyFault) -> str:
+    if fault.hook == "watchdog":
+        return fault.what
+    return f"{fault.hook} raised {fault.what}\n{fault.detail}".strip()
+
+
+def _counts(record: RunRecord, kind: str) -> ClassCounts:
+    shards = record.shards
+    rejected: dict[str, int] = dict(record.feed.rejected.get(kind, {}))
+    for shard in shards:
+        causes = shard.audit.rejected_trades if kind == "trades" else shard.audit.rejected_quotes
+        for cause, ticks in causes.items():
+            rejected[cause] = rejected.get(cause, 0) + ticks
+    if kind == "trades":
+        applied = sum(shard.audit.trades for shard in shards)
+        conflated = 0
+        dropped = {
+            "aged": sum(shard.lane.trades_aged for shard in shards),
+            "full": sum(shard.lane.trades_full for shard in shards),
+            "unprotected": sum(shard.audit.lost_trades for shard in shards),
+        }
+    else:
+        applied = sum(shard.audit.quotes for shard in shards)
+        conflated = sum(shard.lane.quotes_conflated for shard in shards)
+        dropped = {
+            "full": sum(shard.lane.quotes_full for shard in shards),
+            "unprotected": sum(shard.audit.lost_quotes for shard in shards),
+        }
+    return ClassCounts(
+        received=record.feed.received.get(kind, 0),
+        applied=applied,
+        conflated=conflated,
+        dropped={cause: ticks for cause, ticks in dropped.items() if ticks},
+        rejected=rejected,
+        skipped=record.feed.skipped.get(kind, 0) + record.session.outside.get(kind, 0),
+    )
+
+
+def _latencies(record: RunRecord) -> Latencies:
+    def quantiles(name: str) -> Quantiles | None:
+        return Quantiles.of(Histogram.of(*(getattr(shard, name) for shard in record.shards)))
+
+    return Latencies(quantiles("data_latency"), quantiles("time_in_queue"), quantiles("in_lane"), quantiles("on_link"))
+
+
+def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int, restarts: int) -> Consumer:
+    return Consumer(
+        shard=shard.shard,
+        pid=usage.pid,
+        node=usage.node,
+        applied=shard.audit.trades + shard.audit.quotes,
+        symbols=shard.symbols,
+        busy=round(shard.busy_ns / max(play_ns, 1), 4),
+        restarts=restarts,
+        cpu_s=round(usage.cpu_s, 3),
+        max_rss_mb=round(usage.max_rss_mb, 1),
+    )

@@ -1,0 +1,129 @@
+"""The live view, made of what producer, shards and broker tell at one moment."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from logging import Logger
+from typing import Final, Protocol
+
+from desk.consumer.shard import ShardStats
+from desk.model.notes import Level, Note
+from desk.model.units import MS_NS, SECOND_NS
+from desk.orders import OrderSummary
+from desk.producer.stats import IntakeStats
+from desk.report.live import ConsumerView, DeskState, DeskView, LaneView, OrdersView
+from desk.telemetry.histogram import Snapshot, since
+
+LEVELS: Final[dict[Level, int]] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class Viewer:
+    """Makes views. Rates, busy fractions and latencies are those since the view before.
+
+    `waits` says why a session does not start at once.
+    """
+
+    def __init__(self, session_start_ns: int, waits: str = "") -> None:
+        self._start_ns = session_start_ns
+        self._waits = waits
+        self._now_ns = 0
+        self._received = 0
+        self._shards: dict[int, ShardStats] = {}
+
+    def view(
+        self,
+        now_ns: int,
+        state: DeskState,
+        intake: IntakeStats,
+        shards: Sequence[ShardStats],
+        pids: Mapping[int, int],
+        orders: OrderSummary,
+    ) -> DeskView:
+        """The desk at wall time `now_ns`."""
+        received = sum(intake.received.values())
+        passed_s = max(now_ns - self._now_ns, 1) / SECOND_NS if self._now_ns else float("inf")
+        consumers = [self._consumer(stats, pids.get(stats.shard, 0), passed_s) for stats in shards]
+        waiting = bool(self._waits) and state == "running" and intake.session_ns <= self._start_ns
+        view = DeskView(
+            state="waiting" if waiting else state,
+            waits=self._waits if waiting else "",
+            session_ns=intake.session_ns if intake.session_ns > self._start_ns else None,
+            progress=intake.progress,
+            produced_per_s=(received - self._received) / passed_s,
+            consumed_per_s=sum(consumer.consumed_per_s for consumer in consumers),
+            lanes=[LaneView(*lane) for lane in intake.lanes],
+            consumers=consumers,
+            orders=OrdersView(orders.submitted, orders.filled, orders.refused_by_risk),
+            open_positions=intake.open_positions,
+            pnl=orders.realized + orders.unrealized - orders.fees,
+            subscribed=intake.subscribed,
+            wanted_by_scanners=intake.wanted_by_scanners,
+            alerts=intake.alerts,
+            notes=[*(note.text for note in intake.notes), *(note for stats in shards for note in _notes(stats))],
+        )
+        self._now_ns = now_ns
+        self._received = received
+        self._shards = {stats.shard: stats for stats in shards}
+        return view
+
+    def _consumer(self, stats: ShardStats, pid: int, passed_s: float) -> ConsumerView:
+        before = self._shards.get(stats.shard)
+        applied = stats.audit.trades + stats.audit.quotes
+        grown = applied - (before.audit.trades + before.audit.quotes) if before else 0
+        busy_ns = stats.busy_ns - before.busy_ns if before else 0
+        queue = since(stats.time_in_queue, before.time_in_queue if before else Snapshot())
+        return ConsumerView(
+            shard=stats.shard,
+            pid=pid,
+            symbols=stats.symbols,
+            consumed_per_s=grown / passed_s,
+            busy=min(busy_ns / SECOND_NS / passed_s, 1.0),
+            time_in_queue_p50_ms=_ms(queue.quantile(0.5)),
+            time_in_queue_p99_ms=_ms(queue.quantile(0.99)),
+            strategies_stopped=len(stats.audit.stopped),
+        )
+
+
+class Noted(Protocol):
+    """The latest `notes` of the `noted` that a producer has written, and which producer it is."""
+
+    epoch: int
+    notes: list[Note]
+    noted: int
+
+
+class NewNotes:
+    """Writes each of the producer's notes into the log once; a producer's successor begins anew."""
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._epoch = 0
+        self._logged = 0
+
+    def write(self, noted: Noted) -> None:
+        """Log the notes since the last call, as far as they are still there; those of an older producer never."""
+        if noted.epoch < self._epoch:
+            return
+        if noted.epoch > self._epoch:
+            self._epoch, self._logged = noted.epoch, 0
+        new = noted.noted - self._logged
+        if new > 0:
+            self._logged = noted.noted
+            for note in noted.notes[-new:]:
+                self._log.log(LEVELS[note.level], "%s", note.text)
+
+
+def _ms(value_ns: int | None) -> float | None:
+    return None if value_ns is None else value_ns / MS_NS
+
+
+def _notes(stats: ShardStats) -> list[str]:
+    """The latest of what went wrong in the shard's strategies."""
+    audit = stats.audit
+    notes = []
+    if audit.slow:
+        fault = audit.slow[-1]
+        notes.append(f"strategy {fault.strategy} is slow: {fault.hook} took {fault.what} on {fault.symbol}")
+    if audit.stopped:
+        fault = audit.stopped[-1]
+        notes.append(f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.what}")
+    return notes

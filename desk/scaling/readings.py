@@ -1,0 +1,87 @@
+"""What scaling goes by: from the figures that producer and shards tell to one reading a second."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from desk.consumer.shard import ShardStats
+from desk.model.units import SECOND_NS
+from desk.producer.stats import IntakeStats
+from desk.scaling import Reading
+from desk.telemetry.histogram import Snapshot, since
+
+EVERY_NS: Final = SECOND_NS
+LOPSIDED: Final = 1.5
+"""A shard this far above the mean, with more than LEAST_BUSY, is helped by moves first."""
+LEAST_BUSY: Final = 0.3
+
+
+class Readings:
+    """Takes readings, at least EVERY_NS apart by the producer's clock; each is of the time since the one before.
+
+    How busy a shard is its acks tell the producer, as part of batches: a shard that has too much to do is slow to
+    answer anything else. So the oldest tick that waits in a lane counts beside what shards tell of those applied.
+    """
+
+    def __init__(self) -> None:
+        self._before: IntakeStats | None = None
+        self._shards: dict[int, ShardStats] = {}
+
+    def take(
+        self, intake: IntakeStats, shards: Sequence[ShardStats], working: Collection[int], pending: int
+    ) -> Reading | None:
+        """The reading that is due, if any. `working` are the shards with a lane, `pending` counts those awaited."""
+        before = self._before
+        if before is not None and intake.wall_ns - before.wall_ns < EVERY_NS:
+            return None
+        self._before = intake
+        told_before, self._shards = self._shards, {stats.shard: stats for stats in shards if stats.shard in working}
+        if before is None:
+            return None
+        busy = {shard: _busy(shard, intake, before) for shard in working if shard in intake.loads}
+        waits_ns = [intake.loads[shard][1] for shard in busy if intake.loads[shard][1]]
+        for shard, stats in self._shards.items():
+            wait_ns = _wait_ns(stats, told_before.get(shard))
+            if wait_ns is not None:
+                waits_ns.append(wait_ns)
+        mean = sum(busy.values()) / len(busy) if busy else 0.0
+        high = max(busy.values(), default=0.0)
+        return Reading(
+            intake.wall_ns,
+            busy,
+            max(waits_ns, default=None),
+            _dropped_since(intake, before),
+            pending,
+            lopsided=intake.moving or bool(intake.waiting) or (high > LEAST_BUSY and high > LOPSIDED * mean),
+        )
+
+
+def _busy(shard: int, intake: IntakeStats, before: IntakeStats) -> float:
+    """The busy fraction since then; 0 of a shard that had no lane, or counts anew.
+
+    With ticks that have waited all the time and no ack, it has worked all the time.
+    """
+    passed_ns = intake.wall_ns - before.wall_ns
+    worked_ns, age_ns = intake.loads[shard]
+    if shard not in before.loads:
+        return 0.0
+    grown_ns = worked_ns - before.loads[shard][0]
+    if grown_ns == 0 and age_ns >= passed_ns:
+        return 1.0
+    return max(grown_ns, 0) / passed_ns
+
+
+def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
+    """The 99th percentile of time in queue since then; a successor that counts anew is taken as it is."""
+    known = before.time_in_queue if before is not None else Snapshot()
+    if sum(known.buckets.values()) > sum(stats.time_in_queue.buckets.values()):
+        known = Snapshot()
+    return since(stats.time_in_queue, known).quantile(0.99)
+
+
+def _dropped_since(intake: IntakeStats, before: IntakeStats) -> int:
+    """Ticks dropped or conflated; a lane opened anew counts on from what its shard knew."""
+    known = {shard: conflated + dropped for shard, *_, conflated, dropped in before.lanes}
+    return sum(
+        max(conflated + dropped - known.get(shard, conflated + dropped), 0)
+        for shard, *_, conflated, dropped in intake.lanes
+    )

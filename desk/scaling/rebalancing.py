@@ -1,0 +1,78 @@
+"""When slots should move, by what the shards tell: once a second, while the market does not wait."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from desk.consumer.shard import ShardStats
+from desk.flow.routing_table import RoutingTable
+from desk.model.units import SECOND_NS
+from desk.producer.stats import IntakeStats
+from desk.scaling import Planner, PlannerState, SlotMove, deal, plan
+
+OBSERVE_NS: Final = SECOND_NS
+LEAST_BUSY: Final = 0.05
+"""A desk whose busiest shard works less than this part of the time gains nothing by moves."""
+
+
+class Rebalancing:
+    """From figures to moves. A slot's load are its ticks since the observation before.
+
+    Shards that shall own nothing are emptied. With `level` the others are levelled out by load; else those that own
+    nothing are given slots by number, and nothing more.
+
+    While a move is under way, or a shard's successor is waited for, nothing is observed: figures would be of two
+    tables. The clock is the caller's.
+    """
+
+    def __init__(self, planner: Planner | None = None, *, level: bool = True) -> None:
+        self._planner = planner or Planner()
+        self._level = level
+        self._state = PlannerState()
+        self._seen: IntakeStats | None = None
+        self._told_ns: dict[int, int] = {}
+        self._ticks: dict[int, dict[int, int]] = {}
+
+    def observe(self, intake: IntakeStats, shards: Sequence[ShardStats], staying: Sequence[int]) -> list[SlotMove]:
+        """The moves that these figures call for; none within OBSERVE_NS of the observation before.
+
+        None either until every shard has told something new: one that has much to do is slow to tell it. `staying` are
+        the shards that may own slots, one at least; whoever else does is emptied.
+        """
+        before = self._seen
+        if before is not None and intake.wall_ns - before.wall_ns < OBSERVE_NS:
+            return []
+        if intake.moving or intake.waiting or len(intake.owners) == 0 or not staying:
+            return []
+        told_ns = {stats.shard: stats.told_ns for stats in shards}
+        if any(told_ns[shard] == self._told_ns.get(shard) for shard in told_ns):
+            return []
+        self._seen, self._told_ns = intake, told_ns
+        loads = self._loads(shards)
+        emptied = not set(intake.owners) <= set(staying)
+        if not emptied and not self._level:
+            return deal(intake.owners, staying)
+        idle = before is None or not loads or _busiest(intake, before) < LEAST_BUSY
+        if idle and not emptied:
+            return []
+        table = RoutingTable(intake.table_version, tuple(intake.owners))
+        moves, self._state = plan(self._planner, self._state, loads, table, staying)
+        return moves
+
+    def _loads(self, shards: Sequence[ShardStats]) -> dict[int, float]:
+        loads: dict[int, float] = {}
+        for stats in shards:
+            before = self._ticks.get(stats.shard, {})
+            for slot, ticks in stats.slot_ticks.items():
+                # Fewer than before are those of a successor, which counts anew.
+                grown = ticks - before.get(slot, 0) if ticks >= before.get(slot, 0) else ticks
+                if grown:
+                    loads[slot] = loads.get(slot, 0.0) + grown
+            self._ticks[stats.shard] = stats.slot_ticks
+        return loads
+
+
+def _busiest(intake: IntakeStats, before: IntakeStats) -> float:
+    """The greatest part of the time since then that any shard has worked."""
+    passed_ns = intake.wall_ns - before.wall_ns
+    grown_ns = (worked_ns - before.loads.get(shard, (0, 0))[0] for shard, (worked_ns, _) in intake.loads.items())
+    return max(grown_ns, default=0) / passed_ns

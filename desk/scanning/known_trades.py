@@ -1,0 +1,65 @@
+"""The trades that the scanners' view remembers: the same ones as a shard that watches every symbol from the start."""
+
+from collections.abc import Iterable
+
+from desk.bars.remembered_trades import RememberedTrades, Revised
+from desk.model.bars import Bar
+from desk.model.ticks import Revision, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to, floor_to
+
+
+class KnownTrades:
+    """Memories by the number of the symbol, kept at the marks at which a shard would; `revise_ns` is the plan's.
+
+    A symbol without trade identities has none.
+    """
+
+    def __init__(self, start_ns: int, revise_ns: int, split_ns: int | None) -> None:
+        self._revise_ns = revise_ns
+        self._split_ns = split_ns
+        self._memories: dict[int, RememberedTrades] = {}
+        self.revisable_from_ns = floor_to(floor_to(start_ns, SECOND_NS) - revise_ns, MINUTE_NS)
+
+    def __bool__(self) -> bool:
+        return bool(self._memories)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._memories
+
+    def begin(self, number: int, trade: Trade, minutes: Iterable[Bar], earlier: Trade | None) -> None:
+        """Remember the trades of a symbol from this one on; `minutes` are those that it has."""
+        self._memories[number] = RememberedTrades(
+            trade.ordinal, minutes, earlier, split_ns=self._split_ns, saving=False
+        )
+
+    def take(self, number: int, trade: Trade) -> bool:
+        """Remember a trade; False where its identity is known."""
+        return self._memories[number].take(trade)
+
+    def revise(self, number: int, revision: Revision) -> tuple[Revised, RememberedTrades] | None:
+        """Correct or cancel a trade, which changes the memory given back; None where nothing changes."""
+        memory = self._memories.get(number)
+        if memory is None:
+            return None
+        revised = memory.revise(revision, self.revisable_from_ns)
+        return None if revised.old is None else (revised, memory)
+
+    def packed(self, number: int) -> bytes:
+        """The memory of a symbol, as a shard takes it with a `Watch`; empty where there is none."""
+        memory = self._memories.get(number)
+        return b"" if memory is None else memory.packed()
+
+    def reach(self, recv_ns: int) -> None:
+        """Take in that time has come to this: forget what shards forget at the marks until then."""
+        if not self._memories:
+            reached_ns = floor_to(floor_to(recv_ns, SECOND_NS) - self._revise_ns, MINUTE_NS)
+            self.revisable_from_ns = max(reached_ns, self.revisable_from_ns)
+        while (mark_ns := self.next_mark_ns) <= recv_ns:
+            self.revisable_from_ns = floor_to(mark_ns - self._revise_ns, MINUTE_NS)
+            for memory in self._memories.values():
+                memory.forget(self.revisable_from_ns, mark_ns)
+
+    @property
+    def next_mark_ns(self) -> int:
+        """The first whole second at which another minute can be revised no more."""
+        return ceil_to(self.revisable_from_ns + MINUTE_NS + self._revise_ns, SECOND_NS)

@@ -1,0 +1,257 @@
+"""The scanners' work: on their period, look at the market and name the symbols they want."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from desk.model.bars import Bar
+from desk.model.errors import RunFailed
+from desk.model.interrupt_origin import is_from_signal
+from desk.model.records import ScanAnswer
+from desk.model.units import SECOND_NS, ceil_to
+from desk.scanner import MarketSnapshot, Scanner
+from desk.scanning.sealed_market import SealedMarket
+from desk.telemetry.audit import one_line, trace
+from desk.telemetry.crumbs import AT, CALL, CODES, Cells, Unwatched
+
+MAX_PROBLEMS: Final = 20
+MAX_ANSWERED: Final = 100_000
+MAX_WITH_MINUTES: Final = 16
+SCAN: Final = CODES["scan"]
+
+
+class View(Protocol):
+    """The scanners' own view of the market."""
+
+    def advance(self, until_ns: int) -> None:
+        """Take in the rows received before `until_ns`."""
+        ...
+
+    def snapshot(self) -> MarketSnapshot:
+        """The market as taken in so far."""
+        ...
+
+    def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
+        """The session's minutes of these symbols from the rows received before `until_ns`."""
+        ...
+
+    def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
+        """A shard's remembered trades of these symbols, as taken in so far; without those that have none."""
+        ...
+
+
+class Past(NamedTuple):
+    """History of a symbol before the time from which it is watched."""
+
+    bars: list[Bar]
+    remembered: bytes
+
+
+class ScannerEntry(msgspec.Struct):
+    """A `[[scanners]]` entry with its scanner; None for one that is stopped, and why."""
+
+    name: str
+    scanner: Scanner | None
+    every_s: int
+    max_symbols: int
+    crumb: int = 0
+    stopped: str = ""
+
+
+class Scanning:
+    """Runs the scanners that are due at a mark, and answers the same question twice alike.
+
+    Scanners are run once at every mark at which they are due, in order, from the session's start on: those marks
+    that nobody has asked about are made up for first. So whoever takes the place of another that died stands where
+    that one stood, at the cost of one pass over the market. The answers of the last MAX_ANSWERED marks are
+    remembered.
+
+    `afresh` gives another view of the same market, which has seen nothing: minutes of a time that `view` is beyond
+    are read from there. Without it there are none to be had.
+
+    A scanner that raises keeps its last wish and is reported, once per kind of fault; the others go on. One that is
+    stopped is not called: its answer says so, and what it wanted last stays. `cells` bear the call under way.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        entries: Iterable[ScannerEntry],
+        session_start_ns: int,
+        afresh: Callable[[], View] | None = None,
+        cells: Cells | None = None,
+    ) -> None:
+        self._cells = cells or Unwatched().cells
+        self.scans = 0
+        self.problems: list[str] = []
+        self._view = _Market(view, afresh)
+        self._entries = tuple(entries)
+        self._start_ns = session_start_ns
+        self._last: dict[str, list[str]] = {entry.name: [] for entry in self._entries}
+        self._ran_ns = session_start_ns
+        self._answers: dict[int, list[ScanAnswer]] = {}
+        self._minutes: dict[int, dict[str, Past]] = {}
+
+    def due(self, mark_ns: int) -> list[ScannerEntry]:
+        """The scanners whose period ends at this mark."""
+        elapsed_s = (mark_ns - self._start_ns) // SECOND_NS
+        return [entry for entry in self._entries if elapsed_s > 0 and elapsed_s % entry.every_s == 0]
+
+    def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
+        """Answers of the scanners due now, with the minutes of new symbols as they will be at the next mark.
+
+        `subscribed` decides for which symbols minutes come along, and nothing else. Raises RunFailed for a mark
+        that is forgotten.
+        """
+        if not self.due(mark_ns):
+            return []
+        self._run(mark_ns)
+        if mark_ns not in self._answers:
+            raise RunFailed(
+                "scanners",
+                f"asked again about {mark_ns}, which is forgotten",
+                f"a mark that may be asked about again, and one of the last {MAX_ANSWERED:,}",
+                "Run again; a shorter [flow] checkpoint_s leaves fewer marks to be asked about again.",
+            )
+        answers = self._answers[mark_ns]
+        known = frozenset(subscribed)
+        new = sorted({symbol for answer in answers for symbol in answer.symbols if symbol not in known})
+        past = self._minutes_at(mark_ns, new)
+        return [
+            ScanAnswer(
+                answer.scanner,
+                list(answer.symbols),
+                {symbol: past[symbol].bars for symbol in answer.symbols if symbol in past},
+                answer.problem,
+                {
+                    symbol: past[symbol].remembered
+                    for symbol in answer.symbols
+                    if symbol in past and past[symbol].remembered
+                },
+                answer.stopped,
+            )
+            for answer in answers
+        ]
+
+    def history(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
+        """The session's minutes of these symbols; an empty list for one without a trade."""
+        return {symbol: past.bars for symbol, past in self._past(list(symbols), until_ns).items()}
+
+    def remembered(self, symbols: Iterable[str], until_ns: int) -> dict[str, bytes]:
+        """A shard's remembered trades of these symbols at that time, without those that have none."""
+        past = self._past(list(symbols), until_ns)
+        return {symbol: each.remembered for symbol, each in past.items() if each.remembered}
+
+    def _past(self, wanted: list[str], until_ns: int) -> dict[str, Past]:
+        if not wanted:
+            return {}
+        # The view must not pass a mark at which scanners still have to look.
+        self._run(until_ns - 1)
+        return self._view.past(wanted, until_ns)
+
+    def _run(self, upto_ns: int) -> None:
+        """Run what is due at every mark to this one, as far as it has not been run."""
+        for mark_ns in self._marks(upto_ns):
+            market = SealedMarket(self._view.at(mark_ns))
+            self._cells[AT] = mark_ns
+            self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
+            self._ran_ns = mark_ns
+            _keep(self._answers, MAX_ANSWERED)
+
+    def _marks(self, upto_ns: int) -> list[int]:
+        """The marks at which anything is due, after the last at which it was run; oldest first."""
+        start_ns = ceil_to(self._start_ns, SECOND_NS)
+        ran_s = max(self._ran_ns - start_ns, 0) // SECOND_NS
+        return sorted(
+            {
+                mark_ns
+                for every_s in {entry.every_s for entry in self._entries}
+                for mark_ns in range(
+                    start_ns + (ran_s // every_s + 1) * every_s * SECOND_NS, upto_ns + 1, every_s * SECOND_NS
+                )
+            }
+        )
+
+    def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, Past]:
+        """The minutes of these symbols that go with the answers of a mark."""
+        kept = self._minutes.get(mark_ns, {})
+        missing = [symbol for symbol in symbols if symbol not in kept]
+        if missing:
+            kept |= self._past(missing, mark_ns + SECOND_NS)
+            self._minutes[mark_ns] = kept
+            _keep(self._minutes, MAX_WITH_MINUTES)
+        return {symbol: kept[symbol] for symbol in symbols}
+
+    def _ask(self, entry: ScannerEntry, sealed: SealedMarket) -> ScanAnswer:
+        if entry.scanner is None:
+            return ScanAnswer(entry.name, [], stopped=True)
+        self.scans += 1
+        problem = ""
+        market = sealed.snapshot()
+        self._cells[CALL] = entry.crumb + SCAN
+        try:
+            wished = _symbols(entry.scanner.scan(market), entry.max_symbols)
+            _require_known(wished, market)
+            self._last[entry.name] = wished
+        except BaseException as fault:
+            if is_from_signal(fault):
+                raise
+            problem = f"scanner {entry.name} failed: {one_line(fault)}\n{trace(fault)}"
+            self._note(problem)
+        self._cells[CALL] = 0
+        return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
+
+    def _note(self, problem: str) -> None:
+        if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+
+class _Market:
+    """A view that goes forward, and another for what lies behind it: that is read once for rising times, too."""
+
+    def __init__(self, view: View, afresh: Callable[[], View] | None) -> None:
+        self._view = view
+        self._reached_ns = 0
+        self._afresh = afresh
+        self._past: View | None = None
+        self._past_ns = 0
+
+    def at(self, mark_ns: int) -> MarketSnapshot:
+        """The market at a time that was not passed yet."""
+        self._view.advance(mark_ns)
+        self._reached_ns, self._past = mark_ns, None
+        return self._view.snapshot()
+
+    def past(self, symbols: list[str], until_ns: int) -> dict[str, Past]:
+        """The minutes of these symbols from the rows received before `until_ns`, whenever that is."""
+        if until_ns >= self._reached_ns or self._afresh is None:
+            view = self._view
+            self._reached_ns, self._past = until_ns, None
+        else:
+            if self._past is None or until_ns < self._past_ns:
+                self._past = self._afresh()
+            self._past_ns = until_ns
+            view = self._past
+        bars, remembered = view.bars(symbols, until_ns), view.remembered(symbols)
+        return {symbol: Past(bars.get(symbol, []), remembered.get(symbol, b"")) for symbol in symbols}
+
+
+def _keep(remembered: dict[int, Any], most: int) -> None:
+    """Let the oldest go."""
+    while len(remembered) > most:
+        del remembered[next(iter(remembered))]
+
+
+def _symbols(answer: object, most: int) -> list[str]:
+    """What `scan` returned as plain text, which numpy's is not: a list, a tuple or an array of symbols."""
+    if isinstance(answer, list | tuple | np.ndarray):
+        return [str(symbol) for symbol in answer[:most]]
+    raise TypeError(f"scan returned {type(answer).__name__}; expected a list of symbols")
+
+
+def _require_known(symbols: list[str], market: MarketSnapshot) -> None:
+    strangers = sorted(set(symbols).difference(market.symbols))
+    if strangers:
+        raise LookupError(f"it names symbols that the market does not have: {', '.join(strangers[:5])}")

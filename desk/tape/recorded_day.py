@@ -1,0 +1,55 @@
+"""One day of a recording."""
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from desk.model.blocks import Block
+from desk.tape.row_counts import Tally
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A block source that knows when its rows were received, and so can be read in part."""
+
+    place: str
+    symbols: tuple[str, ...]
+    start_ns: int
+    end_ns: int
+    tally: Tally
+
+    def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> Iterator[Block]:
+        """The rows in arrival order; those before `from_ns` and from `until_ns` on may be left out."""
+        ...
+
+    def symbols_between(self, from_ns: int, until_ns: int) -> tuple[str, ...]:
+        """The symbols of that time, sorted; of what is read together with it, too."""
+        ...
+
+
+class DaySource:
+    """The rows of a recording that were received from `from_ns` on and before `until_ns`, which are whole minutes.
+
+    A block source that is as if the recording held nothing else, but for ordinals: those are the recording's.
+    At least one row lies in between.
+    """
+
+    def __init__(self, source: Recorded, from_ns: int, until_ns: int) -> None:
+        rows = source.tally.between(from_ns, until_ns)
+        self.place = source.place
+        self.symbols = source.symbols_between(from_ns, until_ns)
+        self.start_ns = rows.start_ns
+        self.end_ns = rows.end_ns
+        self._source = source
+        self._from_ns = from_ns
+        self._until_ns = until_ns
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows in arrival order; every call begins anew."""
+        for block in self._source.blocks(self._from_ns, self._until_ns):
+            first, stop = np.searchsorted(block.recv_ns, (self._from_ns, self._until_ns)).tolist()
+            if first < stop:
+                yield block.part(first, stop)
+            if stop < len(block):
+                return

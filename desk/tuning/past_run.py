@@ -1,0 +1,72 @@
+"""What a run says of its market: the minutes that its keeper holds, and the figures it left, if it is over."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+
+from desk.checkpoint import KeeperStore
+from desk.consumer.engine.snapshot import decode_state
+from desk.model.errors import RunFolderError
+from desk.report.summary import Summary
+from desk.runs import RunFolder
+from desk.tuning.load import Load, minutes_load
+
+
+class PastRun(msgspec.Struct, frozen=True):
+    """What a run tells, over or not.
+
+    `producer_us` is the CPU time of the producer's process per tick; None while the run goes on, and where the
+    producer had no process of its own.
+    """
+
+    load: Load
+    producer_us: float | None
+
+
+def read_run(path: Path, window_s: float) -> PastRun:
+    """The market of the run in the folder `path`, as far as it has got.
+
+    Raises RunFolderError where no minute is closed yet or there is no run, RunFailed for damaged files.
+    """
+    folder = RunFolder(path)
+    minutes: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    symbols: set[str] = set()
+    ticks = 0
+    if folder.keeper.is_dir():
+        store = KeeperStore(folder.keeper)
+        for bar in store.bars():
+            minutes[bar.minute_ns][bar.symbol] = bar.trades
+        for shard in store.shards():
+            checkpoint = store.latest(shard)
+            assert checkpoint is not None, "a shard that is listed has a checkpoint"
+            state = decode_state(checkpoint.state)
+            symbols.update(symbol.symbol for symbol in state.symbols)
+            ticks += state.audit.trades + state.audit.quotes
+    trades = sum(sum(by_symbol.values()) for by_symbol in minutes.values())
+    if not trades:
+        raise RunFolderError(
+            str(path),
+            "it holds no closed minute with a trade",
+            "the folder of a run, over or under way, that has seen at least one minute",
+            "Name one, or let the run go on for some minutes.",
+        )
+    summary = _summary(folder) if folder.summary.exists() else None
+    received = ticks if summary is None else sum(count.came for count in summary.ticks.by_class().values())
+    state_of = "under way" if summary is None else "over"
+    load = minutes_load(f"{path}, a run that is {state_of}", minutes, symbols, max(received / trades, 1.0), window_s)
+    if summary is None or summary.in_process:
+        return PastRun(load, None)
+    return PastRun(load, 1e6 * summary.producer.cpu_s / max(received, 1))
+
+
+def _summary(folder: RunFolder) -> Summary:
+    try:
+        return Summary.of(folder.read_summary())
+    except msgspec.ValidationError as error:
+        raise RunFolderError(
+            str(folder.summary),
+            f"it is no summary of a run: {error}",
+            "the folder of a run",
+            "Name one; `desk run` prints it at its end.",
+        ) from error

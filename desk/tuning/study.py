@@ -1,0 +1,162 @@
+"""What a plan's lanes should be: its market and its costs measured, and the advice that follows."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from desk.config import Plan
+from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
+from desk.model.blocks import Block, BlockSource
+from desk.model.errors import PlanError
+from desk.model.session import Session
+from desk.model.units import SECOND_NS, floor_to
+from desk.process.clock import SystemClock
+from desk.tuning.advice import Advice, Bounds, Costs, advise
+from desk.tuning.load import Load, Wanted
+from desk.tuning.market_excerpt import EXCERPT_TICKS, Excerpt, chosen_symbols, market_load
+from desk.tuning.past_run import PastRun, read_run
+from desk.tuning.trial import Measured, measure_costs
+from desk.wiring.exchange_days import ExchangeDays, exchange_ns
+from desk.wiring.markets import market_source, session_source
+from desk.wiring.sessions import open_session
+
+STAND_IN_DAY: Final = date(2026, 1, 5)
+STAND_IN_START: Final = time(9, 30)
+STAND_IN_LEAST_S: Final = 10
+STAND_IN_MOST_S: Final = 120
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found. `costs` are those that count: the measured ones, or what the run's producer really used.
+
+    `picked` symbols stand for what scanners pick. `stand_in`: costs are of a made-up market with the run's symbols.
+    """
+
+    load: Load
+    measured: Measured
+    costs: Costs
+    advice: Advice
+    safety: float
+    picked: int = 0
+    stand_in: bool = False
+    run_producer_us: float | None = None
+
+
+def study(plan: Plan, window_s: float, safety: float, run_dir: Path | None = None) -> Study:
+    """Measure and advise; takes some seconds. Raises PlanError, TapeError, RunFolderError, StrategyError."""
+    run = None if run_dir is None else read_run(run_dir, window_s)
+    source = market_source(plan)
+    if source is None:
+        return _of_live(plan, window_s, safety, run)
+    session = open_session(plan, source, SystemClock())
+    source = session_source(source, session)
+    always, picked = chosen_symbols(plan, session, source)
+    channels = frozenset(plan.feed.channels)
+    wanted = Wanted(always | picked, channels, session.start_ns, session.stop_ns)
+    load, excerpt = market_load(source, wanted, window_s)
+    tried = tried_plan(plan, picked)
+    measured = measure_costs(tried, excerpt_session(session, source, excerpt, wanted.symbols), source, excerpt)
+    return _advised(plan, load, measured, safety, run, picked=len(picked))
+
+
+def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) -> Study:
+    """A live stream shows its market only in a run; its costs are tried on a made-up one of the same kind."""
+    if run is None:
+        raise PlanError(
+            "[feed] kind",
+            f'`"{plan.feed.kind}"`, a live stream, which cannot be looked at beforehand',
+            "a market that can be played, or a run that has seen this one",
+            "Give the folder of a run of this plan, over or under way, with --from-run DIR; or tune a plan for a tape.",
+        )
+    named = {symbol for entry in plan.strategies for symbol in entry.symbols if symbol != "*"}
+    source = StandIn(plan, run.load, frozenset(run.load.by_symbol) | named)
+    timeless = plan.session.model_copy(update={"start": "", "stop": "", "clock": "real"})
+    played = plan.model_copy(update={"session": timeless})
+    session = open_session(played, source, SystemClock())
+    wanted = Wanted(frozenset(run.load.by_symbol), frozenset(plan.feed.channels), session.start_ns)
+    _, excerpt = market_load(source, wanted, window_s)
+    session = excerpt_session(session, source, excerpt, wanted.symbols)
+    measured = measure_costs(tried_plan(played, frozenset()), session, source, excerpt)
+    return _advised(plan, run.load, measured, safety, run, stand_in=True)
+
+
+def tried_plan(plan: Plan, picked: frozenset[str]) -> Plan:
+    """The plan as a trial plays it: at once, in one shard, with `picked` for what its scanners pick."""
+    strategies = tuple(
+        entry.model_copy(update={"scanner": "", "symbols": tuple(sorted(picked))}) if entry.scanner else entry
+        for entry in plan.strategies
+    )
+    return plan.model_copy(
+        update={
+            "feed": plan.feed.model_copy(update={"speed": "max"}),
+            "consumers": plan.consumers.model_copy(update={"count": 1}),
+            "scanners": (),
+            "strategies": strategies,
+        }
+    )
+
+
+def excerpt_session(session: Session, source: BlockSource, excerpt: Excerpt, symbols: frozenset[str]) -> Session:
+    """The session cut to the excerpt, all of these symbols subscribed, without lockstep: as the tick flows."""
+    return msgspec.structs.replace(
+        session,
+        start_ns=excerpt.start_ns,
+        stop_ns=None,
+        end_ns=excerpt.end_ns,
+        always=tuple(sorted(symbols)),
+        history=excerpt.start_ns > floor_to(source.start_ns, SECOND_NS),
+        lockstep=False,
+    )
+
+
+class StandIn:
+    """A made-up market with the names and the rate of a run's: a `BlockSource`."""
+
+    def __init__(self, plan: Plan, load: Load, symbols: frozenset[str]) -> None:
+        per_s = max(load.burst.per_s, 1.0)
+        start_ns = exchange_ns(STAND_IN_DAY, STAND_IN_START, ExchangeDays(plan.session.calendar).zone)
+        seconds = round(min(max(EXCERPT_TICKS / per_s, STAND_IN_LEAST_S), STAND_IN_MOST_S))
+        self._market = SyntheticMarket(
+            SyntheticConfig(
+                seed=1, symbols=len(symbols), events_per_s=per_s, start_ns=start_ns, duration_s=seconds, bursts=False
+            )
+        )
+        self.place = "a made-up market"
+        self.symbols = tuple(sorted(symbols, key=lambda symbol: (-load.by_symbol.get(symbol, 0), symbol)))
+        self.start_ns, self.end_ns = self._market.start_ns, self._market.end_ns
+
+    def blocks(self) -> Iterator[Block]:
+        """The made-up rows under the run's names: the most active symbol bears the name of the most active."""
+        for block in self._market.blocks():
+            yield replace(block, symbols=self.symbols)
+
+
+def _advised(
+    plan: Plan,
+    load: Load,
+    measured: Measured,
+    safety: float,
+    run: PastRun | None,
+    *,
+    picked: int = 0,
+    stand_in: bool = False,
+) -> Study:
+    run_producer_us = None if run is None else run.producer_us
+    load = load if run is None else run.load
+    costs = measured.costs
+    if run_producer_us is not None:
+        costs = msgspec.structs.replace(costs, producer_us=max(costs.producer_us, run_producer_us))
+    return Study(
+        load=load,
+        measured=measured,
+        costs=costs,
+        advice=advise(load, costs, Bounds(plan.consumers.max, safety)),
+        safety=safety,
+        picked=picked,
+        stand_in=stand_in,
+        run_producer_us=run_producer_us,
+    )

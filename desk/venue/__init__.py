@@ -1,4 +1,0 @@
-"""A local venue that speaks Alpaca's market-data stream v2 over websockets, from any source of blocks.
-
-Protocol: docs.alpaca.markets, "Real-time Stock Data" and "WebSocket Stream" (market data API v2).
-"""

@@ -1,0 +1,94 @@
+"""The producer's side: lanes, and the intake that fills them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from desk.config import Plan
+from desk.feeds.live.feed import LiveFeed
+from desk.flow import LaneConfig
+from desk.flow.routing_table import RoutingTable
+from desk.model.batch import LaneTotals
+from desk.model.blocks import BlockSource
+from desk.model.session import Session
+from desk.model.units import MS_NS, SECOND_NS
+from desk.ports import BrokerDoor, Clock, KeeperDoor, ScannerDoor, ShardLinks
+from desk.producer.feed_watch.watch import WatchConfig
+from desk.producer.loop import Intake, IntakeConfig
+from desk.producer.subscriptions import Subscriptions
+from desk.wiring.markets import market_feed
+
+MIB: Final = 1024 * 1024
+
+
+def market_waits(plan: Plan) -> bool:
+    """Whether the market waits for its consumers: then they are always as busy as can be, whatever their number."""
+    return plan.session.lockstep or plan.feed.is_lossless
+
+
+def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
+    """What all lanes of one producer share."""
+    return LaneConfig(
+        source="producer",
+        epoch=epoch,
+        capacity=plan.flow.capacity,
+        window_batches=plan.flow.window,
+        linger_ns=round(plan.flow.linger_ms * MS_NS),
+        write_timeout_ns=round(plan.flow.write_timeout_ms * MS_NS),
+        lag_threshold=plan.flow.lag_threshold,
+        max_data_latency_ns=round(plan.guards.max_data_latency_s * SECOND_NS),
+        lossless=lossless,
+        retain_bytes=round(plan.flow.retain_mb * MIB),
+    )
+
+
+def intake(
+    plan: Plan,
+    session: Session,
+    source: BlockSource | None,
+    links: ShardLinks,
+    broker: BrokerDoor,
+    scanner: ScannerDoor,
+    keeper: KeeperDoor,
+    clock: Clock,
+    *,
+    epoch: int,
+    first: Sequence[int],
+    asleep: Mapping[int, LaneTotals] | None = None,
+) -> Intake:
+    """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
+
+    `first` are the shards with which the session began, `asleep` the lane totals of those that are not needed now.
+    """
+    state = keeper.producer()
+    feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
+    config = IntakeConfig(
+        epoch,
+        session.lockstep,
+        session.start_ns,
+        round(plan.guards.max_data_latency_s * SECOND_NS),
+        round(plan.flow.checkpoint_s * SECOND_NS),
+        session.history,
+        session.waits,
+        WatchConfig(
+            feed.place if isinstance(feed, LiveFeed) else source.place if source is not None else "",
+            round(plan.feed.delay_s * SECOND_NS),
+            round(plan.guards.max_clock_skew_ms * MS_NS),
+            session.hours,
+            len(plan.feed.channels),
+        ),
+    )
+    return Intake(
+        config,
+        feed,
+        RoutingTable.even(first),
+        lane_config(plan, epoch, lossless=feed.lossless),
+        links,
+        broker,
+        scanner,
+        keeper,
+        clock,
+        Subscriptions(session.always),
+        live=feed if isinstance(feed, LiveFeed) else None,
+        state=state,
+        asleep=asleep,
+    )

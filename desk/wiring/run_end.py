@@ -1,0 +1,93 @@
+"""The end of a run: its files go into the run folder, and from there where the plan wants them besides."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from desk.files.atomic import unwritable
+from desk.ledger.snapshot import snapshot
+from desk.model.bars import Bar
+from desk.model.errors import DeskError
+from desk.model.log_line import LogLine
+from desk.model.plain_text import one_line
+from desk.model.records import Decision
+from desk.report.figures import Figures
+from desk.report.html import report_html
+from desk.report.run_record import RunRecord, summarize
+from desk.report.summary import Summary
+from desk.runs import RunFolder
+from desk.runs.copying import copy_results
+from desk.runs.log_file import LogFile
+
+LOG: Final = "raydesk"
+
+
+def write_results(
+    folder: RunFolder, record: RunRecord, bars: Callable[[], Iterable[Bar]], decisions: list[Decision]
+) -> Summary:
+    """Write the run's files and give its summary; `bars` may be called more than once. Raises RunFailed.
+
+    Those of a run that came to its end are copied to `folder.results_url`, where there is one. They are in the run
+    folder in any case: a copy that fails is a warning in the summary, and an error in the log and on stderr.
+    """
+    record.notices = [*record.notices, *log_faults()]
+    record.bars = folder.write_bars(bars())
+    record.decisions = folder.write_decisions(decisions)
+    summary = summarize(record)
+    folder.write_report(report_html(summary, Figures.of(bars(), decisions)))
+    folder.write_summary(summary.builtins())
+    if record.failed or not folder.results_url:
+        return summary
+    try:
+        url = _copy(folder)
+    except (DeskError, OSError) as fault:
+        told = f"the results could not be copied, and are in {folder.dir}: {fault}"
+        logging.getLogger(LOG).error("%s", told)  # noqa: TRY400 - the fault tells what there is to tell
+        sys.stderr.write(f"error: {one_line(told)}\n")
+        record.notices = [*record.notices, told]
+        summary = summarize(record)
+        folder.write_summary(summary.builtins())
+        return summary
+    logging.getLogger(LOG).info("results copied to %s", url)
+    return summary
+
+
+def log_faults() -> list[str]:
+    """What the run's log has lost."""
+    handlers = logging.getLogger(LOG).handlers
+    return [handler.fault for handler in handlers if isinstance(handler, LogFile) and handler.fault]
+
+
+def open_log(folder: RunFolder) -> logging.Logger:
+    """The run's own log, desk.log, which begins with the notes on its plan. Raises RunFailed."""
+    log = logging.getLogger(LOG)
+    for handler in log.handlers[:]:
+        log.removeHandler(handler)
+        handler.close()
+    try:
+        handler = LogFile(folder.log)
+    except OSError as error:
+        raise unwritable(folder.log, error) from error
+    handler.setFormatter(LogLine())
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    for note in folder.notes:
+        log.info("plan: %s", note)
+    for remark in folder.remarks:
+        log.warning("%s", remark)
+    return log
+
+
+def _copy(folder: RunFolder) -> str:
+    """Copy the run's files as they stand; where to. Raises DeskError, OSError."""
+    files = [folder.bars, folder.decisions, folder.report, folder.log]
+    with TemporaryDirectory() as scratch:
+        if folder.ledger.exists():
+            whole = Path(scratch, folder.ledger.name)
+            snapshot(folder.ledger, whole)
+            files.append(whole)
+        return copy_results(folder, [file for file in files if file.exists()])

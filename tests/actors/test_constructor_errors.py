@@ -1,0 +1,58 @@
+"""A constructor that fails is that fault to every caller, and no death."""
+
+import pytest
+from ray import cloudpickle
+
+from actors.calls.constructor_errors import reporting_faults
+from desk.model.errors import CredentialsError, DeskError, RunFailed
+
+
+class Plain:
+    """A class as an actor is made of it."""
+
+    def __init__(self, fault: BaseException | None) -> None:
+        if fault is not None:
+            raise fault
+        self.answer = 42
+
+    def __repr__(self) -> str:
+        return f"plain {self.answer}"
+
+    def usage(self) -> int:
+        return self.answer
+
+
+def built(fault: BaseException | None) -> Plain:
+    """As Ray builds it: from the class's pickle."""
+    made: Plain = cloudpickle.loads(cloudpickle.dumps(reporting_faults(Plain)))(fault)
+    return made
+
+
+def test_without_a_fault_it_is_the_plain_class() -> None:
+    plain = built(None)
+
+    assert plain.usage() == 42
+    assert repr(plain) == "plain 42"
+    assert type(plain).__name__ == "Plain"
+
+
+def test_a_fault_of_the_desk_is_raised_by_every_call() -> None:
+    fault = CredentialsError("[feed]", "no key")
+    plain = built(fault)
+
+    for _ in range(2):
+        with pytest.raises(CredentialsError) as raised:
+            plain.usage()
+        assert raised.value is fault
+    assert repr(plain) == "plain"
+
+
+@pytest.mark.parametrize("fault", [OSError("no room"), SystemExit(3), KeyboardInterrupt(), MemoryError()])
+def test_any_other_fault_names_the_actor_and_the_line(fault: BaseException) -> None:
+    with pytest.raises(DeskError) as raised:
+        built(fault).usage()
+
+    assert isinstance(raised.value, RunFailed)
+    assert raised.value.place == "plain"
+    assert raised.value.found.startswith(f"it cannot start: {type(fault).__name__}")
+    assert "test_building.py, line" in raised.value.found

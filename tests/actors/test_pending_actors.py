@@ -1,0 +1,63 @@
+"""What is told of consumers for which there is no room."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from actors.driver.pending_actors import Awaited
+from actors.ray_cluster.gcs import Room
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[logging.Logger]:
+    log = logging.getLogger("raydesk.test_awaited")
+    log.addHandler(caplog.handler)
+    log.propagate = False
+    yield log
+    log.removeHandler(caplog.handler)
+
+
+def test_who_waits_long_is_told_with_what_is_missing_less_and_less_often(
+    log: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    awaited = Awaited(2.0, lambda: Room(4.0, 1.0, 2), lambda _: False, log)
+
+    awaited.look({"consumer-03": 100.0}, 105.0)
+    assert awaited.notes == []
+    for second in range(110, 170):
+        awaited.look({"consumer-03": 100.0}, float(second))
+
+    assert awaited.notes == ["consumer-03 waits 69 s for 2 free CPUs: of the 4 on 2 nodes, 1 are free"]
+    assert [record.message.split(" for ")[0] for record in caplog.records] == [
+        "consumer-03 waits 10 s",
+        "consumer-03 waits 20 s",
+        "consumer-03 waits 40 s",
+    ]
+
+
+def test_who_has_come_is_not_noted_any_more_but_remembered(log: logging.Logger) -> None:
+    awaited = Awaited(1.0, lambda: Room(1.0, 0.0, 1), lambda _: False, log)
+
+    awaited.look({"consumer-01": 0.0}, 30.0)
+    awaited.look({}, 31.0)
+
+    assert awaited.notes == []
+    assert awaited.told == {"consumer-01": "consumer-01 waits 30 s for 1 free CPU: of the 1 on 1 node, 0 are free"}
+
+
+def test_who_has_a_place_waits_for_its_process_and_that_is_not_remembered(log: logging.Logger) -> None:
+    awaited = Awaited(1.0, lambda: Room(4.0, 0.0, 1), lambda _: True, log)
+
+    awaited.look({"consumer-01": 0.0}, 12.0)
+
+    assert awaited.notes == ["consumer-01 waits 12 s for its process to start"]
+    assert awaited.told == {}
+
+
+def test_nobody_lacks_room_where_there_is_enough_of_it(log: logging.Logger) -> None:
+    awaited = Awaited(1.0, lambda: Room(8.0, 7.0, 1), lambda _: False, log)
+
+    awaited.look({"consumer-01": 0.0}, 12.0)
+
+    assert awaited.notes == ["consumer-01 waits 12 s for its process to start"]

@@ -1,0 +1,68 @@
+"""Alpaca's own client as the judge of the protocol."""
+
+import asyncio
+import warnings
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from venue_parts import Message, deadlined, expected, market, venue
+
+from desk.local_venue.settings import Play
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stock_stream(url: str) -> Any:
+    with warnings.catch_warnings():
+        # It rests on the legacy client of websockets, which announces its end.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from alpaca.data.live import StockDataStream  # noqa: PLC0415
+
+    return StockDataStream("k", "s", url_override=url)
+
+
+def as_message(tick: Any) -> Message:
+    """A model of alpaca-py as the message it was made of; its times are cut to microseconds."""
+    message = {"S": tick.symbol, "t": (tick.timestamp - EPOCH) // timedelta(microseconds=1) * 1_000}
+    if type(tick).__name__ == "Trade":
+        return {**message, "T": "t", "x": _text(tick.exchange), "p": tick.price, "s": tick.size, "c": tick.conditions}
+    return {
+        **message, "T": "q", "bx": _text(tick.bid_exchange), "bp": tick.bid_price, "bs": tick.bid_size,
+        "ax": _text(tick.ask_exchange), "ap": tick.ask_price, "as": tick.ask_size, "c": tick.conditions,
+    }  # fmt: skip
+
+
+def _text(exchange: Any) -> str:
+    return str(getattr(exchange, "value", exchange))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("single", [False, True], ids=["1ms", "single"])
+def test_alpaca_py_receives_what_the_source_holds(single: bool) -> None:
+    source = market()
+    wanted = [{**message, "t": message["t"] // 1_000 * 1_000} for message in expected(source)]
+    got: list[Message] = []
+
+    async def scenario() -> None:
+        done = asyncio.Event()
+
+        async def take(tick: Any) -> None:
+            got.append(as_message(tick))
+            if len(got) == len(wanted):
+                done.set()
+
+        async with venue(source, Play(speed=None, single=single)) as server:
+            stream = stock_stream(f"ws://127.0.0.1:{server.port}/v2/iex")
+            stream.subscribe_trades(take, "*")
+            stream.subscribe_quotes(take, *source.symbols)
+            running = asyncio.create_task(stream._run_forever())
+            await done.wait()
+            await stream.stop_ws()
+            await stream.close()
+            running.cancel()
+            await asyncio.wait([running])
+
+    deadlined(scenario())
+
+    assert got == wanted

@@ -1,0 +1,121 @@
+"""Gaps on their way to the shards: open from the loss on, growing by the minute, closed at the return."""
+
+from typing import Any
+
+from desk.feeds.live.outages import Gap as Found
+from desk.model.feed_health import FeedHealth
+from desk.model.items import Gap
+from desk.model.records import GapRecord
+from desk.model.units import MINUTE_NS, SECOND_NS
+from desk.producer.feed_gaps import REFUSED, FeedGaps
+
+NS = SECOND_NS
+START_NS = 1_000 * MINUTE_NS
+
+
+class HandFeed:
+    """A feed that is lost and found by hand."""
+
+    def __init__(self) -> None:
+        self.from_ns: int | None = None
+        self.over: list[Found] = []
+        self.health = FeedHealth()
+
+    def open_gap(self, session_ns: int) -> Found | None:
+        return None if self.from_ns is None else Found(self.from_ns, session_ns, "closed")
+
+    def take_gaps(self) -> list[Found]:
+        taken, self.over = self.over, []
+        return taken
+
+    def back(self, session_ns: int) -> None:
+        assert self.from_ns is not None
+        self.over.append(Found(self.from_ns, session_ns, "closed"))
+        self.from_ns = None
+
+
+def some_gaps(feed: HandFeed, items: list[Gap], delay_ns: int = 0) -> FeedGaps:
+    found: Any = feed
+    return FeedGaps(found, found, items.append, lambda: 3, [], delay_ns)
+
+
+def at(seconds: float) -> int:
+    return START_NS + int(seconds * NS)
+
+
+def second(gaps: FeedGaps, session_ns: int) -> None:
+    gaps.close()
+    gaps.open(session_ns)
+
+
+def test_a_gap_is_given_at_the_loss_at_the_first_mark_of_each_minute_and_at_the_return() -> None:
+    feed, items = HandFeed(), list[Gap]()
+    gaps = some_gaps(feed, items)
+
+    second(gaps, at(29))
+    feed.from_ns = at(29.5)
+    second(gaps, at(29.7))
+    during = gaps.records_at(at(29.7))
+    for seconds in range(30, 125):
+        second(gaps, at(seconds))
+    feed.back(at(125))
+    second(gaps, at(125))
+    second(gaps, at(126))
+
+    assert items == [
+        Gap(at(29.5), at(29.7), "closed", is_open=True),
+        Gap(at(29.5), at(61), "closed", is_open=True),
+        Gap(at(29.5), at(121), "closed", is_open=True),
+        Gap(at(29.5), at(125), "closed"),
+    ]
+    assert during == [GapRecord(at(29.5), at(29.7), 3, "closed")]
+    assert gaps.records == gaps.records_at(at(126)) == [GapRecord(at(29.5), at(125), 3, "closed")]
+
+
+def test_minutes_are_those_of_the_data_where_a_feed_is_late_by_design() -> None:
+    feed, items = HandFeed(), list[Gap]()
+    gaps = some_gaps(feed, items, delay_ns=20 * NS)
+
+    feed.from_ns = at(30)
+    for seconds in range(30, 90):
+        second(gaps, at(seconds))
+
+    assert [item.to_ns for item in items] == [at(30), at(81)]
+
+
+def test_a_loss_between_two_marks_is_given_whole_and_the_next_one_opens_anew() -> None:
+    feed, items = HandFeed(), list[Gap]()
+    gaps = some_gaps(feed, items)
+
+    feed.from_ns = at(1.2)
+    feed.back(at(1.4))
+    second(gaps, at(2))
+    feed.from_ns = at(2.1)
+    second(gaps, at(2.2))
+    feed.back(at(2.3))
+    feed.from_ns = at(2.4)
+    second(gaps, at(2.5))
+
+    assert [(item.from_ns, item.is_open) for item in items] == [
+        (at(1.2), False),
+        (at(2.1), True),
+        (at(2.1), False),
+        (at(2.4), True),
+    ]
+
+
+def test_symbols_that_are_granted_in_no_channel_have_gaps_of_their_own() -> None:
+    feed, items = HandFeed(), list[Gap]()
+    gaps = some_gaps(feed, items)
+
+    gaps.mark(at(1))
+    feed.health.refused = {"trades": ["A", "B", "C"], "quotes": ["B", "C", "D"]}
+    gaps.mark(at(2))
+    gaps.mark(at(3))
+    feed.health.refused = {"trades": ["C"], "quotes": ["B", "C"]}
+    gaps.mark(at(4))
+
+    assert items == [
+        Gap(at(2), at(2), REFUSED, symbols=["B", "C"], is_open=True),
+        Gap(at(2), at(4), REFUSED, symbols=["B"]),
+    ]

@@ -1,0 +1,165 @@
+"""Shards join and leave while data flow and processes die: nobody can tell afterwards."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crashing_desk import PRODUCER, Death, MortalDesk, Move, World
+from elastic_desk import Staff, StaffedWorld
+from hypothesis import given
+from hypothesis import strategies as st
+from pipeline_parts import Row, Rows, at
+from random_days import (
+    ENTRIES,
+    START_S,
+    SYMBOLS,
+    Taped,
+    Trouble,
+    a_live_desk,
+    deaths,
+    delays,
+    ended,
+    everyone_is_where_the_table_says,
+    examples,
+    live_flows,
+    live_ticks,
+    moves,
+    paced,
+    played,
+    shown_once_and_in_order,
+    taped,
+    the_same,
+    trouble_or_moves,
+)
+
+staffs = st.lists(st.builds(Staff, st.integers(START_S, START_S + 18), st.integers(1, 4)), min_size=1, max_size=8)
+
+
+def staffed(
+    desk: MortalDesk,
+    staff: Sequence[Staff],
+    deaths: Sequence[Death],
+    moves: Sequence[Move],
+    delay: Any,
+    stop_at: int = 0,
+) -> World:
+    return ended(StaffedWorld(desk, staff, deaths, moves, delay, stop_at))
+
+
+@examples(40)
+@given(taped, staffs, trouble_or_moves)
+def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_meanwhile(
+    day: Taped,
+    staff: list[Staff],
+    disturbed: Trouble,
+) -> None:
+    desk = day.desk()
+
+    fixed, elastic = played(desk), staffed(desk, staff, *disturbed)
+
+    the_same(fixed, elastic)
+
+
+@examples(40)
+@given(live_ticks, live_flows, staffs, moves, delays)
+def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
+    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], staff: list[Staff], moving: list[Move], delay: Any
+) -> None:
+    desk = a_live_desk(ticks, flow | {"capacity": 1_000})
+
+    fixed, elastic = played(desk), staffed(desk, staff, (), moving, delay)
+
+    assert repr(elastic.bars()) == repr(fixed.bars())
+    assert elastic.applied() == fixed.applied()
+    assert elastic.balance() == {"trades": 0, "quotes": 0}
+    shown_once_and_in_order(elastic)
+
+
+@examples(40)
+@given(live_ticks, live_flows, staffs, deaths, moves, delays)
+def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
+    ticks: list[tuple[int, str, bool]],
+    flow: dict[str, Any],
+    staff: list[Staff],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Any,
+) -> None:
+    elastic = staffed(a_live_desk(ticks, flow), staff, dying, moving, delay)
+
+    assert elastic.balance() == {"trades": 0, "quotes": 0}
+    assert {symbol for symbol, _ in elastic.strategies()} == set(SYMBOLS)
+    everyone_is_where_the_table_says(elastic)
+
+
+@examples(60)
+@given(taped, staffs, trouble_or_moves, st.integers(1, 400), st.booleans())
+def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
+    day: Taped,
+    staff: list[Staff],
+    disturbed: Trouble,
+    stop_at: int,
+    lockstep: bool,
+) -> None:
+    desk = day.desk(lockstep=lockstep)
+
+    stopped = staffed(desk, staff, *disturbed, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+
+
+@examples(60)
+@given(paced, staffs, trouble_or_moves, st.integers(1, 400))
+def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
+    day: Taped,
+    staff: list[Staff],
+    disturbed: Trouble,
+    stop_at: int,
+) -> None:
+    desk = day.desk(lockstep=False, speed=1_000.0)
+
+    stopped = staffed(desk, staff, *disturbed, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+
+
+@examples(60)
+@given(live_ticks, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 200))
+def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
+    ticks: list[tuple[int, str, bool]],
+    flow: dict[str, Any],
+    staff: list[Staff],
+    dying: list[Death],
+    moving: list[Move],
+    delay: Any,
+    stop_at: int,
+) -> None:
+    stopped = staffed(a_live_desk(ticks, flow), staff, dying, moving, delay, stop_at)
+
+    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    everyone_is_where_the_table_says(stopped)
+
+
+def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() -> None:
+    tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(60)]
+    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    fixed = World(desk).play()
+
+    world = StaffedWorld(desk, [Staff(START_S + 3, 1), Staff(START_S + 6, 3), Staff(START_S + 9, 1)])
+    world.play()
+
+    assert (world.joined, world.left) == (2, 3)
+    assert sorted(world.asleep) == [1, 2]
+    assert world.asleep[1].stats().restored == 1
+    the_same(fixed, world)
+
+
+def test_a_producer_goes_on_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
+    tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(20)]
+    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    fixed = World(desk).play()
+
+    for after in range(60, 140):
+        world = StaffedWorld(desk, [Staff(START_S, 1)], [Death(after, PRODUCER)])
+        world.play()
+
+        the_same(fixed, world)

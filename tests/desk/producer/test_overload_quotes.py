@@ -1,0 +1,55 @@
+"""Quotes that the producer stops or drops: the shard hears of it in the lane, behind the quotes that it had."""
+
+from collections.abc import Iterable
+
+from desk.flow.ladder import THIN, Ladder, LadderConfig
+from desk.model.items import Item, Unquoted
+from desk.model.ticks import Quote, Trade
+from desk.model.units import MS_NS, SECOND_NS
+from desk.producer.held_items import Holding
+from desk.producer.overload import Overload
+
+
+class SlowReader:
+    """A live feed whose reader is so far behind, and which is asked for fewer quotes."""
+
+    read_age_ns = 600 * MS_NS
+
+    def __init__(self) -> None:
+        self.dropped: list[str] = []
+
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        self.dropped += symbols
+
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        raise AssertionError("the reader stays behind")
+
+
+def a_quote(ordinal: int, symbol: str) -> Quote:
+    return Quote(ordinal, symbol, 0, 0, 9.9, 100.0, 10.1, 100.0)
+
+
+def test_symbols_whose_quotes_are_stopped_are_named_where_they_are() -> None:
+    feed = SlowReader()
+    overload = Overload(Ladder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, lambda _: None)  # type: ignore[arg-type]  # what it asks of a feed
+    put: list[tuple[str, Item]] = []
+    now_ns = 10 * SECOND_NS
+
+    while overload.ladder.rung < THIN:
+        now_ns += SECOND_NS
+        overload.admit([a_quote(n, "HOT") for n in range(9)] + [a_quote(9, "COLD")], now_ns, lambda _: Holding(1))
+        overload.control(now_ns, lambda symbol, item: put.append((symbol, item)))
+
+    assert feed.dropped == ["HOT"]
+    assert put == [("HOT", Unquoted("HOT", now_ns))]
+
+
+def test_a_symbol_whose_quotes_are_dropped_on_its_way_is_named_once() -> None:
+    holding = Holding(capacity=2)
+
+    for ordinal, symbol in enumerate("ABABB"):
+        holding.offer(a_quote(ordinal, symbol), now_ns=7 + ordinal)
+    holding.offer(Trade(9, "A", 0, 0, 10.0, 1.0), now_ns=20)
+
+    assert holding.items[:4] == [a_quote(0, "A"), a_quote(1, "B"), Unquoted("A", 9), Unquoted("B", 10)]
+    assert (holding.quotes, holding.quotes_full) == (2, 3)

@@ -1,0 +1,91 @@
+"""From figures to readings."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from test_run_record import some_stats
+from test_viewer import intake
+
+from desk.consumer.shard import ShardStats
+from desk.model.units import MS_NS, SECOND_NS
+from desk.producer.stats import IntakeStats
+from desk.scaling import Reading
+from desk.scaling.readings import Readings
+from desk.telemetry.histogram import Histogram, Snapshot
+
+
+def waits(*ms: int) -> Snapshot:
+    histogram = Histogram()
+    histogram.add(np.array(ms, np.int64) * MS_NS)
+    return histogram.snapshot()
+
+
+def shard(number: int, queue: Snapshot) -> ShardStats:
+    return some_stats(number, time_in_queue=queue)
+
+
+def at(second: float, *rows: tuple[int, float, int], **more: Any) -> IntakeStats:
+    """Of each lane: its shard, the seconds worked, and the ticks dropped."""
+    return intake(
+        0,
+        wall_ns=round(second * SECOND_NS),
+        lanes=[(number, 0, 100, 0, 4, dropped, dropped) for number, _, dropped in rows],
+        **{"loads": {number: (round(worked_s * SECOND_NS), 0) for number, worked_s, _ in rows}} | more,
+    )
+
+
+def test_a_reading_is_of_the_time_since_the_one_before() -> None:
+    readings = Readings()
+    first = [shard(0, waits(100)), shard(1, waits(1))]
+    then = [shard(0, waits(100, 7, 7, 7)), shard(1, waits(1, 3, 90))]
+
+    assert readings.take(at(10, (0, 5.0, 5), (1, 1.0, 0)), first, [0, 1], 0) is None
+    assert readings.take(at(10.5, (0, 5.5, 5), (1, 1.2, 0)), then, [0, 1], 0) is None
+    reading = readings.take(at(12, (0, 6.0, 6), (1, 1.5, 2)), then, [0, 1], 1)
+
+    assert reading is not None
+    assert reading.busy == {0: 0.5, 1: 0.25}
+    assert abs((reading.time_in_queue_ns or 0) - 90 * MS_NS) < 2 * MS_NS
+    assert (reading.now_ns, reading.dropped, reading.pending) == (12 * SECOND_NS, 6, 1)
+
+
+def take_two(before: IntakeStats, now: IntakeStats, *then: ShardStats) -> Reading:
+    readings = Readings()
+    working = [lane[0] for lane in now.lanes]
+    readings.take(before, [shard(0, waits(1))], working, 0)
+    reading = readings.take(now, then, working, 0)
+    assert reading is not None
+    return reading
+
+
+def test_a_shard_that_joins_says_nothing_of_the_time_before() -> None:
+    reading = take_two(at(0, (0, 1.0, 0)), at(1, (0, 1.2, 0), (1, 7.0, 9)), shard(0, waits(1, 1)))
+
+    assert reading.busy == {0: pytest.approx(0.2), 1: 0.0}
+    assert reading.dropped == 0
+
+
+def test_without_ticks_there_is_no_time_in_queue() -> None:
+    reading = take_two(at(0, (0, 1.0, 0)), at(1, (0, 1.0, 0)), shard(0, waits(1)))
+
+    assert reading.time_in_queue_ns is None
+
+
+def test_a_shard_too_busy_to_tell_anything_is_seen_by_its_lane() -> None:
+    loads = {0: (1 * SECOND_NS, 2 * SECOND_NS)}
+
+    reading = take_two(at(0, (0, 1.0, 0)), at(1.5, (0, 1.0, 0), loads=loads))
+
+    assert reading.busy == {0: 1.0}
+    assert reading.time_in_queue_ns == 2 * SECOND_NS
+
+
+def test_a_shard_far_above_the_mean_and_slots_under_way_call_for_moves_first() -> None:
+    idle = at(0, (0, 0.0, 0), (1, 0.0, 0))
+    even, uneven = ((0, 0.5, 0), (1, 0.5, 0)), ((0, 0.9, 0), (1, 0.1, 0))
+
+    assert not take_two(idle, at(1, *even)).lopsided
+    assert take_two(idle, at(1, *uneven)).lopsided
+    assert take_two(idle, at(1, *even, moving=True)).lopsided
+    assert take_two(idle, at(1, *even, waiting=[1])).lopsided

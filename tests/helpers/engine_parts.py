@@ -1,0 +1,165 @@
+"""Short ways to build engines and items in tests, and strategies that tell what they were shown."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from desk import strategy
+from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
+from desk.model.bars import Bar
+from desk.model.items import Second, Watch
+from desk.model.orders import Intent, OrderEvent
+from desk.model.records import Decision
+from desk.model.ticks import Quote, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS
+
+START_NS = 1_000 * MINUTE_NS
+NO_PARAMS = strategy.Params()
+
+
+class TradeLog(dict[str, tuple[int, bytes]]):
+    """What an engine gave out of its remembered trades, as the keeper keeps it: of a symbol one behind the other."""
+
+    def take(self, trades: dict[str, tuple[int, bytes]]) -> None:
+        for symbol, (count, entries) in trades.items():
+            before, behind = self.get(symbol, (0, b""))
+            self[symbol] = (before + count, behind + entries)
+
+
+class Stopwatch:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+class Witness(strategy.Strategy):
+    """Writes down every hook call."""
+
+    def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
+        super().__init__(params)
+        self.seen: list[tuple[Any, ...]] = []
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.seen.append(("second", ctx.now_ns))
+
+    def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
+        self.seen.append(("bar", bar.minute_ns, bar.close))
+
+    def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
+        self.seen.append(("trade", trade.ordinal))
+
+    def on_quote(self, ctx: strategy.Context, quote: Quote) -> None:
+        self.seen.append(("quote", quote.ordinal))
+
+    def on_fill(self, ctx: strategy.Context, fill: strategy.Fill) -> None:
+        self.seen.append(("fill", fill.quantity, ctx.position.quantity))
+
+
+class Forgiving:
+    """A ledger for a broker that is not the matter here."""
+
+    def record(self, *written: Sequence[object]) -> None: ...
+
+    def decisions(self) -> list[Decision]:
+        return []
+
+
+class Doing(strategy.Strategy):
+    """Does at every second what a test tells it to."""
+
+    act: Callable[[strategy.Context], Any] = staticmethod(lambda ctx: None)
+
+    def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
+        super().__init__(params)
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.act(ctx)
+
+
+def doing(act: Callable[[strategy.Context], Any]) -> Callable[[], Doing]:
+    def create() -> Doing:
+        made = Doing()
+        made.act = act
+        return made
+
+    return create
+
+
+def an_entry(create: Callable[[], strategy.Strategy] = Witness, name: str = "s", **more: Any) -> StrategyEntry:
+    return StrategyEntry(name, create, **more)
+
+
+def an_engine(
+    *entries: StrategyEntry,
+    stopwatch: Callable[[], int] | None = None,
+    revise_s: int = 900,
+    grace_s: int = 1,
+    **more: Any,
+) -> Engine:
+    config = EngineConfig("day", START_NS, grace_s * SECOND_NS, revise_s * SECOND_NS, 50_000_000, **more)
+    return Engine(config, entries, stopwatch or Stopwatch())
+
+
+def a_watch(symbol: str = "A", at_s: float = 0, **more: Any) -> Watch:
+    return Watch(symbol, at(at_s), **({"scanners": [""]} | more))
+
+
+def at(seconds: float) -> int:
+    return START_NS + round(seconds * SECOND_NS)
+
+
+def mark(seconds: float, **more: Any) -> Second:
+    return Second(at(seconds), 0, **more)
+
+
+def marks(first: int, last: int) -> list[Second]:
+    return [mark(second) for second in range(first, last + 1)]
+
+
+def a_trade(ordinal: int, seconds: float, price: float = 10.0, symbol: str = "A", size: float = 100.0) -> Trade:
+    return Trade(ordinal, symbol, at(seconds), 0, price, size)
+
+
+def a_quote(ordinal: int, seconds: float = 0.0, symbol: str = "A", bid: float = 9.0, ask: float = 11.0) -> Quote:
+    return Quote(ordinal, symbol, at(seconds), 0, bid, 500.0, ask, 500.0)
+
+
+def an_event(intent: Intent, number: int, status: Any = "accepted", **more: Any) -> OrderEvent:
+    return OrderEvent(
+        number,
+        intent.symbol,
+        intent.strategy,
+        intent.client_order_id,
+        status,
+        intent.side,
+        intent.kind,
+        intent.tif,
+        intent.quantity,
+        intent.decision_ns,
+        **more,
+    )
+
+
+def a_fill(intent: Intent, number: int, price: float = 10.0, **more: Any) -> OrderEvent:
+    """The event that fills the whole order."""
+    filled = {"filled": intent.quantity, "fill_quantity": intent.quantity, "fill_price": price}
+    return an_event(intent, number, "filled", **(filled | more))
+
+
+def strategy_of(engine: Engine, symbol: str = "A", name: str = "s") -> Any:
+    return instance_of(engine, symbol, name).strategy
+
+
+def instance_of(engine: Engine, symbol: str = "A", name: str = "s") -> Any:
+    return next(instance for instance in engine.symbols[symbol].instances if instance.entry.name == name)
+
+
+def kinds(seen: Iterable[tuple[Any, ...]]) -> list[str]:
+    return [str(what) for what, *_ in seen]
+
+
+def intents_of(engine: Engine) -> list[Intent]:
+    return [intent for intent in engine.take_request().intents if isinstance(intent, Intent)]

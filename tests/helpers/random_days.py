@@ -1,0 +1,229 @@
+"""Random days, whole and disturbed: what is fed, who dies and what moves, and what must not depend on it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import examples as profiles
+from crashing_desk import Death, Delays, MortalDesk, Move, World, differences
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+from pipeline_parts import NO_PARAMS, Row, Rows, Wanting, at
+from shard_parts import Gambler
+
+from desk import strategy
+from desk.consumer.engine import StrategyEntry
+from desk.model.bars import Bar
+from desk.model.errors import RunFailed
+from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.model.units import SECOND_NS
+from desk.scanning.runner import ScannerEntry
+from desk.trading.risk_limits import RiskLimits
+
+SYMBOLS = ("A", "B", "C", "D")
+START_S = 48
+
+
+def examples(count: int) -> settings:
+    return profiles.examples(count, suppress_health_check=list(HealthCheck))
+
+
+class Player(Gambler):
+    """A gambler who also looks at bars, and at how old the data are."""
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist()))
+        super().on_second(ctx)
+
+    def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
+        quote = ctx.quote
+        self.seen.append((trade.ordinal, trade.price, None if quote is None else quote.ordinal))
+
+    def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
+        self.seen.append((bar,))
+
+
+ENTRIES = (
+    StrategyEntry("p", lambda: Player(NO_PARAMS)),
+    StrategyEntry("q", lambda: Player(NO_PARAMS), scanner="S"),
+)
+
+
+class Witness(strategy.Strategy):
+    """Remembers every tick that it is shown."""
+
+    def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
+        super().__init__(params)
+        self.ordinals: list[int] = []
+
+    def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
+        self.ordinals.append(trade.ordinal)
+
+    def on_quote(self, ctx: strategy.Context, quote: Quote) -> None:
+        self.ordinals.append(quote.ordinal)
+
+
+# What is fed
+
+rows = st.lists(
+    st.builds(
+        Row,
+        at_s=st.integers(START_S * 10 - 20, START_S * 10 + 180).map(lambda tenths: tenths / 10),
+        symbol=st.sampled_from(SYMBOLS),
+        kind=st.sampled_from(["trade", "trade", "trade", "quote", "other", "correction", "cancel"]),
+        price=st.sampled_from([0.0, 9.5, 10.0, 10.5]),
+        size=st.sampled_from([1.0, 5.0, 100.0]),
+        late_s=st.sampled_from([0.0, 0.0, 0.25, 5.0, 12.0]),
+        trade_id=st.integers(0, 9),
+        original_id=st.integers(0, 9),
+    ),
+    min_size=1,
+    max_size=60,
+)
+symbols = st.sets(st.sampled_from(SYMBOLS), max_size=3) | st.just({"*"})
+plans = st.lists(st.lists(st.sampled_from(SYMBOLS), unique=True, max_size=3), min_size=1, max_size=8)
+live_ticks = st.lists(
+    st.tuples(st.sampled_from([0, 0, 1, 7, 300]), st.sampled_from(SYMBOLS), st.booleans()), min_size=1, max_size=60
+)
+_flow = {
+    "shards": st.integers(1, 3),
+    "window": st.integers(1, 3),
+    "max_batch_bytes": st.sampled_from([150, 90 * 1024]),
+    "checkpoint_s": st.sampled_from([0.0, 0.000_01, 0.000_1, 1e6]),
+}
+flows = st.fixed_dictionaries(
+    _flow | {"capacity": st.sampled_from([1, 3, 1000]), "retain_bytes": st.sampled_from([300, 2_000, 1 << 20])}
+)
+live_flows = st.fixed_dictionaries(
+    _flow | {"capacity": st.sampled_from([2, 5, 1000]), "retain_bytes": st.sampled_from([1, 300, 2_000, 1 << 20])}
+)
+
+
+class Taped(NamedTuple):
+    """What a desk that replays a tape is fed, and how."""
+
+    tape: list[Row]
+    always: set[str]
+    plan: list[list[str]]
+    flow: dict[str, Any]
+
+    def desk(self, **more: Any) -> MortalDesk:
+        """In lockstep, with strategies and limits that refuse some of what they want."""
+        limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
+        parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
+        return MortalDesk(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
+
+
+taped = st.builds(Taped, rows, symbols, plans, flows)
+paced = st.builds(Taped, rows, symbols, plans, live_flows)
+
+# What disturbs
+
+
+class Trouble(NamedTuple):
+    """Who dies, which symbols move, and how late everything comes."""
+
+    dying: list[Death]
+    moving: list[Move]
+    delay: Delays
+
+
+deaths = st.lists(st.builds(Death, st.integers(1, 150), st.integers(0, 8), st.integers(0, 11)), min_size=1, max_size=8)
+a_move = st.builds(Move, st.integers(START_S, START_S + 18), st.sampled_from(SYMBOLS), st.integers(0, 2))
+moves = st.lists(a_move, max_size=4)
+delays = st.builds(
+    Delays, st.integers(0, 4), st.integers(0, 4), st.integers(0, 12), st.integers(0, 12), st.integers(0, 20)
+)
+
+trouble = st.builds(Trouble, deaths, moves, delays)
+trouble_or_moves = st.builds(Trouble, st.just([]) | deaths, moves, delays)
+
+
+def scanners_of(plan: Sequence[Sequence[str]]) -> Callable[[], Sequence[ScannerEntry]]:
+    """One scanner that wants what stands in the plan, each for two seconds, and nothing before."""
+    wanted = {START_S + 2 * number: symbols for number, symbols in enumerate(plan)} | {0: []}
+    return lambda: [ScannerEntry("S", Wanting(wanted), 2, 3)]
+
+
+def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:
+    """A frame per tick and per second: each tick comes so many tenths of a second after the one before."""
+    frames, now_ns, mark_ns = [], at(START_S), at(START_S)
+    for ordinal, (tenths, symbol, trade) in enumerate(ticks, start=1):
+        now_ns += tenths * SECOND_NS // 10
+        while mark_ns + SECOND_NS <= now_ns:
+            mark_ns += SECOND_NS
+            frames.append(Frame([], mark_ns, True, 0))
+        tick: Tick = (
+            Trade(ordinal, symbol, now_ns, 0, 10.0, 5.0)
+            if trade
+            else Quote(ordinal, symbol, now_ns, 0, 9.5, 5.0, 10.5, 5.0)
+        )
+        frames.append(Frame([tick], now_ns, False, 0))
+    return [*frames, Frame([], mark_ns + SECOND_NS, True, 0)]
+
+
+def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) -> MortalDesk:
+    return MortalDesk(
+        SYMBOLS,
+        frames=live_frames(ticks),
+        strategies=[StrategyEntry("w", lambda: Witness(NO_PARAMS))],
+        start_ns=at(START_S),
+        lockstep=False,
+        **flow,
+    )
+
+
+def played(
+    desk: MortalDesk, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None, stop_at: int = 0
+) -> World:
+    """The desk's world at its end, which is asked for after `stop_at` calls, if that is not 0."""
+    return ended(World(desk, deaths, moves, delays, stop_at))
+
+
+def ended(world: World) -> World:
+    """The world at its end; not one whose shard was killed at one item so often that it looks as if it died of it."""
+    try:
+        world.play()
+    except RunFailed as fault:
+        assume("again and again" not in fault.found)
+        raise
+    assume(not world.intake.problems)
+    return world
+
+
+# What must not depend on it
+
+
+def the_same(lived: World, died: World) -> None:
+    assert differences(lived.portrait(), died.portrait()) == {}
+    assert lived.balance() == died.balance() == {"trades": 0, "quotes": 0}
+    assert died.manager.problems == []
+
+
+def shown_once_and_in_order(world: World) -> None:
+    """Every tick that is counted as applied was shown to a strategy, and no other."""
+    assert _shown(world) == sum(world.applied()[kind] for kind in ("trades", "quotes"))
+
+
+def shown_once_and_in_order_or_told_as_lost(world: World) -> None:
+    """The same where symbols move and both sides die: a symbol may know more than the accounts.
+
+    A shard that lost what it had handed over already tells it as lost. Where the producer dies with it, what it had
+    counted since its checkpoint counts as never received.
+    """
+    applied = sum(world.applied()[kind] for kind in ("trades", "quotes"))
+    audits = [shard.engine.audit for shard in world.shards()]
+    lost = sum(audit.lost_trades + audit.lost_quotes for audit in audits)
+    uncounted = sum(len(frame.ticks) for frame in world.desk.frames) - sum(world.feed.counts.received.values())
+    assert applied <= _shown(world) <= applied + lost + uncounted
+
+
+def _shown(world: World) -> int:
+    shown = [found[0]["ordinals"] for found in world.strategies().values()]
+    assert all(ordinals == sorted(set(ordinals)) for ordinals in shown)
+    return sum(map(len, shown))
+
+
+def everyone_is_where_the_table_says(world: World) -> None:
+    for shard in world.shards():
+        for symbol in shard.engine.symbols:
+            assert world.intake.moves.table.shard_of(symbol) == shard.config.shard
