@@ -1,4 +1,7 @@
-"""Ranking: from scores to symbols, the same way every time."""
+"""Ranking: from scores to symbols, the same way every time.
+
+Tests: tests/strategies/test_top_movers.py
+"""
 
 import numpy as np
 from numpy.typing import NDArray
