@@ -35,8 +35,13 @@ class Template(strategy.Strategy):
              use = "strategies.template:Template"
              symbols = ["SPY"]                        # or scanner = "TopMovers"; left out: all
              params = { minutes = 5, shares = 10 }
-    TEST     `desk check PLAN` finds what cannot run. Drive the class with a context, as tests/strategies does:
-                 template.on_bar(ctx, bar); assert ctx.asked == [...]
+    TEST     `desk check PLAN` finds what cannot run. `desk.testing` runs the class in the desk's engine; see
+             docs/how-to/test-a-strategy.md:
+                 run = StrategyHarness(Template, Template.Params(minutes=3))
+                 for close in (10.0, 10.0, 11.0):
+                     run.minute(close)
+                 run.fill(11.0)
+                 assert run.decisions == [("buy", 10.0)]
     """
 
     class Params(strategy.Params, frozen=True):
