@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from desk.ports import BrokerDoor, KeeperDoor
+from desk.ports import ShardBroker, ShardKeeper
 
 
-class SettlingBroker(BrokerDoor, Protocol):
+class SettlingBroker(ShardBroker, Protocol):
     """A broker door that knows what it has under way."""
 
     def settle(self) -> None:
@@ -13,7 +13,7 @@ class SettlingBroker(BrokerDoor, Protocol):
         ...
 
 
-class SettlingKeeper(KeeperDoor, Protocol):
+class SettlingKeeper(ShardKeeper, Protocol):
     """A letter box that knows what it has under way."""
 
     def settle(self) -> None:
