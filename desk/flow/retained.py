@@ -93,6 +93,11 @@ class Retained:
         """The kept batches above this number, oldest first."""
         return (batch for batch in self._kept if batch.seq > seq)
 
+    def miss_nothing(self, seq: int) -> None:
+        """A shard that stands at this number needs nothing of what was let go: that does not have to be durable."""
+        filled = [batch.seq for batch in self._kept if not batch.empty]
+        self.filled_seq = filled[-1] if filled else min(self.filled_seq, seq)
+
     def replace(self, seq: int, payload: bytes) -> None:
         """Keep another payload under the number of a kept batch."""
         batch = self._kept[seq - self._kept[0].seq]

@@ -17,9 +17,9 @@ class SilentSymbols:
         self._place = place
         self._seen = set(seen)
 
-    def met(self, symbol: str) -> None:
-        """A tick of the symbol came."""
-        self._seen.add(symbol)
+    def met(self, symbols: Iterable[str]) -> None:
+        """Ticks of these symbols came."""
+        self._seen.update(symbols)
 
     def among(self, symbols: Iterable[str]) -> list[str]:
         """Those of these that have sent nothing, sorted."""
