@@ -1,4 +1,7 @@
-"""What a shard asks of the broker in lockstep: given with an ack, kept, and given again where that may be lost."""
+"""What a shard asks of the broker in lockstep: given with an ack, kept, and given again where that may be lost.
+
+Tests: tests/desk/consumer/test_shard_recovery.py
+"""
 
 from functools import reduce
 

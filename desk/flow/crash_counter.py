@@ -1,4 +1,7 @@
-"""Whether a shard dies of an item, or was killed while it happened to have it."""
+"""Whether a shard dies of an item, or was killed while it happened to have it.
+
+Tests: tests/desk/flow/test_lane_kills.py
+"""
 
 from typing import Final, NamedTuple
 

@@ -1,4 +1,7 @@
-"""From what waits in a lane to batches of the right size, with headers that count."""
+"""From what waits in a lane to batches of the right size, with headers that count.
+
+Tests: tests/desk/flow/test_lane.py
+"""
 
 from collections.abc import Sequence
 from itertools import compress

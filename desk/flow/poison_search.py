@@ -1,4 +1,7 @@
-"""A batch of which a shard may have died, given item by item until the one that kills it is found."""
+"""A batch of which a shard may have died, given item by item until the one that kills it is found.
+
+Tests: tests/desk/flow/test_lane_recovery.py
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""What a shard's successor is given again before anything new: whole batches, or a suspect one item by item."""
+"""What a shard's successor is given again before anything new: whole batches, or a suspect one item by item.
+
+Tests: tests/desk/flow/test_lane_recovery.py
+"""
 
 from collections import deque
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""What a lane has cut and keeps: until a checkpoint that holds it is confirmed, or until there is too much of it."""
+"""What a lane has cut and keeps: until a checkpoint that holds it is confirmed, or until there is too much of it.
+
+Tests: tests/desk/flow/test_lane.py
+"""
 
 from collections import deque
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,7 @@
-"""A mailbox in this process: what other threads post, the loop's own thread takes."""
+"""A mailbox in this process: what other threads post, the loop's own thread takes.
+
+Tests: tests/desk/producer/test_shape.py
+"""
 
 from collections import deque
 

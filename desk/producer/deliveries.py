@@ -1,4 +1,7 @@
-"""Order events on their way from the broker to the lanes of their symbols."""
+"""Order events on their way from the broker to the lanes of their symbols.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from collections import deque
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""Producer states that wait until no shard can fall back behind them."""
+"""Producer states that wait until no shard can fall back behind them.
+
+Tests: tests/desk/inprocess/test_recovery.py
+"""
 
 from collections import deque
 

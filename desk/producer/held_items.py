@@ -1,4 +1,7 @@
-"""What is held of symbols on their way from one shard to another."""
+"""What is held of symbols on their way from one shard to another.
+
+Tests: tests/desk/producer/test_slot_moves.py
+"""
 
 from desk.flow import HeldCounts
 from desk.model.items import Item, Lost, Unquoted

@@ -1,4 +1,7 @@
-"""How a lane begins: at the mark that the others had last, with the totals that it counts on."""
+"""How a lane begins: at the mark that the others had last, with the totals that it counts on.
+
+Tests: tests/desk/producer/test_membership.py
+"""
 
 from desk.flow import Lane
 from desk.model.batch import LaneTotals, Position

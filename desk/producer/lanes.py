@@ -1,4 +1,7 @@
-"""All lanes of one producer, and the links under them."""
+"""All lanes of one producer, and the links under them.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy

@@ -1,4 +1,7 @@
-"""A feed that cannot wait: lanes conflate, drop and count, the ladder asks for less, and shards change meanwhile."""
+"""A feed that cannot wait: lanes conflate, drop and count, the ladder asks for less, and shards change meanwhile.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""Lockstep: at every mark, what all shards ask of the broker is decided in one call."""
+"""Lockstep: at every mark, what all shards ask of the broker is decided in one call.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from desk.model.orders import Request
 from desk.ports import ProducerBroker, Waits

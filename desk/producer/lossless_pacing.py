@@ -1,4 +1,7 @@
-"""A feed that waits: nothing is read while a lane has no room, and shards join, leave and move between two marks."""
+"""A feed that waits: nothing is read while a lane has no room, and shards join, leave and move between two marks.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from typing import Final
 

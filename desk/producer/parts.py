@@ -1,4 +1,7 @@
-"""What a producer is made of: its ports, and its parts, which know one another only downward."""
+"""What a producer is made of: its ports, and its parts, which know one another only downward.
+
+Tests: tests/desk/producer/test_shape.py
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""From ticks to lanes: each to the shard that owns its symbol, or to what stands for it while the symbol moves."""
+"""From ticks to lanes: each to the shard that owns its symbol, or to what stands for it while the symbol moves.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 

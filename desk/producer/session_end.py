@@ -1,4 +1,7 @@
-"""How a session ends: drained, closed, and kept."""
+"""How a session ends: drained, closed, and kept.
+
+Tests: tests/desk/producer/test_last_mark.py
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""How a session starts, or is taken up where another producer left it."""
+"""How a session starts, or is taken up where another producer left it.
+
+Tests: tests/desk/inprocess/test_recovery.py
+"""
 
 from desk.flow.routing_table import slot_of
 from desk.ports import Waits

@@ -1,4 +1,7 @@
-"""What the producer sees at one moment."""
+"""What the producer sees at one moment.
+
+Tests: tests/desk/report/test_viewer.py
+"""
 
 from collections.abc import Iterable, Sequence
 

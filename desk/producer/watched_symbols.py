@@ -1,4 +1,7 @@
-"""Who is watched, by whom and since when: the plan's symbols at the start, the scanners' wishes from mark to mark."""
+"""Who is watched, by whom and since when: the plan's symbols at the start, the scanners' wishes from mark to mark.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from desk.model.bars import Bar
 from desk.model.checkpoint import ProducerState

@@ -1,4 +1,7 @@
-"""Where strategies, matchers, and minutes write what comes of an item."""
+"""Where strategies, matchers, and minutes write what comes of an item.
+
+Tests: tests/desk/consumer/engine/test_outcome.py
+"""
 
 from desk.consumer.engine.outcome import Outcome
 from desk.model.bars import WorkingBar

@@ -2,6 +2,8 @@
 
 Strategies and matchers are pickled one by one: a strategy that grew something unpicklable is stopped for its
 symbol and reported; it does not cost the shard its checkpoint.
+
+Tests: tests/desk/consumer/engine/test_engine_restore.py
 """
 
 import pickle

@@ -1,4 +1,7 @@
-"""The seats of strategies on symbols: given, taken away, and forbidden from outside."""
+"""The seats of strategies on symbols: given, taken away, and forbidden from outside.
+
+Tests: tests/desk/consumer/engine/test_engine_watching.py
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""The orders of a shard's strategies: events taken in, simulated orders matched, and what is held because of them."""
+"""The orders of a shard's strategies: events taken in, simulated orders matched, and what is held because of them.
+
+Tests: tests/desk/consumer/engine/test_engine_hours.py
+"""
 
 from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance

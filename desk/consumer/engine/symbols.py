@@ -1,4 +1,7 @@
-"""The symbols of a shard: which are known, which are watched, and whose strategies run at a mark."""
+"""The symbols of a shard: which are known, which are watched, and whose strategies run at a mark.
+
+Tests: tests/desk/consumer/engine/test_engine_watching.py
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 

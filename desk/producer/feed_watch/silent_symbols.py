@@ -1,4 +1,7 @@
-"""Symbols that were subscribed by name and have sent nothing while the exchange was open."""
+"""Symbols that were subscribed by name and have sent nothing while the exchange was open.
+
+Tests: tests/desk/producer/feed_watch/test_watch.py
+"""
 
 from collections.abc import Iterable
 from typing import Final
