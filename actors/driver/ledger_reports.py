@@ -2,7 +2,7 @@
 
 from logging import Logger
 
-from desk.ledger.outages import LedgerReport
+from desk.ledger.server_outages import LedgerReport
 from desk.report.viewer import NewNotes
 
 

@@ -1,6 +1,6 @@
 """The problems of all incarnations of the scanners: a successor does not know those of the dead."""
 
-from actors.scanner import ScanStats
+from actors.scanners import ScanStats
 
 
 class ScannerProblems:

@@ -1,7 +1,7 @@
 """A running desk as single lines, for logs and pipes."""
 
 from desk.model.plain_text import one_line
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.telemetry import formatting
 
 

@@ -12,7 +12,7 @@ from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
 from desk.ports import AckWait, Mailbox, Wait
-from desk.scanning.runner import Scanning
+from desk.scanning.runner import ScannerRunner
 
 
 class CheckpointStore(Protocol):
@@ -103,7 +103,7 @@ class LocalBroker:
 class LocalScanners:
     """Scanners in this process."""
 
-    def __init__(self, scanning: Scanning) -> None:
+    def __init__(self, scanning: ScannerRunner) -> None:
         self._scanning = scanning
         self._answers: list[ScanAnswer] = []
 

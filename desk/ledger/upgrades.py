@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Connection, Table, inspect
 from sqlalchemy.schema import CreateColumn
 
-from desk.ledger.schema import metadata
+from desk.ledger.ledger_tables import metadata
 from desk.model.errors import LedgerError
 
 

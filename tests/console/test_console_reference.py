@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import AliasChoices
 
 from console.cli import SUBMIT_VARIABLE
-from console.reference import ENVIRONMENT, commands, page
+from console.cli_reference import ENVIRONMENT, commands, page
 from desk.config import Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"

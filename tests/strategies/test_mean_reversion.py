@@ -2,7 +2,7 @@ import pickle
 import statistics
 
 import pytest
-from context import DriverContext
+from driver_context import DriverContext
 from hypothesis import given
 from hypothesis import strategies as st
 

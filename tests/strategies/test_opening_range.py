@@ -1,7 +1,7 @@
 import pickle
 
 import pytest
-from context import DriverContext
+from driver_context import DriverContext
 
 from strategies.examples.opening_range import OpeningRange
 

@@ -1,6 +1,6 @@
 import pickle
 
-from context import DriverContext
+from driver_context import DriverContext
 
 from desk.loading import load_strategy
 from strategies.template import Template

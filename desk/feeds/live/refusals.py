@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from desk.model.notes import Note
-from desk.producer.feed_watch.verdict import refusal
+from desk.producer.feed_watch.feed_problems import refusal
 from desk.telemetry import formatting
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from desk.ledger.schema import Money, metadata
+from desk.ledger.ledger_tables import Money, metadata
 
 POSTGRES = postgresql.dialect()
 SQLITE = sqlite.dialect()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.ledger import SqlLedger, ledger_url
-from desk.ledger.snapshot import snapshot
+from desk.ledger.ledger_copy import copy_ledger
 
 DEFAULT = "sqlite:///{run_dir}/ledger.db"
 ODD = ("a?b", "a%20b", "a#b", "a b", "é€", "q'u\"o", "{run_dir}", "{x}", "n\nl", "a&b=c", "x?timeout=5", ":memory:")
@@ -22,7 +22,7 @@ def test_the_ledger_is_in_the_run_folder_whatever_it_is_called(tmp_path: Path, n
     folder.mkdir()
 
     SqlLedger(ledger_url(written, folder)).close()
-    snapshot(folder / "ledger.db", folder / "copy.db")
+    copy_ledger(folder / "ledger.db", folder / "copy.db")
 
     assert list(tmp_path.iterdir()) == [folder]
     with closing(sqlite3.connect(folder / "copy.db")) as copy:

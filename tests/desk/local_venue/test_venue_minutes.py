@@ -6,7 +6,7 @@ import pytest
 from venue_parts import deadlined, expected, market, reader, venue
 
 from desk.bars.sale_conditions import eligibility
-from desk.local_venue.settings import Play
+from desk.local_venue.venue_settings import PlaySettings
 from desk.model.units import MINUTE_NS
 
 Rows = dict[tuple[str, int], list[tuple[int, float, float, bool, bool]]]
@@ -39,7 +39,7 @@ def test_a_client_of_bars_gets_every_whole_minute_of_its_symbols_once(binary: bo
 
     async def scenario() -> None:
         async with (
-            venue(source, Play(speed=None, single=single)) as server,
+            venue(source, PlaySettings(speed=None, single=single)) as server,
             reader(server, binary=binary) as client,
         ):
             await client.ask({"action": "subscribe", "bars": list(source.symbols[1:])})

@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.local_venue.protocol import ERRORS, StreamProtocol
-from desk.local_venue.settings import Rules
+from desk.local_venue.server_protocol import ERRORS, ServerProtocol
+from desk.local_venue.venue_settings import AccessRules
 
 AUTH = {"action": "auth", "key": "k", "secret": "s"}
 
 
-def stream(rules: Rules | None = None, admit: bool = True, binary: bool = False) -> StreamProtocol:
-    return StreamProtocol(rules or Rules(), "/v2/iex", binary, lambda: admit)
+def stream(rules: AccessRules | None = None, admit: bool = True, binary: bool = False) -> ServerProtocol:
+    return ServerProtocol(rules or AccessRules(), "/v2/iex", binary, lambda: admit)
 
 
-def let_in(rules: Rules | None = None) -> StreamProtocol:
+def let_in(rules: AccessRules | None = None) -> ServerProtocol:
     protocol = stream(rules)
     ask(protocol, AUTH)
     return protocol
 
 
-def ask(protocol: StreamProtocol, request: Any) -> dict[str, Any]:
+def ask(protocol: ServerProtocol, request: Any) -> dict[str, Any]:
     (answer,) = json.loads(protocol.receive(json.dumps(request)).data)
     return dict(answer)
 
@@ -114,8 +114,10 @@ def test_subscribing_comes_after_authenticating() -> None:
     assert ask(stream(), {"action": "subscribe", "trades": ["SPY"]}) == error(401)
 
 
-@pytest.mark.parametrize("rules", [Rules(key="other"), Rules(secret="other"), Rules(key="k", secret="other")])
-def test_wrong_credentials_end_the_connection(rules: Rules) -> None:
+@pytest.mark.parametrize(
+    "rules", [AccessRules(key="other"), AccessRules(secret="other"), AccessRules(key="k", secret="other")]
+)
+def test_wrong_credentials_end_the_connection(rules: AccessRules) -> None:
     reply = stream(rules).receive(json.dumps(AUTH))
 
     assert json.loads(reply.data) == [error(402)]
@@ -123,11 +125,11 @@ def test_wrong_credentials_end_the_connection(rules: Rules) -> None:
 
 
 def test_authenticating_twice_is_refused() -> None:
-    assert ask(let_in(Rules(key="k", secret="s")), AUTH) == error(403)
+    assert ask(let_in(AccessRules(key="k", secret="s")), AUTH) == error(403)
 
 
 def test_beyond_the_symbol_limit_nothing_changes() -> None:
-    protocol = let_in(Rules(symbol_limit=3))
+    protocol = let_in(AccessRules(symbol_limit=3))
     ask(protocol, {"action": "subscribe", "trades": ["A", "B"], "bars": ["*"]})
 
     beyond = ask(protocol, {"action": "subscribe", "quotes": ["A", "B"]})
@@ -146,7 +148,7 @@ def test_a_full_endpoint_lets_nobody_in() -> None:
 
 
 def test_an_endpoint_that_the_account_may_not_use_is_an_insufficient_subscription() -> None:
-    assert ask(stream(Rules(entitled=("/v2/test",))), AUTH) == error(409)
+    assert ask(stream(AccessRules(entitled=("/v2/test",))), AUTH) == error(409)
 
 
 @pytest.mark.parametrize("channel", ["news", "orderbooks"])
