@@ -250,6 +250,7 @@ class Lane:
         """
         span = BatchSpan(self.in_flight[0], self.in_flight[-1]) if self.in_flight else BatchSpan()
         self.down = True
+        self._asked_seq = 0  # a poke that the shard's successor has had is not answered any more
         self._window = 0
         self.in_flight.clear()
         self._replay.on_shard_lost(span)

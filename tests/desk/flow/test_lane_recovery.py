@@ -1,5 +1,7 @@
 """A shard that is lost and comes back: what is kept, what is given again, and what is said of the rest."""
 
+from collections import deque
+
 import pytest
 from lane_makers import CONFIG, ack, lane, mark, order_event, quote, trade
 from msgspec.structs import replace
@@ -114,6 +116,18 @@ def test_a_lossless_lane_that_keeps_too_much_has_no_room_until_a_checkpoint_is_c
     one.on_ack(durable(4, of=3))
 
     assert (one.room, one.needs_checkpoint, one.durable) == (8, False, True)
+
+
+def test_a_full_lossless_lane_asks_again_for_a_checkpoint_where_the_shard_died_before_it_could_answer() -> None:
+    one = lane(lossless=True, retain_bytes=100)
+    cut_each(one, trade(1), trade(2))
+    one.on_ack(ack(2))
+    one.poke(0, checkpoint=True)
+
+    one.lost()
+    one.back(at(3), 0)  # it had applied the poke, and its answer is lost
+
+    assert (one.in_flight, one.needs_checkpoint) == (deque(), True)
 
 
 def test_a_live_lane_that_keeps_too_much_is_unprotected_until_what_is_durable_reaches_up() -> None:
