@@ -122,10 +122,10 @@ def test_a_full_lossless_lane_asks_again_for_a_checkpoint_where_the_shard_died_b
     one = lane(lossless=True, retain_bytes=100)
     cut_each(one, trade(1), trade(2))
     one.on_ack(ack(2))
-    one.poke(0, checkpoint=True)
+    one.request_checkpoint(0, checkpoint=True)
 
-    one.lost()
-    one.back(at(3), 0)  # it had applied the poke, and its answer is lost
+    one.on_shard_lost()
+    one.on_shard_back(at(3), 0)  # it had applied the poke, and its answer is lost
 
     assert (one.in_flight, one.needs_checkpoint) == (deque(), True)
 

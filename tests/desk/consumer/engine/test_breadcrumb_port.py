@@ -189,7 +189,7 @@ def test_without_memory_a_strategy_is_stopped_what_it_holds_is_freed_at_once_and
     (fault,) = engine.audit.stopped
     assert fault.strategy == "hoarder"
     assert fault.what.startswith("MemoryError: 2 held")
-    assert "test_crumbs.py" in fault.detail
+    assert "test_breadcrumb_port.py" in fault.detail
     assert NOW.alive == [0]
 
 
