@@ -53,7 +53,7 @@ trials: $(READY) ## full counts and whole days: long
 
 docs: $(READY) ## write the pages anew that are made from code
 	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md
-	$(BIN)/python -m console.reference > docs/reference/cli.md
+	$(BIN)/python -m console.cli_reference > docs/reference/cli.md
 
 cluster: $(READY) ## gather in build/cluster what `ray up cluster.yaml` sends to the nodes
 	$(BIN)/python -m console.cluster_files build/cluster

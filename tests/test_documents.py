@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from desk.ledger.schema import metadata
+from desk.ledger.ledger_tables import metadata
 from desk.report.summary import Summary
 from desk.runs import RunFolder, bars_file, decisions_file
 

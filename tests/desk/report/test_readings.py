@@ -5,30 +5,30 @@ from typing import Any
 import numpy as np
 import pytest
 from test_run_record import some_stats
-from test_viewer import intake
+from test_viewer import loop_stats
 
 from desk.consumer.shard import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import MS_NS, SECOND_NS
-from desk.producer.stats import IntakeStats
-from desk.scaling import Reading
-from desk.scaling.readings import Readings
-from desk.telemetry.histogram import Histogram, Snapshot
+from desk.producer.stats import LoopStats
+from desk.scaling import ScalingReading
+from desk.scaling.readings import ScalingReadings
+from desk.telemetry.histogram import Histogram, HistogramSnapshot
 
 
-def waits(*ms: int) -> Snapshot:
+def waits(*ms: int) -> HistogramSnapshot:
     histogram = Histogram()
     histogram.add(np.array(ms, np.int64) * MS_NS)
     return histogram.snapshot()
 
 
-def shard(number: int, queue: Snapshot) -> ShardStats:
+def shard(number: int, queue: HistogramSnapshot) -> ShardStats:
     return some_stats(number, time_in_queue=queue)
 
 
-def at(second: float, *rows: tuple[int, float, int], age_s: float = 0.0, **more: Any) -> IntakeStats:
+def at(second: float, *rows: tuple[int, float, int], age_s: float = 0.0, **more: Any) -> LoopStats:
     """Of each lane: its shard, the seconds worked, and the ticks dropped; in all of them ticks have waited `age_s`."""
-    return intake(
+    return loop_stats(
         0,
         wall_ns=round(second * SECOND_NS),
         lanes=[
@@ -40,7 +40,7 @@ def at(second: float, *rows: tuple[int, float, int], age_s: float = 0.0, **more:
 
 
 def test_a_reading_is_of_the_time_since_the_one_before() -> None:
-    readings = Readings()
+    readings = ScalingReadings()
     first = [shard(0, waits(100)), shard(1, waits(1))]
     then = [shard(0, waits(100, 7, 7, 7)), shard(1, waits(1, 3, 90))]
 
@@ -54,8 +54,8 @@ def test_a_reading_is_of_the_time_since_the_one_before() -> None:
     assert (reading.now_ns, reading.dropped, reading.pending) == (12 * SECOND_NS, 6, 1)
 
 
-def take_two(before: IntakeStats, now: IntakeStats, *then: ShardStats) -> Reading:
-    readings = Readings()
+def take_two(before: LoopStats, now: LoopStats, *then: ShardStats) -> ScalingReading:
+    readings = ScalingReadings()
     working = [lane.shard for lane in now.lanes]
     readings.take(before, [shard(0, waits(1))], working, 0)
     reading = readings.take(now, then, working, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_run_record import some_stats
-from test_viewer import intake
+from test_viewer import loop_stats
 
 from desk.consumer.shard import ShardStats
 from desk.consumer.slot_meter import EVERY, SlotMeter
@@ -14,7 +14,7 @@ from desk.flow.routing_table import RoutingTable, slot_of
 from desk.model.lane_row import LaneRow
 from desk.model.ticks import Trade
 from desk.model.units import SECOND_NS
-from desk.producer.stats import IntakeStats
+from desk.producer.stats import LoopStats
 from desk.scaling.rebalancing import Rebalancing
 
 
@@ -40,12 +40,12 @@ class Market:
                 ticks[slot] = ticks.get(slot, 0) + rate
             for shard in self.busy_ns:
                 self.busy_ns[shard] += round(busy * SECOND_NS)
-            for move in self.rebalancing.observe(self.intake(), self.shards(), self.staying):
+            for move in self.rebalancing.observe(self.loop(), self.shards(), self.staying):
                 self.table = self.table.moved(move.slots, move.to)
                 self.moved += len(move.slots)
 
-    def intake(self) -> IntakeStats:
-        return intake(
+    def loop(self) -> LoopStats:
+        return loop_stats(
             0,
             owners=self.table.shards,
             table_version=self.table.version,
