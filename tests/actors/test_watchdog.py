@@ -29,7 +29,7 @@ synthetic = { symbols = 6, events_per_s = 60.0, minutes = 8 }
 [flow]
 checkpoint_s = 0.1
 [guards]
-hang_s = 0.5
+hang_s = 2.0
 memory_mb = 256
 [consumers]
 count = 2
@@ -52,8 +52,8 @@ params = {{ deed = "{deed}", minute = {minute}, until = {until}, on_second = {on
 """
 
 ON_SYMBOLS: Final = {
-    "spin": (0, r"no progress for 0\.5 s in on_trade"),
-    "backtrack": (1, r"no progress for 0\.5 s in on_trade"),
+    "spin": (0, r"no progress for 2 s in on_trade"),
+    "backtrack": (1, r"no progress for 2 s in on_trade"),
     "fail": (2, r"on_trade raised ValueError: so it is"),
     "hoard": (3, r"on_trade raised MemoryError"),
     "hoard_for_good": (4, r"on_trade raised MemoryError"),
