@@ -1,10 +1,11 @@
 """Hand-made markets for scanners."""
 
 from collections.abc import Sequence
+from math import isnan
 
-import numpy as np
 from hypothesis import strategies as st
 
+from desk import testing
 from desk.scanner import MarketSnapshot
 
 NAN = float("nan")
@@ -17,21 +18,19 @@ def market(
     minute_volume: Sequence[Sequence[float]] = (),
 ) -> MarketSnapshot:
     """`minute_volume`: rows are minutes, oldest first, the last still open; columns are symbols."""
-    prices = np.array(price, dtype=np.float64)
-    volume = np.array(minute_volume, dtype=np.float64).reshape(len(minute_volume), len(symbols))
-    has_traded = ~np.isnan(prices)
-    return MarketSnapshot(
-        now_ns=0,
-        symbols=tuple(symbols),
-        price=prices,
-        open=prices.copy() if opened is None else np.array(opened, dtype=np.float64),
-        high=prices,
-        low=prices,
-        volume=volume.sum(axis=0),
-        trades=has_traded.astype(np.int64),
-        minute_volume=volume,
-        minute_close=np.broadcast_to(prices, volume.shape),
+    volume = zip(*minute_volume, strict=True) if minute_volume else [()] * len(symbols)
+    columns = zip(symbols, price, price if opened is None else opened, volume, strict=True)
+    return testing.market(
+        testing.MarketRow(symbol=symbol, price=now, open=first, trades=int(not isnan(now)), minute_volume=minutes)
+        for symbol, now, first, minutes in columns
     )
+
+
+def backwards(snapshot: MarketSnapshot) -> MarketSnapshot:
+    """The same market with its symbols in the opposite order."""
+    names = [name for name in snapshot.__struct_fields__ if name not in ("now_ns", "symbols")]
+    arrays = {name: getattr(snapshot, name)[..., ::-1] for name in names}
+    return MarketSnapshot(now_ns=snapshot.now_ns, symbols=snapshot.symbols[::-1], **arrays)
 
 
 PRICES = st.one_of(st.just(NAN), st.floats(0.01, 10_000.0))
@@ -43,6 +42,6 @@ def markets(draw: st.DrawFn) -> MarketSnapshot:
     symbols = draw(st.lists(st.sampled_from("ABCDEFGH"), unique=True, max_size=8))
     count = len(symbols)
     price = draw(st.lists(PRICES, min_size=count, max_size=count))
-    opened = [NAN if np.isnan(each) else draw(st.floats(0.01, 10_000.0)) for each in price]
+    opened = [NAN if isnan(each) else draw(st.floats(0.01, 10_000.0)) for each in price]
     row = st.lists(st.sampled_from([0.0, 1.0, 100.0, 5_000.0]), min_size=count, max_size=count)
     return market(symbols, price, opened, draw(st.lists(row, max_size=12)))

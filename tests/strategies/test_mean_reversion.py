@@ -1,144 +1,140 @@
-import pickle
 import statistics
 
 import pytest
-from context import DriverContext
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.loading import load_strategy
 from desk.model.errors import StrategyError
+from desk.testing import StrategyHarness
 from strategies.examples.mean_reversion import MeanReversion
 
 CALM = [100.0, 100.02] * 10
 
 
-def after(prices: list[float], **params: float) -> tuple[MeanReversion, DriverContext]:
-    strategy = MeanReversion(MeanReversion.Params(**params))  # type: ignore[arg-type]  # numbers by name
-    ctx = DriverContext()
+def after(prices: list[float], **params: float) -> StrategyHarness[MeanReversion]:
+    run = StrategyHarness(MeanReversion, params)
     for price in prices:
-        tick(strategy, ctx, price)
-    return strategy, ctx
+        tick(run, price)
+    return run
 
 
-def tick(strategy: MeanReversion, ctx: DriverContext, price: float) -> None:
-    ctx.second(price)
-    strategy.on_second(ctx)
+def tick(run: StrategyHarness[MeanReversion], price: float) -> None:
+    run.trade(price)
+    run.advance()
 
 
 def test_a_fall_out_of_a_calm_window_is_bought_for_the_risk_at_once_or_not_at_all() -> None:
-    _, ctx = after([*CALM, 99.8])
+    run = after([*CALM, 99.8])
 
-    assert ctx.asked == [("buy", 5.0)]
-    assert ctx.sent[0].tif == "ioc"
+    assert run.decisions == [("buy", 5.0)]
+    assert run.sent[0].tif == "ioc"
 
 
 def test_a_rise_is_sold() -> None:
-    _, ctx = after([*CALM, 100.2])
+    run = after([*CALM, 100.2])
 
-    assert ctx.asked == [("sell", 4.0)]
+    assert run.decisions == [("sell", 4.0)]
 
 
 @pytest.mark.parametrize("prices", [[], CALM, [100.0] * 40, [100.0] * 10 + [90.0]])
 def test_nothing_is_done_in_calm_or_before_the_window_is_full(prices: list[float]) -> None:
-    _, ctx = after(prices)
+    run = after(prices)
 
-    assert ctx.asked == []
+    assert run.decisions == []
 
 
 def test_nothing_is_done_before_the_first_trade() -> None:
-    strategy = MeanReversion(MeanReversion.Params())
-    ctx = DriverContext()
+    run = StrategyHarness(MeanReversion)
 
-    strategy.on_second(ctx)
+    run.advance()
 
-    assert ctx.asked == []
+    assert run.decisions == []
 
 
 def test_a_position_is_closed_when_the_price_is_back_near_its_mean() -> None:
-    strategy, ctx = after([*CALM, 99.8])
-    ctx.fill(99.8)
-    tick(strategy, ctx, 99.85)
-    asked_still_away = len(ctx.asked)
+    run = after([*CALM, 99.8])
+    run.fill(99.8)
+    tick(run, 99.85)
+    asked_still_away = len(run.decisions)
 
-    tick(strategy, ctx, 100.0)
+    tick(run, 100.0)
 
     assert asked_still_away == 1
-    assert ctx.asked[1:] == [("sell", 5.0)]
+    assert run.decisions[1:] == [("sell", 5.0)]
 
 
 def test_a_price_that_jumps_past_its_mean_closes_too() -> None:
-    strategy, ctx = after([*CALM, 100.2])
-    ctx.fill(100.2)
+    run = after([*CALM, 100.2])
+    run.fill(100.2)
 
-    tick(strategy, ctx, 99.0)
+    tick(run, 99.0)
 
-    assert ctx.asked[1:] == [("buy", 4.0)]
+    assert run.decisions[1:] == [("buy", 4.0)]
 
 
 def test_only_what_was_filled_is_closed() -> None:
-    strategy, ctx = after([*CALM, 99.8])
-    ctx.fill(99.8, quantity=2.0)
-    ctx.end("order-1")
+    run = after([*CALM, 99.8])
+    run.fill(99.8, quantity=2.0)
+    run.end_order()
 
-    tick(strategy, ctx, 100.0)
+    tick(run, 100.0)
 
-    assert ctx.asked[1:] == [("sell", 2.0)]
+    assert run.decisions[1:] == [("sell", 2.0)]
 
 
 def test_while_an_order_is_open_no_other_is_sent() -> None:
-    strategy, ctx = after([*CALM, 99.8])
+    run = after([*CALM, 99.8])
 
     for price in (99.7, 99.6, 100.0):
-        tick(strategy, ctx, price)
+        tick(run, price)
 
-    assert len(ctx.asked) == 1
+    assert len(run.decisions) == 1
 
 
 def test_after_a_refusal_the_price_must_come_back_before_the_next_attempt() -> None:
-    strategy, ctx = after([*CALM, 99.8])
-    ctx.end("order-1")
-    tick(strategy, ctx, 99.5)
-    asked_at_once = len(ctx.asked)
+    run = after([*CALM, 99.8])
+    run.end_order()
+    tick(run, 99.5)
+    asked_at_once = len(run.decisions)
 
     for price in [100.0, *CALM, 99.7]:
-        tick(strategy, ctx, price)
+        tick(run, price)
 
     assert asked_at_once == 1
-    assert [side for side, _ in ctx.asked] == ["buy", "buy"]
+    assert [side for side, _ in run.decisions] == ["buy", "buy"]
 
 
 def test_degraded_data_opens_nothing_but_closes() -> None:
-    flat, flat_ctx = after(CALM)
-    held, held_ctx = after([*CALM, 99.8])
-    held_ctx.fill(99.8)
-    flat_ctx.degraded = held_ctx.degraded = True
+    flat = after(CALM)
+    held = after([*CALM, 99.8])
+    held.fill(99.8)
+    flat.degraded = held.degraded = True
 
-    tick(flat, flat_ctx, 99.8)
-    tick(held, held_ctx, 100.0)
+    tick(flat, 99.8)
+    tick(held, 100.0)
 
-    assert flat_ctx.asked == []
-    assert held_ctx.asked[1:] == [("sell", 5.0)]
+    assert flat.decisions == []
+    assert held.decisions[1:] == [("sell", 5.0)]
 
 
 def test_a_share_dearer_than_the_risk_is_left_alone() -> None:
-    _, ctx = after([*CALM, 99.8], risk_usd=50.0)
+    run = after([*CALM, 99.8], risk_usd=50.0)
 
-    assert ctx.asked == []
+    assert run.decisions == []
 
 
 def test_a_restart_in_mid_life_changes_no_decision() -> None:
-    strategy, ctx = after(CALM)
-    copy, copy_ctx = after(CALM)
+    run, restarted = after(CALM), after(CALM)
     for price in [99.8, 99.9, 100.0, *CALM, 100.3, 100.0]:
-        copy = pickle.loads(pickle.dumps(copy))
-        for each, its in ((strategy, ctx), (copy, copy_ctx)):
-            tick(each, its, price)
-            if its.open_orders:
-                its.fill(price)
+        restarted.restart()
+        for each in (run, restarted):
+            tick(each, price)
+            if each.context.open_orders:
+                each.fill(price)
 
-    assert copy_ctx.asked == ctx.asked
-    assert len(ctx.asked) == 4
+    assert restarted.decisions == run.decisions
+    assert len(run.decisions) == 4
 
 
 @given(st.lists(st.integers(1, 10_000_000), min_size=5, max_size=60))

@@ -1,6 +1,6 @@
 import numpy as np
 from hypothesis import given
-from snapshots import NAN, market, markets
+from snapshots import NAN, backwards, market, markets
 
 from desk.loading import load_scanner
 from desk.scanner import MarketSnapshot
@@ -36,11 +36,10 @@ def test_it_wants_known_traded_symbols_once_by_falling_change(snapshot: MarketSn
     prices = dict(zip(snapshot.symbols, snapshot.price.tolist(), strict=True))
     opened = dict(zip(snapshot.symbols, snapshot.open.tolist(), strict=True))
     changes = [abs(prices[symbol] / opened[symbol] - 1) for symbol in wanted]
-    backwards = market(snapshot.symbols[::-1], snapshot.price[::-1].tolist(), snapshot.open[::-1].tolist())
     assert set(wanted) == {symbol for symbol, price in prices.items() if not np.isnan(price) and price >= 1.0}
     assert len(wanted) <= len(snapshot.symbols)
     assert changes == sorted(changes, reverse=True)
-    assert scan(backwards, min_price=1.0, min_change=0.0) == wanted
+    assert scan(backwards(snapshot), min_price=1.0, min_change=0.0) == wanted
 
 
 def test_it_loads_from_a_plan() -> None:

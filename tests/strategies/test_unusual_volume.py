@@ -1,6 +1,6 @@
 import numpy as np
 from hypothesis import given
-from snapshots import NAN, market, markets
+from snapshots import NAN, backwards, market, markets
 
 from desk.loading import load_scanner
 from desk.scanner import MarketSnapshot
@@ -57,12 +57,9 @@ def test_it_wants_known_traded_symbols_once_whatever_their_order(snapshot: Marke
     wanted = scan(snapshot, min_price=1.0, ratio=1.0)
 
     prices = dict(zip(snapshot.symbols, snapshot.price.tolist(), strict=True))
-    backwards = market(
-        snapshot.symbols[::-1], snapshot.price[::-1].tolist(), minute_volume=snapshot.minute_volume[:, ::-1].tolist()
-    )
     assert len(set(wanted)) == len(wanted)
     assert all(not np.isnan(prices[symbol]) for symbol in wanted)
-    assert scan(backwards, min_price=1.0, ratio=1.0) == wanted
+    assert scan(backwards(snapshot), min_price=1.0, ratio=1.0) == wanted
 
 
 def test_it_loads_from_a_plan() -> None:
