@@ -1,4 +1,4 @@
-"""Ranking: from scores to symbols, the same way every time."""
+"""Rank symbols by scores; equal scores are ranked by symbol."""
 
 import numpy as np
 from numpy.typing import NDArray
