@@ -14,7 +14,7 @@ class Template(strategy.Strategy):
     PARAMS   `Params` lists what a plan may set, with types, bounds and defaults; read it as `self.params`.
     HOOKS    define those that you need; one instance runs per symbol:
                  on_second(self, ctx)         every second          on_bar(self, ctx, bar)      every closed minute
-                 on_trade(self, ctx, trade)   every trade           on_quote(self, ctx, quote)  every quote not conflated
+                 on_trade(self, ctx, trade)   every trade           on_quote(self, ctx, quote)  every quote applied
                  on_fill(self, ctx, fill)     your order was filled, in whole or in part
                  on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing (gap.why): your counts and
                                               averages lack them, and bars there are partial. With gap.is_open the

@@ -20,7 +20,7 @@ class MeanReversion(strategy.Strategy):
     """
 
     class Params(strategy.Params, frozen=True):
-        """`window` in seconds; `risk_usd` is the value of a position: the most that a long position can lose."""
+        """`window` in seconds; `risk_usd` is the value of a position: the most that a long one can lose."""
 
         window: Annotated[int, Meta(ge=2)] = 20
         entry_z: Annotated[float, Meta(gt=0)] = 2.0

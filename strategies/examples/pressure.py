@@ -23,7 +23,7 @@ class Pressure(strategy.Strategy):
     """
 
     class Params(strategy.Params, frozen=True):
-        """`ratio` of the average sizes; `risk_usd` is the value of a position: the most that a long position can lose."""
+        """`ratio` of the average sizes; `risk_usd` is the value of a position, the most that a long one can lose."""
 
         ratio: Annotated[float, Meta(gt=1)] = 3.0
         hold_s: Annotated[int, Meta(ge=1)] = 20
