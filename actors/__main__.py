@@ -1,4 +1,7 @@
-"""`python -m actors PLAN …`: what `desk run PLAN …` does, as the entry point of a Ray job."""
+"""`python -m actors PLAN …`: what `desk run PLAN …` does, as the entry point of a Ray job.
+
+Tests: tests/actors/test_submit.py
+"""
 
 import sys
 

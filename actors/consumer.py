@@ -1,4 +1,7 @@
-"""The consumer actor: one shard in a process of its own."""
+"""The consumer actor: one shard in a process of its own.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,7 @@
-"""The keeper actor: keeps the shards' checkpoints and their closed bars in its own files."""
+"""The keeper actor: keeps the shards' checkpoints and their closed bars in its own files.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 from collections.abc import Iterable
 from pathlib import Path

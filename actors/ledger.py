@@ -1,4 +1,7 @@
-"""The ledger actor: the single writer of decisions, orders and fills."""
+"""The ledger actor: the single writer of decisions, orders and fills.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The producer actor: holds the feed and the lanes. Nothing else lives in its process."""
+"""The producer actor: holds the feed and the lanes. Nothing else lives in its process.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 from collections.abc import Mapping, Sequence
 

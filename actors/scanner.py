@@ -1,4 +1,7 @@
-"""The scanner actor: looks at the whole market on its own, apart from the lanes."""
+"""The scanner actor: looks at the whole market on its own, apart from the lanes.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 from collections.abc import Sequence
 

@@ -2,6 +2,8 @@
 
 Ray calls rsync, which can only exclude files by name. An allow-list is safer: the allowed files are copied to a folder
 first.
+
+Tests: tests/test_travelling.py
 """
 
 import shutil

@@ -1,4 +1,7 @@
-"""The `desk` command from its first moment: signals are caught before the command line is imported."""
+"""The `desk` command from its first moment: signals are caught before the command line is imported.
+
+Tests: tests/desk/inprocess/test_signals.py
+"""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Load every class that a plan names, before anything starts."""
+"""Load every class that a plan names, before anything starts.
+
+Tests: tests/test_configs.py
+"""
 
 import sys
 from collections.abc import Callable

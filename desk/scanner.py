@@ -1,4 +1,7 @@
-"""What a scanner is, and what it sees: the whole market by the minute, apart from the lanes."""
+"""What a scanner is, and what it sees: the whole market by the minute, apart from the lanes.
+
+Tests: tests/strategies/test_top_movers.py
+"""
 
 from typing import ClassVar
 

@@ -3,6 +3,8 @@
 One instance runs per (strategy entry, symbol) and keeps only its own picklable state. It never reads a
 clock or a random source of its own: `ctx.now_ns` and `ctx.rng` stand for both, so that the same ticks give
 the same decisions in backtest, replay, paper and live, through crashes and moves.
+
+Tests: tests/desk/consumer/engine/test_instance.py
 """
 
 from random import Random

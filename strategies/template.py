@@ -36,8 +36,9 @@ class Template(strategy.Strategy):
              symbols = ["SPY"]                        # or scanner = "TopMovers"; left out: all
              params = { minutes = 5, shares = 10 }
     TEST     desk.testing runs the class without a feed (docs/how-to/test-a-strategy.md):
-                 run = StrategyHarness(Template, {"minutes": 3})
-                 for close in (10.0, 10.0, 11.0): run.minute(close)
+                 run = StrategyHarness(Template, Template.Params(minutes=3))
+                 for close in (10.0, 10.0, 11.0):
+                     run.minute(close)
                  assert run.decisions == [("buy", 10.0)]
     """
 

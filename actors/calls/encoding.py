@@ -1,4 +1,7 @@
-"""How requests and order events cross between actors: encoded once, as bytes."""
+"""How requests and order events cross between actors: encoded once, as bytes.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 import msgspec
 

@@ -2,6 +2,8 @@
 
 `actors.driver.recipes` has mypy compare them with the classes. What the bytes hold is in `actors.calls.encoding` and
 `desk.model`.
+
+Tests: tests/actors/test_handles.py
 """
 
 from collections.abc import Sequence

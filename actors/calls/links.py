@@ -1,4 +1,7 @@
-"""The link under the lanes as calls to consumer actors. Bound methods are kept: making one costs per access."""
+"""The link under the lanes as calls to consumer actors. Bound methods are kept: making one costs per access.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 import time
 from collections.abc import Callable, Iterable

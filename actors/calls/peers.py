@@ -1,6 +1,8 @@
 """Calls to other actors by name: they outlive the death of whoever is called, and are made again to its successor.
 
 Everything that is asked in this way is idempotent: whether the dead one had done it does not matter.
+
+Tests: tests/actors/test_crew.py
 """
 
 import time

@@ -1,4 +1,7 @@
-"""The doors of `desk.ports` as calls to other actors."""
+"""The doors of `desk.ports` as calls to other actors.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count

@@ -1,4 +1,7 @@
-"""Doors that can be waited for: what an actor sent without waiting, it can settle later."""
+"""Doors that can be waited for: what an actor sent without waiting, it can settle later.
+
+Tests: tests/actors/test_plain_actors.py
+"""
 
 from typing import Protocol
 

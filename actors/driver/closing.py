@@ -1,4 +1,7 @@
-"""The end of a desk on Ray: last figures, closed books, written results."""
+"""The end of a desk on Ray: last figures, closed books, written results.
+
+Tests: tests/actors/test_stops.py
+"""
 
 from collections.abc import Callable, Mapping
 from logging import Logger

@@ -1,4 +1,7 @@
-"""What the ledger's processes said of their server, one after the other."""
+"""What the ledger's processes said of their server, one after the other.
+
+Tests: tests/actors/test_ledger_outage.py
+"""
 
 from logging import Logger
 

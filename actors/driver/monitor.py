@@ -1,4 +1,7 @@
-"""The monitor: polls the actors of a desk, and replaces those that die, hang, or have to leave their node."""
+"""The monitor: polls the actors of a desk, and replaces those that die, hang, or have to leave their node.
+
+Tests: tests/actors/test_deaths.py
+"""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""What the actors of a desk answered to polls."""
+"""What the actors of a desk answered to polls.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 from logging import Logger
 from typing import Any

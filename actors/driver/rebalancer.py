@@ -1,4 +1,7 @@
-"""The rebalancer: watches what the shards tell, and asks the producer to move slots."""
+"""The rebalancer: watches what the shards tell, and asks the producer to move slots.
+
+Tests: tests/actors/test_moves_on_ray.py
+"""
 
 from collections.abc import Callable, Collection, Sequence
 

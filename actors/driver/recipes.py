@@ -1,4 +1,7 @@
-"""How each actor of a desk is made."""
+"""How each actor of a desk is made.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,4 +1,7 @@
-"""The end of a run on Ray: what everybody told last, put together as record, summary and files."""
+"""The end of a run on Ray: what everybody told last, put together as record, summary and files.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 from collections.abc import Callable, Mapping
 from logging import Logger

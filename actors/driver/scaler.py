@@ -1,4 +1,7 @@
-"""The scaler: sees to it that as many consumers work as the load asks for."""
+"""The scaler: sees to it that as many consumers work as the load asks for.
+
+Tests: tests/actors/test_elastic_on_ray.py
+"""
 
 from collections.abc import Callable, Sequence
 from logging import Logger

@@ -1,4 +1,7 @@
-"""The problems of all incarnations of the scanners: a successor does not know those of the dead."""
+"""The problems of all incarnations of the scanners: a successor does not know those of the dead.
+
+Tests: tests/actors/test_scanner_watch.py
+"""
 
 from actors.scanner import ScanStats
 

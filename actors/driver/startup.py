@@ -1,4 +1,7 @@
-"""The start-up of a desk on Ray: actors are made and awaited until the session can begin."""
+"""The start-up of a desk on Ray: actors are made and awaited until the session can begin.
+
+Tests: tests/actors/test_stops.py
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

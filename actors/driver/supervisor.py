@@ -1,6 +1,8 @@
 """The supervisor: the driver that creates every actor, watches them all, and closes the books.
 
 It owns every actor and none is detached: its death ends the desk, and another `desk run` is the recovery.
+
+Tests: tests/actors/test_on_ray.py
 """
 
 import logging

@@ -1,4 +1,7 @@
-"""Files that hold secrets, told by their names and by what stands in them."""
+"""Files that hold secrets, told by their names and by what stands in them.
+
+Tests: tests/actors/test_working_copy.py
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""Ray's job server: a desk submitted as a job, what it says, its stop and its end."""
+"""Ray's job server: a desk submitted as a job, what it says, its stop and its end.
+
+Tests: tests/console/test_console_submit.py
+"""
 
 import logging
 import os

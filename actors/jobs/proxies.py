@@ -1,4 +1,7 @@
-"""Proxies that the environment names, on the way to a cluster's dashboard."""
+"""Proxies that the environment names, on the way to a cluster's dashboard.
+
+Tests: tests/console/test_console_submit.py
+"""
 
 import os
 from typing import Final

@@ -1,4 +1,7 @@
-"""The counters that an actor exports, whoever takes them."""
+"""The counters that an actor exports, whoever takes them.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol

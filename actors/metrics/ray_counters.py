@@ -1,4 +1,7 @@
-"""Counters in Ray's metrics: exported by the dashboard agent with the prefix `ray_`, tagged by actor."""
+"""Counters in Ray's metrics: exported by the dashboard agent with the prefix `ray_`, tagged by actor.
+
+Tests: tests/actors/test_on_ray.py
+"""
 
 from collections.abc import Mapping
 

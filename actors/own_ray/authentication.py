@@ -2,6 +2,8 @@
 
 Ray's processes get the path of the token's file by their environment and read the file; the token itself is in no
 environment and on no command line. The file has to stay as long as Ray runs: each new worker reads it.
+
+Tests: tests/actors/test_closed_ray.py
 """
 
 import os

@@ -6,6 +6,8 @@ The first folder is Ray's; others are removed with it.
 
 The processes are found by their environment, which names the folder's token, and by their logs in the folder. This file
 runs as a program of its own, from the standard library alone: it starts within milliseconds and survives the desk.
+
+Tests: tests/actors/test_own_ray_folder.py
 """
 
 import contextlib

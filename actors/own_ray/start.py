@@ -1,4 +1,7 @@
-"""Starting the desk's own Ray, and ending it with everything that came of it."""
+"""Starting the desk's own Ray, and ending it with everything that came of it.
+
+Tests: tests/actors/test_closed_ray.py
+"""
 
 import contextlib
 import logging

@@ -1,4 +1,7 @@
-"""The watch over Ray's processes: it tells a process that ended from one that pauses, without polling."""
+"""The watch over Ray's processes: it tells a process that ended from one that pauses, without polling.
+
+Tests: tests/actors/test_ray_deaths.py
+"""
 
 import contextlib
 import os

@@ -1,4 +1,7 @@
-"""What Ray's GCS knows of the cluster. Where it does not answer in time, its last answer of the kind stands."""
+"""What Ray's GCS knows of the cluster. Where it does not answer in time, its last answer of the kind stands.
+
+Tests: tests/actors/test_pending_actors.py
+"""
 
 import time
 from collections.abc import Callable

@@ -2,6 +2,8 @@
 
 The raylet, its agents, and the GCS where it runs on this machine are found by their command lines. A GCS elsewhere is
 looked at by connecting to it.
+
+Tests: tests/actors/test_joining.py
 """
 
 import contextlib

@@ -2,6 +2,8 @@
 
 Every wait of the driver on Ray ends with ClusterLost then. Some calls of Ray's cannot be interrupted: a driver that is
 inside one of them ends itself, after its last words.
+
+Tests: tests/actors/test_ray_deaths.py
 """
 
 import os

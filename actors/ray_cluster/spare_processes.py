@@ -1,6 +1,8 @@
 """Spare processes: a restarted actor takes one of them, and need not wait until a process has started.
 
 The node's raylet starts them ahead of need; WORKERS says what they import.
+
+Tests: tests/actors/test_ray_internals.py
 """
 
 from logging import Logger

@@ -1,6 +1,8 @@
 """Ray's gRPC services, called with time limits: Ray's own functions wait without limit for a GCS that has died.
 
 Every method that calls raises grpc.RpcError where no answer comes in time.
+
+Tests: tests/actors/test_ray_internals.py
 """
 
 import os

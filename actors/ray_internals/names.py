@@ -1,4 +1,7 @@
-"""The private names of Ray that the desk uses: where each one is, how it is called, what happens without it."""
+"""The private names of Ray that the desk uses: where each one is, how it is called, what happens without it.
+
+Tests: tests/actors/test_ray_internals.py
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,7 @@
-"""What the desk changes in Ray while `ray.init` runs (signals, processes, ports), and its undocumented settings."""
+"""What the desk changes in Ray while `ray.init` runs (signals, processes, ports), and its undocumented settings.
+
+Tests: tests/actors/test_ray_internals.py
+"""
 
 import signal
 import threading

@@ -1,4 +1,7 @@
-"""`desk check`: check a plan and everything that it names, then print what would run."""
+"""`desk check`: check a plan and everything that it names, then print what would run.
+
+Tests: tests/console/test_console_cli.py
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""`desk report`: the figures of a finished run, from its folder."""
+"""`desk report`: the figures of a finished run, from its folder.
+
+Tests: tests/console/test_console_cli.py
+"""
 
 from pathlib import Path
 

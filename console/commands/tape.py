@@ -1,4 +1,7 @@
-"""`desk tape info`: print the facts of a tape."""
+"""`desk tape info`: print the facts of a tape.
+
+Tests: tests/console/test_console_cli.py
+"""
 
 from typing import Final
 

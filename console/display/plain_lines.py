@@ -1,4 +1,7 @@
-"""A running desk as single lines, for logs and pipes."""
+"""A running desk as single lines, for logs and pipes.
+
+Tests: tests/console/test_console_screen.py
+"""
 
 from desk.model.plain_text import one_line
 from desk.report.live import DeskView

@@ -1,4 +1,7 @@
-"""Consoles that print text as it is: no control characters reach the terminal, and no text is read as markup."""
+"""Consoles that print text as it is: no control characters reach the terminal, and no text is read as markup.
+
+Tests: tests/console/test_console_cli.py
+"""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,7 @@
-"""A table of names and values."""
+"""A table of names and values.
+
+Tests: tests/console/test_console_cli.py
+"""
 
 from rich.table import Table
 

@@ -1,4 +1,7 @@
-"""Checks of a plan for a cluster, as far as they can be made on this machine."""
+"""Checks of a plan for a cluster, as far as they can be made on this machine.
+
+Tests: tests/console/test_console_submit.py
+"""
 
 import os
 import tomllib

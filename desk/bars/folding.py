@@ -1,4 +1,7 @@
-"""One trade into one minute: what every fold of trades is made of."""
+"""One trade into one minute: what every fold of trades is made of.
+
+Tests: tests/desk/bars/test_builder.py
+"""
 
 from typing import Final
 

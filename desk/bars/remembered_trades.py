@@ -8,6 +8,8 @@ in the order of arrival: to the bit what the fold of the surviving trades gives.
 
 The oldest trade is always evicted first, so `from_ordinal` defines the content. The memory is restored exactly from
 `from_ordinal`, the bases and a log of remembered and revised trades, and need not be in every checkpoint.
+
+Tests: tests/desk/consumer/engine/test_revisions.py, tests/desk/scanning/test_market_view_revisions.py
 """
 
 from collections.abc import Iterable, Iterator

@@ -4,6 +4,8 @@ A record is a header (body length, checksum, epoch, number, session_ns, last_mov
 as msgpack. The checksum covers both. What a killed writer left after the last confirmed record is not
 looked at, and is cut off by the next append. The records form a chain: each link is the SHA-256 of the link before it
 and the record. The shard's sealed state has the last link, and so authenticates the whole log.
+
+Tests: tests/desk/checkpoint/test_store.py
 """
 
 import hashlib

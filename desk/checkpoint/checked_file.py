@@ -2,6 +2,8 @@
 
 A file that `put` wrote is a checksum, a tag and a body. The checksum tells damage; the tag tells content that this run
 did not write there (desk/files/sealing.py).
+
+Tests: tests/desk/checkpoint/test_store.py
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""What the keeper wrote last of each file: it tells a file from an older one of the same run."""
+"""What the keeper wrote last of each file: it tells a file from an older one of the same run.
+
+Tests: tests/desk/checkpoint/test_store.py
+"""
 
 import msgspec
 

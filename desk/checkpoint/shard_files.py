@@ -6,6 +6,8 @@ bars up to that byte. Whenever the writer is killed, the files agree. Segments o
 names them.
 
 The first state after the shard's close holds the state before it, which `take_back_close` puts in its place.
+
+Tests: tests/desk/checkpoint/test_store.py
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""The tradeplan's [feed]: where market data comes from, and what of it is taken."""
+"""The tradeplan's [feed]: where market data comes from, and what of it is taken.
+
+Tests: tests/desk/config/test_plan.py
+"""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal

@@ -2,6 +2,8 @@
 
 A line says where the class is that makes a feed or venue of this kind, as text: plans are read in every process, and
 only the one that opens a feed imports what it needs. `desk.venues.registry` imports the classes.
+
+Tests: tests/desk/venues/test_registry.py
 """
 
 from typing import Final, NamedTuple

@@ -1,4 +1,7 @@
-"""From what the plan's models refuse to the one error that a user reads: place, found, expected, remedy."""
+"""From what the plan's models refuse to the one error that a user reads: place, found, expected, remedy.
+
+Tests: tests/desk/config/test_load.py
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""The tradeplan's schema as data: which tables and keys there are, and what each expects in plain words."""
+"""The tradeplan's schema as data: which tables and keys there are, and what each expects in plain words.
+
+Tests: tests/desk/config/test_reference.py
+"""
 
 from collections.abc import Iterator
 from functools import cache

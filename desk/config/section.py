@@ -1,4 +1,7 @@
-"""A table of the tradeplan: frozen, typed, closed to unknown keys, and able to tell what disagrees within it."""
+"""A table of the tradeplan: frozen, typed, closed to unknown keys, and able to tell what disagrees within it.
+
+Tests: tests/desk/config/test_plan.py
+"""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Self

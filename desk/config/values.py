@@ -1,4 +1,7 @@
-"""Kinds of values that several tables of the tradeplan share, each with its own plain words for messages."""
+"""Kinds of values that several tables of the tradeplan share, each with its own plain words for messages.
+
+Tests: tests/desk/config/test_plan.py
+"""
 
 import re
 from collections.abc import Collection

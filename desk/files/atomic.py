@@ -1,4 +1,7 @@
-"""Files that are whole or absent, and private."""
+"""Files that are whole or absent, and private.
+
+Tests: tests/desk/runs/test_bars_file.py
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

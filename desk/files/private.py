@@ -1,4 +1,7 @@
-"""Files and folders of a run: for their owner alone, whatever the umask says."""
+"""Files and folders of a run: for their owner alone, whatever the umask says.
+
+Tests: tests/desk/inprocess/test_resume_judged.py
+"""
 
 import errno
 import os

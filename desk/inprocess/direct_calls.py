@@ -1,4 +1,7 @@
-"""The doors of the house as plain calls: everything in one process."""
+"""The doors of the house as plain calls: everything in one process.
+
+Tests: tests/desk/inprocess/test_house.py
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol

@@ -2,6 +2,8 @@
 
 A thread looks at the call under way. When it lasts too long, a signal makes the main thread raise in it, which stops
 the strategy as its own exception would. A call of native code that does not return to Python cannot be ended.
+
+Tests: tests/desk/inprocess/test_house.py
 """
 
 import signal

@@ -1,4 +1,7 @@
-"""The way to the database: one connection, set up for a single writer."""
+"""The way to the database: one connection, set up for a single writer.
+
+Tests: tests/desk/ledger/test_ledger_faults.py
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""What can go wrong at the database, told so that its reader can act."""
+"""What can go wrong at the database, told so that its reader can act.
+
+Tests: tests/desk/ledger/test_ledger_faults.py
+"""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Which ledger this is, and how many rows a session has in it: by these a resume knows its ledger again."""
+"""Which ledger this is, and how many rows a session has in it: by these a resume knows its ledger again.
+
+Tests: tests/desk/ledger/test_known_ledger.py
+"""
 
 import secrets
 from typing import Final

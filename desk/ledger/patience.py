@@ -1,4 +1,7 @@
-"""A server that is away for a moment, as when it is started again, is waited for."""
+"""A server that is away for a moment, as when it is started again, is waited for.
+
+Tests: tests/desk/ledger/test_postgres_lost.py
+"""
 
 import time
 from collections.abc import Callable

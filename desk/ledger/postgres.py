@@ -1,4 +1,7 @@
-"""A PostgreSQL server as the ledger's database."""
+"""A PostgreSQL server as the ledger's database.
+
+Tests: tests/desk/ledger/test_postgres_faults.py
+"""
 
 import zlib
 from typing import Final

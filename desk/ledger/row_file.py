@@ -1,6 +1,8 @@
 """How many rows a run has committed, in a file beside its ledger: a ledger that has fewer has lost some.
 
 Rewritten in place after each commit, without waiting for the disk, as the commits themselves.
+
+Tests: tests/desk/ledger/test_known_ledger.py
 """
 
 import os

@@ -1,4 +1,7 @@
-"""Rows and messages: each message is a row whose columns are its fields."""
+"""Rows and messages: each message is a row whose columns are its fields.
+
+Tests: tests/desk/ledger/test_ledger_sql.py
+"""
 
 import math
 from collections.abc import Iterable

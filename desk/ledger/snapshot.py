@@ -1,4 +1,7 @@
-"""A ledger's file as it stands, while it may be open and written."""
+"""A ledger's file as it stands, while it may be open and written.
+
+Tests: tests/desk/inprocess/test_elsewhere.py
+"""
 
 import sqlite3
 from contextlib import closing

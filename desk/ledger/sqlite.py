@@ -1,4 +1,7 @@
-"""A SQLite file as the ledger's database."""
+"""A SQLite file as the ledger's database.
+
+Tests: tests/desk/ledger/test_ledger_faults.py
+"""
 
 from contextlib import suppress
 from io import FileIO

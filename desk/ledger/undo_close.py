@@ -1,4 +1,7 @@
-"""What a session's close wrote, taken out of the ledger again: the session goes on where the close began."""
+"""What a session's close wrote, taken out of the ledger again: the session goes on where the close began.
+
+Tests: tests/desk/inprocess/test_cut_close.py
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

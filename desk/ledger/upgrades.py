@@ -1,4 +1,7 @@
-"""A ledger begun by another release: brought up to this one where that is safe, else reported at the opening."""
+"""A ledger begun by another release: brought up to this one where that is safe, else reported at the opening.
+
+Tests: tests/desk/ledger/test_ledger_history.py
+"""
 
 from sqlalchemy import Column, Connection, Table, inspect
 from sqlalchemy.schema import CreateColumn

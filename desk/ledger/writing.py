@@ -1,4 +1,7 @@
-"""Writing rows so that a repeat changes nothing, and a contradiction is told."""
+"""Writing rows so that a repeat changes nothing, and a contradiction is told.
+
+Tests: tests/desk/ledger/test_postgres_lost.py
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final

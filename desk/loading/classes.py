@@ -1,4 +1,7 @@
-"""Finding the class that a plan's `use` names."""
+"""Finding the class that a plan's `use` names.
+
+Tests: tests/desk/loading/test_factory.py
+"""
 
 import importlib
 import importlib.util

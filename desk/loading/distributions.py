@@ -1,4 +1,7 @@
-"""Installed distributions: which of them a module belongs to, and which come with raydesk."""
+"""Installed distributions: which of them a module belongs to, and which come with raydesk.
+
+Tests: tests/console/test_job_package.py
+"""
 
 import re
 import tomllib

@@ -1,4 +1,7 @@
-"""Messages about faults in user code. No function raises, whatever that code defines."""
+"""Messages about faults in user code. No function raises, whatever that code defines.
+
+Tests: tests/desk/loading/test_factory.py
+"""
 
 import traceback
 from typing import Final, TypeGuard, TypeVar

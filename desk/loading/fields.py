@@ -1,4 +1,7 @@
-"""The fields of a class's `Params`: whether their annotations and defaults can be used at all."""
+"""The fields of a class's `Params`: whether their annotations and defaults can be used at all.
+
+Tests: tests/desk/loading/test_author_code.py
+"""
 
 import inspect
 import typing

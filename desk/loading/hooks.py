@@ -1,4 +1,7 @@
-"""The hooks a strategy defines: the engine calls by name, so a mistyped one would silently never run."""
+"""The hooks a strategy defines: the engine calls by name, so a mistyped one would silently never run.
+
+Tests: tests/desk/loading/test_factory.py
+"""
 
 import inspect
 from collections.abc import Callable

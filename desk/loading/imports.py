@@ -1,6 +1,8 @@
 """What a plan's classes import: files of the project, code that lies elsewhere, installed packages.
 
 Found in two ways, for each misses some: by reading the import statements, and by what loading really imported.
+
+Tests: tests/console/test_job_package.py
 """
 
 import ast

@@ -1,4 +1,7 @@
-"""A plan's `params` table against the class's typed `Params`."""
+"""A plan's `params` table against the class's typed `Params`.
+
+Tests: tests/desk/loading/test_factory.py
+"""
 
 import json
 from collections.abc import Mapping

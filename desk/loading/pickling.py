@@ -1,4 +1,7 @@
-"""Whether an instance survives pickling: checkpoints, moves and restarts carry strategies as pickles."""
+"""Whether an instance survives pickling: checkpoints, moves and restarts carry strategies as pickles.
+
+Tests: tests/desk/loading/test_factory.py
+"""
 
 import pickle
 

@@ -1,4 +1,7 @@
-"""The process's standard files: kept while an author's code is loaded, and put back where it closed or changed them."""
+"""The process's standard files: kept while an author's code is loaded, and put back where it closed or changed them.
+
+Tests: tests/desk/loading/test_author_code.py
+"""
 
 import contextlib
 import fcntl

@@ -1,4 +1,7 @@
-"""The audience: all clients that are connected, and the places that each endpoint has."""
+"""The audience: all clients that are connected, and the places that each endpoint has.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 import asyncio
 

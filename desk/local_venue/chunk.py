@@ -1,4 +1,7 @@
-"""A chunk of the play: some thousand events, encoded once per encoding, and cut into frames."""
+"""A chunk of the play: some thousand events, encoded once per encoding, and cut into frames.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 from dataclasses import dataclass
 

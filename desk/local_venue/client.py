@@ -1,4 +1,7 @@
-"""One connected client: what it has subscribed, and what is sent to it."""
+"""One connected client: what it has subscribed, and what is sent to it.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 import asyncio
 from collections.abc import Sequence

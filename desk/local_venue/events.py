@@ -1,4 +1,7 @@
-"""Events of the source that can be played: sound rows of the wanted kind, in arrival order, in chunks."""
+"""Events of the source that can be played: sound rows of the wanted kind, in arrival order, in chunks.
+
+Tests: tests/desk/local_venue/test_local_venue_messages.py
+"""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace

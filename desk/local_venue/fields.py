@@ -2,6 +2,8 @@
 
 A message is a run of fields, each at most as wide as its column. Fields are written column by column from
 left to right, each at full width: what a short value spills to its right is overwritten by the next column.
+
+Tests: tests/desk/local_venue/test_local_venue_messages.py
 """
 
 from collections.abc import Sequence

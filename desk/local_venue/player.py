@@ -1,4 +1,7 @@
-"""The player: shows the reel to the audience, by its schedule."""
+"""The player: shows the reel to the audience, by its schedule.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 import asyncio
 import time

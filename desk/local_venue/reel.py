@@ -1,4 +1,7 @@
-"""The reel: the source's events as chunks, once or round and round."""
+"""The reel: the source's events as chunks, once or round and round.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator

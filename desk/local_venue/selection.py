@@ -1,4 +1,7 @@
-"""Which events a subscription covers."""
+"""Which events a subscription covers.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,7 @@
-"""How a local venue behaves: whom it lets in, and how it plays its source."""
+"""How a local venue behaves: whom it lets in, and how it plays its source.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
 
 from dataclasses import dataclass
 from typing import Final, Literal

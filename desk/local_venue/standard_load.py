@@ -1,4 +1,7 @@
-"""The standard load: Zipf rates over the symbols and Poisson arrivals, and nothing else that could matter."""
+"""The standard load: Zipf rates over the symbols and Poisson arrivals, and nothing else that could matter.
+
+Tests: tests/console/test_console_venue.py
+"""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,7 @@
-"""What a venue has done so far, as it is published at /stats and told at the end."""
+"""What a venue has done so far, as it is published at /stats and told at the end.
+
+Tests: tests/console/test_console_venue.py
+"""
 
 import msgspec
 

@@ -1,4 +1,7 @@
-"""What one connection has subscribed: symbols by channel, in the order in which they were asked for."""
+"""What one connection has subscribed: symbols by channel, in the order in which they were asked for.
+
+Tests: tests/desk/local_venue/test_local_venue_protocol.py
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

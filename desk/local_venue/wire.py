@@ -1,6 +1,8 @@
 """The two encodings of the stream, column-wise: JSON text and MessagePack.
 
 Times and looped trade ids have a fixed width in both, so that they can be rewritten in place.
+
+Tests: tests/desk/local_venue/test_local_venue_messages.py
 """
 
 from collections.abc import Sequence

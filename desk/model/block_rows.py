@@ -1,6 +1,8 @@
 """A block's rows as plain lists: what is handed over, what is skipped, what is rejected.
 
 Everything is decided and converted once per block; frames then only slice and count.
+
+Tests: tests/desk/venues/alpaca/test_alpaca_codec.py
 """
 
 from bisect import bisect_left

@@ -1,4 +1,7 @@
-"""Blocks: consecutive rows of market data as numpy columns, in arrival order."""
+"""Blocks: consecutive rows of market data as numpy columns, in arrival order.
+
+Tests: tests/desk/tape/test_tape_reader.py
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace

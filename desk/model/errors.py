@@ -12,6 +12,8 @@ DeskError
     ├── ActorDied       a process of the desk is gone
     ├── ClusterLost     Ray itself is gone: no actor can be called or made
     └── LedgerError     the ledger cannot be written or read
+
+Tests: tests/console/test_error_messages.py
 """
 
 import signal

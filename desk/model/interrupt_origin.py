@@ -1,4 +1,7 @@
-"""Whose KeyboardInterrupt it is: the user's, by ctrl-c, or that of a strategy's or scanner's own code."""
+"""Whose KeyboardInterrupt it is: the user's, by ctrl-c, or that of a strategy's or scanner's own code.
+
+Tests: tests/desk/consumer/engine/test_guard.py
+"""
 
 import signal
 

@@ -2,6 +2,8 @@
 
 Names and JSON texts, written in the commit of the call that changed them: last prices, problems, diverged pairs,
 that the session was closed, and where its ledger stood when the close began.
+
+Tests: tests/desk/ledger/test_ledger_sessions.py
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""The order in which a request is decided, whoever asked first: so decisions don't depend on the number of shards."""
+"""The order in which a request is decided, whoever asked first: so decisions don't depend on the number of shards.
+
+Tests: tests/desk/orders/test_manager_restored.py
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""The journal: every order event of the session, numbered per symbol, and what each of them answered."""
+"""The journal: every order event of the session, numbered per symbol, and what each of them answered.
+
+Tests: tests/desk/orders/test_manager_restored.py
+"""
 
 from collections.abc import Mapping
 from typing import Literal

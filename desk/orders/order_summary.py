@@ -1,4 +1,7 @@
-"""The session's orders and money in a few figures."""
+"""The session's orders and money in a few figures.
+
+Tests: tests/desk/orders/test_manager.py
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,7 @@
-"""What one call of the order manager brings about, until it is committed and told."""
+"""What one call of the order manager brings about, until it is committed and told.
+
+Tests: tests/desk/orders/test_manager.py
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""The loss of a finished session."""
+"""The loss of a finished session.
+
+Tests: tests/desk/ledger/test_ledger_sessions.py
+"""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,7 @@
-"""Processes that a strategy's or scanner's code started: found, told apart, ended."""
+"""Processes that a strategy's or scanner's code started: found, told apart, ended.
+
+Tests: tests/desk/process/test_exit_watch.py
+"""
 
 import contextlib
 import ctypes

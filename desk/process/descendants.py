@@ -1,4 +1,7 @@
-"""The processes that this one started, and those that they started in turn."""
+"""The processes that this one started, and those that they started in turn.
+
+Tests: tests/desk/inprocess/test_signals.py
+"""
 
 import contextlib
 import os

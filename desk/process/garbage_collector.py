@@ -2,6 +2,8 @@
 
 Ticks and batches hold no cycles; left to itself the collector walks them all the same and costs up to a
 quarter of the rate. So what was built at the start is frozen, and a collection runs once a session minute.
+
+Tests: tests/actors/test_plain_actors.py
 """
 
 import gc

@@ -1,4 +1,7 @@
-"""A limit on the time that the main thread may take for something."""
+"""A limit on the time that the main thread may take for something.
+
+Tests: tests/desk/inprocess/test_signals.py
+"""
 
 import signal
 from pathlib import Path

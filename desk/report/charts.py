@@ -1,4 +1,7 @@
-"""Inline SVG: colours come from the page's classes, so that light and dark both work."""
+"""Inline SVG: colours come from the page's classes, so that light and dark both work.
+
+Tests: tests/desk/report/test_report_html.py
+"""
 
 from collections.abc import Mapping
 from typing import Final

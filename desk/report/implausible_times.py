@@ -1,4 +1,7 @@
-"""Times that cannot be right, seen in what became of the ticks."""
+"""Times that cannot be right, seen in what became of the ticks.
+
+Tests: tests/desk/inprocess/test_house_times.py
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,7 @@
-"""The live view: what a running desk looks like at one moment."""
+"""The live view: what a running desk looks like at one moment.
+
+Tests: tests/desk/report/test_viewer.py
+"""
 
 from typing import Literal
 

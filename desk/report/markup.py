@@ -1,6 +1,8 @@
 """HTML built from escaped parts: only this module makes `Html`, so nothing unescaped reaches a page.
 
 What cannot be printed is spelled out: a mark of writing direction would reorder a line of the page.
+
+Tests: tests/desk/report/test_report_html.py
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,7 @@
-"""Fingerprints of what a run works on, by which a resume knows it again."""
+"""Fingerprints of what a run works on, by which a resume knows it again.
+
+Tests: tests/desk/runs/test_resume_file.py
+"""
 
 from collections.abc import Mapping
 

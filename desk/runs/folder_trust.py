@@ -1,4 +1,7 @@
-"""What a resume trusts: a run folder in which only its user can have written."""
+"""What a resume trusts: a run folder in which only its user can have written.
+
+Tests: tests/desk/inprocess/test_resume_judged.py
+"""
 
 import os
 import stat

@@ -1,4 +1,7 @@
-"""Steps that take load from the busiest shard, each with as few slots as can be."""
+"""Steps that take load from the busiest shard, each with as few slots as can be.
+
+Tests: tests/desk/scaling/test_planner.py
+"""
 
 from collections.abc import Iterator, Sequence
 

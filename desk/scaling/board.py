@@ -1,4 +1,7 @@
-"""Slots on shards with their loads: the board on which moves are tried before they are asked for."""
+"""Slots on shards with their loads: the board on which moves are tried before they are asked for.
+
+Tests: tests/desk/scaling/test_planner.py
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final

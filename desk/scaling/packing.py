@@ -3,6 +3,8 @@
 With a cap above the fair share, a slot that costs no more than the difference always finds room on the idlest shard.
 So whether any assignment stays below the cap is decided by the heavier slots alone, of which there are few: a shard
 has room for four or so. They are placed by a depth-first search, each where it lies if it can stay.
+
+Tests: tests/desk/scaling/test_planner.py
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""What the scaling policy remembers between readings."""
+"""What the scaling policy remembers between readings.
+
+Tests: tests/desk/scaling/test_policy.py
+"""
 
 import msgspec
 

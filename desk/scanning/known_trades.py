@@ -1,4 +1,7 @@
-"""The trades that the scanners' view remembers: the same ones as a shard that watches every symbol from the start."""
+"""The trades that the scanners' view remembers: the same ones as a shard that watches every symbol from the start.
+
+Tests: tests/desk/scanning/test_market_view_revisions.py
+"""
 
 from collections.abc import Iterable
 

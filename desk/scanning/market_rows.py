@@ -1,4 +1,7 @@
-"""A market snapshot made of rows, one per symbol: what tests of scanners scan."""
+"""A market snapshot made of rows, one per symbol: what tests of scanners scan.
+
+Tests: tests/desk/test_testing.py
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final

@@ -1,4 +1,7 @@
-"""The newest usable quote of many symbols, from columns of quotes."""
+"""The newest usable quote of many symbols, from columns of quotes.
+
+Tests: tests/desk/scanning/test_market_view.py
+"""
 
 import numpy as np
 from numpy.typing import NDArray

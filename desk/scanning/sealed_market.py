@@ -1,4 +1,7 @@
-"""A market snapshot that scanners cannot change, not for themselves and not for the next."""
+"""A market snapshot that scanners cannot change, not for themselves and not for the next.
+
+Tests: tests/desk/scanning/test_runner.py
+"""
 
 from typing import Any
 

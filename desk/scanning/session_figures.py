@@ -1,4 +1,7 @@
-"""The session's open, high, low, close and volume of many symbols, which corrections and cancels revise."""
+"""The session's open, high, low, close and volume of many symbols, which corrections and cancels revise.
+
+Tests: tests/desk/scanning/test_market_view.py
+"""
 
 from collections.abc import Iterable
 

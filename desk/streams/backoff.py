@@ -1,4 +1,7 @@
-"""How long to wait before trying again: exponential, with full jitter."""
+"""How long to wait before trying again: exponential, with full jitter.
+
+Tests: tests/desk/streams/test_socket_loop.py
+"""
 
 from random import Random
 from typing import Final

@@ -1,4 +1,7 @@
-"""One HTTP GET on an event loop: enough to ask a venue for its clock."""
+"""One HTTP GET on an event loop: enough to ask a venue for its clock.
+
+Tests: tests/desk/feeds/live/test_session_clock.py
+"""
 
 import asyncio
 import ssl

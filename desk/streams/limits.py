@@ -1,4 +1,7 @@
-"""What a venue may send: beyond these bounds a message is rejected, or its connection is of no use."""
+"""What a venue may send: beyond these bounds a message is rejected, or its connection is of no use.
+
+Tests: tests/desk/inprocess/test_hostile_bounds.py
+"""
 
 from typing import Final
 

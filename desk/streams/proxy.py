@@ -1,4 +1,7 @@
-"""A proxy that the environment names for a host, and that the desk does not use."""
+"""A proxy that the environment names for a host, and that the desk does not use.
+
+Tests: tests/desk/streams/test_connecting_faults.py
+"""
 
 from websockets.proxy import get_proxy
 from websockets.uri import WebSocketURI

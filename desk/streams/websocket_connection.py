@@ -1,6 +1,8 @@
 """One websocket connection as an asyncio protocol: every read is taken apart at once, many messages per wake-up.
 
 The framing is websockets' own, without its queues and tasks: those cost half as much again per message.
+
+Tests: tests/desk/streams/test_socket_loop.py
 """
 
 import asyncio

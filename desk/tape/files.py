@@ -1,4 +1,7 @@
-"""Where a tape's files are: on this machine, or in a store that a URL names."""
+"""Where a tape's files are: on this machine, or in a store that a URL names.
+
+Tests: tests/desk/tape/test_tape_names.py
+"""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase

@@ -1,4 +1,7 @@
-"""One day of a recording."""
+"""One day of a recording.
+
+Tests: tests/desk/tape/test_row_counts.py
+"""
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable

@@ -7,6 +7,8 @@ Version 1 knows trades and quotes alone, and its trade ids have a sign. See docs
 Files of other writers are tapes too: text of any width, with or without a dictionary; whole numbers, sizes and floats
 of any width, decimals; times as Parquet timestamps, which say their unit, and are UTC where they name no zone. The
 version is looked for in the file's key-value metadata and in those of the Arrow schema.
+
+Tests: tests/desk/tape/test_tape_reader.py
 """
 
 from typing import Any, Final

@@ -1,4 +1,7 @@
-"""What a shard tells about itself: counts by class and cause, and what went wrong in strategies."""
+"""What a shard tells about itself: counts by class and cause, and what went wrong in strategies.
+
+Tests: tests/desk/consumer/engine/test_guard.py
+"""
 
 import traceback
 from typing import Self

@@ -1,4 +1,7 @@
-"""The notes of one process: the latest of them, and how many there were."""
+"""The notes of one process: the latest of them, and how many there were.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from collections import deque
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""Exposure: what the desk holds, and what it would hold if its open orders filled."""
+"""Exposure: what the desk holds, and what it would hold if its open orders filled.
+
+Tests: tests/desk/trading/test_risk_gate.py
+"""
 
 from collections.abc import Iterable
 from math import inf

@@ -1,4 +1,7 @@
-"""What limits a desk: the rate at which each of its parts would have no time left."""
+"""What limits a desk: the rate at which each of its parts would have no time left.
+
+Tests: tests/desk/tuning/test_advice.py
+"""
 
 from math import inf
 

@@ -1,4 +1,7 @@
-"""The market that a plan takes: how busy it gets, and an excerpt of its busiest moments to try things on."""
+"""The market that a plan takes: how busy it gets, and an excerpt of its busiest moments to try things on.
+
+Tests: tests/desk/tuning/test_study.py
+"""
 
 from collections import Counter
 from collections.abc import Iterator

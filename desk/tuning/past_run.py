@@ -1,4 +1,7 @@
-"""What a run says of its market: the minutes that its keeper holds, and the figures it left, if it is over."""
+"""What a run says of its market: the minutes that its keeper holds, and the figures it left, if it is over.
+
+Tests: tests/desk/tuning/test_study.py
+"""
 
 from collections import defaultdict
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""An excerpt of a market played through producer and one shard in this process, with a meter at their doors."""
+"""An excerpt of a market played through producer and one shard in this process, with a meter at their doors.
+
+Tests: tests/desk/tuning/test_study.py
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final

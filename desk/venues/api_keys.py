@@ -1,4 +1,7 @@
-"""The credentials of a plan's feed, from the environment or from secrets files."""
+"""The credentials of a plan's feed, from the environment or from secrets files.
+
+Tests: tests/desk/venues/test_registry.py
+"""
 
 from typing import Final
 from urllib.parse import urlsplit

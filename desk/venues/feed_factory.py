@@ -1,4 +1,7 @@
-"""What a kind of feed provides: market data that can be read again, or a live stream."""
+"""What a kind of feed provides: market data that can be read again, or a live stream.
+
+Tests: tests/desk/venues/test_registry.py
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

@@ -1,4 +1,7 @@
-"""Market data that can be read again: a tape, and the synthetic market."""
+"""Market data that can be read again: a tape, and the synthetic market.
+
+Tests: tests/desk/venues/test_registry.py
+"""
 
 from datetime import date
 

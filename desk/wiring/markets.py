@@ -1,4 +1,7 @@
-"""Market data of a plan: what can be read again, what streams live, and the feed of it."""
+"""Market data of a plan: what can be read again, what streams live, and the feed of it.
+
+Tests: tests/desk/wiring/test_sessions.py
+"""
 
 from datetime import date
 from functools import partial

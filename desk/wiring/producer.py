@@ -1,4 +1,7 @@
-"""The producer's side: lanes, and the intake that fills them."""
+"""The producer's side: lanes, and the intake that fills them.
+
+Tests: tests/desk/inprocess/test_house.py
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,4 +1,7 @@
-"""What a run works on, and whether it is still the same when the run is resumed."""
+"""What a run works on, and whether it is still the same when the run is resumed.
+
+Tests: tests/desk/inprocess/test_resume_judged.py
+"""
 
 import hashlib
 import platform

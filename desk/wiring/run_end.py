@@ -1,4 +1,7 @@
-"""The end of a run: its files go into the run folder, and from there where the plan wants them besides."""
+"""The end of a run: its files go into the run folder, and from there where the plan wants them besides.
+
+Tests: tests/desk/inprocess/test_house.py
+"""
 
 import logging
 import sys

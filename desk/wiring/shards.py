@@ -1,4 +1,7 @@
-"""Shards and scanners: the plan's own classes, and what they run in."""
+"""Shards and scanners: the plan's own classes, and what they run in.
+
+Tests: tests/desk/inprocess/test_house.py
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

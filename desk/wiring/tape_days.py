@@ -1,4 +1,7 @@
-"""Which exchange day of a recording is played."""
+"""Which exchange day of a recording is played.
+
+Tests: tests/desk/wiring/test_sessions.py
+"""
 
 from collections.abc import Sequence
 from datetime import date

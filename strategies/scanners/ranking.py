@@ -1,4 +1,7 @@
-"""Rank symbols by scores; equal scores are ranked by symbol."""
+"""Rank symbols by scores; equal scores are ranked by symbol.
+
+Tests: tests/strategies/test_top_movers.py
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,7 @@
-"""Opens Alpaca's market data stream for a plan."""
+"""Opens Alpaca's market data stream for a plan.
+
+Tests: tests/desk/venues/test_registry.py
+"""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,7 @@
-"""What is wanted of the venue, what it has acknowledged, and the messages that bring the two together."""
+"""What is wanted of the venue, what it has acknowledged, and the messages that bring the two together.
+
+Tests: tests/desk/venues/alpaca/test_alpaca_protocol.py
+"""
 
 from collections import Counter
 from collections.abc import Iterable

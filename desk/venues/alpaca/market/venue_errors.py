@@ -1,6 +1,8 @@
 """What an error of the venue means: end the desk, or connect again.
 
 Source: docs.alpaca.markets, "WebSocket Stream", error table.
+
+Tests: tests/desk/venues/alpaca/test_alpaca_protocol.py
 """
 
 from typing import Final

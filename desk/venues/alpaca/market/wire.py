@@ -1,6 +1,8 @@
 """The stream's messages as they look on the wire; `T` names the kind.
 
 Numbers are checked while they are decoded, so that a message which gets through is sound.
+
+Tests: tests/desk/venues/alpaca/test_alpaca_codec.py
 """
 
 from typing import Annotated, Any, Final, Generic, TypeVar
