@@ -6,12 +6,14 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
 
+from desk.flow.routing_table import SLOTS
 from desk.ledger.schema import metadata
 from desk.report.summary import Summary
 from desk.runs import RunFolder, bars_file, decisions_file
@@ -191,3 +193,10 @@ def test_every_call_of_the_walks_exists() -> None:
 
     assert len(walks) > 10
     assert [f"{file}: {name}" for file, name in walks if name not in definitions(ROOT / file)] == []
+
+
+def test_the_numbers_that_pages_name_are_those_of_the_code() -> None:
+    text = "\n".join(prose(page) for page in documents())
+
+    assert set(re.findall(r"\b([\d,]+)\s+(?:slots|groups of symbols)\b", text)) == {f"{SLOTS:,}"}
+    assert set(re.findall(r"\bof\s+Ray\s+(\d+\.\d+)", text)) == {version("ray").rpartition(".")[0]}
