@@ -115,4 +115,4 @@ class Consumer:
             return
         for child in self._watch.end_left():
             strategy, symbol = self._trail.suspect or ("", "")
-            self._shard.engine.apply([Stop(strategy, symbol, f"it left {child} running")])
+            self._shard.stop([Stop(strategy, symbol, f"it left {child} running")])

@@ -4,6 +4,7 @@ Tests: tests/actors/test_plain_actors.py
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import msgspec
 
@@ -11,11 +12,13 @@ from actors.calls.encoding import decode_events
 from actors.metrics.counters import MetersFactory, NoMeters
 from desk.config import Plan
 from desk.model.batch import LaneTotals
+from desk.model.commands import AddShard, Deliver, MoveSlots, RemoveShard
 from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.ports import BrokerDoor, KeeperDoor, ScannerDoor, ShardLinks
+from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, Scanners
 from desk.process.clock import SystemClock
 from desk.process.garbage_collector import Collector
+from desk.process.mailbox import ProcessMailbox
 from desk.process.usage import process_usage
 from desk.producer.stats import IntakeStats
 from desk.report.run_record import FeedRecord, ProcessUsage, feed_record
@@ -34,9 +37,9 @@ class ProducerStats(msgspec.Struct):
 class Producer:
     """`play` runs in one thread until the feed ends; the other calls come in another thread.
 
-    They touch nothing but the inbox, what is wished (moves, shards that join or leave), the stop flag, and the stats
-    that `play` publishes now and then. It goes on where the keeper says that another producer left the session.
-    `first` are the shards with which the session began, `asleep` the lane totals of those that are not needed.
+    They touch nothing but the mailbox, and the stats that `play` publishes now and then. It goes on where the keeper
+    says that another producer left the session. `first` are the shards with which the session began, `joined` those
+    that there are, `asleep` the lane totals of those that are not needed.
     """
 
     def __init__(
@@ -44,26 +47,30 @@ class Producer:
         plan: Plan,
         session: Session,
         epoch: int,
-        links: ShardLinks,
-        broker: BrokerDoor,
-        scanner: ScannerDoor,
-        keeper: KeeperDoor,
+        links: DirectoryLinks,
+        broker: ProducerBroker,
+        scanners: Scanners,
+        keeper: ProducerKeeper,
         first: Sequence[int],
+        joined: Sequence[int],
         asleep: Mapping[int, LaneTotals],
         meters: MetersFactory = NoMeters,
     ) -> None:
         self._clock = SystemClock()
+        self._mailbox = ProcessMailbox()
         self._intake = producer.intake(
             plan,
             session,
             markets.market_source(plan, session),
             links,
             broker,
-            scanner,
+            scanners,
             keeper,
             self._clock,
+            self._mailbox,
             epoch=epoch,
             first=first,
+            joined=joined,
             asleep=asleep,
         )
         self._meters = meters("producer")
@@ -81,26 +88,28 @@ class Producer:
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""
         try:
-            self._intake.play(self._publish)
+            with closing(self._intake.play()) as frames:
+                for _ in frames:
+                    self._publish()
         finally:
             self._publish(at_once=True)
         return feed_record(self._intake)
 
     def deliver(self, events: bytes) -> None:
         """Take committed order events in."""
-        self._intake.deliver(decode_events(events))
+        self._mailbox.post(Deliver(decode_events(events)))
 
     def move(self, slots: Sequence[int], to: int) -> None:
         """Let these slots belong to another shard soon."""
-        self._intake.move(slots, to)
+        self._mailbox.post(MoveSlots(slots, to))
 
     def enlist(self, shard: int) -> None:
         """Open a lane to a consumer that is there."""
-        self._intake.enlist(shard)
+        self._mailbox.post(AddShard(shard))
 
     def dismiss(self, shard: int) -> None:
         """Close the lane of a consumer as soon as it owns nothing."""
-        self._intake.dismiss(shard)
+        self._mailbox.post(RemoveShard(shard))
 
     def stop(self) -> None:
         """End after the current frame, drained."""
@@ -114,7 +123,7 @@ class Producer:
         self._meters.levels(
             {
                 "symbols_subscribed": intake.subscribed,
-                "lane_depth_max": max((lane[1] for lane in intake.lanes), default=0),
+                "lane_depth_max": max((lane.depth for lane in intake.lanes), default=0),
                 "session_time_seconds": intake.session_ns / 1e9,
             }
         )

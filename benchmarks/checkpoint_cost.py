@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from benchmarks.frame import publish
 from desk.config import Plan
-from desk.consumer.engine import Engine
+from desk.consumer.engine import Engine, Outcome
 from desk.flow.routing_table import SLOTS
-from desk.model.checkpoint import Checkpoint, encode_checkpoint
+from desk.model.checkpoint import Checkpoint, encode_checkpoint, pack_bars
 from desk.model.items import Adopt, Item, Release, Second, Watch, encode_items
 from desk.model.session import Session
 from desk.model.ticks import Quote, Trade
@@ -38,7 +38,7 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
     """The row of one size: what is applied per second of session, and what its checkpoints take."""
     engine = _engine()
     names = [f"CK{number:05d}" for number in range(symbols)]
-    engine.apply([Watch(name, START_NS, [""]) for name in names])
+    pending = engine.apply([Watch(name, START_NS, [""]) for name in names])
     taken: list[tuple[int, int, int]] = []
     applied_ns = events = 0
     collector = Collector()
@@ -46,13 +46,13 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
         items = _second_of(names, second, events_per_symbol)
         events += len(items) - 1
         began_ns = perf_counter_ns()
-        engine.apply(items)
-        engine.take_request()
+        pending = engine.apply(items, pending)
+        pending.take_request(engine.prices(), engine.mark_ns)
         applied_ns += perf_counter_ns() - began_ns
         collector.at(engine.mark_ns)
         if second % every_s == 0:
-            taken.append(_checkpoint(engine, len(taken) + 1))
-    handover = _handover(engine)
+            taken.append(_checkpoint(engine, pending, len(taken) + 1))
+    handover = _handover(engine, pending)
     collector.release()
     snapshots_ns, encodings_ns, sizes = zip(*taken, strict=True)
     checkpoint_ms = median([a + b for a, b, _ in taken]) / MS_NS
@@ -75,12 +75,12 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
     }
 
 
-def _handover(engine: Engine) -> dict[str, Any]:
+def _handover(engine: Engine, pending: Outcome) -> dict[str, Any]:
     """Let all symbols move to a fresh engine: what the one side packs, and the other takes in."""
     slots = list(range(SLOTS))
     mark = Second(engine.mark_ns, engine.mark_ns)
     began_ns = perf_counter_ns()
-    engine.apply([Release(1, slots, 1)])
+    engine.apply([Release(1, slots, 1)], pending)
     released_ns = perf_counter_ns()
     state = engine.released[1].state
     other = _engine()
@@ -119,12 +119,12 @@ def _second_of(names: Sequence[str], second: int, events_per_symbol: float) -> l
     return items
 
 
-def _checkpoint(engine: Engine, number: int) -> tuple[int, int, int]:
+def _checkpoint(engine: Engine, pending: Outcome, number: int) -> tuple[int, int, int]:
     """Take one: ns of the snapshot, ns of the encoding, and its bytes."""
     began_ns = perf_counter_ns()
-    bars, state = engine.take_bars(), engine.snapshot()
+    bars, state = pending.take_bars(), engine.checkpoint(pending).state
     taken_ns = perf_counter_ns()
-    encoded = encode_checkpoint(Checkpoint(0, 1, number, engine.mark_ns, number, bars, state))
+    encoded = encode_checkpoint(Checkpoint(0, 1, number, engine.mark_ns, number, pack_bars(bars), state))
     return taken_ns - began_ns, perf_counter_ns() - taken_ns, len(encoded)
 
 

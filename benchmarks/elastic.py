@@ -138,7 +138,7 @@ class Played:
             return
         producer: ProducerStats = supervisor.stats["producer"]
         shards = [stats for stats in supervisor.stats.values() if isinstance(stats, ShardStats)]
-        lanes = {lane[0] for lane in producer.intake.lanes}
+        lanes = {lane.shard for lane in producer.intake.lanes}
         scaler = supervisor.scaler
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
         self.moments.append(

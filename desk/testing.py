@@ -116,13 +116,13 @@ class StrategyHarness(Generic[S]):
     @property
     def sent(self) -> list[Intent]:
         """The orders that the strategy sent, oldest first: side, quantity, kind, limit_price, stop_price, tif."""
-        self._collect()
+        self._apply()
         return list(self._sent)
 
     @property
     def cancels(self) -> list[str]:
         """Ids of the orders that the strategy took back, oldest first."""
-        self._collect()
+        self._apply()
         return list(self._cancels)
 
     @property
@@ -209,7 +209,7 @@ class StrategyHarness(Generic[S]):
         Raises StrategyError for state that does not pickle.
         """
         check_pickles(self.strategy, f"StrategyHarness({self._entry.name})")
-        self._collect()
+        self._apply()
         self._moves += 1
         slots = list(range(SLOTS))
         self._apply(Release(self._moves, slots, 1))
@@ -231,19 +231,16 @@ class StrategyHarness(Generic[S]):
         self._last = Second(session_ns, session_ns, round(self.age_s * SECOND_NS), degraded=self.degraded)
         self._apply(self._last)
 
-    def _apply(self, item: Item) -> None:
-        self._engine.apply([item])
-        for fault in self._engine.audit.stopped:
-            place = f"{fault.strategy}.{fault.hook} on {fault.symbol}"
-            raise StrategyError(place, f"the strategy was stopped: {fault.what}\n{fault.detail}")
-
-    def _collect(self) -> None:
-        """Take in what the strategy sent since the last call."""
-        for intent in self._engine.take_request().intents:
+    def _apply(self, *items: Item) -> None:
+        """Apply items, and take in what the strategy sent: in them, or by `context` since the last call."""
+        for intent in self._engine.apply(items).intents:
             if isinstance(intent, CancelIntent):
                 self._cancels.append(intent.client_order_id)
             else:
                 self._sent.append(intent)
+        for fault in self._engine.audit.stopped:
+            place = f"{fault.strategy}.{fault.hook} on {fault.symbol}"
+            raise StrategyError(place, f"the strategy was stopped: {fault.what}\n{fault.detail}")
 
     def _open_order(self, place: str, order: str | None) -> Intent:
         is_open = self.context.open_orders

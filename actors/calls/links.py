@@ -4,7 +4,7 @@ Tests: tests/actors/test_on_ray.py
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import ray
@@ -13,8 +13,9 @@ from ray.exceptions import RayError
 
 from actors.calls.interfaces import ConsumerActor
 from actors.calls.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, missed, one_line
-from desk.model.batch import Ack, News, Position, ShardBack, ShardLost, decode_ack, decode_position
+from desk.model.batch import Ack, News, ShardBack, ShardLost, decode_ack, decode_position
 from desk.model.errors import ActorDied, DeskError
+from desk.ports import AckWait, Wait
 
 WAIT_S: Final = 0.05
 
@@ -58,21 +59,36 @@ class ShardLink:
 class RayShardLinks:
     """Batches to consumer actors. One `ray.wait` over all calls under way learns of the acks."""
 
-    def __init__(self, shards: Iterable[int]) -> None:
-        self._links = {shard: ShardLink(shard) for shard in shards}
+    def __init__(self) -> None:
+        self._links: dict[int, ShardLink] = {}
         self._under_way: dict[ObjectRef[bytes], ShardLink] = {}
         self._coming: dict[ObjectRef[bytes], ShardLink] = {}
         self._told: list[News] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (RayShardLinks, (list(self._links),))
+        return (RayShardLinks, ())
 
     def send(self, shard: int, batch: bytes) -> None:
         """Call the consumer without waiting."""
         link = self._links[shard]
         self._under_way[link.send(batch)] = link
 
-    def news(self, wait: bool) -> list[News]:
+    def wait(self, wait: Wait) -> list[News]:
+        """Wait for this; the acks are in the order in which batches were sent per shard."""
+        match wait.acks:
+            case AckWait.SKIP:
+                return []
+            case AckWait.LOOK:
+                return self._news(wait=False)
+            case AckWait.ONE:
+                return self._news(wait=True)
+            case AckWait.ALL:
+                return self._drain()
+            case AckWait.SETTLED:
+                self._settle()
+                return self._news(wait=False)
+
+    def _news(self, *, wait: bool) -> list[News]:
         """What is there, in the order in which it was sent per shard; with `wait` at least one."""
         while True:
             self._look()
@@ -90,34 +106,34 @@ class RayShardLinks:
                 told, self._told = self._told, []
                 return told
 
-    def drain(self) -> list[News]:
+    def _drain(self) -> list[News]:
         """All acks under way, in one `ray.get`: the cheapest when there is nothing else to do meanwhile."""
         refs = list(self._under_way)
         if not refs or self._missing():
-            return self.news(wait=True)
+            return self._news(wait=True)
         try:
             acks: list[News] = [decode_ack(ack) for ack in ray.get(refs)]
         except RayError:
             # One of them is gone: taken one by one, the fault finds its shard.
-            return self.news(wait=True)
+            return self._news(wait=True)
         self._under_way.clear()
         told, self._told = self._told, []
         return told + acks
 
-    def positions(self) -> list[Position]:
-        """Ask everybody, and wait."""
-        return [decode_position(link.peer.ask(ConsumerActor.position)) for link in self._links.values()]
+    def locate(self, shard: int) -> None:
+        """Ask a consumer where it stands: at once where it is known to be there, else as soon as it is."""
+        link = self._links.get(shard)
+        if link is None:
+            link = self._links[shard] = ShardLink(shard)
+            link.missed_s = time.monotonic()
+        elif link.missed_s is None:
+            self._coming[link.peer.call(ConsumerActor.position)] = link
 
-    def enlist(self, shard: int) -> None:
-        """Another consumer is there, or will be: it is asked where it stands."""
-        link = self._links[shard] = ShardLink(shard)
-        link.missed_s = time.monotonic()
-
-    def dismiss(self, shard: int) -> None:
+    def forget(self, shard: int) -> None:
         """Forget the consumer."""
         del self._links[shard]
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Wait until every consumer has settled what it sent; who dies meanwhile is told next."""
         for link in self._links.values():
             if link.missed_s is not None:
@@ -149,24 +165,37 @@ class RayShardLinks:
             link = self._coming.pop(ref)
             try:
                 position = decode_position(ray.get(ref))
-            except RayError:
-                link.peer.lost(link.peer.incarnation)
+            except RayError as error:
+                self._not_located(link, error)
                 return
             link.missed_s = None
             self._told.append(ShardBack(position))
+
+    def _not_located(self, link: ShardLink, error: Exception) -> None:
+        """It died before it said where it stands: its successor is asked."""
+        if link.missed_s is None:
+            self._lose(link, error)
+        else:
+            _raise_fault(error)
+            link.peer.lost(link.peer.incarnation)
 
     def _lose(self, link: ShardLink, error: Exception) -> None:
         """Tell it once; whatever else is under way to it gets no ack.
 
         Raises what ends the run and was no death, such as a ledger or a disk that takes nothing more.
         """
-        fault = getattr(error, "cause", None)
-        if isinstance(fault, DeskError) and not isinstance(fault, ActorDied):
-            raise fault from error
+        _raise_fault(error)
         for ref in [ref for ref, other in self._under_way.items() if other is link]:
             del self._under_way[ref]
         link.lost()
         self._told.append(ShardLost(link.shard, one_line(error)))
+
+
+def _raise_fault(error: Exception) -> None:
+    """Raise what ends the run and was no death."""
+    fault = getattr(error, "cause", None)
+    if isinstance(fault, DeskError) and not isinstance(fault, ActorDied):
+        raise fault from error
 
 
 def _ack(ref: ObjectRef[bytes]) -> Ack:

@@ -23,7 +23,7 @@ from desk.model.units import SECOND_NS
 
 
 class RayBroker:
-    """The broker door."""
+    """The broker, as the producer and the shards call it."""
 
     def __init__(self) -> None:
         self._peer = Peer[BrokerActor]("broker")
@@ -63,7 +63,7 @@ class RayBroker:
 
 
 class RayKeeper:
-    """The keeper's letter box."""
+    """The keeper, as the producer and the shards call it."""
 
     def __init__(self) -> None:
         self._peer = Peer[KeeperActor]("keeper")
@@ -140,7 +140,7 @@ class RayLedger:
 
 
 class RayScanners:
-    """The scanner door. `periods_s` are the scanners' periods: no call is made at a mark when none is due."""
+    """The scanners, as the producer calls them: `periods_s` are their periods, and none is called before it is due."""
 
     def __init__(self, periods_s: Sequence[int], session_start_ns: int) -> None:
         self._peer = Peer[ScannerActor]("scanner")
@@ -162,13 +162,11 @@ class RayScanners:
         self._scan()
         return True
 
-    def answers(self, wait: bool) -> list[ScanAnswer]:
-        """What was asked for, once it is there; a successor is asked again."""
+    def answers(self) -> list[ScanAnswer]:
+        """What was asked for, waited for; a successor is asked again."""
         if self._under_way is None:
             return []
         while True:
-            if not wait and not ray.wait([self._under_way], timeout=0)[0]:
-                return []
             try:
                 with told_by_task():
                     answers = ray.get(self._under_way)

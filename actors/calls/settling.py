@@ -5,10 +5,10 @@ Tests: tests/actors/test_plain_actors.py
 
 from typing import Protocol
 
-from desk.ports import BrokerDoor, KeeperDoor
+from desk.ports import ShardBroker, ShardKeeper
 
 
-class SettlingBroker(BrokerDoor, Protocol):
+class SettlingBroker(ShardBroker, Protocol):
     """A broker door that knows what it has under way."""
 
     def settle(self) -> None:
@@ -16,7 +16,7 @@ class SettlingBroker(BrokerDoor, Protocol):
         ...
 
 
-class SettlingKeeper(KeeperDoor, Protocol):
+class SettlingKeeper(ShardKeeper, Protocol):
     """A letter box that knows what it has under way."""
 
     def settle(self) -> None:

@@ -12,7 +12,7 @@ from actors.calls.interfaces import SupervisedActor
 from actors.consumer import Consumer
 from actors.driver.crew import Crew
 from actors.driver.monitor import PRODUCER, Monitor
-from actors.driver.report_writer import Books, Times
+from actors.driver.report_writer import Books
 from actors.driver.scaler import Scaler
 from actors.driver.watchdog import SCANNER, Watchdog
 from actors.keeper import Keeper
@@ -22,6 +22,7 @@ from desk.model.errors import DeskError
 from desk.process.time_limit import CLOSE_S
 from desk.report.run_record import FeedRecord
 from desk.report.summary import Summary
+from desk.wiring.run_end import RunTimes
 
 LAST_WORDS_S: Final = 10.0
 """So long the ledger has to give its decisions after a failure."""
@@ -48,7 +49,7 @@ class Closing:
         self._numbers = numbers
         self._log = log
 
-    def close(self, feed: FeedRecord, times: Times, show: Callable[[], None]) -> Summary:
+    def close(self, feed: FeedRecord, times: RunTimes, show: Callable[[], None]) -> Summary:
         """Collect the last figures of all actors, let ledger and keeper close, and write the results.
 
         An actor is ended as soon as nothing more is needed of it: a successor made for it now would open what it had
@@ -82,7 +83,7 @@ class Closing:
     def _scanner_problems(self) -> list[str]:
         return [*self._watchdog.problems, *self._monitor.answers.scanner_problems.all]
 
-    def write_what_is_left(self, times: Times, fault: DeskError) -> None:
+    def write_what_is_left(self, times: RunTimes, fault: DeskError) -> None:
         """After a failure: a summary that says so, with the last known figures.
 
         The session stays open in the ledger: it can be resumed.

@@ -27,6 +27,6 @@ class Rebalancer:
 
     def look(self, intake: IntakeStats, shards: Sequence[ShardStats], leaving: Collection[int]) -> None:
         """Take the newest figures in, and ask for what they call for."""
-        staying = [lane[0] for lane in intake.lanes if lane[0] not in leaving]
+        staying = [lane.shard for lane in intake.lanes if lane.shard not in leaving]
         for move in self._rebalancing.observe(intake, shards, staying):
             self._move(move.slots, move.to)

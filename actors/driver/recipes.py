@@ -104,5 +104,7 @@ class Recipes:
         plan, session = self._plan, self._session
         first, joined, asleep = self._lanes()
         scanners = RayScanners([scanner.every_s for scanner in plan.scanners], session.start_ns)
-        parts = (RayShardLinks(joined), RayBroker(), scanners, RayKeeper())
-        return self._make(Producer, PRODUCER, plan, session, epoch, *parts, first, asleep, threads=PRODUCER_THREADS)
+        parts = (RayShardLinks(), RayBroker(), scanners, RayKeeper())
+        return self._make(
+            Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep, threads=PRODUCER_THREADS
+        )

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from logging import Logger
 from typing import Any
 
-import msgspec
-
 from actors.calls.peers import consumer_name
 from actors.driver.crew import Crew
 from desk.checkpoint import KeeperStore
@@ -21,15 +19,7 @@ from desk.orders import OrderSummary
 from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, problems, strategy_problems, summarize, warnings
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.wiring.run_end import write_results
-
-
-class Times(msgspec.Struct, frozen=True):
-    """When the run began first, and when this incarnation of it began and ended to play; in ns."""
-
-    started_ns: int
-    began_ns: int
-    ended_ns: int
+from desk.wiring.run_end import RunTimes, run_record, write_results
 
 
 class Books:
@@ -53,25 +43,27 @@ class Books:
             (stats for stats in self._stats.values() if isinstance(stats, ShardStats)), key=lambda stats: stats.shard
         )
 
-    def write(self, feed: FeedRecord, times: Times, found: list[str], decisions: list[Decision]) -> Summary:
+    def write(self, feed: FeedRecord, times: RunTimes, found: list[str], decisions: list[Decision]) -> Summary:
         """Write the run's files; `found` are the problems of the desk's parts. Raises RunFailed."""
         return self._write(self._record(feed, times, found), decisions)
 
     def write_failed(
-        self, times: Times, found: list[str], received: dict[str, int], decisions: list[Decision]
+        self, times: RunTimes, found: list[str], received: dict[str, int], decisions: list[Decision]
     ) -> Summary:
         """Write what is known after a failure, which is the first of what was `found`."""
         return self._write(self._failed(times, found, received), decisions)
 
-    def write_summary(self, times: Times, found: list[str], received: dict[str, int]) -> None:
+    def write_summary(self, times: RunTimes, found: list[str], received: dict[str, int]) -> None:
         """Write no more than a summary after a failure."""
         try:
             self._folder.write_summary(summarize(self._failed(times, found, received)).builtins())
         except RunFailed as error:
             self._log.error("%s", error)
 
-    def _failed(self, times: Times, found: list[str], received: dict[str, int]) -> RunRecord:
-        return self._record(FeedRecord(received, {}, {}, []), times, found, failed=True)
+    def _failed(self, times: RunTimes, found: list[str], received: dict[str, int]) -> RunRecord:
+        record = self._record(FeedRecord(received, {}, {}, []), times, found)
+        record.failed = True
+        return record
 
     def _write(self, record: RunRecord, decisions: list[Decision]) -> Summary:
         for problem in problems(record):
@@ -80,29 +72,22 @@ class Books:
             self._log.warning("%s", warning)
         return write_results(self._folder, record, KeeperStore(self._folder.keeper).bars, decisions)
 
-    def _record(self, feed: FeedRecord, times: Times, found: list[str], *, failed: bool = False) -> RunRecord:
+    def _record(self, feed: FeedRecord, times: RunTimes, found: list[str]) -> RunRecord:
         shards = self.shard_stats()
         usage = {} if self.crew is None else self.crew.usage
         restarts = {} if self.crew is None else self.crew.restarts
-        return RunRecord(
-            run_id=self._folder.dir.name,
-            plan=self._plan.session.name,
-            mode=self._plan.session.mode,
+        return run_record(
+            self._plan,
+            self._session,
+            self._folder,
+            times,
+            feed,
+            shards,
+            [usage[consumer_name(stats.shard)] for stats in shards],
+            usage.get("producer", ProcessUsage()),
+            self._stats.get("broker") or OrderSummary(),
+            [*found, *strategy_problems(shards)],
+            self.notices(),
             in_process=False,
-            session=self._session,
-            started_ns=times.started_ns,
-            ended_ns=times.ended_ns,
-            play_ns=times.ended_ns - times.began_ns,
-            feed=feed,
-            shards=shards,
-            consumers=[usage[consumer_name(stats.shard)] for stats in shards],
-            producer=usage.get("producer", ProcessUsage()),
-            orders=self._stats.get("broker") or OrderSummary(),
-            bars=0,
-            decisions=0,
-            problems=[*found, *strategy_problems(shards)],
-            feed_kind=self._plan.feed.kind,
-            notices=[*self._folder.remarks, *self.notices()],
-            failed=failed,
             restarts={stats.shard: restarts.get(consumer_name(stats.shard), 0) for stats in shards},
         )

@@ -51,7 +51,7 @@ class Scaler:
 
     def look(self, intake: IntakeStats, shards: Sequence[ShardStats], sleep: Callable[[int], None]) -> None:
         """Take the newest figures in, and do what they call for. `sleep` is called for a shard whose lane is closed."""
-        lanes = {lane[0] for lane in intake.lanes}
+        lanes = {lane.shard for lane in intake.lanes}
         if not lanes:  # the producer has just begun
             return
         for number in sorted(self.leaving & self.joined - lanes):

@@ -25,7 +25,7 @@ from actors.driver.pending_actors import Awaited
 from actors.driver.poll_answers import Answers
 from actors.driver.rebalancer import Rebalancer
 from actors.driver.recipes import Recipes
-from actors.driver.report_writer import Books, Times
+from actors.driver.report_writer import Books
 from actors.driver.scaler import Scaler, scaling_policy
 from actors.driver.startup import StartUp
 from actors.driver.stdout_to_log import Printed
@@ -47,7 +47,7 @@ from desk.runs import RunFolder
 from desk.runs.resume_file import Resume
 from desk.wiring import markets, trading
 from desk.wiring.producer import market_waits
-from desk.wiring.run_end import LOG, open_log
+from desk.wiring.run_end import LOG, RunTimes, open_log
 from desk.wiring.run_start import begin
 
 POLL_EVERY_S: Final = 0.5
@@ -289,8 +289,8 @@ class Supervisor:
     def _notices(self) -> list[str]:
         return [*self.cluster.warnings, *self._awaited.told.values(), *self._answers.ledger.warnings]
 
-    def _times(self, ended_ns: int) -> Times:
-        return Times(self._begun.started_ns, self._began_ns, ended_ns)
+    def _times(self, ended_ns: int) -> RunTimes:
+        return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)
 
 
 def run_desk(

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from console.display.terminal import line
+from desk.model.lane_row import LaneRow
 from desk.model.plain_text import one_line
-from desk.report.live import ConsumerView, DeskState, DeskView, LaneView
+from desk.report.live import ConsumerView, DeskState, DeskView
 from desk.telemetry import formatting
 
 MAX_NOTES: Final = 4
@@ -118,7 +119,7 @@ def _consumer_cells(consumer: ConsumerView | None, *, wide: bool) -> list[Render
     return cells
 
 
-def _lane_cells(lane: LaneView | None, bar_width: int) -> list[RenderableType]:
+def _lane_cells(lane: LaneRow | None, bar_width: int) -> list[RenderableType]:
     if lane is None:
         return [formatting.NOTHING] * 4
     return [

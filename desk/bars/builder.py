@@ -25,8 +25,8 @@ class BarBuilder:
     A bar is complete if the symbol was subscribed for the whole minute and no trade of it was dropped,
     repaired if it began before that and the warm-up minutes reach to the subscription, else partial.
     `memory` holds the trades that may be revised, from the first with an identity on; None before that.
-    `changed` holds the closed minutes that came or changed since it was last emptied: working ones, of which
-    `take_changed` gives frozen copies.
+    The closed minutes that came or changed are written to `changed`, by symbol and minute, as they are still worked
+    on. The owner of the dict empties it; several builders may share one.
     """
 
     __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "memory", "rows", "since_ns", "symbol")
@@ -36,7 +36,7 @@ class BarBuilder:
         self.since_ns = since_ns
         self.memory: RememberedTrades | None = None
         self.rows = SeriesRows()
-        self.changed: dict[int, WorkingBar] = {}
+        self.changed: dict[tuple[str, int], WorkingBar] = {}
         self._minutes: dict[int, WorkingBar] = {}
         self._newest: WorkingBar | None = None
         self._lost: set[int] = set()
@@ -145,12 +145,6 @@ class BarBuilder:
             del self._minutes[minute_ns]
         self._lost = {minute for minute in self._lost if minute >= before_ns}
 
-    def take_changed(self) -> list[Bar]:
-        """The closed minutes that came or changed since the last call."""
-        taken = [bar.frozen() for bar in self.changed.values()]
-        self.changed = {}
-        return taken
-
     def state(self) -> tuple[int, int, list[WorkingBar], list[int]]:
         """What a successor needs besides the closed minutes: since, repaired to, minutes at hand, lost minutes."""
         minutes = [self._minutes[minute_ns] for minute_ns in sorted(self._minutes)]
@@ -197,7 +191,7 @@ class BarBuilder:
 
     def _publish(self, bar: WorkingBar) -> None:
         """Make a closed minute, or its revision, visible to strategies and the keeper."""
-        self.changed[bar.minute_ns] = bar
+        self.changed[self.symbol, bar.minute_ns] = bar
         if bar.priced:
             self.rows.put(bar)
         else:

@@ -22,6 +22,7 @@ from desk.bars.folding import fold
 from desk.bars.reference_price import newest_print
 from desk.bars.sale_conditions import eligibility
 from desk.model.bars import BarFields, WorkingBar
+from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.ticks import Cancel, Correction, Revision, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
@@ -231,10 +232,10 @@ class RememberedTrades:
             first_ns = floor_to(revisable_from_ns, MINUTE_NS)
             self._bases = {minute_ns: bar for minute_ns, bar in self._bases.items() if not 0 <= minute_ns < first_ns}
 
-    def take_unsaved(self) -> tuple[int, bytes]:
-        """Trades remembered or revised since the last call: the number of entries, and the entries concatenated."""
+    def take_unsaved(self) -> LoggedTrades:
+        """Trades remembered or revised since the last call."""
         taken, self.unsaved = self.unsaved or [], []
-        return len(taken), b"".join(taken)
+        return LoggedTrades(len(taken), b"".join(taken))
 
     def state(self, *, whole: bool) -> Remembered:
         """The memory for a snapshot; `whole`: with its entries."""
@@ -339,13 +340,13 @@ class RememberedTrades:
                     self._aliases[alias] = key
 
 
-def restored(kept: Remembered, count: int = 0, entries: bytes = b"") -> RememberedTrades:
+def restored(kept: Remembered, logged: LoggedTrades = NO_TRADES) -> RememberedTrades:
     """The memory of a snapshot. Its entries come with it, or out of the keeper's log; those of a snapshot are unsaved.
 
     Raises msgspec.MsgspecError.
     """
     memory = RememberedTrades(kept.from_ordinal, kept.bases, kept.earlier, kept.earlier_print)
-    memory.put_back(_decode_all(_as_array(count, entries)))
+    memory.put_back(_decode_all(_as_array(logged.count, logged.entries)))
     if kept.count:
         memory.put_back(_decode_all(_as_array(kept.count, kept.entries)))
         memory.unsaved = list(memory._entries.values())  # noqa: SLF001 - a second way to build it

@@ -22,13 +22,10 @@ import msgspec
 from desk.checkpoint.checked_file import damaged, told
 from desk.files.private import private_opener
 from desk.model.bars import Bar
-from desk.model.checkpoint import Checkpoint
+from desk.model.checkpoint import Checkpoint, unpack_bars
 
 HEADER: Final = struct.Struct("<IIqqqq")
 _KEY: Final = struct.Struct("<Iqqqq")
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Bar]).decode
 
 
 class _Named(msgspec.Struct, array_like=True, gc=False):
@@ -59,7 +56,7 @@ class BarLog:
 
     def append(self, checkpoint: Checkpoint, start: int, link: bytes = b"") -> tuple[int, bytes]:
         """Write the checkpoint's bars at `start`, cutting off what stands there; where they end, and the next link."""
-        body = _encode(checkpoint.bars)
+        body = checkpoint.bars
         key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns, checkpoint.last_move)
         record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
         with told(self.path):
@@ -101,17 +98,22 @@ class Reading:
         if start != end:
             raise damaged(self._path, f"no record ends at byte {end}")
 
-    def bars(self, start: int, symbols: Container[str] | None = None) -> list[Bar]:
-        """The bars of the record that begins at `start`, those of `symbols` alone if they are given."""
+    def body(self, start: int) -> bytes:
+        """The bars of the record that begins at `start`, as they were given."""
         length, checksum, *key = self._header(start)
         body = self._content[start + HEADER.size : start + HEADER.size + length]
         if _checksum(body, *key) != checksum:
             raise damaged(self._path, f"the record at byte {start} does not match its checksum")
+        return body
+
+    def bars(self, start: int, symbols: Container[str] | None = None) -> list[Bar]:
+        """The bars of the record that begins at `start`, those of `symbols` alone if they are given."""
+        body = self.body(start)
         if symbols is None:
-            return _decode(body)
+            return unpack_bars(body)
         if not any(named.symbol in symbols for named in _decode_names(body)):
             return []
-        return [bar for bar in _decode(body) if bar.symbol in symbols]
+        return [bar for bar in unpack_bars(body) if bar.symbol in symbols]
 
     def link(self) -> bytes:
         """The last link of the chain. Raises RunFailed for damage."""

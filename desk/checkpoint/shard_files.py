@@ -19,7 +19,7 @@ from desk.checkpoint.bar_log import BarLog, Reading
 from desk.checkpoint.checked_file import foreign, get, put, told
 from desk.checkpoint.trade_log import Segment, TradeLog
 from desk.files.sealing import Seal
-from desk.model.checkpoint import Checkpoint
+from desk.model.checkpoint import Checkpoint, pack_trades
 
 
 class State(msgspec.Struct, array_like=True):
@@ -65,7 +65,7 @@ class ShardFiles:
         if checkpoint.final:  # no segment may go that the state before the close names
             checkpoint = msgspec.structs.replace(checkpoint, trades_from_ns=0)
         kept = self.trades.append(checkpoint, segments)
-        stripped = msgspec.structs.replace(checkpoint, bars=[], trades={})
+        stripped = msgspec.structs.replace(checkpoint, bars=b"", trades=b"")
         state = State(stripped, log_start, log_end, kept, link, before)
         put(self.path, _encode(state), self._seal)
         if len(kept) < len(segments) or (segments and kept and kept[0].number != segments[0].number):
@@ -91,8 +91,9 @@ class ShardFiles:
         state = self.state()
         if state is None:
             return None
-        bars = self.log.read(state.log_end).bars(state.log_start) if state.log_end > state.log_start else []
-        return msgspec.structs.replace(state.checkpoint, bars=bars, trades=self.trades.read(state.segments))
+        bars = self.log.read(state.log_end).body(state.log_start) if state.log_end > state.log_start else b""
+        trades = pack_trades(self.trades.read(state.segments))
+        return msgspec.structs.replace(state.checkpoint, bars=bars, trades=trades)
 
     def verify(self) -> None:
         """Read everything that counts, and compare it with what the state says of it."""

@@ -18,15 +18,10 @@ import msgspec
 from desk.checkpoint.bar_log import next_link
 from desk.checkpoint.checked_file import damaged, foreign, told
 from desk.files.private import private_opener
-from desk.model.checkpoint import Checkpoint
+from desk.model.checkpoint import Checkpoint, LoggedTrades, unpack_trades
 
 SEGMENT_BYTES: Final = 4 << 20
 _HEADER: Final = struct.Struct("<II")
-
-Trades = dict[str, tuple[int, bytes]]
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Trades).decode
 
 
 class Segment(msgspec.Struct, array_like=True, frozen=True):
@@ -56,7 +51,7 @@ class TradeLog:
             last = kept.pop()
         else:
             last = Segment(segments[-1].number + 1 if segments else 1, 0, 0)
-        body = _encode(checkpoint.trades)
+        body = checkpoint.trades
         record = _HEADER.pack(len(body), crc32(body)) + body
         self._write(last, record)
         newest_ns = max(checkpoint.session_ns, checkpoint.trades_ns)
@@ -73,16 +68,16 @@ class TradeLog:
                 if path.name not in names:
                     path.unlink()
 
-    def read(self, segments: Sequence[Segment]) -> Trades:
+    def read(self, segments: Sequence[Segment]) -> dict[str, LoggedTrades]:
         """The trades of these segments, of each symbol one behind the other."""
         counts: dict[str, int] = {}
         parts: dict[str, list[bytes]] = {}
         for segment in segments:
-            for trades in self._records(segment):
-                for symbol, (count, entries) in trades.items():
-                    counts[symbol] = counts.get(symbol, 0) + count
-                    parts.setdefault(symbol, []).append(entries)
-        return {symbol: (count, b"".join(parts[symbol])) for symbol, count in counts.items()}
+            for body in self._records(segment):
+                for symbol, logged in unpack_trades(body).items():
+                    counts[symbol] = counts.get(symbol, 0) + logged.count
+                    parts.setdefault(symbol, []).append(logged.entries)
+        return {symbol: LoggedTrades(count, b"".join(parts[symbol])) for symbol, count in counts.items()}
 
     def close(self) -> None:
         """Close the file that `append` keeps open."""
@@ -106,7 +101,7 @@ class TradeLog:
             while rest:
                 rest = rest[file.write(rest) :]
 
-    def _records(self, segment: Segment) -> list[Trades]:
+    def _records(self, segment: Segment) -> list[bytes]:
         path = self._path(segment.number)
         with told(path), path.open("rb") as file:
             content = file.read(segment.end)
@@ -125,4 +120,4 @@ class TradeLog:
             start += _HEADER.size + length
         if link != segment.link:
             raise foreign(path, "it does not belong to the shard's state")
-        return [_decode(body) for body in found]
+        return found

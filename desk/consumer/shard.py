@@ -1,21 +1,22 @@
 """One consumer shard: batches in, acks out; an engine within, checkpoints on the side."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from desk.consumer.engine import Engine, snapshot
+from desk.consumer.engine import Engine, Outcome, snapshot
 from desk.consumer.lockstep_replies import Asked, Replies
 from desk.consumer.slot_meter import SlotMeter
 from desk.model.bars import Bar
 from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
-from desk.model.checkpoint import Checkpoint, encode_checkpoint
-from desk.model.items import Release
+from desk.model.checkpoint import Checkpoint, encode_checkpoint, pack_bars, pack_trades, unpack_trades
+from desk.model.items import Adopt, Release, Stop
 from desk.model.orders import Request
 from desk.model.ticks import Quote, Trade
-from desk.ports import BrokerDoor, Clock, KeeperDoor
+from desk.ports import CheckpointWriter, Clock, ShardBroker
 from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import Histogram, Snapshot
 
@@ -92,13 +93,14 @@ class _Sent(NamedTuple):
 class Shard:
     """Receives one batch at a time, in order; a batch may come in parts, and counts once its last part is there.
 
-    What it asks of the broker goes with the ack in lockstep, else straight through the broker door. A checkpoint is
-    taken after a whole batch, and before its request is handed over: what a successor was not told of, or may not
-    have passed on, it asks for again. To start is to recover: a fresh shard takes in its last checkpoint, if any.
+    What it asks of the broker goes with the ack in lockstep, else straight through the broker door. `pending` is what
+    came of the batches and is not handed over yet, to the broker and to the keeper. A checkpoint is taken after a whole
+    batch, and before its request is handed over: what a successor was not told of, or may not have passed on, it asks
+    for again. To start is to recover: a fresh shard takes in its last checkpoint, if any.
     """
 
     def __init__(
-        self, config: ShardConfig, engine: Engine, clock: Clock, keeper: KeeperDoor, broker: BrokerDoor
+        self, config: ShardConfig, engine: Engine, clock: Clock, keeper: CheckpointWriter, broker: ShardBroker
     ) -> None:
         self.config = config
         self.engine = engine
@@ -112,6 +114,7 @@ class Shard:
         self._restored = 0
         self._lane = LaneTotals()
         self._replies = Replies()
+        self.pending = Outcome()
         self._unsaved = False
         self._checkpoints = 0
         self._checkpoint_wall_ns = clock.wall_ns()
@@ -131,13 +134,13 @@ class Shard:
         `bars` are the final closed minutes of its symbols (`symbols_in`), from the keeper, in any order, and
         `checkpoint.trades` all that it has of remembered trades.
         """
-        self.engine.restore(checkpoint.state, bars, checkpoint.trades)
+        self.pending = self.engine.restore(checkpoint.state, bars, unpack_trades(checkpoint.trades))
         totals = _decode_totals(checkpoint.totals)
         self._source_epoch, self._seq = checkpoint.source_epoch, checkpoint.seq
         self._batches, self._busy_ns, self._lane = totals.batches, totals.busy_ns, totals.lane
         self._restored = totals.restored + 1
         if self.config.lockstep:
-            self._replies.restore(totals.asked, self.engine)
+            self._replies.restore(totals.asked, self.engine, self.pending)
         for request in totals.unanswered:
             self._broker.submit(request)
         self._checkpoints = checkpoint.number
@@ -163,12 +166,16 @@ class Shard:
             self._seq = 0
             self._unsaved = True
             if self.config.lockstep:
-                self._replies.begin(self.engine)
+                self._replies.begin(self.engine, self.pending)
         if batch.seq > self._seq:
             self._apply(batch, began_ns)
         request = None if batch.more else self._request(batch)
         self._busy_ns += self._clock.wall_ns() - began_ns
         return self._ack(min(batch.seq, self._seq), request=request, released=self._released(batch))
+
+    def stop(self, stops: Iterable[Stop]) -> None:
+        """Stop these strategies."""
+        self.pending = self.engine.apply(stops, self.pending)
 
     def position(self) -> Position:
         """Where this shard stands, for a producer that takes it up."""
@@ -182,7 +189,6 @@ class Shard:
             self._confirmed().mark_ns,
             self._lane,
             watched={state.symbol: list(state.scanners) for state in symbols if state.watched},
-            events={state.symbol: state.last_event for state in symbols if state.last_event},
             released=self.engine.released,
             adopted=self.engine.adopted,
             closed=self.engine.closed,
@@ -213,7 +219,9 @@ class Shard:
 
     def _apply(self, batch: Batch, began_ns: int) -> None:
         self._meter(batch, began_ns)
-        self.engine.apply(batch.items)
+        if self.config.lockstep and any(type(item) is Adopt for item in batch.items):
+            self._replies.put_by(self.engine, self.pending)
+        self.pending = self.engine.apply(batch.items, self.pending)
         self._unsaved = self._unsaved or bool(batch.items)
         if batch.more:
             return
@@ -223,13 +231,13 @@ class Shard:
         self._checkpoint(self._clock.wall_ns(), wanted=batch.checkpoint)
 
     def _request(self, batch: Batch) -> Request | None:
-        """Hand over what the engine asks for: with the ack, or straight to the broker.
+        """Hand over what the strategies ask for: with the ack, or straight to the broker.
 
         At the end the last prices go, whatever is asked for: what is still held is worth that much.
         """
         if self.config.lockstep:
-            return self._replies.take(self.engine, batch.mark_ns) if batch.want_reply else None
-        request = self.engine.take_request()
+            return self._replies.take(self.engine, self.pending, batch.mark_ns) if batch.want_reply else None
+        request = self.pending.take_request(self.engine.prices(), self.engine.mark_ns)
         if request or (self.engine.closed and request.prices):
             self._broker.submit(request)
         return None
@@ -250,15 +258,12 @@ class Shard:
         released: dict[int, bytes] | None = None,
         refused: bool = False,
     ) -> Ack:
-        audit = self.engine.audit
         durable = self._confirmed()
         return Ack(
             self.config.shard,
             self.config.epoch,
             seq,
             self.engine.mark_ns,
-            audit.trades,
-            audit.quotes,
             self._busy_ns,
             refused,
             request,
@@ -308,19 +313,20 @@ class Shard:
         self._checkpoint_mark_ns = engine.mark_ns
         self._checkpoint_closed = engine.closed
         self._checkpoints += 1
+        taken = engine.checkpoint(self.pending)
         checkpoint = Checkpoint(
             self.config.shard,
             self.config.epoch,
             self._checkpoints,
             engine.mark_ns,
             self._seq,
-            engine.take_bars(),
-            engine.snapshot(),
+            pack_bars(self.pending.take_bars()),
+            taken.state,
             engine.closed,
             self._source_epoch,
             _encode_totals(self._totals()),
             engine.last_move,
-            engine.take_trades(),
+            pack_trades(taken.trades),
             engine.trades_from_ns,
             engine.session_ns,
         )

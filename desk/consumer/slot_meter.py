@@ -1,4 +1,7 @@
-"""How busy each slot is: its ticks, counted in a sample of the batches."""
+"""How busy each slot is: its ticks, counted in a sample of the batches.
+
+Tests: tests/desk/scaling/test_rebalancing.py
+"""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,6 +1,9 @@
-"""Whether a shard dies of an item, or was killed while it happened to have it."""
+"""Whether a shard dies of an item, or was killed while it happened to have it.
 
-from typing import Final
+Tests: tests/desk/flow/test_lane_kills.py
+"""
+
+from typing import Final, NamedTuple
 
 from desk.model.items import Item
 from desk.model.ticks import Quote, Trade
@@ -8,7 +11,12 @@ from desk.model.ticks import Quote, Trade
 DEATHS_OF_A_TICK: Final = 3
 DEATHS_OF_THE_REST: Final = 5
 
-Place = tuple[int, int]
+
+class ItemPlace(NamedTuple):
+    """Where an item stands: the number of its batch, and its place in that."""
+
+    seq: int
+    offset: int
 
 
 class Evidence:
@@ -21,16 +29,16 @@ class Evidence:
     """
 
     def __init__(self) -> None:
-        self._place: Place | None = None
+        self._place: ItemPlace | None = None
         self._deaths = 0
 
-    def died_of(self, item: Item, place: Place) -> bool:
+    def died_of(self, item: Item, place: ItemPlace) -> bool:
         """Take in another death on the item at this place; whether that is enough."""
         self._deaths = self._deaths + 1 if place == self._place else 1
         self._place = place
         return self._deaths >= (DEATHS_OF_A_TICK if isinstance(item, Trade | Quote) else DEATHS_OF_THE_REST)
 
-    def outlived(self, place: Place) -> None:
+    def outlived(self, place: ItemPlace) -> None:
         """Take in that the shard has applied the item at this place."""
         if place == self._place:
             self.clear()

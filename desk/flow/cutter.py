@@ -1,8 +1,12 @@
-"""From what waits in a lane to batches of the right size, with headers that count."""
+"""From what waits in a lane to batches of the right size, with headers that count.
+
+Tests: tests/desk/flow/test_lane.py
+"""
 
 from collections.abc import Sequence
 from itertools import compress
 
+from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
 from desk.flow.pending import Pending
 from desk.flow.retained import Kept
@@ -38,19 +42,19 @@ class Cutter:
         self._quotes = cut.quotes
         self._revisions = totals.revisions
         self.adopts: dict[int, int] = {}
-        self._carried: dict[int, tuple[int, int, int]] = {}
+        self._carried: dict[int, HeldCounts] = {}
 
-    def carry(self, trades: int, quotes: int, revisions: int) -> None:
+    def carry(self, held: HeldCounts) -> None:
         """Count the ticks that travel in the last item that waits, an `Adopt`, when it is cut."""
         adopt = self._pending.items[-1]
         assert isinstance(adopt, Adopt), "ticks are carried by an Adopt: it is put in first"
-        self._carried[adopt.move] = (trades, quotes, revisions)
+        self._carried[adopt.move] = held
 
     def totals(self) -> LaneTotals:
         """Received by class is what was cut, conflated or dropped: what still waits is not counted yet."""
         return self._totals(self._trades, self._quotes, self._revisions)
 
-    def cut(self, seq: int, table_version: int, now_ns: int, *, want_reply: bool) -> Kept:
+    def cut(self, seq: int, now_ns: int, *, want_reply: bool) -> Kept:
         """The next batch of what waits; only the one that empties the lane wants a reply."""
         pending = self._pending
         config = self.config
@@ -64,18 +68,17 @@ class Cutter:
             revisions = kinds.count(Correction) + kinds.count(Cancel) if others else 0
             vital = self._look_at_others(chunk, kinds, now_ns) if others else ()
             others -= revisions
-            carried = self._carried_by(chunk) if self._carried else (0, 0, 0)
+            carried = self._carried_by(chunk) if self._carried else HeldCounts()
             totals = self._totals(
-                self._trades + trades + carried[0],
-                self._quotes + quotes + carried[1],
-                self._revisions + revisions + carried[2],
+                self._trades + trades + carried.trades,
+                self._quotes + quotes + carried.quotes,
+                self._revisions + revisions + carried.revisions,
             )
             payload = encode(
                 Batch(
                     config.source,
                     config.epoch,
                     self.shard,
-                    table_version,
                     seq,
                     now_ns,
                     totals,
@@ -89,27 +92,24 @@ class Cutter:
                 break
             count = len(chunk) // 2
         pending.discard(places, others)
-        self._trades += trades + carried[0]
-        self._quotes += quotes + carried[1]
-        self._revisions += revisions + carried[2]
+        self._trades += trades + carried.trades
+        self._quotes += quotes + carried.quotes
+        self._revisions += revisions + carried.revisions
         if type(chunk[0]) is Adopt:
             self._note_adopt(chunk[0], seq)
         else:
             self._learn_size(len(chunk), len(payload))
         return Kept(seq, totals, self.mark_ns, payload, vital)
 
-    def empty(
-        self, seq: int, table_version: int, now_ns: int, *, checkpoint: bool = False, want_reply: bool = False
-    ) -> Kept:
+    def empty(self, seq: int, now_ns: int, *, checkpoint: bool = False, want_reply: bool = False) -> Kept:
         """A batch of no items."""
         return self.headed(
-            *(seq, table_version, now_ns, self.totals(), self.mark_ns, []), checkpoint=checkpoint, want_reply=want_reply
+            *(seq, now_ns, self.totals(), self.mark_ns, []), checkpoint=checkpoint, want_reply=want_reply
         )
 
     def headed(
         self,
         seq: int,
-        table_version: int,
         now_ns: int,
         totals: LaneTotals,
         mark_ns: int,
@@ -124,7 +124,6 @@ class Cutter:
             config.source,
             config.epoch,
             self.shard,
-            table_version,
             seq,
             now_ns,
             totals,
@@ -159,10 +158,9 @@ class Cutter:
         self._carried.pop(adopt.move, None)
         self.adopts[adopt.move] = seq
 
-    def _carried_by(self, chunk: list[Item]) -> tuple[int, int, int]:
+    def _carried_by(self, chunk: list[Item]) -> HeldCounts:
         carried = [self._carried[item.move] for item in chunk if type(item) is Adopt and item.move in self._carried]
-        trades, quotes, revisions = (sum(counts) for counts in zip((0, 0, 0), *carried, strict=True))
-        return trades, quotes, revisions
+        return HeldCounts(*map(sum, zip(HeldCounts(), *carried, strict=True)))
 
     def _totals(self, cut_trades: int, cut_quotes: int, cut_revisions: int) -> LaneTotals:
         pending = self._pending

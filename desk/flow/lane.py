@@ -3,9 +3,10 @@
 from collections import deque
 
 from desk.flow.cutter import Cutter
+from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
 from desk.flow.pending import Pending
-from desk.flow.replay_queue import Resending
+from desk.flow.replay_queue import BatchSpan, Resending
 from desk.flow.retained import Header, Kept, Retained
 from desk.flow.undelivered_items import Missing
 from desk.model.batch import Ack, LaneTotals, Position
@@ -37,12 +38,9 @@ class Lane:
     that the shard had of another lane of this producer; it holds it durably.
     """
 
-    def __init__(
-        self, shard: int, config: LaneConfig, table_version: int = 1, totals: LaneTotals | None = None, seq: int = 0
-    ) -> None:
+    def __init__(self, shard: int, config: LaneConfig, totals: LaneTotals | None = None, seq: int = 0) -> None:
         self.shard = shard
         self.config = config
-        self.table_version = table_version
         self.pending = Pending(config.capacity, config.write_timeout_ns, lossless=config.lossless)
         self.lagging = False
         self.linger_ns = config.linger_ns
@@ -144,11 +142,11 @@ class Lane:
             self._cutter.mark_ns = item.session_ns
         self.pending.append(item)
 
-    def carry(self, trades: int, quotes: int, trades_full: int = 0, quotes_full: int = 0, revisions: int = 0) -> None:
+    def carry(self, held: HeldCounts) -> None:
         """Count the ticks that travel in the `Adopt` put in last, and those dropped while they were held for it."""
-        self._cutter.carry(trades, quotes, revisions)
-        self.pending.trades_full += trades_full
-        self.pending.quotes_full += quotes_full
+        self._cutter.carry(held)
+        self.pending.trades_full += held.trades_full
+        self.pending.quotes_full += held.quotes_full
 
     def adopted_in(self, move: int) -> int | None:
         """The number of the batch in which the move's `Adopt` was cut; None while it waits."""
@@ -203,7 +201,7 @@ class Lane:
         if full_only and len(items) < per_batch:
             return None
         self._last_cut_ns = now_ns
-        batch = self._cutter.cut(self._seq + 1, self.table_version, now_ns, want_reply=want_reply)
+        batch = self._cutter.cut(self._seq + 1, now_ns, want_reply=want_reply)
         if want_reply and not items:
             self._reply_seq = batch.seq
         return self._send(batch)
@@ -217,7 +215,7 @@ class Lane:
             return None
         if checkpoint:
             self._asked_seq = self._seq + 1
-        return self._send(self._cutter.empty(self._seq + 1, self.table_version, now_ns, checkpoint=checkpoint))
+        return self._send(self._cutter.empty(self._seq + 1, now_ns, checkpoint=checkpoint))
 
     def on_ack(self, ack: Ack) -> bool:
         """Take an ack in; acks of one shard come in order, so everything up to its seq is done.
@@ -250,11 +248,12 @@ class Lane:
 
         Raises RunFailed where it died of an item that nothing makes up for.
         """
-        oldest, newest = (self.in_flight[0], self.in_flight[-1]) if self.in_flight else (0, 0)
+        span = BatchSpan(self.in_flight[0], self.in_flight[-1]) if self.in_flight else BatchSpan()
         self.down = True
+        self._asked_seq = 0  # a poke that the shard's successor has had is not answered any more
         self._window = 0
         self.in_flight.clear()
-        self._again.lost(oldest, newest)
+        self._again.lost(span)
 
     def back(self, position: Position, now_ns: int) -> None:
         """The shard's successor is there: what it has not applied is to be sent again.
@@ -266,6 +265,8 @@ class Lane:
         self._stops = position.stops
         after = position.seq if position.source_epoch == self.config.epoch else 0
         head = self._head(after, position, now_ns)
+        if head is None:
+            self._retained.miss_nothing(after)
         self._again.begin(self._retained.after(after), head)
         self._owes_reply = self._acked_seq < self._reply_seq <= after
         self._shard_epoch = position.epoch
@@ -289,7 +290,7 @@ class Lane:
         """An empty batch for the reply that was lost: the shard holds the batch that wanted it, so that is not sent."""
         self._owes_reply = False
         self._reply_seq = self._seq + 1
-        return self._send(self._cutter.empty(self._reply_seq, self.table_version, now_ns, want_reply=True))
+        return self._send(self._cutter.empty(self._reply_seq, now_ns, want_reply=True))
 
     def _send(self, batch: Kept) -> bytes:
         self._seq = batch.seq
@@ -338,4 +339,4 @@ class Lane:
         items = self._missing.items(after, gone, position)
         if not items:
             return None
-        return self._cutter.headed(gone.seq, self.table_version, now_ns, gone.totals, gone.mark_ns, items)
+        return self._cutter.headed(gone.seq, now_ns, gone.totals, gone.mark_ns, items)

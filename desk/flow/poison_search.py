@@ -1,9 +1,13 @@
-"""A batch of which a shard may have died, given item by item until the one that kills it is found."""
+"""A batch of which a shard may have died, given item by item until the one that kills it is found.
+
+Tests: tests/desk/flow/test_lane_recovery.py
+"""
 
 from typing import Final
 
 import msgspec
 
+from desk.flow.crash_counter import ItemPlace
 from desk.flow.undelivered_items import Ticks
 from desk.model.batch import Batch, LaneTotals, decode_batch, encode
 from desk.model.items import Gap, Item
@@ -30,9 +34,9 @@ class Parts:
         self._revisions = totals.revisions - sum(type(item) in REVISIONS for item in self.batch.items)
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Where the current part's item stands: the number of its batch, and its place in that."""
-        return self.batch.seq, self._at
+    def place(self) -> ItemPlace:
+        """Where the current part's item stands."""
+        return ItemPlace(self.batch.seq, self._at)
 
     @property
     def item(self) -> Item | None:
@@ -56,7 +60,6 @@ class Parts:
                 batch.source,
                 batch.epoch,
                 batch.shard,
-                batch.table_version,
                 batch.seq,
                 batch.sent_ns,
                 self._totals(

@@ -1,8 +1,11 @@
-"""What a shard's successor is given again before anything new: whole batches, or a suspect one item by item."""
+"""What a shard's successor is given again before anything new: whole batches, or a suspect one item by item.
+
+Tests: tests/desk/flow/test_lane_recovery.py
+"""
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from desk.flow.crash_counter import Evidence
 from desk.flow.poison_search import Parts
@@ -13,6 +16,13 @@ from desk.model.ticks import Quote, Trade
 
 MOST_LEFT_OUT: Final = 20
 """A shard that dies of more ticks than these has a fault that leaving ticks out does not mend."""
+
+
+class BatchSpan(NamedTuple):
+    """The oldest and the newest of some batches, by number; 0 and 0 of none."""
+
+    oldest: int = 0
+    newest: int = 0
 
 
 class Resending:
@@ -30,7 +40,7 @@ class Resending:
         self.careful_until = 0
         self._retained = retained
         self._waiting: deque[tuple[int, bytes]] = deque()
-        self._lost: tuple[int, int] = (0, 0)
+        self._lost = BatchSpan()
         self._suspect = 0
         self._evidence = Evidence()
         self._left_out = 0
@@ -38,26 +48,26 @@ class Resending:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def lost(self, oldest: int, newest: int) -> None:
-        """Take in that the shard died while these batches, and those between, were unacknowledged; 0 and 0 if none.
+    def lost(self, span: BatchSpan) -> None:
+        """Take in that the shard died while these batches, and those between, were unacknowledged.
 
         Raises RunFailed where it dies of an item that nothing makes up for, or of too many ticks.
         """
         parts, self.parts = self.parts, None
         self._waiting.clear()
-        before, self._lost = self._lost, (oldest, newest)
-        if not oldest:
+        before, self._lost = self._lost, span
+        if not span.oldest:
             return
         if parts is not None:
             self._judge(parts)
-        elif self.careful_until or oldest == before[0]:
-            self._suspect = oldest
-        if oldest <= before[1] and newest >= before[0]:
-            self.careful_until = max(self.careful_until, newest, before[1])
+        elif self.careful_until or span.oldest == before.oldest:
+            self._suspect = span.oldest
+        if span.oldest <= before.newest and span.newest >= before.oldest:
+            self.careful_until = max(self.careful_until, span.newest, before.newest)
 
     def explained(self) -> None:
         """Suspect nothing: the shard died of a strategy that is stopped now."""
-        self._lost = (0, 0)
+        self._lost = BatchSpan()
         self._suspect = self.careful_until = 0
         self._evidence.clear()
 

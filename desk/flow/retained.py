@@ -1,4 +1,7 @@
-"""What a lane has cut and keeps: until a checkpoint that holds it is confirmed, or until there is too much of it."""
+"""What a lane has cut and keeps: until a checkpoint that holds it is confirmed, or until there is too much of it.
+
+Tests: tests/desk/flow/test_lane.py
+"""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -92,6 +95,11 @@ class Retained:
     def after(self, seq: int) -> Iterator[Kept]:
         """The kept batches above this number, oldest first."""
         return (batch for batch in self._kept if batch.seq > seq)
+
+    def miss_nothing(self, seq: int) -> None:
+        """A shard that stands at this number needs nothing of what was let go: that does not have to be durable."""
+        filled = [batch.seq for batch in self._kept if not batch.empty]
+        self.filled_seq = filled[-1] if filled else min(self.filled_seq, seq)
 
     def replace(self, seq: int, payload: bytes) -> None:
         """Keep another payload under the number of a kept batch."""

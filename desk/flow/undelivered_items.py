@@ -1,4 +1,7 @@
-"""What a shard misses that died unprotected: ticks by their number, everything else by itself."""
+"""What a shard misses that died unprotected: ticks by their number, everything else by itself.
+
+Tests: tests/desk/flow/test_lane_revisions.py
+"""
 
 from collections import deque
 from typing import Final

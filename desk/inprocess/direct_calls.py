@@ -3,16 +3,18 @@
 Tests: tests/desk/inprocess/test_house.py
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from desk.consumer.shard import Shard
 from desk.model.bars import Bar
-from desk.model.batch import News, Position, ShardBack
+from desk.model.batch import News, ShardBack
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.commands import Deliver
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
+from desk.ports import AckWait, Mailbox, Wait
 from desk.scanning.runner import Scanning
 
 
@@ -51,36 +53,30 @@ class LocalLinks:
         """Apply the batch."""
         self._news.append(self._shards[shard].receive(batch))
 
-    def news(self, wait: bool) -> list[News]:  # noqa: ARG002 - nothing is ever under way
-        """Every ack since the last call."""
+    def wait(self, wait: Wait) -> list[News]:
+        """Every ack since the last call that looked for any: nothing is ever under way."""
+        if wait.acks is AckWait.SKIP:
+            return []
         news, self._news = self._news, []
         return news
 
-    def drain(self) -> list[News]:
-        """Every ack since the last call."""
-        return self.news(wait=True)
-
-    def positions(self) -> list[Position]:
-        """Where every shard stands."""
-        return [shard.position() for shard in self._shards.values()]
-
-    def enlist(self, shard: int) -> None:
-        """It is there at once."""
+    def locate(self, shard: int) -> None:
+        """It says so at once."""
         self._news.append(ShardBack(self._shards[shard].position()))
 
-    def dismiss(self, shard: int) -> None:
-        """Nothing is ever under way."""
-
-    def settle(self) -> None:
+    def forget(self, shard: int) -> None:
         """Nothing is ever under way."""
 
 
 class LocalBroker:
-    """The broker door onto an order manager in this process."""
+    """The broker as the producer and the shards see it: an order manager in this process.
 
-    def __init__(self, manager: OrderManager, deliver: Callable[[Iterable[OrderEvent]], None]) -> None:
+    What is decided for shards goes into the producer's mailbox.
+    """
+
+    def __init__(self, manager: OrderManager, mailbox: Mailbox) -> None:
         self._manager = manager
-        self._deliver = deliver
+        self._mailbox = mailbox
 
     def decide(self, request: Request) -> list[OrderEvent]:
         """Decide at once."""
@@ -88,7 +84,7 @@ class LocalBroker:
 
     def submit(self, request: Request) -> None:
         """Decide at once, and deliver."""
-        self._deliver(self._manager.decide(request))
+        self._mailbox.post(Deliver(self._manager.decide(request)))
 
     def unanswered(self) -> list[Request]:
         """Nothing is ever under way."""
@@ -108,7 +104,7 @@ class LocalBroker:
 
 
 class LocalScanners:
-    """The scanner door onto scanners in this process."""
+    """Scanners in this process."""
 
     def __init__(self, scanning: Scanning) -> None:
         self._scanning = scanning
@@ -119,7 +115,7 @@ class LocalScanners:
         self._answers = self._scanning.scan(mark_ns, subscribed)
         return bool(self._answers)
 
-    def answers(self, wait: bool) -> list[ScanAnswer]:  # noqa: ARG002 - nothing is ever under way
+    def answers(self) -> list[ScanAnswer]:
         """The answers of the last scan, once."""
         answers, self._answers = self._answers, []
         return answers
@@ -134,7 +130,7 @@ class LocalScanners:
 
 
 class LocalKeeper:
-    """The keeper's letter box onto a store in this process."""
+    """The keeper as the producer and the shards see it: a store in this process."""
 
     def __init__(self, store: CheckpointStore) -> None:
         self._store = store

@@ -1,6 +1,7 @@
 """The whole desk in one process: what `desk run --in-process` starts. The pipeline, wired and run to its end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import closing
 from logging import Logger
 
 import msgspec
@@ -11,10 +12,10 @@ from desk.consumer.shard import Shard
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
-from desk.model.orders import OrderEvent
 from desk.model.units import MS_NS
 from desk.process.children import end_all, running_descendants
 from desk.process.clock import SystemClock
+from desk.process.mailbox import ProcessMailbox
 from desk.process.signals import stop_signals
 from desk.process.time_limit import TimeLimit, TimeUp, not_closed
 from desk.process.usage import process_usage
@@ -26,7 +27,7 @@ from desk.report.viewer import NewNotes, Viewer
 from desk.runs import RunFolder
 from desk.runs.resume_file import Resume
 from desk.wiring import markets, producer, shards, trading
-from desk.wiring.run_end import open_log, write_results
+from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
 from desk.wiring.run_start import begin
 
 SHOW_EVERY_NS = 250 * MS_NS
@@ -60,7 +61,8 @@ class House:
             source = markets.session_source(source, self.session)
         self._hangs = HangWatch(plan.guards.hang_s, self.log)
         self.scanning = shards.scanning(plan, self.session, source, self._hangs)
-        broker = LocalBroker(self.manager, self._deliver)
+        mailbox = ProcessMailbox()
+        broker = LocalBroker(self.manager, mailbox)
         numbers = range(first_consumers(plan))
         keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
@@ -78,8 +80,10 @@ class House:
             LocalScanners(self.scanning),
             LocalKeeper(self.store),
             self.clock,
+            mailbox,
             epoch=epoch,
             first=numbers,
+            joined=numbers,
         )
         self._children = running_descendants()
         self._left: list[str] = []
@@ -128,7 +132,9 @@ class House:
 
     def _play(self, show: Show) -> None:
         self._began_ns = self.clock.wall_ns()
-        self.intake.play(lambda: self._show(show, "running"))
+        with closing(self.intake.play()) as frames:
+            for _ in frames:
+                self._show(show, "running")
         self._ended_ns = self.clock.wall_ns()
         self._show(show, "closed", at_once=True)
         self._end_children()
@@ -162,9 +168,6 @@ class House:
         except DeskError as second:
             self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
 
-    def _deliver(self, events: Iterable[OrderEvent]) -> None:
-        self.intake.deliver(events)
-
     def _show(self, show: Show, state: DeskState, *, at_once: bool = False) -> None:
         now_ns = self.clock.wall_ns()
         if not at_once and now_ns - self._shown_ns < SHOW_EVERY_NS:
@@ -194,31 +197,25 @@ class House:
     def _record(self, ended_ns: int) -> RunRecord:
         shards = [shard.stats() for shard in self.shards.values()]
         usage, feed = process_usage(), feed_record(self.intake)
-        return RunRecord(
-            run_id=self.folder.dir.name,
-            plan=self.plan.session.name,
-            mode=self.plan.session.mode,
-            in_process=True,
-            session=self.session,
-            started_ns=self.started_ns,
-            ended_ns=ended_ns,
-            play_ns=ended_ns - self._began_ns,
-            feed=feed,
-            shards=shards,
-            consumers=[usage] * len(shards),
-            producer=usage,
-            orders=self.manager.summary(),
-            bars=0,
-            decisions=0,
-            problems=[
+        return run_record(
+            self.plan,
+            self.session,
+            self.folder,
+            RunTimes(self.started_ns, self._began_ns, ended_ns),
+            feed,
+            shards,
+            [usage] * len(shards),
+            usage,
+            self.manager.summary(),
+            [
                 *self.manager.problems,
                 *strategy_problems(shards),
                 *self.scanning.problems,
                 *self._left,
                 *feed.problems,
             ],
-            feed_kind=self.plan.feed.kind,
-            notices=[*self.folder.remarks, *self.book.outages.warnings],
+            self.book.outages.warnings,
+            in_process=True,
         )
 
 

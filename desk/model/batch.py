@@ -30,14 +30,14 @@ class Batch(msgspec.Struct, array_like=True):
 
     `seq` rises by one per (source, epoch, shard) and serves the window alone; what makes a tick count
     once is its ordinal. `sent_ns` is wall time. `want_reply`: the ack carries what the shard asks of the
-    broker (lockstep), once it has reached `mark_ns`, the producer's last mark. `checkpoint`: one is wanted now.
+    broker (lockstep), once it has reached `mark_ns`: the producer's last mark, and 1 ns more with each round of the
+    close. `checkpoint`: one is wanted now.
     `more`: a part of the batch of this number, of which another follows.
     """
 
     source: str
     epoch: int
     shard: int
-    table_version: int
     seq: int
     sent_ns: int
     totals: LaneTotals
@@ -50,7 +50,7 @@ class Batch(msgspec.Struct, array_like=True):
 
 
 class Ack(msgspec.Struct, array_like=True):
-    """A shard's answer to one batch: what it has applied, and how busy it was. Counters are running totals.
+    """A shard's answer to one batch: what it has applied, and how long it has been busy so far.
 
     `durable_seq` and `durable_mark_ns` are those of the last checkpoint that the keeper confirmed. `released` are
     the states of moves that this batch asked for, by move.
@@ -60,8 +60,6 @@ class Ack(msgspec.Struct, array_like=True):
     epoch: int
     seq: int
     mark_ns: int
-    trades: int
-    quotes: int
     busy_ns: int
     refused: bool = False
     request: Request | None = None
@@ -81,10 +79,10 @@ class Position(msgspec.Struct, array_like=True):
     """Where a shard stands, for a producer that takes it up: right after its restart, or after the producer's own.
 
     `seq` is the last batch applied of the source's `source_epoch` (0: none of any). `durable_mark_ns` is that of its
-    last confirmed checkpoint. `events` are the last order events by symbol; `released` what it has handed over and
-    still holds, `adopted` the slots that it took over, both by move. `stops` counts the strategies that were stopped
-    from outside, by symbol: more of them than before explain why its predecessor died. `ordinals` are those of the last
-    tick by symbol, of what was handed over too.
+    last confirmed checkpoint. `released` is what it has handed over and still holds, `adopted` the slots that it took
+    over, both by move. `stops` counts the strategies that were stopped from outside, by symbol: more of them than
+    before explain why its predecessor died. `ordinals` are those of the last tick by symbol, of what was handed over
+    too.
     """
 
     shard: int
@@ -95,7 +93,6 @@ class Position(msgspec.Struct, array_like=True):
     durable_mark_ns: int
     lane: LaneTotals
     watched: dict[str, list[str]] = {}
-    events: dict[str, int] = {}
     released: dict[int, Released] = {}
     adopted: dict[int, list[int]] = {}
     closed: bool = False
@@ -111,7 +108,7 @@ class ShardLost(msgspec.Struct, frozen=True):
 
 
 class ShardBack(msgspec.Struct, frozen=True):
-    """A shard's successor is there, restored as far as `position`."""
+    """A shard says where it stands: it was asked, or it is the successor of one that was lost, as far as restored."""
 
     position: Position
 

@@ -1,4 +1,7 @@
-"""A producer that continues a session: what the shards have had of it from the producer before."""
+"""A producer that continues a session: what the shards have had of it from the producer before.
+
+Tests: tests/desk/inprocess/test_recovery.py
+"""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,43 +1,38 @@
-"""Order events on their way from the broker to the lanes of their symbols."""
+"""Order events on their way from the broker to the lanes of their symbols.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from desk.model.items import Item
 from desk.model.orders import OrderEvent
-from desk.ports import BrokerDoor
-from desk.producer.subscriptions import Subscriptions
+from desk.ports import ProducerBroker
 
 
 class Deliveries:
-    """Committed order events: those that come by themselves, and those that a dead producer may not have passed on."""
+    """Committed order events: those that come by themselves, and those that a dead producer may not have passed on.
 
-    def __init__(self, broker: BrokerDoor, subscriptions: Subscriptions, put: Callable[[str, Item], None]) -> None:
+    What is returned is to be put into the lanes, and is forgotten here.
+    """
+
+    def __init__(self, broker: ProducerBroker) -> None:
         self._broker = broker
-        self._subscriptions = subscriptions
-        self._put = put
         self._inbox: deque[OrderEvent] = deque()
         self._decided: deque[OrderEvent] = deque()
 
-    def deliver(self, events: Iterable[OrderEvent]) -> None:
+    def take(self, events: Iterable[OrderEvent]) -> None:
         """Take committed order events in. May be called from another thread."""
         self._inbox.extend(events)
 
-    def give(self, events: Iterable[OrderEvent]) -> None:
-        """Put events into the lanes of their symbols."""
-        for event in events:
-            self._subscriptions.on_event(event)
-            self._put(event.symbol, event)
-
-    def empty_inbox(self) -> bool:
-        """Give what has come in; whether there was anything."""
-        events = []
-        if self._inbox:
-            self.give_decided(None)
+    def waiting(self) -> list[OrderEvent]:
+        """What has come in, after all that was decided before this producer's time; nothing where nothing came in."""
+        if not self._inbox:
+            return []
+        events = self.due(None)
         while self._inbox:
             events.append(self._inbox.popleft())
-        self.give(events)
-        return bool(events)
+        return events
 
     def ask_again(self, from_ns: int) -> int:
         """Find the order events from this time on that may be lacking somewhere: each gets a place in a lane again.
@@ -52,8 +47,9 @@ class Deliveries:
         self._decided.extend(sorted(events, key=lambda event: event.given_ns))
         return self._decided[-1].given_ns if self._decided else 0
 
-    def give_decided(self, until_ns: int | None) -> None:
-        """Give what was decided before this producer's time and given up to this mark, or all of it."""
-        decided = self._decided
-        while decided and (until_ns is None or decided[0].given_ns <= until_ns):
-            self.give([decided.popleft()])
+    def due(self, until_ns: int | None) -> list[OrderEvent]:
+        """What was decided before this producer's time and given up to this mark, or all of it."""
+        events = []
+        while self._decided and (until_ns is None or self._decided[0].given_ns <= until_ns):
+            events.append(self._decided.popleft())
+        return events

@@ -1,9 +1,12 @@
-"""Producer states that wait until no shard can fall back behind them."""
+"""Producer states that wait until no shard can fall back behind them.
+
+Tests: tests/desk/inprocess/test_recovery.py
+"""
 
 from collections import deque
 
 from desk.model.checkpoint import ProducerState, encode_producer
-from desk.ports import KeeperDoor
+from desk.ports import StateWriter
 
 
 class ProducerStates:
@@ -12,7 +15,7 @@ class ProducerStates:
     A successor that begins at such a mark misses nothing, whichever shards died with the producer.
     """
 
-    def __init__(self, every_ns: int, keeper: KeeperDoor) -> None:
+    def __init__(self, every_ns: int, keeper: StateWriter) -> None:
         self._every_ns = every_ns
         self._keeper = keeper
         self._durable_ns: dict[int, int] = {}

@@ -1,39 +1,38 @@
 """The feed's gaps on their way to the shards: opened when a connection is lost, closed when the feed is back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from desk.model.items import Gap
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, floor_to
 from desk.ports import Feed, FeedGap, LiveFeed
+from desk.producer.subscriptions import Subscriptions
 
 REFUSED: Final = "the venue does not grant the symbol"
 
 
 class FeedGaps:
-    """Puts a `Gap` into every lane when one opens, at the first mark of each further minute, and when it is over.
+    """A `Gap` for every lane when one opens, at the first mark of each further minute, and when it is over.
 
-    So a minute that closes within a gap is partial from the beginning. `put` puts an item into all lanes; `symbols`
-    counts the subscribed ones. `records` are the gaps that are over. `delay_ns` is how late the feed is by design.
-    Symbols that the venue grants in none of the feed's `channels` have a gap of their own.
+    So a minute that closes within a gap is partial from the beginning. `records` are the gaps that are over, each with
+    the number of symbols subscribed then. `delay_ns` is how late the feed is by design. Symbols that the venue grants
+    in none of the feed's `channels` have a gap of their own.
     """
 
     def __init__(
         self,
         feed: Feed,
         live: LiveFeed | None,
-        put: Callable[[Gap], None],
-        symbols: Callable[[], int],
+        subscriptions: Subscriptions,
         records: Iterable[GapRecord],
         delay_ns: int = 0,
         channels: int = 2,
     ) -> None:
         self._feed = feed
         self._live = live
-        self._put = put
-        self._symbols = symbols
+        self._subscriptions = subscriptions
         self._records = list(records)
         self._delay_ns = delay_ns
         self._channels = channels
@@ -51,35 +50,40 @@ class FeedGaps:
         lasts = None if self._live is None else self._live.open_gap(session_ns)
         return self.records if lasts is None else [*self._records, self._record(lasts)]
 
-    def close(self) -> None:
-        """Put in the gaps that are over: before the ticks that came after them."""
+    def close(self) -> list[Gap]:
+        """The gaps that are over: to be put in before the ticks that came after them."""
+        items = []
         for gap in self._feed.take_gaps():
             self._open = None
             self._records.append(self._record(gap))
-            self._put(Gap(gap.from_ns, gap.to_ns, gap.why))
+            items.append(Gap(gap.from_ns, gap.to_ns, gap.why))
+        return items
 
-    def open(self, session_ns: int) -> None:
-        """Put in the gap that lasts at this session time: after the ticks that came before it."""
+    def open(self, session_ns: int) -> list[Gap]:
+        """The gap that lasts at this session time: to be put in after the ticks that came before it."""
         gap = None if self._live is None else self._live.open_gap(session_ns)
         if gap is None:
             self._open = None
-            return
+            return []
         minute_ns = floor_to(session_ns - self._delay_ns - 1, MINUTE_NS)
         if self._open is None or minute_ns > self._minute_ns:
             self._open, self._minute_ns = gap, minute_ns
-            self._put(Gap(gap.from_ns, session_ns, gap.why, is_open=True))
+            return [Gap(gap.from_ns, session_ns, gap.why, is_open=True)]
+        return []
 
-    def mark(self, session_ns: int) -> None:
-        """Put in, before a mark, which symbols the venue refuses and which it grants again."""
+    def mark(self, session_ns: int) -> list[Gap]:
+        """Which symbols the venue refuses and which it grants again: to be put in before a mark."""
         if self._live is None:
-            return
+            return []
+        items = []
         counts = Counter(symbol for symbols in self._live.health.refused.values() for symbol in symbols)
         refused = {symbol for symbol, count in counts.items() if count >= self._channels}
         if new := sorted(refused.difference(self._refused)):
             self._refused |= dict.fromkeys(new, session_ns)
-            self._put(Gap(session_ns, session_ns, REFUSED, symbols=new, is_open=True))
-        for symbol in sorted(self._refused.keys() - refused):
-            self._put(Gap(self._refused.pop(symbol), session_ns, REFUSED, symbols=[symbol]))
+            items.append(Gap(session_ns, session_ns, REFUSED, symbols=new, is_open=True))
+        granted = sorted(self._refused.keys() - refused)
+        items += [Gap(self._refused.pop(symbol), session_ns, REFUSED, symbols=[symbol]) for symbol in granted]
+        return items
 
     def _record(self, gap: FeedGap) -> GapRecord:
-        return GapRecord(gap.from_ns, gap.to_ns, self._symbols(), gap.why)
+        return GapRecord(gap.from_ns, gap.to_ns, self._subscriptions.count, gap.why)

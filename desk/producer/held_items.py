@@ -1,5 +1,9 @@
-"""What is held of symbols on their way from one shard to another."""
+"""What is held of symbols on their way from one shard to another.
 
+Tests: tests/desk/producer/test_slot_moves.py
+"""
+
+from desk.flow import HeldCounts
 from desk.model.items import Item, Lost, Unquoted
 from desk.model.ticks import REVISIONS, Tick, Trade
 from desk.model.units import MINUTE_NS, floor_to
@@ -21,6 +25,11 @@ class Holding:
         self._capacity = capacity
         self._lost: set[tuple[str, int]] = set()
         self._unquoted: set[str] = set()
+
+    @property
+    def counts(self) -> HeldCounts:
+        """What was held and dropped so far."""
+        return HeldCounts(self.trades, self.quotes, self.revisions, self.trades_full, self.quotes_full)
 
     def put(self, item: Item) -> None:
         """Keep what is never dropped."""

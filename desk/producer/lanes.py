@@ -1,23 +1,25 @@
-"""All lanes of one producer, and the links under them: what is cut is sent, what comes back is heard."""
+"""All lanes of one producer, and the links under them.
+
+Tests: tests/desk/producer/test_loop.py
+"""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 
 from desk.flow import Lane, LaneConfig
-from desk.model.batch import LaneTotals, News, Position
+from desk.model.batch import LaneTotals, Position
 from desk.model.items import Item, Second
-from desk.ports import Clock, ShardLinks
+from desk.ports import AckWait, Clock, ShardLinks, Wait, Waits
 
 
 class Lanes:
     """The lanes that are open, by shard; `closed` are the totals of those that were.
 
     Those that are `quiet` are about to be closed, and get no marks: what is in them can become durable.
-    `hear` is told what comes back over the links whenever something is waited for here. `sent` counts batches.
+    `sent` counts batches.
     """
 
-    def __init__(
-        self, config: LaneConfig, links: ShardLinks, clock: Clock, hear: Callable[[Iterable[News]], None]
-    ) -> None:
+    def __init__(self, config: LaneConfig, links: ShardLinks, clock: Clock) -> None:
         self.config = config
         self.by_shard: dict[int, Lane] = {}
         self.closed: dict[int, LaneTotals] = {}
@@ -25,7 +27,6 @@ class Lanes:
         self.sent = 0
         self._links = links
         self._clock = clock
-        self._hear = hear
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self.by_shard.values())
@@ -41,10 +42,10 @@ class Lanes:
         """Whether nothing waits, is under way or is to be sent again, and every shard is there."""
         return all(lane.idle for lane in self)
 
-    def open(self, position: Position, table_version: int, totals: LaneTotals | None) -> Lane:
+    def open(self, position: Position, totals: LaneTotals | None) -> Lane:
         """Open a lane to a shard that stands there. `totals` are those to count on, None where it begins anew."""
         here = position.source_epoch == self.config.epoch
-        lane = Lane(position.shard, self.config, table_version, totals=totals, seq=position.seq if here else 0)
+        lane = Lane(position.shard, self.config, totals=totals, seq=position.seq if here else 0)
         self.by_shard[position.shard] = lane
         self.closed.pop(position.shard, None)
         return lane
@@ -54,16 +55,16 @@ class Lanes:
         self.closed[shard] = self.by_shard.pop(shard).totals()
         self.quiet.discard(shard)
 
-    def put(self, item: Callable[[], Item]) -> None:
-        """Put an item of its own into every lane."""
+    def put(self, item: Item) -> None:
+        """Put the item into every lane."""
         for lane in self:
-            lane.put(item())
+            lane.put(item)
 
-    def mark(self, second: Callable[[], Second]) -> None:
-        """Put a mark into every lane that is not quiet."""
+    def mark(self, second: Second) -> None:
+        """Put the mark into every lane that is not quiet: a copy, in which the lane writes how long it waited."""
         for lane in self:
             if lane.shard not in self.quiet:
-                lane.put(second())
+                lane.put(copy(second))
 
     def send(self, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False) -> bool:
         """Cut and send while windows are open; whether anything went out."""
@@ -76,18 +77,11 @@ class Lanes:
                 self.sent += 1
         return self.sent > before
 
-    def flush(self, *, want_reply: bool = False) -> None:
+    def flush(self, *, want_reply: bool = False) -> Waits:
         """Send everything and wait until it is acknowledged."""
         while not self.idle:
             self.send(hurry=True, want_reply=want_reply)
-            self._hear(self._links.drain())
-
-    def make_room(self, ticks: int) -> None:
-        """Wait until every lane can take so many ticks (lossless feeds)."""
-        while any(lane.room < ticks for lane in self):
-            self.poke(lane for lane in self if lane.needs_checkpoint)
-            if not self.send(hurry=True):
-                self._hear(self._links.news(wait=True))
+            yield Wait(AckWait.ALL)
 
     def poke(self, lanes: Iterable[Lane]) -> None:
         """Ask for a checkpoint, and so for what is durable, where nothing else would be sent."""
@@ -95,9 +89,9 @@ class Lanes:
             if not lane.in_flight and (batch := lane.poke(self._clock.wall_ns(), checkpoint=True)) is not None:
                 self._links.send(lane.shard, batch)
 
-    def poke_until(self, durable: Callable[[Lane], bool]) -> None:
+    def checkpoint_until(self, durable: Callable[[Lane], bool]) -> Waits:
         """Have checkpoints taken and confirmed until this is so of every lane."""
         while waiting := [lane for lane in self if not durable(lane)]:
             self.poke(waiting)
             self.send(hurry=True)
-            self._hear(self._links.drain())
+            yield Wait(AckWait.ALL)

@@ -1,86 +1,119 @@
 """Shards that join and leave while the market goes on."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Generator, Iterable
 
-from desk.ports import ShardLinks
+from desk.model.batch import Position
+from desk.model.commands import AddShard, RemoveShard
+from desk.ports import AckWait, ShardDirectory, Wait
+from desk.producer.durable_states import ProducerStates
+from desk.producer.lane_opening import LaneOpening
 from desk.producer.lanes import Lanes
 from desk.producer.slot_moves import Moves
+from desk.telemetry.note_board import NoteBoard
 
 
 class Enlisting:
-    """Opens and closes lanes as it is wished, from the producer's own thread.
+    """Opens and closes lanes as it is wished.
 
     A shard joins as one that was lost comes back: asked where it stands, and not waited for. It leaves once it owns
     no slots, no move has anything to do with it, and all that it was given is durable: its process may then end, and
-    whoever makes it again finds it as it was. `wake` gives the last mark to one whose lane was quiet for that, and that
-    is to stay.
+    its successor finds it as it was. One whose lane was quiet for that, and that is to stay, is given the last mark.
     """
 
-    def __init__(self, lanes: Lanes, links: ShardLinks, moves: Moves, wake: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        directory: ShardDirectory,
+        moves: Moves,
+        opening: LaneOpening,
+        states: ProducerStates,
+        notes: NoteBoard,
+    ) -> None:
         self.joining: set[int] = set()
+        self._located: dict[int, Position] = {}
         self._leaving: set[int] = set()
         self._lanes = lanes
-        self._links = links
+        self._directory = directory
         self._moves = moves
-        self._wake = wake
-        self._wishes: deque[tuple[int, bool]] = deque()
+        self._opening = opening
+        self._states = states
+        self._notes = notes
+        self._wishes: deque[AddShard | RemoveShard] = deque()
 
-    def wish(self, shard: int, *, there: bool) -> None:
-        """Ask for a shard to be there, or not. May be called from another thread; asking again changes nothing."""
-        self._wishes.append((shard, there))
+    def wish(self, wish: AddShard | RemoveShard) -> None:
+        """Take in that a shard is to be there, or not; `change` does it. A repeat changes nothing."""
+        self._wishes.append(wish)
 
-    def joined(self, shard: int) -> bool:
-        """Whether the shard that has just said where it stands is one that joins; it is no longer waited for."""
-        found = shard in self.joining
+    def locate(self, shards: Iterable[int]) -> Generator[Wait, None, list[Position]]:
+        """Ask these shards where they stand, and wait until all have said so; their positions, by number."""
+        awaited = sorted(shards)
+        self._located.clear()
+        for shard in awaited:
+            self._directory.locate(shard)
+        while not self._located.keys() >= set(awaited):
+            yield Wait(AckWait.ONE)
+        return [self._located[shard] for shard in awaited]
+
+    def take(self, position: Position) -> None:
+        """A shard has said where it stands."""
+        self._located[position.shard] = position
+
+    def welcome(self, position: Position) -> bool:
+        """Open the lane of a shard that has said where it stands; False where that is none that joins."""
+        shard = position.shard
+        if shard not in self.joining:
+            return False
         self.joining.discard(shard)
-        return found
+        totals = self._lanes.closed.get(shard)
+        if totals is None and not self._lanes.config.lossless:
+            totals = position.lane
+        self._opening.open(position, totals)
+        self._opening.mark(shard)
+        self._notes.add(f"shard {shard} joins (epoch {position.epoch})")
+        return True
 
     @property
     def ready(self) -> list[int]:
         """The shards that shall leave and have nothing to do with any slot or move."""
         return [shard for shard in sorted(self._leaving) if shard in self._lanes and not self._moves.touches(shard)]
 
-    def change(self) -> list[int]:
-        """Take in what is wished, and go on with it; the shards whose lanes were closed."""
+    def change(self) -> None:
+        """Do what is wished, as far as it can be done now."""
         while self._wishes:
-            self._take(*self._wishes.popleft())
+            self._take(self._wishes.popleft())
         self._moves.take_in()
         if not self._leaving and not self._lanes.quiet:
-            return []
+            return
         ready = self.ready
         for shard in sorted(self._lanes.quiet.difference(ready)):
-            self._lanes.quiet.discard(shard)
-            self._wake(shard)
+            self._opening.mark(shard)
+        self._lanes.quiet.clear()
         self._lanes.quiet.update(ready)
-        return [shard for shard in ready if self._leave(shard)]
+        for shard in ready:
+            self._leave(shard)
 
-    def rest(self) -> None:
-        """Wait until nothing more is to be durable of those that are ready to leave: for a feed that stands still."""
-        ready = self.ready
-        if ready:
-            self._lanes.flush()
-            self._lanes.poke_until(lambda lane: lane.durable or lane.shard not in ready)
-            self._lanes.flush()
-
-    def _take(self, shard: int, there: bool) -> None:
-        if not there:
+    def _take(self, wish: AddShard | RemoveShard) -> None:
+        shard = wish.shard
+        if isinstance(wish, RemoveShard):
             if shard in self._lanes or shard in self.joining:
                 self._leaving.add(shard)
             return
         self._leaving.discard(shard)
         if shard not in self._lanes and shard not in self.joining:
             self.joining.add(shard)
-            self._links.enlist(shard)
+            self._directory.locate(shard)
 
-    def _leave(self, shard: int) -> bool:
+    def _leave(self, shard: int) -> None:
+        """Close the shard's lane, once all of it is durable."""
         lane = self._lanes[shard]
         if not lane.idle:
-            return False
+            return
         if not lane.durable:
             self._lanes.poke([lane])
-            return False
+            return
         self._leaving.discard(shard)
         self._lanes.close(shard)
-        self._links.dismiss(shard)
-        return True
+        self._directory.forget(shard)
+        self._states.leave(shard)
+        self._notes.add(f"shard {shard} owns nothing any more: its lane is closed")

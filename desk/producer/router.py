@@ -1,98 +1,131 @@
-"""From ticks to lanes: each to the shard that owns its symbol, or to what stands for it while the symbol moves."""
+"""From ticks to lanes: each to the shard that owns its symbol, or to what stands for it while the symbol moves.
 
-from collections.abc import Callable, Sequence
+Tests: tests/desk/producer/test_loop.py
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 
 from desk.flow import Lane
 from desk.flow.routing_table import slot_of
-from desk.model.items import Item
+from desk.model.items import Gap, Item, Unquoted, Unwatch, Watch
+from desk.model.orders import OrderEvent
 from desk.model.ticks import Quote, Tick
-from desk.ports import Clock
 from desk.producer.held_items import Holding
 from desk.producer.lanes import Lanes
-from desk.producer.overload import Overload
+from desk.producer.overload import Shed
 from desk.producer.slot_moves import Moves
+from desk.producer.subscriptions import Subscriptions
+from desk.telemetry.note_board import NoteBoard
 
 
 class Router:
-    """Puts ticks and items where they belong. `meet` is told of each symbol that is routed for the first time."""
+    """Puts ticks and items where they belong.
+
+    With all symbols subscribed, one that was never seen before is watched before its first tick. `from_first`: the
+    market was read from its beginning, so that such a symbol has no earlier ticks.
+    """
 
     def __init__(
-        self,
-        lanes: Lanes,
-        moves: Moves,
-        overload: Overload,
-        clock: Clock,
-        meet: Callable[[str], None],
-        note: Callable[[str], None],
+        self, lanes: Lanes, moves: Moves, subscriptions: Subscriptions, notes: NoteBoard, *, from_first: bool
     ) -> None:
         self._lanes = lanes
         self._moves = moves
-        self._overload = overload
-        self._clock = clock
-        self._tell = meet
-        self._note = note
+        self._subscriptions = subscriptions
+        self._notes = notes
+        self._from_first = from_first
+        self._version = moves.version
+        self._session_ns = 0
+        self._met: list[str] = []
         self._by_symbol: dict[str, Lane | Holding] = {}
-        self._append = _Appends(self._meet)
+        self._append = _Appends(self)
 
     def lane_of(self, symbol: str) -> Lane | Holding:
         """The lane of the shard that owns the symbol, or what stands for it while the symbol is on its way."""
         return self._moves.holding(symbol) or self._lanes[self._moves.table.shard_of(symbol)]
 
-    def put(self, symbol: str, item: Item) -> None:
+    def put_item(self, item: Watch | Unwatch | Unquoted | OrderEvent) -> None:
         """Put an item where its symbol is."""
-        self._moves.used.add(slot_of(symbol))
-        self.lane_of(symbol).put(item)
+        self._moves.used.add(slot_of(item.symbol))
+        self.lane_of(item.symbol).put(item)
 
-    def changed(self) -> None:
-        """Routes have changed."""
-        self._by_symbol.clear()
-        self._append.clear()
+    def put_items(self, items: Iterable[Watch | Unwatch | Unquoted]) -> None:
+        """Put each item where its symbol is."""
+        for item in items:
+            self.put_item(item)
 
-    def put_waiting(self, ticks: list[Tick]) -> None:
-        """Put ticks of a lossless feed in, waiting for room."""
+    def give(self, events: Iterable[OrderEvent]) -> None:
+        """Put order events where their symbols are, and keep track of what is open in each."""
+        for event in events:
+            self._subscriptions.on_event(event)
+            self.put_item(event)
+
+    def put_in_all(self, gaps: Iterable[Gap]) -> None:
+        """Put gaps into all lanes, and where symbols are on their way."""
+        for gap in gaps:
+            self._lanes.put(gap)
+            self._moves.hold(gap)
+
+    def put(self, ticks: Sequence[Tick], session_ns: int) -> list[str]:
+        """Put ticks in for which there is room; the symbols routed for the first time since routes changed."""
+        self._begin(session_ns)
         append = self._append
-        most = self._lanes.config.capacity
-        for first in range(0, len(ticks), most):
-            part = ticks[first : first + most]
-            self._lanes.make_room(len(part))
-            for tick in part:
-                append[tick.symbol](tick)
+        for tick in ticks:
+            append[tick.symbol](tick)
+        return self._met
 
-    def put_or_drop(self, ticks: Sequence[Tick]) -> None:
-        """Put ticks in that cannot wait: a full lane makes room, and what is too old may not get in at all."""
-        now_ns = self._clock.wall_ns()
-        append = self._append
-        ticks = self._overload.admit(ticks, now_ns, self._meet)
+    def offer(self, ticks: Sequence[Tick], shed: Sequence[Shed], session_ns: int, now_ns: int) -> list[str]:
+        """Put ticks in that cannot wait, where a full lane makes room; `shed` are those too old to get in at all.
+
+        Returns the symbols routed for the first time since routes changed.
+        """
+        self._begin(session_ns)
+        for each in shed:
+            self.meet(each.symbol).shed(each.symbol, each.minute_ns, each.trades)
         quotes = Quote in map(type, ticks)
         if not self._moves.held and all(lane.takes(len(ticks), quotes=quotes) for lane in self._lanes):
+            append = self._append
             for tick in ticks:
                 append[tick.symbol](tick)
-            return
+            return self._met
         for tick in ticks:
-            self._meet(tick.symbol).offer(tick, now_ns)
+            self.meet(tick.symbol).offer(tick, now_ns)
         for lane in self._lanes:
             if lane.crossed_threshold():
-                self._note(
+                self._notes.add(
                     f"lane {lane.shard} holds {lane.depth:,} ticks, above lag_threshold {lane.config.lag_threshold:,}"
                 )
+        return self._met
 
-    def _meet(self, symbol: str) -> Lane | Holding:
+    def meet(self, symbol: str) -> Lane | Holding:
+        """Where the symbol's ticks go; it is noted, and watched if need be, where nothing of it was routed before."""
         lane = self._by_symbol.get(symbol)
         if lane is None:
             lane = self._by_symbol[symbol] = self.lane_of(symbol)
-            self._tell(symbol)
+            self._met.append(symbol)
+            if self._subscriptions.meet(symbol):
+                scanners = self._subscriptions.scanners_of(symbol)
+                self.put_item(Watch(symbol, self._session_ns, scanners, first=self._from_first))
         return lane
+
+    def _begin(self, session_ns: int) -> None:
+        """Forget routes that have changed. Nothing changes them while ticks are put in."""
+        self._session_ns = session_ns
+        self._met = []
+        if self._version != self._moves.version:
+            self._version = self._moves.version
+            self._by_symbol.clear()
+            self._append.clear()
 
 
 class _Appends(dict[str, Callable[[Item], None]]):
     """For each symbol the append of its lane: what the hot loop calls, and nothing more."""
 
-    def __init__(self, lane_of: Callable[[str], Lane | Holding]) -> None:
+    def __init__(self, router: Router) -> None:
         super().__init__()
-        self._lane_of = lane_of
+        self._router = router
 
     def __missing__(self, symbol: str) -> Callable[[Item], None]:
-        lane = self._lane_of(symbol)
+        lane = self._router.meet(symbol)
         assert isinstance(lane, Lane), "appended to a lane while its symbol is on its way"
         append = self[symbol] = lane.pending.items.append
         return append

@@ -1,7 +1,7 @@
 """Slots on their way from one shard to another: fence, hand over, adopt, settle."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ from desk.model.items import Adopt, Gap, Item, Release, Second, Settled, encode_
 from desk.model.units import MS_NS, SECOND_NS
 from desk.producer.held_items import Holding
 from desk.telemetry.histogram import Histogram
+from desk.telemetry.note_board import NoteBoard
 
 LIVE_PART: Final = 4
 WAITING_PART: Final = 64
@@ -70,8 +71,9 @@ class Move:
 class Moves:
     """All moves of a session.
 
-    `table` is the one in force; `changed` is called when routes have changed. `reached_ns` is the last mark. `used` are
-    the slots that have symbols. Once it is `over`, because a dead producer has closed a shard, no move begins.
+    `table` is the one in force; `version` rises whenever any symbol has another route. `reached_ns` is the last mark.
+    `used` are the slots that have symbols. Once it is `over`, because a dead producer has closed a shard, no move
+    begins.
 
     A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
     at a time is under way to or from a shard, but for one with a backlog, which gives to several.
@@ -81,24 +83,16 @@ class Moves:
     has gone past, and what is counted stays counted once.
     """
 
-    def __init__(
-        self,
-        table: RoutingTable,
-        number: int,
-        changed: Callable[[], None],
-        *,
-        waits: bool = False,
-        tell: Callable[[str], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, table: RoutingTable, number: int, notes: NoteBoard, *, waits: bool = False) -> None:
         self.table = table
+        self.version = 0
         self.number = number
         self.done = 0
         self.used: set[int] = set()
         self.over = False
         self.pauses = Histogram()
-        self._changed = changed
         self._waits = waits
-        self._tell = tell
+        self._notes = notes
         self._asked: deque[Wish] = deque()
         self._wishes: deque[Wish] = deque()
         self._moves: dict[int, Move] = {}
@@ -164,7 +158,9 @@ class Moves:
         for _ in range(len(self._wishes)):
             wish = self._wishes.popleft()
             if wish.to not in lanes or not 0 <= min(wish.slots, default=0) <= max(wish.slots, default=0) < SLOTS:
-                self._tell(f"no move of slots {list(wish.slots)} to shard {wish.to}: there is no such shard or slot")
+                self._notes.add(
+                    f"no move of slots {list(wish.slots)} to shard {wish.to}: there is no such shard or slot"
+                )
                 continue
             rest = self._begin_parts(wish, lanes, now_ns)
             wish.tally.waiting = bool(rest)
@@ -228,7 +224,7 @@ class Moves:
             newest = max((other for other, (slots, _) in adopted.items() if set(slots) & set(release.slots)), default=0)
             if newest < number:
                 self._again(Wish(tuple(release.slots), release.to, number), lanes, now_ns)
-        self._changed()
+        self.version += 1
 
     def _take(self, number: int, state: bytes, lanes: Mapping[int, Lane]) -> None:
         move = self._moves.get(number)
@@ -277,7 +273,7 @@ class Moves:
         lanes[source].put(Release(number, slots, to))
         if holding is not None:
             self._by_slot |= dict.fromkeys(slots, holding)
-            self._changed()
+            self.version += 1
 
     def _mark_ns(self, shard: int) -> int:
         """The last mark that the shard has had, or has before it in its lane."""
@@ -291,15 +287,13 @@ class Moves:
         if reached_ns < move.mark_ns:
             begin.insert(0, Gap(reached_ns, move.mark_ns + SECOND_NS - 1, BEHIND))
         lane.put(Adopt(move.number, sorted(move.slots), state, encode_items([*begin, *holding.items])))
-        lane.carry(holding.trades, holding.quotes, holding.trades_full, holding.quotes_full, holding.revisions)
+        lane.carry(holding.counts)
         move.state = move.holding = None
         move.held = False
         for slot in move.slots:
             self._by_slot.pop(slot, None)
         self.table = self.table.moved(move.slots, move.to)
-        for every in lanes.values():
-            every.table_version = self.table.version
-        self._changed()
+        self.version += 1
 
     def _follow(self, move: Move, ack: Ack, lanes: Mapping[int, Lane], now_ns: int) -> None:
         seq = lanes[move.to].adopted_in(move.number)
@@ -307,12 +301,12 @@ class Moves:
             return
         if not move.applied and ack.seq >= seq:
             move.applied = True
-            self._note(move, now_ns)
+            self._count(move, now_ns)
         if ack.durable_seq >= seq:
             del self._moves[move.number]
             lanes[move.source].put(Settled(move.number))
 
-    def _note(self, move: Move, now_ns: int) -> None:
+    def _count(self, move: Move, now_ns: int) -> None:
         self.done += 1
         pause_ns = max(now_ns - move.fenced_ns, 0)
         self.pauses.add_one(pause_ns)
@@ -325,7 +319,9 @@ class Moves:
             return
         longest = f"{tally.longest_ns / MS_NS:,.1f} ms"
         if tally.moves > 1:
-            self._tell(f"{tally.slots} slots went to shard {move.to} in {tally.moves} moves, the longest in {longest}")
+            self._notes.add(
+                f"{tally.slots} slots went to shard {move.to} in {tally.moves} moves, the longest in {longest}"
+            )
             return
         slots = f"slot {min(move.slots)}" if tally.slots == 1 else f"{tally.slots} slots"
-        self._tell(f"move {move.number}: {slots} from shard {move.source} to shard {move.to} in {longest}")
+        self._notes.add(f"move {move.number}: {slots} from shard {move.source} to shard {move.to} in {longest}")

@@ -1,10 +1,14 @@
-"""What the producer sees at one moment."""
+"""What the producer sees at one moment.
+
+Tests: tests/desk/report/test_viewer.py
+"""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from desk.flow import Lane
+from desk.model.lane_row import LaneRow
 from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.ports import Feed
@@ -17,8 +21,7 @@ class IntakeStats(msgspec.Struct, array_like=True):
     `notes` are the latest of `noted` by this `epoch`, newest last; `alerts` are what is wrong with the feed now.
     `waiting` are the shards whose successors are waited for.
     `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
-    adoption of the `moves` so far. `wall_ns` is when this was so; `loads` are, for each lane, how long its shard has
-    worked in all, and the age of the oldest tick that waits.
+    adoption of the `moves` so far. `wall_ns` is when this was so.
     """
 
     session_ns: int
@@ -27,7 +30,7 @@ class IntakeStats(msgspec.Struct, array_like=True):
     subscribed: int
     wanted_by_scanners: int
     open_positions: int
-    lanes: list[tuple[int, int, int, int, int, int, int]]
+    lanes: list[LaneRow]
     notes: list[Note]
     noted: int = 0
     waiting: list[int] = []
@@ -40,7 +43,6 @@ class IntakeStats(msgspec.Struct, array_like=True):
     owners: Sequence[int] = ()
     pauses: Snapshot = msgspec.field(default_factory=Snapshot)
     wall_ns: int = 0
-    loads: dict[int, tuple[int, int]] = {}
     epoch: int = 0
     alerts: list[str] = []
 
@@ -52,22 +54,21 @@ def progress_of(feed: Feed, session_ns: int) -> float | None:
     return min(max((session_ns - feed.start_ns) / (feed.end_ns - feed.start_ns), 0.0), 1.0)
 
 
-def lane_rows(lanes: Iterable[Lane]) -> list[tuple[int, int, int, int, int, int, int]]:
-    """For each lane: shard, depth, capacity, batches under way, window, quotes conflated, ticks dropped."""
+def lane_rows(lanes: Iterable[Lane], now_ns: int) -> list[LaneRow]:
+    """Each lane at this wall time."""
     rows = []
     for lane in lanes:
-        totals = lane.totals()
-        dropped = totals.trades_aged + totals.trades_full + totals.quotes_full
-        config = lane.config
-        rows.append(
-            (
-                lane.shard,
-                lane.depth,
-                config.capacity,
-                len(lane.in_flight),
-                config.window_batches,
-                totals.quotes_conflated,
-                dropped,
-            )
+        totals, config = lane.totals(), lane.config
+        row = LaneRow(
+            shard=lane.shard,
+            depth=lane.depth,
+            capacity=config.capacity,
+            in_flight=len(lane.in_flight),
+            window=config.window_batches,
+            conflated=totals.quotes_conflated,
+            dropped=totals.trades_aged + totals.trades_full + totals.quotes_full,
+            busy_ns=lane.busy_ns,
+            age_ns=lane.age_ns(now_ns),
         )
+        rows.append(row)
     return rows

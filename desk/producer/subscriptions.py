@@ -1,6 +1,7 @@
 """Which symbols the desk listens to, who wants them, and which must not be let go."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,6 +10,14 @@ from desk.trading.order_life import DUST
 
 PLAN = ""
 ALL = "*"
+
+
+class SubscriptionChange(NamedTuple):
+    """Symbols that are new, that others want than before, and that are gone."""
+
+    new: list[str]
+    changed: list[str]
+    gone: list[str]
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -77,8 +86,8 @@ class Subscriptions:
         """A scanner's newest wish replaces its last one."""
         self._wanted[scanner] = frozenset(symbols)
 
-    def changes(self) -> tuple[list[str], list[str], list[str]]:
-        """Bring the subscriptions in line with what is wanted: (new, wanted by others than before, gone) symbols."""
+    def changes(self) -> SubscriptionChange:
+        """Bring the subscriptions in line with what is wanted."""
         met = self._subscribed if ALL in self._always else ()
         kept = self._always.union(*self._wanted.values(), self._busy(), met)
         new = sorted(kept.difference(self._subscribed))
@@ -93,7 +102,7 @@ class Subscriptions:
                 changed.append(symbol)
         for symbol in new:
             self._subscribed[symbol] = self.scanners_of(symbol)
-        return new, changed, gone
+        return SubscriptionChange(new, changed, gone)
 
     def on_event(self, event: OrderEvent) -> None:
         """Keep track of what is open in each symbol. An event that comes again changes nothing."""

@@ -7,22 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from desk.model.lane_row import LaneRow
+
 DeskState = Literal["starting", "waiting", "running", "draining", "closed"]
-
-
-class LaneView(msgspec.Struct):
-    """One lane: `depth` of `capacity` ticks waiting, `in_flight` of `window` batches unacknowledged.
-
-    `conflated` and `dropped` are totals since the run began.
-    """
-
-    shard: int
-    depth: int
-    capacity: int
-    in_flight: int
-    window: int
-    conflated: int = 0
-    dropped: int = 0
 
 
 class ConsumerView(msgspec.Struct):
@@ -62,7 +49,7 @@ class DeskView(msgspec.Struct, kw_only=True):
     progress: float | None = None
     produced_per_s: float = 0.0
     consumed_per_s: float = 0.0
-    lanes: list[LaneView] = []
+    lanes: list[LaneRow] = []
     consumers: list[ConsumerView] = []
     orders: OrdersView = msgspec.field(default_factory=OrdersView)
     open_positions: int = 0

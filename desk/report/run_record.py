@@ -97,9 +97,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     consumers: list[ProcessUsage]
     producer: ProcessUsage
     orders: OrderSummary
-    bars: int
-    decisions: int
     problems: list[str]
+    bars: int = 0
+    decisions: int = 0
     feed_kind: str = ""
     failed: bool = False
     restarts: dict[int, int] = {}

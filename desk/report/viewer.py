@@ -10,7 +10,7 @@ from desk.model.notes import Level, Note
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.stats import IntakeStats
-from desk.report.live import ConsumerView, DeskState, DeskView, LaneView, OrdersView
+from desk.report.live import ConsumerView, DeskState, DeskView, OrdersView
 from desk.telemetry.histogram import Snapshot, since
 
 LEVELS: Final[dict[Level, int]] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -50,7 +50,7 @@ class Viewer:
             progress=intake.progress,
             produced_per_s=(received - self._received) / passed_s,
             consumed_per_s=sum(consumer.consumed_per_s for consumer in consumers),
-            lanes=[LaneView(*lane) for lane in intake.lanes],
+            lanes=intake.lanes,
             consumers=consumers,
             orders=OrdersView(orders.submitted, orders.filled, orders.refused_by_risk),
             open_positions=intake.open_positions,

@@ -46,10 +46,6 @@ class Board:
         self.slots[to].add(slot)
         self.owners[slot] = to
 
-    def copy(self) -> "Board":
-        """The same board, to try something on."""
-        return Board(self.loads, self.owners, self.shards)
-
     def shared(self) -> list[int]:
         """The shards among which slots can be shared out.
 

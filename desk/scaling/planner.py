@@ -7,8 +7,7 @@ import msgspec
 
 from desk.flow.routing_table import SLOTS, RoutingTable, slot_of
 from desk.scaling.balance import SlotMove, next_step
-from desk.scaling.board import GRAIN, Board, clearly_less, level, mean
-from desk.scaling.packing import pack
+from desk.scaling.board import Board, level, mean
 
 NOISE: Final = 0.25
 """Relative change below which a slot's load counts as unchanged: more than 1.1 / 0.9 - 1, so that noise of ±10 %
@@ -76,7 +75,7 @@ def plan(
     acting = state.acting or hot >= planner.patience or not all(board.slots[shard] for shard in board.shards)
     if not acting:
         return [], PlannerState(smoothed, known, hot)
-    board = _even_out(planner, board)
+    _even_out(planner, board)
     moves = _moves(table, board)
     return moves, PlannerState(smoothed, known, 0 if moves else hot, acting=bool(moves))
 
@@ -109,37 +108,18 @@ def _drain(planner: Planner, board: Board) -> None:
             board.move(slot, to)
 
 
-def _even_out(planner: Planner, board: Board) -> Board:
-    """The board after the moves of one observation; where single steps end too high, after all of a packing."""
-    stepped = board.copy()
+def _even_out(planner: Planner, board: Board) -> None:
+    """Take the steps of one observation, as long as there is one that helps."""
     moved = 0
     loads = board.shard_loads(board.shared()).values()
     most = planner.fill_at_once if min(loads) < mean(loads) / 2 else planner.at_once
     while moved < most:
-        step = next_step(stepped, planner.target)
+        step = next_step(board, planner.target)
         if step is None:
-            return _repack(planner, stepped) or stepped
+            return
         for slot, to in step.items():
-            stepped.move(slot, to)
+            board.move(slot, to)
         moved += len(step)
-    return stepped
-
-
-def _repack(planner: Planner, board: Board) -> Board | None:
-    """All heavy slots placed anew, where that brings a shard that is too busy down to where it should be."""
-    shards = board.shared()
-    if len(shards) == 1:
-        return None
-    loads = board.shard_loads(shards)
-    busiest = max(loads.values())
-    overall = mean(board.shard_loads(board.shards).values())
-    for fair in (mean(loads.values()), overall):
-        cap = planner.high * fair
-        if clearly_less(cap * (1.0 + GRAIN), busiest):
-            packed = pack(board, shards, cap)
-            if packed is not None:
-                return packed
-    return None
 
 
 def _moves(table: RoutingTable, board: Board) -> list[SlotMove]:

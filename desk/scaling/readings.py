@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from desk.consumer.shard import ShardStats
+from desk.model.lane_row import LaneRow
 from desk.model.units import SECOND_NS
 from desk.producer.stats import IntakeStats
 from desk.scaling import Reading
@@ -37,8 +38,11 @@ class Readings:
         told_before, self._shards = self._shards, {stats.shard: stats for stats in shards if stats.shard in working}
         if before is None:
             return None
-        busy = {shard: _busy(shard, intake, before) for shard in working if shard in intake.loads}
-        waits_ns = [intake.loads[shard][1] for shard in busy if intake.loads[shard][1]]
+        known = {lane.shard: lane for lane in before.lanes}
+        lanes = [lane for lane in intake.lanes if lane.shard in working]
+        passed_ns = intake.wall_ns - before.wall_ns
+        busy = {lane.shard: _busy(lane, known.get(lane.shard), passed_ns) for lane in lanes}
+        waits_ns = [lane.age_ns for lane in lanes if lane.age_ns]
         for shard, stats in self._shards.items():
             wait_ns = _wait_ns(stats, told_before.get(shard))
             if wait_ns is not None:
@@ -49,23 +53,21 @@ class Readings:
             intake.wall_ns,
             busy,
             max(waits_ns, default=None),
-            _dropped_since(intake, before),
+            sum(_dropped(lane, known.get(lane.shard)) for lane in intake.lanes),
             pending,
             lopsided=intake.moving or bool(intake.waiting) or (high > LEAST_BUSY and high > LOPSIDED * mean),
         )
 
 
-def _busy(shard: int, intake: IntakeStats, before: IntakeStats) -> float:
+def _busy(lane: LaneRow, before: LaneRow | None, passed_ns: int) -> float:
     """The busy fraction since then; 0 of a shard that had no lane, or counts anew.
 
     With ticks that have waited all the time and no ack, it has worked all the time.
     """
-    passed_ns = intake.wall_ns - before.wall_ns
-    worked_ns, age_ns = intake.loads[shard]
-    if shard not in before.loads:
+    if before is None:
         return 0.0
-    grown_ns = worked_ns - before.loads[shard][0]
-    if grown_ns == 0 and age_ns >= passed_ns:
+    grown_ns = lane.busy_ns - before.busy_ns
+    if grown_ns == 0 and lane.age_ns >= passed_ns:
         return 1.0
     return max(grown_ns, 0) / passed_ns
 
@@ -78,10 +80,8 @@ def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
     return since(stats.time_in_queue, known).quantile(0.99)
 
 
-def _dropped_since(intake: IntakeStats, before: IntakeStats) -> int:
-    """Ticks dropped or conflated; a lane opened anew counts on from what its shard knew."""
-    known = {shard: conflated + dropped for shard, *_, conflated, dropped in before.lanes}
-    return sum(
-        max(conflated + dropped - known.get(shard, conflated + dropped), 0)
-        for shard, *_, conflated, dropped in intake.lanes
-    )
+def _dropped(lane: LaneRow, before: LaneRow | None) -> int:
+    """Ticks dropped or conflated since then; a lane opened anew counts on from what its shard knew."""
+    if before is None:
+        return 0
+    return max(lane.conflated + lane.dropped - before.conflated - before.dropped, 0)

@@ -74,5 +74,6 @@ class Rebalancing:
 def _busiest(intake: IntakeStats, before: IntakeStats) -> float:
     """The greatest part of the time since then that any shard has worked."""
     passed_ns = intake.wall_ns - before.wall_ns
-    grown_ns = (worked_ns - before.loads.get(shard, (0, 0))[0] for shard, (worked_ns, _) in intake.loads.items())
+    known_ns = {lane.shard: lane.busy_ns for lane in before.lanes}
+    grown_ns = (lane.busy_ns - known_ns.get(lane.shard, 0) for lane in intake.lanes)
     return max(grown_ns, default=0) / passed_ns

@@ -51,6 +51,16 @@ class Audit(msgspec.Struct, array_like=True):
     lost_trades: int = 0
     lost_quotes: int = 0
 
+    def add(self, other: Self) -> None:
+        """Count everything that another one counted, too."""
+        for name in self.__struct_fields__:
+            own, more = getattr(self, name), getattr(other, name)
+            if isinstance(more, dict):
+                for cause, number in more.items():
+                    own[cause] = own.get(cause, 0) + number
+            else:
+                setattr(self, name, own + more)
+
     def copy(self) -> Self:
         """The totals as they are now, which stay so."""
         return msgspec.structs.replace(

@@ -75,7 +75,8 @@ def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) ->
     named = {symbol for entry in plan.strategies for symbol in entry.symbols if symbol != "*"}
     source = StandIn(plan, run.load, frozenset(run.load.by_symbol) | named)
     timeless = plan.session.model_copy(update={"start": "", "stop": "", "clock": "real"})
-    played = plan.model_copy(update={"session": timeless})
+    made_up = plan.feed.model_copy(update={"kind": "synthetic"})
+    played = plan.model_copy(update={"session": timeless, "feed": made_up})
     session = open_session(played, source, SystemClock())
     wanted = Wanted(frozenset(run.load.by_symbol), frozenset(plan.feed.channels), session.start_ns)
     _, excerpt = market_load(source, wanted, window_s)

@@ -3,7 +3,8 @@
 Tests: tests/desk/tuning/test_study.py
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Final
 
 import msgspec
@@ -14,12 +15,14 @@ from desk.inprocess.direct_calls import LocalBroker, LocalLinks, LocalScanners
 from desk.ledger import SqlLedger
 from desk.model.bars import Bar
 from desk.model.blocks import BlockSource
-from desk.model.orders import OrderEvent, Request
+from desk.model.orders import Request
 from desk.model.session import Session
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager
+from desk.ports import Mailbox
 from desk.process.clock import SystemClock
 from desk.process.garbage_collector import Collector
+from desk.process.mailbox import ProcessMailbox
 from desk.scanning.market_view import MarketView
 from desk.scanning.runner import Scanning
 from desk.tuning.advice import Costs
@@ -98,20 +101,24 @@ class _Bench:
         self._meter = Meter("producer")
         self._session = session
         self._book = SqlLedger(MEMORY, session.id)
-        broker = MeteredBroker(trading.order_manager(plan, session, self._book), self._deliver, self._meter)
+        mailbox = ProcessMailbox()
+        broker = MeteredBroker(trading.order_manager(plan, session, self._book), mailbox, self._meter)
         self._shard = shards.shard(plan, session, 0, 1, clock, NoKeeper(), broker)
         self._links = MeteredLinks(self._shard, self._meter, len(session.always) if session.history else 0)
         revise_ns = round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS)
         seen = MarketView(whole, session.start_ns, revise_ns, channels=frozenset(plan.feed.channels))
         view = Scanning(seen, [], session.start_ns)
         doors = (self._links, broker, MeteredHistory(view, self._meter), NoKeeper())
-        self._intake = producer.intake(plan, session, excerpt, *doors, clock, epoch=1, first=[0])
+        self._intake = producer.intake(plan, session, excerpt, *doors, clock, mailbox, epoch=1, first=[0], joined=[0])
         self._ends_ns = clock.wall_ns() + TRIAL_S * SECOND_NS
 
     def play(self) -> Reading:
         """Play, and give the reading of the last batch before the session's close."""
         try:
-            self._intake.play(self._mind_the_time)
+            with closing(self._intake.play()) as frames:
+                for _ in frames:
+                    if self._clock.wall_ns() >= self._ends_ns:
+                        self._intake.stop()
         finally:
             self._book.close()
         links, engine = self._links, self._shard.engine
@@ -125,13 +132,6 @@ class _Bench:
             symbols=len(self._session.always),
             stopped=len(engine.audit.stopped),
         )
-
-    def _deliver(self, events: Iterable[OrderEvent]) -> None:
-        self._intake.deliver(events)
-
-    def _mind_the_time(self) -> None:
-        if self._clock.wall_ns() >= self._ends_ns:
-            self._intake.stop()
 
 
 class MeteredLinks(LocalLinks):
@@ -175,8 +175,8 @@ class MeteredLinks(LocalLinks):
 class MeteredBroker(LocalBroker):
     """What the broker decides is nobody's time but its own."""
 
-    def __init__(self, manager: OrderManager, deliver: Callable[[Iterable[OrderEvent]], None], meter: Meter) -> None:
-        super().__init__(manager, deliver)
+    def __init__(self, manager: OrderManager, mailbox: Mailbox, meter: Meter) -> None:
+        super().__init__(manager, mailbox)
         self._meter = meter
 
     def submit(self, request: Request) -> None:

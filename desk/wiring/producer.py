@@ -14,9 +14,10 @@ from desk.model.batch import LaneTotals
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
 from desk.model.units import MS_NS, SECOND_NS
-from desk.ports import BrokerDoor, Clock, KeeperDoor, ScannerDoor, ShardLinks
+from desk.ports import Clock, DirectoryLinks, Mailbox, ProducerBroker, ProducerKeeper, Scanners
 from desk.producer.feed_watch.watch import WatchConfig
-from desk.producer.loop import Intake, IntakeConfig
+from desk.producer.loop import Intake
+from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.wiring.markets import market_feed
 
@@ -48,19 +49,22 @@ def intake(
     plan: Plan,
     session: Session,
     source: BlockSource | None,
-    links: ShardLinks,
-    broker: BrokerDoor,
-    scanner: ScannerDoor,
-    keeper: KeeperDoor,
+    links: DirectoryLinks,
+    broker: ProducerBroker,
+    scanners: Scanners,
+    keeper: ProducerKeeper,
     clock: Clock,
+    mailbox: Mailbox,
     *,
     epoch: int,
     first: Sequence[int],
+    joined: Sequence[int],
     asleep: Mapping[int, LaneTotals] | None = None,
 ) -> Intake:
     """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
 
-    `first` are the shards with which the session began, `asleep` the lane totals of those that are not needed now.
+    `first` are the shards with which the session began, `joined` those that there are, `asleep` the lane totals of
+    those that are not needed now.
     """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
@@ -80,18 +84,13 @@ def intake(
             len(plan.feed.channels),
         ),
     )
-    return Intake(
-        config,
-        feed,
+    live = feed if isinstance(feed, LiveFeed) else None
+    beginning = Beginning(
         RoutingTable.even(first),
         lane_config(plan, epoch, lossless=feed.lossless),
-        links,
-        broker,
-        scanner,
-        keeper,
-        clock,
         Subscriptions(session.always),
-        live=feed if isinstance(feed, LiveFeed) else None,
-        state=state,
-        asleep=asleep,
+        joined,
+        state,
+        asleep or {},
     )
+    return Intake(config, ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live), beginning)

@@ -10,6 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import msgspec
+
+from desk.config import Plan
+from desk.consumer.shard import ShardStats
 from desk.files.atomic import unwritable
 from desk.ledger.snapshot import snapshot
 from desk.model.bars import Bar
@@ -17,15 +21,63 @@ from desk.model.errors import DeskError
 from desk.model.log_line import LogLine
 from desk.model.plain_text import one_line
 from desk.model.records import Decision
+from desk.model.session import Session
+from desk.orders import OrderSummary
 from desk.report.figures import Figures
 from desk.report.html import report_html
-from desk.report.run_record import RunRecord, summarize
+from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, summarize
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.copying import copy_results
 from desk.runs.log_file import LogFile
 
 LOG: Final = "raydesk"
+
+
+class RunTimes(msgspec.Struct, frozen=True):
+    """When the run began first, and when this incarnation of it began and ended to play; in ns."""
+
+    started_ns: int
+    began_ns: int
+    ended_ns: int
+
+
+def run_record(
+    plan: Plan,
+    session: Session,
+    folder: RunFolder,
+    times: RunTimes,
+    feed: FeedRecord,
+    shards: list[ShardStats],
+    consumers: list[ProcessUsage],
+    producer: ProcessUsage,
+    orders: OrderSummary,
+    problems: list[str],
+    notices: list[str],
+    *,
+    in_process: bool,
+    restarts: dict[int, int] | None = None,
+) -> RunRecord:
+    """What the parts of the desk counted, as one record."""
+    return RunRecord(
+        run_id=folder.dir.name,
+        plan=plan.session.name,
+        mode=plan.session.mode,
+        in_process=in_process,
+        session=session,
+        started_ns=times.started_ns,
+        ended_ns=times.ended_ns,
+        play_ns=times.ended_ns - times.began_ns,
+        feed=feed,
+        shards=shards,
+        consumers=consumers,
+        producer=producer,
+        orders=orders,
+        problems=problems,
+        feed_kind=plan.feed.kind,
+        restarts=restarts or {},
+        notices=[*folder.remarks, *notices],
+    )
 
 
 def write_results(

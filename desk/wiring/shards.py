@@ -19,7 +19,7 @@ from desk.model.errors import StrategyError
 from desk.model.items import Stop
 from desk.model.session import Session
 from desk.model.units import MS_NS, SECOND_NS
-from desk.ports import BrokerDoor, Clock, KeeperDoor
+from desk.ports import Clock, ShardBroker, ShardKeeper
 from desk.scanner import MarketSnapshot
 from desk.scanning.market_view import MarketView
 from desk.scanning.runner import ScannerEntry, Scanning
@@ -133,12 +133,13 @@ def engine(
     plan: Plan,
     session: Session,
     crumbs: Crumbs | None = None,
-    barred: Collection[str] = (),
+    stops: Sequence[Stop] = (),
     *,
     restoring: bool = False,
 ) -> Engine:
-    """One shard's engine with the plan's strategies."""
+    """One shard's engine with the plan's strategies, without those that are stopped everywhere."""
     crumbs = crumbs or Unwatched()
+    barred = {stop.strategy for stop in stops if stop.symbol == EVERYWHERE}
     config = EngineConfig(
         session.id,
         session.start_ns,
@@ -153,7 +154,8 @@ def engine(
         live=plan.feed.is_live,
         state_bytes=round(plan.guards.state_mb * MIB),
     )
-    return Engine(config, strategy_entries(plan, crumbs, barred, restoring=restoring), perf_counter_ns, crumbs)
+    entries = strategy_entries(plan, crumbs, barred, restoring=restoring)
+    return Engine(config, entries, perf_counter_ns, crumbs, {(stop.strategy, stop.symbol) for stop in stops})
 
 
 def shard(
@@ -162,8 +164,8 @@ def shard(
     number: int,
     epoch: int,
     clock: Clock,
-    keeper: KeeperDoor,
-    broker: BrokerDoor,
+    keeper: ShardKeeper,
+    broker: ShardBroker,
     stops: Sequence[Stop] = (),
     crumbs: Crumbs | None = None,
 ) -> Shard:
@@ -171,11 +173,9 @@ def shard(
     delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
     config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns)
     checkpoint = keeper.latest(number)
-    barred = {stop.strategy for stop in stops if stop.symbol == EVERYWHERE}
-    brain = engine(plan, session, crumbs, barred, restoring=checkpoint is not None)
+    brain = engine(plan, session, crumbs, stops, restoring=checkpoint is not None)
     made = Shard(config, brain, clock, keeper, broker)
-    made.engine.forbid(stops)
     if checkpoint is not None:
         made.restore(checkpoint, keeper.bars(symbols_in(checkpoint)))
-    made.engine.apply(stops)
+    made.stop(stops)
     return made

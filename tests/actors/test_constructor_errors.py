@@ -55,4 +55,4 @@ def test_any_other_fault_names_the_actor_and_the_line(fault: BaseException) -> N
     assert isinstance(raised.value, RunFailed)
     assert raised.value.place == "plain"
     assert raised.value.found.startswith(f"it cannot start: {type(fault).__name__}")
-    assert "test_building.py, line" in raised.value.found
+    assert "test_constructor_errors.py, line" in raised.value.found

@@ -17,11 +17,12 @@ from desk.checkpoint import KeeperStore
 from desk.config import Plan
 from desk.files.sealing import Seal
 from desk.model.bars import Bar
-from desk.model.batch import News, Position, decode_ack, decode_position
+from desk.model.batch import News, ShardBack, decode_ack, decode_position
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.model.session import Session
+from desk.ports import AckWait, Wait
 from desk.process.clock import SystemClock
 from desk.wiring import markets, sessions
 
@@ -39,19 +40,15 @@ class DirectLinks:
     def send(self, shard: int, batch: bytes) -> None:
         self._news.append(decode_ack(self._consumers[shard].apply(batch)))
 
-    def news(self, wait: bool) -> list[News]:
+    def wait(self, wait: Wait) -> list[News]:
+        if wait.acks is AckWait.SETTLED:
+            for consumer in self._consumers.values():
+                consumer.settle()
         news, self._news = self._news, []
         return news
 
-    def drain(self) -> list[News]:
-        return self.news(wait=True)
-
-    def positions(self) -> list[Position]:
-        return [decode_position(consumer.position()) for consumer in self._consumers.values()]
-
-    def settle(self) -> None:
-        for consumer in self._consumers.values():
-            consumer.settle()
+    def locate(self, shard: int) -> None:
+        self._news.append(ShardBack(decode_position(self._consumers[shard].position())))
 
 
 class DirectBroker:
@@ -130,7 +127,7 @@ class DirectScanner:
         self._answers = self._scanner.scan(mark_ns, subscribed)
         return bool(self._answers)
 
-    def answers(self, wait: bool) -> list[ScanAnswer]:
+    def answers(self) -> list[ScanAnswer]:
         answers, self._answers = self._answers, []
         return answers
 
@@ -163,6 +160,7 @@ class Desk:
             DirectBroker(self.broker),
             DirectScanner(self.scanner),
             DirectKeeper(self.keeper),
+            range(SHARDS),
             range(SHARDS),
             {},
         )

@@ -57,7 +57,7 @@ ON_SYMBOLS: Final = {
     "fail": (2, r"on_trade raised ValueError: so it is"),
     "hoard": (3, r"on_trade raised MemoryError"),
     "hoard_for_good": (4, r"on_trade raised MemoryError"),
-    "leave": (5, r"its process was ended in on_trade by os\._exit\(3\) at \S+misbehaving\.py, line \d+"),
+    "leave": (5, r"its process was ended in on_trade by os\._exit\(3\) at \S+misbehaving_strategy\.py, line \d+"),
     "crash": (0, r"its process crashed 2 times in a row in on_trade: Segmentation fault at \S+, line \d+"),
     "kill_itself": (1, r"its process was ended in on_trade by os\.kill with SIGKILL"),
     "leave_natively": (2, r"its process died 3 times in a row in on_trade \(at \d+\)"),
@@ -136,7 +136,7 @@ def test_whatever_strategies_do_they_are_stopped_and_named_and_all_else_is_as_wi
         (problem,) = [problem for problem in problems if problem.startswith(f"strategy {deed} ")]
         first, *trace = problem.splitlines()
         assert re.fullmatch(f"strategy {deed} was stopped for SYN{symbol:04}: {why}", first), problem
-        assert any("misbehaving.py" in line for line in trace) == ("raised" in why)
+        assert any("misbehaving_strategy.py" in line for line in trace) == ("raised" in why)
     assert restarts == sum(RESTARTS.get(deed, 0) for deed in deeds)
     assert_same_results(tmp_path / "run", undisturbed)
 

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from console.display.table import desk_table, fill_bar
-from desk.report.live import ConsumerView, DeskView, LaneView
+from desk.model.lane_row import LaneRow
+from desk.report.live import ConsumerView, DeskView
 
 
 def drawn(view: DeskView, width: int) -> str:
@@ -50,7 +51,7 @@ def test_a_starting_desk_has_a_picture() -> None:
 
 
 def test_a_shard_without_a_process_still_shows_its_lane() -> None:
-    view = DeskView(lanes=[LaneView(3, 25_000, 50_000, 4, 4)], consumers=[ConsumerView(4, 99)])
+    view = DeskView(lanes=[LaneRow(3, 25_000, 50_000, 4, 4)], consumers=[ConsumerView(4, 99)])
 
     rows = [line.split() for line in drawn(view, 80).splitlines()]
 

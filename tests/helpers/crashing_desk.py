@@ -14,9 +14,20 @@ from desk.feeds.replay import BlockFeed
 from desk.flow import LaneConfig
 from desk.flow.routing_table import RoutingTable, slot_of
 from desk.model.bars import Bar
-from desk.model.batch import Ack, News, Position, ShardBack, ShardLost
+from desk.model.batch import Ack, News, ShardBack, ShardLost
 from desk.model.block_rows import Counts
-from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.checkpoint import (
+    NO_TRADES,
+    Checkpoint,
+    LoggedTrades,
+    ProducerState,
+    decode_checkpoint,
+    decode_producer,
+    pack_trades,
+    unpack_bars,
+    unpack_trades,
+)
+from desk.model.commands import Deliver, MoveSlots
 from desk.model.feed_position import FeedPosition
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
@@ -24,8 +35,10 @@ from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, restored
 from desk.orders.broker_notes import CLOSING, read_closing
-from desk.ports import Feed
-from desk.producer.loop import Intake, IntakeConfig
+from desk.ports import AckWait, Feed, Wait
+from desk.process.mailbox import ProcessMailbox
+from desk.producer.loop import Intake
+from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanning.market_view import MarketView
 from desk.scanning.runner import ScannerEntry, Scanning
@@ -91,20 +104,20 @@ class Keep:
         last = self.last.get(checkpoint.shard)
         if last is not None and (checkpoint.epoch, checkpoint.number) <= (last.epoch, last.number):
             raise AssertionError(f"{checkpoint.epoch, checkpoint.number} after {last.epoch, last.number}")
-        trades = {} if last is None else dict(last.trades)
-        for symbol, (count, entries) in checkpoint.trades.items():
-            before, behind = trades.get(symbol, (0, b""))
-            trades[symbol] = (before + count, behind + entries)
+        trades = {} if last is None else unpack_trades(last.trades)
+        for symbol, more in unpack_trades(checkpoint.trades).items():
+            before = trades.get(symbol, NO_TRADES)
+            trades[symbol] = LoggedTrades(before.count + more.count, before.entries + more.entries)
         if checkpoint.final and (last is None or not last.final):
             self.before_close[checkpoint.shard] = last
-        self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=trades)
+        self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=pack_trades(trades))
         self.records.append(
             KeptRecord(
                 checkpoint.session_ns,
                 checkpoint.last_move,
                 checkpoint.epoch,
                 checkpoint.number,
-                checkpoint.bars,
+                unpack_bars(checkpoint.bars),
                 checkpoint.final,
             )
         )
@@ -164,14 +177,8 @@ class ShardKeeper:
         self.step(most=how % (len(self._letters) + 1))
         self._letters.clear()
 
-    def save_producer(self, state: bytes) -> None:
-        raise NotImplementedError
-
     def latest(self, shard: int) -> Checkpoint | None:
         return self._world.keep.last.get(shard)
-
-    def producer(self) -> ProducerState | None:
-        raise NotImplementedError
 
     def bars(self, symbols: Iterable[str]) -> list[Bar]:
         wanted = frozenset(symbols)
@@ -253,18 +260,6 @@ class ShardBroker:
     def unanswered(self) -> list[Request]:
         return [request for _, request in self.requests]
 
-    def decide(self, request: Request) -> list[OrderEvent]:
-        raise NotImplementedError
-
-    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
-        raise NotImplementedError
-
-    def begin_close(self, session_ns: int) -> None:
-        raise NotImplementedError
-
-    def close(self, session_ns: int) -> list[OrderEvent]:
-        raise NotImplementedError
-
 
 class ProducerBroker:
     """The producer's broker door: a broker that dies is asked again, once it is restored."""
@@ -280,12 +275,6 @@ class ProducerBroker:
 
     def decide(self, request: Request) -> list[OrderEvent]:
         return self._ask(lambda manager: manager.decide(request))
-
-    def submit(self, request: Request) -> None:
-        raise NotImplementedError
-
-    def unanswered(self) -> list[Request]:
-        return []
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
         return self._ask(lambda manager: manager.events_after(numbers))
@@ -317,9 +306,8 @@ class ProducerScanners:
             self._world.scanning.scan(*self._question)
         return True
 
-    def answers(self, wait: bool) -> list[ScanAnswer]:
+    def answers(self) -> list[ScanAnswer]:
         self._world.step()
-        assert wait
         question, self._question = self._question, None
         return [] if question is None else self._world.scanning.scan(*question)
 
@@ -384,6 +372,7 @@ class Link:
 
     peer: Consumer
     missed: bool = False
+    asked: bool = False
     under_way: int = 0
     acks: deque[tuple[int, Ack]] = field(default_factory=deque)
 
@@ -393,7 +382,7 @@ class MortalLinks:
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self._links = {number: Link(consumer) for number, consumer in world.consumers.items()}
+        self._links: dict[int, Link] = {}
 
     def send(self, shard: int, batch: bytes) -> None:
         self._world.step()
@@ -408,41 +397,42 @@ class MortalLinks:
         if link.peer is consumer:
             link.acks.append((self._world.steps + self._world.ack_delay, ack))
 
-    def news(self, wait: bool) -> list[News]:
+    def wait(self, wait: Wait) -> list[News]:
+        match wait.acks:
+            case AckWait.SKIP:
+                return []
+            case AckWait.LOOK:
+                return self._look()
+            case AckWait.ONE:
+                return self._news()
+            case AckWait.ALL:
+                return self._drain()
+            case AckWait.SETTLED:
+                while any(link.peer.alive and link.peer.broker.requests for link in self._links.values()):
+                    self._world.step()
+                return self._look()
+
+    def _news(self) -> list[News]:
         told = self._look()
-        while wait and not told and any(link.missed or link.under_way for link in self._links.values()):
+        while not told and any(link.missed or link.asked or link.under_way for link in self._links.values()):
             told = self._look()
         return told
 
-    def drain(self) -> list[News]:
+    def _drain(self) -> list[News]:
         told = self._look()
         while any(link.under_way for link in self._links.values()) and not any(
             link.missed for link in self._links.values()
         ):
             told += self._look()
-        return told or self.news(wait=True)
+        return told or self._news()
 
-    def positions(self) -> list[Position]:
-        while not all(consumer.alive for consumer in self._world.consumers.values()):
-            self._world.step()
-        for number, consumer in self._world.consumers.items():
-            self._links[number] = Link(consumer)
-            # Calls are answered in the order in which they come in: what a dead producer sent was there before.
-            consumer.step(most=len(consumer.inbox))
-        found = [consumer.shard.position() for consumer in self._world.consumers.values()]
-        self._world.step()
-        return found
+    def locate(self, shard: int) -> None:
+        link = self._links.setdefault(shard, Link(self._world.consumers[shard], missed=True))
+        link.asked = not link.missed
 
-    def enlist(self, shard: int) -> None:
-        self._links[shard] = Link(self._world.consumers[shard], missed=True)
-
-    def dismiss(self, shard: int) -> None:
+    def forget(self, shard: int) -> None:
         link = self._links.pop(shard)
         assert not link.under_way, "dismissed with something under way"
-
-    def settle(self) -> None:
-        while any(link.peer.alive and link.peer.broker.requests for link in self._links.values()):
-            self._world.step()
 
     def _look(self) -> list[News]:
         self._world.step()
@@ -451,14 +441,18 @@ class MortalLinks:
             while link.acks and link.acks[0][0] <= self._world.steps:
                 told.append(link.acks.popleft()[1])
                 link.under_way -= 1
-            if link.under_way and not link.peer.alive:
+            if (link.under_way or link.asked) and not link.peer.alive:
                 link.acks.clear()
                 link.under_way = 0
-                link.missed = True
+                link.missed, link.asked = True, False
                 told.append(ShardLost(number, "killed"))
             if link.missed and number in self._world.consumers and self._world.consumers[number].alive:
-                link.missed = False
+                link.missed, link.asked = False, True
                 link.peer = self._world.consumers[number]
+            if link.asked and link.peer.alive and not link.under_way:
+                # Calls are answered in the order in which they come in: what a dead producer sent was there before.
+                link.peer.step(most=len(link.peer.inbox))
+                link.asked = False
                 told.append(ShardBack(link.peer.shard.position()))
         return told
 
@@ -618,7 +612,8 @@ class World:
     def _play(self) -> None:
         while True:
             try:
-                self.intake.play(self._move)
+                for _ in self.intake.play():
+                    self._move()
             except Dead:
                 self.intake = self._successor()
                 if 0 < self.stop_at <= self.steps:
@@ -657,7 +652,7 @@ class World:
                 self.manager = self._manager()
 
     def deliver(self, events: Iterable[OrderEvent]) -> None:
-        self.intake.deliver(events)
+        self.mailbox.post(Deliver(list(events)))
 
     def _kill(self, death: Death) -> None:
         match death.who:
@@ -701,6 +696,7 @@ class World:
 
     def _intake(self) -> Intake:
         self.producers += 1
+        self.mailbox = ProcessMailbox()
         desk = self.desk
         self.keeper = ProducerKeeper(self)
         clock = MortalClock(self)
@@ -733,19 +729,20 @@ class World:
         )
         history = desk.source is not None and desk.start_ns > desk.source.start_ns
         checkpoint_ns = round(desk.checkpoint_s * SECOND_NS)
+        asleep = {number: shard.stats().lane for number, shard in self.asleep.items()}
         return Intake(
             IntakeConfig(epoch, desk.lockstep, desk.start_ns, 10 * SECOND_NS, checkpoint_ns, history),
-            feed,
-            RoutingTable.even(range(desk.shards)),
-            lane,
-            MortalLinks(self),
-            ProducerBroker(self),
-            ProducerScanners(self),
-            self.keeper,
-            clock,
-            Subscriptions(desk.always),
-            state=state,
-            asleep={number: shard.stats().lane for number, shard in self.asleep.items()},
+            ProducerPorts(
+                feed, MortalLinks(self), ProducerBroker(self), ProducerScanners(self), self.keeper, clock, self.mailbox
+            ),
+            Beginning(
+                RoutingTable.even(range(desk.shards)),
+                lane,
+                Subscriptions(desk.always),
+                list(self.consumers),
+                state,
+                asleep,
+            ),
         )
 
     def _manager(self) -> OrderManager:
@@ -761,7 +758,7 @@ class World:
         second = (self.intake.session_ns - START_NS) // SECOND_NS
         while self._moves and self._moves[0].second <= second:
             move = self._moves.popleft()
-            self.intake.move([slot_of(move.symbol)], move.to % self.desk.shards)
+            self.mailbox.post(MoveSlots([slot_of(move.symbol)], move.to % self.desk.shards))
 
     # What must not depend on who died
 

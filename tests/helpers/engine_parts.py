@@ -1,13 +1,14 @@
 """Short ways to build engines and items in tests, and strategies that tell what they were shown."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from desk import strategy
-from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
+from desk.consumer.engine import Engine, EngineConfig, Outcome, StrategyEntry
 from desk.model.bars import Bar
-from desk.model.items import Second, Watch
-from desk.model.orders import Intent, OrderEvent
+from desk.model.checkpoint import NO_TRADES, LoggedTrades
+from desk.model.items import Item, Second, Watch
+from desk.model.orders import Intent, OrderEvent, Request
 from desk.model.records import Decision
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
@@ -16,13 +17,49 @@ START_NS = 1_000 * MINUTE_NS
 NO_PARAMS = strategy.Params()
 
 
-class TradeLog(dict[str, tuple[int, bytes]]):
+class TradeLog(dict[str, LoggedTrades]):
     """What an engine gave out of its remembered trades, as the keeper keeps it: of a symbol one behind the other."""
 
-    def take(self, trades: dict[str, tuple[int, bytes]]) -> None:
-        for symbol, (count, entries) in trades.items():
-            before, behind = self.get(symbol, (0, b""))
-            self[symbol] = (before + count, behind + entries)
+    def take(self, trades: dict[str, LoggedTrades]) -> None:
+        for symbol, more in trades.items():
+            before = self.get(symbol, NO_TRADES)
+            self[symbol] = LoggedTrades(before.count + more.count, before.entries + more.entries)
+
+
+class QueuedEngine(Engine):
+    """An engine with what a shard keeps for it: what came of the items and is not handed over yet."""
+
+    def __init__(self, *settings: Any) -> None:
+        super().__init__(*settings)
+        self.pending = Outcome()
+        self._unsaved = TradeLog()
+
+    def apply(self, items: Iterable[Item], pending: Outcome | None = None) -> Outcome:
+        self.pending = super().apply(items, pending or self.pending)
+        return self.pending
+
+    def restore(
+        self, snapshot: bytes, closed_bars: Iterable[Bar], trades: Mapping[str, LoggedTrades] | None = None
+    ) -> Outcome:
+        self.pending = super().restore(snapshot, closed_bars, trades)
+        return self.pending
+
+    def take_request(self) -> Request:
+        """The broker's share, with orders that a test placed by an instance's own methods."""
+        return self.apply([]).take_request(self.prices(), self.mark_ns)
+
+    def take_bars(self) -> list[Bar]:
+        return self.pending.take_bars()
+
+    def snapshot(self) -> bytes:
+        made = self.checkpoint(self.pending)
+        self._unsaved.take(made.trades)
+        return made.state
+
+    def take_trades(self) -> dict[str, LoggedTrades]:
+        """The trades that came along with the snapshots since the last call."""
+        taken, self._unsaved = self._unsaved, TradeLog()
+        return taken
 
 
 class Stopwatch:
@@ -95,12 +132,13 @@ def an_entry(create: Callable[[], strategy.Strategy] = Witness, name: str = "s",
 def an_engine(
     *entries: StrategyEntry,
     stopwatch: Callable[[], int] | None = None,
+    never_restored: Collection[tuple[str, str]] = (),
     revise_s: int = 900,
     grace_s: int = 1,
     **more: Any,
-) -> Engine:
+) -> QueuedEngine:
     config = EngineConfig("day", START_NS, grace_s * SECOND_NS, revise_s * SECOND_NS, 50_000_000, **more)
-    return Engine(config, entries, stopwatch or Stopwatch())
+    return QueuedEngine(config, entries, stopwatch or Stopwatch(), None, never_restored)
 
 
 def a_watch(symbol: str = "A", at_s: float = 0, **more: Any) -> Watch:
@@ -161,5 +199,5 @@ def kinds(seen: Iterable[tuple[Any, ...]]) -> list[str]:
     return [str(what) for what, *_ in seen]
 
 
-def intents_of(engine: Engine) -> list[Intent]:
+def intents_of(engine: QueuedEngine) -> list[Intent]:
     return [intent for intent in engine.take_request().intents if isinstance(intent, Intent)]

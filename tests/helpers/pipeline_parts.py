@@ -17,14 +17,17 @@ from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, Lo
 from desk.model.bars import Bar
 from desk.model.batch import Batch, News, decode_batch
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, BlockSource, Originals
-from desk.model.checkpoint import Checkpoint, ProducerState
+from desk.model.checkpoint import Checkpoint, ProducerState, unpack_bars
 from desk.model.items import Item, Second
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderManager
-from desk.producer.loop import Intake, IntakeConfig
+from desk.ports import AckWait, Wait
+from desk.process.mailbox import ProcessMailbox
+from desk.producer.loop import Intake
+from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanner import MarketSnapshot, Scanner
 from desk.scanning.market_view import MarketView
@@ -138,9 +141,9 @@ class Late(Listening):
         super().__init__(shards)
         self._ready: list[News] = []
 
-    def news(self, wait: bool) -> list[News]:
-        ready, self._ready = self._ready, super().news(wait)
-        if wait:
+    def wait(self, wait: Wait) -> list[News]:
+        ready, self._ready = self._ready, super().wait(wait)
+        if wait.acks in (AckWait.ONE, AckWait.ALL):
             ready, self._ready = ready + self._ready, []
         return ready
 
@@ -155,7 +158,7 @@ class Store:
 
     def save(self, checkpoint: Checkpoint) -> bool:
         self.checkpoints.append(checkpoint)
-        self.rows |= {(bar.symbol, bar.minute_ns): bar for bar in checkpoint.bars}
+        self.rows |= {(bar.symbol, bar.minute_ns): bar for bar in unpack_bars(checkpoint.bars)}
         return True
 
     def save_producer(self, state: ProducerState) -> bool:
@@ -240,7 +243,8 @@ class Desk:
         self.clock = Clock()
         self.store, self.book = Store(), Book()
         self.manager = OrderManager("day", RiskGate(self.limits), self.book, SimulatedVenue())
-        broker = LocalBroker(self.manager, self._deliver)
+        self.mailbox = ProcessMailbox()
+        broker = LocalBroker(self.manager, self.mailbox)
         numbers = range(self.shards)
         self.consumers = {number: self._shard(number, broker) for number in numbers}
         self.wire = self.links(self.consumers)
@@ -267,19 +271,17 @@ class Desk:
                 round(self.checkpoint_s * SECOND_NS),
                 history_from_start=self.start_ns > self.source.start_ns,
             ),
-            self.feed,
-            RoutingTable.even(numbers),
-            lane,
-            self.wire,
-            broker,
-            LocalScanners(self.scanning),
-            LocalKeeper(self.store),
-            self.clock,
-            Subscriptions(self.always),
+            ProducerPorts(
+                self.feed,
+                self.wire,
+                broker,
+                LocalScanners(self.scanning),
+                LocalKeeper(self.store),
+                self.clock,
+                self.mailbox,
+            ),
+            Beginning(RoutingTable.even(numbers), lane, Subscriptions(self.always), numbers),
         )
-
-    def _deliver(self, events: Iterable[OrderEvent]) -> None:
-        self.intake.deliver(events)
 
     def _shard(self, number: int, broker: LocalBroker) -> Shard:
         engine = Engine(
@@ -289,7 +291,8 @@ class Desk:
         return Shard(config, engine, self.clock, LocalKeeper(self.store), broker)
 
     def play(self, show: Callable[[], None] = lambda: None) -> "Desk":
-        self.intake.play(show)
+        for _ in self.intake.play():
+            show()
         return self
 
     @property

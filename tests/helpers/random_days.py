@@ -28,7 +28,7 @@ def examples(count: int) -> settings:
 
 
 class Player(Gambler):
-    """A gambler who also looks at bars, and at how old the data are."""
+    """A gambler who also looks at bars, at how old the data are, and bets once more at every fill."""
 
     def on_second(self, ctx: strategy.Context) -> None:
         self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist()))
@@ -40,6 +40,10 @@ class Player(Gambler):
 
     def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
         self.seen.append((bar,))
+
+    def on_fill(self, ctx: strategy.Context, fill: strategy.Fill) -> None:
+        super().on_fill(ctx, fill)
+        self._bet(ctx)
 
 
 ENTRIES = (
@@ -107,8 +111,8 @@ class Taped(NamedTuple):
     flow: dict[str, Any]
 
     def desk(self, **more: Any) -> MortalDesk:
-        """In lockstep, with strategies and limits that refuse some of what they want."""
-        limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
+        """In lockstep, with strategies and limits that refuse some of what they want, by symbol and in all."""
+        limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0, max_gross_notional=200.0)
         parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
         return MortalDesk(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
 

@@ -13,7 +13,7 @@ from desk.model.records import Decision
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.orders import OrderManager
-from desk.ports import BrokerDoor, KeeperDoor
+from desk.ports import CheckpointWriter, ShardBroker
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -42,7 +42,7 @@ class Clock:
 
 
 class Ear:
-    """A broker door that only listens."""
+    """A broker that only listens."""
 
     def __init__(self) -> None:
         self.heard: list[Request] = []
@@ -52,18 +52,6 @@ class Ear:
 
     def unanswered(self) -> list[Request]:
         return []
-
-    def decide(self, request: Request) -> list[OrderEvent]:
-        raise NotImplementedError
-
-    def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
-        raise NotImplementedError
-
-    def begin_close(self, session_ns: int) -> None:
-        raise NotImplementedError
-
-    def close(self, session_ns: int) -> list[OrderEvent]:
-        raise NotImplementedError
 
 
 class Book:
@@ -128,8 +116,8 @@ class Gambler(strategy.Strategy):
 
 
 def a_shard(
-    keeper: KeeperDoor,
-    broker: BrokerDoor,
+    keeper: CheckpointWriter,
+    broker: ShardBroker,
     clock: Clock,
     *,
     epoch: int = 1,

@@ -5,5 +5,6 @@ No clock, no file, no socket: what the engine does is a function of its items.
 
 from desk.consumer.engine.engine import Engine, EngineConfig
 from desk.consumer.engine.instance import StrategyEntry
+from desk.consumer.engine.outcome import Outcome
 
-__all__ = ["Engine", "EngineConfig", "StrategyEntry"]
+__all__ = ["Engine", "EngineConfig", "Outcome", "StrategyEntry"]

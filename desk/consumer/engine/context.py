@@ -1,4 +1,7 @@
-"""The context of a strategy's hooks: a read-only view of its instance."""
+"""The context of a strategy's hooks: a read-only view of its instance.
+
+Tests: tests/desk/consumer/engine/test_handed.py
+"""
 
 from random import Random
 from typing import TYPE_CHECKING, Never

@@ -1,15 +1,17 @@
 """The engine: one function of items. Everything that changes a shard passes through `apply`, in order."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
 from desk.bars.remembered_trades import LATE_NS, LOGGED_NS
 from desk.consumer.engine.guard import MOST_STATE_BYTES, Guard
-from desk.consumer.engine.instance import Instance, StrategyEntry
+from desk.consumer.engine.instance import StrategyEntry
 from desk.consumer.engine.lost_ticks import Losses
 from desk.consumer.engine.now import Now
 from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.outbox import EngineOutbox
+from desk.consumer.engine.outcome import Outcome
 from desk.consumer.engine.shard_moves import Moves
 from desk.consumer.engine.snapshot import (
     EngineSnapshot,
@@ -27,9 +29,10 @@ from desk.consumer.engine.symbols import Symbols
 from desk.consumer.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.batch import Released
+from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unquoted, Unwatch, Watch
-from desk.model.orders import CancelIntent, Intent, OrderEvent, Report, Request
+from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
 from desk.model.units import MINUTE_NS
 from desk.strategy import Gap as GapSeen
@@ -59,6 +62,13 @@ class EngineConfig(msgspec.Struct, frozen=True):
     state_bytes: int = MOST_STATE_BYTES
 
 
+class EngineCheckpoint(msgspec.Struct):
+    """What `Engine.restore` needs: the encoded state, and by symbol the trades that the keeper does not have yet."""
+
+    state: bytes
+    trades: dict[str, LoggedTrades]
+
+
 class Engine:
     """One shard: its symbols, their bars, their strategies, their simulated orders.
 
@@ -66,6 +76,10 @@ class Engine:
     ends by session time, order events by their number, gaps by being the same, moves by theirs, missing quotes
     by the producer's time.
     What comes for slots that left was applied before they did.
+
+    What comes of the items is returned, and what of that is not handed over yet is given with the next ones: symbols
+    that leave take it along. Strategies in `never_restored`, by name and symbol, do not run again after `restore`.
+    With an `audit` the engine counts in another one's.
     """
 
     def __init__(
@@ -74,9 +88,11 @@ class Engine:
         strategies: Iterable[StrategyEntry],
         stopwatch: Callable[[], int],
         crumbs: Crumbs | None = None,
+        never_restored: Collection[tuple[str, str]] = (),
+        audit: Audit | None = None,
     ) -> None:
         self.config = config
-        self.audit = Audit()
+        self.audit = audit or Audit()
         self.mark_ns = 0
         self.closed = False
         self._entries = tuple(strategies)
@@ -84,17 +100,26 @@ class Engine:
         now.degraded = config.live
         self._stopwatch = stopwatch
         self._crumbs = crumbs or Unwatched()
-        self._symbols = Symbols(self._entries)
+        self._outbox = outbox = EngineOutbox()
+        self._symbols = Symbols(self._entries, outbox)
         self._watched = self._symbols.watched
         self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
         self._guard = Guard(
-            now, self.audit, config.strategy_budget_ns, stopwatch, self._on_stop, self._crumbs, config.state_bytes
+            now,
+            outbox,
+            self._symbols,
+            self.audit,
+            config.strategy_budget_ns,
+            stopwatch,
+            self._crumbs,
+            never_restored,
+            config.state_bytes,
         )
         self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
         rules = MatchingRules(
             config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
         )
-        self._orders = Orders(self._symbols, self._guard, now, rules, live=config.live)
+        self._orders = Orders(self._symbols, self._guard, now, outbox, rules, live=config.live)
         self._losses = Losses(self.symbols, self._minutes)
         self._moves = Moves()
 
@@ -126,10 +151,16 @@ class Engine:
         """The slots that were taken over, by move."""
         return self._moves.adopted
 
-    def apply(self, items: Iterable[Item]) -> None:
-        """Apply items in order."""
+    def apply(self, items: Iterable[Item], pending: Outcome | None = None) -> Outcome:
+        """Apply items in order; `pending` with what came of them.
+
+        `pending` is what came of earlier items and is not handed over yet: symbols that leave take their share of it.
+        """
+        if pending is None:
+            pending = Outcome()
         watched = self._watched
         audit = self.audit
+        outbox = self._outbox
         for item in items:
             kind = type(item)
             if kind is Trade:
@@ -152,37 +183,17 @@ class Engine:
                     state.pricing.on_quote(item)  # type: ignore[arg-type]
                     audit.quotes += 1
                     if state.matcher is not None:
-                        self._orders.reports += state.matcher.on_quote(item, state.pricing)  # type: ignore[arg-type]
+                        outbox.reports += state.matcher.on_quote(item, state.pricing)  # type: ignore[arg-type]
                     if state.on_quote:
                         self._guard.each(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
-                self._apply_rare(item)
-
-    def take_request(self) -> Request:
-        """What the shard asks of the broker door since the last call, at the last mark, with prices of what is held.
-
-        The prices always come along: the risk gate must not know less of a shard that happens to ask for nothing.
-        """
-        intents, self._now.intents = self._now.intents, []
-        self.audit.intents += len(intents)
-        return Request(intents, self._orders.take_reports(), self.prices(), self.mark_ns)
+                self._apply_rare(item, pending)
+        self._hand_over(pending)
+        return pending
 
     def prices(self) -> dict[str, float]:
         """Reference prices of the symbols in which something is held."""
         return self._orders.prices()
-
-    def take_bars(self) -> list[Bar]:
-        """Closed minutes that came or changed since the last call."""
-        changed: list[Bar] = []
-        for state in self.symbols.values():
-            if state.bars.changed:
-                changed += state.bars.take_changed()
-        return changed
-
-    def take_trades(self) -> dict[str, tuple[int, bytes]]:
-        """By symbol the trades remembered or revised since the last call, for the keeper."""
-        memories = ((symbol, state.bars.memory) for symbol, state in self.symbols.items())
-        return {symbol: memory.take_unsaved() for symbol, memory in memories if memory is not None and memory.unsaved}
 
     @property
     def session_ns(self) -> int:
@@ -190,38 +201,50 @@ class Engine:
         return self._now.session_ns
 
     @property
+    def age_ns(self) -> int:
+        """Age of the data by the last mark."""
+        return self._now.age_ns
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the data were too old for entries at the last mark."""
+        return self._now.degraded
+
+    @property
     def trades_from_ns(self) -> int:
         """The keeper's trades from before this mark are not needed any more."""
         return self._minutes.revisable_from_ns - LATE_NS - LOGGED_NS
 
-    def snapshot(self) -> bytes:
-        """Everything needed to go on from here, encoded; `restore` takes it in."""
+    def checkpoint(self, pending: Outcome) -> EngineCheckpoint:
+        """Everything that `restore` needs to continue from here, but the closed minutes.
+
+        Intents and reports that are `pending` are part of the state; its bars are not. The trades are those remembered
+        or revised since the last call.
+        """
         symbols = [pack_symbol(state, self._guard) for state in self.symbols.values()]
-        whole = self._packed(symbols, self._now.intents, self._orders.reports, self.audit)
+        self._hand_over(pending)
+        whole = self._packed(symbols, pending, self.audit)
         whole.gaps = list(self._losses.gaps)
         whole.moves = self._moves
-        return encode_state(whole)
-
-    def forbid(self, stops: Iterable[Stop]) -> None:
-        """Do not let these strategies be brought back by `restore`; `apply` stops them afterwards."""
-        self._guard.forbidden.update((stop.strategy, stop.symbol) for stop in stops)
+        memories = ((symbol, state.bars.memory) for symbol, state in self.symbols.items())
+        trades = {symbol: memory.take_unsaved() for symbol, memory in memories if memory is not None and memory.unsaved}
+        return EngineCheckpoint(encode_state(whole), trades)
 
     def restore(
-        self, snapshot: bytes, closed_bars: Iterable[Bar], trades: Mapping[str, tuple[int, bytes]] | None = None
-    ) -> None:
-        """Become, from a fresh engine, the shard that made the snapshot.
+        self, snapshot: bytes, closed_bars: Iterable[Bar], trades: Mapping[str, LoggedTrades] | None = None
+    ) -> Outcome:
+        """Become, from a fresh engine, the shard that made the snapshot; what was not handed over then.
 
         `closed_bars` are its closed minutes, from the keeper; of several versions of one the last counts. `trades` are
-        what `take_trades` gave up to the snapshot, of a symbol one behind the other.
+        those of all its checkpoints up to the snapshot, of a symbol one behind the other.
         """
         kept = decode_state(snapshot)
         self.mark_ns = kept.mark_ns
         self.closed = kept.closed
-        self.audit = self._guard.audit = kept.audit
+        self.audit.add(kept.audit)
         now = self._now
         now.session_ns, now.age_ns, now.degraded = kept.session_ns, kept.age_ns, kept.degraded
-        now.intents = kept.intents
-        self._orders.reports = kept.reports
+        pending = Outcome(kept.intents, kept.reports)
         self._losses.gaps.extend(kept.gaps)
         self._moves = kept.moves
         self._minutes.closed_to_ns = kept.closed_to_ns
@@ -230,16 +253,16 @@ class Engine:
         for bar in closed_bars:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
-            remembered = (trades or {}).get(symbol.symbol, (0, b""))
-            self._orders.note(self._seating.restore(symbol, bars.get(symbol.symbol, []), remembered))
+            logged = (trades or {}).get(symbol.symbol, NO_TRADES)
+            self._orders.note(self._seating.restore(symbol, bars.get(symbol.symbol, []), logged))
+            pending.bars |= {(symbol.symbol, bar.minute_ns): bar for bar in symbol.changed}
+        return pending
 
-    def _packed(
-        self,
-        symbols: list[SymbolSnapshot],
-        intents: list[Intent | CancelIntent],
-        reports: list[Report],
-        audit: Audit,
-    ) -> EngineSnapshot:
+    def _hand_over(self, pending: Outcome) -> None:
+        self.audit.intents += len(self._outbox.intents)
+        self._outbox.empty_into(pending)
+
+    def _packed(self, symbols: list[SymbolSnapshot], pending: Outcome, audit: Audit) -> EngineSnapshot:
         now, minutes = self._now, self._minutes
         return EngineSnapshot(
             self.mark_ns,
@@ -250,8 +273,8 @@ class Engine:
             minutes.closed_to_ns,
             minutes.revisable_from_ns,
             audit,
-            intents,
-            reports,
+            pending.intents,
+            pending.reports,
             symbols,
         )
 
@@ -274,7 +297,7 @@ class Engine:
         state.trade = trade
         state.pricing.on_trade(trade)
         if state.matcher is not None:
-            self._orders.reports += state.matcher.on_trade(trade, state.pricing)
+            self._outbox.reports += state.matcher.on_trade(trade, state.pricing)
         if state.on_trade:
             self._guard.each(state.on_trade, "on_trade", trade, trade.ordinal)
 
@@ -310,7 +333,7 @@ class Engine:
             state.last_ordinal = tick.ordinal
             count(causes, "unwatched")
 
-    def _apply_rare(self, item: Item) -> None:
+    def _apply_rare(self, item: Item, pending: Outcome) -> None:
         match item:
             case Second():
                 self._second(item)
@@ -331,9 +354,9 @@ class Engine:
             case Gap():
                 self._gap(item)
             case Release():
-                self._release(item)
+                self._release(item, pending)
             case Adopt():
-                self._adopt(item)
+                self._adopt(item, pending)
             case Settled():
                 self._moves.settle(item.move)
             case Close():
@@ -410,53 +433,49 @@ class Engine:
             state.bars.close(minute_ns)
         self._orders.expire(close.session_ns)
 
-    def _release(self, release: Release) -> None:
+    def _release(self, release: Release, pending: Outcome) -> None:
         if self._moves.has_released(release.move):
             return
-        leaving = self._take_out(symbols_in(release.slots, self.symbols))
+        leaving = self._take_out(symbols_in(release.slots, self.symbols), pending)
         self._moves.release(release, encode_state(leaving))
 
-    def _adopt(self, adopt: Adopt) -> None:
+    def _adopt(self, adopt: Adopt, pending: Outcome) -> None:
         """Let an engine of the moved symbols alone catch up, then let them live here with all that is theirs."""
         if adopt.move in self._moves.adopted:
             return
-        late = Engine(self.config, self._entries, self._stopwatch, self._crumbs)
-        late._guard.forbidden = self._guard.forbidden
-        late.restore(adopt.state, [])
-        self.audit.stopped += late.audit.stopped
-        for strategy in self._seating.barred:
-            late._seating.stop(Stop(strategy, EVERYWHERE, ""), late.mark_ns)
-        late.audit = late._guard.audit = self.audit
-        late.apply(held_items(adopt))
+        late = Engine(
+            self.config, self._entries, self._stopwatch, self._crumbs, self._guard.forbidden, audit=self.audit
+        )
+        moved = late.restore(adopt.state, [])
+        stops = [Stop(strategy, EVERYWHERE, "") for strategy in self._seating.barred]
+        moved = late.apply([*stops, *held_items(adopt)], moved)
         if late.mark_ns > self.mark_ns:
             # The marks between went lost with what else was let go while this shard was away.
-            self._second(Second(late.mark_ns, 0, late._now.age_ns, 0, late._now.degraded))
+            self._second(Second(late.mark_ns, 0, late.age_ns, 0, late.degraded))
         if (late.mark_ns, late.closed) != (self.mark_ns, self.closed):
             raise ValueError(
                 f"move {adopt.move} comes at mark {late.mark_ns}, closed {late.closed}; "
                 f"this shard is at mark {self.mark_ns}, closed {self.closed}"
             )
         self._moves.adopt(adopt)
-        self._now.intents += late._now.intents
-        self._orders.reports += late._orders.reports
+        self._hand_over(pending)
+        pending.add(moved)
         for state in late.symbols.values():
-            self._seating.take_over(state, self._now)
+            self._seating.take_over(state, self._now, self._outbox)
             self._orders.note(state)
 
-    def _take_out(self, states: list[SymbolState]) -> EngineSnapshot:
+    def _take_out(self, states: list[SymbolState], pending: Outcome) -> EngineSnapshot:
         """Let these symbols leave with all that is theirs; what was counted here stays counted here."""
         symbols = [pack_whole(state, self._guard) for state in states]
         for state in states:
             self._symbols.remove(state.symbol)
             self._orders.forget(state.symbol)
             self._minutes.forget(state.symbol)
-        leaving = {state.symbol for state in states}
-        now = self._now
-        intents = [intent for intent in now.intents if intent.symbol in leaving]
-        now.intents = [intent for intent in now.intents if intent.symbol not in leaving]
-        packed = self._packed(symbols, intents, self._orders.take_reports_of(leaving), Audit())
+        self._hand_over(pending)
+        taken = pending.take_symbols({state.symbol for state in states})
+        by_symbol = {symbol.symbol: symbol for symbol in symbols}
+        for bar in taken.bars.values():
+            by_symbol[bar.symbol].changed.append(bar)
+        packed = self._packed(symbols, taken, Audit())
         packed.gaps = [gap for gap in self._losses.gaps if gap.is_open][-1:]
         return packed
-
-    def _on_stop(self, instance: Instance) -> None:
-        self._symbols.refresh(instance.symbol)

@@ -5,54 +5,57 @@ Only a KeyboardInterrupt by ctrl-c passes through.
 
 import pickle
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.consumer.engine.now import Now
+from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.state_pickling import StateTooLargeError, pickled
+from desk.consumer.engine.symbols import SecondHook, Symbols
 from desk.model.interrupt_origin import is_from_signal
-from desk.strategy import Context
 from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trace
 from desk.telemetry.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs
 
 MIB: Final = 1024 * 1024
 MOST_STATE_BYTES: Final = 16 * MIB
-SecondHook = tuple[Instance, Callable[[Context], None]]
 
 
 class Guard:
     """The one place from which strategies' code is called.
 
-    `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. `on_stop` is told
-    of every instance that was stopped. `crumbs` bear the call under way, for who looks from outside. What is in
-    `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that. A strategy whose state
-    is above `state_bytes` in a checkpoint is stopped.
+    `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. The hooks of an
+    instance that is stopped leave those that `symbols` run. `crumbs` bear the call under way, for who looks from
+    outside. What is in `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that. A
+    strategy whose state is above `state_bytes` in a checkpoint is stopped.
     """
 
     def __init__(
         self,
         now: Now,
+        outbox: EngineOutbox,
+        symbols: Symbols,
         audit: Audit,
         budget_ns: int,
         stopwatch: Callable[[], int],
-        on_stop: Callable[[Instance], None],
         crumbs: Crumbs,
+        never_restored: Collection[tuple[str, str]] = (),
         state_bytes: int = MOST_STATE_BYTES,
     ) -> None:
         self.audit = audit
-        self.forbidden: set[tuple[str, str]] = set()
+        self.forbidden = frozenset(never_restored)
         self._now = now
+        self._outbox = outbox
+        self._symbols = symbols
         self._budget_ns = budget_ns
         self._stopwatch = stopwatch
-        self._on_stop = on_stop
         self._crumbs = crumbs
         self._cells = crumbs.cells
         self._state_bytes = state_bytes
 
     def seat(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """An instance that has no strategy yet."""
-        return Instance(entry, view, self._now, self._crumbs.meet(entry.name, view.symbol))
+        return Instance(entry, view, self._now, self._outbox, self._crumbs.meet(entry.name, view.symbol))
 
     def create(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """A fresh instance; a stopped one where the strategy cannot be built."""
@@ -153,13 +156,13 @@ class Guard:
         instance.retire()
         what, detail = self._told(fault)
         self.audit.stopped.append(self._fault(instance, hook, what, detail))
-        self._on_stop(instance)
+        self._symbols.refresh(instance.symbol)
 
     def halt(self, instance: Instance, why: str) -> None:
         """Stop a strategy for its symbol on word from outside: it never came back from a call, or diverged."""
         instance.retire()
         self.audit.stopped.append(self._fault(instance, "watchdog", why))
-        self._on_stop(instance)
+        self._symbols.refresh(instance.symbol)
 
     def bar(self, strategy: str, why: str) -> None:
         """Note, once, that the strategy is stopped for all symbols."""

@@ -12,6 +12,7 @@ from desk.bars.series import BarSeries
 from desk.consumer.engine.context import InstanceContext
 from desk.consumer.engine.now import Now
 from desk.consumer.engine.order_arguments import plain_text, positive
+from desk.consumer.engine.outbox import EngineOutbox
 from desk.model.orders import (
     TERMINAL,
     CancelIntent,
@@ -67,6 +68,7 @@ class Instance:
 
     __slots__ = (
         "_now",
+        "_outbox",
         "_position",
         "_view",
         "closing",
@@ -81,7 +83,7 @@ class Instance:
         "wanted",
     )
 
-    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now, crumb: int = 0) -> None:
+    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now, outbox: EngineOutbox, crumb: int = 0) -> None:
         self.entry = entry
         self.context = InstanceContext(self)
         self.crumb = crumb
@@ -95,14 +97,16 @@ class Instance:
         self.closing: str | None = None
         self.random_source: Random | None = None
         self._now = now
+        self._outbox = outbox
 
     def resume(self, position: Position) -> None:
         """Hold what a checkpoint says."""
         self._position = position
 
-    def follow(self, now: Now) -> None:
-        """Live by another engine's time from now on, and give it what is asked for."""
+    def follow(self, now: Now, outbox: EngineOutbox) -> None:
+        """Read another engine's time from now on, and write intents to its outbox."""
         self._now = now
+        self._outbox = outbox
 
     def retire(self) -> None:
         """Let no hook run any more."""
@@ -221,7 +225,8 @@ class Instance:
         key = plain_text(client_order_id)
         if key not in self.orders:
             raise ValueError(f"{client_order_id!r} is no open order of {self.entry.name} on {self.symbol}")
-        self._now.intents.append(CancelIntent(key, self.entry.name, self.symbol, self._now.session_ns))
+        intent = CancelIntent(key, self.entry.name, self.symbol, self._now.session_ns)
+        self._outbox.intents.append(intent)
 
     def recall(self, event: OrderEvent) -> None:
         """Know an order that was placed after the checkpoint from which this instance was restored.
@@ -289,6 +294,6 @@ class Instance:
             plain_tif,
             extended_hours,
         )
-        now.intents.append(intent)
+        self._outbox.intents.append(intent)
         self.orders[intent.client_order_id] = side
         return intent.client_order_id

@@ -1,12 +1,10 @@
 """What all instances of a shard share at one moment of session time."""
 
-from desk.model.orders import CancelIntent, Intent
-
 
 class Now:
-    """The last mark, and the intents since the outbox was last emptied. Written by the engine alone."""
+    """The last mark, and the age of the data at it. Written by the engine alone."""
 
-    __slots__ = ("age_ns", "degraded", "intents", "session", "session_ns", "session_start_ns")
+    __slots__ = ("age_ns", "degraded", "session", "session_ns", "session_start_ns")
 
     def __init__(self, session: str, session_start_ns: int) -> None:
         self.session = session
@@ -14,4 +12,3 @@ class Now:
         self.session_ns = session_start_ns
         self.age_ns = 0
         self.degraded = False
-        self.intents: list[Intent | CancelIntent] = []

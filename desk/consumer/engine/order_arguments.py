@@ -1,4 +1,7 @@
-"""What strategies pass with an order, as plain values: their own types cannot be sent, and may say anything."""
+"""What strategies pass with an order, as plain values: their own types cannot be sent, and may say anything.
+
+Tests: tests/desk/consumer/engine/test_instance.py
+"""
 
 import math
 from decimal import Decimal

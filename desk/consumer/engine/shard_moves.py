@@ -1,4 +1,7 @@
-"""The moves of one shard: which slots went and came, and what was handed over."""
+"""The moves of one shard: which slots went and came, and what was handed over.
+
+Tests: tests/desk/consumer/engine/test_symbol_handover.py
+"""
 
 import msgspec
 

@@ -2,6 +2,8 @@
 
 Strategies and matchers are pickled one by one: a strategy that grew something unpicklable is stopped for its
 symbol and reported; it does not cost the shard its checkpoint.
+
+Tests: tests/desk/consumer/engine/test_engine_restore.py
 """
 
 import pickle
@@ -17,6 +19,7 @@ from desk.consumer.engine.shard_moves import Moves
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.matching import Matcher
 from desk.model.bars import Bar, WorkingBar
+from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import Gap
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
@@ -61,7 +64,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     matcher: Matcher | None
     instances: list[InstanceSnapshot]
     stops: dict[str, str]
-    changed: list[WorkingBar] = []
+    changed: list[Bar] = []
     series: bytes = b""
     memory: Remembered | None = None
     refused_ns: int | None = None
@@ -136,7 +139,7 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
     )
 
 
-def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades = NO_TRADES) -> SymbolState:
     """The symbol as it was, still without its instances; `closed` are its closed minutes, `trades` its logged ones."""
     state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
@@ -145,9 +148,8 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, by
     state.matcher, state.stops, state.refused_ns = kept.matcher, kept.stops, kept.refused_ns
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
     state.bars.rows.put_rows(kept.series)
-    state.bars.changed = {bar.minute_ns: bar for bar in kept.changed}
     if kept.memory is not None:
-        state.bars.memory = restored(kept.memory, *trades)
+        state.bars.memory = restored(kept.memory, trades)
     return state
 
 

@@ -1,4 +1,7 @@
-"""Pickling a strategy's state up to a limit: what is larger is not built in memory first."""
+"""Pickling a strategy's state up to a limit: what is larger is not built in memory first.
+
+Tests: tests/desk/consumer/engine/test_guard.py
+"""
 
 import pickle
 

@@ -1,4 +1,7 @@
-"""The seats of strategies on symbols: given, taken away, and forbidden from outside."""
+"""The seats of strategies on symbols: given, taken away, and forbidden from outside.
+
+Tests: tests/desk/consumer/engine/test_engine_watching.py
+"""
 
 from collections.abc import Sequence
 
@@ -7,10 +10,12 @@ from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance, StrategyEntry
 from desk.consumer.engine.now import Now
 from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.snapshot import SymbolSnapshot, unpack_instance, unpack_symbol
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.engine.symbols import Symbols
 from desk.model.bars import Bar
+from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import Stop, Unwatch, Watch
 from desk.model.units import MINUTE_NS
 from desk.telemetry.crumbs import EVERYWHERE
@@ -95,7 +100,7 @@ class Seating:
                     instance.retire()
             self._symbols.refresh(state.symbol)
 
-    def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: tuple[int, bytes] = (0, b"")) -> SymbolState:
+    def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades = NO_TRADES) -> SymbolState:
         """Take a symbol in with its instances as they were; `closed` and `trades` are what the keeper has of it."""
         state = unpack_symbol(kept, closed, trades)
         self._add(state)
@@ -106,11 +111,11 @@ class Seating:
         self._symbols.refresh(state.symbol)
         return state
 
-    def take_over(self, state: SymbolState, now: Now) -> None:
-        """Take a symbol in from another engine of this shard, which stands at the same mark; `now` is this one's."""
+    def take_over(self, state: SymbolState, now: Now, outbox: EngineOutbox) -> None:
+        """Take a symbol in from another engine that stands at the same mark; `now` and `outbox` are this one's."""
         self._add(state)
         for instance in state.instances:
-            instance.follow(now)
+            instance.follow(now, outbox)
         self._symbols.refresh(state.symbol)
 
     def _add(self, state: SymbolState) -> None:

@@ -1,28 +1,32 @@
-"""The orders of a shard's strategies: events taken in, simulated orders matched, and what is held because of them."""
+"""The orders of a shard's strategies: events taken in, simulated orders matched, and what is held because of them.
 
-from collections.abc import Container
+Tests: tests/desk/consumer/engine/test_engine_hours.py
+"""
 
 from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance
 from desk.consumer.engine.now import Now
+from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.engine.symbols import Symbols
 from desk.consumer.matching import Matcher, MatchingRules
-from desk.model.orders import OrderEvent, Report
+from desk.model.orders import OrderEvent
 
 
 class Orders:
-    """Follows orders by their events. `reports` are what the simulated venue's matchers have to tell the broker.
+    """Follows orders by their events. The simulated venue's matchers write their reports to the outbox.
 
     In a `live` session a restored strategy does not decide again what it had decided: it recalls its orders from their
     events. Of a feed that can be read again the decisions come again, each under its old id.
     """
 
-    def __init__(self, symbols: Symbols, guard: Guard, now: Now, rules: MatchingRules, *, live: bool) -> None:
-        self.reports: list[Report] = []
+    def __init__(
+        self, symbols: Symbols, guard: Guard, now: Now, outbox: EngineOutbox, rules: MatchingRules, *, live: bool
+    ) -> None:
         self._symbols = symbols
         self._guard = guard
         self._now = now
+        self._outbox = outbox
         self._rules = rules
         self._live = live
         self._held: set[str] = set()
@@ -42,29 +46,18 @@ class Orders:
         for symbol in sorted(self._matched):
             state = self._symbols.known[symbol]
             if state.matcher is not None:
-                self.reports += state.matcher.on_mark(mark_ns, state.pricing)
+                self._outbox.reports += state.matcher.on_mark(mark_ns, state.pricing)
 
     def prices(self) -> dict[str, float]:
         """Reference prices of the symbols in which something is held."""
         last = ((symbol, self._symbols.known[symbol].pricing.price) for symbol in sorted(self._held))
         return {symbol: price for symbol, price in last if price is not None}
 
-    def take_reports(self) -> list[Report]:
-        """What the matchers told since the last call."""
-        reports, self.reports = self.reports, []
-        return reports
-
-    def take_reports_of(self, symbols: Container[str]) -> list[Report]:
-        """The same, on these symbols alone."""
-        taken = [report for report in self.reports if report.symbol in symbols]
-        self.reports = [report for report in self.reports if report.symbol not in symbols]
-        return taken
-
     def expire(self, session_ns: int) -> None:
         """End the session: day orders expire, by symbol."""
         for _, state in sorted(self._symbols.known.items()):
             if state.matcher is not None:
-                self.reports += state.matcher.expire(session_ns)
+                self._outbox.reports += state.matcher.expire(session_ns)
 
     def note(self, state: SymbolState) -> None:
         """Look again whether anything is held of the symbol, and whether it has a matcher."""
@@ -84,9 +77,9 @@ class Orders:
         if event.status == "accepted":
             if state.matcher is None:
                 state.matcher = Matcher(self._rules)
-            self.reports += state.matcher.open(event, self._now.session_ns, state.pricing)
+            self._outbox.reports += state.matcher.open(event, self._now.session_ns, state.pricing)
         elif event.status == "pending_cancel" and state.matcher is not None:
-            self.reports += state.matcher.cancel(event.client_order_id, self._now.session_ns)
+            self._outbox.reports += state.matcher.cancel(event.client_order_id, self._now.session_ns)
         if state.matcher is not None and state.matcher.is_idle(state.pricing):
             state.matcher = None
 

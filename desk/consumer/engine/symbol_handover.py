@@ -20,9 +20,8 @@ def symbols_in(slots: Iterable[int], symbols: Mapping[str, SymbolState]) -> list
 
 
 def pack_whole(state: SymbolState, guard: Guard) -> SymbolSnapshot:
-    """The symbol with its closed minutes, those of them that no checkpoint holds yet, and its remembered trades."""
+    """The symbol with its closed minutes and its remembered trades."""
     kept = pack_symbol(state, guard)
-    kept.changed = list(state.bars.changed.values())
     kept.series = state.bars.rows.packed()
     if state.bars.memory is not None:
         kept.memory = state.bars.memory.state(whole=True)

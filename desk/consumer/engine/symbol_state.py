@@ -1,4 +1,7 @@
-"""Everything a shard keeps about one symbol."""
+"""Everything a shard keeps about one symbol.
+
+Tests: tests/desk/consumer/engine/test_open_minutes.py
+"""
 
 from desk.bars.builder import BarBuilder
 from desk.bars.reference_price import Pricing

@@ -1,31 +1,43 @@
-"""The symbols of a shard: which are known, which are watched, and whose strategies run at a mark."""
+"""The symbols of a shard: which are known, which are watched, and whose strategies run at a mark.
 
-from collections.abc import Iterable, Iterator, Sequence
+Tests: tests/desk/consumer/engine/test_engine_watching.py
+"""
 
-from desk.consumer.engine.guard import SecondHook
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
 from desk.consumer.engine.instance import Instance, StrategyEntry
+from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.symbol_state import SymbolState
+from desk.strategy import Context
+
+SecondHook = tuple[Instance, Callable[[Context], None]]
 
 
 class Symbols:
-    """`known` are all that the shard keeps anything about, `watched` those of them that are subscribed."""
+    """`known` are all that the shard keeps anything about, `watched` those of them that are subscribed.
 
-    def __init__(self, entries: Sequence[StrategyEntry]) -> None:
+    The closed minutes of all of them are written to the outbox.
+    """
+
+    def __init__(self, entries: Sequence[StrategyEntry], outbox: EngineOutbox) -> None:
         self.known: dict[str, SymbolState] = {}
         self.watched: dict[str, SymbolState] = {}
         self._entries = entries
+        self._outbox = outbox
         self._second_hooks: list[SecondHook] | None = None
 
     def met(self, symbol: str, since_ns: int) -> SymbolState:
         """The symbol's state, made where the symbol was never heard of."""
         state = self.known.get(symbol)
         if state is None:
-            state = self.known[symbol] = SymbolState(symbol, since_ns, watched=False)
+            state = SymbolState(symbol, since_ns, watched=False)
+            self.add(state)
         return state
 
     def add(self, state: SymbolState) -> None:
         """Take a symbol in as it is."""
         self.known[state.symbol] = state
+        state.bars.changed = self._outbox.bars
         if state.watched:
             self.watched[state.symbol] = state
 

@@ -1,4 +1,7 @@
-"""One order in the simulated venue, and the price that the market offers it."""
+"""One order in the simulated venue, and the price that the market offers it.
+
+Tests: tests/desk/consumer/matching/test_matcher.py
+"""
 
 import msgspec
 

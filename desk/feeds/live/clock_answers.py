@@ -1,4 +1,7 @@
-"""Answers of a venue's clock, checked, and what it means that none of use comes."""
+"""Answers of a venue's clock, checked, and what it means that none of use comes.
+
+Tests: tests/desk/feeds/live/test_venue_clock_faults.py
+"""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,7 @@
-"""A live stream as a feed: frames of what was just read, a mark for every whole second of session time."""
+"""A live stream as a feed: frames of what was just read, a mark for every whole second of session time.
+
+Tests: tests/desk/feeds/live/test_live_start.py
+"""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from random import Random

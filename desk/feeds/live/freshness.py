@@ -1,4 +1,7 @@
-"""The last proof that a live feed misses nothing, and what the feed's state makes of it."""
+"""The last proof that a live feed misses nothing, and what the feed's state makes of it.
+
+Tests: tests/desk/venues/alpaca/test_freshness.py
+"""
 
 from desk.feeds.live.outages import Outages
 from desk.feeds.live.session_clock import SessionClock

@@ -1,4 +1,7 @@
-"""How late ticks are read: the lag of a frame."""
+"""How late ticks are read: the lag of a frame.
+
+Tests: tests/desk/feeds/live/test_tick_times.py
+"""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,7 @@
-"""Messages about subscriptions that a venue rejects."""
+"""Messages about subscriptions that a venue rejects.
+
+Tests: tests/desk/feeds/live/test_feed_reports.py
+"""
 
 from collections.abc import Collection, Mapping
 

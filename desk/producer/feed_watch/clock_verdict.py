@@ -1,4 +1,7 @@
-"""The clocks' part of a run's warnings and problems: session time that jumped, clocks that were set or silent."""
+"""The clocks' part of a run's warnings and problems: session time that jumped, clocks that were set or silent.
+
+Tests: tests/desk/feeds/live/test_feed_reports.py
+"""
 
 from desk.model.feed_health import FeedHealth
 from desk.telemetry import formatting

@@ -1,4 +1,7 @@
-"""Symbols that were subscribed by name and have sent nothing while the exchange was open."""
+"""Symbols that were subscribed by name and have sent nothing while the exchange was open.
+
+Tests: tests/desk/producer/feed_watch/test_watch.py
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,9 +20,9 @@ class SilentSymbols:
         self._place = place
         self._seen = set(seen)
 
-    def met(self, symbol: str) -> None:
-        """A tick of the symbol came."""
-        self._seen.add(symbol)
+    def met(self, symbols: Iterable[str]) -> None:
+        """Ticks of these symbols came."""
+        self._seen.update(symbols)
 
     def among(self, symbols: Iterable[str]) -> list[str]:
         """Those of these that have sent nothing, sorted."""

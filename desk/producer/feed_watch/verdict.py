@@ -1,4 +1,7 @@
-"""The feed's part of a run's warnings and problems."""
+"""The feed's part of a run's warnings and problems.
+
+Tests: tests/desk/producer/feed_watch/test_watch.py
+"""
 
 from collections.abc import Collection
 from typing import Final

@@ -1,7 +1,7 @@
 """Everything that the producer knows about its feed and that people have to know, too."""
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from desk.producer.feed_watch.clock_skew import SkewMeter, SkewState
 from desk.producer.feed_watch.data_age import Age, AgeState, DataAge
 from desk.producer.feed_watch.silent_symbols import SilentSymbols
 from desk.producer.feed_watch.verdict import Ending, feed_problems, feed_warnings
-from desk.producer.subscriptions import ALL
+from desk.producer.subscriptions import ALL, Subscriptions
 from desk.telemetry import formatting
 
 AHEAD_NS: Final = 60 * MINUTE_NS
@@ -40,6 +40,14 @@ class Ages(msgspec.Struct, frozen=True):
     lag_ns: int
     lane_ns: int = 0
     hold: bool = False
+
+
+class MarkHealth(NamedTuple):
+    """At a mark: how old the feed's data are, whether that bars entries, and what is to be logged."""
+
+    lag_ns: int
+    degraded: bool
+    notes: list[Note]
 
 
 class FeedReport(msgspec.Struct, array_like=True):
@@ -89,7 +97,7 @@ class FeedWatch:
         max_data_latency_ns: int,
         feed: Feed,
         live: LiveFeed | None,
-        symbols: Callable[[], Iterable[str]],
+        subscriptions: Subscriptions,
         state: bytes = b"",
     ) -> None:
         kept = _decode(state) if state else None
@@ -99,7 +107,7 @@ class FeedWatch:
         self._fresh = Freshness()
         self._feed = feed
         self._live = live
-        self._symbols = symbols
+        self._subscriptions = subscriptions
         self._skew = SkewMeter(
             config.place, config.max_clock_skew_ns, config.delay_ns, None if kept is None else kept.skew
         )
@@ -110,9 +118,9 @@ class FeedWatch:
         self._silent = SilentSymbols(config.place, 0 if kept is None else kept.open_s, seen)
         self._mark_ns = 0 if kept is None else kept.mark_ns
 
-    def met(self, symbol: str) -> None:
-        """A tick of the symbol came."""
-        self._silent.met(symbol)
+    def met(self, symbols: Iterable[str]) -> None:
+        """Ticks of these symbols came."""
+        self._silent.met(symbols)
 
     def take(self, frame: Frame) -> list[Note]:
         """Look at a frame's times, and at what the feed has to say."""
@@ -123,8 +131,8 @@ class FeedWatch:
                 self._count_ahead(frame)
         return [] if self._live is None else self._heard(self._live)
 
-    def mark(self, mark_ns: int, now_ns: int, ages: Ages) -> tuple[int, bool, list[Note]]:
-        """A second is complete: the age of the feed's data, whether that bars entries, and what is to be logged."""
+    def mark(self, mark_ns: int, now_ns: int, ages: Ages) -> MarkHealth:
+        """A second is complete: judge the feed's data."""
         self._mark_ns = mark_ns
         live = self._live
         pace, self.lag_ns = 1.0, ages.lag_ns
@@ -141,7 +149,7 @@ class FeedWatch:
         notes += self._skew.mark(pace)
         notes += self._age.mark(mark_ns, self._oldest(ages))
         self.is_degraded = self._age.is_old or bool(self._fresh.why)
-        return self.lag_ns, self.is_degraded, notes
+        return MarkHealth(self.lag_ns, self.is_degraded, notes)
 
     def end(self) -> list[Note]:
         """The feed has ended."""
@@ -222,7 +230,7 @@ class FeedWatch:
         self._ahead += sum(type(tick) is Trade and tick.ts_ns > from_ns for tick in frame.ticks)
 
     def _named(self) -> list[str]:
-        return [symbol for symbol in self._symbols() if symbol != ALL]
+        return [symbol for symbol in self._subscriptions.symbols if symbol != ALL]
 
     def _unrefused(self, live: LiveFeed) -> list[str]:
         refused = set(live.health.refused_symbols)

@@ -80,7 +80,8 @@ def test_a_builder_restored_in_the_middle_goes_on_as_if_nothing_had_happened(
     since_ns, repaired_to_ns, minutes, lost = original.state()
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(minutes), type=list[WorkingBar])
     successor = BarBuilder("SPY", since_ns)
-    successor.restore(repaired_to_ns, kept, lost, original.take_changed()[::-1])
+    successor.restore(repaired_to_ns, kept, lost, [bar.frozen() for bar in original.changed.values()][::-1])
+    original.changed.clear()
 
     opened = [(original.add(one, closed_to_ns), successor.add(one, closed_to_ns)) for one in trades[cut:]]
 
@@ -165,7 +166,7 @@ def test_a_minute_that_lost_a_trade_is_partial_whether_known_yet_or_not() -> Non
         builder.spoil(minute * MINUTE_NS, MINUTE_NS)
     builder.add(trade(2 * MINUTE_NS), MINUTE_NS)
 
-    assert list(builder.changed) == [0]
+    assert list(builder.changed) == [("SPY", 0)]
     assert [bar.flags for bar in builder.state()[2]] == ["partial"] * 3
 
 
@@ -197,7 +198,7 @@ def test_minutes_seen_whole_stay_complete_when_the_symbol_comes_back() -> None:
 
     builder.warm([naive_bar([*trades, missed], minute * MINUTE_NS) for minute in range(3)], 3 * MINUTE_NS)
 
-    assert {minute // MINUTE_NS: bar.flags for minute, bar in builder.changed.items()} == {2: "repaired"}
+    assert {minute // MINUTE_NS: bar.flags for (_, minute), bar in builder.changed.items()} == {2: "repaired"}
     assert builder.series.close.tolist() == [10.0, 10.0, 20.0]
 
 

@@ -17,13 +17,13 @@ import sys
 from pathlib import Path
 from desk.checkpoint import KeeperStore
 from desk.model.bars import Bar
-from desk.model.checkpoint import Checkpoint
+from desk.model.checkpoint import Checkpoint, pack_bars
 
 store = KeeperStore(Path(sys.argv[1]))
 last = store.latest(0)
 for number in range(last.number + 1 if last else 1, 1_000_000):
     bars = [Bar("SPY", number, volume=float(number)), Bar("LAST", 0, volume=float(number))]
-    store.save(Checkpoint(0, int(sys.argv[2]), number, number, number, bars, bytes([number % 256]) * 50_000))
+    store.save(Checkpoint(0, int(sys.argv[2]), number, number, number, pack_bars(bars), bytes([number % 256]) * 50_000))
     print(number, flush=True)
 """
 

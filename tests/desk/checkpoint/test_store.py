@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from desk.checkpoint import KeeperStore
 from desk.model.bars import Bar
-from desk.model.checkpoint import Checkpoint, ProducerState
+from desk.model.checkpoint import Checkpoint, ProducerState, pack_bars, unpack_bars
 from desk.model.errors import RunFailed
 from desk.model.feed_position import FeedPosition
 from desk.model.units import MINUTE_NS
@@ -30,7 +30,8 @@ def bar(symbol: str, minute: int, volume: float = 1.0) -> Bar:
 
 def checkpoint(number: int, *bars: Bar, shard: int = 0, epoch: int = 1, session_ns: int | None = None) -> Checkpoint:
     mark = number if session_ns is None else session_ns
-    return Checkpoint(shard, epoch, number, mark, number * 10, list(bars), f"state {epoch}/{number}".encode())
+    state = f"state {epoch}/{number}".encode()
+    return Checkpoint(shard, epoch, number, mark, number * 10, pack_bars(list(bars)), state)
 
 
 def volumes(store: KeeperStore) -> dict[tuple[str, int], float]:
@@ -373,7 +374,7 @@ def test_any_arrivals_leave_what_a_plain_table_would_hold(
         final = {
             (each.symbol, each.minute_ns // MINUTE_NS): each.volume
             for one in sorted(accepted, key=lambda one: (one.epoch, one.number))
-            for each in one.bars
+            for each in unpack_bars(one.bars)
         }
         ties = {(one.epoch, one.number) for one in accepted}
 

@@ -12,20 +12,23 @@ from hypothesis import strategies as st
 from desk.checkpoint import KeeperStore
 from desk.checkpoint.shard_files import ShardFiles
 from desk.files.sealing import Seal
-from desk.model.checkpoint import Checkpoint
+from desk.model.checkpoint import Checkpoint, LoggedTrades, pack_trades, unpack_trades
 from desk.model.errors import RunFailed
 
 Trades = dict[str, tuple[int, bytes]]
 
 
 def checkpoint(number: int, trades: Trades, from_ns: int = 0, epoch: int = 1) -> Checkpoint:
-    return Checkpoint(0, epoch, number, number, number, [], b"state", trades=trades, trades_from_ns=from_ns)
+    logged = {symbol: LoggedTrades(*of_one) for symbol, of_one in trades.items()}
+    return Checkpoint(
+        0, epoch, number, number, number, b"", b"state", trades=pack_trades(logged), trades_from_ns=from_ns
+    )
 
 
 def trades_of(store: KeeperStore) -> Trades:
     latest = store.latest(0)
     assert latest is not None
-    return latest.trades
+    return {symbol: (logged.count, logged.entries) for symbol, logged in unpack_trades(latest.trades).items()}
 
 
 def segments(folder: Path) -> list[str]:
@@ -136,7 +139,9 @@ def test_a_segment_begun_after_all_were_deleted_is_a_file_of_its_own(tmp_path: P
 
 def test_trades_remembered_before_the_first_mark_are_as_young_as_the_session(tmp_path: Path) -> None:
     store = KeeperStore(tmp_path)
-    before_any_mark = Checkpoint(0, 1, 1, 0, 1, [], b"state", trades={"A": (1, b"a")}, trades_from_ns=50, trades_ns=100)
+    before_any_mark = Checkpoint(
+        0, 1, 1, 0, 1, b"", b"state", trades=pack_trades({"A": LoggedTrades(1, b"a")}), trades_from_ns=50, trades_ns=100
+    )
     store.save(before_any_mark)
     store.save(checkpoint(2, {"A": (1, b"b")}, from_ns=60))
     store.close()

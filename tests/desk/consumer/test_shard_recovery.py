@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -61,14 +62,14 @@ class Bench:
         stats.audit.repeated = 0
         bars = sorted(map(packed, self.store.bars()))
         position = self.shard.position()
-        state = decode_state(self.shard.engine.snapshot())
+        state = decode_state(self.shard.engine.checkpoint(self.shard.pending).state)
         state.audit.repeated = 0
         # Pickles of equal objects may differ.
         seats = [seat for symbol in state.symbols for seat in symbol.instances]
         strategies = [seat.strategy and vars(pickle.loads(seat.strategy)) for seat in seats]
         for seat in seats:
             seat.strategy = b""
-        place = (position.mark_ns, position.durable_mark_ns, position.watched, position.events, position.closed)
+        place = (position.mark_ns, position.durable_mark_ns, position.watched, position.closed)
         return [packed(stats), bars, packed(place), packed(state), packed(strategies)]
 
 
@@ -107,10 +108,11 @@ class Recording:
         for frame in frames_of(random, faults=True):
             mark_ns = frame.mark_ns
             events = manager.decide(self._exchange([*events, *frame.items], mark_ns))
-        events = manager.decide(self._exchange([*events, Close(mark_ns)], mark_ns))
+        rounds = count(mark_ns + 1)
+        events = manager.decide(self._exchange([*events, Close(mark_ns)], next(rounds)))
         events += manager.close(mark_ns)
         while events:
-            events = manager.decide(self._exchange(events, mark_ns))
+            events = manager.decide(self._exchange(events, next(rounds)))
         self._send([], mark_ns, want_reply=False, checkpoint=True)
 
     def _exchange(self, items: Sequence[Item], mark_ns: int) -> Request:
@@ -127,7 +129,7 @@ class Recording:
     def _send(self, items: Sequence[Item], mark_ns: int, *, want_reply: bool, checkpoint: bool) -> Request | None:
         seq = len(self.batches) + 1
         totals = LaneTotals(trades=seq)
-        batch = Batch("producer", 1, 3, 1, seq, 0, totals, list(items), want_reply, None, mark_ns, checkpoint)
+        batch = Batch("producer", 1, 3, seq, 0, totals, list(items), want_reply, None, mark_ns, checkpoint)
         self.batches.append(batch)
         self.requests.append(self._bench.shard.receive(encode(batch)).request)
         return self.requests[-1]
@@ -220,7 +222,8 @@ class Producer:
 
     def play(self, frames: Sequence[Frame], after_ns: int) -> None:
         position = self._bench.shard.position()
-        missed = self._broker.manager.events_after(position.events)
+        symbols = self._bench.shard.engine.symbols
+        missed = self._broker.manager.events_after({symbol: state.last_event for symbol, state in symbols.items()})
         events = [event for event in missed if event.given_ns <= position.mark_ns]
         mark_ns = after_ns
         for frame in frames:
@@ -228,10 +231,11 @@ class Producer:
                 mark_ns = frame.mark_ns
                 events = self._exchange([*events, *frame.items], mark_ns)
                 self.states.append(mark_ns)
-        events = self._exchange([*events, Close(mark_ns)], mark_ns)
+        rounds = count(mark_ns + 1)
+        events = self._exchange([*events, Close(mark_ns)], next(rounds))
         events += self._broker.manager.close(mark_ns)
         while events:
-            events = self._exchange(events, mark_ns)
+            events = self._exchange(events, next(rounds))
 
     def _exchange(self, items: Sequence[Item], mark_ns: int) -> list[OrderEvent]:
         start = 0
@@ -250,7 +254,7 @@ class Producer:
         self._step()
         self._seq += 1
         self._bench.clock.sleep(self._random.choice((0.0, 1.0)))
-        batch = Batch("producer", self._epoch, 3, 1, self._seq, 0, LaneTotals(), list(items), want_reply, None, mark_ns)
+        batch = Batch("producer", self._epoch, 3, self._seq, 0, LaneTotals(), list(items), want_reply, None, mark_ns)
         return self._bench.shard.receive(encode(batch)).request
 
     def _step(self) -> None:

@@ -25,7 +25,7 @@ CONFIG = LaneConfig(
 
 
 def lane(**changed: Any) -> Lane:
-    return Lane(5, msgspec.structs.replace(CONFIG, **changed), table_version=2)
+    return Lane(5, msgspec.structs.replace(CONFIG, **changed))
 
 
 def trade(ordinal: int, symbol: str = "SPY", ts_ns: int = 0, received_ns: int = 0) -> Trade:
@@ -45,7 +45,7 @@ def order_event(number: int, symbol: str = "SPY") -> OrderEvent:
 
 
 def ack(seq: int) -> Ack:
-    return Ack(5, 1, seq, 0, 0, 0, 0)
+    return Ack(5, 1, seq, 0, 0)
 
 
 def waiting(lane: Lane) -> list[Item]:

@@ -53,7 +53,7 @@ class ModelShard:
                 self.checkpoint()
         named = state.seq if batch.more and self._modest else batch.seq
         durable_seq = self.durable.seq if self.durable.source_epoch == state.source_epoch else 0
-        return Ack(5, self.epoch, named, state.mark_ns, 0, 0, 0, durable_seq=durable_seq)
+        return Ack(5, self.epoch, named, state.mark_ns, 0, durable_seq=durable_seq)
 
     def checkpoint(self) -> None:
         self.checkpoints.append(deepcopy(self.state))

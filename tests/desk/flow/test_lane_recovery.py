@@ -1,10 +1,12 @@
 """A shard that is lost and comes back: what is kept, what is given again, and what is said of the rest."""
 
+from collections import deque
+
 import pytest
 from lane_makers import CONFIG, ack, lane, mark, order_event, quote, trade
 from msgspec.structs import replace
 
-from desk.flow import Lane
+from desk.flow import HeldCounts, Lane
 from desk.flow.crash_counter import DEATHS_OF_A_TICK, DEATHS_OF_THE_REST
 from desk.flow.replay_queue import MOST_LEFT_OUT
 from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
@@ -17,7 +19,7 @@ EPOCH = CONFIG.epoch
 
 
 def durable(seq: int, of: int) -> Ack:
-    return Ack(5, 1, seq, 0, 0, 0, 0, durable_seq=of)
+    return Ack(5, 1, seq, 0, 0, durable_seq=of)
 
 
 def at(seq: int, *, epoch: int = EPOCH, mark_ns: int = 0, totals: LaneTotals | None = None) -> Position:
@@ -83,8 +85,8 @@ def test_the_request_of_a_batch_that_was_acknowledged_before_is_no_news() -> Non
     die(one, position=at(0))
     one.cut(0)
     one.cut(0)
-    stale = one.on_ack(Ack(5, 1, 2, 0, 0, 0, 0))
-    again = [one.on_ack(Ack(5, 2, seq, 0, 0, 0, 0)) for seq in (1, 2)]
+    stale = one.on_ack(Ack(5, 1, 2, 0, 0))
+    again = [one.on_ack(Ack(5, 2, seq, 0, 0)) for seq in (1, 2)]
 
     assert first
     assert not stale
@@ -114,6 +116,18 @@ def test_a_lossless_lane_that_keeps_too_much_has_no_room_until_a_checkpoint_is_c
     one.on_ack(durable(4, of=3))
 
     assert (one.room, one.needs_checkpoint, one.durable) == (8, False, True)
+
+
+def test_a_full_lossless_lane_asks_again_for_a_checkpoint_where_the_shard_died_before_it_could_answer() -> None:
+    one = lane(lossless=True, retain_bytes=100)
+    cut_each(one, trade(1), trade(2))
+    one.on_ack(ack(2))
+    one.poke(0, checkpoint=True)
+
+    one.lost()
+    one.back(at(3), 0)  # it had applied the poke, and its answer is lost
+
+    assert (one.in_flight, one.needs_checkpoint) == (deque(), True)
 
 
 def test_a_live_lane_that_keeps_too_much_is_unprotected_until_what_is_durable_reaches_up() -> None:
@@ -147,7 +161,7 @@ def test_what_was_let_go_is_a_gap_with_its_numbers_and_under_its_number() -> Non
 def test_ticks_that_travel_in_an_adopt_are_counted_when_it_is_cut_and_are_not_in_the_gap() -> None:
     one = lane(retain_bytes=1)
     one.put(trade_carrier())
-    one.carry(1, 2, trades_full=3)
+    one.carry(HeldCounts(1, 2, trades_full=3))
     assert one.totals() == LaneTotals(3, 0, trades_full=3)
     assert one.cut(0, hurry=True)
     assert one.totals() == LaneTotals(4, 2, trades_full=3)
@@ -212,7 +226,7 @@ def test_a_batch_in_which_a_shard_died_twice_is_given_item_by_item() -> None:
     for _ in range(3):
         [part] = cut_all(one)
         parts.append(part)
-        one.on_ack(Ack(5, 2, 1, 0, 0, 0, 0))
+        one.on_ack(Ack(5, 2, 1, 0, 0))
 
     assert [len(part.items) for part in parts] == [1, 1, 1]
     assert [part.seq for part in parts] == [1, 1, 1]
@@ -227,7 +241,7 @@ def give(one: Lane, *, outlived: int) -> list[Item]:
     given = []
     for _ in range(outlived):
         given += [item for batch in cut_all(one) for item in batch.items]
-        one.on_ack(Ack(5, 2, 0, 0, 0, 0, 0))
+        one.on_ack(Ack(5, 2, 0, 0, 0))
     return given + [item for batch in cut_all(one) for item in batch.items]
 
 
@@ -243,7 +257,7 @@ def test_the_tick_of_which_it_dies_every_time_is_a_gap_of_one() -> None:
     given = []
     for _ in range(3):
         given += [item for batch in cut_all(one) for item in batch.items]
-        one.on_ack(Ack(5, 2, 1, 0, 0, 0, 0))
+        one.on_ack(Ack(5, 2, 1, 0, 0))
     why = "quarantined: the shard died of it (trade 2)"
     assert given == [trade(1), Gap(MINUTE_NS, 2 * MINUTE_NS - 1, why, 1, 0, ["SPY"]), trade(3)]
     assert one.idle
@@ -266,7 +280,7 @@ def test_an_item_that_was_outlived_meanwhile_is_no_longer_accused() -> None:
         assert give(one, outlived=0) == [trade(1)]
         die(one, position=at(0))
         assert give(one, outlived=0) == [trade(1)]
-        one.on_ack(Ack(5, 2, 0, 0, 0, 0, 0))
+        one.on_ack(Ack(5, 2, 0, 0, 0))
         die(one, position=at(0))
 
     assert one.quarantined == []
@@ -328,7 +342,7 @@ def test_an_empty_batch_at_which_the_shard_dies_again_and_again_is_sent_again_as
         die(one, position=at(0))
         assert one.cut(0) == poke
 
-    one.on_ack(Ack(5, 2, 1, 0, 0, 0, 0))
+    one.on_ack(Ack(5, 2, 1, 0, 0))
     assert one.idle
 
 
@@ -378,3 +392,15 @@ def test_a_reply_that_came_or_comes_with_the_batch_is_not_asked_for_again(acked:
     die(one, position=at(asked.seq if acked else asked.seq - 1))
 
     assert cut_all(one) == ([] if acked else [asked])
+
+
+def test_marks_that_were_let_go_and_are_not_missed_do_not_have_to_be_durable() -> None:
+    one = lane(retain_bytes=1)
+    cut_each(one, trade(1), mark(1), mark(2))
+    one.on_ack(durable(3, of=1))
+
+    die(one, position=at(1, totals=one.totals()))
+    cut_all(one)
+
+    assert one.idle
+    assert one.durable

@@ -69,7 +69,7 @@ def test_they_are_held_for_a_shard_without_room_and_travel_in_its_adopt() -> Non
         holding.offer(tick, 0)
 
     one.put(Adopt(1, [0], b"", b""))
-    one.carry(holding.trades, holding.quotes, holding.trades_full, holding.quotes_full, holding.revisions)
+    one.carry(holding.counts)
     drain(one)
 
     assert [type(item).__name__ for item in holding.items] == ["Trade", "Cancel", "Lost", "Correction"]

@@ -9,7 +9,8 @@ import re
 import socket
 import struct
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
@@ -26,11 +27,12 @@ from desk.flow import LaneConfig
 from desk.flow.routing_table import RoutingTable
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalScanners
 from desk.model.hours import TradingDay
-from desk.model.orders import OrderEvent
 from desk.model.units import DAY_NS, MS_NS, SECOND_NS
 from desk.orders import OrderManager
+from desk.process.mailbox import ProcessMailbox
 from desk.producer.feed_watch.watch import WatchConfig
-from desk.producer.loop import Intake, IntakeConfig
+from desk.producer.loop import Intake
+from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanning.runner import Scanning
 from desk.strategy import Context
@@ -288,7 +290,8 @@ class LiveDesk(Desk):
         self.store, self.book = Store(), Book()
         limits = RiskLimits(max_orders_per_minute=10**6, max_position_notional=1e12, max_gross_notional=1e12)
         self.manager = OrderManager("day", RiskGate(limits), self.book, SimulatedVenue())
-        broker = LocalBroker(self.manager, self._deliver)
+        self.mailbox = ProcessMailbox()
+        broker = LocalBroker(self.manager, self.mailbox)
         self.strategies = [StrategyEntry("trading", lambda: Trading(NO_PARAMS))]
         self.consumers = {number: self._shard(number, broker) for number in range(self.shards)}
         self.wire = Listening(self.consumers)
@@ -320,16 +323,19 @@ class LiveDesk(Desk):
         lane = LaneConfig("producer", 1, 1_000, 4, 0, 5_000 * MS_NS, 500, MAX_AGE_S * SECOND_NS, lossless=False)
         self.intake = Intake(
             IntakeConfig(1, False, START_NS, MAX_AGE_S * SECOND_NS, SECOND_NS, watch=WatchConfig(hours=HOURS)),
-            live,
-            RoutingTable.even(range(self.shards)),
-            lane,
-            self.wire,
-            broker,
-            LocalScanners(Scanning(None, (), START_NS)),  # type: ignore[arg-type]
-            LocalKeeper(self.store),
-            self.clock,
-            Subscriptions(tuple(self.always)),
-            live=live,
+            ProducerPorts(
+                live,
+                self.wire,
+                broker,
+                LocalScanners(Scanning(None, (), START_NS)),  # type: ignore[arg-type]
+                LocalKeeper(self.store),
+                self.clock,
+                self.mailbox,
+                live,
+            ),
+            Beginning(
+                RoutingTable.even(range(self.shards)), lane, Subscriptions(tuple(self.always)), range(self.shards)
+            ),
         )
         self.faults: list[str] = []
         self._judged = 0
@@ -366,13 +372,12 @@ class LiveDesk(Desk):
         engine = Engine(config, self.strategies, lambda: 0)
         return Shard(ShardConfig(number, 1, SECOND_NS, False), engine, self.clock, LocalKeeper(self.store), broker)
 
-    def _deliver(self, events: Iterable[OrderEvent]) -> None:
-        self.intake.deliver(events)
-
     def run(self) -> "LiveDesk":
         """Follow the script to its end, stop, and drain."""
         try:
-            self.intake.play(self._show)
+            with closing(self.intake.play()) as frames:
+                for _ in frames:
+                    self._show()
         finally:
             self.venue.socket.close()
         self._judge()

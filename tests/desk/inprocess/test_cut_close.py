@@ -1,7 +1,7 @@
 """A run that dies while it closes: the session is not over, a resume takes its close back and continues it."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -16,8 +16,9 @@ from desk.checkpoint import KeeperStore
 from desk.config import load_plan
 from desk.inprocess.house import House
 from desk.ledger import SqlLedger
+from desk.model.notes import Note
 from desk.model.units import SECOND_NS
-from desk.producer.loop import Intake
+from desk.producer.feed_watch.watch import FeedWatch
 from desk.runs import RunFolder
 
 TAPE_S: Final = 110
@@ -98,13 +99,13 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> Writes:
 
         monkeypatch.setattr(owner, name, watched)
 
-    finish = Intake._finish
+    end = FeedWatch.end
 
-    def begin(intake: Intake) -> None:
+    def begin(feed_watch: FeedWatch) -> list[Note]:
         found.closing = True
-        finish(intake)
+        return end(feed_watch)
 
-    monkeypatch.setattr(Intake, "_finish", begin)
+    monkeypatch.setattr(FeedWatch, "end", begin)
     for owner, names in (
         (KeeperStore, ("save", "save_producer")),
         (SqlLedger, ("record", "close_session")),
@@ -138,14 +139,15 @@ def run_up_to_the_death(plan: Path, run_dir: Path, stop_s: int | None) -> bool:
     try:
         house = House(load_plan(plan), folder)
 
-        frame_taken = house.intake._may_stop
+        play = house.intake.play
 
-        def may_stop() -> bool:
-            if stop_s is not None and house.intake.session_ns >= OPEN_NS + stop_s * SECOND_NS:
-                house.intake.stop()
-            return frame_taken()
+        def stopped() -> Generator[None, None, None]:
+            for _ in play():
+                if stop_s is not None and house.intake.session_ns >= OPEN_NS + stop_s * SECOND_NS:
+                    house.intake.stop()
+                yield
 
-        house.intake._may_stop = may_stop  # type: ignore[method-assign]
+        house.intake.play = stopped  # type: ignore[method-assign]
         house.run(lambda _: None)
     except Died:
         return True

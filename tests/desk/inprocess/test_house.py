@@ -185,6 +185,7 @@ CONTRACT = json.loads("""
     "in_lane": {"p50": 0.0, "p95": 0.0, "p99": 0.0, "max": 0.0},
     "on_link": {"p50": 0.0, "p95": 0.0, "p99": 0.0, "max": 0.0}
   },
+  "warnings": [],
   "gaps": [],
   "consumers": [
     {"shard": 0, "pid": 0, "node": "…", "applied": 0, "symbols": 0, "busy": 0.0, "restarts": 0, "cpu_s": 0.0,

@@ -33,6 +33,7 @@ from random_days import (
 
 from desk.flow.routing_table import SLOTS
 from desk.model.batch import Batch
+from desk.model.commands import MoveSlots
 from desk.model.items import Adopt, Item
 from desk.model.ticks import Frame
 from desk.model.units import SECOND_NS
@@ -151,7 +152,7 @@ def test_thousands_of_symbols_with_their_minutes_move_through_batches_of_their_o
     def once() -> None:
         if not asked and desk.intake.session_ns >= at(150):
             asked.append(1)
-            desk.intake.move(range(SLOTS), 1)
+            desk.mailbox.post(MoveSlots(range(SLOTS), 1))
 
     desk.play(once)
 

@@ -8,6 +8,7 @@ from crashing_desk import Consumer, Death, Delays, MortalDesk, Move, World
 from pipeline_parts import START_NS
 
 from desk.flow.routing_table import SLOTS
+from desk.model.commands import AddShard, MoveSlots, RemoveShard
 from desk.model.units import SECOND_NS
 from desk.producer.loop import Intake
 
@@ -49,7 +50,7 @@ class StaffedWorld(World):
                 self.consumers[number] = Consumer(self, number)
                 self.joined += 1
             if number not in self.intake.lanes:
-                self.intake.enlist(number)
+                self.mailbox.post(AddShard(number))
         for number in sorted(set(self.consumers) - set(range(self._wanted))):
             self._send_away(self.intake, number)
         super()._move()
@@ -62,5 +63,5 @@ class StaffedWorld(World):
         if not intake.moves.wished:
             slots = [slot for slot in range(SLOTS) if intake.moves.table.shards[slot] == number]
             if slots:
-                intake.move(slots, 0)
-        intake.dismiss(number)
+                self.mailbox.post(MoveSlots(slots, 0))
+        self.mailbox.post(RemoveShard(number))

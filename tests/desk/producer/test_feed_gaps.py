@@ -8,6 +8,7 @@ from desk.model.items import Gap
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.producer.feed_gaps import REFUSED, FeedGaps
+from desk.producer.subscriptions import Subscriptions
 
 NS = SECOND_NS
 START_NS = 1_000 * MINUTE_NS
@@ -34,33 +35,32 @@ class HandFeed:
         self.from_ns = None
 
 
-def some_gaps(feed: HandFeed, items: list[Gap], delay_ns: int = 0) -> FeedGaps:
+def some_gaps(feed: HandFeed, delay_ns: int = 0) -> FeedGaps:
     found: Any = feed
-    return FeedGaps(found, found, items.append, lambda: 3, [], delay_ns)
+    return FeedGaps(found, found, Subscriptions("ABC"), [], delay_ns)
 
 
 def at(seconds: float) -> int:
     return START_NS + int(seconds * NS)
 
 
-def second(gaps: FeedGaps, session_ns: int) -> None:
-    gaps.close()
-    gaps.open(session_ns)
+def second(gaps: FeedGaps, session_ns: int) -> list[Gap]:
+    return gaps.close() + gaps.open(session_ns)
 
 
 def test_a_gap_is_given_at_the_loss_at_the_first_mark_of_each_minute_and_at_the_return() -> None:
     feed, items = HandFeed(), list[Gap]()
-    gaps = some_gaps(feed, items)
+    gaps = some_gaps(feed)
 
-    second(gaps, at(29))
+    items += second(gaps, at(29))
     feed.from_ns = at(29.5)
-    second(gaps, at(29.7))
+    items += second(gaps, at(29.7))
     during = gaps.records_at(at(29.7))
     for seconds in range(30, 125):
-        second(gaps, at(seconds))
+        items += second(gaps, at(seconds))
     feed.back(at(125))
-    second(gaps, at(125))
-    second(gaps, at(126))
+    items += second(gaps, at(125))
+    items += second(gaps, at(126))
 
     assert items == [
         Gap(at(29.5), at(29.7), "closed", is_open=True),
@@ -74,27 +74,27 @@ def test_a_gap_is_given_at_the_loss_at_the_first_mark_of_each_minute_and_at_the_
 
 def test_minutes_are_those_of_the_data_where_a_feed_is_late_by_design() -> None:
     feed, items = HandFeed(), list[Gap]()
-    gaps = some_gaps(feed, items, delay_ns=20 * NS)
+    gaps = some_gaps(feed, delay_ns=20 * NS)
 
     feed.from_ns = at(30)
     for seconds in range(30, 90):
-        second(gaps, at(seconds))
+        items += second(gaps, at(seconds))
 
     assert [item.to_ns for item in items] == [at(30), at(81)]
 
 
 def test_a_loss_between_two_marks_is_given_whole_and_the_next_one_opens_anew() -> None:
     feed, items = HandFeed(), list[Gap]()
-    gaps = some_gaps(feed, items)
+    gaps = some_gaps(feed)
 
     feed.from_ns = at(1.2)
     feed.back(at(1.4))
-    second(gaps, at(2))
+    items += second(gaps, at(2))
     feed.from_ns = at(2.1)
-    second(gaps, at(2.2))
+    items += second(gaps, at(2.2))
     feed.back(at(2.3))
     feed.from_ns = at(2.4)
-    second(gaps, at(2.5))
+    items += second(gaps, at(2.5))
 
     assert [(item.from_ns, item.is_open) for item in items] == [
         (at(1.2), False),
@@ -106,14 +106,14 @@ def test_a_loss_between_two_marks_is_given_whole_and_the_next_one_opens_anew() -
 
 def test_symbols_that_are_granted_in_no_channel_have_gaps_of_their_own() -> None:
     feed, items = HandFeed(), list[Gap]()
-    gaps = some_gaps(feed, items)
+    gaps = some_gaps(feed)
 
-    gaps.mark(at(1))
+    items += gaps.mark(at(1))
     feed.health.refused = {"trades": ["A", "B", "C"], "quotes": ["B", "C", "D"]}
-    gaps.mark(at(2))
-    gaps.mark(at(3))
+    items += gaps.mark(at(2))
+    items += gaps.mark(at(3))
     feed.health.refused = {"trades": ["C"], "quotes": ["B", "C"]}
-    gaps.mark(at(4))
+    items += gaps.mark(at(4))
 
     assert items == [
         Gap(at(2), at(2), REFUSED, symbols=["B", "C"], is_open=True),

@@ -16,6 +16,7 @@ from desk.model.errors import RunFailed
 from desk.model.items import Close, Gap, Second, Watch
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS
+from desk.ports import Wait
 from desk.strategy import Context
 from desk.trading.risk_limits import RiskLimits
 
@@ -285,7 +286,7 @@ def test_the_live_figures_tell_progress_and_lanes() -> None:
     assert [round(stats.progress, 2) for stats in shown[:2]] == [0.09, 0.18]
     assert shown[-1].progress == 1.0
     assert shown[-1].received == {"trades": 3, "quotes": 0}
-    assert [lane[2] for lane in shown[-1].lanes] == [5, 5]
+    assert [lane.capacity for lane in shown[-1].lanes] == [5, 5]
 
 
 def test_watches_of_the_plan_come_before_everything_else() -> None:
@@ -300,8 +301,9 @@ def test_watches_of_the_plan_come_before_everything_else() -> None:
 
 def test_an_ack_of_nothing_is_no_ack() -> None:
     class Babbling(Listening):
-        def news(self, wait: bool) -> list[News]:
-            return [Ack(0, 1, 99, 0, 0, 0, 0), *super().news(wait)]
+        def wait(self, wait: Wait) -> list[News]:
+            babble = [Ack(0, 1, 99, 0, 0)] if self.batches[0] else []
+            return [*babble, *super().wait(wait)]
 
     desk = Desk(Rows([Row(0), Row(5)]), ("A",), links=Babbling).play()
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crashing_desk import PRODUCER, Death, MortalDesk, Move, World
+from crashing_desk import PRODUCER, Death, Delays, MortalDesk, Move, World
 from elastic_desk import Staff, StaffedWorld
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from pipeline_parts import Row, Rows, at
+from pipeline_parts import NO_PARAMS, Row, Rows, at
 from random_days import (
     ENTRIES,
     START_S,
@@ -31,7 +31,31 @@ from random_days import (
     trouble_or_moves,
 )
 
+from desk import strategy
+from desk.consumer.engine import StrategyEntry
+
 staffs = st.lists(st.builds(Staff, st.integers(START_S, START_S + 18), st.integers(1, 4)), min_size=1, max_size=8)
+
+
+MOVED_AT_THE_LAST_MARK = Taped(
+    tape=[
+        *(Row(at_s, "A", price=0.0, size=1.0) for at_s in (46.0, 46.1, 50.0, 52.8)),
+        Row(52.9, "C", price=9.5, size=1.0),
+        *(Row(at_s, "A", price=0.0, size=1.0) for at_s in (58.6, 60.7, 61.1, 62.9, 63.7, 64.1, 64.7)),
+        Row(64.8, "C", "quote", 10.0, size=1.0),
+    ],
+    always={"A", "B", "C"},
+    plan=[["A"], ["A", "B", "C"]],
+    flow={
+        "shards": 3,
+        "retain_bytes": 2_000,
+        "window": 3,
+        "checkpoint_s": 0.0,
+        "capacity": 1,
+        "max_batch_bytes": 150,
+    },
+)
+"""A shard joins and a slot moves at the last mark, while an order that fills at once waits to be accepted."""
 
 
 def staffed(
@@ -47,6 +71,11 @@ def staffed(
 
 @examples(40)
 @given(taped, staffs, trouble_or_moves)
+@example(
+    MOVED_AT_THE_LAST_MARK,
+    [Staff(49, 4), Staff(50, 3), Staff(51, 1), Staff(52, 2), Staff(58, 3), Staff(60, 1), Staff(63, 2)],
+    Trouble([], [Move(64, "B", 1)], Delays(2, 0, 12, 9, 19)),
+)
 def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_meanwhile(
     day: Taped,
     staff: list[Staff],
@@ -160,6 +189,37 @@ def test_a_producer_goes_on_whichever_call_its_predecessor_dies_at_while_a_first
 
     for after in range(60, 140):
         world = StaffedWorld(desk, [Staff(START_S, 1)], [Death(after, PRODUCER)])
+        world.play()
+
+        the_same(fixed, world)
+
+
+class Trader(strategy.Strategy):
+    """Has an order filled in part at every second, and others open: it sees whether a fill comes early."""
+
+    def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
+        super().__init__(params)
+        self.seen: list[Any] = []
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.seen.append((ctx.now_ns, ctx.open_orders, ctx.position))
+        if ctx.quote is not None and len(ctx.open_orders) < 3:
+            ctx.buy(1, limit=5.0)
+            ctx.sell(6)
+
+    def on_fill(self, ctx: strategy.Context, fill: strategy.Fill) -> None:
+        self.seen.append((fill.quantity, ctx.open_orders))
+
+
+def test_a_producer_goes_on_whenever_its_predecessor_dies_after_a_slot_went_to_a_shard_that_had_just_joined() -> None:
+    tape = [Row(half / 2, symbol, "quote", size=1.0) for half in range(1, 17) for symbol in SYMBOLS]
+    trader = StrategyEntry("t", lambda: Trader(NO_PARAMS))
+    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=[trader], shards=3)
+    fixed = World(desk).play()
+    staff, moving = [Staff(1, 2), Staff(7, 3)], [Move(7, symbol, 2) for symbol in SYMBOLS]
+
+    for after in range(200, 440, 12):
+        world = StaffedWorld(desk, staff, [Death(after, PRODUCER)], moving)
         world.play()
 
         the_same(fixed, world)

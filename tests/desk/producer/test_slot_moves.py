@@ -16,6 +16,7 @@ from desk.model.units import SECOND_NS
 from desk.producer.held_items import Holding
 from desk.producer.slot_moves import LIVE_PART, Moves
 from desk.telemetry.audit import Audit
+from desk.telemetry.note_board import NoteBoard
 
 CONFIG = LaneConfig("producer", 1, 100, 4, 0, 10**9, 50, 10 * SECOND_NS, False)
 
@@ -25,8 +26,12 @@ class Table:
 
     def __init__(self, *, waits: bool = False, number: int = 0) -> None:
         self.lanes = {0: Lane(0, CONFIG), 1: Lane(1, CONFIG)}
-        self.told: list[str] = []
-        self.moves = Moves(RoutingTable.even([0, 1]), number, lambda: None, waits=waits, tell=self.told.append)
+        self.notes = NoteBoard()
+        self.moves = Moves(RoutingTable.even([0, 1]), number, self.notes, waits=waits)
+
+    @property
+    def told(self) -> list[str]:
+        return [note.text for note in self.notes.latest()]
 
     def begin(self, now_ns: int = 0) -> bool:
         self.moves.take_in()
@@ -38,14 +43,14 @@ class Table:
         while (payload := self.lanes[shard].cut(0, hurry=True)) is not None:
             batch = decode_batch(payload)
             items += batch.items
-            self.lanes[shard].on_ack(Ack(shard, 1, batch.seq, 0, 0, 0, 0))
+            self.lanes[shard].on_ack(Ack(shard, 1, batch.seq, 0, 0))
         return items
 
     def ack(
         self, shard: int, released: dict[int, bytes] | None = None, *, durable: bool = False, now_ns: int = 0
     ) -> None:
         seq = self.lanes[shard].next_seq - 1
-        ack = Ack(shard, 1, seq, 0, 0, 0, 0, durable_seq=seq if durable else 0, released=released)
+        ack = Ack(shard, 1, seq, 0, 0, durable_seq=seq if durable else 0, released=released)
         self.moves.on_ack(ack, self.lanes, now_ns)
 
 

@@ -7,6 +7,7 @@ import pytest
 from test_run_record import a_fault, some_stats
 
 from desk.consumer.shard import ShardStats
+from desk.model.lane_row import LaneRow
 from desk.model.notes import Note
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
@@ -25,7 +26,7 @@ def intake(received: int, **more: Any) -> IntakeStats:
         "subscribed": 4,
         "wanted_by_scanners": 1,
         "open_positions": 2,
-        "lanes": [(0, 5, 100, 1, 4, 7, 8)],
+        "lanes": [LaneRow(0, 5, 100, 1, 4, 7, 8)],
         "notes": [Note("a note")],
     }
     return IntakeStats(**(fields | more))

@@ -119,10 +119,10 @@ def test_the_view_and_a_shard_have_the_same_minutes_and_remember_the_same(
     end_ns = START_NS + second * SECOND_NS
     items = frames_of(source, watches)
     marks = [index for index, item in enumerate(items) if isinstance(item, Second) and item.session_ns <= end_ns]
-    engine, kept = an_engine(), []
+    engine = an_engine()
 
-    engine.apply(items[: marks[-1] + 1] if marks else items[: len(SYMBOLS)])
-    kept += engine.take_bars()
+    applied = engine.apply(items[: marks[-1] + 1] if marks else items[: len(SYMBOLS)])
+    kept = applied.take_bars()
     view = a_view(source)
     reached_ns = max(engine.mark_ns, START_NS)
 
@@ -143,14 +143,13 @@ def test_a_symbol_watched_late_ends_up_with_the_minutes_of_one_watched_from_the_
     first, second_view = a_view(source), a_view(source)
     at_ns = START_NS + second * SECOND_NS
     whole, late = an_engine(), an_engine()
-    whole.apply(frames_of(source, {START_NS: [warm_watch(first, symbol, START_NS) for symbol in SYMBOLS]}))
+    since_start = frames_of(source, {START_NS: [warm_watch(first, symbol, START_NS) for symbol in SYMBOLS]})
     items = frames_of(source, {at_ns: [warm_watch(second_view, symbol, at_ns) for symbol in SYMBOLS]})
     began = next((index for index, item in enumerate(items) if isinstance(item, Watch)), None)
     if began is None:
         return
 
-    late.apply(items)
-    kept = [whole.take_bars(), late.take_bars()]
+    kept = [whole.apply(since_start).take_bars(), late.apply(items).take_bars()]
 
     for symbol in SYMBOLS:
         assert bars_of(late, symbol, kept[1]) == bars_of(whole, symbol, kept[0])

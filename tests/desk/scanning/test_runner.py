@@ -375,13 +375,13 @@ def test_no_more_than_so_many_marks_are_remembered(monkeypatch: pytest.MonkeyPat
 def test_an_answer_that_its_reader_changes_is_still_the_same_when_asked_for_again() -> None:
     door = LocalScanners(scanning(a_scanner(lambda market: ["A"])))
     door.ask(at(2), [])
-    (answer,) = door.answers(wait=True)
+    (answer,) = door.answers()
     symbols, bars = list(answer.symbols), dict(answer.bars)
 
     answer.symbols.clear()
     answer.bars.clear()
     door.ask(at(2), [])
-    (again,) = door.answers(wait=True)
+    (again,) = door.answers()
 
     assert (again.symbols, again.bars) == (symbols, bars)
 

@@ -1,11 +1,13 @@
 """What is to be seen from outside while strategies are called."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from engine_parts import (
     NO_PARAMS,
     START_NS,
+    QueuedEngine,
     Stopwatch,
     Witness,
     a_fill,
@@ -23,7 +25,7 @@ from engine_parts import (
 )
 
 from desk import strategy
-from desk.consumer.engine import Engine, EngineConfig
+from desk.consumer.engine import EngineConfig
 from desk.model.bars import Bar
 from desk.model.items import Gap, Stop
 from desk.model.ticks import Quote, Trade
@@ -96,9 +98,9 @@ def seen() -> list[tuple[Any, ...]]:
     return SEEN
 
 
-def an_engine_seen(*entries: Any) -> Engine:
+def an_engine_seen(*entries: Any, stops: Sequence[Stop] = ()) -> QueuedEngine:
     config = EngineConfig("day", START_NS, 1_000_000_000, 900_000_000_000, 50_000_000)
-    return Engine(config, entries, Stopwatch(), NOW)
+    return QueuedEngine(config, entries, Stopwatch(), NOW, {(stop.strategy, stop.symbol) for stop in stops})
 
 
 def test_every_call_is_seen_with_its_instance_and_what_it_is_about(seen: list[tuple[Any, ...]]) -> None:
@@ -141,11 +143,10 @@ def test_a_strategy_that_is_stopped_from_outside_is_not_even_brought_back(seen: 
     engine = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"))
     engine.apply([a_watch("A"), a_watch("B"), mark(1)])
     snapshot = engine.snapshot()
-    successor = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"))
+    stops = [Stop("s", "A", "no progress")]
+    successor = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"), stops=stops)
     seen.clear()
 
-    stops = [Stop("s", "A", "no progress")]
-    successor.forbid(stops)
     successor.restore(snapshot, [])
     successor.apply([*stops, mark(2)])
 
@@ -216,8 +217,7 @@ def test_a_strategy_that_is_stopped_everywhere_runs_on_no_symbol_and_is_named_on
     seen.clear()
     stops = [Stop("s", EVERYWHERE, "its process died")]
     for _ in range(2):
-        successor = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"))
-        successor.forbid(stops)
+        successor = an_engine_seen(an_entry(Looking, "s"), an_entry(name="other"), stops=stops)
         successor.restore(snapshot, [])
         successor.apply([*stops, a_watch("C", 2), mark(2), a_watch("D", 2), mark(3)])
         snapshot = successor.snapshot()

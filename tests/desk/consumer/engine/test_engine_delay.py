@@ -1,11 +1,11 @@
 """A feed that is late by design: its minutes close later by that, and are as complete as those of one that is not."""
 
 import pytest
-from engine_parts import START_NS, Witness, an_entry
+from engine_parts import START_NS, QueuedEngine, Witness, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.consumer.engine import Engine, EngineConfig
+from desk.consumer.engine import EngineConfig
 from desk.model.items import Close, Gap, Item, Second, Unwatch, Watch
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
@@ -14,15 +14,15 @@ NS = SECOND_NS
 DELAY_NS = 900 * NS
 
 
-def an_engine(delay_ns: int, session_start_ns: int, revise_s: int = 60) -> tuple[Engine, Witness]:
+def an_engine(delay_ns: int, session_start_ns: int, revise_s: int = 60) -> tuple[QueuedEngine, Witness]:
     witness = Witness()
     config = EngineConfig("day", session_start_ns, NS, revise_s * NS, 50_000_000, delay_ns=delay_ns)
-    return Engine(config, [an_entry(lambda: witness)], lambda: 0), witness
+    return QueuedEngine(config, [an_entry(lambda: witness)], lambda: 0), witness
 
 
-def bars(engine: Engine) -> list[tuple[int, int, str]]:
+def bars(engine: QueuedEngine) -> list[tuple[int, int, str]]:
     """The minutes that are kept in the end: start, trades, flag."""
-    changed = engine.symbols["A"].bars.changed
+    changed = engine.pending.bars
     return [(bar.minute_ns, bar.trades, bar.flags) for _, bar in sorted(changed.items())]
 
 

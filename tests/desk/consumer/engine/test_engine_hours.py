@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from engine_parts import Forgiving, a_quote, a_watch, an_engine, an_entry, at, doing, instance_of, mark
+from engine_parts import Forgiving, QueuedEngine, a_quote, a_watch, an_engine, an_entry, at, doing, instance_of, mark
 
-from desk.consumer.engine import Engine
 from desk.consumer.engine.instance import Instance
 from desk.model.hours import TradingDay
 from desk.model.items import Close, Item
@@ -53,7 +52,7 @@ class Desk:
         key = f"day-s-A-{number}"
         return [(event.status, event.reason) for event in self.events if event.client_order_id == key]
 
-    def _engine(self) -> Engine:
+    def _engine(self) -> QueuedEngine:
         return an_engine(an_entry(doing(lambda ctx: None)), hours=HOURS)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from engine_parts import (
+    QueuedEngine,
     a_fill,
     a_quote,
     a_trade,
@@ -16,14 +17,13 @@ from engine_parts import (
     mark,
 )
 
-from desk.consumer.engine import Engine
 from desk.model.items import Gap, Item, Unquoted, Unwatch
 from desk.model.ticks import Trade
 
 HELD = a_quote(2, 2, bid=99.0, ask=101.0)
 
 
-def holding(*items: Item) -> Engine:
+def holding(*items: Item) -> QueuedEngine:
     """An engine whose strategy holds two shares of A, after these items."""
     engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2) if not ctx.position.quantity else None)))
     engine.apply([a_watch(), mark(1)])

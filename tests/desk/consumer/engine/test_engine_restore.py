@@ -11,6 +11,7 @@ from engine_parts import (
     NO_PARAMS,
     START_NS,
     Forgiving,
+    QueuedEngine,
     Stopwatch,
     TradeLog,
     Witness,
@@ -28,7 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk import strategy
-from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
+from desk.consumer.engine import EngineConfig, StrategyEntry
 from desk.consumer.engine.snapshot import decode_state
 from desk.model.bars import Bar
 from desk.model.hours import TradingDay
@@ -94,14 +95,14 @@ class Gambler(strategy.Strategy):
                 ctx.cancel(ctx.rng.choice(ctx.open_orders))
 
 
-def an_engine_of_gamblers() -> Engine:
+def an_engine_of_gamblers() -> QueuedEngine:
     config = EngineConfig("day", START_NS, 2 * SECOND_NS, 100 * SECOND_NS, 10**18, 1.0, 0.01, HOURS)
     entries = (
         StrategyEntry("found", Gambler, scanner="S"),
         StrategyEntry("all", Gambler),
         StrategyEntry("named", Gambler, symbols=frozenset({"B"})),
     )
-    return Engine(config, entries, Stopwatch())
+    return QueuedEngine(config, entries, Stopwatch())
 
 
 class Step(NamedTuple):
@@ -223,17 +224,18 @@ class Shard:
     def keep(self) -> None:
         for bar in self.engine.take_bars():
             self.kept[bar.symbol, bar.minute_ns] = encode(bar)
-        self.trades.take(self.engine.take_trades())
 
     def successor(self) -> "Shard":
         self.keep()
+        state = self.engine.snapshot()
+        self.trades.take(self.engine.take_trades())
         next_one = Shard(dict(self.kept), TradeLog(self.trades))
         closed = [msgspec.msgpack.decode(bar, type=Bar) for bar in self.kept.values()]
-        next_one.engine.restore(self.engine.snapshot(), closed, self.trades)
+        next_one.engine.restore(state, closed, self.trades)
         return next_one
 
 
-def portrait(engine: Engine, *, repeated: bool = True) -> bytes:
+def portrait(engine: QueuedEngine, *, repeated: bool = True) -> bytes:
     """Everything there is to an engine; pickles opened, as equal objects may have unequal pickles."""
     state = decode_state(engine.snapshot())
     if not repeated:
@@ -345,7 +347,7 @@ class Opaque(Witness):
         raise OSError("lost in the post")
 
 
-def restored(engine: Engine, *entries: StrategyEntry) -> Engine:
+def restored(engine: QueuedEngine, *entries: StrategyEntry) -> QueuedEngine:
     closed = engine.take_bars()
     successor = an_engine(*entries)
     successor.restore(engine.snapshot(), closed)
@@ -426,7 +428,7 @@ def test_a_request_that_was_not_handed_over_is_asked_for_by_the_successor() -> N
     engine = session.engine
     engine.apply([a_watch("A", 0, scanners=[""])])
     instance_of(engine, name="all").buy(3)
-    expected = Request(list(engine._now.intents))
+    expected = Request(list(engine.apply([]).intents))
 
     successor = an_engine_of_gamblers()
     successor.restore(engine.snapshot(), [])

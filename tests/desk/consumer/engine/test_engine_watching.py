@@ -1,4 +1,5 @@
 from engine_parts import (
+    QueuedEngine,
     a_fill,
     a_quote,
     a_trade,
@@ -16,7 +17,6 @@ from engine_parts import (
     strategy_of,
 )
 
-from desk.consumer.engine import Engine
 from desk.model.bars import Bar
 from desk.model.items import Unwatch
 from desk.strategy import Context
@@ -27,7 +27,7 @@ def a_bar(seconds: float, close: float = 5.0) -> Bar:
     return Bar("A", start, close, close, close, close, 100.0, 100 * close, 1, start, 0, start, 0, "repaired")
 
 
-def flags(engine: Engine) -> dict[int, str]:
+def flags(engine: QueuedEngine) -> dict[int, str]:
     return {bar.minute_ns: bar.flags for bar in engine.take_bars()}
 
 

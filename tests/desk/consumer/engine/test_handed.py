@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from engine_parts import (
     NO_PARAMS,
+    QueuedEngine,
     Witness,
     a_fill,
     a_quote,
@@ -20,7 +21,6 @@ from engine_parts import (
 )
 
 from desk import strategy
-from desk.consumer.engine import Engine
 from desk.model.items import Gap
 
 HOOKS = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap")
@@ -101,7 +101,7 @@ class Reader(Witness):
         self.seen.append(("gap", repr(gap)))
 
 
-def played(hook: str, attempt: Callable[[Any, Any], object]) -> Engine:
+def played(hook: str, attempt: Callable[[Any, Any], object]) -> QueuedEngine:
     """A few minutes in which every hook runs, first the meddler's, then the reader's."""
     engine = an_engine(an_entry(lambda: Meddler(hook, attempt), "meddler"), an_entry(Reader, "reader"))
     engine.apply([a_watch(), a_trade(1, 1), a_quote(2, 1), *marks(1, 62)])

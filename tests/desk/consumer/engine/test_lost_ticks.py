@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from engine_parts import (
     Doing,
+    QueuedEngine,
     Witness,
     a_fill,
     a_trade,
@@ -19,7 +20,7 @@ from engine_parts import (
 )
 
 from desk import strategy
-from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
+from desk.consumer.engine import EngineConfig, StrategyEntry
 from desk.consumer.engine.lost_ticks import MAX_GAPS
 from desk.model.items import Gap, Lost, Stop, Unwatch
 
@@ -31,11 +32,11 @@ class Listener(Witness):
         self.seen.append(("gap", ctx.symbol, gap.from_ns, gap.to_ns, gap.why))
 
 
-def flags(engine: Engine) -> dict[tuple[str, int], str]:
+def flags(engine: QueuedEngine) -> dict[tuple[str, int], str]:
     return {(bar.symbol, bar.minute_ns): bar.flags for bar in engine.take_bars()}
 
 
-def restored(engine: Engine, *entries: StrategyEntry) -> Engine:
+def restored(engine: QueuedEngine, *entries: StrategyEntry) -> QueuedEngine:
     closed = engine.take_bars()
     successor = an_engine(*entries)
     successor.restore(engine.snapshot(), closed)
@@ -205,7 +206,7 @@ def open_gap(from_s: float, to_s: float) -> Gap:
     return Gap(at(from_s), at(to_s), "down", is_open=True)
 
 
-def reported(engine: Engine) -> list[tuple[Any, ...]]:
+def reported(engine: QueuedEngine) -> list[tuple[Any, ...]]:
     return [seen for seen in strategy_of(engine).seen if seen[0] in {"gap", "bar"}]
 
 
@@ -233,7 +234,7 @@ def test_an_open_gap_bars_entries_before_the_next_mark_and_the_next_mark_decides
     assert [intent.degraded for intent in intents_of(engine)] == [False, True, False]
 
     engine.apply([open_gap(3.1, 3.2)])
-    assert engine._now.degraded
+    assert engine.degraded
 
 
 def test_a_restored_shard_knows_the_gap_that_lasts() -> None:
@@ -250,12 +251,12 @@ def test_a_restored_shard_knows_the_gap_that_lasts() -> None:
 
 
 def test_a_live_shard_has_no_fresh_data_before_its_first_mark() -> None:
-    live = Engine(EngineConfig("day", at(0), 1, 1, 1, live=True), [], lambda: 0)
+    live = QueuedEngine(EngineConfig("day", at(0), 1, 1, 1, live=True), [], lambda: 0)
 
-    before = live._now.degraded
+    before = live.degraded
     live.apply([mark(1)])
 
-    assert (before, live._now.degraded) == (True, False)
+    assert (before, live.degraded) == (True, False)
 
 
 class Buyer(Doing):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from engine_parts import (
     START_NS,
+    QueuedEngine,
     TradeLog,
     Witness,
     a_quote,
@@ -27,7 +28,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk.bars import remembered_trades
-from desk.consumer.engine import Engine
 from desk.model.bars import Bar
 from desk.model.items import Close, Item
 from desk.model.ticks import Cancel, Correction, Trade
@@ -186,7 +186,7 @@ class Kept:
         self.state = self.engine.snapshot()
         self.since: list[Item] = []
 
-    def fresh(self) -> Engine:
+    def fresh(self) -> QueuedEngine:
         return an_engine(revise_s=REVISE_S)
 
     def apply(self, item: Item) -> None:
@@ -195,8 +195,8 @@ class Kept:
 
     def checkpoint(self) -> None:
         self.bars |= {bar.minute_ns: bar for bar in self.engine.take_bars()}
-        self.trades.take(self.engine.take_trades())
         self.state = self.engine.snapshot()
+        self.trades.take(self.engine.take_trades())
         self.since = []
 
     def die(self) -> None:
@@ -279,7 +279,7 @@ def test_the_property_is_about_every_outcome_and_trades_that_leave_the_memory() 
 # Single cases
 
 
-def minute(engine: Engine, minute_ns: int = START_NS) -> tuple[Any, ...]:
+def minute(engine: QueuedEngine, minute_ns: int = START_NS) -> tuple[Any, ...]:
     """high, low, close, volume, trades of a minute, closed or not."""
     bars = {bar.minute_ns: bar for bar in engine.symbols["A"].bars.state()[2]}
     bar = bars[minute_ns]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from engine_parts import (
     START_NS,
+    QueuedEngine,
     TradeLog,
     a_quote,
     a_trade,
@@ -38,7 +39,6 @@ from test_engine_restore import (
     numbers_of,
 )
 
-from desk.consumer.engine import Engine
 from desk.consumer.engine.snapshot import SymbolSnapshot, pack_symbol, symbols_of
 from desk.flow.routing_table import slot_of
 from desk.model.bars import Bar
@@ -51,7 +51,7 @@ def a_release(move: int = 1, *symbols: str, to: int = 1) -> Release:
     return Release(move, [slot_of(symbol) for symbol in symbols or ("A",)], to)
 
 
-def an_adopt(source: Engine, move: int = 1, held: Iterable[Item] = ()) -> Adopt:
+def an_adopt(source: QueuedEngine, move: int = 1, held: Iterable[Item] = ()) -> Adopt:
     kept = source.released[move]
     return Adopt(move, kept.release.slots, kept.state, encode_items(list(held)))
 
@@ -61,11 +61,11 @@ def again(item: Any) -> Item:
     return decode(encode(item))
 
 
-def restored(engine: Engine, kept: dict[tuple[str, int], bytes], trades: TradeLog) -> Engine:
+def restored(engine: QueuedEngine, kept: dict[tuple[str, int], bytes], trades: TradeLog) -> QueuedEngine:
     for bar in engine.take_bars():
         kept[bar.symbol, bar.minute_ns] = encode(bar)
-    trades.take(engine.take_trades())
     state = engine.snapshot()
+    trades.take(engine.take_trades())
     known = set(symbols_of(state))
     closed = [msgspec.msgpack.decode(bar, type=Bar) for (symbol, _), bar in kept.items() if symbol in known]
     successor = an_engine_of_gamblers()
@@ -186,7 +186,7 @@ def canonical(requests: Iterable[Request]) -> tuple[list[Any], list[Any]]:
     return intents, reports
 
 
-def portrait(engines: Iterable[Engine]) -> dict[str, tuple[SymbolSnapshot, list[Any], list[float]]]:
+def portrait(engines: Iterable[QueuedEngine]) -> dict[str, tuple[SymbolSnapshot, list[Any], list[float]]]:
     """Everything there is to every symbol; pickles opened, as equal objects may have unequal pickles."""
     shown = {}
     for engine in engines:
@@ -200,7 +200,7 @@ def portrait(engines: Iterable[Engine]) -> dict[str, tuple[SymbolSnapshot, list[
     return shown
 
 
-def counts(engines: list[Engine]) -> list[Any]:
+def counts(engines: list[QueuedEngine]) -> list[Any]:
     audits = [engine.audit for engine in engines]
     rejected = [
         {cause: sum(one.get(cause, 0) for one in causes) for cause in set().union(*causes)}
@@ -211,7 +211,7 @@ def counts(engines: list[Engine]) -> list[Any]:
     return [rejected, stopped, sums]
 
 
-def prices(engines: Iterable[Engine]) -> dict[str, float]:
+def prices(engines: Iterable[QueuedEngine]) -> dict[str, float]:
     return {symbol: price for engine in engines for symbol, price in engine.prices().items()}
 
 

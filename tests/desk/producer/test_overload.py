@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from desk.flow.ladder import THIN, Ladder, LadderConfig
-from desk.model.items import Item, Unquoted
+from desk.model.items import Unquoted
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
 from desk.producer.held_items import Holding
 from desk.producer.overload import Overload
+from desk.telemetry.note_board import NoteBoard
 
 
 class SlowReader:
@@ -31,17 +32,17 @@ def a_quote(ordinal: int, symbol: str) -> Quote:
 
 def test_symbols_whose_quotes_are_stopped_are_named_where_they_are() -> None:
     feed = SlowReader()
-    overload = Overload(Ladder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, lambda _: None)  # type: ignore[arg-type]  # what it asks of a feed
-    put: list[tuple[str, Item]] = []
+    overload = Overload(Ladder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, NoteBoard())  # type: ignore[arg-type]  # what it asks of a feed
+    items: list[Unquoted] = []
     now_ns = 10 * SECOND_NS
 
     while overload.ladder.rung < THIN:
         now_ns += SECOND_NS
-        overload.admit([a_quote(n, "HOT") for n in range(9)] + [a_quote(9, "COLD")], now_ns, lambda _: Holding(1))
-        overload.control(now_ns, lambda symbol, item: put.append((symbol, item)))
+        overload.admit([a_quote(n, "HOT") for n in range(9)] + [a_quote(9, "COLD")], now_ns)
+        items += overload.control(now_ns)
 
     assert feed.dropped == ["HOT"]
-    assert put == [("HOT", Unquoted("HOT", now_ns))]
+    assert items == [Unquoted("HOT", now_ns)]
 
 
 def test_a_symbol_whose_quotes_are_dropped_on_its_way_is_named_once() -> None:

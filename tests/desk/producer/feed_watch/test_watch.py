@@ -12,6 +12,7 @@ from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.producer.feed_watch.watch import Ages, FeedWatch, WatchConfig
+from desk.producer.subscriptions import Subscriptions
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import ClassCounts
 
@@ -43,7 +44,7 @@ class HandFeed:
 
 def a_watch(feed: HandFeed, symbols: list[str], state: bytes = b"", **config: Any) -> FeedWatch:
     found: Any = feed
-    return FeedWatch(WatchConfig("venue", **config), 10 * NS, found, found, lambda: symbols, state)
+    return FeedWatch(WatchConfig("venue", **config), 10 * NS, found, found, Subscriptions(symbols), state)
 
 
 def received(feed: HandFeed, count: int = 1) -> None:
@@ -65,7 +66,7 @@ def trade(ts_ns: int) -> Trade:
 def test_a_good_feed_has_neither_warnings_nor_problems() -> None:
     feed = HandFeed()
     watch = a_watch(feed, ["A"])
-    watch.met("A")
+    watch.met(["A"])
     received(feed)
 
     play(watch, 100)
@@ -78,7 +79,7 @@ def test_symbols_that_send_nothing_are_named_after_a_minute_of_the_exchanges_hou
     feed = HandFeed()
     symbols = [f"S{number:02d}" for number in range(15)]
     watch = a_watch(feed, ["*", *symbols], hours=TradingDay(0, START_NS + 200 * NS, START_NS + 359 * NS, 1 << 62))
-    watch.met("S00")
+    watch.met(["S00"])
     received(feed)
 
     closed = play(watch, 199)
@@ -106,7 +107,7 @@ def test_refused_symbols_are_a_problem_an_alert_and_not_silent() -> None:
     feed = HandFeed()
     feed.health.refused = {"quotes": ["B", "C"], "trades": ["B"]}
     watch = a_watch(feed, ["A", "B", "C"])
-    watch.met("A")
+    watch.met(["A"])
     received(feed)
     play(watch, 100)
 
@@ -350,7 +351,7 @@ def test_a_successor_knows_what_its_predecessor_saw() -> None:
     feed = HandFeed()
     symbols = ["A", "B", "C"]
     watch = a_watch(feed, symbols)
-    watch.met("A")
+    watch.met(["A"])
     received(feed)
     feed.counts.reject("trades", "price", "venue: frame 3")
     feed.health.outages, feed.health.last_outage = 1, "closed"
@@ -372,7 +373,7 @@ def test_a_successor_knows_what_its_predecessor_saw() -> None:
 def test_a_recorded_feed_is_always_up_and_judged_by_its_times_alone() -> None:
     feed = HandFeed()
     found: Any = feed
-    watch = FeedWatch(WatchConfig("tape"), 10 * NS, found, None, lambda: ["A"])
+    watch = FeedWatch(WatchConfig("tape"), 10 * NS, found, None, Subscriptions("A"))
     for second in range(4):
         watch.take(Frame([], START_NS, fastest_ns=5 * HOUR_NS))
         watch.mark(START_NS + second * NS, 0, Ages(5 * HOUR_NS))

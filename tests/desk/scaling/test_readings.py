@@ -8,6 +8,7 @@ from test_run_record import some_stats
 from test_viewer import intake
 
 from desk.consumer.shard import ShardStats
+from desk.model.lane_row import LaneRow
 from desk.model.units import MS_NS, SECOND_NS
 from desk.producer.stats import IntakeStats
 from desk.scaling import Reading
@@ -25,13 +26,16 @@ def shard(number: int, queue: Snapshot) -> ShardStats:
     return some_stats(number, time_in_queue=queue)
 
 
-def at(second: float, *rows: tuple[int, float, int], **more: Any) -> IntakeStats:
-    """Of each lane: its shard, the seconds worked, and the ticks dropped."""
+def at(second: float, *rows: tuple[int, float, int], age_s: float = 0.0, **more: Any) -> IntakeStats:
+    """Of each lane: its shard, the seconds worked, and the ticks dropped; in all of them ticks have waited `age_s`."""
     return intake(
         0,
         wall_ns=round(second * SECOND_NS),
-        lanes=[(number, 0, 100, 0, 4, dropped, dropped) for number, _, dropped in rows],
-        **{"loads": {number: (round(worked_s * SECOND_NS), 0) for number, worked_s, _ in rows}} | more,
+        lanes=[
+            LaneRow(number, 0, 100, 0, 4, dropped, dropped, round(worked_s * SECOND_NS), round(age_s * SECOND_NS))
+            for number, worked_s, dropped in rows
+        ],
+        **more,
     )
 
 
@@ -52,7 +56,7 @@ def test_a_reading_is_of_the_time_since_the_one_before() -> None:
 
 def take_two(before: IntakeStats, now: IntakeStats, *then: ShardStats) -> Reading:
     readings = Readings()
-    working = [lane[0] for lane in now.lanes]
+    working = [lane.shard for lane in now.lanes]
     readings.take(before, [shard(0, waits(1))], working, 0)
     reading = readings.take(now, then, working, 0)
     assert reading is not None
@@ -73,9 +77,7 @@ def test_without_ticks_there_is_no_time_in_queue() -> None:
 
 
 def test_a_shard_too_busy_to_tell_anything_is_seen_by_its_lane() -> None:
-    loads = {0: (1 * SECOND_NS, 2 * SECOND_NS)}
-
-    reading = take_two(at(0, (0, 1.0, 0)), at(1.5, (0, 1.0, 0), loads=loads))
+    reading = take_two(at(0, (0, 1.0, 0)), at(1.5, (0, 1.0, 0), age_s=2.0))
 
     assert reading.busy == {0: 1.0}
     assert reading.time_in_queue_ns == 2 * SECOND_NS

@@ -11,6 +11,7 @@ from test_viewer import intake
 from desk.consumer.shard import ShardStats
 from desk.consumer.slot_meter import EVERY, SlotMeter
 from desk.flow.routing_table import RoutingTable, slot_of
+from desk.model.lane_row import LaneRow
 from desk.model.ticks import Trade
 from desk.model.units import SECOND_NS
 from desk.producer.stats import IntakeStats
@@ -49,7 +50,7 @@ class Market:
             owners=self.table.shards,
             table_version=self.table.version,
             wall_ns=self.seconds * SECOND_NS,
-            loads={shard: (busy_ns, 0) for shard, busy_ns in self.busy_ns.items()},
+            lanes=[LaneRow(shard, 0, 100, 0, 4, busy_ns=busy_ns) for shard, busy_ns in self.busy_ns.items()],
             **self.more,
         )
 

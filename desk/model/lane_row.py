@@ -1,0 +1,21 @@
+"""One lane at one moment, as the producer tells it to the live view and to scaling."""
+
+import msgspec
+
+
+class LaneRow(msgspec.Struct, array_like=True):
+    """`depth` of `capacity` ticks wait, `in_flight` of `window` batches are not acknowledged.
+
+    `conflated` (quotes) and `dropped` (ticks) are totals since the run began. `busy_ns` is how long the shard has
+    worked in all, `age_ns` how long the oldest tick has waited.
+    """
+
+    shard: int
+    depth: int
+    capacity: int
+    in_flight: int
+    window: int
+    conflated: int = 0
+    dropped: int = 0
+    busy_ns: int = 0
+    age_ns: int = 0

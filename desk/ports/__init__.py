@@ -1,0 +1,39 @@
+"""The ports: what the pure floors need from outside, as one protocol for each side that calls.
+
+The in-process desk and the tests plug plain objects in; the actors plug Ray calls in.
+"""
+
+from desk.ports.broker import ProducerBroker, ShardBroker
+from desk.ports.clock import Clock
+from desk.ports.feed import Feed, FeedCounts, FeedGap, LiveFeed
+from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter
+from desk.ports.ledger import Ledger
+from desk.ports.mailbox import Mailbox
+from desk.ports.scanners import Scanners
+from desk.ports.shard_links import NOTHING, AckWait, DirectoryLinks, ShardDirectory, ShardLinks, Wait, Waits
+from desk.ports.venue import Venue
+
+__all__ = [
+    "NOTHING",
+    "AckWait",
+    "CheckpointWriter",
+    "Clock",
+    "DirectoryLinks",
+    "Feed",
+    "FeedCounts",
+    "FeedGap",
+    "Ledger",
+    "LiveFeed",
+    "Mailbox",
+    "ProducerBroker",
+    "ProducerKeeper",
+    "Scanners",
+    "ShardBroker",
+    "ShardDirectory",
+    "ShardKeeper",
+    "ShardLinks",
+    "StateWriter",
+    "Venue",
+    "Wait",
+    "Waits",
+]

@@ -1,0 +1,18 @@
+"""The producer's mailbox: the one way from other threads into its loop."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from desk.model.commands import Command
+
+
+class Mailbox(Protocol):
+    """Commands in the order in which they were posted."""
+
+    def post(self, command: Command) -> None:
+        """Post a command, from any thread or signal handler."""
+        ...
+
+    def take(self) -> Sequence[Command]:
+        """Everything posted since the last call; from the loop's own thread."""
+        ...

@@ -1,0 +1,48 @@
+"""How a lane begins: at the mark that the others had last, with the totals that it counts on.
+
+Tests: tests/desk/producer/test_membership.py
+"""
+
+from desk.flow import Lane
+from desk.model.batch import LaneTotals, Position
+from desk.model.items import Second
+from desk.ports import Clock
+from desk.producer.durable_states import ProducerStates
+from desk.producer.feed_watch.watch import FeedWatch
+from desk.producer.lanes import Lanes
+from desk.producer.overload import Overload
+from desk.producer.slot_moves import Moves
+
+
+class LaneOpening:
+    """Opens lanes, and brings those to the last mark that lack it."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        moves: Moves,
+        overload: Overload,
+        feed_watch: FeedWatch,
+        states: ProducerStates,
+        clock: Clock,
+    ) -> None:
+        self._lanes = lanes
+        self._moves = moves
+        self._overload = overload
+        self._feed_watch = feed_watch
+        self._states = states
+        self._clock = clock
+
+    def open(self, position: Position, totals: LaneTotals | None) -> Lane:
+        """Open a lane to a shard that stands there; `totals` as of `Lanes.open`."""
+        self._states.join(position.shard, position.durable_mark_ns)
+        lane = self._lanes.open(position, totals)
+        lane.conflate(on=self._overload.conflating)
+        return lane
+
+    def mark(self, shard: int) -> None:
+        """Give a shard the mark that the others had last."""
+        if self._moves.reached_ns:
+            now_ns, degraded = self._clock.wall_ns(), self._overload.hold or self._feed_watch.is_degraded
+            second = Second(self._moves.reached_ns, now_ns, self._feed_watch.lag_ns, 0, degraded)
+            self._lanes[shard].put(second)

@@ -1,0 +1,58 @@
+"""How a session ends: drained, closed, and kept.
+
+Tests: tests/desk/producer/test_last_mark.py
+"""
+
+from typing import Final
+
+from desk.model.items import Close
+from desk.ports import AckWait, Wait, Waits
+from desk.producer.pacing import Pacing
+from desk.producer.parts import IntakeConfig, ProducerParts, ProducerPorts
+
+NEVER_NS: Final = 1 << 62
+
+
+def session_end(config: IntakeConfig, ports: ProducerPorts, parts: ProducerParts, pacing: Pacing) -> Waits:
+    """Drain the lanes, close the session, and go on until nothing more is asked for and all is kept."""
+    lanes, session_ns = parts.lanes, parts.progress.session_ns
+    parts.moves.give_up_wishes()
+    yield from pacing.between_marks(NEVER_NS)
+    while parts.moves.under_way:
+        yield from lanes.flush()
+    yield from _begin_close(config, ports, parts)
+    if not config.lockstep:
+        yield from _settle(config, parts)
+    lanes.put(Close(session_ns))
+    yield from _settle(config, parts, closing=True)
+    parts.router.give(ports.broker.close(session_ns))
+    yield from _settle(config, parts, closing=True)
+    yield from lanes.checkpoint_until(lambda lane: lane.durable)
+
+
+def _begin_close(config: IntakeConfig, ports: ProducerPorts, parts: ProducerParts) -> Waits:
+    """Let shards and ledger remember where they stand: a resume goes on from here until the results are written.
+
+    In lockstep the shards apply the last order events here. The close asks for what comes of them, as the next mark
+    of a run that goes on does: to ask before that would give these requests a round of their own.
+    """
+    if config.lockstep:
+        yield from parts.lanes.flush()
+    else:
+        yield from _settle(config, parts)
+    yield from parts.lanes.checkpoint_until(lambda lane: lane.durable)
+    ports.broker.begin_close(parts.progress.session_ns)
+
+
+def _settle(config: IntakeConfig, parts: ProducerParts, *, closing: bool = False) -> Waits:
+    """Come to rest: everything sent, acknowledged, decided and given back."""
+    while True:
+        if config.lockstep:
+            yield from parts.lockstep.exchange(parts.progress.session_ns, closing=closing)
+        else:
+            yield from parts.lanes.flush()
+            yield Wait(AckWait.SETTLED)
+        events = parts.deliveries.waiting()
+        parts.router.give(events)
+        if not events and parts.lanes.idle:
+            return
