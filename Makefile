@@ -53,7 +53,7 @@ trials: $(READY) ## run the long tests: full counts and whole days
 
 docs: $(READY) ## rewrite the pages that are made from code
 	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md
-	$(BIN)/python -m console.reference > docs/reference/cli.md
+	$(BIN)/python -m console.cli_reference > docs/reference/cli.md
 
 cluster: $(READY) ## fill build/cluster, which `ray up cluster.yaml` sends to the nodes
 	$(BIN)/python -m console.cluster_files build/cluster

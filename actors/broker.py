@@ -1,14 +1,14 @@
 """The broker actor: the one door to the venue, with the risk gate and the order lifecycle behind it."""
 
-from actors.calls.encoding import decode_numbers, decode_request, encode
-from actors.calls.settling import ProducerDoor
-from actors.metrics.counters import MetersFactory, NoMeters
+from actors.calls.order_encoding import decode_numbers, decode_request, encode
+from actors.calls.settling import ProducerPort
+from actors.metrics.counters import MetersFactory, NoMetrics
 from desk.config import Plan
 from desk.model.session import Session
 from desk.orders import OrderLedger, OrderSummary
 from desk.process.usage import process_usage
 from desk.report.run_record import ProcessUsage
-from desk.wiring import trading
+from desk.wiring import broker_factory
 
 
 class Broker:
@@ -22,10 +22,10 @@ class Broker:
         plan: Plan,
         session: Session,
         ledger: OrderLedger,
-        producer: ProducerDoor,
-        meters: MetersFactory = NoMeters,
+        producer: ProducerPort,
+        meters: MetersFactory = NoMetrics,
     ) -> None:
-        self._manager = trading.order_manager(plan, session, ledger)
+        self._manager = broker_factory.build_order_manager(plan, session, ledger)
         self._producer = producer
         self._meters = meters("broker")
 

@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.calls.settling import SettlingBroker, SettlingKeeper
-from actors.metrics.counters import MetersFactory, NoMeters
+from actors.metrics.counters import MetersFactory, NoMetrics
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
 from desk.model.batch import encode
 from desk.model.items import Stop
 from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.process.breadcrumbs import Trail
+from desk.process.breadcrumbs import BreadcrumbTrail
 from desk.process.clock import SystemClock
 from desk.process.exit_watch import ProcessWatch
-from desk.process.garbage_collector import Collector
-from desk.process.memory import Allowance
+from desk.process.garbage_collector import GarbageCollector
+from desk.process.memory_limit import MemoryLimit
 from desk.process.usage import process_usage
 from desk.report.run_record import ProcessUsage
 from desk.telemetry.histogram import Histogram
-from desk.wiring import shards
+from desk.wiring import shard_factory
 
 MIB: Final = 1024 * 1024
 
@@ -44,18 +44,20 @@ class Consumer:
         broker: SettlingBroker,
         desk: str = "",
         stops: Sequence[Stop] = (),
-        meters: MetersFactory = NoMeters,
+        meters: MetersFactory = NoMetrics,
     ) -> None:
         self._name = f"consumer-{number:02}"
         self._keeper = keeper
         self._broker = broker
-        self._trail = Trail.lay(desk, self._name, epoch) if desk else None
+        self._trail = BreadcrumbTrail.create(desk, self._name, epoch) if desk else None
         self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
-        self._shard = shards.shard(plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail)
+        self._shard = shard_factory.build_shard(
+            plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail
+        )
         self._meters = meters(self._name)
-        self._collector = Collector()
+        self._collector = GarbageCollector()
         if self._trail is not None:
-            self._trail.when_exhausted(Allowance(round(plan.guards.memory_mb * MIB)).renew)
+            self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
 
     def __repr__(self) -> str:
         return self._name
@@ -71,7 +73,7 @@ class Consumer:
         ack = self._shard.receive(batch)
         if self._watch is not None:
             self._watch.note_started()
-        self._collector.at(ack.mark_ns)
+        self._collector.on_mark(ack.mark_ns)
         return encode(ack)
 
     def position(self) -> bytes:

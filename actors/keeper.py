@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.metrics.counters import MetersFactory, NoMeters
+from actors.metrics.counters import MetersFactory, NoMetrics
 from desk.checkpoint import KeeperStore
 from desk.files.sealing import Seal
 from desk.model.checkpoint import decode_checkpoint, decode_producer, encode_checkpoint, encode_producer
@@ -24,7 +24,7 @@ class Keeper:
     It alone signs and checks: what it hands to shards and producer is this run's own, so they need no key.
     """
 
-    def __init__(self, folder: Path, seal: Seal, meters: MetersFactory = NoMeters) -> None:
+    def __init__(self, folder: Path, seal: Seal, meters: MetersFactory = NoMetrics) -> None:
         self._store = KeeperStore(folder, seal)
         self._meters = meters("keeper")
         self._saved = 0

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import msgspec
 
-from actors.metrics.counters import MetersFactory, NoMeters
+from actors.metrics.counters import MetersFactory, NoMetrics
 from desk.config import Plan
-from desk.ledger.outages import LedgerReport
+from desk.ledger.server_outages import LedgerReport
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.session import Session
 from desk.process.clock import SystemClock
 from desk.process.usage import process_usage
 from desk.report.run_record import ProcessUsage
-from desk.wiring import trading
+from desk.wiring import broker_factory
 
 
 class Ledger:
     """What a call has written is committed when it returns. Calls are served one at a time, but for `stats`."""
 
-    def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMeters) -> None:
+    def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMetrics) -> None:
         self._clock = SystemClock()
-        self._book = trading.ledger(plan, session, run_dir, self._clock.wall_ns())
+        self._book = broker_factory.open_ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = meters("ledger")
         self._commits = 0
         self._commit_ns = 0

@@ -8,21 +8,21 @@ from contextlib import closing
 
 import msgspec
 
-from actors.calls.encoding import decode_events
-from actors.metrics.counters import MetersFactory, NoMeters
+from actors.calls.order_encoding import decode_events
+from actors.metrics.counters import MetersFactory, NoMetrics
 from desk.config import Plan
 from desk.model.batch import LaneTotals
 from desk.model.commands import AddShard, Deliver, MoveSlots, RemoveShard
 from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, Scanners
+from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, ScannerPort
 from desk.process.clock import SystemClock
-from desk.process.garbage_collector import Collector
+from desk.process.garbage_collector import GarbageCollector
 from desk.process.mailbox import ProcessMailbox
 from desk.process.usage import process_usage
-from desk.producer.stats import IntakeStats
+from desk.producer.stats import LoopStats
 from desk.report.run_record import FeedRecord, ProcessUsage, feed_record
-from desk.wiring import markets, producer
+from desk.wiring import markets, producer_factory
 
 STATS_EVERY_NS = 200 * MS_NS
 
@@ -30,7 +30,7 @@ STATS_EVERY_NS = 200 * MS_NS
 class ProducerStats(msgspec.Struct):
     """What the producer tells at one moment."""
 
-    intake: IntakeStats
+    loop: LoopStats
     usage: ProcessUsage
 
 
@@ -49,16 +49,16 @@ class Producer:
         epoch: int,
         links: DirectoryLinks,
         broker: ProducerBroker,
-        scanners: Scanners,
+        scanners: ScannerPort,
         keeper: ProducerKeeper,
         first: Sequence[int],
         joined: Sequence[int],
         asleep: Mapping[int, LaneTotals],
-        meters: MetersFactory = NoMeters,
+        meters: MetersFactory = NoMetrics,
     ) -> None:
         self._clock = SystemClock()
         self._mailbox = ProcessMailbox()
-        self._intake = producer.intake(
+        self._loop = producer_factory.build_producer_loop(
             plan,
             session,
             markets.market_source(plan, session),
@@ -74,9 +74,9 @@ class Producer:
             asleep=asleep,
         )
         self._meters = meters("producer")
-        self._collector = Collector()
+        self._collector = GarbageCollector()
         self._published_ns = 0
-        self._stats = ProducerStats(self._intake.stats(), self.usage())
+        self._stats = ProducerStats(self._loop.stats(), self.usage())
 
     def __repr__(self) -> str:
         return "producer"
@@ -88,12 +88,12 @@ class Producer:
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""
         try:
-            with closing(self._intake.play()) as frames:
+            with closing(self._loop.play()) as frames:
                 for _ in frames:
                     self._publish()
         finally:
             self._publish(at_once=True)
-        return feed_record(self._intake)
+        return feed_record(self._loop)
 
     def deliver(self, events: bytes) -> None:
         """Take committed order events in."""
@@ -113,18 +113,18 @@ class Producer:
 
     def stop(self) -> None:
         """End after the current frame, drained."""
-        self._intake.stop()
+        self._loop.stop()
 
     def stats(self) -> ProducerStats:
         """What there was to see at most `STATS_EVERY_NS` ago while the feed runs."""
-        intake = self._stats.intake
+        loop = self._stats.loop
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals({f"{kind}_received_total": count for kind, count in intake.received.items()})
+        self._meters.totals({f"{kind}_received_total": count for kind, count in loop.received.items()})
         self._meters.levels(
             {
-                "symbols_subscribed": intake.subscribed,
-                "lane_depth_max": max((lane.depth for lane in intake.lanes), default=0),
-                "session_time_seconds": intake.session_ns / 1e9,
+                "symbols_subscribed": loop.subscribed,
+                "lane_depth_max": max((lane.depth for lane in loop.lanes), default=0),
+                "session_time_seconds": loop.session_ns / 1e9,
             }
         )
         return self._stats
@@ -133,5 +133,5 @@ class Producer:
         now_ns = self._clock.wall_ns()
         if at_once or now_ns - self._published_ns >= STATS_EVERY_NS:
             self._published_ns = now_ns
-            self._stats = ProducerStats(self._intake.stats(), self.usage())
-            self._collector.at(self._intake.session_ns)
+            self._stats = ProducerStats(self._loop.stats(), self.usage())
+            self._collector.on_mark(self._loop.session_ns)

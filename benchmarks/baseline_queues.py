@@ -20,14 +20,14 @@ from benchmarks.baseline_stream import ticks_of
 from benchmarks.baseline_worker import REPORT_NS, Worker, without_collector
 from benchmarks.reading import Reading
 from desk.flow.routing_table import RoutingTable
-from desk.model.items import Second
+from desk.model.items import Mark
 from desk.model.ticks import Trade
 from desk.model.units import SECOND_NS
 
 CAPACITY: Final = 50_000
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Trade | Second).decode
+_decode = msgspec.msgpack.Decoder(Trade | Mark).decode
 
 
 class Fanout:
@@ -62,7 +62,7 @@ class Fanout:
             if now_ns // SECOND_NS > marked_ns // SECOND_NS:
                 marked_ns = now_ns
                 for queue in self._queues:
-                    queue.put(_encode(Second(now_ns, now_ns)))
+                    queue.put(_encode(Mark(now_ns, now_ns)))
 
 
 def read_plainly(url: str, queues: Sequence["Queue[bytes]"], reports: Connection) -> None:

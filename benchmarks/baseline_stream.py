@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 
 from websockets.asyncio.client import connect
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Tick
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
 async def ticks_of(url: str) -> AsyncIterator[list[Tick]]:
     """Each message's ticks, until the venue closes the connection."""
-    protocol = AlpacaProtocol("local", "local", place="baseline", channels=frozenset({"trades"}), counts=Counts())
+    protocol = AlpacaProtocol(
+        "local", "local", place="baseline", channels=frozenset({"trades"}), counts=BlockFeedCounts()
+    )
     protocol.subscribe(["*"])
     protocol.connected()
     async with connect(url, additional_headers=protocol.headers, compression=None, max_size=None) as socket:

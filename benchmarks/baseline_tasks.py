@@ -11,7 +11,7 @@ from benchmarks.baseline_stream import ticks_of
 from benchmarks.baseline_worker import REPORT_NS, Worker, without_collector
 from benchmarks.reading import Reading
 from desk.flow.routing_table import RoutingTable
-from desk.model.items import Second
+from desk.model.items import Mark
 from desk.model.ticks import Tick, Trade
 from desk.model.units import SECOND_NS
 
@@ -25,7 +25,7 @@ class Tasks:
         self._url = url
         self._batched = batched
         self._workers = [Worker(time.time_ns(), us) for us in slow_us]
-        self._queues: list[asyncio.Queue[Tick | Second | list[Tick]]] = [asyncio.Queue(CAPACITY) for _ in slow_us]
+        self._queues: list[asyncio.Queue[Tick | Mark | list[Tick]]] = [asyncio.Queue(CAPACITY) for _ in slow_us]
         self._table = RoutingTable.even(range(len(slow_us)))
         self._routes: dict[str, int] = {}
         self._received = 0
@@ -69,7 +69,7 @@ class Tasks:
                     if part:
                         await queue.put(part)
 
-    async def _work(self, worker: Worker, queue: asyncio.Queue[Tick | Second | list[Tick]]) -> None:
+    async def _work(self, worker: Worker, queue: asyncio.Queue[Tick | Mark | list[Tick]]) -> None:
         """Take what there is without giving the loop back in between, which is cheaper than an await per item."""
         clock_ns = time.time_ns
         while True:
@@ -94,7 +94,7 @@ class Tasks:
             await asyncio.sleep((SECOND_NS - now_ns % SECOND_NS) / SECOND_NS)
             now_ns = time.time_ns()
             for queue in self._queues:
-                await queue.put(Second(now_ns, now_ns))
+                await queue.put(Mark(now_ns, now_ns))
 
     async def _report(self, reports: Connection) -> None:
         while True:

@@ -19,12 +19,12 @@ from desk.config import Plan
 from desk.consumer.engine import Engine, Outcome
 from desk.flow.routing_table import SLOTS
 from desk.model.checkpoint import Checkpoint, encode_checkpoint, pack_bars
-from desk.model.items import Adopt, Item, Release, Second, Watch, encode_items
+from desk.model.items import Adopt, Item, Mark, Release, Watch, encode_items
 from desk.model.session import Session
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
-from desk.process.garbage_collector import Collector
-from desk.wiring import shards
+from desk.process.garbage_collector import GarbageCollector
+from desk.wiring import shard_factory
 
 START_NS: Final = 1_381_152_600 * SECOND_NS
 STRATEGIES: Final = (
@@ -41,7 +41,7 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
     pending = engine.apply([Watch(name, START_NS, [""]) for name in names])
     taken: list[tuple[int, int, int]] = []
     applied_ns = events = 0
-    collector = Collector()
+    collector = GarbageCollector()
     for second in range(1, seconds + 1):
         items = _second_of(names, second, events_per_symbol)
         events += len(items) - 1
@@ -49,7 +49,7 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
         pending = engine.apply(items, pending)
         pending.take_request(engine.prices(), engine.mark_ns)
         applied_ns += perf_counter_ns() - began_ns
-        collector.at(engine.mark_ns)
+        collector.on_mark(engine.mark_ns)
         if second % every_s == 0:
             taken.append(_checkpoint(engine, pending, len(taken) + 1))
     handover = _handover(engine, pending)
@@ -78,7 +78,7 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
 def _handover(engine: Engine, pending: Outcome) -> dict[str, Any]:
     """Let all symbols move to a fresh engine: what the one side packs, and the other takes in."""
     slots = list(range(SLOTS))
-    mark = Second(engine.mark_ns, engine.mark_ns)
+    mark = Mark(engine.mark_ns, engine.mark_ns)
     began_ns = perf_counter_ns()
     engine.apply([Release(1, slots, 1)], pending)
     released_ns = perf_counter_ns()
@@ -98,7 +98,7 @@ def _handover(engine: Engine, pending: Outcome) -> dict[str, Any]:
 def _engine() -> Engine:
     plan = Plan.model_validate({"session": {"name": "bench"}, "strategies": [{"use": use} for use in STRATEGIES]})
     session = Session("bench", "2013-10-07", "America/New_York", START_NS, None, None, (), ("*",), False, False)
-    return shards.engine(plan, session)
+    return shard_factory.build_engine(plan, session)
 
 
 def _second_of(names: Sequence[str], second: int, events_per_symbol: float) -> list[Item]:
@@ -115,7 +115,7 @@ def _second_of(names: Sequence[str], second: int, events_per_symbol: float) -> l
                 items.append(Trade(ordinal, name, ts_ns, ts_ns, price, 100.0))
             else:
                 items.append(Quote(ordinal, name, ts_ns, ts_ns, price - 0.01, 500.0, price + 0.01, 300.0))
-    items.append(Second(now_ns, now_ns, 0, 0))
+    items.append(Mark(now_ns, now_ns, 0, 0))
     return items
 
 

@@ -17,7 +17,7 @@ from benchmarks.trial import Timing, Trial
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
 from desk.flow.routing_table import RoutingTable
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 
@@ -97,7 +97,7 @@ def run(
             if not processes:
                 names = {pid: name for name, pid in supervisor.pids.items()} | {os.getpid(): SUPERVISOR}
                 processes.append(Processes(os.getpid(), names, {venue.pid}))
-            notes.update(dict.fromkeys(note.text for note in _producer(supervisor).intake.notes))
+            notes.update(dict.fromkeys(note.text for note in _producer(supervisor).loop.notes))
             if trial.drained is None:
                 beside(supervisor)
             if trial.look(reading_of(_producer(supervisor), _shards(supervisor)), processes[0]):
@@ -126,7 +126,7 @@ def reading_of(producer: ProducerStats, shards: Sequence[ShardStats]) -> Reading
     total = Reading.sum(time.time_ns(), parts)
     return Reading(
         total.wall_ns,
-        sum(producer.intake.received.values()),
+        sum(producer.loop.received.values()),
         total.applied,
         total.dropped,
         total.age,

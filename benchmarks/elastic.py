@@ -38,8 +38,8 @@ from benchmarks.load import SYMBOLS, Venue
 from benchmarks.varying import Stretch, varying
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
-from desk.local_venue.stats import VenueStats
-from desk.report.live import DeskView
+from desk.local_venue.venue_stats import VenueStats
+from desk.report.desk_view import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 
@@ -138,7 +138,7 @@ class Played:
             return
         producer: ProducerStats = supervisor.stats["producer"]
         shards = [stats for stats in supervisor.stats.values() if isinstance(stats, ShardStats)]
-        lanes = {lane.shard for lane in producer.intake.lanes}
+        lanes = {lane.shard for lane in producer.loop.lanes}
         scaler = supervisor.scaler
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
         self.moments.append(

@@ -6,7 +6,7 @@ from itertools import pairwise
 import msgspec
 
 from desk.model.units import MS_NS
-from desk.telemetry.histogram import Snapshot, since
+from desk.telemetry.histogram import HistogramSnapshot, counted_since
 
 CALM_S = 5.0
 
@@ -23,7 +23,7 @@ class Moment(msgspec.Struct, frozen=True):
     working: int
     pending: int
     nodes: int
-    queue: Snapshot
+    queue: HistogramSnapshot
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -87,11 +87,11 @@ def consumer_s(seen: Sequence[Point]) -> float:
 def queue_ms(moments: Sequence[Moment], from_s: float, to_s: float, q: float) -> float | None:
     """A quantile of the time in queue of all that was taken up in this time."""
     known = [moment.queue for moment in moments if from_s <= moment.since_s <= to_s]
-    return _ms(since(known[-1], known[0]).quantile(q)) if known else None
+    return _ms(counted_since(known[-1], known[0]).quantile(q)) if known else None
 
 
 def _point(before: Moment, now: Moment) -> Point:
-    queue = since(now.queue, before.queue)
+    queue = counted_since(now.queue, before.queue)
     return Point(
         round(now.since_s, 2),
         round((now.sent - before.sent) / (now.since_s - before.since_s), 1),

@@ -20,12 +20,12 @@ from benchmarks.load import SEED, SYMBOLS
 from desk.bars.builder import BarBuilder
 from desk.flow.routing_table import RoutingTable
 from desk.local_venue.chunk import Chunk
+from desk.local_venue.client_subscription import ClientSubscription
+from desk.local_venue.column_encoders import MSGPACK
 from desk.local_venue.events import playable
 from desk.local_venue.selection import Selection
 from desk.local_venue.standard_load import START_NS, StandardLoad
-from desk.local_venue.subscription import Subscription
-from desk.local_venue.wire import MSGPACK
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Tick, Trade
 from desk.model.units import MS_NS
 from desk.venues.alpaca.market.codec import Codec
@@ -37,7 +37,7 @@ Take = Callable[[Sequence[Tick]], None]
 def frames(rate: float, events: int, *, single: bool) -> list[bytes]:
     """The payloads that the venue would send."""
     source = StandardLoad(SEED, SYMBOLS, rate, events, mix_quotes=False)
-    everything = Subscription()
+    everything = ClientSubscription()
     everything.add({"trades": ("*",)})
     selection = Selection(everything, source.symbols)
     made: list[bytes] = []
@@ -88,7 +88,7 @@ class Bars:
 
 def cpu_us(payloads: Sequence[bytes], take: Take | None) -> tuple[float, int]:
     """CPU µs per event of decoding these frames and giving their ticks away; and how many events there were."""
-    codec = Codec("msgpack", "floor", Counts())
+    codec = Codec("msgpack", "floor", BlockFeedCounts())
     events = 0
     gc.collect()
     gc.disable()

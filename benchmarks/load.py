@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import msgspec
 
-from desk.local_venue.stats import VenueStats
+from desk.local_venue.venue_stats import VenueStats
 
 START_TIMEOUT_S: Final = 60.0
 END_TIMEOUT_S: Final = 20.0

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from desk.model.units import MS_NS
-from desk.telemetry.histogram import Histogram, Snapshot, since
+from desk.telemetry.histogram import Histogram, HistogramSnapshot, counted_since
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 
@@ -21,8 +21,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     received: int = 0
     applied: int = 0
     dropped: int = 0
-    age: Snapshot = Snapshot()
-    queue: Snapshot = Snapshot()
+    age: HistogramSnapshot = HistogramSnapshot()
+    queue: HistogramSnapshot = HistogramSnapshot()
     batches: int = 0
 
     @classmethod
@@ -51,7 +51,7 @@ def quantiles_ms(name: str, histogram: Histogram) -> dict[str, float | None]:
 
 def median_ns(readings: Sequence[Reading]) -> int | None:
     """The median age of what was taken up between the first and the last of these; None if nothing was."""
-    return since(readings[-1].age, readings[0].age).quantile(0.5)
+    return counted_since(readings[-1].age, readings[0].age).quantile(0.5)
 
 
 def growth_s(readings: Sequence[Reading]) -> float:

@@ -31,8 +31,8 @@ from benchmarks.varying import Stretch, varying
 from desk.consumer.shard import ShardStats
 from desk.flow.routing_table import slot_of
 from desk.model.units import MS_NS
-from desk.producer.stats import IntakeStats
-from desk.telemetry.histogram import Histogram, Snapshot, since
+from desk.producer.stats import LoopStats
+from desk.telemetry.histogram import Histogram, HistogramSnapshot, counted_since
 
 PARTS: Final = ("pauses", "exodus", "skew", "search")
 FEW: Final = 60
@@ -77,11 +77,11 @@ class Restless:
         self._began_s: float | None = None
         self._random = random.Random(1)  # noqa: S311 - to be repeated
         self._busy = sorted({slot_of(symbol) for symbol in _names(symbols)})
-        self.seen: IntakeStats | None = None
+        self.seen: LoopStats | None = None
 
     def look(self, supervisor: Supervisor) -> None:
         """Ask for moves, if it is time."""
-        self.seen = _intake(supervisor)
+        self.seen = _loop(supervisor)
         now_s = time.monotonic()
         if self._began_s is None and any(self.seen.received.values()):
             self._began_s = now_s
@@ -100,11 +100,11 @@ class Exodus:
         self._left_s: float | None = None
         self.slots: list[int] = []
         self.took_s: float | None = None
-        self.seen: IntakeStats | None = None
+        self.seen: LoopStats | None = None
 
     def look(self, supervisor: Supervisor) -> None:
         """Ask for the moves, if it is time, and see whether they are done."""
-        self.seen = _intake(supervisor)
+        self.seen = _loop(supervisor)
         now_s = time.monotonic()
         if self._began_s is None and any(self.seen.received.values()):
             self._began_s = now_s
@@ -131,7 +131,7 @@ class Crowd:
         if not self._crowded:
             self._crowded = True
             supervisor.move(sorted(map(slot_of, _names(HOTTEST))), CROWDED)
-        self.moves = _intake(supervisor).moves
+        self.moves = _loop(supervisor).moves
         self.ticks.look(supervisor)
 
 
@@ -174,9 +174,9 @@ def _names(symbols: int) -> list[str]:
     return [f"LD{number:04d}" for number in range(symbols)]
 
 
-def _moved(done: DeskRun, middle_s: float, seen: IntakeStats | None) -> dict[str, Any]:
+def _moved(done: DeskRun, middle_s: float, seen: LoopStats | None) -> dict[str, Any]:
     """How it went with moves from the middle on."""
-    paused = Histogram.of(seen.pauses if seen else Snapshot())
+    paused = Histogram.of(seen.pauses if seen else HistogramSnapshot())
     sights = done.trial.sights
     return {
         "moves": seen.moves if seen else 0,
@@ -215,14 +215,14 @@ def search(start: float, seconds: float, options: DeskOptions) -> dict[str, Any]
     return {"what": "rebalanced" if options.rebalance else "left alone", "sustained_per_s": round(best)}
 
 
-def _intake(supervisor: Supervisor) -> IntakeStats:
+def _loop(supervisor: Supervisor) -> LoopStats:
     stats: ProducerStats = supervisor.stats[PRODUCER]
-    return stats.intake
+    return stats.loop
 
 
 def _queue(name: str, sights: list[Sight]) -> Mapping[str, float | None]:
     """Quantiles of the time in queue between the first and the last of these."""
-    queue = since(sights[-1].reading.queue, sights[0].reading.queue) if len(sights) > 1 else Histogram()
+    queue = counted_since(sights[-1].reading.queue, sights[0].reading.queue) if len(sights) > 1 else Histogram()
     return {f"queue_p{round(100 * q)}_ms_{name}": _ms(queue.quantile(q)) for q in (0.5, 0.95, 0.99)}
 
 

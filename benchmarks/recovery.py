@@ -42,10 +42,10 @@ from benchmarks.load import Venue, standard
 from benchmarks.reading import quantiles_ms
 from desk.consumer.shard import ShardStats
 from desk.model.units import MS_NS
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.telemetry.histogram import Histogram, Snapshot, since
+from desk.telemetry.histogram import Histogram, HistogramSnapshot, counted_since
 
 EVERY_S: Final = 0.05
 CAUGHT_UP_MS: Final = 50.0
@@ -63,7 +63,7 @@ class Reading:
     shard: int
     incarnation: Any
     at_s: float
-    queue: Snapshot
+    queue: HistogramSnapshot
     applied: int
 
 
@@ -91,7 +91,7 @@ class Recovery:
         if self.answers_s is None:
             self.answers_s = reading.at_s - self.killed_s
         if self._last is not None and self._last.incarnation is reading.incarnation:
-            longest_ns = since(reading.queue, self._last.queue).quantile(1.0)
+            longest_ns = counted_since(reading.queue, self._last.queue).quantile(1.0)
             if longest_ns is not None and longest_ns <= CAUGHT_UP_MS * MS_NS:
                 self.caught_up_s = reading.at_s - self.killed_s
         self._last = reading
@@ -107,7 +107,7 @@ class Consumers:
 
     def handle(self, shard: int) -> ActorHandle[Consumer]:
         """The incarnation that the supervisor made last."""
-        return self._supervisor.crew.handles[consumer_name(shard)]
+        return self._supervisor.registry.handles[consumer_name(shard)]
 
     def pid(self, shard: int) -> int:
         """Its process, as far as it is known."""
@@ -182,7 +182,7 @@ class Killing:
         _add_since(self.beside, self._queues(), before)
         self.done.append(recovery)
 
-    def _queues(self) -> dict[int, Snapshot]:
+    def _queues(self) -> dict[int, HistogramSnapshot]:
         return {shard: reading.queue for shard, reading in self.consumers.last.items()}
 
     def _read_for(self, seconds: float) -> None:
@@ -272,9 +272,11 @@ def _drain(consumers: Consumers, sent: int) -> None:
             applied, moved_s = now, time.monotonic()
 
 
-def _add_since(histogram: Histogram, now: Mapping[int, Snapshot], before: Mapping[int, Snapshot]) -> None:
+def _add_since(
+    histogram: Histogram, now: Mapping[int, HistogramSnapshot], before: Mapping[int, HistogramSnapshot]
+) -> None:
     for shard, queue in before.items():
-        histogram.merge(since(now[shard], queue))
+        histogram.merge(counted_since(now[shard], queue))
 
 
 def _spread_ms(name: str, seconds: Sequence[float | None]) -> dict[str, float | None]:

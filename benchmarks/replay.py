@@ -15,12 +15,12 @@ from typing import Any
 from benchmarks.frame import publish
 from desk.bars.builder import BarBuilder
 from desk.config import Plan
-from desk.inprocess.house import run_in_process
+from desk.inprocess.in_process_desk import run_in_process
 from desk.model.ticks import Trade
 from desk.process.clock import SystemClock
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.wiring import markets, sessions
+from desk.wiring import markets, plan_session
 
 
 def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -> Plan:
@@ -40,7 +40,7 @@ def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -
 def floor(plan: Plan) -> dict[str, Any]:
     """Decode and fold, in one loop: no lane, no shard, no actor."""
     source = markets.market_source(plan)
-    session = sessions.open_session(plan, source, SystemClock())
+    session = plan_session.derive_session(plan, source, SystemClock())
     feed = markets.market_feed(plan, session, markets.market_source(plan, session), SystemClock())
     feed.subscribe(session.always)
     builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.market}
@@ -76,7 +76,7 @@ def measure(tape: str | None, minutes: int, consumers: int) -> list[dict[str, An
     """All rows, one after the other in the same call."""
     bare = plan_for(tape, minutes, consumers, strategies=False)
     busy = plan_for(tape, minutes, consumers, strategies=True)
-    session = sessions.open_session(bare, markets.market_source(bare), SystemClock())
+    session = plan_session.derive_session(bare, markets.market_source(bare), SystemClock())
     marks = ((session.end_ns or session.start_ns) - session.start_ns) // 1_000_000_000
     rows = [floor(bare)]
     for plan, what in ((bare, "no strategies"), (busy, "three strategies in lockstep")):

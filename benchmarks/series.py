@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.trial import Sight
 from desk.model.units import MS_NS
-from desk.telemetry.histogram import since
+from desk.telemetry.histogram import counted_since
 
 
 def between(sights: Sequence[Sight], from_s: float, to_s: float) -> list[Sight]:
@@ -41,7 +41,7 @@ def age_ms(sights: Sequence[Sight], q: float) -> float | None:
     """A quantile of the age of what was taken up between the first and the last of these; None if nothing was."""
     if len(sights) < 2:
         return None
-    value_ns = since(sights[-1].reading.age, sights[0].reading.age).quantile(q)
+    value_ns = counted_since(sights[-1].reading.age, sights[0].reading.age).quantile(q)
     return None if value_ns is None else round(value_ns / MS_NS, 2)
 
 

@@ -9,9 +9,9 @@ from benchmarks.load import Venue
 from benchmarks.processes import Processes, Usage, loopback_bytes
 from benchmarks.reading import Reading, growth_s, quantiles_ms
 from benchmarks.sustained import Window
-from desk.local_venue.stats import VenueStats
+from desk.local_venue.venue_stats import VenueStats
 from desk.model.units import SECOND_NS
-from desk.telemetry.histogram import since
+from desk.telemetry.histogram import counted_since
 
 WARM_S: Final = 2.0
 DRAIN_S: Final = 10.0
@@ -89,7 +89,7 @@ class Trial:
         seconds = last.since_s - first.since_s
         offered = last.venue.offered - first.venue.offered
         late_s = _lag_s(self.sights[-LAGS:]) - _lag_s(self.sights[:LAGS])
-        queue_ns = since(last.reading.queue, first.reading.queue).quantile(0.99)
+        queue_ns = counted_since(last.reading.queue, first.reading.queue).quantile(0.99)
         lost = last.venue.dropped_clients - first.venue.dropped_clients
         return Window(
             seconds=seconds,
@@ -112,8 +112,8 @@ class Trial:
             "received_per_s": round((last.reading.received - first.reading.received) / reading_s),
             "applied_per_s": round(applied / reading_s),
             "batches_per_s": round((last.reading.batches - first.reading.batches) / reading_s),
-            **quantiles_ms("age", since(last.reading.age, first.reading.age)),
-            **quantiles_ms("queue", since(last.reading.queue, first.reading.queue)),
+            **quantiles_ms("age", counted_since(last.reading.age, first.reading.age)),
+            **quantiles_ms("queue", counted_since(last.reading.queue, first.reading.queue)),
             **costs(first.usage, last.usage, window.seconds, applied),
             "loopback_bytes_per_event": round((last.loopback_bytes - first.loopback_bytes) / max(applied, 1)),
             "sustained": window.failing() or "yes",

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from benchmarks.load import SEED, SYMBOLS
 from console.commands.venue import run_venue
-from console.commands.venue_options import DoorOptions, PaceOptions, SourceOptions
+from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions
 from desk.local_venue.events import taken
 from desk.local_venue.standard_load import START_NS, StandardLoad
 from desk.model.blocks import Block, BlockSource
@@ -160,7 +160,7 @@ def main() -> None:
         wait_clients=1,
         seconds=None,
     )
-    door = DoorOptions(
+    door = AccessOptions(
         port=options.port,
         port_file=options.port_file,
         key=None,

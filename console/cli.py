@@ -5,7 +5,7 @@ it, 2 bad plan or arguments, 3 credentials, 128 + signal where SIGINT, SIGTERM, 
 second was complete, or a second one later. stdout is for people; errors go to stderr.
 
 Each command imports its module when it runs: `desk --help`, `desk --version` and completion start quickly.
-`make docs` writes docs/reference/cli.md from this module (console.reference).
+`make docs` writes docs/reference/cli.md from this module (console.cli_reference).
 """
 # ruff: noqa: PLC0415 - see above
 
@@ -19,7 +19,7 @@ import typer
 from console.commands.venue_command import venue
 from console.completion import finished_runs, plan_files, runs_to_resume
 from console.entry import caught_signals
-from console.error_messages import Faults
+from console.error_messages import ErrorReporter
 from console.help_pages import PAGES
 
 RUN, PREPARE, RESULTS, MARKET = "Run a plan", "Prepare a plan", "Look at results", "Market data"
@@ -119,19 +119,19 @@ def run(
         raise typer.BadParameter("it is for --resume: a new run has no changes", param_hint="--accept-changes")
     if in_process and address is not None:
         raise typer.BadParameter("--in-process runs without Ray: drop one of the two", param_hint="--address")
-    with Faults() as faults:
+    with ErrorReporter() as faults:
         from console.commands import run as running
-        from console.display.lasting_stdout import Unseen
-        from console.display.terminal import people
+        from console.display.lasting_stdout import LastingStdout
+        from console.display.terminal import people_console
 
         joins = not in_process and running.joins_cluster(address)
         options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes, joins)
-        console = people(Unseen(sys.stdout))
+        console = people_console(LastingStdout(sys.stdout))
         if plan is None:
             assert resume is not None, "checked above"
-            raise typer.Exit(running.resume_run(resume, options, running.house_at(address), console, faults))
-        house = running.house_at(address)(in_process)
-        raise typer.Exit(running.run_plan(plan, options, house, console, faults))
+            raise typer.Exit(running.resume_run(resume, options, running.desk_at(address), console, faults))
+        runner = running.desk_at(address)(in_process)
+        raise typer.Exit(running.run_plan(plan, options, runner, console, faults))
 
 
 @app.command(rich_help_panel=RUN, epilog=PAGES["submit"].epilog)
@@ -160,26 +160,26 @@ def submit(
 
     Ctrl-c stops the desk in good order: it processes the ticks that wait and writes its results.
     """
-    with Faults():
+    with ErrorReporter():
         from console.commands import submit as submitting
-        from console.display.lasting_stdout import Unseen
-        from console.display.terminal import people
+        from console.display.lasting_stdout import LastingStdout
+        from console.display.terminal import people_console
 
         source = context.get_parameter_source("address")
         by_environment = source is not None and source.name == "ENVIRONMENT"
         address_from = f"environment, {SUBMIT_VARIABLE}" if by_environment else "--address"
         options = submitting.SubmitOptions(address, consumers, live, run_dir, date, tuple(include or ()), address_from)
-        raise typer.Exit(submitting.submit_plan(plan, options, people(Unseen(sys.stdout))))
+        raise typer.Exit(submitting.submit_plan(plan, options, people_console(LastingStdout(sys.stdout))))
 
 
 @app.command(rich_help_panel=PREPARE, epilog=PAGES["check"].epilog)
 def check(plan: PlanPath, date: DayOption = None) -> None:
     """Check a tradeplan, its strategies and scanners, and print what would run."""
-    with Faults():
+    with ErrorReporter():
         from console.commands.check import check_plan
-        from console.display.terminal import people
+        from console.display.terminal import people_console
 
-        check_plan(plan, people(), date)
+        check_plan(plan, people_console(), date)
 
 
 @app.command(rich_help_panel=PREPARE, epilog=PAGES["tune"].epilog)
@@ -199,11 +199,11 @@ def tune(
     ] = None,
 ) -> None:
     """Measure a plan's market and costs, and print the capacity, window, linger and consumers that suit them."""
-    with Faults():
+    with ErrorReporter():
         from console.commands.tune import tune_plan
-        from console.display.terminal import people
+        from console.display.terminal import people_console
 
-        tune_plan(plan, burst_seconds, safety, from_run, people())
+        tune_plan(plan, burst_seconds, safety, from_run, people_console())
 
 
 @app.command(rich_help_panel=RESULTS, epilog=PAGES["report"].epilog)
@@ -213,11 +213,11 @@ def report(
     ],
 ) -> None:
     """Print the figures of a finished run."""
-    with Faults():
+    with ErrorReporter():
         from console.commands.report import print_report
-        from console.display.terminal import people
+        from console.display.terminal import people_console
 
-        print_report(folder, people())
+        print_report(folder, people_console())
 
 
 app.command(rich_help_panel=MARKET, epilog=PAGES["venue"].epilog)(venue)
@@ -229,11 +229,11 @@ def info(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A tape: file, folder or pattern, as a path or URL.")],
 ) -> None:
     """Print what a tape holds."""
-    with Faults():
+    with ErrorReporter():
         from console.commands.tape import print_tape_info
-        from console.display.terminal import people
+        from console.display.terminal import people_console
 
-        print_tape_info(path, people())
+        print_tape_info(path, people_console())
 
 
 if __name__ == "__main__":

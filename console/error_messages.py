@@ -24,7 +24,7 @@ NO_MEMORY: Final = RunFailed(
 _PASSED_ON = (typer.Exit, typer.Abort, BrokenPipeError)
 
 
-class Faults:
+class ErrorReporter:
     """Context manager around a command. A DeskError is printed without a traceback and sets the exit status.
 
     Any other exception is a defect of this program: it prints one line and sets exit status 1. Its traceback goes to
@@ -83,8 +83,8 @@ def _lines(error: DeskError) -> list[str]:
 
 
 def _print(*texts: str) -> None:
-    from console.display.terminal import line, people  # noqa: PLC0415 - `desk --version` needs no rich
+    from console.display.terminal import line, people_console  # noqa: PLC0415 - `desk --version` needs no rich
 
-    console = people(stderr=True)
+    console = people_console(stderr=True)
     for i, text in enumerate(texts):
         console.print(line(text, "bold red" if i == 0 else ""), soft_wrap=True)

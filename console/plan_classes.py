@@ -10,19 +10,19 @@ from functools import partial
 from pathlib import Path
 
 from desk.config import Plan, ScannerPlan, StrategyPlan
-from desk.loading import Entry, ScannerFactory, StrategyFactory, load_scanner, load_strategy, try_in_child
+from desk.loading import LoadEntry, ScannerFactory, StrategyFactory, load_scanner, load_strategy, try_in_child
 from desk.model.plain_text import lines
 
 
 @dataclass(frozen=True)
-class Loaded:
+class PlanClasses:
     """The factories of a plan's entries, in the plan's order."""
 
     strategies: list[StrategyFactory]
     scanners: list[ScannerFactory]
 
 
-def load_all(path: Path, plan: Plan) -> Loaded:
+def load_classes(path: Path, plan: Plan) -> PlanClasses:
     """Load the plan's strategies, then its scanners. Raises StrategyError for the first that cannot be used.
 
     A child process loads them first, because their code may end its process.
@@ -36,14 +36,14 @@ def load_all(path: Path, plan: Plan) -> Loaded:
         ],
         _print,
     )
-    return Loaded(
+    return PlanClasses(
         [load_strategy(entry.use, entry.params, place) for place, entry in strategies.items()],
         [load_scanner(entry.use, entry.params, place) for place, entry in scanners.items()],
     )
 
 
-def _entry(load: Callable[..., object], entry: StrategyPlan | ScannerPlan, place: str) -> Entry:
-    return Entry(place, entry.use, partial(load, entry.use, entry.params, place))
+def _entry(load: Callable[..., object], entry: StrategyPlan | ScannerPlan, place: str) -> LoadEntry:
+    return LoadEntry(place, entry.use, partial(load, entry.use, entry.params, place))
 
 
 def _print(text: str) -> None:

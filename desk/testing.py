@@ -26,7 +26,7 @@ from desk.loading.params import read_params
 from desk.loading.pickling import check_pickles
 from desk.model.bars import Bar, BarFlag
 from desk.model.errors import BadInput, StrategyError
-from desk.model.items import Adopt, Gap, Item, Release, Second, Watch, encode_items
+from desk.model.items import Adopt, GapItem, Item, Mark, Release, Watch, encode_items
 from desk.model.orders import TERMINAL, CancelIntent, Intent, OrderEvent, OrderStatus, Side
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
@@ -87,7 +87,7 @@ class StrategyHarness(Generic[S]):
         self._config = EngineConfig(session, start_ns, GRACE_NS, REVISE_NS, 0)
         self._engine = self._new_engine()
         self._now_ns = start_ns
-        self._last: Second | None = None
+        self._last: Mark | None = None
         if bars:
             self._mark(bars[-1].minute_ns + MINUTE_NS + GRACE_NS)
         elif not warm:
@@ -178,7 +178,9 @@ class StrategyHarness(Generic[S]):
 
     def gap(self, seconds: int, why: str = "the feed was down", *, is_open: bool = False) -> None:
         """Ticks of the last so many seconds are missing: on_gap is called; with `is_open` the feed is still down."""
-        self._apply(Gap(self._now_ns - seconds * SECOND_NS, self._now_ns, why, symbols=[self._symbol], is_open=is_open))
+        self._apply(
+            GapItem(self._now_ns - seconds * SECOND_NS, self._now_ns, why, symbols=[self._symbol], is_open=is_open)
+        )
 
     def fill(self, price: float, quantity: float | None = None, *, order: str | None = None, fee: float = 0.0) -> None:
         """The venue fills an order, in whole or with `quantity` in part: the oldest open one, or the one of this id."""
@@ -228,7 +230,7 @@ class StrategyHarness(Generic[S]):
 
     def _mark(self, session_ns: int) -> None:
         self._now_ns = session_ns
-        self._last = Second(session_ns, session_ns, round(self.age_s * SECOND_NS), degraded=self.degraded)
+        self._last = Mark(session_ns, session_ns, round(self.age_s * SECOND_NS), degraded=self.degraded)
         self._apply(self._last)
 
     def _apply(self, *items: Item) -> None:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.cli import app
-from console.plan_classes import load_all
+from console.plan_classes import load_classes
 from desk.config import load_plan
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -24,7 +24,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_every_plan_loads_and_so_do_the_classes_it_names(path: Path) -> None:
     plan = load_plan(path)
 
-    assert load_all(path, plan).strategies
+    assert load_classes(path, plan).strategies
 
 
 def test_the_paper_plan_wants_keys(clean: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from desk.flow.routing_table import SLOTS
-from desk.ledger.schema import metadata
+from desk.ledger.ledger_tables import metadata
 from desk.report.summary import Summary
 from desk.runs import RunFolder, bars_file, decisions_file
 

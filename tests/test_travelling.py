@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
-from planted import PACKAGES, ROOT, copied_project, holding_secrets
+from planted_secrets import PACKAGES, ROOT, copied_project, holding_secrets
 
 from actors.ray_internals import names
 from console.cluster_files import FILES, gather

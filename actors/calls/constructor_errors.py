@@ -16,7 +16,8 @@ def reporting_faults(plain: type) -> type:
     """The class for Ray: an instance whose constructor raised stays alive, and every method raises that fault.
 
     Ray tells callers of a failed constructor that the actor died; a fault of the plan would be retried like a death.
-    Errors of Ray in a constructor pass through: they are deaths of other actors or of the node.
+    Errors of Ray in a constructor pass through: they are deaths of other actors or of the node. The dashboard shows the
+    class by its `DASHBOARD_NAME` if it has one.
     """
     methods = {
         name: _raising_fault(method)
@@ -37,8 +38,9 @@ def reporting_faults(plain: type) -> type:
     def describe(self: Any) -> str:
         return plain.__name__.lower() if hasattr(self, FAULT) else str(represent(self))
 
-    names = {"__module__": plain.__module__, "__qualname__": plain.__qualname__, "__doc__": plain.__doc__}
-    return type(plain.__name__, (plain,), {**names, **methods, "__init__": build, "__repr__": describe})
+    name: str = getattr(plain, "DASHBOARD_NAME", plain.__name__)
+    names = {"__module__": plain.__module__, "__qualname__": name, "__doc__": plain.__doc__}
+    return type(name, (plain,), {**names, **methods, "__init__": build, "__repr__": describe})
 
 
 def _raising_fault(method: Callable[..., Any]) -> Callable[..., Any]:

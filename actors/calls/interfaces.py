@@ -1,7 +1,7 @@
 """The methods of each actor that other actors call. The classes themselves import much more than their callers need.
 
-`actors.driver.recipes` has mypy compare them with the classes. What the bytes hold is in `actors.calls.encoding` and
-`desk.model`.
+`actors.driver.actor_specs` has mypy compare them with the classes. What the bytes hold is in
+`actors.calls.order_encoding` and `desk.model`.
 
 Tests: tests/actors/test_handles.py
 """

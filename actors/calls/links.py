@@ -12,7 +12,7 @@ from ray import ObjectRef
 from ray.exceptions import RayError
 
 from actors.calls.interfaces import ConsumerActor
-from actors.calls.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, missed, one_line
+from actors.calls.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, no_successor, ray_error_line
 from desk.model.batch import Ack, News, ShardBack, ShardLost, decode_ack, decode_position
 from desk.model.errors import ActorDied, DeskError
 from desk.ports import AckWait, Wait
@@ -52,7 +52,7 @@ class ShardLink:
         if self.peer.find():
             return self.peer.call(ConsumerActor.position)
         if now_s - self.missed_s > PATIENCE_S:
-            raise missed(self.peer.name)
+            raise no_successor(self.peer.name)
         return None
 
 
@@ -188,7 +188,7 @@ class RayShardLinks:
         for ref in [ref for ref, other in self._under_way.items() if other is link]:
             del self._under_way[ref]
         link.lost()
-        self._told.append(ShardLost(link.shard, one_line(error)))
+        self._told.append(ShardLost(link.shard, ray_error_line(error)))
 
 
 def _raise_fault(error: Exception) -> None:

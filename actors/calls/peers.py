@@ -2,7 +2,7 @@
 
 Everything that is asked in this way is idempotent: whether the dead one had done it does not matter.
 
-Tests: tests/actors/test_crew.py
+Tests: tests/actors/test_actor_registry.py
 """
 
 import time
@@ -34,7 +34,7 @@ def consumer_name(shard: int) -> str:
 
 
 @contextmanager
-def told_by_task() -> Iterator[None]:
+def translate_task_errors() -> Iterator[None]:
     """What an actor raised is raised as it was; its death passes through."""
     try:
         yield
@@ -45,26 +45,26 @@ def told_by_task() -> Iterator[None]:
 
 
 @contextmanager
-def told(actor: str) -> Iterator[None]:
+def translate_ray_errors(actor: str) -> Iterator[None]:
     """Turn Ray's words into ours: a dead actor is ActorDied, and what an actor raised is raised as it was."""
     try:
-        with told_by_task():
+        with translate_task_errors():
             yield
     except RayActorError as error:
-        raise gone(actor, error) from error
+        raise actor_died(actor, error) from error
 
 
-def gone(actor: str, error: Exception) -> ActorDied:
+def actor_died(actor: str, error: Exception) -> ActorDied:
     """The fault of an actor whose process is gone."""
     return ActorDied(
         actor,
-        f"its process is gone ({one_line(error)})",
+        f"its process is gone ({ray_error_line(error)})",
         "a process that lives as long as the run",
         "Look into desk.log and the machine's memory, and run again.",
     )
 
 
-def missed(actor: str) -> ActorDied:
+def no_successor(actor: str) -> ActorDied:
     """The fault of an actor whose successor does not come."""
     return ActorDied(
         actor,
@@ -74,7 +74,7 @@ def missed(actor: str) -> ActorDied:
     )
 
 
-def one_line(error: Exception) -> str:
+def ray_error_line(error: Exception) -> str:
     """What Ray says, on one line."""
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
 
@@ -131,7 +131,7 @@ class Peer(Generic[A]):
             ref = self.call(method, *args, **kwargs)
             asked = self.incarnation
             try:
-                with told_by_task():
+                with translate_task_errors():
                     return ray.get(ref)
             except ActorUnavailableError:
                 time.sleep(LOOK_EVERY_S)
@@ -142,7 +142,7 @@ class Peer(Generic[A]):
         end_s = time.monotonic() + PATIENCE_S
         while not self.find() or self._handle is None:
             if time.monotonic() > end_s:
-                raise missed(self.name)
+                raise no_successor(self.name)
             time.sleep(LOOK_EVERY_S)
         return self._handle
 
@@ -207,7 +207,7 @@ class Outbox(Generic[A]):
             if not wait and not ray.wait([self._refs[0]], timeout=0)[0]:
                 return
             try:
-                with told_by_task():
+                with translate_task_errors():
                     ray.get(self._refs[0])
             except RayActorError:
                 self._peer.lost(self._sent_to)

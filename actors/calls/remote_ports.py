@@ -12,9 +12,9 @@ from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
-from actors.calls.encoding import decode_bars, decode_events, decode_request, encode
 from actors.calls.interfaces import BrokerActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
-from actors.calls.peers import Outbox, Peer, told_by_task
+from actors.calls.order_encoding import decode_bars, decode_events, decode_request, encode
+from actors.calls.peers import Outbox, Peer, translate_task_errors
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
 from desk.model.orders import OrderEvent, Request
@@ -168,7 +168,7 @@ class RayScanners:
             return []
         while True:
             try:
-                with told_by_task():
+                with translate_task_errors():
                     answers = ray.get(self._under_way)
             except RayActorError:
                 self._peer.lost(self._asked)

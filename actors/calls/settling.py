@@ -24,7 +24,7 @@ class SettlingKeeper(ShardKeeper, Protocol):
         ...
 
 
-class ProducerDoor(Protocol):
+class ProducerPort(Protocol):
     """The way to the producer's lanes for order events."""
 
     def deliver(self, events: bytes) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 from actors.broker import Broker
 from actors.calls.interfaces import SupervisedActor
 from actors.consumer import Consumer
-from actors.driver.crew import Crew
+from actors.driver.actor_registry import ActorRegistry
 from actors.driver.monitor import PRODUCER, Monitor
-from actors.driver.report_writer import Books
+from actors.driver.report_writer import ReportWriter
 from actors.driver.scaler import Scaler
 from actors.driver.watchdog import SCANNER, Watchdog
 from actors.keeper import Keeper
@@ -28,24 +28,24 @@ LAST_WORDS_S: Final = 10.0
 """So long the ledger has to give its decisions after a failure."""
 
 
-class Closing:
+class SessionCloser:
     """Closes a session that is over, or writes what is left of one that failed."""
 
     def __init__(
         self,
-        crew: Crew,
+        registry: ActorRegistry,
         monitor: Monitor,
         watchdog: Watchdog,
         scaler: Scaler,
-        books: Books,
+        report_writer: ReportWriter,
         numbers: Mapping[str, int],
         log: Logger,
     ) -> None:
-        self._crew = crew
+        self._registry = registry
         self._monitor = monitor
         self._watchdog = watchdog
         self._scaler = scaler
-        self._books = books
+        self._report_writer = report_writer
         self._numbers = numbers
         self._log = log
 
@@ -55,29 +55,29 @@ class Closing:
         An actor is ended as soon as nothing more is needed of it: a successor made for it now would open what it had
         closed. Raises DeskError.
         """
-        crew, ask = self._crew, self._monitor.ask
+        registry, ask = self._registry, self._monitor.ask
         self._monitor.limit(CLOSE_S)
-        for name in [name for name in crew.handles if name in self._numbers]:
+        for name in [name for name in registry.handles if name in self._numbers]:
             if self._numbers[name] not in self._scaler.joined:
-                crew.dismiss(name)  # it came too late, if it came at all
+                registry.dismiss(name)  # it came too late, if it came at all
                 continue
             ask(name, Consumer.settle)
-        for name in list(crew.handles):
+        for name in list(registry.handles):
             if name != PRODUCER:  # its record tells all
                 self._monitor.answers.take(name, ask(name, SupervisedActor.stats))
-                crew.note_usage(name, ask(name, SupervisedActor.usage))
+                registry.note_usage(name, ask(name, SupervisedActor.usage))
         show()
         problems = [*ask("broker", Broker.problems), *self._scanner_problems, *feed.problems]
         decisions = ask("ledger", Ledger.decisions)
         for name in [*self._numbers, SCANNER, PRODUCER, "broker"]:
-            if name in crew.handles:
-                crew.dismiss(name)
+            if name in registry.handles:
+                registry.dismiss(name)
         ask("ledger", Ledger.close)
-        crew.dismiss("ledger")
+        registry.dismiss("ledger")
         ask("keeper", Keeper.close)
-        crew.dismiss("keeper")
+        registry.dismiss("keeper")
         self._monitor.leave_ray()
-        return self._books.write(feed, times, problems, decisions)
+        return self._report_writer.write(feed, times, problems, decisions)
 
     @property
     def _scanner_problems(self) -> list[str]:
@@ -89,13 +89,13 @@ class Closing:
         The session stays open in the ledger: it can be resumed.
         """
         producer: ProducerStats | None = self._monitor.answers.stats.get(PRODUCER)
-        received = producer.intake.received if producer else {}
+        received = producer.loop.received if producer else {}
         found = [str(fault), *self._scanner_problems]
         ask = self._monitor.ask
         self._monitor.relimit(LAST_WORDS_S)
         try:
             self._monitor.answers.take("ledger", ask("ledger", SupervisedActor.stats))
-            self._books.write_failed(times, found, received, ask("ledger", Ledger.decisions))
+            self._report_writer.write_failed(times, found, received, ask("ledger", Ledger.decisions))
         except (DeskError, KeyError) as second:
             self._log.error("the results could not be written: %s", second)
-            self._books.write_summary(times, found, received)
+            self._report_writer.write_summary(times, found, received)

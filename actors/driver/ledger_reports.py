@@ -5,7 +5,7 @@ Tests: tests/actors/test_ledger_outage.py
 
 from logging import Logger
 
-from desk.ledger.outages import LedgerReport
+from desk.ledger.server_outages import LedgerReport
 from desk.report.viewer import NewNotes
 
 

@@ -12,14 +12,14 @@ from ray import ObjectRef
 
 from actors.calls.handles import call
 from actors.calls.interfaces import SupervisedActor
-from actors.calls.peers import told
-from actors.driver.crew import Crew
-from actors.driver.poll_answers import Answers
+from actors.calls.peers import translate_ray_errors
+from actors.driver.actor_registry import ActorRegistry
+from actors.driver.poll_answers import PollAnswers
 from actors.driver.watchdog import SCANNER, Watchdog
 from actors.producer import Producer
 from actors.ray_cluster.cluster import Cluster
-from actors.ray_cluster.draining import Draining
-from actors.ray_cluster.spare_processes import Spares
+from actors.ray_cluster.draining import DrainingNodes
+from actors.ray_cluster.spare_processes import SparePool
 from desk.consumer.shard import ShardStats
 from desk.model.errors import ActorDied
 from desk.process.time_limit import CLOSE_S, not_closed
@@ -42,26 +42,26 @@ class Monitor:
 
     def __init__(
         self,
-        crew: Crew,
+        registry: ActorRegistry,
         cluster: Cluster,
         watchdog: Watchdog,
-        spares: Spares | None,
+        spares: SparePool | None,
         numbers: Mapping[str, int],
         hang_s: float,
-        answers: Answers,
+        answers: PollAnswers,
     ) -> None:
         self.answers = answers
         self.playing: ObjectRef[FeedRecord] | None = None
         self.stopping = False
         self.on_stop: Callable[[], None] = self.stop
         self.stop_wanted: Callable[[], bool] = lambda: False
-        self._crew = crew
+        self._registry = registry
         self._cluster = cluster
         self._watchdog = watchdog
         self._spares = spares
         self._numbers = numbers
         self._hang_s = hang_s
-        self._draining = Draining(cluster.draining)
+        self._draining = DrainingNodes(cluster.draining)
         self._polls: dict[ObjectRef[object], str] = {}
         self._rounds = 0
         self._asked = ""
@@ -77,9 +77,9 @@ class Monitor:
         """Poll the actors that answered the previous poll; control actors every second time."""
         self._rounds += 1
         silent = set(self._polls.values())
-        for name in self._crew.here:
+        for name in self._registry.answered:
             if name not in silent and (name not in CONTROL or self._rounds % 2):
-                self._polls[call(self._crew.handles[name], SupervisedActor.stats)] = name
+                self._polls[call(self._registry.handles[name], SupervisedActor.stats)] = name
 
     def forget_poll(self, name: str) -> None:
         """Drop the poll that waits for this actor, if any."""
@@ -87,7 +87,7 @@ class Monitor:
 
     def play(self) -> None:
         """Let the producer run the session."""
-        handle = self._crew.handles[PRODUCER]
+        handle = self._registry.handles[PRODUCER]
         self.playing = call(handle, Producer.play)
         if self.stopping:
             call(handle, Producer.stop)
@@ -97,7 +97,7 @@ class Monitor:
         self.stopping = True
         self.limit(CLOSE_S)
         if self.playing is not None:
-            call(self._crew.handles[PRODUCER], Producer.stop)
+            call(self._registry.handles[PRODUCER], Producer.stop)
 
     def limit(self, seconds: float) -> None:
         """Let turns raise RunFailed after so long, unless an earlier limit stands."""
@@ -124,7 +124,7 @@ class Monitor:
         self._check_limit()
         self._inspect()
         self._welcome()
-        pending = [*refs, *self._polls, *self._crew.calls]
+        pending = [*refs, *self._polls, *self._registry.calls]
         if not pending:
             time.sleep(wait_s)
             return []
@@ -140,11 +140,11 @@ class Monitor:
         if playing is None or not self.turn([playing], wait_s):
             return None
         try:
-            with told(PRODUCER):
+            with translate_ray_errors(PRODUCER):
                 record = ray.get(playing)
         except ActorDied as fault:
             if playing is self.playing:  # else its successor plays already
-                self.revive(PRODUCER, fault)
+                self.restart(PRODUCER, fault)
             return None
         self.playing = None
         return record
@@ -152,56 +152,56 @@ class Monitor:
     def ask(self, name: str, method: Callable[[A], R]) -> R:
         """Call one actor and wait; its successor, where it dies. Other actors are supervised meanwhile."""
         while True:
-            handle = self._crew.handles[name]
+            handle = self._registry.handles[name]
             ref = call(handle, method)
             self._asked = name
             try:
-                while self._crew.handles[name] is handle:
+                while self._registry.handles[name] is handle:
                     if self.turn([ref]):
-                        with told(name):
+                        with translate_ray_errors(name):
                             return ray.get(ref)
             except ActorDied as fault:
-                if fault.place != name or self._crew.handles[name] is not handle:
+                if fault.place != name or self._registry.handles[name] is not handle:
                     raise
-                self.revive(name, fault)
+                self.restart(name, fault)
             finally:
                 self._asked = ""
 
-    def revive(self, name: str, fault: ActorDied) -> None:
+    def restart(self, name: str, fault: ActorDied) -> None:
         """Make a successor, without the strategy or scanner of which it died, if known. A dead producer's plays on.
 
         Raises ActorDied when the actor is given up.
         """
         self.forget_poll(name)
         if self._watchdog.died(name):
-            self._crew.pardon(name)
-        self._crew.revive(name, fault)
+            self._registry.forget_quick_deaths(name)
+        self._registry.restart(name, fault)
         if name == PRODUCER and self.playing is not None:
             self.play()
 
     def _check_limit(self) -> None:
         if self._end_s is None or time.monotonic() < self._end_s:
             return
-        waits = ", ".join(sorted(set(self._crew.awaited_since_s) | ({self._asked} - {""}))) or PRODUCER
+        waits = ", ".join(sorted(set(self._registry.awaited_since_s) | ({self._asked} - {""}))) or PRODUCER
         raise not_closed(f"within {CLOSE_S:g} s: it waited for {waits}")
 
     def _inspect(self) -> None:
         """Replace actors whose process is gone; now and then look for those that hang or have to leave their node."""
-        for name, fault in self._crew.gone():
-            self.revive(name, fault)
+        for name, fault in self._registry.dead_actors():
+            self.restart(name, fault)
         now_s = time.monotonic()
         if now_s < self._inspect_due_s:
             return
         self._inspect_due_s = now_s + INSPECT_EVERY_S
         for name, fault in self._watchdog.hanging(self._silent_actors(now_s), now_s):
-            self.revive(name, fault)
-        nodes = {name: self._crew.usage[name].node for name in self._crew.here if name in self._numbers}
+            self.restart(name, fault)
+        nodes = {name: self._registry.usage[name].node for name in self._registry.answered if name in self._numbers}
         for name, why in self._draining.leaving(nodes):
-            self.revive(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
+            self.restart(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
 
     def _silent_actors(self, now_s: float) -> Collection[str]:
         """The actors that owe an answer, or have had a process for long and have not answered yet."""
-        since_s = self._crew.awaited_since_s
+        since_s = self._registry.awaited_since_s
         starting = [
             name for name, since in since_s.items() if now_s - since > self._hang_s and self._cluster.placed(name)
         ]
@@ -210,11 +210,11 @@ class Monitor:
     def _welcome(self) -> None:
         """Take in actors that answered first, each in place of a spare; one that died before gets a successor."""
         try:
-            arrived = self._crew.welcome()
+            arrived = self._registry.accept_answers()
         except ActorDied as fault:
-            if fault.place not in self._crew.handles:
+            if fault.place not in self._registry.handles:
                 raise
-            self.revive(fault.place, fault)
+            self.restart(fault.place, fault)
             return
         if arrived and self.playing is not None and self._spares is not None:
             self._spares.add(arrived)
@@ -222,12 +222,12 @@ class Monitor:
     def _take_answer(self, ref: ObjectRef[object]) -> None:
         name = self._polls.pop(ref)
         try:
-            with told(name):
+            with translate_ray_errors(name):
                 answer = ray.get(ref)
         except ActorDied as fault:
-            self.revive(name, fault)
+            self.restart(name, fault)
             return
         before = self.answers.stats.get(name)
         if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
-            self._crew.pardon(name)
+            self._registry.forget_quick_deaths(name)
         self.answers.take(name, answer)

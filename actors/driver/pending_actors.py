@@ -4,23 +4,25 @@ from collections.abc import Callable, Mapping
 from logging import Logger
 from typing import Final
 
-from actors.ray_cluster.gcs import Room
+from actors.ray_cluster.gcs import ClusterCapacity
 
 TOLD_S: Final = 10.0
 LONG_S: Final = 30.0
 MOST_BETWEEN_S: Final = 300.0
 
 
-class Awaited:
+class PendingActors:
     """Looks at who is awaited, and logs it after TOLD_S, then each time after twice as long, up to MOST_BETWEEN_S.
 
-    `notes` are what there is to say at this moment, for the live view; `told` what was said last of each that waited
-    LONG_S, for the summary.
+    `notes` are what there is to say at this moment, for the live view; `reported` what was said last of each that
+    waited LONG_S, for the summary.
     """
 
-    def __init__(self, cpus: float, room: Callable[[], Room], placed: Callable[[str], bool], log: Logger) -> None:
+    def __init__(
+        self, cpus: float, room: Callable[[], ClusterCapacity], placed: Callable[[str], bool], log: Logger
+    ) -> None:
         self.notes: list[str] = []
-        self.told: dict[str, str] = {}
+        self.reported: dict[str, str] = {}
         self._cpus = cpus
         self._room = room
         self._placed = placed
@@ -39,7 +41,7 @@ class Awaited:
         ]
         for name, note in zip(sorted(late), self.notes, strict=True):
             if late[name] >= LONG_S:
-                self.told[name] = note
+                self.reported[name] = note
             if late[name] >= self._due_s.get(name, 0.0):
                 self._due_s[name] = late[name] + min(late[name], MOST_BETWEEN_S)
                 self._log.warning("%s", note)

@@ -10,7 +10,7 @@ from actors.driver.ledger_reports import LedgerReports
 from actors.driver.scanner_problems import ScannerProblems
 
 
-class Answers:
+class PollAnswers:
     """The last answer of each actor in `stats`, by its name, and all that scanners and ledger reported so far."""
 
     def __init__(self, log: Logger) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
-from desk.producer.stats import IntakeStats
+from desk.producer.stats import LoopStats
 from desk.scaling.rebalancing import Rebalancing
-from desk.wiring.producer import market_waits
+from desk.wiring.producer_factory import market_waits
 
 Move = Callable[[Sequence[int], int], None]
 """Asks for a move, without waiting: these slots, to that shard."""
@@ -25,8 +25,8 @@ class Rebalancer:
         self._rebalancing = Rebalancing(level=plan.consumers.rebalance and not market_waits(plan))
         self._move = move
 
-    def look(self, intake: IntakeStats, shards: Sequence[ShardStats], leaving: Collection[int]) -> None:
+    def look(self, loop: LoopStats, shards: Sequence[ShardStats], leaving: Collection[int]) -> None:
         """Take the newest figures in, and ask for what they call for."""
-        staying = [lane.shard for lane in intake.lanes if lane.shard not in leaving]
-        for move in self._rebalancing.observe(intake, shards, staying):
+        staying = [lane.shard for lane in loop.lanes if lane.shard not in leaving]
+        for move in self._rebalancing.observe(loop, shards, staying):
             self._move(move.slots, move.to)

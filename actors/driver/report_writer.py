@@ -8,7 +8,7 @@ from logging import Logger
 from typing import Any
 
 from actors.calls.peers import consumer_name
-from actors.driver.crew import Crew
+from actors.driver.actor_registry import ActorRegistry
 from desk.checkpoint import KeeperStore
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
@@ -16,20 +16,28 @@ from desk.model.errors import RunFailed
 from desk.model.records import Decision
 from desk.model.session import Session
 from desk.orders import OrderSummary
-from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, problems, strategy_problems, summarize, warnings
+from desk.report.run_record import (
+    FeedRecord,
+    ProcessUsage,
+    RunRecord,
+    problems,
+    strategy_problems,
+    summarize_run,
+    warnings,
+)
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.wiring.run_end import RunTimes, run_record, write_results
 
 
-class Books:
+class ReportWriter:
     """Writes down what a run came to. `stats` is what each actor told last, by its name; `crew` is None before it.
 
     `notices` gives what healed, or what the user should change: it stands in every summary, of a run that fails, too.
     """
 
     def __init__(self, plan: Plan, session: Session, folder: RunFolder, stats: Mapping[str, Any], log: Logger) -> None:
-        self.crew: Crew | None = None
+        self.registry: ActorRegistry | None = None
         self.notices: Callable[[], list[str]] = list
         self._plan = plan
         self._session = session
@@ -56,7 +64,7 @@ class Books:
     def write_summary(self, times: RunTimes, found: list[str], received: dict[str, int]) -> None:
         """Write no more than a summary after a failure."""
         try:
-            self._folder.write_summary(summarize(self._failed(times, found, received)).builtins())
+            self._folder.write_summary(summarize_run(self._failed(times, found, received)).builtins())
         except RunFailed as error:
             self._log.error("%s", error)
 
@@ -74,8 +82,8 @@ class Books:
 
     def _record(self, feed: FeedRecord, times: RunTimes, found: list[str]) -> RunRecord:
         shards = self.shard_stats()
-        usage = {} if self.crew is None else self.crew.usage
-        restarts = {} if self.crew is None else self.crew.restarts
+        usage = {} if self.registry is None else self.registry.usage
+        restarts = {} if self.registry is None else self.registry.restarts
         return run_record(
             self._plan,
             self._session,

@@ -8,14 +8,14 @@ from logging import Logger
 
 from actors.calls.handles import call
 from actors.calls.peers import consumer_name
-from actors.driver.crew import Crew
+from actors.driver.actor_registry import ActorRegistry
 from actors.producer import Producer
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
 from desk.model.units import MS_NS
-from desk.producer.stats import IntakeStats
-from desk.scaling import Policy, PolicyState, decide, staff
-from desk.scaling.readings import Readings
+from desk.producer.stats import LoopStats
+from desk.scaling import PolicyState, ScalingPolicy, choose_changes, decide
+from desk.scaling.readings import ScalingReadings
 
 
 class Scaler:
@@ -26,32 +26,34 @@ class Scaler:
     made again from there. With `policy` None their number is fixed: who comes late joins, nobody leaves.
     """
 
-    def __init__(self, crew: Crew, numbers: range, policy: Policy | None, home: str, log: Logger) -> None:
+    def __init__(
+        self, registry: ActorRegistry, numbers: range, policy: ScalingPolicy | None, home: str, log: Logger
+    ) -> None:
         self.joined: set[int] = set()
         self.leaving: set[int] = set()
         self.asleep: set[int] = set()
         self.wanted = 0
-        self._crew = crew
+        self._registry = registry
         self._numbers = numbers
         self._policy = policy
         self._state = PolicyState()
-        self._readings = Readings()
+        self._readings = ScalingReadings()
         self._home = home
         self._log = log
 
     @property
     def awake(self) -> list[int]:
         """The shards that have a process, or are to get one."""
-        return [number for number in self._numbers if consumer_name(number) in self._crew.handles]
+        return [number for number in self._numbers if consumer_name(number) in self._registry.handles]
 
     def begin(self, first: Sequence[int]) -> None:
         """The session begins with these."""
         self.joined = set(first)
         self.wanted = len(self.awake)
 
-    def look(self, intake: IntakeStats, shards: Sequence[ShardStats], sleep: Callable[[int], None]) -> None:
+    def look(self, loop: LoopStats, shards: Sequence[ShardStats], sleep: Callable[[int], None]) -> None:
         """Take the newest figures in, and do what they call for. `sleep` is called for a shard whose lane is closed."""
-        lanes = {lane.shard for lane in intake.lanes}
+        lanes = {lane.shard for lane in loop.lanes}
         if not lanes:  # the producer has just begun
             return
         for number in sorted(self.leaving & self.joined - lanes):
@@ -62,15 +64,15 @@ class Scaler:
             return
         working = lanes & self.joined
         awaited = [number for number in self.awake if number not in working]
-        reading = self._readings.take(intake, shards, working, len(awaited))
+        reading = self._readings.take(loop, shards, working, len(awaited))
         if reading is not None:
             self.wanted, self._state = decide(self._policy, self._state, reading)
             self._staff(sorted(working), awaited)
 
     def _connect(self, lanes: set[int]) -> None:
         """Have lanes opened to who is here, and closed to who shall leave; said again until it is so."""
-        producer = self._crew.handles["producer"]
-        here = set(self._crew.here)
+        producer = self._registry.handles["producer"]
+        here = set(self._registry.answered)
         for number in self.awake:
             if number in self.leaving:
                 call(producer, Producer.dismiss, number)
@@ -81,20 +83,20 @@ class Scaler:
 
     def _staff(self, working: Sequence[int], awaited: Sequence[int]) -> None:
         """Hire, recall, give up and send away until as many as wanted stay or are awaited."""
-        nodes = {number: self._crew.usage[consumer_name(number)].node for number in working}
-        change = staff(self.wanted, nodes, awaited, self.leaving, self._home)
-        for number in change.hire:
+        nodes = {number: self._registry.usage[consumer_name(number)].node for number in working}
+        change = choose_changes(self.wanted, nodes, awaited, self.leaving, self._home)
+        for number in change.start:
             self._log.info("%s is hired: %d are wanted", consumer_name(number), self.wanted)
-            self._crew.make(consumer_name(number))
-        for number in change.recall:
+            self._registry.create(consumer_name(number))
+        for number in change.keep:
             self._log.info("%s stays: %d are wanted", consumer_name(number), self.wanted)
             self.leaving.discard(number)
-            call(self._crew.handles["producer"], Producer.enlist, number)
+            call(self._registry.handles["producer"], Producer.enlist, number)
         for number in change.cancel:
             if number not in self.joined:
                 self._log.info("%s is not waited for any more: %d are wanted", consumer_name(number), self.wanted)
-                self._crew.dismiss(consumer_name(number))
-        for number in change.dismiss:
+                self._registry.dismiss(consumer_name(number))
+        for number in change.stop:
             self._log.info("%s is to leave: %d are wanted", consumer_name(number), self.wanted)
             self.leaving.add(number)
 
@@ -102,15 +104,15 @@ class Scaler:
         self.joined.discard(number)
         self.leaving.discard(number)
         self.asleep.add(number)
-        self._crew.dismiss(consumer_name(number))
+        self._registry.dismiss(consumer_name(number))
         self._log.info("%s sleeps: its state is with the keeper", consumer_name(number))
 
 
-def scaling_policy(plan: Plan, most: int | None) -> Policy:
+def scaling_policy(plan: Plan, most: int | None) -> ScalingPolicy:
     """What the plan says about the number of consumers; `most` of them have room, None where nodes are added."""
     consumers = plan.consumers
     limit = consumers.max if most is None else min(consumers.max, max(most, consumers.min))
-    return Policy(
+    return ScalingPolicy(
         consumers.min,
         limit,
         round(consumers.time_in_queue_ms * MS_NS),

@@ -3,7 +3,7 @@
 Tests: tests/actors/test_scanner_watch.py
 """
 
-from actors.scanner import ScanStats
+from actors.scanners import ScanStats
 
 
 class ScannerProblems:

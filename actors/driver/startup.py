@@ -10,13 +10,13 @@ from typing import Final
 import msgspec
 
 from actors.calls.peers import consumer_name
-from actors.driver.crew import Crew
+from actors.driver.actor_registry import ActorRegistry
 from actors.driver.monitor import CONTROL, PRODUCER, Monitor
-from actors.driver.pending_actors import Awaited
+from actors.driver.pending_actors import PendingActors
 from actors.driver.scaler import Scaler
 from desk.model.errors import ActorDied, DeskError
 from desk.runs import RunFolder
-from desk.wiring.run_start import Begun
+from desk.wiring.run_start import RunStart
 
 LATE_S: Final = 20.0
 """So long the start-up waits for all consumers; then for one alone, as long as it takes a node to come."""
@@ -27,15 +27,20 @@ class StartUp:
     """Makes the actors in two steps: all but the producer, then the producer."""
 
     def __init__(
-        self, crew: Crew, monitor: Monitor, scaler: Scaler, awaited: Awaited, numbers: Mapping[str, int]
+        self,
+        registry: ActorRegistry,
+        monitor: Monitor,
+        scaler: Scaler,
+        awaited: PendingActors,
+        numbers: Mapping[str, int],
     ) -> None:
-        self._crew = crew
+        self._registry = registry
         self._monitor = monitor
         self._scaler = scaler
         self._awaited = awaited
         self._numbers = numbers
 
-    def run(self, begun: Begun, first_count: int, folder: RunFolder) -> Begun:
+    def run(self, begun: RunStart, first_count: int, folder: RunFolder) -> RunStart:
         """Make the actors; what was begun, with the consumers with which the session begins.
 
         Once control actors answer and some consumers are late, the session begins with those that answered. A consumer
@@ -48,9 +53,9 @@ class StartUp:
 
         def enough() -> bool:
             now_s = time.monotonic()
-            self._awaited.look(self._crew.awaited_since_s, now_s)
-            here = set(self._crew.here)
-            missing = (set(self._crew.handles) - set(names) | needed) - here
+            self._awaited.look(self._registry.awaited_since_s, now_s)
+            here = set(self._registry.answered)
+            missing = (set(self._registry.handles) - set(names) | needed) - here
             if not missing and not here.isdisjoint(names):
                 return now_s - since_s > LATE_S
             if now_s - since_s > NOBODY_S:
@@ -58,7 +63,7 @@ class StartUp:
             return False
 
         self._make([*CONTROL, *names], enough)
-        present = [self._numbers[name] for name in names if name in self._crew.here]
+        present = [self._numbers[name] for name in names if name in self._registry.answered]
         if not begun.resume.first:
             resume = msgspec.structs.replace(begun.resume, first=present)
             folder.resume.write(resume)
@@ -68,13 +73,13 @@ class StartUp:
 
     def make_producer(self) -> None:
         """Make the producer, and wait until it answers."""
-        self._make([PRODUCER], lambda: PRODUCER in self._crew.here)
+        self._make([PRODUCER], lambda: PRODUCER in self._registry.answered)
 
     def _make(self, names: Sequence[str], enough: Callable[[], bool]) -> None:
         """Make these, and wait until all of them answer, or it is `enough`."""
         for name in names:
-            self._crew.make(name)
-        while self._crew.awaited_since_s and not enough():
+            self._registry.create(name)
+        while self._registry.awaited_since_s and not enough():
             self._monitor.turn()
 
     def _nobody(self, missing: set[str]) -> DeskError:

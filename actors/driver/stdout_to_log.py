@@ -8,7 +8,7 @@ from typing import Final
 COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Printed(io.TextIOBase):
+class StdoutToLog(io.TextIOBase):
     """A text stream whose lines are logged; for `contextlib.redirect_stdout`. May be written to from any thread."""
 
     def __init__(self, log: Logger) -> None:

@@ -18,18 +18,18 @@ import msgspec
 from actors.calls.handles import call
 from actors.calls.peers import consumer_name
 from actors.consumer import Consumer
-from actors.driver.closing import Closing
-from actors.driver.crew import Crew
+from actors.driver.actor_registry import ActorRegistry
+from actors.driver.actor_specs import ActorSpecs
+from actors.driver.closing import SessionCloser
 from actors.driver.monitor import LOOK_EVERY_S, PRODUCER, Monitor
-from actors.driver.pending_actors import Awaited
-from actors.driver.poll_answers import Answers
+from actors.driver.pending_actors import PendingActors
+from actors.driver.poll_answers import PollAnswers
 from actors.driver.rebalancer import Rebalancer
-from actors.driver.recipes import Recipes
-from actors.driver.report_writer import Books
+from actors.driver.report_writer import ReportWriter
 from actors.driver.scaler import Scaler, scaling_policy
 from actors.driver.startup import StartUp
-from actors.driver.stdout_to_log import Printed
-from actors.driver.watchdog import Watchdog, elsewhere
+from actors.driver.stdout_to_log import StdoutToLog
+from actors.driver.watchdog import Watchdog, on_other_nodes
 from actors.producer import Producer, ProducerStats
 from actors.ray_cluster.cluster import Cluster
 from actors.ray_internals.starting import own_signals
@@ -39,16 +39,16 @@ from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.process.clock import SystemClock
 from desk.process.signals import StopSignals, stop_signals
-from desk.report.live import DeskState, DeskView
+from desk.report.desk_view import DeskState, DeskView
 from desk.report.run_record import FeedRecord
 from desk.report.summary import Summary
-from desk.report.viewer import NewNotes, Viewer
+from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
-from desk.runs.resume_file import Resume
-from desk.wiring import markets, trading
-from desk.wiring.producer import market_waits
+from desk.runs.resume_file import ResumeState
+from desk.wiring import broker_factory, markets
+from desk.wiring.producer_factory import market_waits
 from desk.wiring.run_end import LOG, RunTimes, open_log
-from desk.wiring.run_start import begin
+from desk.wiring.run_start import start_run
 
 POLL_EVERY_S: Final = 0.5
 SPARES: Final = 1
@@ -59,15 +59,15 @@ Show = Callable[[DeskView], None]
 class Supervisor:
     """One desk on a Ray cluster."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: Resume | None = None) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: ResumeState | None = None) -> None:
         self.plan = plan
         self.folder = folder
         self._resumed = resume is not None
         self._played = self._marked = False
         source = markets.market_source(plan)
-        self._begun = begin(plan, source, folder, resume, SystemClock(), in_process=False)
+        self._begun = start_run(plan, source, folder, resume, SystemClock(), in_process=False)
         self.session = self._begun.session
-        self._viewer = Viewer(self.session.start_ns, self.session.waits)
+        self._viewer = DeskViewer(self.session.start_ns, self.session.waits)
         self._rebalancer = Rebalancer(plan, self.move)
         self._state: DeskState = "starting"
         self._began_ns = time.time_ns()
@@ -75,8 +75,8 @@ class Supervisor:
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
         self.log = logging.getLogger(LOG)
         self._has_log = False
-        self._answers = Answers(self.log)
-        self._books = Books(plan, self.session, folder, self._answers.stats, self.log)
+        self._answers = PollAnswers(self.log)
+        self._report_writer = ReportWriter(plan, self.session, folder, self._answers.stats, self.log)
         first = first_consumers(plan)
         with stop_signals() as signals, own_signals(signals):
             self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
@@ -94,20 +94,22 @@ class Supervisor:
         most = policy.most if policy is not None else self._first_count()
         numbers = range(max([most, *(shard + 1 for shard in self._begun.shards)]))
         self._numbers = {consumer_name(number): number for number in numbers}
-        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, partial(elsewhere, self.cluster.other_nodes))
-        recipes = Recipes(plan, self.session, folder, self.cluster, desk, self._begun.seal, self._watchdog, self._lanes)
-        self.crew = Crew(self.cluster, recipes.by_name(self._numbers), self._begun.epoch, self.log)
-        self.scaler = Scaler(self.crew, numbers, policy, self.cluster.node, self.log)
-        self._awaited = Awaited(plan.consumers.cpus, lambda: self.cluster.room, self.cluster.placed, self.log)
+        self._watchdog = Watchdog(desk, plan.guards.hang_s, self.log, partial(on_other_nodes, self.cluster.other_nodes))
+        specs = ActorSpecs(
+            plan, self.session, folder, self.cluster, desk, self._begun.seal, self._watchdog, self._lanes
+        )
+        self.registry = ActorRegistry(self.cluster, specs.by_name(self._numbers), self._begun.epoch, self.log)
+        self.scaler = Scaler(self.registry, numbers, policy, self.cluster.node, self.log)
+        self._awaited = PendingActors(plan.consumers.cpus, lambda: self.cluster.capacity, self.cluster.placed, self.log)
         self._spares = self.cluster.spares(self.log)
         self._monitor = Monitor(
-            self.crew, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self._answers
+            self.registry, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self._answers
         )
-        self._start_up = StartUp(self.crew, self._monitor, self.scaler, self._awaited, self._numbers)
-        self._books.crew = self.crew
-        self._books.notices = self._notices
-        self._closing = Closing(
-            self.crew, self._monitor, self._watchdog, self.scaler, self._books, self._numbers, self.log
+        self._start_up = StartUp(self.registry, self._monitor, self.scaler, self._awaited, self._numbers)
+        self._report_writer.registry = self.registry
+        self._report_writer.notices = self._notices
+        self._closing = SessionCloser(
+            self.registry, self._monitor, self._watchdog, self.scaler, self._report_writer, self._numbers, self.log
         )
 
     def run(self, show: Show) -> Summary:
@@ -121,7 +123,7 @@ class Supervisor:
                 signals.require_begun(marked=self._marked)
             except RunFailed as fault:
                 if not self._played:
-                    self._books.write_summary(self._times(time.time_ns()), [str(fault)], {})
+                    self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], {})
                 raise
             except StoppedEarly as stopped:
                 if not self._played and not self._resumed:
@@ -132,7 +134,7 @@ class Supervisor:
     def _run(self, show: Show, signals: StopSignals) -> Summary:
         monitor = self._monitor
         try:
-            with redirect_stdout(Printed(self.log)), self.cluster.loss.explained():
+            with redirect_stdout(StdoutToLog(self.log)), self.cluster.loss.translate_failures():
                 monitor.stop_wanted = lambda: signals.received is not None
                 monitor.on_stop = signals.require_none
                 signals.require_none()
@@ -147,7 +149,7 @@ class Supervisor:
             self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
             raise
         finally:
-            self.crew.kill()
+            self.registry.kill()
             self._watchdog.close()
             if self._spares is not None:
                 self._spares.close()
@@ -157,18 +159,18 @@ class Supervisor:
         """Close a new session of which nothing was played, and write a summary that says so."""
         now_ns = time.time_ns()
         try:
-            book = trading.ledger(self.plan, self.session, self.folder.dir, now_ns)
+            book = broker_factory.open_ledger(self.plan, self.session, self.folder.dir, now_ns)
             book.close_session(now_ns)
             book.close()
         except DeskError as fault:
             self.log.error("the session stays open in the ledger: %s", fault)  # noqa: TRY400 - as above
         none = FeedRecord({}, {}, {}, [], marked=False)
-        self._books.write(none, self._times(now_ns), [str(stopped)], [])
+        self._report_writer.write(none, self._times(now_ns), [str(stopped)], [])
         self.folder.resume.done()
 
     def _room(self) -> int | None:
         """How many consumers there can ever be; None where the cluster may grow."""
-        return int(self.cluster.room.cpus // self.plan.consumers.cpus) if self.cluster.own else None
+        return int(self.cluster.capacity.cpus // self.plan.consumers.cpus) if self.cluster.own else None
 
     def _first_count(self) -> int:
         """How many consumers to begin with: the plan's, else as many as this machine or what is free bears.
@@ -180,11 +182,11 @@ class Supervisor:
             return first_consumers(self.plan)
         if not market_waits(self.plan):
             return consumers.min
-        free = int(self.cluster.room.free // consumers.cpus)
+        free = int(self.cluster.capacity.free // consumers.cpus)
         return choose_consumers(free + 1, 0.0, consumers.min, consumers.max)
 
     def _lanes(self) -> tuple[list[int], list[int], dict[int, LaneTotals]]:
-        """What a producer has to know of the shards; see Recipes."""
+        """What a producer has to know of the shards; see ActorSpecs."""
         asleep = {number: self.stats[consumer_name(number)].lane for number in self.scaler.asleep}
         return self._begun.resume.first, sorted(self.scaler.joined), asleep
 
@@ -195,7 +197,7 @@ class Supervisor:
         if self._spares is not None:
             self._spares.add(SPARES)
         try:
-            with self.cluster.loss.explained():
+            with self.cluster.loss.translate_failures():
                 return self._close(self._watch(show), time.time_ns(), show)
         except ClusterLost:
             raise
@@ -211,11 +213,11 @@ class Supervisor:
     @property
     def pids(self) -> dict[str, int]:
         """The processes by name of the actors that are there."""
-        return {name: usage.pid for name, usage in self.crew.usage.items() if name in self.crew.handles}
+        return {name: usage.pid for name, usage in self.registry.usage.items() if name in self.registry.handles}
 
     def move(self, slots: Sequence[int], to: int) -> None:
         """Ask the producer to let these slots belong to another shard, without waiting."""
-        call(self.crew.handles[PRODUCER], Producer.move, list(slots), to)
+        call(self.registry.handles[PRODUCER], Producer.move, list(slots), to)
 
     def stop(self) -> None:
         """Ask for an orderly end: the lanes are drained, the books are closed."""
@@ -242,18 +244,18 @@ class Supervisor:
 
     def _show(self, show: Show) -> None:
         now_ns = time.time_ns()
-        self._awaited.look(self.crew.awaited_since_s, time.monotonic())
+        self._awaited.look(self.registry.awaited_since_s, time.monotonic())
         producer: ProducerStats | None = self.stats.get(PRODUCER)
         orders: OrderSummary | None = self.stats.get("broker")
         if producer is None or orders is None:
             return
-        self._new_notes.write(producer.intake)
-        here = {self._numbers[name]: self.pids[name] for name in self.crew.here if name in self._numbers}
-        shards = [stats for stats in self._books.shard_stats() if stats.shard in here]
+        self._new_notes.write(producer.loop)
+        here = {self._numbers[name]: self.pids[name] for name in self.registry.answered if name in self._numbers}
+        shards = [stats for stats in self._report_writer.shard_stats() if stats.shard in here]
         if self._state == "running":
-            self._rebalancer.look(producer.intake, shards, self.scaler.leaving)
-            self.scaler.look(producer.intake, shards, self._note_last)
-        view = self._viewer.view(now_ns, self._state, producer.intake, shards, here, orders)
+            self._rebalancer.look(producer.loop, shards, self.scaler.leaving)
+            self.scaler.look(producer.loop, shards, self._note_last)
+        view = self._viewer.view(now_ns, self._state, producer.loop, shards, here, orders)
         notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
         alerts = [*view.alerts, *self._answers.ledger.alerts]
         show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
@@ -262,7 +264,7 @@ class Supervisor:
         """Take the last figures of a consumer that is about to end."""
         name = consumer_name(number)
         self._answers.take(name, self._monitor.ask(name, Consumer.stats))
-        self.crew.note_usage(name, self._monitor.ask(name, Consumer.usage))
+        self.registry.note_usage(name, self._monitor.ask(name, Consumer.usage))
         self._monitor.forget_poll(name)
 
     def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
@@ -283,18 +285,18 @@ class Supervisor:
             open_log(self.folder)
         self.log.error("run failed: %s", fault)
         producer: ProducerStats | None = self.stats.get(PRODUCER)
-        received = producer.intake.received if producer else {}
-        self._books.write_summary(self._times(time.time_ns()), [str(fault)], received)
+        received = producer.loop.received if producer else {}
+        self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
 
     def _notices(self) -> list[str]:
-        return [*self.cluster.warnings, *self._awaited.told.values(), *self._answers.ledger.warnings]
+        return [*self.cluster.warnings, *self._awaited.reported.values(), *self._answers.ledger.warnings]
 
     def _times(self, ended_ns: int) -> RunTimes:
         return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)
 
 
 def run_desk(
-    plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: Resume | None = None
+    plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: ResumeState | None = None
 ) -> Summary:
     """Run the plan on a Ray cluster, or go on with it, and give its summary. Raises DeskError."""
     with stop_signals():

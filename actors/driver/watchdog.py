@@ -13,12 +13,12 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.driver.deaths import Deaths
+from actors.driver.crash_blame import CrashBlame
 from desk.model.errors import ActorDied
 from desk.model.items import Stop
 from desk.process import breadcrumbs
-from desk.process.breadcrumbs import Crumb
-from desk.telemetry.crumbs import EVERYWHERE
+from desk.process.breadcrumbs import Breadcrumb
+from desk.telemetry.breadcrumb_port import EVERYWHERE
 
 MOST_STEP_S: Final = 1.0
 START_S: Final = 120.0
@@ -34,7 +34,7 @@ Elsewhere = Callable[..., list[Any]]
 class Stall(msgspec.Struct):
     """An actor that does not answer: where it was when looked at last, and for how long it has been just there."""
 
-    crumb: Crumb | None
+    crumb: Breadcrumb | None
     looked_s: float
     lasts_s: float = 0.0
 
@@ -47,8 +47,8 @@ class Watchdog:
     of a scanner alone: reading the market may take long. Time in which the watchdog did not look counts for no more
     than MOST_STEP_S: a desk that was suspended does not hang.
 
-    A strategy is stopped for its symbol when it hangs, and as `actors.driver.deaths` judges when the process dies; a
-    scanner is stopped likewise. `problems` are those of scanners, `notes` all, newest last.
+    A strategy is stopped for its symbol when it hangs, and as `actors.driver.crash_blame` judges when the process dies;
+    a scanner is stopped likewise. `problems` are those of scanners, `notes` all, newest last.
     """
 
     def __init__(self, desk: str, hang_s: float, log: Logger, elsewhere: Elsewhere) -> None:
@@ -62,8 +62,8 @@ class Watchdog:
         self._stops: defaultdict[str, list[Stop]] = defaultdict(list)
         self._everywhere: list[Stop] = []
         self._stalls: dict[str, Stall] = {}
-        self._hung: dict[str, Crumb] = {}
-        self._deaths = Deaths()
+        self._hung: dict[str, Breadcrumb] = {}
+        self._deaths = CrashBlame()
         self.close()
 
     def begins(self, actor: str, epoch: int) -> tuple[Stop, ...]:
@@ -88,8 +88,8 @@ class Watchdog:
         if crumb is not None and crumb.hook:
             self._log.warning("%s was in %s", actor, crumb)
         in_call = hung is not None and hung.hook
-        stop = self._deaths.hung(actor, hung, self._hang_s) if hung is not None and in_call else None
-        stop = stop or self._deaths.died(actor, crumb)
+        stop = self._deaths.blame_for_hang(actor, hung, self._hang_s) if hung is not None and in_call else None
+        stop = stop or self._deaths.blame_for_death(actor, crumb)
         if stop is None:
             return False
         self._note(actor, stop)
@@ -97,8 +97,8 @@ class Watchdog:
 
     def close(self) -> None:
         """Remove every trail of this desk, as far as its nodes can be reached."""
-        breadcrumbs.remove_all(self._desk)
-        self._elsewhere(breadcrumbs.remove_all, self._desk)
+        breadcrumbs.remove_trails(self._desk)
+        self._elsewhere(breadcrumbs.remove_trails, self._desk)
 
     def _note(self, actor: str, stop: Stop) -> None:
         if stop.symbol == EVERYWHERE:
@@ -116,9 +116,9 @@ class Watchdog:
 
     def _remove(self, actor: str) -> None:
         trail = (self._desk, actor, self._epochs[actor])
-        if breadcrumbs.look(*trail) is None:
-            self._elsewhere(breadcrumbs.remove, *trail)
-        breadcrumbs.remove(*trail)
+        if breadcrumbs.read_breadcrumb(*trail) is None:
+            self._elsewhere(breadcrumbs.remove_trail, *trail)
+        breadcrumbs.remove_trail(*trail)
 
     def _hangs(self, actor: str, now_s: float) -> bool:
         crumb = self._look(actor)
@@ -147,15 +147,17 @@ class Watchdog:
             "Mend it, or raise [guards] hang_s.",
         )
 
-    def _look(self, actor: str) -> Crumb | None:
+    def _look(self, actor: str) -> Breadcrumb | None:
         trail = (self._desk, actor, self._epochs[actor])
-        here = breadcrumbs.look(*trail)
+        here = breadcrumbs.read_breadcrumb(*trail)
         if here is not None or actor == SCANNER:
             return here
-        return next((crumb for crumb in self._elsewhere(breadcrumbs.look, *trail) if crumb is not None), None)
+        return next(
+            (crumb for crumb in self._elsewhere(breadcrumbs.read_breadcrumb, *trail) if crumb is not None), None
+        )
 
 
-def elsewhere(other_nodes: Callable[[], list[str]], function: Callable[..., Any], *args: Any) -> list[Any]:
+def on_other_nodes(other_nodes: Callable[[], list[str]], function: Callable[..., Any], *args: Any) -> list[Any]:
     """What the function gives on each of the cluster's other nodes, as far as they answer."""
     calls = [_on(node, function, *args) for node in other_nodes()]
     if not calls:

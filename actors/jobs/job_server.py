@@ -39,7 +39,7 @@ NO_AGENT: Final = "No available agent"
 """What Ray's head answers (2.60, dashboard/modules/job/job_head.py) before an agent has registered with it."""
 
 
-class Clock:
+class RetryClock:
     """Time for tries that are repeated."""
 
     def now_s(self) -> float:
@@ -57,14 +57,14 @@ class JobEnd(msgspec.Struct, frozen=True):
     message: str
 
 
-class Jobs:
+class JobClient:
     """The job server of the cluster whose dashboard is at `address`, as http://host:port.
 
     Building it raises PlanError where no cluster answers, CredentialsError where it wants another token. What is asked
     later raises RunFailed. `place` says where the address was written; no proxy is between here and this machine.
     """
 
-    def __init__(self, address: str, place: str = "--address", clock: Clock = Clock()) -> None:  # noqa: B008 - it has no state
+    def __init__(self, address: str, place: str = "--address", clock: RetryClock = RetryClock()) -> None:  # noqa: B008 - it has no state
         if ADDRESS.fullmatch(address) is None:
             raise _no_cluster(place, f"`{address}` is no address of the form http://host:port")
         self._clock = clock

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from desk.config.urls import is_loopback
+from desk.config.plan_urls import is_loopback
 
 EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 

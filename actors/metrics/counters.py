@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 
-class Meters(Protocol):
+class ActorMetrics(Protocol):
     """Takes running totals and momentary values by name; told at most once per second, never per tick.
 
     `node` is where the actor lives: the id of a node of the cluster, "" outside of one.
@@ -24,7 +24,7 @@ class Meters(Protocol):
         ...
 
 
-class NoMeters:
+class NoMetrics:
     """Takes everything and exports nothing: for actors that run outside a cluster."""
 
     def __init__(self, actor: str) -> None:
@@ -38,4 +38,4 @@ class NoMeters:
         """Nothing to export to."""
 
 
-MetersFactory = Callable[[str], Meters]
+MetersFactory = Callable[[str], ActorMetrics]

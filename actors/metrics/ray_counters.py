@@ -11,7 +11,7 @@ from ray.util.metrics import Counter, Gauge
 TAG_KEYS = ("actor",)
 
 
-class RayMeters:
+class RayMetrics:
     """One actor's counters and gauges, named `raydesk_<name>` and made when first told."""
 
     def __init__(self, actor: str) -> None:

@@ -1,10 +1,10 @@
 """The Ray that a desk starts for itself: on loopback, with a token, watched, in a folder that is removed at the end.
 
-    folder.py          the private folder with Ray's sockets, logs and token; folders of killed desks are removed
+    ray_folder.py      the private folder with Ray's sockets, logs and token; folders of killed desks are removed
     authentication.py  the token, and the environment by which Ray's processes find it
-    limits.py          what it needs of the machine
-    watch.py           reports the death of Ray's processes
-    broom.py           ends and removes everything when the desk itself was killed
+    machine_limits.py  what it needs of the machine
+    ray_process_watch.py reports the death of Ray's processes
+    cleanup.py         ends and removes everything when the desk itself was killed
     start.py           all of it together
 
 Ray has no options for a node that only this user can reach: `actors.ray_internals.starting` replaces some private names

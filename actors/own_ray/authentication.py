@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from actors.own_ray.broom import VARIABLE
+from actors.own_ray.cleanup import VARIABLE
 from actors.ray_internals.starting import reread_authentication
 
 MODE: Final = "RAY_AUTH_MODE"
 TOKEN_BYTES: Final = 32
 
 
-class Environment:
+class EnvironmentVariables:
     """Variables set for the time of a Ray of one's own, a variable with None unset; `restore` undoes it."""
 
     def __init__(self, values: Mapping[str, str | None]) -> None:

@@ -18,11 +18,11 @@ from typing import Final
 import ray
 
 from actors.own_ray import OBJECT_STORE_BYTES
-from actors.own_ray.authentication import Environment, write_token
-from actors.own_ray.broom import kill_all
-from actors.own_ray.folder import SESSION, OwnFolder, sweep
-from actors.own_ray.limits import require_limits
-from actors.own_ray.watch import Watch
+from actors.own_ray.authentication import EnvironmentVariables, write_token
+from actors.own_ray.cleanup import kill_all
+from actors.own_ray.machine_limits import require_limits
+from actors.own_ray.ray_folder import SESSION, RayFolder, remove_leftovers
+from actors.own_ray.ray_process_watch import RayProcessWatch
 from actors.ray_internals.names import AGENTS
 from actors.ray_internals.starting import RAYLET, init_own_ray
 from desk.process.descendants import spared
@@ -45,8 +45,8 @@ class OwnRay:
     """
 
     def __init__(self, lost: Callable[[str], None], consumers: int, others: Iterable[Path] = ()) -> None:
-        sweep()
-        self.folder = OwnFolder()
+        remove_leftovers()
+        self.folder = RayFolder()
         try:
             warning = require_limits(consumers, self.folder.path)
         except BaseException:
@@ -55,16 +55,16 @@ class OwnRay:
         self.notes = [note for note in (self.folder.note, warning) if note]
         self._lost = lost
         self._lost_lock = threading.Lock()
-        self._broom = _start_broom([self.folder.path, *others])
-        spared.add(self._broom.pid)
-        self._environment: Environment | None = None
-        self._watch = Watch(self._report)
+        self._cleaner = _start_cleaner([self.folder.path, *others])
+        spared.add(self._cleaner.pid)
+        self._environment: EnvironmentVariables | None = None
+        self._watch = RayProcessWatch(self._report)
         self._started = threading.Event()
 
     def start(self, cpus: int, namespace: str, environment: Mapping[str, str]) -> None:
         """Start it with this environment. Raises what `init_own_ray` raises."""
         kept = {name: os.environ.get(name) for name in SET_BY_RAY}
-        self._environment = Environment({**kept, **environment, **write_token(self.folder.token)})
+        self._environment = EnvironmentVariables({**kept, **environment, **write_token(self.folder.token)})
         init_own_ray(
             self.folder.for_ray,
             SESSION,
@@ -103,9 +103,9 @@ class OwnRay:
         if self._environment is not None:
             self._environment.restore()
         self.folder.remove()
-        self._broom.kill()
-        self._broom.wait()
-        spared.discard(self._broom.pid)
+        self._cleaner.kill()
+        self._cleaner.wait()
+        spared.discard(self._cleaner.pid)
         self._watch.close()
 
     def _add(self, kind: str, pid: int) -> None:
@@ -136,9 +136,9 @@ def _copy_end(log: Path, to: Path) -> None:
     to.chmod(0o600)
 
 
-def _start_broom(folders: list[Path]) -> "subprocess.Popen[bytes]":
+def _start_cleaner(folders: list[Path]) -> "subprocess.Popen[bytes]":
     """Start the process that cleans up where this one is killed; it is no process of Ray's."""
-    program = Path(__file__).with_name("broom.py")
+    program = Path(__file__).with_name("cleanup.py")
     return subprocess.Popen(  # noqa: S603 - a program of this package
         [sys.executable, "-I", "-S", str(program), str(os.getpid()), *map(str, folders)],
         cwd="/",

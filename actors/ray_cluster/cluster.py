@@ -1,4 +1,7 @@
-"""Starting or joining Ray, creating actors, ending them."""
+"""Starting or joining Ray, creating actors, ending them.
+
+Tests: tests/actors/test_cluster_address.py
+"""
 
 import logging
 import os
@@ -14,12 +17,10 @@ from ray.actor import ActorHandle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.calls.constructor_errors import reporting_faults
-from actors.metrics.ray_counters import RayMeters
-from actors.own_ray.authentication import Environment
+from actors.metrics.ray_counters import RayMetrics
+from actors.own_ray.authentication import EnvironmentVariables
 from actors.own_ray.start import OwnRay
-from actors.ray_cluster.gcs import Gcs, Room
-from actors.ray_cluster.joined_watch import JoinedWatch
-from actors.ray_cluster.joining import (
+from actors.ray_cluster.cluster_address import (
     ADDRESS_VARIABLE,
     NAMES,
     has_authentication,
@@ -27,8 +28,10 @@ from actors.ray_cluster.joining import (
     require_access,
     require_listener,
 )
-from actors.ray_cluster.ray_death import LastWords, Loss
-from actors.ray_cluster.spare_processes import Spares
+from actors.ray_cluster.gcs import ClusterCapacity, GcsClient
+from actors.ray_cluster.joined_watch import JoinedRayWatch
+from actors.ray_cluster.ray_death import LastWords, RayDeath
+from actors.ray_cluster.spare_processes import SparePool
 from actors.ray_internals import names
 from actors.ray_internals.starting import JOINED, WORKERS
 from desk.model.errors import ClusterLost, DeskError
@@ -83,17 +86,17 @@ class Cluster:
         names.require(names.ALWAYS)
         self.warnings = names.degraded()
         self._ray: OwnRay | None = None
-        self._watch: JoinedWatch | None = None
-        self._environment: Environment | None = None
-        self._asked: Gcs | None = None
-        self.loss = Loss(self._clean, last_words, run_dir)
+        self._watch: JoinedRayWatch | None = None
+        self._environment: EnvironmentVariables | None = None
+        self._asked: GcsClient | None = None
+        self.loss = RayDeath(self._clean, last_words, run_dir)
         try:
             if joined in {"", "local"}:
                 self._start(cpus, namespace, consumers)
             else:
                 self._join(joined, namespace)
         except Exception as error:
-            lost = self.loss.explains() if self.own else None
+            lost = self.loss.cause_of_failure() if self.own else None
             self.close()
             if lost is not None:
                 last_words(lost)
@@ -103,7 +106,7 @@ class Cluster:
             found = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise no_cluster(joined, found, by_environment=by_environment) from error
         self.node: str = ray.get_runtime_context().get_node_id()
-        self._gcs = self._asked = Gcs(ray.get_runtime_context().gcs_address, self.loss.require_alive)
+        self._gcs = self._asked = GcsClient(ray.get_runtime_context().gcs_address, self.loss.require_alive)
 
     @property
     def own(self) -> bool:
@@ -144,7 +147,7 @@ class Cluster:
         end_s = time.monotonic() + NAME_TIMEOUT_S
         while True:
             try:
-                handle: ActorHandle[A] = actor.remote(*args, RayMeters)
+                handle: ActorHandle[A] = actor.remote(*args, RayMetrics)
             except ValueError:  # the name is taken still
                 if time.monotonic() > end_s:
                     raise
@@ -169,9 +172,9 @@ class Cluster:
         return self._gcs.has_process(self._made[name])
 
     @property
-    def room(self) -> Room:
+    def capacity(self) -> ClusterCapacity:
         """What the cluster has at this moment, as far as it is known. Raises ClusterLost."""
-        return self._gcs.room()
+        return self._gcs.capacity()
 
     def draining(self) -> dict[str, int]:
         """The nodes that are about to go, with their deadlines in ms since the epoch. Raises ClusterLost."""
@@ -204,18 +207,18 @@ class Cluster:
             self._environment.restore()
         self.loss.leave()
 
-    def spares(self, log: Logger) -> Spares | None:
+    def spares(self, log: Logger) -> SparePool | None:
         """Processes in waiting on a cluster of the desk's own; of another's nodes it is not known what they may run."""
         if not self.own:
             return None
         (node,) = self._gcs.nodes()
-        return Spares(node.raylet, log)
+        return SparePool(node.raylet, log)
 
     def _join(self, address: str, namespace: str) -> None:
         require_listener(address)
         if address not in NAMES:
             require_access(address)
-        self._environment = Environment(JOINED)
+        self._environment = EnvironmentVariables(JOINED)
         ray.init(
             address=address,
             namespace=namespace,
@@ -223,7 +226,7 @@ class Cluster:
             runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
             logging_level=logging.WARNING,
         )
-        self._watch = JoinedWatch(self.loss.died)
+        self._watch = JoinedRayWatch(self.loss.died)
         gcs = ray.get_runtime_context().gcs_address
         if not has_authentication(gcs):
             self.warnings.append(
@@ -232,7 +235,7 @@ class Cluster:
             )
 
     def _start(self, cpus: float, namespace: str, consumers: int) -> None:
-        self._ray = OwnRay(self.loss.died, consumers, breadcrumbs.folders(namespace))
+        self._ray = OwnRay(self.loss.died, consumers, breadcrumbs.trail_folders(namespace))
         self.notes = self._ray.notes
         variables = {name: os.environ.get(name, value) for name, value in {**ENVIRONMENT, **WORKERS}.items()}
         self._ray.start(max(int(-(-cpus // 1)), os.cpu_count() or 1), namespace, variables)

@@ -10,7 +10,7 @@ Deadlines = Callable[[], Mapping[str, int]]
 """Asks for the nodes that are drained, each with its deadline in ms since the epoch; 0 where there is none."""
 
 
-class Draining:
+class DrainingNodes:
     """Tells once of every actor on a node that is drained, so that it can be made anew elsewhere before the deadline.
 
     No new actor is placed on such a node.

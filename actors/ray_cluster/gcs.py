@@ -18,7 +18,7 @@ PATIENCE_S: Final = 60.0
 T = TypeVar("T")
 
 
-class Room(NamedTuple):
+class ClusterCapacity(NamedTuple):
     """What a cluster has of CPUs, in all and free, on how many nodes."""
 
     cpus: float
@@ -26,7 +26,7 @@ class Room(NamedTuple):
     nodes: int
 
 
-class Gcs:
+class GcsClient:
     """Asks the GCS at this host:port.
 
     Every method but `has_process` raises ClusterLost where there never was an answer, and what `require_alive` raises.
@@ -41,10 +41,10 @@ class Gcs:
         """The nodes that are alive."""
         return self._answer("nodes", self._calls.nodes)
 
-    def room(self) -> Room:
+    def capacity(self) -> ClusterCapacity:
         """CPUs in all and free, and the number of nodes."""
         cpus, free = self._answer("cpus", self._calls.cpus), self._answer("free", self._calls.free_cpus)
-        return Room(cpus, free, len(self.nodes()))
+        return ClusterCapacity(cpus, free, len(self.nodes()))
 
     def draining(self) -> dict[str, int]:
         """The nodes that are drained, each with its deadline in ms since the epoch; 0 where there is none."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import ray
 
-from actors.own_ray.watch import Watch
+from actors.own_ray.ray_process_watch import RayProcessWatch
 from actors.ray_internals.names import GCS_SESSION_FLAG, RAYLET_SOCKET_FLAG
 
 LOOK_EVERY_S: Final = 2.0
@@ -24,11 +24,11 @@ PATIENCE_S: Final = 30.0
 """A GCS that restarts (with a store of its own) is waited for; Ray ends the driver after 60 s."""
 
 
-class JoinedWatch:
+class JoinedRayWatch:
     """Calls `lost` once with the process that has died. This process is connected to the cluster."""
 
     def __init__(self, lost: Callable[[str], None]) -> None:
-        self._watch = Watch(lost)
+        self._watch = RayProcessWatch(lost)
         self._lost = lost
         self._closed = threading.Event()
         context = ray.get_runtime_context()

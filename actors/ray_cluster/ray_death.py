@@ -27,7 +27,7 @@ LastWords = Callable[[ClusterLost], None]
 """Writes what can be written without Ray; called in another thread than the main one."""
 
 
-class Loss:
+class RayDeath:
     """Takes the news of a death; `clean` ends what is left of a Ray of the desk's own, with its logs in `run_dir`."""
 
     def __init__(
@@ -72,17 +72,17 @@ class Loss:
         return self._fault is not None
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def translate_failures(self) -> Iterator[None]:
         """A failure in here that came of the loss is raised as ClusterLost."""
         try:
             yield
         except (DeskError, RayError) as error:
-            lost = self.explains()
+            lost = self.cause_of_failure()
             if lost is None or error is lost:
                 raise
             raise lost from error
 
-    def explains(self) -> ClusterLost | None:
+    def cause_of_failure(self) -> ClusterLost | None:
         """The loss that a failure just seen came of, if any."""
         self._noticed.wait(NOTICE_S)
         return self._fault

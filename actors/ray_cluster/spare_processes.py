@@ -17,7 +17,7 @@ KEEP_S: Final = 86_400
 TIMEOUT_S: Final = 2.0
 
 
-class Spares:
+class SparePool:
     """Keeps a spare process on the node of this address, "host:port" of its raylet.
 
     A raylet that refuses, or has no such call, is logged once: without spares, starts take longer.

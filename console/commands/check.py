@@ -11,9 +11,9 @@ from rich.console import Console
 
 from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
-from console.plan_classes import Loaded, load_all
+from console.plan_classes import PlanClasses, load_classes
 from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, load_plan, load_settings, override, plan_notes
-from desk.loading.fault_messages import shown
+from desk.loading.fault_messages import safe_repr
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
 from desk.process.clock import SystemClock
@@ -24,14 +24,14 @@ from desk.venues.feed_factory import LiveFactory, ReplayFactory
 from desk.venues.registry import feed_factory
 from desk.wiring.exchange_days import ExchangeDays
 from desk.wiring.markets import replayed_source
-from desk.wiring.sessions import open_session, session_bounds
+from desk.wiring.plan_session import derive_session, session_bounds
 
 
 def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     """Check the plan at `path` and print a summary of it. Raises DeskError for the first fault."""
     written = load_plan(path)
     plan = override(written, load_settings(), None, day)
-    loaded = load_all(path, plan)
+    loaded = load_classes(path, plan)
     facts = [*_market(plan), *_trading(plan, loaded), *_results(plan)]
     console.print(line(plan.session.name, style="bold"))
     console.print(fact_table(facts))
@@ -46,7 +46,7 @@ def _market(plan: Plan) -> Facts:
         api_keys(plan)
         return _stream(plan, factory, clock)
     source = replayed_source(plan, factory)
-    session = open_session(plan, source, clock)
+    session = derive_session(plan, source, clock)
     return [*_session(plan, session), *_recording(plan, session, factory, source)]
 
 
@@ -92,7 +92,7 @@ def _recording(plan: Plan, session: Session, factory: ReplayFactory, source: Blo
     ]
 
 
-def _trading(plan: Plan, loaded: Loaded) -> Facts:
+def _trading(plan: Plan, loaded: PlanClasses) -> Facts:
     risk = plan.risk
     limits = (
         ("order", risk.max_order_notional),
@@ -154,4 +154,4 @@ def _symbols(symbols: Sequence[str]) -> str:
 
 
 def _params(params: Params) -> str:
-    return "".join(f", {name} = {shown(value)}" for name, value in msgspec.structs.asdict(params).items())
+    return "".join(f", {name} = {safe_repr(value)}" for name, value in msgspec.structs.asdict(params).items())

@@ -13,19 +13,19 @@ from rich.console import Console
 from console.display.figures import print_figures, verdict
 from console.display.screen import screen_for
 from console.display.terminal import line
-from console.error_messages import Faults
-from console.plan_classes import load_all
+from console.error_messages import ErrorReporter
+from console.plan_classes import load_classes
 from desk.config import Plan, load_plan, load_settings, override, plan_notes
 from desk.model.errors import BadInput, CredentialsError, PlanError, StoppedEarly
 from desk.model.plain_text import first_line
 from desk.process.signals import be_orderly, stop_signals
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.runs.resume_file import Resume
+from desk.runs.resume_file import ResumeState
 
 Show = Callable[[DeskView], None]
-House = Callable[[Plan, RunFolder, Resume | None, Show], Summary]
+DeskRunner = Callable[[Plan, RunFolder, ResumeState | None, Show], Summary]
 """Runs a plan, or resumes its run, to the end; passes views to `Show` meanwhile; writes the files of the run folder."""
 
 
@@ -43,7 +43,7 @@ class RunOptions:
     """The producer reads the keys of the feed from its own environment, so this process does not need them."""
 
 
-def run_plan(path: Path, options: RunOptions, house: House, console: Console, faults: Faults) -> int:
+def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Console, faults: ErrorReporter) -> int:
     """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1.
 
     Raises DeskError for a bad plan, before the folder is created, and the errors of the house, after printing the last
@@ -53,9 +53,9 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     written = load_plan(path)
     plan = override(written, settings, options.consumers, options.date)
     refuse_unasked_live(path, plan, asked=options.live)
-    load_all(path, plan)
+    load_classes(path, plan)
     from desk.venues.api_keys import api_keys  # noqa: PLC0415 - slow to import: a faulty plan is reported before
-    from desk.wiring import trading  # noqa: PLC0415 - as above
+    from desk.wiring import broker_factory  # noqa: PLC0415 - as above
 
     if not options.joins_cluster:
         api_keys(plan)
@@ -67,8 +67,8 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
     faults.log = folder.log
     run = _Run(plan, folder, None, options, console, _relative(folder.dir))
     try:
-        trading.require_ledger(plan, folder.dir)
-        summary = run.shown(house)
+        broker_factory.require_ledger(plan, folder.dir)
+        summary = run.shown(runner)
     except Exception as fault:
         if isinstance(fault, BadInput | CredentialsError | StoppedEarly):
             folder.discard()
@@ -79,7 +79,7 @@ def run_plan(path: Path, options: RunOptions, house: House, console: Console, fa
 
 
 def resume_run(
-    run_dir: Path, options: RunOptions, house: Callable[[bool], House], console: Console, faults: Faults
+    run_dir: Path, options: RunOptions, runner: Callable[[bool], DeskRunner], console: Console, faults: ErrorReporter
 ) -> int:
     """Resume the run in this folder from its last checkpoint; return the exit status, as `run_plan` does.
 
@@ -94,7 +94,7 @@ def resume_run(
 
     resume, changes = require_same(plan, resume, accept=options.accept_changes)
     folder.remarks += changes
-    load_all(folder.resume.path, plan)
+    load_classes(folder.resume.path, plan)
     from desk.venues.api_keys import api_keys  # noqa: PLC0415 - as in `run_plan`
 
     if resume.in_process or not options.joins_cluster:
@@ -102,7 +102,7 @@ def resume_run(
     be_orderly()
     run = _Run(plan, folder, resume, options, console, _relative(folder.dir))
     try:
-        summary = run.shown(house(resume.in_process))
+        summary = run.shown(runner(resume.in_process))
     except Exception as fault:
         run.print_failure(fault)
         raise
@@ -115,20 +115,20 @@ class _Run:
 
     plan: Plan
     folder: RunFolder
-    resume: Resume | None
+    resume: ResumeState | None
     options: RunOptions
     console: Console
     path: Path
     """Of the folder, as the last line shows it."""
 
-    def shown(self, house: House) -> Summary:
+    def shown(self, runner: DeskRunner) -> Summary:
         """Run the plan in the house, and show the desk meanwhile."""
         title = f"{self.plan.session.name} · {self.plan.session.mode}"
         screen = screen_for(self.console, title, time.time_ns, quiet=self.options.quiet)
         with stop_signals() as signals, screen:
             signals.on_sudden_end(partial(self.console.show_cursor, show=True))
             signals.require_none()
-            return house(self.plan, self.folder, self.resume, screen.show)
+            return runner(self.plan, self.folder, self.resume, screen.show)
 
     def print_result(self, summary: Summary) -> int:
         """Print figures and verdict; return the exit status."""
@@ -165,17 +165,17 @@ def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
         )
 
 
-def in_process(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show) -> Summary:
+def in_process(plan: Plan, folder: RunFolder, resume: ResumeState | None, show: Show) -> Summary:
     """The house in this process, without Ray."""
-    from desk.inprocess.house import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
+    from desk.inprocess.in_process_desk import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
 
     return run_in_process(plan, folder, show=show, resume=resume, owns_process=True)
 
 
-def on_ray(address: str | None) -> House:
+def on_ray(address: str | None) -> DeskRunner:
     """The house as Ray actors, in the cluster at `address` or in a Ray of its own."""
 
-    def run(plan: Plan, folder: RunFolder, resume: Resume | None, show: Show) -> Summary:
+    def run(plan: Plan, folder: RunFolder, resume: ResumeState | None, show: Show) -> Summary:
         from actors.driver.supervisor import run_desk  # noqa: PLC0415 - Ray takes a second to import
 
         return run_desk(plan, folder, address=address, show=show, resume=resume)
@@ -183,13 +183,13 @@ def on_ray(address: str | None) -> House:
     return run
 
 
-def house_at(address: str | None) -> Callable[[bool], House]:
+def desk_at(address: str | None) -> Callable[[bool], DeskRunner]:
     """A function from "in this process?" to the house; `address` is the Ray cluster for the other one."""
 
-    def house(alone: bool) -> House:
+    def runner(alone: bool) -> DeskRunner:
         return in_process if alone else on_ray(address)
 
-    return house
+    return runner
 
 
 def _relative(folder: Path) -> Path:

@@ -11,17 +11,17 @@ from typing import Final, NamedTuple
 
 from rich.console import Console
 
-from actors.jobs.job_server import JobEnd, Jobs
+from actors.jobs.job_server import JobClient, JobEnd
 from actors.jobs.working_copy import WorkingCopy
 from console.commands.run import refuse_unasked_live
 from console.display.terminal import line
-from console.plan_classes import load_all
+from console.plan_classes import load_classes
 from console.submission.cluster_checks import check_market, plan_in_copy
-from console.submission.job_follower import Follower
+from console.submission.job_follower import JobFollower
 from console.submission.job_package import job_package, listing
 from desk.config import Plan, Settings, load_plan, load_settings, override
-from desk.config.urls import goes_unencrypted
-from desk.loading.imports import Loading
+from desk.config.plan_urls import is_unencrypted
+from desk.loading.imports import ImportTracker
 from desk.model.errors import BY_SIGNAL, PlanError, RunFailed
 from desk.telemetry import formatting
 
@@ -68,14 +68,14 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
     settings = load_settings()
     plan = override(load_plan(path), settings, options.consumers, options.date)
     package = _checked_package(path, plan, options, settings)
-    if goes_unencrypted(options.address):
+    if is_unencrypted(options.address):
         tell(
             f"! token and package go unencrypted to {options.address}, and a reader of the token can run code there: "
             "use `ray dashboard cluster.yaml` or another tunnel, which brings the dashboard to 127.0.0.1"
         )
-    jobs = Jobs(options.address, options.address_from)
+    jobs = JobClient(options.address, options.address_from)
     _announce(plan, package, options.address, tell)
-    follower = Follower(jobs, partial(console.out, end="", highlight=False), tell)
+    follower = JobFollower(jobs, partial(console.out, end="", highlight=False), tell)
 
     def submit() -> str:
         with package.copy.copied() as folder:
@@ -100,8 +100,8 @@ def _checked_package(path: Path, plan: Plan, options: SubmitOptions, settings: S
     """Check the plan, its classes and its market data, and collect the files to send. Raises DeskError."""
     refuse_unasked_live(path, plan, asked=options.live)
     _require_lasting(options.run_dir)
-    before = Loading()
-    load_all(path, plan)
+    before = ImportTracker()
+    load_classes(path, plan)
     copy, notes = job_package(path, plan, settings, options.includes, before)
     command = ["python", "-m", "actors", plan_in_copy(path, copy), *options.flags()]
     notes += check_market(path, plan, copy)

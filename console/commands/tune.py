@@ -8,13 +8,13 @@ from rich.console import Console
 
 from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
-from console.plan_classes import load_all
+from console.plan_classes import load_classes
 from desk.config import load_plan, load_settings
 from desk.model.errors import PlanError
 from desk.telemetry import formatting
 from desk.tuning.advice import CALL_MS, CALLS_SHARE, ROUND_TRIP_MS, TARGET_BUSY
 from desk.tuning.ceilings import ceilings, concerns, producer_busy, shard_busy
-from desk.tuning.study import Study, study
+from desk.tuning.study import TuningStudy, study_plan
 
 LEAST_BURST_S: Final = 0.1
 MOST_BURST_S: Final = 3600.0
@@ -25,8 +25,8 @@ def tune_plan(path: Path, burst_s: float, safety: float, run_dir: Path | None, c
     _require("--burst-seconds", burst_s, LEAST_BURST_S, MOST_BURST_S)
     _require("--safety", safety, 1.0, 100.0)
     plan = load_plan(path, load_settings())
-    load_all(path, plan)
-    found = study(plan, burst_s, safety, run_dir)
+    load_classes(path, plan)
+    found = study_plan(plan, burst_s, safety, run_dir)
     console.print(line(f"{plan.session.name}, a burst of {burst_s:g} s", style="bold"))
     for facts in (_market(found), _costs(found), _advice(found, plan.consumers.max), _limits(found)):
         console.print(fact_table(facts))
@@ -34,7 +34,7 @@ def tune_plan(path: Path, burst_s: float, safety: float, run_dir: Path | None, c
     console.print(snippet(found), soft_wrap=True)
 
 
-def snippet(found: Study) -> str:
+def snippet(found: TuningStudy) -> str:
     """The advice as lines of a tradeplan."""
     advice = found.advice
     return "\n".join(
@@ -51,7 +51,7 @@ def snippet(found: Study) -> str:
     )
 
 
-def _market(found: Study) -> Facts:
+def _market(found: TuningStudy) -> Facts:
     load = found.load
     ticks, span = formatting.count(load.ticks), formatting.duration(load.span_s)
     facts = [
@@ -68,7 +68,7 @@ def _market(found: Study) -> Facts:
     ]
 
 
-def _symbols(found: Study) -> str:
+def _symbols(found: TuningStudy) -> str:
     ticking = sum(count > 0 for count in found.load.by_symbol.values())
     text = f"{formatting.count(len(found.load.by_symbol))}, {formatting.count(ticking)} of them tick in the burst"
     if found.picked:
@@ -76,7 +76,7 @@ def _symbols(found: Study) -> str:
     return text
 
 
-def _costs(found: Study) -> Facts:
+def _costs(found: TuningStudy) -> Facts:
     measured, costs = found.measured, found.costs
     where = "a made-up market under the run's names" if found.stand_in else "the market's busiest stretch"
     on = (
@@ -97,7 +97,7 @@ def _costs(found: Study) -> Facts:
     return facts
 
 
-def _advice(found: Study, most: int) -> Facts:
+def _advice(found: TuningStudy, most: int) -> Facts:
     load, costs, advice = found.load, found.costs, found.advice
     symbols, busiest, linger = len(load.by_symbol), advice.busiest, advice.linger
     rate = f"{load.burst.per_s:,.0f}/s"
@@ -127,14 +127,14 @@ def _least(side: str, linger_ms: float) -> str:
     return f"{side} ≥ {linger_ms:,.1f} ms"
 
 
-def _producer_linger(found: Study) -> str:
+def _producer_linger(found: TuningStudy) -> str:
     advice = found.advice
     if not advice.linger.producer_ms:
         return "so few ticks that one call per tick is cheap enough"
     return f"{advice.consumers} x {CALL_MS} ms / ({TARGET_BUSY} - {advice.producer_work:.3f} for the ticks)"
 
 
-def _limits(found: Study) -> Facts:
+def _limits(found: TuningStudy) -> Facts:
     load, costs, advice = found.load, found.costs, found.advice
     facts = []
     for number, ceiling in enumerate(ceilings(load, costs, advice)):

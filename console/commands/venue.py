@@ -6,17 +6,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from console.commands.venue_options import DoorOptions, PaceOptions, SourceOptions
+from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions
 from console.display.terminal import line
 from desk.files.atomic import replacing
 from desk.local_venue.server import VenueServer, run_precisely
-from desk.local_venue.settings import Play
-from desk.local_venue.stats import VenueStats
+from desk.local_venue.venue_settings import PlaySettings
+from desk.local_venue.venue_stats import VenueStats
 from desk.model.errors import RunFailed
 from desk.telemetry import formatting
 
 
-def run_venue(source: SourceOptions, pace: PaceOptions, door: DoorOptions, console: Console) -> None:
+def run_venue(source: SourceOptions, pace: PaceOptions, door: AccessOptions, console: Console) -> None:
     """Serve until `--seconds` are over or SIGINT or SIGTERM arrives, then print the figures.
 
     When the market data ends, the venue stays open and sends nothing, as a venue does after hours. Raises DeskError.
@@ -27,7 +27,7 @@ def run_venue(source: SourceOptions, pace: PaceOptions, door: DoorOptions, conso
     run_precisely(_serve(VenueServer(market, play, rules, door.port, door.compress), market.place, play, door, console))
 
 
-async def _serve(server: VenueServer, place: str, play: Play, door: DoorOptions, console: Console) -> None:
+async def _serve(server: VenueServer, place: str, play: PlaySettings, door: AccessOptions, console: Console) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

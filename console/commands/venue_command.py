@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from console.error_messages import Faults
+from console.error_messages import ErrorReporter
 
 PACE: Final = "Pace"
 SERVER: Final = "Server"
@@ -101,12 +101,12 @@ def venue(
     ] = False,
 ) -> None:
     """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, /v2/sip, /v2/test)."""
-    with Faults():
+    with ErrorReporter():
         from console.commands.venue import run_venue  # noqa: PLC0415 - likewise
-        from console.commands.venue_options import DoorOptions, PaceOptions, SourceOptions  # noqa: PLC0415 - likewise
-        from console.display.terminal import people  # noqa: PLC0415 - `desk --help` starts quickly
+        from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions  # noqa: PLC0415 - likewise
+        from console.display.terminal import people_console  # noqa: PLC0415 - `desk --help` starts quickly
 
         source = SourceOptions(tape_path, standard, symbols, events_per_s, minutes, seed, mix, limit)
         pace = PaceOptions(speed, rate, frame_ms, single, restamp, loop, wait_clients, seconds)
-        door = DoorOptions(port, port_file, key, secret, symbol_limit, connection_limit, buffer_mb, compress)
-        run_venue(source, pace, door, people())
+        door = AccessOptions(port, port_file, key, secret, symbol_limit, connection_limit, buffer_mb, compress)
+        run_venue(source, pace, door, people_console())

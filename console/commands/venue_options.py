@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from desk.config import load_settings
 from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
-from desk.local_venue.settings import MIB, Mix, Play, Rules
 from desk.local_venue.standard_load import StandardLoad
+from desk.local_venue.venue_settings import MIB, AccessRules, Mix, PlaySettings
 from desk.model.blocks import BlockSource
 from desk.model.errors import PlanError
 from desk.model.units import MS_NS, SECOND_NS
@@ -89,11 +89,11 @@ class PaceOptions:
             raise PlanError("--speed", f"`{self.speed}`", 'a number above 0, or "max"', "Correct it.")
         return factor
 
-    def play(self, source: SourceOptions) -> Play:
+    def play(self, source: SourceOptions) -> PlaySettings:
         """The settings of the play. Raises PlanError."""
         if self.speed is not None and self.rate is not None:
             raise PlanError("--speed, --rate", "both", "one of them", "Drop one: a rate sets the times by itself.")
-        return Play(
+        return PlaySettings(
             speed=self.factor(),
             rate_per_s=self.rate,
             frame_ns=int(self.frame_ms * MS_NS),
@@ -109,7 +109,7 @@ class PaceOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DoorOptions:
+class AccessOptions:
     """The port, and the rules for clients; `key` and `secret` name the sources of the values (env:NAME, file:PATH)."""
 
     port: int
@@ -121,10 +121,10 @@ class DoorOptions:
     buffer_mb: float
     compress: bool
 
-    def rules(self) -> Rules:
+    def rules(self) -> AccessRules:
         """The rules for clients. Raises PlanError."""
         settings = load_settings()
-        return Rules(
+        return AccessRules(
             key=_value("--key", self.key, settings.venue_key),
             secret=_value("--secret", self.secret, settings.venue_secret),
             symbol_limit=self.symbol_limit,

@@ -4,7 +4,7 @@ import os
 from typing import Any, TextIO
 
 
-class Unseen:
+class LastingStdout:
     """Writes to `stream` until that fails, then to the null device. Raises nothing.
 
     A desk with open positions must not end because a pipe's reader ended, a terminal was closed, or a disk is full.

@@ -4,7 +4,7 @@ Tests: tests/console/test_console_screen.py
 """
 
 from desk.model.plain_text import one_line
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.telemetry import formatting
 
 

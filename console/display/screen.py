@@ -10,7 +10,7 @@ from rich.live import Live
 from console.display.plain_lines import desk_line
 from console.display.table import desk_table
 from desk.model.units import MS_NS, SECOND_NS
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 
 LINE_EVERY_NS: Final = 2 * SECOND_NS
 TABLE_EVERY_NS: Final = 250 * MS_NS
@@ -33,11 +33,11 @@ class Screen(Protocol):
 def screen_for(console: Console, title: str, clock_ns: WallClock, *, quiet: bool) -> Screen:
     """The screen for this console."""
     if quiet:
-        return Dark()
-    return LiveTable(console, title, clock_ns) if console.is_terminal else Lines(console, clock_ns)
+        return NoScreen()
+    return LiveTable(console, title, clock_ns) if console.is_terminal else LineScreen(console, clock_ns)
 
 
-class Dark:
+class NoScreen:
     """Shows nothing."""
 
     def __enter__(self) -> Self:
@@ -50,7 +50,7 @@ class Dark:
         """Take the view and show nothing."""
 
 
-class Pace:
+class ViewThrottle:
     """Decides which views are shown: one per `every_ns` of the clock, and each change of state."""
 
     def __init__(self, every_ns: int, clock_ns: WallClock) -> None:
@@ -69,12 +69,12 @@ class Pace:
         return True
 
 
-class Lines:
+class LineScreen:
     """Prints one line about every two seconds, one line per reason to wait, and one for the last view."""
 
     def __init__(self, console: Console, clock_ns: WallClock) -> None:
         self._console = console
-        self._pace = Pace(LINE_EVERY_NS, clock_ns)
+        self._pace = ViewThrottle(LINE_EVERY_NS, clock_ns)
         self._unshown: DeskView | None = None
         self._waits = ""
 
@@ -109,7 +109,7 @@ class LiveTable:
     def __init__(self, console: Console, title: str, clock_ns: WallClock) -> None:
         self._console = console
         self._title = title
-        self._pace = Pace(TABLE_EVERY_NS, clock_ns)
+        self._pace = ViewThrottle(TABLE_EVERY_NS, clock_ns)
         self._newest = DeskView()
         self._live = Live(self._drawn(), console=console, auto_refresh=False)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from console.display.terminal import line
 from desk.model.lane_row import LaneRow
 from desk.model.plain_text import one_line
-from desk.report.live import ConsumerView, DeskState, DeskView
+from desk.report.desk_view import ConsumerView, DeskState, DeskView
 from desk.telemetry import formatting
 
 MAX_NOTES: Final = 4

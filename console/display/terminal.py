@@ -33,7 +33,7 @@ class PlainConsole(Console):
                 yield Segment(kept, segment.style)
 
 
-def people(stream: Any = None, *, stderr: bool = False) -> Console:
+def people_console(stream: Any = None, *, stderr: bool = False) -> Console:
     """A console on stdout, stderr or a stream. Without a terminal it is wide enough that no figure is cut."""
     console = PlainConsole(file=stream, stderr=stderr)
     return console if console.is_terminal else PlainConsole(file=stream, stderr=stderr, width=160)

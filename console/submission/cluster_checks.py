@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from actors.jobs.working_copy import WorkingCopy
 from desk.config import Plan
-from desk.config.urls import is_loopback
+from desk.config.plan_urls import is_loopback
 from desk.model.errors import PlanError
 from desk.process.clock import SystemClock
 from desk.tape.files import find_files
 from desk.wiring.markets import market_source
-from desk.wiring.sessions import open_session
+from desk.wiring.plan_session import derive_session
 
 
 def plan_in_copy(path: Path, copy: WorkingCopy) -> str:
@@ -44,13 +44,13 @@ def check_market(path: Path, plan: Plan, copy: WorkingCopy) -> list[str]:
         if "://" in written or Path(written).is_absolute():
             return [f"the tape {written} is looked for on the cluster, not on this machine"]
         _add_tape(path, written, feed.path, copy)
-    open_session(plan, market_source(plan), SystemClock())
+    derive_session(plan, market_source(plan), SystemClock())
     return []
 
 
 def _stream(plan: Plan) -> list[str]:
     if plan.session.clock == "real":
-        open_session(plan, None, SystemClock())
+        derive_session(plan, None, SystemClock())
     if is_loopback(urlsplit(plan.feed.url).hostname or ""):
         return [f"the venue at {plan.feed.url} is looked for on the cluster's head, not on this machine"]
     return ["the stream's keys are the cluster's, from the folder that RAYDESK_SECRETS_DIR names there"]

@@ -7,21 +7,21 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from actors.jobs.job_server import JobEnd, Jobs
+from actors.jobs.job_server import JobClient, JobEnd
 from console.submission.job_log import JobLog
 from desk.process.signals import stop_signals
 
 STDOUT: Final = 1
 
 
-class Follower:
+class JobFollower:
     """Submits a job and shows its log. The first signal stops the job, the second ends this process alone.
 
     `show` takes pieces of the log, `tell` one line for the user. `received` is the first signal's number, `said` the
     end of the log.
     """
 
-    def __init__(self, jobs: Jobs, show: Callable[[str], None], tell: Callable[[str], None]) -> None:
+    def __init__(self, jobs: JobClient, show: Callable[[str], None], tell: Callable[[str], None]) -> None:
         self.received: int | None = None
         self._jobs = jobs
         self._log = JobLog(jobs, show)

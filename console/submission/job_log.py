@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from actors.jobs.job_server import JobEnd, Jobs
+from actors.jobs.job_server import JobClient, JobEnd
 from desk.model.plain_text import log_piece
 
 PAUSE_S: Final = 1.0
@@ -14,7 +14,7 @@ KEPT_CHARACTERS: Final = 20_000
 class JobLog:
     """Passes a job's log to `show`, each character once. `tail` is the end of what was passed on."""
 
-    def __init__(self, jobs: Jobs, show: Callable[[str], None]) -> None:
+    def __init__(self, jobs: JobClient, show: Callable[[str], None]) -> None:
         self.tail = ""
         self._jobs = jobs
         self._show = show

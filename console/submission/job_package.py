@@ -7,8 +7,8 @@ from typing import Final
 from actors.jobs.confidential import known_secrets
 from actors.jobs.working_copy import WorkingCopy
 from desk.config import Plan, Settings
-from desk.loading.distributions import not_brought
-from desk.loading.imports import OWN, Imports, Loading, find_imports
+from desk.loading.distributions import undeclared_distributions
+from desk.loading.imports import OWN, Imports, ImportTracker, find_imports
 from desk.model.errors import StrategyError
 from desk.telemetry import formatting
 
@@ -18,7 +18,7 @@ NAMED: Final = 3
 
 
 def job_package(
-    path: Path, plan: Plan, settings: Settings, includes: Sequence[str], before: Loading
+    path: Path, plan: Plan, settings: Settings, includes: Sequence[str], before: ImportTracker
 ) -> tuple[WorkingCopy, list[str]]:
     """The files to send to the cluster, and notes on those that stay here.
 
@@ -79,7 +79,7 @@ def _left(copy: WorkingCopy) -> list[str]:
 def _not_brought(imports: Imports, copy: WorkingCopy) -> list[str]:
     return [
         f"the plan's classes need {name}, which does not come with raydesk: it must be installed on the cluster"
-        for name in not_brought(imports.installed, copy.folder)
+        for name in undeclared_distributions(imports.installed, copy.folder)
     ]
 
 

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Final
 
 from desk.bars.folding import fold, take_content
-from desk.bars.remembered_trades import LATE, UNMATCHED, RememberedTrades, Revised
+from desk.bars.remembered_trades import LATE, UNMATCHED, RememberedTrades, RevisionOutcome
 from desk.bars.sale_conditions import eligibility
 from desk.bars.series import BarSeries, SeriesRows
 from desk.model.bars import Bar, BarFields, BarFlag, WorkingBar
@@ -59,7 +59,9 @@ class BarBuilder:
         self.memory = RememberedTrades(trade.ordinal, minutes, last, last_print, saving=saving)
         self.memory.take(trade)
 
-    def revise(self, revision: Revision, closed_to_ns: int, revisable_from_ns: int) -> tuple[Revised, int | None]:
+    def revise(
+        self, revision: Revision, closed_to_ns: int, revisable_from_ns: int
+    ) -> tuple[RevisionOutcome, int | None]:
         """Correct or cancel a trade: its minute becomes what it would be if the trade had come so, or never.
 
         The outcome, and the minute's start if this opened a minute that is not closed yet.

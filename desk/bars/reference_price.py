@@ -85,7 +85,7 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
 
     `last_print` is the newest eligible print, `usable` the newest usable quote; `newest_ns` and `newest_ordinal` name
     the newest quote of any kind. Quotes stamped before `quotes_from_ns` are ignored: they are older than one that was
-    cleared. `unquoted_ns` is that of the last `Unquoted` that was applied.
+    cleared. `unquoted_ns` is that of the last `QuotesLost` that was applied.
     """
 
     last_print: Trade | None = None

@@ -39,7 +39,7 @@ AFTER_SPLIT: Final = -1
 """Keys of the bases of the split minute's two parts, in the place of a minute's start."""
 
 
-class Versions(msgspec.Struct, array_like=True, tag="v", gc=False):
+class TradeVersions(msgspec.Struct, array_like=True, tag="v", gc=False):
     """A trade that was revised: as it came, as it stands (None: cancelled), and the ids it had before."""
 
     first: Trade
@@ -47,7 +47,7 @@ class Versions(msgspec.Struct, array_like=True, tag="v", gc=False):
     ids: list[int]
 
 
-class Remembered(msgspec.Struct, array_like=True):
+class TradeMemory(msgspec.Struct, array_like=True):
     """A memory, for a snapshot. The entries come along where it moves; in a checkpoint they are left to the keeper."""
 
     from_ordinal: int
@@ -58,7 +58,7 @@ class Remembered(msgspec.Struct, array_like=True):
     earlier_print: Trade | None = None
 
 
-class Revised(NamedTuple):
+class RevisionOutcome(NamedTuple):
     """The outcome of a correction or cancel: a cause if it was rejected, else the trade before and after."""
 
     cause: str = ""
@@ -66,14 +66,14 @@ class Revised(NamedTuple):
     new: Trade | None = None
 
 
-UNMATCHED: Final = Revised("unmatched")
-LATE: Final = Revised("late")
-DUPLICATE: Final = Revised("duplicate")
+UNMATCHED: Final = RevisionOutcome("unmatched")
+LATE: Final = RevisionOutcome("late")
+DUPLICATE: Final = RevisionOutcome("duplicate")
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Trade | Versions).decode
-_decode_all = msgspec.msgpack.Decoder(list[Trade | Versions]).decode
-_decode_memory = msgspec.msgpack.Decoder(Remembered).decode
+_decode = msgspec.msgpack.Decoder(Trade | TradeVersions).decode
+_decode_all = msgspec.msgpack.Decoder(list[Trade | TradeVersions]).decode
+_decode_memory = msgspec.msgpack.Decoder(TradeMemory).decode
 
 
 class _Venues(dict[tuple[str, str], int]):
@@ -151,7 +151,7 @@ class RememberedTrades:
             self._leave(AT_ONCE)
         return True
 
-    def revise(self, revision: Revision, revisable_from_ns: int) -> Revised:
+    def revise(self, revision: Revision, revisable_from_ns: int) -> RevisionOutcome:
         """Correct or cancel a trade. A correction to an identity that another trade has leaves that one alone."""
         key = identity(revision.original_id, revision.exchange, revision.tape)
         at = key if key in self._entries else self._aliases.get(key)
@@ -170,7 +170,7 @@ class RememberedTrades:
         packed = self._entries[at] = _encode(entry)
         if self.unsaved is not None:
             self.unsaved.append(packed)
-        return Revised("", old, entry.now)
+        return RevisionOutcome("", old, entry.now)
 
     def fold(self, minute_ns: int) -> WorkingBar:
         """The minute that begins here: its base and the trades that stand."""
@@ -237,15 +237,15 @@ class RememberedTrades:
         taken, self.unsaved = self.unsaved or [], []
         return LoggedTrades(len(taken), b"".join(taken))
 
-    def state(self, *, whole: bool) -> Remembered:
+    def state(self, *, whole: bool) -> TradeMemory:
         """The memory for a snapshot; `whole`: with its entries."""
         entries = self._entries.values() if whole else ()
         bases = [self._bases[minute_ns] for minute_ns in sorted(self._bases) if minute_ns >= 0]
         packed = b"".join(entries)
-        return Remembered(self.from_ordinal, bases, self.earlier, len(entries), packed, self.earlier_print)
+        return TradeMemory(self.from_ordinal, bases, self.earlier, len(entries), packed, self.earlier_print)
 
     def packed(self) -> bytes:
-        """The whole memory, encoded, as `restored` takes it."""
+        """The whole memory, encoded, as `restore_trades` takes it."""
         return _encode(self.state(whole=True))
 
     def _leave(self, count: int, revisable_from_ns: int = 0) -> None:
@@ -269,7 +269,7 @@ class RememberedTrades:
                 else:
                     _count_in(base, now)
 
-    def _leave_revised(self, entry: Versions) -> Trade | None:
+    def _leave_revised(self, entry: TradeVersions) -> Trade | None:
         """A revised trade leaves, with the ids that it had; what it stands for now."""
         first, now = entry.first, entry.now
         self.from_ordinal = first.ordinal + 1
@@ -308,7 +308,7 @@ class RememberedTrades:
         known = key if key in self._entries else self._aliases.get(key)
         return correction.trade_id > 0 and known is not None and known != at
 
-    def _is_done(self, revision: Revision, entry: Versions, at: int) -> bool:
+    def _is_done(self, revision: Revision, entry: TradeVersions, at: int) -> bool:
         """Whether the trade was revised under this identity, and is already what the message makes of it."""
         if revision.original_id not in entry.ids:
             return False
@@ -323,7 +323,7 @@ class RememberedTrades:
             revision.conditions,
         )
 
-    def put_back(self, entries: Iterable[Trade | Versions]) -> None:
+    def put_back(self, entries: Iterable[Trade | TradeVersions]) -> None:
         """Take entries of a log or a snapshot in, of which the last of one trade counts."""
         found = {_versions(entry).first.ordinal: entry for entry in entries}
         for ordinal in sorted(found):
@@ -340,7 +340,7 @@ class RememberedTrades:
                     self._aliases[alias] = key
 
 
-def restored(kept: Remembered, logged: LoggedTrades = NO_TRADES) -> RememberedTrades:
+def restore_trades(kept: TradeMemory, logged: LoggedTrades = NO_TRADES) -> RememberedTrades:
     """The memory of a snapshot. Its entries come with it, or out of the keeper's log; those of a snapshot are unsaved.
 
     Raises msgspec.MsgspecError.
@@ -353,9 +353,9 @@ def restored(kept: Remembered, logged: LoggedTrades = NO_TRADES) -> RememberedTr
     return memory
 
 
-def unpacked(remembered: bytes) -> RememberedTrades | None:
+def unpack_trades(remembered: bytes) -> RememberedTrades | None:
     """The memory that `packed` encoded; None of nothing. Raises msgspec.MsgspecError."""
-    return restored(_decode_memory(remembered)) if remembered else None
+    return restore_trades(_decode_memory(remembered)) if remembered else None
 
 
 def _as_array(count: int, entries: bytes) -> bytes:
@@ -363,8 +363,8 @@ def _as_array(count: int, entries: bytes) -> bytes:
     return ARRAY_32 + count.to_bytes(4, "big") + entries
 
 
-def _versions(entry: Trade | Versions) -> Versions:
-    return entry if isinstance(entry, Versions) else Versions(entry, entry, [])
+def _versions(entry: Trade | TradeVersions) -> TradeVersions:
+    return entry if isinstance(entry, TradeVersions) else TradeVersions(entry, entry, [])
 
 
 def _count_in(bar: WorkingBar, trade: Trade) -> None:

@@ -19,7 +19,7 @@ from zlib import crc32
 
 import msgspec
 
-from desk.checkpoint.checked_file import damaged, told
+from desk.checkpoint.checked_file import damaged_file, translate_disk_errors
 from desk.files.private import private_opener
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, unpack_bars
@@ -37,7 +37,7 @@ class _Named(msgspec.Struct, array_like=True, gc=False):
 _decode_names = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
-class Record(NamedTuple):
+class BarLogRecord(NamedTuple):
     """Where a checkpoint's bars stand, and of which checkpoint they are."""
 
     session_ns: int
@@ -59,7 +59,7 @@ class BarLog:
         body = checkpoint.bars
         key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns, checkpoint.last_move)
         record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
-        with told(self.path):
+        with translate_disk_errors(self.path):
             file = self._file = self._file or FileIO(self.path, "a", opener=private_opener)
             file.truncate(start)
             rest = memoryview(record)
@@ -67,12 +67,12 @@ class BarLog:
                 rest = rest[file.write(rest) :]
         return start + len(record), next_link(link, record)
 
-    def read(self, end: int) -> "Reading":
+    def read(self, end: int) -> "BarLogReader":
         """The log up to byte `end`, which is above 0: a writer beside changes nothing there any more."""
-        with told(self.path), self.path.open("rb") as file:
+        with translate_disk_errors(self.path), self.path.open("rb") as file:
             if file.seek(0, SEEK_END) < end:
-                raise damaged(self.path, f"it ends before byte {end}")
-            return Reading(self.path, mmap(file.fileno(), end, access=ACCESS_READ))
+                raise damaged_file(self.path, f"it ends before byte {end}")
+            return BarLogReader(self.path, mmap(file.fileno(), end, access=ACCESS_READ))
 
     def close(self) -> None:
         """Let go of the file that `append` keeps open."""
@@ -81,29 +81,29 @@ class BarLog:
             self._file = None
 
 
-class Reading:
+class BarLogReader:
     """A log's records as they were at one moment. All calls raise RunFailed for damage."""
 
     def __init__(self, path: Path, content: mmap) -> None:
         self._path = path
         self._content = content
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[BarLogRecord]:
         """The records, oldest first; their bodies are not read."""
         start, end = 0, len(self._content)
         while start < end:
             length, _, epoch, number, session_ns, last_move = self._header(start)
-            yield Record(session_ns, last_move, epoch, number, start)
+            yield BarLogRecord(session_ns, last_move, epoch, number, start)
             start += HEADER.size + length
         if start != end:
-            raise damaged(self._path, f"no record ends at byte {end}")
+            raise damaged_file(self._path, f"no record ends at byte {end}")
 
     def body(self, start: int) -> bytes:
         """The bars of the record that begins at `start`, as they were given."""
         length, checksum, *key = self._header(start)
         body = self._content[start + HEADER.size : start + HEADER.size + length]
         if _checksum(body, *key) != checksum:
-            raise damaged(self._path, f"the record at byte {start} does not match its checksum")
+            raise damaged_file(self._path, f"the record at byte {start} does not match its checksum")
         return body
 
     def bars(self, start: int, symbols: Container[str] | None = None) -> list[Bar]:
@@ -125,7 +125,7 @@ class Reading:
 
     def _header(self, start: int) -> tuple[int, int, int, int, int, int]:
         if start + HEADER.size > len(self._content):
-            raise damaged(self._path, f"it ends within the record at byte {start}")
+            raise damaged_file(self._path, f"it ends within the record at byte {start}")
         return HEADER.unpack_from(self._content, start)
 
 

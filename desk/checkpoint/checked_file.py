@@ -1,7 +1,7 @@
 """One file, written so that a killed process leaves a whole one, and faults told with their place.
 
-A file that `put` wrote is a checksum, a tag and a body. The checksum tells damage; the tag tells content that this run
-did not write there (desk/files/sealing.py).
+A file that `write_checked` wrote is a checksum, a tag and a body. The checksum tells damage; the tag tells content that
+this run did not write there (desk/files/sealing.py).
 
 Tests: tests/desk/checkpoint/test_store.py
 """
@@ -20,7 +20,7 @@ CHECKSUM_BYTES: Final = 4
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def translate_disk_errors(path: Path) -> Iterator[None]:
     """Turns what the operating system raises within into a RunFailed at `path`."""
     try:
         yield
@@ -40,7 +40,7 @@ def told(path: Path) -> Iterator[None]:
         ) from error
 
 
-def damaged(path: Path, found: str) -> RunFailed:
+def damaged_file(path: Path, found: str) -> RunFailed:
     """The fault of a file that holds something else than the keeper wrote."""
     return RunFailed(
         str(path),
@@ -50,7 +50,7 @@ def damaged(path: Path, found: str) -> RunFailed:
     )
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Put `content` in the file's place at once: a reader finds the old content or the new, never a part.
 
     Not synced: a process that is killed loses nothing, since the operating system keeps what it wrote; a
@@ -61,32 +61,32 @@ def replace(path: Path, content: bytes) -> None:
     beside.replace(path)
 
 
-def put(path: Path, body: bytes, seal: Seal | None) -> None:
+def write_checked(path: Path, body: bytes, seal: Seal | None) -> None:
     """Put `body`, checksummed and sealed, in the file's place at once. Raises RunFailed."""
     tag = bytes(TAG_BYTES) if seal is None else seal.tag(path.name, body)
-    with told(path):
-        replace(path, crc32(tag + body).to_bytes(CHECKSUM_BYTES, "little") + tag + body)
+    with translate_disk_errors(path):
+        replace_file(path, crc32(tag + body).to_bytes(CHECKSUM_BYTES, "little") + tag + body)
 
 
-def get(path: Path, seal: Seal | None) -> bytes | None:
-    """What was `put` there last, None before the first. Raises RunFailed.
+def read_checked(path: Path, seal: Seal | None) -> bytes | None:
+    """What was `write_checked` there last, None before the first. Raises RunFailed.
 
     Without a seal what it holds is not authentic: nothing in it may be unpickled.
     """
-    with told(path):
+    with translate_disk_errors(path):
         if not path.exists():
             return None
         content = path.read_bytes()
     checksum, sealed = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
     if len(sealed) < TAG_BYTES or crc32(sealed).to_bytes(CHECKSUM_BYTES, "little") != checksum:
-        raise damaged(path, "it does not match its checksum")
+        raise damaged_file(path, "it does not match its checksum")
     tag, body = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
     if seal is not None and not seal.matches(tag, path.name, body):
-        raise foreign(path, "its authentication code does not match")
+        raise foreign_file(path, "its authentication code does not match")
     return body
 
 
-def foreign(path: Path, found: str) -> RunFailed:
+def foreign_file(path: Path, found: str) -> RunFailed:
     """The fault of a file that this run did not write there, or not last."""
     return RunFailed(
         str(path),

@@ -6,7 +6,7 @@ Tests: tests/desk/checkpoint/test_store.py
 import msgspec
 
 
-class Order(msgspec.Struct, array_like=True):
+class LastWrites(msgspec.Struct, array_like=True):
     """The (epoch, number) of each shard's last checkpoint, and the (epoch, mark_ns) of the producer's last state."""
 
     shards: dict[int, tuple[int, int]] = {}
@@ -15,4 +15,4 @@ class Order(msgspec.Struct, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder()
 encode_order = _encoder.encode
-decode_order = msgspec.msgpack.Decoder(Order).decode
+decode_order = msgspec.msgpack.Decoder(LastWrites).decode

@@ -5,7 +5,7 @@ log, then its state takes the old one's place at once: from that moment it count
 bars up to that byte. Whenever the writer is killed, the files agree. Segments of trades are deleted once no state
 names them.
 
-The first state after the shard's close holds the state before it, which `take_back_close` puts in its place.
+The first state after the shard's close holds the state before it, which `undo_close` puts in its place.
 
 Tests: tests/desk/checkpoint/test_store.py
 """
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import msgspec
 
-from desk.checkpoint.bar_log import BarLog, Reading
-from desk.checkpoint.checked_file import foreign, get, put, told
+from desk.checkpoint.bar_log import BarLog, BarLogReader
+from desk.checkpoint.checked_file import foreign_file, read_checked, translate_disk_errors, write_checked
 from desk.checkpoint.trade_log import Segment, TradeLog
 from desk.files.sealing import Seal
-from desk.model.checkpoint import Checkpoint, pack_trades
+from desk.model.checkpoint import Checkpoint, pack_logged_trades
 
 
-class State(msgspec.Struct, array_like=True):
+class ShardState(msgspec.Struct, array_like=True):
     """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades.
 
     `link` is the last of the log's chain. `before_close` is, once the shard has closed, the encoded state before that.
@@ -37,7 +37,7 @@ class State(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(State).decode
+_decode = msgspec.msgpack.Decoder(ShardState).decode
 
 
 class ShardFiles:
@@ -49,14 +49,14 @@ class ShardFiles:
         self.log = BarLog(folder / f"shard-{shard}.bars")
         self.trades = TradeLog(folder, shard)
 
-    def state(self) -> State | None:
+    def state(self) -> ShardState | None:
         """The last state, None before the first."""
-        body = get(self.path, self._seal)
+        body = read_checked(self.path, self._seal)
         return None if body is None else _decode(body)
 
     def write(
         self, checkpoint: Checkpoint, log_start: int, segments: Sequence[Segment] = (), link: bytes = b""
-    ) -> State:
+    ) -> ShardState:
         """Append bars and trades at `log_start` and behind `segments`, then let the state take the old one's place."""
         log_end = log_start
         if checkpoint.bars:
@@ -66,24 +66,24 @@ class ShardFiles:
             checkpoint = msgspec.structs.replace(checkpoint, trades_from_ns=0)
         kept = self.trades.append(checkpoint, segments)
         stripped = msgspec.structs.replace(checkpoint, bars=b"", trades=b"")
-        state = State(stripped, log_start, log_end, kept, link, before)
-        put(self.path, _encode(state), self._seal)
+        state = ShardState(stripped, log_start, log_end, kept, link, before)
+        write_checked(self.path, _encode(state), self._seal)
         if len(kept) < len(segments) or (segments and kept and kept[0].number != segments[0].number):
             self.trades.delete_all_but(kept)
         return state
 
-    def before_close(self) -> State | None:
+    def before_close(self) -> ShardState | None:
         """The last state from before the shard's close; None where there is none, or it has not closed."""
         state = self.state()
         return _decode(state.before_close) if state is not None and state.before_close else None
 
-    def take_back_close(self) -> None:
+    def undo_close(self) -> None:
         """Let the state from before the shard's close, if any, take the place of the last."""
         before = self.before_close()
         if before is not None:
-            put(self.path, _encode(before), self._seal)
+            write_checked(self.path, _encode(before), self._seal)
         else:
-            with told(self.path):
+            with translate_disk_errors(self.path):
                 self.path.unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
@@ -92,7 +92,7 @@ class ShardFiles:
         if state is None:
             return None
         bars = self.log.read(state.log_end).body(state.log_start) if state.log_end > state.log_start else b""
-        trades = pack_trades(self.trades.read(state.segments))
+        trades = pack_logged_trades(self.trades.read(state.segments))
         return msgspec.structs.replace(state.checkpoint, bars=bars, trades=trades)
 
     def verify(self) -> None:
@@ -102,10 +102,10 @@ class ShardFiles:
             return
         reading = self.reading()
         if reading is not None and reading.link() != state.link:
-            raise foreign(self.log.path, "it does not belong to the shard's state")
+            raise foreign_file(self.log.path, "it does not belong to the shard's state")
         self.latest()
 
-    def reading(self) -> Reading | None:
+    def reading(self) -> BarLogReader | None:
         """The log as far as it counts; None where it is empty."""
         state = self.state()
         return self.log.read(state.log_end) if state is not None and state.log_end else None

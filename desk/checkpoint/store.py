@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from desk.checkpoint.checked_file import foreign, get, put, told
-from desk.checkpoint.last_writes import Order, decode_order, encode_order
-from desk.checkpoint.shard_files import ShardFiles, State
+from desk.checkpoint.checked_file import foreign_file, read_checked, translate_disk_errors, write_checked
+from desk.checkpoint.last_writes import LastWrites, decode_order, encode_order
+from desk.checkpoint.shard_files import ShardFiles, ShardState
 from desk.checkpoint.trade_log import Segment
 from desk.files.private import make_private_folder
 from desk.files.sealing import Seal
@@ -15,7 +15,7 @@ from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_producer, encode_producer
 
 
-class Kept(NamedTuple):
+class LastCheckpoint(NamedTuple):
     """The (epoch, number) that a shard's next checkpoint must exceed, and the files of its bars and trades."""
 
     order: tuple[int, int]
@@ -40,12 +40,12 @@ class KeeperStore:
         self._seal = seal
         # Beside the folder: a folder that is put back to an earlier moment does not bring it along.
         self._order_path = folder.with_name(f"{folder.name}.order")
-        self._order: Order | None = None
+        self._order: LastWrites | None = None
         self._files: dict[int, ShardFiles] = {}
-        self._last: dict[int, Kept] = {}
+        self._last: dict[int, LastCheckpoint] = {}
         self._producer: tuple[int, int] | None = None
         self._producer_path = folder / "producer.state"
-        with told(folder):
+        with translate_disk_errors(folder):
             if not folder.exists():
                 make_private_folder(folder, parents=True)
 
@@ -77,7 +77,7 @@ class KeeperStore:
 
     def shards(self) -> list[int]:
         """The shards that have a checkpoint, in rising order."""
-        with told(self.folder):
+        with translate_disk_errors(self.folder):
             return sorted(int(path.stem.removeprefix("shard-")) for path in self.folder.glob("shard-*.state"))
 
     def save_producer(self, state: ProducerState) -> bool:
@@ -93,14 +93,14 @@ class KeeperStore:
         if given < self._producer:
             return state.epoch == self._producer[0]
         order = self._written()
-        put(self._producer_path, encode_producer(state), self._seal)
+        write_checked(self._producer_path, encode_producer(state), self._seal)
         self._producer = order.producer = given
         self._write_order(order)
         return True
 
     def producer(self) -> ProducerState | None:
         """The producer's last state as it was saved, None where there is none."""
-        body = get(self._producer_path, self._seal)
+        body = read_checked(self._producer_path, self._seal)
         state = None if body is None else decode_producer(body)
         given = (-1, -1) if state is None else (state.epoch, state.mark_ns)
         self._require_last(self._producer_path, given, self._written().producer)
@@ -113,7 +113,7 @@ class KeeperStore:
             self._shard(shard).verify()
             self.latest(shard)
 
-    def take_back_close(self) -> bool:
+    def undo_close(self) -> bool:
         """Let every shard stand where it stood before it closed; whether any had.
 
         The order is lowered first: a writer that is killed in between leaves files ahead of it.
@@ -129,13 +129,13 @@ class KeeperStore:
                 order.shards[shard] = before.checkpoint.epoch, before.checkpoint.number
         self._write_order(order)
         for shard in closed:
-            self._shard(shard).take_back_close()
+            self._shard(shard).undo_close()
             self._last.pop(shard, None)
         return bool(closed)
 
     def begin(self) -> None:
         """Note that nothing is kept yet: a store from which everything was taken away is told from a fresh one."""
-        self._write_order(Order())
+        self._write_order(LastWrites())
 
     def epochs(self) -> int:
         """The highest epoch of anybody who has left something here, 0 where nobody has: a new start must be above."""
@@ -176,27 +176,27 @@ class KeeperStore:
     def _shard(self, shard: int) -> ShardFiles:
         return self._files.setdefault(shard, ShardFiles(self.folder, shard, self._seal))
 
-    def _written(self) -> Order:
+    def _written(self) -> LastWrites:
         """What this run wrote last, by the file that says so; without a seal there is none."""
         if self._order is None:
-            body = None if self._seal is None else get(self._order_path, self._seal)
+            body = None if self._seal is None else read_checked(self._order_path, self._seal)
             if body is None and self._seal is not None:
-                raise foreign(self._order_path, "it is gone")
-            self._order = Order() if body is None else decode_order(body)
+                raise foreign_file(self._order_path, "it is gone")
+            self._order = LastWrites() if body is None else decode_order(body)
         return self._order
 
-    def _write_order(self, order: Order) -> None:
+    def _write_order(self, order: LastWrites) -> None:
         self._order = order
         if self._seal is not None:
-            put(self._order_path, encode_order(order), self._seal)
+            write_checked(self._order_path, encode_order(order), self._seal)
 
     def _require_last(self, path: Path, given: tuple[int, int], last: tuple[int, int] | None) -> None:
         """A writer that was killed between a file and the order leaves the file ahead of it, never behind."""
         if self._seal is not None and last is not None and given < last:
-            raise foreign(path, "it is gone" if given == (-1, -1) else "it was put back to an earlier moment")
+            raise foreign_file(path, "it is gone" if given == (-1, -1) else "it was put back to an earlier moment")
 
 
-def _kept(state: State | None) -> Kept:
+def _kept(state: ShardState | None) -> LastCheckpoint:
     if state is None:
-        return Kept((-1, -1), 0)
-    return Kept((state.checkpoint.epoch, state.checkpoint.number), state.log_end, state.segments, state.link)
+        return LastCheckpoint((-1, -1), 0)
+    return LastCheckpoint((state.checkpoint.epoch, state.checkpoint.number), state.log_end, state.segments, state.link)

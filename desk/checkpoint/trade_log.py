@@ -16,9 +16,9 @@ from zlib import crc32
 import msgspec
 
 from desk.checkpoint.bar_log import next_link
-from desk.checkpoint.checked_file import damaged, foreign, told
+from desk.checkpoint.checked_file import damaged_file, foreign_file, translate_disk_errors
 from desk.files.private import private_opener
-from desk.model.checkpoint import Checkpoint, LoggedTrades, unpack_trades
+from desk.model.checkpoint import Checkpoint, LoggedTrades, unpack_logged_trades
 
 SEGMENT_BYTES: Final = 4 << 20
 _HEADER: Final = struct.Struct("<II")
@@ -63,7 +63,7 @@ class TradeLog:
         names = {self._path(segment.number).name for segment in segments}
         if self._path(self._number).name not in names:
             self.close()
-        with told(self._folder):
+        with translate_disk_errors(self._folder):
             for path in self._folder.glob(f"{self._stem}*"):
                 if path.name not in names:
                     path.unlink()
@@ -74,7 +74,7 @@ class TradeLog:
         parts: dict[str, list[bytes]] = {}
         for segment in segments:
             for body in self._records(segment):
-                for symbol, logged in unpack_trades(body).items():
+                for symbol, logged in unpack_logged_trades(body).items():
                     counts[symbol] = counts.get(symbol, 0) + logged.count
                     parts.setdefault(symbol, []).append(logged.entries)
         return {symbol: LoggedTrades(count, b"".join(parts[symbol])) for symbol, count in counts.items()}
@@ -91,7 +91,7 @@ class TradeLog:
 
     def _write(self, segment: Segment, record: bytes) -> None:
         path = self._path(segment.number)
-        with told(path):
+        with translate_disk_errors(path):
             if self._number != segment.number:
                 self.close()
             file = self._file = self._file or FileIO(path, "a", opener=private_opener)
@@ -103,21 +103,21 @@ class TradeLog:
 
     def _records(self, segment: Segment) -> list[bytes]:
         path = self._path(segment.number)
-        with told(path), path.open("rb") as file:
+        with translate_disk_errors(path), path.open("rb") as file:
             content = file.read(segment.end)
         if len(content) < segment.end:
-            raise damaged(path, f"it ends before byte {segment.end}")
+            raise damaged_file(path, f"it ends before byte {segment.end}")
         found, start, link = [], 0, b""
         while start < segment.end:
             if start + _HEADER.size > segment.end:
-                raise damaged(path, f"it ends within the record at byte {start}")
+                raise damaged_file(path, f"it ends within the record at byte {start}")
             length, checksum = _HEADER.unpack_from(content, start)
             body = content[start + _HEADER.size : start + _HEADER.size + length]
             if crc32(body) != checksum:
-                raise damaged(path, f"the record at byte {start} does not match its checksum")
+                raise damaged_file(path, f"the record at byte {start} does not match its checksum")
             link = next_link(link, content[start : start + _HEADER.size + length])
             found.append(body)
             start += _HEADER.size + length
         if link != segment.link:
-            raise foreign(path, "it does not belong to the shard's state")
+            raise foreign_file(path, "it does not belong to the shard's state")
         return found

@@ -1,8 +1,7 @@
 """Configuration: the tradeplan, and what flags and the environment lay over it. Read once, at the start."""
 
-from desk.config.feed import FeedPlan, SyntheticPlan
+from desk.config.feed_plan import FeedPlan, SyntheticPlan
 from desk.config.idle_keys import plan_notes
-from desk.config.load import load_plan
 from desk.config.override import choose_consumers, first_consumers, override
 from desk.config.plan import (
     BarsPlan,
@@ -18,6 +17,7 @@ from desk.config.plan import (
     SessionPlan,
     StrategyPlan,
 )
+from desk.config.plan_file import load_plan
 from desk.config.settings import Settings, load_settings, secrets_folder
 
 __all__ = [

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from desk.config.feed import FeedPlan
+from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS
-from desk.config.section import Fault, Section
-from desk.config.urls import SQLITE_OPTIONS, bears_secret, unknown_sqlite_option
+from desk.config.plan_table import PlanFault, PlanTable
+from desk.config.plan_urls import SQLITE_OPTIONS, has_secret, unknown_sqlite_option
 from desk.config.values import (
     ClassPath,
     DayOrNone,
@@ -31,7 +31,7 @@ MAX_CONSUMERS = 1024
 ALL = "*"
 
 
-class SessionPlan(Section):
+class SessionPlan(PlanTable):
     """[session]: what the run is called, and which clock it lives by."""
 
     name: Name = Field(description="name of the run; part of every client_order_id and of the run folder's name")
@@ -78,16 +78,16 @@ class SessionPlan(Section):
         """`stop` as a time of day; None when empty."""
         return time.fromisoformat(self.stop) if self.stop else None
 
-    def disagreements(self) -> Iterator[Fault]:
+    def disagreements(self) -> Iterator[PlanFault]:
         if self.lockstep and self.mode != "replay":
-            yield Fault(
+            yield PlanFault(
                 ("lockstep",),
                 f'`true` with mode = "{self.mode}"',
                 '`false`, or mode = "replay"',
                 "A live market does not wait: leave `lockstep` out.",
             )
         if self.start_time and self.stop_time and self.stop_time <= self.start_time:
-            yield Fault(
+            yield PlanFault(
                 ("stop",),
                 f'`"{self.stop}"`, which is not after start = "{self.start}"',
                 "a time of day after `start`",
@@ -95,7 +95,7 @@ class SessionPlan(Section):
             )
 
 
-class ConsumersPlan(Section):
+class ConsumersPlan(PlanTable):
     """[consumers]: how many shards, each in a process of its own."""
 
     count: int = Field(
@@ -127,16 +127,16 @@ class ConsumersPlan(Section):
         description="whether symbols move from busy consumers to idle ones; no effect where the feed waits",
     )
 
-    def disagreements(self) -> Iterator[Fault]:
+    def disagreements(self) -> Iterator[PlanFault]:
         if self.min > self.max:
-            yield Fault(
+            yield PlanFault(
                 ("min",),
                 f"`{self.min}`, which is above max = {self.max}",
                 f"a whole number ≤ {self.max}",
                 "Lower `min` or raise `max`.",
             )
         if self.count > self.max:
-            yield Fault(
+            yield PlanFault(
                 ("count",),
                 f"`{self.count}`, which is above max = {self.max}",
                 f"a whole number ≤ {self.max}",
@@ -144,7 +144,7 @@ class ConsumersPlan(Section):
             )
 
 
-class FlowPlan(Section):
+class FlowPlan(PlanTable):
     """[flow]: the lanes between the producer and its consumers."""
 
     capacity: int = Field(default=50_000, ge=1, le=10_000_000, description="ticks a lane may hold")
@@ -171,9 +171,9 @@ class FlowPlan(Section):
         description="size of a shard's sent batches that are kept until a checkpoint covers them, in MiB",
     )
 
-    def disagreements(self) -> Iterator[Fault]:
+    def disagreements(self) -> Iterator[PlanFault]:
         if self.lag_threshold > self.capacity:
-            yield Fault(
+            yield PlanFault(
                 ("lag_threshold",),
                 f"`{self.lag_threshold}`, which is above capacity = {self.capacity}",
                 f"a whole number ≤ {self.capacity}",
@@ -181,7 +181,7 @@ class FlowPlan(Section):
             )
 
 
-class GuardsPlan(Section):
+class GuardsPlan(PlanTable):
     """[guards]: when data is too old to act on, and what strategies may take."""
 
     feed_timeout_s: float = Field(
@@ -228,7 +228,7 @@ class GuardsPlan(Section):
     )
 
 
-class RiskPlan(Section):
+class RiskPlan(PlanTable):
     """[risk]: limits that every entry must keep; 0 lets none through."""
 
     max_order_notional: float = Field(
@@ -246,7 +246,7 @@ class RiskPlan(Section):
     )
 
 
-class BrokerPlan(Section):
+class BrokerPlan(PlanTable):
     """[broker]: where orders go."""
 
     kind: Annotated[str, known(BROKER_KINDS)] = Field(
@@ -265,7 +265,7 @@ class BrokerPlan(Section):
     )
 
 
-class LedgerPlan(Section):
+class LedgerPlan(PlanTable):
     """[ledger]: database of decisions, orders and fills."""
 
     url: LedgerUrl = Field(
@@ -273,9 +273,9 @@ class LedgerPlan(Section):
         description="database of orders and fills; {run_dir} stands for the run folder",
     )
 
-    def disagreements(self) -> Iterator[Fault]:
-        if bears_secret(self.url):
-            yield Fault(
+    def disagreements(self) -> Iterator[PlanFault]:
+        if has_secret(self.url):
+            yield PlanFault(
                 ("url",),
                 "a URL with a password in it",
                 'one without, such as "postgresql+psycopg://user@host/database"',
@@ -283,7 +283,7 @@ class LedgerPlan(Section):
                 "RAYDESK_SECRETS_DIR.",
             )
         if unknown := unknown_sqlite_option(self.url):
-            yield Fault(
+            yield PlanFault(
                 ("url",),
                 f"`{unknown}` after the `?`, which is no option of SQLite's",
                 f"a path without `?`, or options after it: {', '.join(SQLITE_OPTIONS)}",
@@ -291,7 +291,7 @@ class LedgerPlan(Section):
             )
 
 
-class ResultsPlan(Section):
+class ResultsPlan(PlanTable):
     """[results]: where a run's files are copied once its books are closed."""
 
     url: StoreUrl = Field(
@@ -300,9 +300,9 @@ class ResultsPlan(Section):
         "gets a folder of its own; empty = the run folder alone",
     )
 
-    def disagreements(self) -> Iterator[Fault]:
-        if bears_secret(self.url):
-            yield Fault(
+    def disagreements(self) -> Iterator[PlanFault]:
+        if has_secret(self.url):
+            yield PlanFault(
                 ("url",),
                 "a URL with credentials in it",
                 'one without, such as "s3://bucket/runs"',
@@ -310,7 +310,7 @@ class ResultsPlan(Section):
             )
 
 
-class BarsPlan(Section):
+class BarsPlan(PlanTable):
     """[bars]: when a minute counts as closed, and how long it may still change."""
 
     grace_s: float = Field(
@@ -323,9 +323,9 @@ class BarsPlan(Section):
         description="how long after its end late trades revise a minute, in s; later trades are rejected as `late`",
     )
 
-    def disagreements(self) -> Iterator[Fault]:
+    def disagreements(self) -> Iterator[PlanFault]:
         if self.revise_s < self.grace_s:
-            yield Fault(
+            yield PlanFault(
                 ("revise_s",),
                 f"`{self.revise_s}`, which is below grace_s = {self.grace_s}",
                 f"a number ≥ {self.grace_s}",
@@ -333,7 +333,7 @@ class BarsPlan(Section):
             )
 
 
-class ScannerPlan(Section):
+class ScannerPlan(PlanTable):
     """[[scanners]]: a class that picks symbols out of the whole market."""
 
     use: ClassPath = Field(description="the scanner's class")
@@ -343,7 +343,7 @@ class ScannerPlan(Section):
     params: dict[str, Any] = Field(default_factory=dict, description="the scanner's own parameters")
 
 
-class StrategyPlan(Section):
+class StrategyPlan(PlanTable):
     """[[strategies]]: a class that trades, and the symbols it trades."""
 
     use: ClassPath = Field(description="the strategy's class")
@@ -365,16 +365,16 @@ class StrategyPlan(Section):
         "of [risk] max_orders_per_minute",
     )
 
-    def disagreements(self) -> Iterator[Fault]:
+    def disagreements(self) -> Iterator[PlanFault]:
         if self.scanner and self.symbols:
-            yield Fault(
+            yield PlanFault(
                 ("symbols",),
                 f'`symbols` beside scanner = "{self.scanner}"',
                 "one of the two",
                 "Leave `symbols` out to trade what the scanner picks, or leave `scanner` out.",
             )
         if not self.scanner and not self.symbols:
-            yield Fault(
+            yield PlanFault(
                 ("symbols",),
                 "an empty list and no `scanner`",
                 "at least one symbol, or a `scanner`",
@@ -382,7 +382,7 @@ class StrategyPlan(Section):
             )
 
 
-class Plan(Section):
+class Plan(PlanTable):
     """A whole tradeplan. Two plans are equal when they would run the same."""
 
     session: SessionPlan = Field(description="name, mode and times of the run")
@@ -398,9 +398,9 @@ class Plan(Section):
     scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")
     strategies: tuple[StrategyPlan, ...] = Field(default=(), strict=False, description="classes that trade")
 
-    def disagreements(self) -> Iterator[Fault]:
+    def disagreements(self) -> Iterator[PlanFault]:
         if self.session.mode == "live":
-            yield Fault(
+            yield PlanFault(
                 ("session", "mode"),
                 f'`"live"` with a broker that cannot trade live (broker.kind = "{self.broker.kind}")',
                 '"replay" or "paper"',
@@ -408,7 +408,7 @@ class Plan(Section):
             )
         yield from self._live_feed()
         if self.session.date and not self.feed.has_days:
-            yield Fault(
+            yield PlanFault(
                 ("session", "date"),
                 f'`"{self.session.date}"` with feed.kind = "{self.feed.kind}"',
                 "no `date`: only a tape has days to choose from",
@@ -431,56 +431,56 @@ class Plan(Section):
             if missing:
                 yield index, missing[0]
 
-    def _unsubscribed(self) -> Iterator[Fault]:
+    def _unsubscribed(self) -> Iterator[PlanFault]:
         """Without a scanner that could add them, symbols that are not subscribed never tick."""
         if self.scanners:
             return
         for index, symbol in self.unsubscribed():
             if symbol == ALL:
-                yield Fault(
+                yield PlanFault(
                     ("feed", "symbols"),
                     "an empty list and no scanner, but a strategy that trades all that are subscribed",
                     "at least one symbol",
                     'Name symbols, or take all with symbols = ["*"].',
                 )
                 return
-            yield Fault(
+            yield PlanFault(
                 ("strategies", index, "symbols"),
                 f'`"{symbol}"`, which [feed] symbols does not have',
                 "symbols that are subscribed",
                 f'Add "{symbol}" to [feed] symbols, or take all with symbols = ["*"] there.',
             )
 
-    def _live_feed(self) -> Iterator[Fault]:
+    def _live_feed(self) -> Iterator[PlanFault]:
         live = self.feed.is_live
         if live and self.session.mode == "replay":
-            yield Fault(
+            yield PlanFault(
                 ("session", "mode"),
                 f'`"replay"` with a live feed (feed.kind = "{self.feed.kind}")',
                 '"paper"',
                 'Set mode = "paper", or replay a tape.',
             )
         if live and self.scanners:
-            yield Fault(
+            yield PlanFault(
                 ("scanners", 0, "use"),
                 f'a scanner with a live feed (feed.kind = "{self.feed.kind}")',
                 "no scanners: they need a market that they can see whole, a tape or the synthetic one",
                 "Name the symbols in [feed] symbols.",
             )
         if self.session.clock == "venue" and not (live and self.feed.url):
-            yield Fault(
+            yield PlanFault(
                 ("session", "clock"),
                 '`"venue"` without a venue that has a clock of its own',
                 '"real", or a live feed with a `url`',
                 "Set feed.kind and feed.url to a `desk venue`, or leave `clock` out.",
             )
 
-    def _missing_scanners(self) -> Iterator[Fault]:
+    def _missing_scanners(self) -> Iterator[PlanFault]:
         names = [scanner.name for scanner in self.scanners]
         known = ", ".join(f'"{name}"' for name in names)
         for index, strategy in enumerate(self.strategies):
             if strategy.scanner and strategy.scanner not in names:
-                yield Fault(
+                yield PlanFault(
                     ("strategies", index, "scanner"),
                     f'`"{strategy.scanner}"`, which is no scanner of this plan',
                     f"one of {known}" if known else "the name of a scanner",
@@ -488,11 +488,11 @@ class Plan(Section):
                 )
 
 
-def _repeated(table: str, names: list[str]) -> Iterator[Fault]:
+def _repeated(table: str, names: list[str]) -> Iterator[PlanFault]:
     for index, name in enumerate(names):
         first = names.index(name)
         if first != index:
-            yield Fault(
+            yield PlanFault(
                 (table, index, "name"),
                 f'`"{name}"`, the name of [[{table}]] #{first + 1} already',
                 "a name of its own",

@@ -1,6 +1,6 @@
 """From what the plan's models refuse to the one error that a user reads: place, found, expected, remedy.
 
-Tests: tests/desk/config/test_load.py
+Tests: tests/desk/config/test_plan_file.py
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from desk.config import schema
-from desk.config.section import DISAGREE, Fault, Location
-from desk.config.urls import bears_secret, is_url, scheme_of
+from desk.config import plan_schema
+from desk.config.plan_table import DISAGREE, Location, PlanFault
+from desk.config.plan_urls import has_secret, is_url, scheme_of
 from desk.model.errors import PlanError
 
 _LONGEST: Final = 60
@@ -35,7 +35,7 @@ def plan_error(file: str, raw: dict[str, Any], error: ValidationError) -> PlanEr
 
     `raw` is the plan as parsed: its tables keep the order of the file.
     """
-    faults: dict[Location, Fault] = {}
+    faults: dict[Location, PlanFault] = {}
     for details in error.errors(include_url=False):
         for fault in _faults(details):
             faults.setdefault(fault.location, fault)
@@ -43,10 +43,10 @@ def plan_error(file: str, raw: dict[str, Any], error: ValidationError) -> PlanEr
     remedy = first.remedy
     if others:
         remedy += f" ({len(others)} more {'fault' if len(others) == 1 else 'faults'} in this plan.)"
-    return PlanError(f"{file}, {schema.spelled(first.location)}", first.found, first.expected, remedy)
+    return PlanError(f"{file}, {plan_schema.spell_location(first.location)}", first.found, first.expected, remedy)
 
 
-def shown(value: object) -> str:
+def written_value(value: object) -> str:
     """A value about as it was written, with its kind; what tables hold and credentials within a URL stay untold."""
     if isinstance(value, dict):
         return "a table"
@@ -55,14 +55,14 @@ def shown(value: object) -> str:
     quoted = isinstance(value, bool | str | list)
     text = json.dumps(value, ensure_ascii=False, default=str) if quoted else str(value)
     text = _URL_CREDENTIALS.sub("://…@", text)
-    if isinstance(value, str) and is_url(value) and bears_secret(value):
+    if isinstance(value, str) and is_url(value) and has_secret(value):
         text = f'"{scheme_of(value)}://…"'
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
     return f"`{text}` ({_KINDS.get(type(value), type(value).__name__)})"
 
 
-def _faults(details: ErrorDetails) -> Iterator[Fault]:
+def _faults(details: ErrorDetails) -> Iterator[PlanFault]:
     location = details["loc"]
     match details["type"]:
         case "extra_forbidden":
@@ -78,18 +78,18 @@ def _faults(details: ErrorDetails) -> Iterator[Fault]:
             yield _unfit(location, details["input"])
 
 
-def _unknown(location: Location, value: object) -> Fault:
+def _unknown(location: Location, value: object) -> PlanFault:
     table, key = location[:-1], str(location[-1])
     what = "table" if isinstance(value, dict) else "key"
-    known = schema.keys(schema.find(table)[1])
+    known = plan_schema.table_keys(plan_schema.find_node(table)[1])
     expected = "one of " + ", ".join(f"`{name}`" for name in known)
-    return Fault(location, f"unknown {what} `{key}`", expected, _unknown_remedy(key, known))
+    return PlanFault(location, f"unknown {what} `{key}`", expected, _unknown_remedy(key, known))
 
 
 def _unknown_remedy(key: str, known: list[str]) -> str:
     if _SECRET.search(key):
         return "Secrets never stand in a plan: give them in the environment, or in files under RAYDESK_SECRETS_DIR."
-    homes = [home for home in schema.tables() if key in schema.keys(schema.find(home)[1])]
+    homes = [home for home in plan_schema.tables() if key in plan_schema.table_keys(plan_schema.find_node(home)[1])]
     if homes:
         places = " or ".join(_home(home) for home in homes)
         return f"`{key}` is a key of {places}: move it there, or leave it out."
@@ -100,28 +100,32 @@ def _unknown_remedy(key: str, known: list[str]) -> str:
 
 
 def _home(table: Location) -> str:
-    return schema.spelled(table[:-1] if table and isinstance(table[-1], int) else table)
+    return plan_schema.spell_location(table[:-1] if table and isinstance(table[-1], int) else table)
 
 
-def _missing(location: Location) -> Fault:
+def _missing(location: Location) -> PlanFault:
     """A required key that is not there; of a missing table, its first required key."""
-    node = schema.find(location)[1]
+    node = plan_schema.find_node(location)[1]
     while required := node.get("required"):
         location = (*location, required[0])
-        node = schema.find(location)[1]
-    table = schema.spelled(location[:-1])
+        node = plan_schema.find_node(location)[1]
+    table = plan_schema.spell_location(location[:-1])
     remedy = f"Add `{location[-1]}` under {table}: {node['description']}."
-    return Fault(location, "missing", schema.expectation(node), remedy)
+    return PlanFault(location, "missing", plan_schema.expectation(node), remedy)
 
 
-def _unfit(location: Location, value: object) -> Fault:
+def _unfit(location: Location, value: object) -> PlanFault:
     """A value of the wrong type or out of bounds. Locations within a choice of types end at their key."""
-    known, node = schema.find(location)
-    remedy = f"Write it as {schema.spelled(known)}." if schema.is_table(node) else _value_remedy(known, node, value)
-    return Fault(known, shown(value), schema.expectation(node), remedy)
+    known, node = plan_schema.find_node(location)
+    remedy = (
+        f"Write it as {plan_schema.spell_location(known)}."
+        if plan_schema.is_table(node)
+        else _value_remedy(known, node, value)
+    )
+    return PlanFault(known, written_value(value), plan_schema.expectation(node), remedy)
 
 
-def _value_remedy(location: Location, node: schema.Node, value: object) -> str:
+def _value_remedy(location: Location, node: plan_schema.Node, value: object) -> str:
     """How it is written, what it means, its default; an item of a list is told by its list."""
     words = []
     if isinstance(value, str) and node.get("type") in {"integer", "number", "boolean"}:
@@ -130,7 +134,7 @@ def _value_remedy(location: Location, node: schema.Node, value: object) -> str:
         words.append("Write it in quotes.")
     while isinstance(location[-1], int):
         location = location[:-1]
-    about = schema.find(location)[1]
+    about = plan_schema.find_node(location)[1]
     words.append(f"`{location[-1]}` is: {about['description']}.")
     if "default" in about:
         words.append(f"Default: {json.dumps(about['default'])}.")

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, get_args
 from pydantic.fields import FieldInfo
 
 from desk.config.plan import Plan
-from desk.config.schema import expectation, find, is_table, tables
-from desk.config.section import Location, Section
+from desk.config.plan_schema import expectation, find_node, is_table, tables
+from desk.config.plan_table import Location, PlanTable
 
 INTRODUCTION: Final = """\
 # The tradeplan
@@ -66,30 +66,30 @@ class Key(NamedTuple):
     meaning: str
 
 
-def page() -> str:
+def reference_page() -> str:
     """The whole page, in Markdown."""
     # Of an array of tables `tables()` names the array and its first table: one section speaks for both.
     return "\n".join([INTRODUCTION, *(_section(table) for table in tables() if table and isinstance(table[-1], str))])
 
 
-def keys(table: Location) -> Iterator[Key]:
+def reference_rows(table: Location) -> Iterator[Key]:
     """The rows of a table, in the order of its class; tables within it have sections of their own."""
-    _, node = find(table)
+    _, node = find_node(table)
     for name, field in _fields(table).items():
         below = node["properties"][name]
-        if is_table(find((*table, name))[1]):
+        if is_table(find_node((*table, name))[1]):
             continue
         text = field.description or ""
         yield Key(name, expectation(below), _default(table, name), _unit(name, below, text), text)
 
 
 def _section(table: Location) -> str:
-    _, node = find(table)
+    _, node = find_node(table)
     is_array = "items" in node
     name = ".".join(part for part in table if isinstance(part, str))
     title = f"## [[{name}]]" if is_array else f"## [{name}]"
     head = ["| key | type | default | unit | meaning |", "| --- | --- | --- | --- | --- |"]
-    rows = map(_row, keys((*table, 0) if is_array else table))
+    rows = map(_row, reference_rows((*table, 0) if is_array else table))
     return "\n".join([title, "", _sentence(node.get("description", "")), "", *head, *rows, ""])
 
 
@@ -102,17 +102,17 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _model(table: Location) -> type[Section]:
+def _model(table: Location) -> type[PlanTable]:
     """The class of a table."""
-    model: type[Section] = Plan
+    model: type[PlanTable] = Plan
     for part in table:
         if isinstance(part, str):
             model = next(_sections(model.model_fields[part].annotation))
     return model
 
 
-def _sections(annotation: Any) -> Iterator[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
+def _sections(annotation: Any) -> Iterator[type[PlanTable]]:
+    if isinstance(annotation, type) and issubclass(annotation, PlanTable):
         yield annotation
     for inner in get_args(annotation):
         yield from _sections(inner)
@@ -164,4 +164,4 @@ def _unit(name: str, node: dict[str, Any], text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(reference_page())

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from desk.config.urls import STORES
+from desk.config.plan_urls import STORES
 
 
 def class_name(data: dict[str, Any]) -> str:

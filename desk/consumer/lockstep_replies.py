@@ -11,13 +11,13 @@ from desk.consumer.engine import Engine, Outcome
 from desk.model.orders import Request
 
 
-class Asked(msgspec.Struct, array_like=True):
-    """What `Replies` leave with a checkpoint: requests that were taken out of what was pending, by rising mark."""
+class LockstepState(msgspec.Struct, array_like=True):
+    """What `LockstepReplies` leave with a checkpoint: requests taken out of the pending ones, by rising mark."""
 
     requests: list[Request] = []
 
 
-class Replies:
+class LockstepReplies:
     """The requests of one shard, each in its own mark of the producer's time; the rounds of a close have marks, too.
 
     They are taken out of what is `pending`. A producer decides what it was given at a mark before it goes on to the
@@ -26,10 +26,10 @@ class Replies:
     """
 
     def __init__(self) -> None:
-        self.asked = Asked()
+        self.asked = LockstepState()
         self._given = 0
 
-    def restore(self, asked: Asked, engine: Engine, pending: Outcome) -> None:
+    def restore(self, asked: LockstepState, engine: Engine, pending: Outcome) -> None:
         """Go on from a checkpoint: what was given before it is given again.
 
         A checkpoint comes before its request: what is pending is of its mark, no matter when it is asked for.

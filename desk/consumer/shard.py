@@ -8,17 +8,17 @@ import msgspec
 import numpy as np
 
 from desk.consumer.engine import Engine, Outcome, snapshot
-from desk.consumer.lockstep_replies import Asked, Replies
+from desk.consumer.lockstep_replies import LockstepReplies, LockstepState
 from desk.consumer.slot_meter import SlotMeter
 from desk.model.bars import Bar
-from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
-from desk.model.checkpoint import Checkpoint, encode_checkpoint, pack_bars, pack_trades, unpack_trades
+from desk.model.batch import Ack, Batch, LaneTotals, ShardPosition, decode_batch
+from desk.model.checkpoint import Checkpoint, encode_checkpoint, pack_bars, pack_logged_trades, unpack_logged_trades
 from desk.model.items import Adopt, Release, Stop
 from desk.model.orders import Request
 from desk.model.ticks import Quote, Trade
 from desk.ports import CheckpointWriter, Clock, ShardBroker
 from desk.telemetry.audit import Audit
-from desk.telemetry.histogram import Histogram, Snapshot
+from desk.telemetry.histogram import Histogram, HistogramSnapshot
 
 MAX_UNCONFIRMED: Final = 8
 """So many checkpoints may be under way to the keeper before the next waits: its bars go with a later one."""
@@ -52,10 +52,10 @@ class ShardStats(msgspec.Struct, array_like=True):
     busy_ns: int
     lane: LaneTotals
     audit: Audit
-    time_in_queue: Snapshot
-    in_lane: Snapshot
-    on_link: Snapshot
-    data_latency: Snapshot
+    time_in_queue: HistogramSnapshot
+    in_lane: HistogramSnapshot
+    on_link: HistogramSnapshot
+    data_latency: HistogramSnapshot
     prices: dict[str, float]
     restored: int = 0
     slot_ticks: dict[int, int] = {}
@@ -68,11 +68,11 @@ class _Totals(msgspec.Struct, array_like=True):
     batches: int
     busy_ns: int
     lane: LaneTotals
-    time_in_queue: Snapshot
-    in_lane: Snapshot
-    on_link: Snapshot
-    data_latency: Snapshot
-    asked: Asked
+    time_in_queue: HistogramSnapshot
+    in_lane: HistogramSnapshot
+    on_link: HistogramSnapshot
+    data_latency: HistogramSnapshot
+    asked: LockstepState
     restored: int
     unanswered: list[Request] = []
 
@@ -113,7 +113,7 @@ class Shard:
         self._busy_ns = 0
         self._restored = 0
         self._lane = LaneTotals()
-        self._replies = Replies()
+        self._replies = LockstepReplies()
         self.pending = Outcome()
         self._unsaved = False
         self._checkpoints = 0
@@ -131,10 +131,10 @@ class Shard:
     def restore(self, checkpoint: Checkpoint, bars: list[Bar]) -> None:
         """Become, from a fresh shard, the one that sent this checkpoint.
 
-        `bars` are the final closed minutes of its symbols (`symbols_in`), from the keeper, in any order, and
+        `bars` are the final closed minutes of its symbols (`checkpoint_symbols`), from the keeper, in any order, and
         `checkpoint.trades` all that it has of remembered trades.
         """
-        self.pending = self.engine.restore(checkpoint.state, bars, unpack_trades(checkpoint.trades))
+        self.pending = self.engine.restore(checkpoint.state, bars, unpack_logged_trades(checkpoint.trades))
         totals = _decode_totals(checkpoint.totals)
         self._source_epoch, self._seq = checkpoint.source_epoch, checkpoint.seq
         self._batches, self._busy_ns, self._lane = totals.batches, totals.busy_ns, totals.lane
@@ -177,10 +177,10 @@ class Shard:
         """Stop these strategies."""
         self.pending = self.engine.apply(stops, self.pending)
 
-    def position(self) -> Position:
+    def position(self) -> ShardPosition:
         """Where this shard stands, for a producer that takes it up."""
         symbols = self.engine.symbols.values()
-        return Position(
+        return ShardPosition(
             self.config.shard,
             self.config.epoch,
             self._source_epoch,
@@ -326,7 +326,7 @@ class Shard:
             self._source_epoch,
             _encode_totals(self._totals()),
             engine.last_move,
-            pack_trades(taken.trades),
+            pack_logged_trades(taken.trades),
             engine.trades_from_ns,
             engine.session_ns,
         )
@@ -348,6 +348,6 @@ class Shard:
         )
 
 
-def symbols_in(checkpoint: Checkpoint) -> list[str]:
+def checkpoint_symbols(checkpoint: Checkpoint) -> list[str]:
     """The symbols of a shard's checkpoint: those whose closed minutes `Shard.restore` needs."""
     return snapshot.symbols_of(checkpoint.state)

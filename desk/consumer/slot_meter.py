@@ -1,6 +1,6 @@
 """How busy each slot is: its ticks, counted in a sample of the batches.
 
-Tests: tests/desk/scaling/test_rebalancing.py
+Tests: tests/desk/report/test_rebalancing.py
 """
 
 from collections import Counter

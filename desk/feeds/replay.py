@@ -8,7 +8,7 @@ from typing import Final, Never
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.model.block_rows import Counts, Original, Row, Rows
+from desk.model.block_rows import BlockFeedCounts, BlockRows, Original, Row
 from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, BlockSource
 from desk.model.feed_position import FeedPosition
 from desk.model.ticks import Cancel, Correction, Frame, Quote, Tick, Trade
@@ -74,7 +74,7 @@ class BlockFeed:
         last_ns = source.end_ns if stop_ns is None else min(stop_ns, source.end_ns)
         self._end_ns = max(ceil_to(last_ns, SECOND_NS), self.start_ns)
         self.end_ns: int | None = self._end_ns
-        self.counts = self._counts = Counts()
+        self.counts = self._counts = BlockFeedCounts()
         if resume is not None:
             self._counts.restore(resume)
         self._symbols: set[str] = set()
@@ -123,7 +123,7 @@ class BlockFeed:
                 if self._changed or block.symbols is not table:
                     table, wanted = block.symbols, self._wanted(block.symbols)
                     self._changed = False
-                rows = Rows(block, row, stop, wanted, self._channels, self._from_ns)
+                rows = BlockRows(block, row, stop, wanted, self._channels, self._from_ns)
                 row = yield from self._frames_of(rows, row)
             if stop < len(block):
                 beyond.append(block.part(stop, len(block)))
@@ -132,7 +132,7 @@ class BlockFeed:
         for block in chain(beyond, blocks):
             self._counts.skip(block)
 
-    def _frames_of(self, rows: Rows, row: int) -> Generator[Frame, None, int]:
+    def _frames_of(self, rows: BlockRows, row: int) -> Generator[Frame, None, int]:
         """The frames that these rows complete, until they end or subscriptions change: then, the next row."""
         while row < rows.stop:
             boundary_ns = self._boundary_ns or self._next_boundary(rows.recv_ns[row])

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pyarrow as pa
 from pyarrow import fs
 
-from desk.config.urls import STORES, bears_secret, scheme_of
+from desk.config.plan_urls import STORES, has_secret, scheme_of
 from desk.model.errors import CredentialsError, DeskError, RunFailed
 
 GS_RETRY_S: Final = 30
@@ -39,23 +39,23 @@ _REFUSED: Final = (
 _AWAY: Final = ("NETWORK_CONNECTION", "curlCode", "UNAVAILABLE", "SLOW_DOWN", "SERVICE_UNAVAILABLE", "Retry policy")
 
 
-class Stored(NamedTuple):
+class StoragePath(NamedTuple):
     """A place in a file system: `url` tells it to people, without options; `path` is what the file system calls it."""
 
     url: str
     filesystem: Any
     path: str
 
-    def __truediv__(self, name: str) -> "Stored":
-        return Stored(f"{self.url.rstrip('/')}/{quote(name)}", self.filesystem, f"{self.path.rstrip('/')}/{name}")
+    def __truediv__(self, name: str) -> "StoragePath":
+        return StoragePath(f"{self.url.rstrip('/')}/{quote(name)}", self.filesystem, f"{self.path.rstrip('/')}/{name}")
 
 
-def stored(url: str, kind: type[DeskError]) -> Stored:
+def storage_path(url: str, kind: type[DeskError]) -> StoragePath:
     """The place that the URL names; whether anything is there is not looked at.
 
-    Raises `kind` for what is no such URL, and what `told` raises.
+    Raises `kind` for what is no such URL, and what `translate_storage_errors` raises.
     """
-    if bears_secret(url):
+    if has_secret(url):
         raise kind(
             f"{scheme_of(url)}://…",
             "credentials in the URL",
@@ -64,13 +64,13 @@ def stored(url: str, kind: type[DeskError]) -> Stored:
         )
     if scheme_of(url) not in STORES:
         raise kind(url, f"unknown scheme `{scheme_of(url)}`", f"one of {', '.join(STORES)}", "Correct the URL.")
-    with told(url, kind):
+    with translate_storage_errors(url, kind):
         filesystem, path = fs.FileSystem.from_uri(_bounded(url))
-    return Stored(url.partition("?")[0], filesystem, path)
+    return StoragePath(url.partition("?")[0], filesystem, path)
 
 
 @contextmanager
-def told(place: str, kind: type[DeskError]) -> Iterator[None]:
+def translate_storage_errors(place: str, kind: type[DeskError]) -> Iterator[None]:
     """Turns what a store refuses within into a fault at `place`.
 
     It is a CredentialsError, RunFailed where the store is away, or else `kind`.
@@ -78,10 +78,10 @@ def told(place: str, kind: type[DeskError]) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise fault(place, kind, error) from error
+        raise storage_error(place, kind, error) from error
 
 
-def fault(place: str, kind: type[DeskError], error: Exception) -> DeskError:
+def storage_error(place: str, kind: type[DeskError], error: Exception) -> DeskError:
     """What to raise for what a store said."""
     found = str(error).split("\n", maxsplit=1)[0].rstrip(".")
     refused = isinstance(error, PermissionError) or any(words in found for words in _REFUSED)

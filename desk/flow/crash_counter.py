@@ -19,7 +19,7 @@ class ItemPlace(NamedTuple):
     offset: int
 
 
-class Evidence:
+class CrashCounter:
     """How many times in a row the shard died while the same item, and nothing else, was under way to it.
 
     Poison kills every time. A kill from outside meets an item that is alone under way by chance: one time in a
@@ -32,13 +32,13 @@ class Evidence:
         self._place: ItemPlace | None = None
         self._deaths = 0
 
-    def died_of(self, item: Item, place: ItemPlace) -> bool:
+    def count_crash(self, item: Item, place: ItemPlace) -> bool:
         """Take in another death on the item at this place; whether that is enough."""
         self._deaths = self._deaths + 1 if place == self._place else 1
         self._place = place
         return self._deaths >= (DEATHS_OF_A_TICK if isinstance(item, Trade | Quote) else DEATHS_OF_THE_REST)
 
-    def outlived(self, place: ItemPlace) -> None:
+    def on_applied(self, place: ItemPlace) -> None:
         """Take in that the shard has applied the item at this place."""
         if place == self._place:
             self.clear()

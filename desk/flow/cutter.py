@@ -8,11 +8,11 @@ from itertools import compress
 
 from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
-from desk.flow.pending import Pending
-from desk.flow.retained import Kept
+from desk.flow.lane_queue import LaneQueue
+from desk.flow.retained_batches import RetainedBatch
 from desk.flow.undelivered_items import ticks_cut
 from desk.model.batch import Batch, LaneTotals, encode
-from desk.model.items import Adopt, Item, Second
+from desk.model.items import Adopt, Item, Mark
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 FIRST_BATCH_ITEMS = 256
@@ -20,14 +20,14 @@ FILL_SHARE = 0.9
 _TICKS = frozenset({Trade, Quote})
 
 
-class Cutter:
+class BatchCutter:
     """Cuts batches off what waits, and learns how many items fill one.
 
     `totals` are those from which it counts on. `mark_ns` is the last mark put in: every batch bears it. `adopts` are
     the numbers of the batches in which the carrying `Adopt`s were cut, by move.
     """
 
-    def __init__(self, shard: int, config: LaneConfig, pending: Pending, totals: LaneTotals) -> None:
+    def __init__(self, shard: int, config: LaneConfig, pending: LaneQueue, totals: LaneTotals) -> None:
         self.shard = shard
         self.config = config
         self.mark_ns = 0
@@ -44,7 +44,7 @@ class Cutter:
         self.adopts: dict[int, int] = {}
         self._carried: dict[int, HeldCounts] = {}
 
-    def carry(self, held: HeldCounts) -> None:
+    def count_adopted(self, held: HeldCounts) -> None:
         """Count the ticks that travel in the last item that waits, an `Adopt`, when it is cut."""
         adopt = self._pending.items[-1]
         assert isinstance(adopt, Adopt), "ticks are carried by an Adopt: it is put in first"
@@ -54,7 +54,7 @@ class Cutter:
         """Received by class is what was cut, conflated or dropped: what still waits is not counted yet."""
         return self._totals(self._trades, self._quotes, self._revisions)
 
-    def cut(self, seq: int, now_ns: int, *, want_reply: bool) -> Kept:
+    def cut(self, seq: int, now_ns: int, *, want_reply: bool) -> RetainedBatch:
         """The next batch of what waits; only the one that empties the lane wants a reply."""
         pending = self._pending
         config = self.config
@@ -99,15 +99,15 @@ class Cutter:
             self._note_adopt(chunk[0], seq)
         else:
             self._learn_size(len(chunk), len(payload))
-        return Kept(seq, totals, self.mark_ns, payload, vital)
+        return RetainedBatch(seq, totals, self.mark_ns, payload, vital)
 
-    def empty(self, seq: int, now_ns: int, *, checkpoint: bool = False, want_reply: bool = False) -> Kept:
+    def empty(self, seq: int, now_ns: int, *, checkpoint: bool = False, want_reply: bool = False) -> RetainedBatch:
         """A batch of no items."""
-        return self.headed(
+        return self.cut_gap_batch(
             *(seq, now_ns, self.totals(), self.mark_ns, []), checkpoint=checkpoint, want_reply=want_reply
         )
 
-    def headed(
+    def cut_gap_batch(
         self,
         seq: int,
         now_ns: int,
@@ -117,7 +117,7 @@ class Cutter:
         *,
         checkpoint: bool = False,
         want_reply: bool = False,
-    ) -> Kept:
+    ) -> RetainedBatch:
         """A batch of items that did not wait here, under totals and mark of their own."""
         config = self.config
         batch = Batch(
@@ -132,7 +132,7 @@ class Cutter:
             mark_ns=mark_ns,
             checkpoint=checkpoint,
         )
-        return Kept(seq, totals, mark_ns, encode(batch), empty=not items)
+        return RetainedBatch(seq, totals, mark_ns, encode(batch), empty=not items)
 
     def _look_at_others(self, chunk: list[Item], kinds: list[type], now_ns: int) -> Sequence[Item]:
         """Write into the marks how long they waited here; what is neither tick nor mark. Lossless: neither."""
@@ -141,7 +141,7 @@ class Cutter:
         limit_ns = self.config.max_data_latency_ns
         vital = []
         for item in compress(chunk, [kind not in _TICKS for kind in kinds]):
-            if type(item) is Second:
+            if type(item) is Mark:
                 item.lane_age_ns = max(now_ns - item.received_ns, 0)
                 item.degraded = item.degraded or item.feed_lag_ns > limit_ns or item.lane_age_ns > limit_ns
             else:

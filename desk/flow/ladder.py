@@ -38,7 +38,7 @@ class LadderConfig(msgspec.Struct, frozen=True):
         return cls((write_timeout_ns // 4, write_timeout_ns // 2, write_timeout_ns, top_ns))
 
 
-class Step(msgspec.Struct, frozen=True):
+class LadderStep(msgspec.Struct, frozen=True):
     """One rung climbed or left, with the age that made it so."""
 
     before: int
@@ -53,7 +53,7 @@ class Step(msgspec.Struct, frozen=True):
         )
 
 
-class Ladder:
+class OverloadLadder:
     """A state machine: ages in, steps out. The age is the worse of lane age and read age."""
 
     def __init__(self, config: LadderConfig) -> None:
@@ -64,7 +64,7 @@ class Ladder:
         self._stepped_ns = 0
         self._calm_since_ns: int | None = None
 
-    def observe(self, age_ns: int, now_ns: int) -> Step | None:
+    def observe(self, age_ns: int, now_ns: int) -> LadderStep | None:
         """Take the age at wall time `now_ns` in; the step it makes, if any."""
         climb_ns = self.config.climb_ns
         if self.rung < HOLD and age_ns > climb_ns[self.rung]:
@@ -86,8 +86,8 @@ class Ladder:
         """Whether this age is above the current rung's own: what is done so far does not suffice."""
         return self.rung > CALM and age_ns > self.config.climb_ns[self.rung - 1]
 
-    def _step(self, rung: int, age_ns: int, now_ns: int) -> Step:
-        step = Step(self.rung, rung, age_ns)
+    def _step(self, rung: int, age_ns: int, now_ns: int) -> LadderStep:
+        step = LadderStep(self.rung, rung, age_ns)
         self.rung = rung
         self.highest = max(self.highest, rung)
         self.steps += 1

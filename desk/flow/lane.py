@@ -2,16 +2,16 @@
 
 from collections import deque
 
-from desk.flow.cutter import Cutter
+from desk.flow.cutter import BatchCutter
 from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
-from desk.flow.pending import Pending
-from desk.flow.replay_queue import BatchSpan, Resending
-from desk.flow.retained import Header, Kept, Retained
-from desk.flow.undelivered_items import Missing
-from desk.model.batch import Ack, LaneTotals, Position
+from desk.flow.lane_queue import LaneQueue
+from desk.flow.replay_queue import BatchSpan, ReplayQueue
+from desk.flow.retained_batches import BatchHeader, RetainedBatch, RetainedBatches
+from desk.flow.undelivered_items import UndeliveredItems
+from desk.model.batch import Ack, LaneTotals, ShardPosition
 from desk.model.errors import RunFailed
-from desk.model.items import Item, Second
+from desk.model.items import Item, Mark
 from desk.model.ticks import Tick
 from desk.model.units import MS_NS
 
@@ -41,19 +41,19 @@ class Lane:
     def __init__(self, shard: int, config: LaneConfig, totals: LaneTotals | None = None, seq: int = 0) -> None:
         self.shard = shard
         self.config = config
-        self.pending = Pending(config.capacity, config.write_timeout_ns, lossless=config.lossless)
+        self.pending = LaneQueue(config.capacity, config.write_timeout_ns, lossless=config.lossless)
         self.lagging = False
         self.linger_ns = config.linger_ns
         self.in_flight: deque[int] = deque()
         self.down = False
         self.busy_ns = 0
-        self._cutter = Cutter(shard, config, self.pending, totals or LaneTotals())
+        self._cutter = BatchCutter(shard, config, self.pending, totals or LaneTotals())
         self._seq = seq or (0 if totals is None else 1)
-        self._retained = Retained(
-            config.retain_bytes, Header(self._seq, self._cutter.totals(), 0), lossless=config.lossless
+        self._retained = RetainedBatches(
+            config.retain_bytes, BatchHeader(self._seq, self._cutter.totals(), 0), lossless=config.lossless
         )
-        self._missing = Missing()
-        self._again = Resending(self._retained)
+        self._undelivered = UndeliveredItems()
+        self._replay = ReplayQueue(self._retained)
         self._window = config.window_batches
         self._last_cut_ns = 0
         self._acked_seq = seq
@@ -76,7 +76,7 @@ class Lane:
     @property
     def idle(self) -> bool:
         """The shard is there, and nothing waits, is to be sent again, is unacknowledged or lacks its reply."""
-        return not (self.pending.items or self.in_flight or self._again or self.down or self._owes_reply)
+        return not (self.pending.items or self.in_flight or self._replay or self.down or self._owes_reply)
 
     @property
     def window_open(self) -> bool:
@@ -109,8 +109,8 @@ class Lane:
 
     @property
     def needs_checkpoint(self) -> bool:
-        """A lossless lane keeps more than it may, and no `poke` that asks for a checkpoint is under way."""
-        return self._retained.full and not self.down and not self._again and self._asked_seq <= self._acked_seq
+        """A lossless lane keeps more than it may, and no `request_checkpoint` for it is under way."""
+        return self._retained.full and not self.down and not self._replay and self._asked_seq <= self._acked_seq
 
     @property
     def durable(self) -> bool:
@@ -130,7 +130,7 @@ class Lane:
     @property
     def quarantined(self) -> list[tuple[Item, int]]:
         """Ticks that were left out because the shard died of them, each with its batch's number; to be cleared."""
-        return self._again.quarantined
+        return self._replay.quarantined
 
     def offer(self, tick: Tick, now_ns: int) -> None:
         """Put a tick in; a full lane makes room by class, or raises OverflowError if its feed is lossless."""
@@ -138,13 +138,13 @@ class Lane:
 
     def put(self, item: Item) -> None:
         """Put in what is never dropped: marks, order events, watches."""
-        if type(item) is Second:
+        if type(item) is Mark:
             self._cutter.mark_ns = item.session_ns
         self.pending.append(item)
 
-    def carry(self, held: HeldCounts) -> None:
+    def count_adopted(self, held: HeldCounts) -> None:
         """Count the ticks that travel in the `Adopt` put in last, and those dropped while they were held for it."""
-        self._cutter.carry(held)
+        self._cutter.count_adopted(held)
         self.pending.trades_full += held.trades_full
         self.pending.quotes_full += held.quotes_full
 
@@ -157,9 +157,9 @@ class Lane:
         least_ns = self.config.linger_ns
         self.linger_ns = max(least_ns, min(round(max(self.linger_ns, FIRST_STRETCH_NS) * factor), MAX_LINGER_NS))
 
-    def takes(self, ticks: int, *, quotes: bool) -> bool:
+    def can_take(self, ticks: int, *, quotes: bool) -> bool:
         """Whether so many ticks, with or without quotes among them, may be appended straight to `pending.items`."""
-        return self.room >= ticks and not (quotes and self.pending.tight)
+        return self.room >= ticks and not (quotes and self.pending.is_conflating)
 
     def age_ns(self, now_ns: int) -> int:
         """How long the oldest tick here has waited."""
@@ -187,7 +187,7 @@ class Lane:
         tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. What is to be
         sent again comes first, as it was, whatever these say; then a reply that died with its shard is asked for again.
         """
-        if self._again:
+        if self._replay:
             return self._send_again()
         if self._owes_reply and self.window_open:
             return self._ask_again(now_ns)
@@ -206,12 +206,12 @@ class Lane:
             self._reply_seq = batch.seq
         return self._send(batch)
 
-    def poke(self, now_ns: int, *, checkpoint: bool = False) -> bytes | None:
+    def request_checkpoint(self, now_ns: int, *, checkpoint: bool = False) -> bytes | None:
         """An empty batch: its ack tells what is durable, and with `checkpoint` it asks for more to be so.
 
         None while the window is closed or something is to be sent again.
         """
-        if self._again or not self.window_open:
+        if self._replay or not self.window_open:
             return None
         if checkpoint:
             self._asked_seq = self._seq + 1
@@ -229,21 +229,21 @@ class Lane:
         self.busy_ns = ack.busy_ns
         if self._retained.durable_seq < ack.durable_seq <= self._seq:
             self._retained.confirm(ack.durable_seq)
-            self._missing.confirm(ack.durable_seq)
+            self._undelivered.confirm(ack.durable_seq)
         in_flight = self.in_flight
-        if self._again.parts is not None and not self._ends_parts(seq):
+        if self._replay.parts is not None and not self._ends_parts(seq):
             return False
         while in_flight and in_flight[0] <= seq:
             in_flight.popleft()
-        if 0 < self._again.careful_until <= seq:
-            self._again.careful_until = 0
+        if 0 < self._replay.careful_until <= seq:
+            self._replay.careful_until = 0
             self._widen()
         if seq <= self._acked_seq:
             return False
         self._acked_seq = seq
         return True
 
-    def lost(self) -> None:
+    def on_shard_lost(self) -> None:
         """The shard is gone: what was under way may or may not be applied, and nothing is cut until it is back.
 
         Raises RunFailed where it died of an item that nothing makes up for.
@@ -253,21 +253,21 @@ class Lane:
         self._asked_seq = 0  # a poke that the shard's successor has had is not answered any more
         self._window = 0
         self.in_flight.clear()
-        self._again.lost(span)
+        self._replay.on_shard_lost(span)
 
-    def back(self, position: Position, now_ns: int) -> None:
+    def on_shard_back(self, position: ShardPosition, now_ns: int) -> None:
         """The shard's successor is there: what it has not applied is to be sent again.
 
         Raises RunFailed where a lossless lane has let that go, because it was confirmed to be durable.
         """
         if position.stops > self._stops:
-            self._again.explained()
+            self._replay.clear_suspicion()
         self._stops = position.stops
         after = position.seq if position.source_epoch == self.config.epoch else 0
         head = self._head(after, position, now_ns)
         if head is None:
             self._retained.miss_nothing(after)
-        self._again.begin(self._retained.after(after), head)
+        self._replay.begin(self._retained.after(after), head)
         self._owes_reply = self._acked_seq < self._reply_seq <= after
         self._shard_epoch = position.epoch
         self.down = False
@@ -292,17 +292,17 @@ class Lane:
         self._reply_seq = self._seq + 1
         return self._send(self._cutter.empty(self._reply_seq, now_ns, want_reply=True))
 
-    def _send(self, batch: Kept) -> bytes:
+    def _send(self, batch: RetainedBatch) -> bytes:
         self._seq = batch.seq
         self.in_flight.append(batch.seq)
         for gone in self._retained.keep(batch):
-            self._missing.remember(gone)
+            self._undelivered.remember(gone)
         return batch.payload
 
     def _send_again(self) -> bytes | None:
         if not self.window_open:
             return None
-        seq, payload = self._again.take()
+        seq, payload = self._replay.take()
         self.in_flight.append(seq)
         return payload
 
@@ -311,22 +311,22 @@ class Lane:
 
         That of a part of which another follows may name the batch before.
         """
-        parts = self._again.parts
+        parts = self._replay.parts
         if parts is None or not self.in_flight or (parts.last and seq < parts.batch.seq):
             return False
         last = parts.last
-        self._again.part_done()
+        self._replay.part_done()
         if not last:
             self.in_flight.clear()
         return last
 
     def _widen(self) -> None:
-        self._window = 1 if self._again.careful_until else self.config.window_batches
+        self._window = 1 if self._replay.careful_until else self.config.window_batches
 
-    def _head(self, after: int, position: Position, now_ns: int) -> Kept | None:
+    def _head(self, after: int, position: ShardPosition, now_ns: int) -> RetainedBatch | None:
         """The batch that heads what is sent again, under the number of the last one let go: what the shard misses."""
         retained = self._retained
-        gone = retained.gone
+        gone = retained.last_released
         if gone.seq <= after or (self.config.lossless and gone.seq <= retained.first.seq):
             return None
         if self.config.lossless:
@@ -336,7 +336,7 @@ class Lane:
                 "a checkpoint no older than the last one confirmed",
                 "Look for damage in the run folder's checkpoints, and run again in a new one.",
             )
-        items = self._missing.items(after, gone, position)
+        items = self._undelivered.items(after, gone, position)
         if not items:
             return None
-        return self._cutter.headed(gone.seq, now_ns, gone.totals, gone.mark_ns, items)
+        return self._cutter.cut_gap_batch(gone.seq, now_ns, gone.totals, gone.mark_ns, items)

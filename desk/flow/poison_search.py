@@ -8,16 +8,16 @@ from typing import Final
 import msgspec
 
 from desk.flow.crash_counter import ItemPlace
-from desk.flow.undelivered_items import Ticks
+from desk.flow.undelivered_items import TickCounts
 from desk.model.batch import Batch, LaneTotals, decode_batch, encode
-from desk.model.items import Gap, Item
+from desk.model.items import GapItem, Item
 from desk.model.ticks import REVISIONS, Quote, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
 WHY: Final = "quarantined: the shard died of it"
 
 
-class Parts:
+class BatchParts:
     """The parts of one batch: same number, one item each; all but the last say that another follows.
 
     Each bears the totals as they are with it, so that whoever reads them knows what was given so far.
@@ -97,16 +97,16 @@ class Parts:
         return msgspec.structs.replace(self.batch.totals, trades=trades, quotes=quotes, revisions=revisions)
 
 
-def _gap(tick: Trade | Quote) -> Gap:
+def _gap(tick: Trade | Quote) -> GapItem:
     """The substitute of a quarantined tick. Its ordinal makes it unique within the minute."""
     trade = isinstance(tick, Trade)
     from_ns = floor_to(tick.ts_ns, MINUTE_NS)
     why = f"{WHY} ({'trade' if trade else 'quote'} {tick.ordinal})"
-    return Gap(from_ns, from_ns + MINUTE_NS - 1, why, int(trade), int(not trade), [tick.symbol])
+    return GapItem(from_ns, from_ns + MINUTE_NS - 1, why, int(trade), int(not trade), [tick.symbol])
 
 
-def _ticks(item: Item) -> Ticks:
+def _ticks(item: Item) -> TickCounts:
     """The ticks that an item stands for in the lane's totals."""
-    if isinstance(item, Gap) and item.why.startswith(WHY):
-        return Ticks(item.trades, item.quotes)
-    return Ticks(int(isinstance(item, Trade)), int(isinstance(item, Quote)))
+    if isinstance(item, GapItem) and item.why.startswith(WHY):
+        return TickCounts(item.trades, item.quotes)
+    return TickCounts(int(isinstance(item, Trade)), int(isinstance(item, Quote)))

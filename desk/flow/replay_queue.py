@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from desk.flow.crash_counter import Evidence
-from desk.flow.poison_search import Parts
-from desk.flow.retained import Kept, Retained
+from desk.flow.crash_counter import CrashCounter
+from desk.flow.poison_search import BatchParts
+from desk.flow.retained_batches import RetainedBatch, RetainedBatches
 from desk.model.errors import RunFailed
 from desk.model.items import Item
 from desk.model.ticks import Quote, Trade
@@ -25,30 +25,30 @@ class BatchSpan(NamedTuple):
     newest: int = 0
 
 
-class Resending:
+class ReplayQueue:
     """The batches that wait to be sent again, and the search for the item on which a shard dies.
 
     A shard that dies takes acks with it, so what killed it is anything from the oldest unacknowledged batch to the
     newest. Where two losses in a row have such a batch in common, one batch at a time is under way until the last of
     them is through: the next loss points at one. A batch pointed at, or the oldest of two losses in a row, is the
-    suspect: it is sent in parts. A tick of which there is `Evidence` then is left out.
+    suspect: it is sent in parts. A tick of which there is `CrashCounter` then is left out.
     """
 
-    def __init__(self, retained: Retained) -> None:
+    def __init__(self, retained: RetainedBatches) -> None:
         self.quarantined: list[tuple[Item, int]] = []
-        self.parts: Parts | None = None
+        self.parts: BatchParts | None = None
         self.careful_until = 0
         self._retained = retained
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._lost = BatchSpan()
         self._suspect = 0
-        self._evidence = Evidence()
+        self._crashes = CrashCounter()
         self._left_out = 0
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def lost(self, span: BatchSpan) -> None:
+    def on_shard_lost(self, span: BatchSpan) -> None:
         """Take in that the shard died while these batches, and those between, were unacknowledged.
 
         Raises RunFailed where it dies of an item that nothing makes up for, or of too many ticks.
@@ -65,13 +65,13 @@ class Resending:
         if span.oldest <= before.newest and span.newest >= before.oldest:
             self.careful_until = max(self.careful_until, span.newest, before.newest)
 
-    def explained(self) -> None:
+    def clear_suspicion(self) -> None:
         """Suspect nothing: the shard died of a strategy that is stopped now."""
         self._lost = BatchSpan()
         self._suspect = self.careful_until = 0
-        self._evidence.clear()
+        self._crashes.clear()
 
-    def begin(self, batches: Iterable[Kept], head: Kept | None) -> None:
+    def begin(self, batches: Iterable[RetainedBatch], head: RetainedBatch | None) -> None:
         """Send these again, after `head` if there is one."""
         if head is not None:
             self._waiting.append((head.seq, head.payload))
@@ -91,7 +91,7 @@ class Resending:
             self._waiting.popleft()
             return seq, payload
         if self.parts is None:
-            self.parts = Parts(payload)
+            self.parts = BatchParts(payload)
         if self.parts.last:
             self._waiting.popleft()
         return seq, self.parts.current()
@@ -99,29 +99,29 @@ class Resending:
     def part_done(self) -> None:
         """Take in that the shard outlived the part under way."""
         assert self.parts is not None, "an ack of a part where no batch is given in parts"
-        self._evidence.outlived(self.parts.place)
+        self._crashes.on_applied(self.parts.place)
         if self.parts.last:
             self.parts = None
             self._suspect = 0
         else:
             self.parts.next()
 
-    def _judge(self, parts: Parts) -> None:
+    def _judge(self, parts: BatchParts) -> None:
         """Leave the part's item out if the shard dies of it; what cannot be left out ends the run."""
         item = parts.item
-        if item is None or not self._evidence.died_of(item, parts.place):
+        if item is None or not self._crashes.count_crash(item, parts.place):
             return
         if not isinstance(item, Trade | Quote):
             raise _failed(parts, f"it dies of {item!r}", "only a tick can be left out")
         if self._left_out == MOST_LEFT_OUT:
             raise _failed(parts, f"it dies of {item!r} too", f"no more than {MOST_LEFT_OUT} ticks are left out")
         self._left_out += 1
-        self._evidence.clear()
+        self._crashes.clear()
         self.quarantined.append((item, parts.batch.seq))
         self._retained.replace(parts.batch.seq, parts.without(item))
 
 
-def _failed(parts: Parts, found: str, limit: str) -> RunFailed:
+def _failed(parts: BatchParts, found: str, limit: str) -> RunFailed:
     return RunFailed(
         f"shard {parts.batch.shard}",
         f"{found}, given alone out of batch {parts.batch.seq} again and again",

@@ -8,26 +8,26 @@ from typing import Final
 
 import msgspec
 
-from desk.flow.retained import Header, Kept
-from desk.model.batch import LaneTotals, Position
-from desk.model.items import Adopt, Gap, Item, Lost, Unquoted, decode_items
+from desk.flow.retained_batches import BatchHeader, RetainedBatch
+from desk.model.batch import LaneTotals, ShardPosition
+from desk.model.items import Adopt, GapItem, Item, LostTrades, QuotesLost, decode_items
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
 
 WHY: Final = "the shard died unprotected: more was under way to it than is kept"
 
 
-class Ticks(msgspec.Struct, frozen=True):
+class TickCounts(msgspec.Struct, frozen=True):
     """How many ticks, by class."""
 
     trades: int
     quotes: int
 
-    def __sub__(self, other: "Ticks") -> "Ticks":
-        return Ticks(self.trades - other.trades, self.quotes - other.quotes)
+    def __sub__(self, other: "TickCounts") -> "TickCounts":
+        return TickCounts(self.trades - other.trades, self.quotes - other.quotes)
 
 
-class Missing:
+class UndeliveredItems:
     """Of the batches that were let go and are not durable: what must arrive even so.
 
     Watches, order events, moves and the like are few, and no later item makes up for one of them. Minutes that lost
@@ -37,16 +37,16 @@ class Missing:
     def __init__(self) -> None:
         self._vital: deque[tuple[int, Item]] = deque()
         self._minutes: dict[tuple[str, int], int] = {}
-        self._unquoted: dict[str, tuple[int, Unquoted]] = {}
+        self._unquoted: dict[str, tuple[int, QuotesLost]] = {}
 
-    def remember(self, batch: Kept) -> None:
+    def remember(self, batch: RetainedBatch) -> None:
         """Take what is vital out of a batch that is let go; batches come in the order of their numbers."""
         for item in batch.vital:
-            if isinstance(item, Lost):
+            if isinstance(item, LostTrades):
                 for minute in item.minutes:
                     self._minutes.pop(minute, None)
                     self._minutes[minute] = batch.seq
-            elif isinstance(item, Unquoted):
+            elif isinstance(item, QuotesLost):
                 self._unquoted.pop(item.symbol, None)
                 self._unquoted[item.symbol] = (batch.seq, item)
             else:
@@ -61,7 +61,7 @@ class Missing:
         while self._unquoted and self._unquoted[symbol := next(iter(self._unquoted))][0] <= durable_seq:
             del self._unquoted[symbol]
 
-    def items(self, after: int, gone: Header, position: Position) -> list[Item]:
+    def items(self, after: int, gone: BatchHeader, position: ShardPosition) -> list[Item]:
         """What a shard at `position` misses up to the batch `gone`, of which it has applied those up to `after`.
 
         The gap comes last: it is to cover the symbols that the other items bring. Its end is the last moment before
@@ -73,21 +73,21 @@ class Missing:
         for item in vital:
             if isinstance(item, Adopt):
                 lost -= _ticks_in(item)
-        items = [*vital, Lost(minutes)] if minutes else vital
+        items = [*vital, LostTrades(minutes)] if minutes else vital
         if lost.trades > 0 or lost.quotes > 0:
             to_ns = max(gone.mark_ns, position.mark_ns) + SECOND_NS - 1
-            items.append(Gap(position.mark_ns, to_ns, WHY, lost.trades, lost.quotes))
+            items.append(GapItem(position.mark_ns, to_ns, WHY, lost.trades, lost.quotes))
         return items
 
 
-def ticks_cut(totals: LaneTotals) -> Ticks:
+def ticks_cut(totals: LaneTotals) -> TickCounts:
     """How many ticks of those that came into a lane were cut into batches."""
-    return Ticks(
+    return TickCounts(
         totals.trades - totals.trades_aged - totals.trades_full,
         totals.quotes - totals.quotes_conflated - totals.quotes_full,
     )
 
 
-def _ticks_in(adopt: Adopt) -> Ticks:
+def _ticks_in(adopt: Adopt) -> TickCounts:
     kinds = list(map(type, decode_items(adopt.items)))
-    return Ticks(kinds.count(Trade), kinds.count(Quote))
+    return TickCounts(kinds.count(Trade), kinds.count(Quote))

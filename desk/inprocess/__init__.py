@@ -1,6 +1,6 @@
 """The whole desk in one process, without Ray: `desk run --in-process`.
 
-    house         wires all parts and runs them to the end of the session
+    in_process_desk wires all parts and runs them to the end of the session
     direct_calls  the ports between the parts as plain calls
     hang_watch    ends calls of strategies and scanners that hang
 

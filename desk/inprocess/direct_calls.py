@@ -1,6 +1,6 @@
 """The doors of the house as plain calls: everything in one process.
 
-Tests: tests/desk/inprocess/test_house.py
+Tests: tests/desk/inprocess/test_in_process_desk.py
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
 from desk.ports import AckWait, Mailbox, Wait
-from desk.scanning.runner import Scanning
+from desk.scanning.runner import ScannerRunner
 
 
 class CheckpointStore(Protocol):
@@ -106,7 +106,7 @@ class LocalBroker:
 class LocalScanners:
     """Scanners in this process."""
 
-    def __init__(self, scanning: Scanning) -> None:
+    def __init__(self, scanning: ScannerRunner) -> None:
         self._scanning = scanning
         self._answers: list[ScanAnswer] = []
 

@@ -3,7 +3,7 @@
 A thread looks at the call under way. When it lasts too long, a signal makes the main thread raise in it, which stops
 the strategy as its own exception would. A call of native code that does not return to Python cannot be ended.
 
-Tests: tests/desk/inprocess/test_house.py
+Tests: tests/desk/inprocess/test_in_process_desk.py
 """
 
 import signal
@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from desk.consumer.engine import guard
 from desk.scanning import runner
-from desk.telemetry.crumbs import AT, CALL, CALLS, CELLS, PER_INSTANCE
+from desk.telemetry.breadcrumb_port import AT, CALL, CALLS, CELLS, PER_INSTANCE
 
 LOOK_EVERY_S: Final = 0.25
 MOST_STEP_S: Final = 1.0
@@ -29,7 +29,7 @@ class CallHangsError(Exception):
 
 
 class HangWatch:
-    """The crumbs of a desk in one process (`desk.telemetry.crumbs.Crumbs`), watched between entering and leaving.
+    """The breadcrumbs (`desk.telemetry.breadcrumb_port.BreadcrumbWriter`) of a desk in one process, watched.
 
     Time in which the process did not run counts for no more than MOST_STEP_S a look.
     """
@@ -44,12 +44,12 @@ class HangWatch:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="hang watch", daemon=True)
 
-    def meet(self, strategy: str, symbol: str) -> int:
+    def register(self, strategy: str, symbol: str) -> int:
         """The crumb of an instance."""
         self._names.append((strategy, symbol))
         return len(self._names) * PER_INSTANCE
 
-    def exhausted(self) -> None:
+    def on_memory_exhausted(self) -> None:
         """There is no limit of memory here."""
 
     def __enter__(self) -> Self:

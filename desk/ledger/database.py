@@ -20,5 +20,5 @@ def connect(url: URL, password: str | None, busy_timeout_ms: int) -> Engine:
     option's name, for `busy_timeout_ms` at most.
     """
     if url.get_backend_name() == "sqlite":
-        return sqlite.engine(url, busy_timeout_ms, WRITES)
-    return postgres.engine(url, password, busy_timeout_ms, WRITES)
+        return sqlite.sqlite_engine(url, busy_timeout_ms, WRITES)
+    return postgres.postgres_engine(url, password, busy_timeout_ms, WRITES)

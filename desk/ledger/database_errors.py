@@ -64,7 +64,7 @@ _PASSWORD_WORDS: Final = ("password authentication failed", "no password supplie
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
+def translate_database_errors(place: str) -> Iterator[None]:
     """Turns what the database raises within into a LedgerError at `place`, or a CredentialsError."""
     try:
         yield

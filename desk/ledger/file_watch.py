@@ -49,18 +49,18 @@ class FileWatch:
         self._open: dict[Path, int] = {}
         self._content: dict[Path, Content] = {}
         with suppress(sqlite3.Error):  # with a full disk the header stays in the log
-            driver(connection).execute("PRAGMA wal_checkpoint")
+            driver_connection(connection).execute("PRAGMA wal_checkpoint")
         self._version = _version(connection)
         self._header = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         # Another connection that reads may keep the header in the log, too: then it cannot be checked.
-        self._mark = mark_of(identity) if self._read_mark() == mark_of(identity) else None
+        self._mark = application_id(identity) if self._read_mark() == application_id(identity) else None
         for suffix in BESIDE:
             file = Path(f"{path}{suffix}")
             if file.exists():
                 self._open[file] = os.open(file, os.O_PATH | os.O_CLOEXEC)
         self._note()
 
-    def before(self, connection: Connection, session: str, counts: RowCounts) -> None:
+    def check_before_commit(self, connection: Connection, session: str, counts: RowCounts) -> None:
         """Check the files before a commit; where others have changed them, what the database holds."""
         self.require_files()
         version = _version(connection)
@@ -68,7 +68,7 @@ class FileWatch:
             self.require_content(session, counts)
         self._version = version
 
-    def after(self) -> None:
+    def check_after_commit(self) -> None:
         """Check after a commit that it went into files that are still in their place."""
         self.require_files()
         self._note()
@@ -174,12 +174,12 @@ class FileWatch:
         return LedgerError(str(file), found, "a ledger that the desk alone changes while it runs", remedy)
 
 
-def mark_of(identity: str) -> int:
+def application_id(identity: str) -> int:
     """The number in the file's header ("application id") of the ledger with this identity."""
     return int(identity[:8], 16) & 0x7FFFFFFF
 
 
-def driver(connection: Connection) -> Any:
+def driver_connection(connection: Connection) -> Any:
     """The driver's connection, on which a statement begins no transaction."""
     made = connection.connection.dbapi_connection
     assert made is not None
@@ -188,7 +188,7 @@ def driver(connection: Connection) -> Any:
 
 def _version(connection: Connection) -> Any:
     """Changes when another connection commits, and not with this one's own commits (SQLite, data_version)."""
-    return driver(connection).execute("PRAGMA data_version").fetchone()[0]
+    return driver_connection(connection).execute("PRAGMA data_version").fetchone()[0]
 
 
 def _content(descriptor: int) -> Content:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
-from desk.ledger.schema import decisions, fills, notes, order_events, orders
+from desk.ledger.ledger_tables import decisions, fills, notes, order_events, orders
 
 OF_THE_LEDGER: Final = "ledger"
 """A session's name that no session has, for notes on the ledger itself."""

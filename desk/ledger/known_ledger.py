@@ -6,18 +6,18 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL
 
 from desk.ledger.database import connect
-from desk.ledger.database_errors import told
+from desk.ledger.database_errors import translate_database_errors
 from desk.ledger.identity import RowCounts, count_rows, known_identity
-from desk.ledger.patience import once_it_answers
-from desk.ledger.row_file import Committed
+from desk.ledger.row_count_file import CommittedRows
+from desk.ledger.server_retry import retry_until_answered
 from desk.ledger.sqlite import file_of
 from desk.model.errors import LedgerError, RunFolderError
 
 REMEDY = "Put the run's own ledger back with the files beside it, or run the plan anew in another folder."
 
 
-def require_known(
-    url: URL, session: str, committed: Committed, *, password: str | None, patience_s: float = 0.0
+def require_same_ledger(
+    url: URL, session: str, committed: CommittedRows, *, password: str | None, patience_s: float = 0.0
 ) -> None:
     """Check the ledger of a run that was broken off, and change nothing in it.
 
@@ -37,8 +37,8 @@ def require_known(
             return identity, count_rows(connection, session) if identity else RowCounts(), verdict
 
     try:
-        with told(place):
-            identity, rows, verdict = once_it_answers(look, patience_s)
+        with translate_database_errors(place):
+            identity, rows, verdict = retry_until_answered(look, patience_s)
     finally:
         engine.dispose()
     if verdict != "ok":

@@ -26,7 +26,7 @@ CONNECT: Final = {
 }
 
 
-def engine(url: URL, password: str | None, busy_timeout_ms: int, writes: str) -> Engine:
+def postgres_engine(url: URL, password: str | None, busy_timeout_ms: int, writes: str) -> Engine:
     """One connection; a transaction with the execution option `writes` is the only one under the option's name.
 
     The password, where there is one, stays out of the URL.

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select, update
 
-from desk.ledger.schema import sessions
+from desk.ledger.ledger_tables import sessions
 
 
 def open_session(connection: Connection, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:

@@ -11,20 +11,20 @@ from sqlalchemy.exc import DBAPIError
 
 from desk.ledger import sessions
 from desk.ledger.database import WRITES, connect
-from desk.ledger.database_errors import told
-from desk.ledger.file_watch import FileWatch, mark_of
+from desk.ledger.database_errors import translate_database_errors
+from desk.ledger.file_watch import FileWatch, application_id
+from desk.ledger.idempotent_writes import apply_events, insert_new, replace_notes
 from desk.ledger.identity import RowCounts, count_rows, ledger_identity
-from desk.ledger.outages import Outages
-from desk.ledger.patience import is_passing, once_it_answers
-from desk.ledger.row_file import Committed, RowFile
+from desk.ledger.ledger_tables import decisions as decisions_table
+from desk.ledger.ledger_tables import fills, metadata, order_events, orders
+from desk.ledger.ledger_tables import notes as notes_table
+from desk.ledger.row_count_file import CommittedRows, RowCountFile
 from desk.ledger.rows import ACCEPTED, decision_of, decision_row, event_of, event_row, verdict_of
-from desk.ledger.schema import decisions as decisions_table
-from desk.ledger.schema import fills, metadata, order_events, orders
-from desk.ledger.schema import notes as notes_table
+from desk.ledger.server_outages import ServerOutages
+from desk.ledger.server_retry import is_transient, retry_until_answered
 from desk.ledger.sqlite import file_of
-from desk.ledger.undo_close import take_back_close
+from desk.ledger.undo_close import undo_close
 from desk.ledger.upgrades import require_columns
-from desk.ledger.writing import apply_events, insert_new, replace_notes
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.orders.session_loss import session_loss
@@ -54,13 +54,13 @@ class SqlLedger:
         *,
         password: str | None = None,
         patience_s: float = PATIENCE_S,
-        rows: RowFile | None = None,
+        rows: RowCountFile | None = None,
     ) -> None:
-        with told("[ledger] url"):
+        with translate_database_errors("[ledger] url"):
             parsed = make_url(url)
         self.place = parsed.render_as_string(hide_password=True)
         self.session = session
-        self.outages = Outages(self.place, patience_s)
+        self.outages = ServerOutages(self.place, patience_s)
         self.identity = ""
         self.took_back = False
         self._patience_s = patience_s
@@ -71,11 +71,11 @@ class SqlLedger:
         self._watch: FileWatch | None = None
         self._is_remote = parsed.get_backend_name() != "sqlite"
         self._using = Lock()
-        with told(self.place):
+        with translate_database_errors(self.place):
             self._engine = connect(parsed, password, busy_timeout_ms)
         try:
             self._write(OPENING, self._make_tables)
-            with told(self.place):
+            with translate_database_errors(self.place):
                 self._watch = None if self._is_remote else self._watched(parsed)
         except BaseException:
             self._engine.dispose()
@@ -87,13 +87,13 @@ class SqlLedger:
         """Go on with `session` itself, else with the one of (plan, mode, day) that was never closed, else begin it.
 
         Gives the name under which everything is kept from now on. With `take_back`, the close of a session that did
-        not end in order is undone, as `take_back_close` does; `took_back` says whether there was one.
+        not end in order is undone, as `undo_close` does; `took_back` says whether there was one.
         """
 
         def work(connection: Connection) -> tuple[str, bool]:
             over = sessions.is_closed(connection, session)
             name = sessions.open_session(connection, session, plan=plan, mode=mode, day=day, now_ns=now_ns)
-            return name, take_back and not over and take_back_close(connection, name)
+            return name, take_back and not over and undo_close(connection, name)
 
         self.session, self.took_back = self._write(OPENING, work)
         # A commit of one that died may be under way still: from here on, what it wrote is there to be read.
@@ -114,11 +114,11 @@ class SqlLedger:
         if self._watch is not None:
             self._watch.require_content(self.session, self._counts)
 
-    def take_back_close(self) -> bool:
+    def undo_close(self) -> bool:
         """Undo what was written since the close of the session began; whether it had begun."""
 
         def work(connection: Connection) -> RowCounts | None:
-            if not take_back_close(connection, self.session):
+            if not undo_close(connection, self.session):
                 return None
             counts = count_rows(connection, self.session)
             self._count(counts)  # before the commit: a ledger with more rows than it must have is no fault
@@ -232,7 +232,7 @@ class SqlLedger:
                 connection.exec_driver_sql("SELECT 1")
             self.outages.answered()
         except DBAPIError as error:
-            if is_passing(error):
+            if is_transient(error):
                 self.outages.failed(error)
         finally:
             self._using.release()
@@ -251,7 +251,7 @@ class SqlLedger:
         require_columns(connection, self.place)
         self.identity = ledger_identity(connection)
         if not self._is_remote:
-            connection.exec_driver_sql(f"PRAGMA application_id = {mark_of(self.identity)}")
+            connection.exec_driver_sql(f"PRAGMA application_id = {application_id(self.identity)}")
 
     def _watched(self, url: URL) -> FileWatch | None:
         path = file_of(url)
@@ -264,7 +264,7 @@ class SqlLedger:
         """These rows are committed."""
         self._counts = counts
         if self._rows is not None:
-            self._rows.write(Committed(self.identity, counts))
+            self._rows.write(CommittedRows(self.identity, counts))
 
     def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
         """Do it in one transaction, as the only one that writes under the name."""
@@ -272,11 +272,11 @@ class SqlLedger:
         def attempt() -> Result:
             with self._engine.connect().execution_options(**{WRITES: name}) as connection:
                 if self._watch is not None:
-                    self._watch.before(connection, self.session, self._counts)
+                    self._watch.check_before_commit(connection, self.session, self._counts)
                 with connection.begin():
                     result = work(connection)
             if self._watch is not None:
-                self._watch.after()
+                self._watch.check_after_commit()
             return result
 
         return self._attended(attempt)
@@ -290,8 +290,8 @@ class SqlLedger:
 
     def _attended(self, attempt: Callable[[], Result]) -> Result:
         """Do it until the database answers, and note when it does not."""
-        with told(self.place), self._using:
-            result = once_it_answers(attempt, self._patience_s, self.outages.failed)
+        with translate_database_errors(self.place), self._using:
+            result = retry_until_answered(attempt, self._patience_s, self.outages.failed)
         self.outages.answered()
         return result
 

@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from desk.files.private import private_opener
 
 
-def engine(url: URL, busy_timeout_ms: int, writes: str) -> Engine:
+def sqlite_engine(url: URL, busy_timeout_ms: int, writes: str) -> Engine:
     """One connection; a transaction with the execution option `writes` is the file's only writer."""
     _make_private(url)
     made = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select
 
-from desk.ledger.schema import decisions, fills, notes, order_events, orders
-from desk.ledger.writing import CHUNK_KEYS, apply_events, replace_notes
+from desk.ledger.idempotent_writes import CHUNK_KEYS, apply_events, replace_notes
+from desk.ledger.ledger_tables import decisions, fills, notes, order_events, orders
 from desk.orders.broker_notes import CLOSING, read_closing
 
 
-def take_back_close(connection: Connection, session: str) -> bool:
+def undo_close(connection: Connection, session: str) -> bool:
     """Remove decisions, events and notes since the session's close began; whether it had begun.
 
     Orders and fills become what the events before it made of them.

@@ -6,7 +6,7 @@ Tests: tests/desk/ledger/test_ledger_history.py
 from sqlalchemy import Column, Connection, Table, inspect
 from sqlalchemy.schema import CreateColumn
 
-from desk.ledger.schema import metadata
+from desk.ledger.ledger_tables import metadata
 from desk.model.errors import LedgerError
 
 

@@ -5,7 +5,7 @@ Whatever the class's own code raises while it is loaded is one, too; `try_in_chi
 What imports is looked up on sys.path: the caller makes the working directory importable.
 """
 
-from desk.loading.child import Entry, try_in_child
+from desk.loading.child_loading import LoadEntry, try_in_child
 from desk.loading.factory import ScannerFactory, StrategyFactory, load_scanner, load_strategy
 
-__all__ = ["Entry", "ScannerFactory", "StrategyFactory", "load_scanner", "load_strategy", "try_in_child"]
+__all__ = ["LoadEntry", "ScannerFactory", "StrategyFactory", "load_scanner", "load_strategy", "try_in_child"]

@@ -13,8 +13,15 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
-from desk.loading.author_code import CtrlC, author_code
-from desk.loading.fault_messages import UNKNOWN_PLACE, cause, class_name, is_subclass, kind_and_message, place_in_code
+from desk.loading.fault_messages import (
+    UNKNOWN_PLACE,
+    cause,
+    is_subclass,
+    kind_and_message,
+    place_in_code,
+    safe_class_name,
+)
+from desk.loading.user_code import CtrlCInterrupt, translate_user_errors
 from desk.model.errors import StrategyError
 
 T = TypeVar("T")
@@ -44,7 +51,9 @@ def find_class(use: str, base: type[T], place: str) -> type[T]:
 
 def _attribute(module: ModuleType, name: str, use: str, place: str) -> Any:
     remedy = "Correct the module's `__getattr__`."
-    with author_code(place, f"looking up `{use}`", "a class in that module", remedy, passing=(AttributeError,)):
+    with translate_user_errors(
+        place, f"looking up `{use}`", "a class in that module", remedy, passing=(AttributeError,)
+    ):
         return getattr(module, name)
 
 
@@ -63,7 +72,7 @@ def _import(name: str, place: str) -> ModuleType:
         ) from fault
     except SyntaxError as fault:
         raise _no_python(name, fault.msg or "a SyntaxError", _source(name, fault), place) from fault
-    except CtrlC:
+    except CtrlCInterrupt:
         raise
     except BaseException as fault:
         if not _has_run(fault):
@@ -126,7 +135,10 @@ def _unfit(use: str, found: object, base: type, place: str) -> StrategyError:
     if found is base:
         what, remedy = f"is {base.__name__} itself", "Name a class that inherits from it."
     elif not issubclass(type(found), type):
-        what, remedy = f"is no class but of type {class_name(type(found))}", f"Name a class, without calling it: {use}."
+        what, remedy = (
+            f"is no class but of type {safe_class_name(type(found))}",
+            f"Name a class, without calling it: {use}.",
+        )
     else:
         what = f"is a class, but no {base.__name__}"
         remedy = f"Let it inherit from {base.__module__}.{base.__name__}, or move the entry to the table it belongs to."

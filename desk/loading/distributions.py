@@ -22,7 +22,7 @@ def distribution_of(top: str) -> str:
     return next((name for name in _distributions().get(top, ()) if canonicalize_name(name) != DESK), "")
 
 
-def not_brought(tops: Iterable[str], folder: Path) -> list[str]:
+def undeclared_distributions(tops: Iterable[str], folder: Path) -> list[str]:
     """Of these top-level modules the distributions that come neither with raydesk nor with the folder's own project.
 
     Those that another of them brings are left out.

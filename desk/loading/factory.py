@@ -6,12 +6,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeVar
 
-from desk.loading.author_code import Surroundings, author_code
 from desk.loading.classes import find_class
-from desk.loading.fault_messages import class_name
+from desk.loading.fault_messages import safe_class_name
 from desk.loading.hooks import check_hooks, check_method
 from desk.loading.params import read_params
 from desk.loading.pickling import check_pickles
+from desk.loading.user_code import ProcessSettings, translate_user_errors
 from desk.model.errors import StrategyError
 from desk.scanner import Scanner
 from desk.strategy import Params, Strategy
@@ -51,7 +51,7 @@ def load_strategy(use: str, params: Mapping[str, object], place: str) -> Strateg
     with _loading(use, place):
         cls = find_class(use, Strategy, place)
         factory = StrategyFactory(cls, read_params(cls, params, place))
-        check_pickles(factory.params, place, f"{class_name(cls)}.Params")
+        check_pickles(factory.params, place, f"{safe_class_name(cls)}.Params")
         strategy = _build(factory.create, use, place)
         check_hooks(strategy, place)
         check_pickles(strategy, place)
@@ -64,11 +64,11 @@ def load_scanner(use: str, params: Mapping[str, object], place: str) -> ScannerF
     with _loading(use, place):
         cls = find_class(use, Scanner, place)
         if cls.scan is Scanner.scan:
-            found = f"`{class_name(cls)}` does not define `scan`"
+            found = f"`{safe_class_name(cls)}` does not define `scan`"
             remedy = "Let it return the symbols it wants, best first."
             raise StrategyError(place, found, "`def scan(self, market)`", remedy)
         factory = ScannerFactory(cls, read_params(cls, params, place))
-        check_pickles(factory.params, place, f"{class_name(cls)}.Params")
+        check_pickles(factory.params, place, f"{safe_class_name(cls)}.Params")
         scanner = _build(factory.create, use, place)
         check_method(scanner, "scan", ("market",), place)
         check_pickles(scanner, place)
@@ -81,13 +81,13 @@ def _loading(use: str, place: str) -> Iterator[None]:
     """The surroundings of all of it; what is raised where the parts below expect nothing is told in general words."""
     remedy = "Correct what it raises there: a property, a metaclass, or another hook of Python's."
     with (
-        author_code(place, f"loading `{use}`", "a class that loads without an error", remedy),
-        Surroundings(place, use),
+        translate_user_errors(place, f"loading `{use}`", "a class that loads without an error", remedy),
+        ProcessSettings(place, use),
     ):
         yield
 
 
 def _build(create: Callable[[], T], use: str, place: str) -> T:
     remedy = "Correct its `__init__(self, params)`, or the params it was given."
-    with author_code(place, f"building `{use}`", "a class that `Class(params)` builds", remedy, passing=()):
+    with translate_user_errors(place, f"building `{use}`", "a class that `Class(params)` builds", remedy, passing=()):
         return create()

@@ -30,20 +30,20 @@ def cause(fault: BaseException) -> str:
 
 def kind_and_message(fault: BaseException) -> str:
     """Kind and message of an exception in one line."""
-    text = message(fault)
-    kind = class_name(type(fault))
+    text = safe_message(fault)
+    kind = safe_class_name(type(fault))
     return f"{kind}: {text}" if text else kind
 
 
-def message(fault: BaseException) -> str:
+def safe_message(fault: BaseException) -> str:
     """Its message alone."""
     try:
         return _bounded(str(fault))
     except BaseException as second:  # noqa: BLE001 - the author's own __str__, which may raise anything
-        return f"its message cannot be read, as its __str__ raises {class_name(type(second))}"
+        return f"its message cannot be read, as its __str__ raises {safe_class_name(type(second))}"
 
 
-def class_name(cls: type) -> str:
+def safe_class_name(cls: type) -> str:
     """The class's own name, whatever its metaclass says to that."""
     name: str = type.__dict__["__name__"].__get__(cls)
     return name
@@ -54,12 +54,12 @@ def is_subclass(found: object, base: type[T]) -> TypeGuard[type[T]]:
     return issubclass(type(found), type) and base in type.__dict__["__mro__"].__get__(found)[1:]
 
 
-def shown(value: object) -> str:
+def safe_repr(value: object) -> str:
     """The value as Python writes it, in one line; without raising where its class does."""
     try:
         text = repr(value)
     except BaseException as fault:  # noqa: BLE001 - the author's own __repr__, which may raise anything
-        return f"a {class_name(type(value))} whose __repr__ raises {class_name(type(fault))}"
+        return f"a {safe_class_name(type(value))} whose __repr__ raises {safe_class_name(type(fault))}"
     return _bounded(text)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Final
 
-from desk.loading.author_code import CtrlC, author_code
-from desk.loading.fault_messages import cause, class_name
+from desk.loading.fault_messages import cause, safe_class_name
+from desk.loading.user_code import CtrlCInterrupt, translate_user_errors
 from desk.model.errors import StrategyError
 from desk.strategy import HOOKS, Strategy
 
@@ -40,7 +40,7 @@ def check_hooks(strategy: Strategy, place: str) -> None:
     hooks = [hook for hook in HOOKS if hasattr(cls, hook) or hook in getattr(strategy, "__dict__", ())]
     if not hooks:
         remedy = "Define the one at which it should act."
-        raise StrategyError(place, f"`{class_name(cls)}` defines no hook, so it would never run", _KNOWN, remedy)
+        raise StrategyError(place, f"`{safe_class_name(cls)}` defines no hook, so it would never run", _KNOWN, remedy)
     for hook in hooks:
         check_method(strategy, hook, ARGUMENTS[hook], place)
 
@@ -48,10 +48,10 @@ def check_hooks(strategy: Strategy, place: str) -> None:
 def check_method(owner: object, name: str, arguments: tuple[str, ...], place: str) -> None:
     """Whether the method can be called with these arguments and runs at once. Raises StrategyError."""
     expected = f"`def {name}(self, {', '.join(arguments)})`"
-    where = f"`{class_name(type(owner))}.{name}`"
+    where = f"`{safe_class_name(type(owner))}.{name}`"
     try:
         method: Callable[..., Any] = getattr(owner, name)
-    except CtrlC:
+    except CtrlCInterrupt:
         raise
     except BaseException as fault:
         found = f"{where} raised {cause(fault)} when it was looked up"
@@ -61,7 +61,7 @@ def check_method(owner: object, name: str, arguments: tuple[str, ...], place: st
     if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         remedy = "Calling it would run nothing of it: write a plain method, without async or yield."
         raise StrategyError(place, f"{where} is a coroutine or generator", expected, remedy)
-    with author_code(place, f"the signature of {where}", expected, "Define it as a plain method."):
+    with translate_user_errors(place, f"the signature of {where}", expected, "Define it as a plain method."):
         signature = inspect.signature(method)
     try:
         signature.bind(*arguments)
@@ -74,4 +74,4 @@ def _unknown(cls: type, name: str, place: str) -> StrategyError:
     close = get_close_matches(name, HOOKS, n=1, cutoff=0.75)
     meant = f"`{close[0]}`" if close else _ELSEWHERE.get(name)
     remedy = f"Did you mean {meant}?" if meant else "Name it after a hook, or begin its name with something else."
-    return StrategyError(place, f"`{class_name(cls)}.{name}` is no hook, so it would never run", _KNOWN, remedy)
+    return StrategyError(place, f"`{safe_class_name(cls)}.{name}` is no hook, so it would never run", _KNOWN, remedy)

@@ -37,7 +37,7 @@ class Imports:
     installed: set[str] = field(default_factory=set)
 
 
-class Loading:
+class ImportTracker:
     """What this process has imported so far, to tell afterwards what loading a plan's classes imported."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Loading:
         return [name for name in list(sys.modules) if name not in self.modules]
 
 
-def find_imports(folder: Path, modules: Iterable[str], before: Loading) -> Imports:
+def find_imports(folder: Path, modules: Iterable[str], before: ImportTracker) -> Imports:
     """What these modules import, directly or not, and what was imported since `before`.
 
     `folder` is the project's: what a job finds there by its name belongs to the project.
@@ -58,7 +58,7 @@ def find_imports(folder: Path, modules: Iterable[str], before: Loading) -> Impor
 
 
 class _Search:
-    def __init__(self, folder: Path, before: Loading) -> None:
+    def __init__(self, folder: Path, before: ImportTracker) -> None:
         self._folder = folder
         self._before = before
         self._seen: set[str] = set()

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import inspect, structs
 
-from desk.loading.author_code import CtrlC
-from desk.loading.fault_messages import cause, class_name, is_subclass, message, shown
-from desk.loading.fields import default_of, usable_fields
+from desk.loading.fault_messages import cause, is_subclass, safe_class_name, safe_message, safe_repr
+from desk.loading.params_fields import default_of, usable_fields
+from desk.loading.user_code import CtrlCInterrupt
 from desk.model.errors import StrategyError
 from desk.strategy import Params
 
@@ -37,11 +37,11 @@ def read_params(owner: type, given: Mapping[str, object], place: str) -> Params:
     if wanted is not Params and not is_subclass(wanted, Params):
         raise StrategyError(
             place,
-            f"`{class_name(owner)}.Params` is no subclass of desk.strategy.Params",
+            f"`{safe_class_name(owner)}.Params` is no subclass of desk.strategy.Params",
             "`class Params(desk.strategy.Params, frozen=True)`",
-            f"Let the Params of `{class_name(owner)}` inherit from it.",
+            f"Let the Params of `{safe_class_name(owner)}` inherit from it.",
         )
-    name = f"{class_name(owner)}.Params"
+    name = f"{safe_class_name(owner)}.Params"
     place = f"{place}, params"
     fields = usable_fields(name, wanted, place)
     for key in given:
@@ -61,11 +61,11 @@ def _built(name: str, wanted: type[Params], given: Mapping[str, object], place: 
     """The Params themselves; their `__post_init__` may refuse what is wrong together, or fail."""
     try:
         return msgspec.convert(dict(given), wanted)
-    except CtrlC:
+    except CtrlCInterrupt:
         raise
     except msgspec.ValidationError as fault:
         remedy = f"See the Params of `{name.removesuffix('.Params')}`."
-        raise StrategyError(place, message(fault), "params that go together", remedy) from fault
+        raise StrategyError(place, safe_message(fault), "params that go together", remedy) from fault
     except BaseException as fault:
         raise StrategyError(
             place,
@@ -85,7 +85,7 @@ def _unknown(name: str, known: list[str], place: str) -> StrategyError:
 def _check(field: structs.FieldInfo, value: object, default: object, place: str) -> None:
     try:
         msgspec.convert(value, field.type)
-    except CtrlC:
+    except CtrlCInterrupt:
         raise
     except BaseException as fault:
         if not isinstance(fault, msgspec.ValidationError):
@@ -107,8 +107,8 @@ def _written(value: object) -> str:
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     if isinstance(value, bool | int | float | str | list | dict):
-        return json.dumps(value, ensure_ascii=False, default=shown)
-    return "null" if value is None else shown(value)
+        return json.dumps(value, ensure_ascii=False, default=safe_repr)
+    return "null" if value is None else safe_repr(value)
 
 
 def _words(kind: inspect.Type) -> str:
@@ -129,9 +129,9 @@ def _words(kind: inspect.Type) -> str:
         case inspect.UnionType():
             return " or ".join(_words(each) for each in kind.types if not isinstance(each, inspect.NoneType))
         case inspect.EnumType():
-            return "one of " + ", ".join(json.dumps(each.value, default=shown) for each in kind.cls)
+            return "one of " + ", ".join(json.dumps(each.value, default=safe_repr) for each in kind.cls)
         case inspect.CustomType():
-            return f"a value of type {class_name(kind.cls)}, which no plan can give"
+            return f"a value of type {safe_class_name(kind.cls)}, which no plan can give"
         case _:
             return f"a value of type {type(kind).__name__.removesuffix('Type').lower()}"
 

@@ -5,8 +5,8 @@ Tests: tests/desk/loading/test_factory.py
 
 import pickle
 
-from desk.loading.author_code import CtrlC
-from desk.loading.fault_messages import class_name, kind_and_message
+from desk.loading.fault_messages import kind_and_message, safe_class_name
+from desk.loading.user_code import CtrlCInterrupt
 from desk.model.errors import StrategyError
 
 
@@ -15,12 +15,12 @@ def check_pickles(instance: object, place: str, called: str = "") -> None:
     fault = _fault(instance)
     if fault is None:
         return
-    name = called or class_name(type(instance))
+    name = called or safe_class_name(type(instance))
     fields = {field: getattr(instance, field) for field in getattr(instance, "__struct_fields__", ())}
     for attribute, value in {**fields, **getattr(instance, "__dict__", {})}.items():
         inner = _fault(value)
         if inner is not None:
-            found = f"`{name}.{attribute}` ({class_name(type(value))}) does not pickle: {inner}"
+            found = f"`{name}.{attribute}` ({safe_class_name(type(value))}) does not pickle: {inner}"
             break
     else:
         found = f"`{name}` does not pickle: {fault}"
@@ -35,8 +35,8 @@ def check_pickles(instance: object, place: str, called: str = "") -> None:
 def _fault(value: object) -> str | None:
     try:
         copy = pickle.loads(pickle.dumps(value))  # noqa: S301 - its own pickle, written in the same expression
-    except CtrlC:
+    except CtrlCInterrupt:
         raise
     except BaseException as fault:  # noqa: BLE001 - pickling runs the author's code, which may raise anything
         return kind_and_message(fault)
-    return None if type(copy) is type(value) else f"it comes back as {class_name(type(copy))}"
+    return None if type(copy) is type(value) else f"it comes back as {safe_class_name(type(copy))}"

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.local_venue.fields import Bytes, Ints
-from desk.local_venue.messages import Templates, encode, frame_header
+from desk.local_venue.byte_fields import Bytes, Ints
+from desk.local_venue.column_encoders import FIRST_FRESH_ID, Wire
+from desk.local_venue.messages import MessageTemplates, encode, frame_header
 from desk.local_venue.selection import Selection
-from desk.local_venue.wire import FIRST_FRESH_ID, Wire
 from desk.model.blocks import TRADE, Block
 
 
 @dataclass(slots=True)
-class Run:
+class EncodedChunk:
     """What one kind of client gets of a chunk.
 
     Frame g holds the bytes edges[g]:edges[g + 1] and counts[g + 1] - counts[g] events, perhaps none.
@@ -61,7 +61,7 @@ class Chunk:
         self._framed = framed
         self._fresh_ids = fresh_ids
         self._trades = np.flatnonzero(events.kind == TRADE)
-        self._templates: dict[tuple[Wire, bool], Templates] = {}
+        self._templates: dict[tuple[Wire, bool], MessageTemplates] = {}
         self._begin(np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
 
     def __len__(self) -> int:
@@ -92,16 +92,16 @@ class Chunk:
         self._ts_ns = ts_ns
         self._first_number = first_number
         self._written: set[int] = set()
-        self._runs: dict[tuple[Wire, bool, Selection | None], Run] = {}
+        self._runs: dict[tuple[Wire, bool, Selection | None], EncodedChunk] = {}
 
-    def prepare(self, wire: Wire, framed: bool) -> Templates:
+    def prepare(self, wire: Wire, framed: bool) -> MessageTemplates:
         """The templates in this encoding, made now if they are not there yet."""
         key = (wire, framed)
         if key not in self._templates:
             self._templates[key] = encode(self.events, wire, framed, self._fresh_ids)
         return self._templates[key]
 
-    def run(self, wire: Wire, framed: bool, selection: Selection) -> Run:
+    def run(self, wire: Wire, framed: bool, selection: Selection) -> EncodedChunk:
         """What clients with this encoding and selection get."""
         key = (wire, framed, selection)
         if key not in self._runs:
@@ -112,22 +112,24 @@ class Chunk:
                 self._runs[key] = self._shared(wire, framed)
         return self._runs[key]
 
-    def _shared(self, wire: Wire, framed: bool) -> Run:
+    def _shared(self, wire: Wire, framed: bool) -> EncodedChunk:
         key = (wire, framed, None)
         if key not in self._runs:
             templates = self._whole(wire, framed)
-            self._runs[key] = Run(wire, framed, templates.buffer, templates.edges[self._bounds].tolist(), self.bounds)
+            self._runs[key] = EncodedChunk(
+                wire, framed, templates.buffer, templates.edges[self._bounds].tolist(), self.bounds
+            )
         return self._runs[key]
 
-    def _filtered(self, templates: Templates, mask: NDArray[np.bool_]) -> Run:
+    def _filtered(self, templates: MessageTemplates, mask: NDArray[np.bool_]) -> EncodedChunk:
         widths = np.diff(templates.edges)
         buffer = templates.buffer[: int(templates.edges[-1])][np.repeat(mask, widths)]
         edges = np.concatenate((np.zeros(1, np.int64), np.cumsum(widths * mask)))
         counts = np.concatenate((np.zeros(1, np.int64), np.cumsum(mask)))
         bounds = self._bounds
-        return Run(templates.wire, templates.framed, buffer, edges[bounds].tolist(), counts[bounds].tolist())
+        return EncodedChunk(templates.wire, templates.framed, buffer, edges[bounds].tolist(), counts[bounds].tolist())
 
-    def _whole(self, wire: Wire, framed: bool) -> Templates:
+    def _whole(self, wire: Wire, framed: bool) -> MessageTemplates:
         """The templates with this play's times and ids in them."""
         templates = self.prepare(wire, framed)
         if id(templates) not in self._written:

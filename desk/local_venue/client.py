@@ -13,12 +13,12 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 from desk.local_venue.chunk import Chunk
+from desk.local_venue.client_subscription import ALL
+from desk.local_venue.column_encoders import JSON, MSGPACK
 from desk.local_venue.messages import frame_header
-from desk.local_venue.minutes import message
-from desk.local_venue.protocol import Reply, StreamProtocol
+from desk.local_venue.minute_bars import bar_message
 from desk.local_venue.selection import Selection
-from desk.local_venue.subscription import ALL
-from desk.local_venue.wire import JSON, MSGPACK
+from desk.local_venue.server_protocol import Reply, ServerProtocol
 from desk.model.bars import Bar
 
 FAREWELL_S: Final = 10.0
@@ -33,7 +33,7 @@ class Client:
     of the event loop, so that they never mix.
     """
 
-    def __init__(self, connection: ServerConnection, protocol: StreamProtocol, symbols: tuple[str, ...]) -> None:
+    def __init__(self, connection: ServerConnection, protocol: ServerProtocol, symbols: tuple[str, ...]) -> None:
         self.connection = connection
         self.protocol = protocol
         self.sent = 0
@@ -84,10 +84,10 @@ class Client:
         """Whether it is subscribed to the minute bars of any symbol."""
         return bool(self.protocol.subscription.symbols("bars"))
 
-    def tell(self, bars: Sequence[Bar]) -> None:
+    def send_bars(self, bars: Sequence[Bar]) -> None:
         """Send those of these bars that it is subscribed to, in one frame."""
         wanted = self.protocol.subscription.symbols("bars")
-        messages = [message(bar) for bar in bars if ALL in wanted or bar.symbol in wanted]
+        messages = [bar_message(bar) for bar in bars if ALL in wanted or bar.symbol in wanted]
         if not messages or self.dropped or self.connection.state is not State.OPEN:
             return
         payload = self.protocol.encode(messages)
@@ -101,13 +101,13 @@ class Client:
         if self.connection.state is State.OPEN and not self.dropped:
             await self.connection.drain()
 
-    async def say(self, reply: Reply) -> None:
+    async def send_reply(self, reply: Reply) -> None:
         """Send a control message, and close the connection where it is the last. Raises ConnectionClosed."""
         await self.connection.send(reply.data, text=not self.protocol.binary)
         if reply.ends:
             await self.connection.close(CloseCode.POLICY_VIOLATION)
 
-    async def gone(self) -> None:
+    async def wait_closed(self) -> None:
         """Return once a dropped client has been told, or was cut off."""
         if self._farewell is not None:
             await self._farewell
@@ -126,6 +126,6 @@ class Client:
     async def _tell_slow(self) -> None:
         try:
             async with asyncio.timeout(FAREWELL_S):
-                await self.say(self.protocol.error(407))
+                await self.send_reply(self.protocol.error(407))
         except (TimeoutError, ConnectionClosed):
             self.connection.transport.abort()

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.local_venue.settings import Mix
-from desk.model.block_checks import causes
+from desk.local_venue.venue_settings import Mix
+from desk.model.block_checks import rejection_causes
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, BlockSource, Originals
 
 EVENTS_PER_CHUNK: Final = 2048
@@ -31,7 +31,7 @@ def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block
     """
     left = limit
     for block in source.blocks():
-        rows = np.flatnonzero((causes(block) == 0) & np.isin(block.kind, _KINDS[mix]))[:left]
+        rows = np.flatnonzero((rejection_causes(block) == 0) & np.isin(block.kind, _KINDS[mix]))[:left]
         for start in range(0, len(rows), EVENTS_PER_CHUNK):
             yield taken(block, rows[start : start + EVENTS_PER_CHUNK])
         if left is not None:

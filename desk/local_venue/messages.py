@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.local_venue.byte_fields import Bytes, Field, Ints, chosen, constant, lay_out, scatter
+from desk.local_venue.column_encoders import Wire
 from desk.local_venue.events import taken
-from desk.local_venue.fields import Bytes, Field, Ints, chosen, constant, lay_out, scatter
-from desk.local_venue.wire import Wire
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, Originals
 
 REGULAR_QUOTE: Final = "R"
@@ -23,7 +23,7 @@ CANCELED: Final = "C"
 
 
 @dataclass(slots=True)
-class Templates:
+class MessageTemplates:
     """Encoded events: event i is buffer[edges[i]:edges[i + 1]].
 
     Bare messages, each with the separator of an array behind it; or, `framed`, each a whole websocket frame
@@ -47,7 +47,7 @@ class Templates:
             scatter(self.buffer, self._ids_at, self.wire.id_items(ids))
 
 
-def encode(events: Block, wire: Wire, framed: bool, fresh_ids: bool) -> Templates:
+def encode(events: Block, wire: Wire, framed: bool, fresh_ids: bool) -> MessageTemplates:
     """Encode the events; times, and with `fresh_ids` the ids of trades, are still to be written."""
     groups = []
     for kind, columns in ((TRADE, _trade), (QUOTE, _quote), (CORRECTION, _correction), (CANCEL, _cancel)):
@@ -56,7 +56,7 @@ def encode(events: Block, wire: Wire, framed: bool, fresh_ids: bool) -> Template
             message = wire.keyed(columns(taken(events, rows), wire, fresh_ids))
             groups.append((rows, _framed(message, wire, len(rows)) if framed else [*message, *_bytes(wire.separator)]))
     layout = lay_out(groups)
-    return Templates(wire, framed, layout.buffer, layout.edges, layout.marks["t"], layout.marks.get("i"))
+    return MessageTemplates(wire, framed, layout.buffer, layout.edges, layout.marks["t"], layout.marks.get("i"))
 
 
 def _trade(trades: Block, wire: Wire, fresh_ids: bool) -> list[tuple[str, Field]]:

@@ -12,13 +12,13 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from desk.local_venue.audience import Audience
+from desk.local_venue.byte_fields import Ints
 from desk.local_venue.chunk import Chunk
-from desk.local_venue.fields import Ints
-from desk.local_venue.minutes import Minutes
-from desk.local_venue.reel import Reel
+from desk.local_venue.chunk_source import ChunkSource
+from desk.local_venue.client_registry import ClientRegistry
+from desk.local_venue.minute_bars import MinuteBars
 from desk.local_venue.schedule import Schedule
-from desk.local_venue.settings import Play
+from desk.local_venue.venue_settings import PlaySettings
 from desk.model.blocks import Block, BlockSource
 from desk.model.units import SECOND_NS
 
@@ -47,7 +47,7 @@ class Player:
     read when the play began, and so does the session clock then: a step of this machine's clock parts none of them.
     """
 
-    def __init__(self, source: BlockSource, play: Play, audience: Audience, buffer_bytes: int) -> None:
+    def __init__(self, source: BlockSource, play: PlaySettings, registry: ClientRegistry, buffer_bytes: int) -> None:
         self.state: State = "waiting"
         self.offered = 0
         self.rounds = 0
@@ -56,9 +56,9 @@ class Player:
         self.played_ns = 0
         self._source = source
         self._play = play
-        self._audience = audience
+        self._registry = registry
         self._buffer_bytes = buffer_bytes if play.paced else None
-        self._reel = Reel(source, play)
+        self._chunk_source = ChunkSource(source, play)
         self._schedule = Schedule(play)
         self._begun_ns = 0
         self._begun_wall_ns = 0
@@ -66,14 +66,14 @@ class Player:
         self._first_recv_ns = source.start_ns
         self._round_ns = 0
         self._round_begins = True
-        self._minutes: Minutes | None = None
+        self._minutes: MinuteBars | None = None
 
     async def run(self) -> None:
         """Play to the end, or for the play's `seconds`. Raises BadInput when the source holds nothing to play."""
-        kept = self._reel.keep()
-        async with aclosing(self._reel.chunks()) as chunks:
+        kept = self._chunk_source.keep()
+        async with aclosing(self._chunk_source.chunks()) as chunks:
             first = await anext(chunks)
-            await self._audience.subscribed(self._play.wait_clients)
+            await self._registry.subscribed(self._play.wait_clients)
             for chunk in kept or (first,):
                 self._prepare(chunk)
             self._begin()
@@ -111,7 +111,7 @@ class Player:
         return time.perf_counter_ns() - self._begun_ns
 
     def _prepare(self, chunk: Chunk | None) -> None:
-        for client in self._audience.clients:
+        for client in self._registry.clients:
             if chunk is not None:
                 client.prepare(chunk, self._play.single)
 
@@ -166,12 +166,12 @@ class Player:
     async def _by_reading(self, chunk: Chunk) -> None:
         for at in range(0, len(chunk.release_ns), FRAMES_PER_TURN):
             self._offer(chunk, at, min(at + FRAMES_PER_TURN, len(chunk.release_ns)))
-            for client in tuple(self._audience.clients):
+            for client in tuple(self._registry.clients):
                 await client.drained()
             await asyncio.sleep(0)
 
     def _offer(self, chunk: Chunk, first: int, last: int) -> None:
-        for client in self._audience.clients:
+        for client in self._registry.clients:
             client.offer(chunk, first, last, self._play.single, self._buffer_bytes)
         self._tell_minutes(chunk, chunk.bounds[first], chunk.bounds[last])
         self.offered += chunk.bounds[last] - chunk.bounds[first]
@@ -179,12 +179,12 @@ class Player:
 
     def _tell_minutes(self, chunk: Chunk, first: int, last: int) -> None:
         """Minute bars are made only while somebody wants them: folding costs more than all the rest."""
-        wanting = [client for client in self._audience.clients if client.wants_bars]
+        wanting = [client for client in self._registry.clients if client.wants_bars]
         if not wanting:
             self._minutes = None
             return
         if self._minutes is None:
-            self._minutes = Minutes()
+            self._minutes = MinuteBars()
         bars = self._minutes.take(chunk.events, chunk.ts_ns, first, last)
         for client in wanting:
-            client.tell(bars)
+            client.send_bars(bars)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.local_venue.fields import Ints
-from desk.local_venue.settings import Play
+from desk.local_venue.byte_fields import Ints
+from desk.local_venue.venue_settings import PlaySettings
 from desk.model.units import SECOND_NS
 
 
@@ -14,7 +14,7 @@ class Schedule:
     A play as fast as possible has the source's own times, which then only group events into frames.
     """
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: PlaySettings) -> None:
         self._speed = play.speed or 1.0
         self._gap_ns = SECOND_NS / play.rate_per_s if play.rate_per_s is not None else None
         self._rng = np.random.default_rng(play.seed)

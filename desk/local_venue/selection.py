@@ -6,14 +6,14 @@ Tests: tests/desk/local_venue/test_local_venue_server.py
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.local_venue.subscription import ALL, Subscription
+from desk.local_venue.client_subscription import ALL, ClientSubscription
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block
 
 
 class Selection:
     """The subscription's trades and quotes, by kind and by index into the source's symbols."""
 
-    def __init__(self, subscription: Subscription, symbols: tuple[str, ...]) -> None:
+    def __init__(self, subscription: ClientSubscription, symbols: tuple[str, ...]) -> None:
         self._wanted = np.zeros((CANCEL + 1, len(symbols)), np.bool_)
         index = {symbol: number for number, symbol in enumerate(symbols)}
         for kind, channel in ((TRADE, "trades"), (QUOTE, "quotes")):

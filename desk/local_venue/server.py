@@ -12,12 +12,12 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from desk.local_venue.audience import Audience
 from desk.local_venue.client import Client
+from desk.local_venue.client_registry import ClientRegistry
 from desk.local_venue.player import Player
-from desk.local_venue.protocol import StreamProtocol
-from desk.local_venue.settings import ENDPOINTS, MIB, Play, Rules
-from desk.local_venue.stats import VenueStats, venue_stats
+from desk.local_venue.server_protocol import ServerProtocol
+from desk.local_venue.venue_settings import ENDPOINTS, MIB, AccessRules, PlaySettings
+from desk.local_venue.venue_stats import VenueStats, venue_stats
 from desk.model.blocks import BlockSource
 
 MSGPACK_TYPE: Final = "application/msgpack"
@@ -27,13 +27,15 @@ CLOSE_TIMEOUT_S: Final = 2.0
 class VenueServer:
     """Listens on loopback while it is entered; `play` then shows the source to whoever subscribes."""
 
-    def __init__(self, source: BlockSource, play: Play, rules: Rules, port: int = 0, compress: bool = False) -> None:
+    def __init__(
+        self, source: BlockSource, play: PlaySettings, rules: AccessRules, port: int = 0, compress: bool = False
+    ) -> None:
         self.port = port
         self._source = source
         self._rules = rules
         self._compress = compress
-        self._audience = Audience(rules.connection_limit)
-        self._player = Player(source, play, self._audience, rules.buffer_bytes)
+        self._registry = ClientRegistry(rules.connection_limit)
+        self._player = Player(source, play, self._registry, rules.buffer_bytes)
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -58,7 +60,7 @@ class VenueServer:
     @property
     def stats(self) -> VenueStats:
         """The figures now."""
-        return venue_stats(self._player, self._audience)
+        return venue_stats(self._player, self._registry)
 
     async def play(self) -> None:
         """Wait for the clients and play to the end. Raises BadInput when the source holds nothing to play."""
@@ -68,29 +70,29 @@ class VenueServer:
         assert connection.request is not None
         endpoint = connection.request.path.partition("?")[0]
         binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
-        protocol = StreamProtocol(self._rules, endpoint, binary, lambda: self._audience.admit(endpoint))
+        protocol = ServerProtocol(self._rules, endpoint, binary, lambda: self._registry.admit(endpoint))
         client = Client(connection, protocol, self._source.symbols)
         try:
             with suppress(ConnectionClosed):
-                await client.say(protocol.greeting())
+                await client.send_reply(protocol.greeting())
                 if await self._authenticated(client):
                     await self._converse(client)
-            await client.gone()
+            await client.wait_closed()
         finally:
-            self._audience.leave(client)
+            self._registry.leave(client)
 
     async def _authenticated(self, client: Client) -> bool:
         try:
             async with asyncio.timeout(self._rules.auth_timeout_s):
                 while not client.protocol.authenticated:
-                    await client.say(client.protocol.receive(await client.connection.recv()))
+                    await client.send_reply(client.protocol.receive(await client.connection.recv()))
         except TimeoutError:
-            await client.say(client.protocol.error(404))
+            await client.send_reply(client.protocol.error(404))
             return False
         return True
 
     async def _converse(self, client: Client) -> None:
-        self._audience.join(client)
+        self._registry.join(client)
         subscription = client.protocol.subscription
         async for message in client.connection:
             version = subscription.version
@@ -98,8 +100,8 @@ class VenueServer:
             if subscription.version != version:
                 client.resubscribed()
             # Nothing is sent between the change and its acknowledgement: say() writes before it waits.
-            await client.say(reply)
-            self._audience.changed.set()
+            await client.send_reply(reply)
+            self._registry.changed.set()
 
     def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
         """The pages for plain HTTP; None lets a stream's handshake go on."""

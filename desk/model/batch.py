@@ -75,7 +75,7 @@ class Released(msgspec.Struct, array_like=True):
     state: bytes
 
 
-class Position(msgspec.Struct, array_like=True):
+class ShardPosition(msgspec.Struct, array_like=True):
     """Where a shard stands, for a producer that takes it up: right after its restart, or after the producer's own.
 
     `seq` is the last batch applied of the source's `source_epoch` (0: none of any). `durable_mark_ns` is that of its
@@ -110,7 +110,7 @@ class ShardLost(msgspec.Struct, frozen=True):
 class ShardBack(msgspec.Struct, frozen=True):
     """A shard says where it stands: it was asked, or it is the successor of one that was lost, as far as restored."""
 
-    position: Position
+    position: ShardPosition
 
 
 News = Ack | ShardLost | ShardBack
@@ -120,7 +120,7 @@ News = Ack | ShardLost | ShardBack
 _batch_encoder = msgspec.msgpack.Encoder()
 _batch_decoder = msgspec.msgpack.Decoder(Batch)
 _ack_decoder = msgspec.msgpack.Decoder(Ack)
-_position_decoder = msgspec.msgpack.Decoder(Position)
+_position_decoder = msgspec.msgpack.Decoder(ShardPosition)
 
 encode = _batch_encoder.encode
 decode_batch = _batch_decoder.decode

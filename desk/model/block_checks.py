@@ -11,7 +11,7 @@ from desk.model.units import DAY_NS
 CAUSES: Final = ("", "size", "price", "time", "symbol", "kind")
 
 
-def causes(block: Block) -> NDArray[np.int8]:
+def rejection_causes(block: Block) -> NDArray[np.int8]:
     """Per row an index into CAUSES, 0 for a sound row; of several faults the one furthest right there.
 
     kind: none of those that there are. symbol: null or empty. time: the venue's time is null, zero, negative

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.model.block_checks import CAUSES, causes, counted_as_trade
+from desk.model.block_checks import CAUSES, counted_as_trade, rejection_causes
 from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, Originals
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
@@ -28,7 +28,7 @@ EXAMPLES: Final = 5
 
 
 @dataclass(slots=True)
-class Counts:
+class BlockFeedCounts:
     """What a feed has counted since it began, by class. `received` counts the rejected, not the skipped."""
 
     received: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
@@ -63,7 +63,7 @@ class Counts:
         return FeedPosition(mark_ns, dict(self.received), rejected, dict(self.skipped), list(self.examples), health)
 
 
-class Rows:
+class BlockRows:
     """The rows of a block from `start` on, taken in order; row numbers are the block's.
 
     `wanted` says by symbol index whether its ticks are handed over (null symbols: the last entry), `classes`
@@ -76,7 +76,7 @@ class Rows:
         self.stop = stop
         self.recv_ns: list[int] = block.recv_ns.tolist()
         as_trade = counted_as_trade(block)
-        cause = causes(block)
+        cause = rejection_causes(block)
         asked = wanted[block.symbol] & (block.recv_ns >= from_ns)
         if "trades" not in classes:
             asked &= ~as_trade
@@ -111,7 +111,7 @@ class Rows:
             return self._kept[end - 1] + 1 if room else row
         return upto
 
-    def take(self, upto: int, counts: Counts, place: str) -> tuple[Iterator[Row], list[int]]:
+    def take(self, upto: int, counts: BlockFeedCounts, place: str) -> tuple[Iterator[Row], list[int]]:
         """Go on to row `upto` (exclusive), counting: the usable rows passed, and their lags."""
         before = self._at
         after = self._at = bisect_left(self._kept, upto, before)

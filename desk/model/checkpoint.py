@@ -29,7 +29,7 @@ class Checkpoint(msgspec.Struct, array_like=True):
     `source_epoch` is the incarnation of the producer that cut the batch `seq`. `last_move` is the
     highest number of a slot move that this shard has done its part of.
 
-    The keeper stores what is encoded as it is: `bars` (`pack_bars`), `trades` (`pack_trades`), the engine's `state`,
+    The keeper stores what is encoded as it is: `bars` (see `pack_bars`), `trades`, the engine's `state`,
     and the shard's `totals`. What it needs to know of them stands beside them.
     """
 
@@ -97,11 +97,11 @@ def unpack_bars(packed: bytes) -> list[Bar]:
     return _bars_decoder.decode(packed) if packed else []
 
 
-def pack_trades(trades: dict[str, LoggedTrades]) -> bytes:
+def pack_logged_trades(trades: dict[str, LoggedTrades]) -> bytes:
     """Trades by symbol, encoded; of none nothing."""
     return _encoder.encode(trades) if trades else b""
 
 
-def unpack_trades(packed: bytes) -> dict[str, LoggedTrades]:
-    """Trades as `pack_trades` encoded them."""
+def unpack_logged_trades(packed: bytes) -> dict[str, LoggedTrades]:
+    """Trades as `pack_logged_trades` encoded them."""
     return _trades_decoder.decode(packed) if packed else {}

@@ -7,7 +7,7 @@ from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 
-class Second(msgspec.Struct, array_like=True, tag="s", gc=False):
+class Mark(msgspec.Struct, array_like=True, tag="s", gc=False):
     """A mark: one whole second of session time is complete. Time flows in-band; there is no other clock.
 
     `feed_lag_ns` is received - venue time of the last ticks, and the time since the last proof that a live feed is up;
@@ -47,13 +47,13 @@ class Unwatch(msgspec.Struct, array_like=True, tag="u", gc=False):
     at_ns: int
 
 
-class Lost(msgspec.Struct, array_like=True, tag="l"):
+class LostTrades(msgspec.Struct, array_like=True, tag="l"):
     """Trades of these (symbol, minute_ns) were dropped in the lane: the minutes are partial."""
 
     minutes: list[tuple[str, int]]
 
 
-class Unquoted(msgspec.Struct, array_like=True, tag="n", gc=False):
+class QuotesLost(msgspec.Struct, array_like=True, tag="n", gc=False):
     """Quotes of the symbol are missing from here on: the producer asked the venue for no more, or dropped the newest.
 
     What the shard knows of its quotes says nothing about the market any more, until the next one. `at_ns` is the
@@ -72,7 +72,7 @@ class Stop(msgspec.Struct, array_like=True, tag="x", gc=False):
     why: str
 
 
-class Gap(msgspec.Struct, array_like=True, tag="g", gc=False):
+class GapItem(msgspec.Struct, array_like=True, tag="g", gc=False):
     """Session time from `from_ns` to `to_ns` of which ticks are missing: minutes in it are partial.
 
     `trades` and `quotes` were received and are lost for this shard (it died unprotected); 0 where nothing could be
@@ -90,7 +90,7 @@ class Gap(msgspec.Struct, array_like=True, tag="g", gc=False):
 
 
 class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
-    """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settled`, bear their state.
+    """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settle`, bear their state.
 
     `move` rises with every move of a session.
     """
@@ -112,7 +112,7 @@ class Adopt(msgspec.Struct, array_like=True, tag="a", gc=False):
     items: bytes
 
 
-class Settled(msgspec.Struct, array_like=True, tag="m", gc=False):
+class Settle(msgspec.Struct, array_like=True, tag="m", gc=False):
     """The other side's checkpoint holds what was released in `move`: it can be forgotten here."""
 
     move: int
@@ -129,17 +129,17 @@ Item = (
     | Quote
     | Correction
     | Cancel
-    | Second
+    | Mark
     | OrderEvent
     | Watch
     | Unwatch
-    | Lost
-    | Unquoted
+    | LostTrades
+    | QuotesLost
     | Stop
-    | Gap
+    | GapItem
     | Release
     | Adopt
-    | Settled
+    | Settle
     | Close
 )
 

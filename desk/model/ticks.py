@@ -87,7 +87,7 @@ Tick = Trade | Quote | Correction | Cancel
 class Frame(msgspec.Struct):
     """What a feed hands over at once: ticks in arrival order, and the session time reached with them.
 
-    With `mark` the session time is a whole second and a `Second` follows the ticks. `lag_ns` is the median
+    With `mark` the session time is a whole second and a `Mark` follows the ticks. `lag_ns` is the median
     of received - venue time, on the session clock, over the ticks, `fastest_ns` the least; None when there is none to
     judge by.
     """

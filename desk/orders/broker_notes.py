@@ -16,14 +16,14 @@ CLOSED = "closed"
 CLOSING = "closing"
 
 
-class Closing(msgspec.Struct):
+class CloseStart(msgspec.Struct):
     """Where the session's ledger stood when its close began: the last event's number by symbol, and the notes."""
 
     events: dict[str, int]
     notes: dict[str, str]
 
 
-class Notes:
+class NoteChanges:
     """What one call changed, by name."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Notes:
         """The pair decided differently than before."""
         self._write("diverged " + _json(pair), True)
 
-    def closing(self, closing: Closing) -> None:
+    def closing(self, closing: CloseStart) -> None:
         """The session's close begins here."""
         self.texts[CLOSING] = msgspec.json.encode(closing, order="sorted").decode()
 
@@ -53,7 +53,7 @@ class Notes:
         self.texts[name] = _json(value)
 
 
-class Noted(msgspec.Struct):
+class RecoveredNotes(msgspec.Struct):
     """All that was noted in a session."""
 
     prices: dict[str, float]
@@ -62,7 +62,7 @@ class Noted(msgspec.Struct):
     closed: bool
 
 
-def read_notes(texts: Mapping[str, str]) -> Noted:
+def read_notes(texts: Mapping[str, str]) -> RecoveredNotes:
     """What these notes say, whatever their order."""
     prices: dict[str, float] = {}
     problems: dict[int, str] = {}
@@ -75,12 +75,12 @@ def read_notes(texts: Mapping[str, str]) -> Noted:
             problems[int(key)] = msgspec.json.decode(text, type=str)
         elif kind == "diverged":
             diverged.add(msgspec.json.decode(key, type=Pair))
-    return Noted(prices, [problems[number] for number in sorted(problems)], diverged, CLOSED in texts)
+    return RecoveredNotes(prices, [problems[number] for number in sorted(problems)], diverged, CLOSED in texts)
 
 
-def read_closing(text: str) -> Closing:
+def read_closing(text: str) -> CloseStart:
     """What a note of the name CLOSING says."""
-    return msgspec.json.decode(text, type=Closing)
+    return msgspec.json.decode(text, type=CloseStart)
 
 
 def _json(value: object) -> str:

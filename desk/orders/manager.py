@@ -7,16 +7,16 @@ from typing import Final
 from desk.model.errors import LedgerError
 from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderStatus, Report, Request, client_order_id
 from desk.model.records import Decision
-from desk.orders import canonical
-from desk.orders.broker_notes import CLOSING, Closing, read_notes
+from desk.orders import decision_order
+from desk.orders.broker_notes import CLOSING, CloseStart, read_notes
 from desk.orders.journal import Journal
 from desk.orders.order_ledger import OrderLedger
-from desk.orders.order_summary import OrderSummary, summarize
+from desk.orders.order_summary import OrderSummary, summarize_orders
 from desk.orders.order_venue import OrderVenue
-from desk.orders.round import Round
+from desk.orders.unit_of_work import UnitOfWork
 from desk.strategy import Position
 from desk.trading.exposure import Exposure
-from desk.trading.order_life import IllegalTransitionError, Order, absorb, move
+from desk.trading.order_life import IllegalTransitionError, Order, apply_report, change_status
 from desk.trading.positions import Pair
 from desk.trading.risk_gate import Approved, RiskGate, rule_of
 
@@ -63,12 +63,12 @@ class OrderManager:
         cancels of those intents that are new. The answers are by symbol and number. Raises LedgerError.
         """
         self._check_ledger()
-        work = Round(request.mark_ns, request.prices)
-        for report in canonical.reports(request.reports):
+        work = UnitOfWork(request.mark_ns, request.prices)
+        for report in decision_order.reports(request.reports):
             self._on_report(report, work)
         for symbol, price in request.prices.items():
             self._mark(symbol, price, work)
-        intents, cancels = canonical.intents(request.intents), canonical.cancels(request.intents)
+        intents, cancels = decision_order.intents(request.intents), decision_order.cancels(request.intents)
         asked_now = {intent.client_order_id for intent in intents}.difference(self._orders)
         for cancel in cancels:
             if cancel.client_order_id not in asked_now:
@@ -89,8 +89,8 @@ class OrderManager:
         self._check_ledger()
         notes = self._ledger.notes()
         if CLOSING not in notes:
-            work = Round(session_ns)
-            work.notes.closing(Closing(self._journal.numbers(), notes))
+            work = UnitOfWork(session_ns)
+            work.notes.closing(CloseStart(self._journal.numbers(), notes))
             self._commit(work)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
@@ -101,10 +101,10 @@ class OrderManager:
         self._check_ledger()
         if self._closing is not None:
             return list(self._closing)
-        work = Round(session_ns)
-        for order in sorted(self._exposure.open_orders(), key=lambda order: canonical.place(order.intent)):
+        work = UnitOfWork(session_ns)
+        for order in sorted(self._exposure.open_orders(), key=lambda order: decision_order.canonical_key(order.intent)):
             status: OrderStatus = "canceled" if order.intent.tif == "gtc" else "expired"
-            move(order, status)
+            change_status(order, status)
             self._exposure.discard(order)
             work.tell(self._journal.write(order, "close", session_ns, session_ns, reason="session closed"))
             work.canceled.append(order.intent.client_order_id)
@@ -162,9 +162,9 @@ class OrderManager:
 
     def summary(self) -> OrderSummary:
         """Orders and money so far."""
-        return summarize(self._orders.values(), self._exposure, self._refused)
+        return summarize_orders(self._orders.values(), self._exposure, self._refused)
 
-    def _on_report(self, report: Report, work: Round) -> None:
+    def _on_report(self, report: Report, work: UnitOfWork) -> None:
         order = self._orders.get(report.client_order_id)
         if order is None or order.intent.symbol != report.symbol:
             self._problem(f"report {report.number} on {report.client_order_id} ({report.symbol}): no such order", work)
@@ -176,7 +176,7 @@ class OrderManager:
             work.answers.append(known)
             return
         try:
-            step = absorb(order, report)
+            step = apply_report(order, report)
         except IllegalTransitionError as error:
             self._problem(f"report {report.number}: {error}", work)
             return
@@ -187,7 +187,7 @@ class OrderManager:
         if not step.void:
             self._settle(order, report, step.counted, work)
 
-    def _settle(self, order: Order, report: Report, counted: float, work: Round) -> None:
+    def _settle(self, order: Order, report: Report, counted: float, work: UnitOfWork) -> None:
         intent = order.intent
         fill = (counted, report.price, report.fee) if counted else (0.0, 0.0, 0.0)
         if counted:
@@ -198,7 +198,7 @@ class OrderManager:
             self._journal.write(order, report.number, report.ts_ns, work.given_ns, fill=fill, reason=report.reason)
         )
 
-    def _on_cancel(self, cancel: CancelIntent, work: Round) -> None:
+    def _on_cancel(self, cancel: CancelIntent, work: UnitOfWork) -> None:
         order = self._orders.get(cancel.client_order_id)
         if order is None or (order.intent.strategy, order.intent.symbol) != (cancel.strategy, cancel.symbol):
             self._problem(
@@ -207,11 +207,11 @@ class OrderManager:
         elif known := self._journal.answer(cancel.client_order_id, "cancel"):
             work.answers.append(known)
         elif order.is_open and order.status != "pending_cancel":
-            move(order, "pending_cancel")
+            change_status(order, "pending_cancel")
             work.tell(self._journal.write(order, "cancel", cancel.decision_ns, work.given_ns))
             work.canceled.append(cancel.client_order_id)
 
-    def _on_intent(self, intent: Intent, work: Round) -> None:
+    def _on_intent(self, intent: Intent, work: UnitOfWork) -> None:
         if known := self._journal.answer(intent.client_order_id, "intent"):
             work.answers.append(known)
             if _content(self._orders[intent.client_order_id].intent) != _content(intent):
@@ -245,7 +245,7 @@ class OrderManager:
             return f"{intent.kind} orders are not taken by this venue"
         return self._gate.judge(intent, self._exposure)
 
-    def _commit(self, work: Round) -> None:
+    def _commit(self, work: UnitOfWork) -> None:
         if work.events or work.notes.texts:
             try:
                 self._ledger.record(work.decisions, work.events, work.notes.texts)
@@ -285,22 +285,22 @@ class OrderManager:
         if self._fault is not None:
             raise self._fault
 
-    def _mark(self, symbol: str, price: float, work: Round) -> None:
+    def _mark(self, symbol: str, price: float, work: UnitOfWork) -> None:
         if self._exposure.mark(symbol, price):
             work.notes.price(symbol, price)
 
-    def _diverge(self, pair: Pair, work: Round) -> None:
+    def _diverge(self, pair: Pair, work: UnitOfWork) -> None:
         if pair not in self.diverged:
             self.diverged.add(pair)
             work.notes.diverged(pair)
 
-    def _problem(self, text: str, work: Round) -> None:
+    def _problem(self, text: str, work: UnitOfWork) -> None:
         if len(self.problems) < MAX_PROBLEMS and text not in self.problems:
             self.problems.append(text)
             work.notes.problem(len(self.problems), text)
 
 
-def restored(manager: OrderManager, ledger: OrderLedger) -> OrderManager:
+def restore_manager(manager: OrderManager, ledger: OrderLedger) -> OrderManager:
     """The fresh manager, as it stood when the ledger was written last. Raises LedgerError."""
     manager.restore(*ledger.history(), ledger.notes())
     return manager

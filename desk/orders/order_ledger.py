@@ -5,10 +5,10 @@ from typing import Protocol
 
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
-from desk.ports import Ledger
+from desk.ports import LedgerPort
 
 
-class OrderLedger(Ledger, Protocol):
+class OrderLedger(LedgerPort, Protocol):
     """A ledger that also keeps the manager's notes: what neither a decision nor an order event tells."""
 
     def record(

@@ -33,7 +33,7 @@ class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
     net: float = 0.0
 
 
-def summarize(orders: Iterable[Order], exposure: Exposure, refused: Mapping[str, int]) -> OrderSummary:
+def summarize_orders(orders: Iterable[Order], exposure: Exposure, refused: Mapping[str, int]) -> OrderSummary:
     """Count the orders by status, and value the book."""
     counts = Counter(order.status for order in orders)
     book = exposure.book

@@ -7,9 +7,9 @@ from desk.ports.broker import ProducerBroker, ShardBroker
 from desk.ports.clock import Clock
 from desk.ports.feed import Feed, FeedCounts, FeedGap, LiveFeed
 from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter
-from desk.ports.ledger import Ledger
+from desk.ports.ledger import LedgerPort
 from desk.ports.mailbox import Mailbox
-from desk.ports.scanners import Scanners
+from desk.ports.scanners import ScannerPort
 from desk.ports.shard_links import NOTHING, AckWait, DirectoryLinks, ShardDirectory, ShardLinks, Wait, Waits
 from desk.ports.venue import Venue
 
@@ -22,12 +22,12 @@ __all__ = [
     "Feed",
     "FeedCounts",
     "FeedGap",
-    "Ledger",
+    "LedgerPort",
     "LiveFeed",
     "Mailbox",
     "ProducerBroker",
     "ProducerKeeper",
-    "Scanners",
+    "ScannerPort",
     "ShardBroker",
     "ShardDirectory",
     "ShardKeeper",

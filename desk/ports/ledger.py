@@ -7,7 +7,7 @@ from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 
 
-class Ledger(Protocol):
+class LedgerPort(Protocol):
     """The book of decisions, orders and fills. What a call wrote is committed when it returns."""
 
     def record(self, decisions: Sequence[Decision], events: Sequence[OrderEvent]) -> None:

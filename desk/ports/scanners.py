@@ -7,7 +7,7 @@ from desk.model.bars import Bar
 from desk.model.records import ScanAnswer
 
 
-class Scanners(Protocol):
+class ScannerPort(Protocol):
     """Asked at one mark, answered at the next. What waits raises ActorDied where no successor comes."""
 
     def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:

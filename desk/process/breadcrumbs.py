@@ -20,8 +20,8 @@ from typing import Final, Self
 
 import msgspec
 
-from desk.process.children import Child, end_all, end_marked
-from desk.telemetry.crumbs import CALLS, CELLS, PER_INSTANCE, SUSPECT
+from desk.process.children import ChildProcess, end_marked_processes, end_processes
+from desk.telemetry.breadcrumb_port import CALLS, CELLS, PER_INSTANCE, SUSPECT
 
 BATCHES: Final = CELLS
 NOTE_BYTES: Final = 400
@@ -31,18 +31,18 @@ IN_CALL, IN_THREAD = b"c", b"t"
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder below is this user's alone
 _encode = msgspec.json.Encoder().encode
 _decode_name = msgspec.json.Decoder(tuple[str, str]).decode
-_decode_children = msgspec.json.Decoder(list[Child]).decode
+_decode_children = msgspec.json.Decoder(list[ChildProcess]).decode
 _FATAL: Final = re.compile(rb"Fatal Python error: (.+)")
 _LINE: Final = re.compile(rb'File "(.+)", line (\d+)')
 
 
-class Crumb(msgspec.Struct, frozen=True):
+class Breadcrumb(msgspec.Struct, frozen=True):
     """What was found of a process: the call it is or was in, and how many batches it had taken up.
 
-    `hook` is empty outside of strategies. `at` is as in `desk.telemetry.crumbs`. Equal twice, with time between:
-    nothing has moved. `suspect` is the strategy, symbol and hook of the last call that did something that may end the
-    process later. `ended` says by which call of its own the process ended, `in_thread` that another thread than the
-    main one made it, and `crash` which fatal signal it got, and where it was then.
+    `hook` is empty outside of strategies. `at` is as in `desk.telemetry.breadcrumb_port`. Equal twice, with time
+    between: nothing has moved. `suspect` is the strategy, symbol and hook of the last call that did something that may
+    end the process later. `ended` says by which call of its own the process ended, `in_thread` that another thread than
+    the main one made it, and `crash` which fatal signal it got, and where it was then.
     """
 
     strategy: str = ""
@@ -64,8 +64,8 @@ class Crumb(msgspec.Struct, frozen=True):
         return f"{self.hook} of {self.strategy}" + (f" on {self.symbol}" if self.symbol else "")
 
 
-class Trail:
-    """The trail of this process: `desk.telemetry.crumbs.Crumbs`, in files."""
+class BreadcrumbTrail:
+    """The trail of this process: `desk.telemetry.breadcrumb_port.BreadcrumbWriter`, in files."""
 
     def __init__(self, path: Path) -> None:
         """Lay it. Raises OSError where there is no room."""
@@ -82,7 +82,7 @@ class Trail:
         self._make_room: Callable[[], None] | None = None
 
     @classmethod
-    def lay(cls, desk: str, actor: str, epoch: int) -> Self:
+    def create(cls, desk: str, actor: str, epoch: int) -> Self:
         """Lay it in shared memory, else where temporary files go. Raises OSError where neither has room."""
         first, *others = _paths(desk, actor, epoch)
         try:
@@ -92,7 +92,7 @@ class Trail:
                 raise
             return cls(others[0])
 
-    def meet(self, strategy: str, symbol: str) -> int:
+    def register(self, strategy: str, symbol: str) -> int:
         """Write the names down; the instance's crumb. From where there is no room any more, nobody is told apart."""
         line = _encode((strategy, symbol)) + b"\n"
         try:
@@ -104,7 +104,7 @@ class Trail:
         self._met.append((strategy, symbol))
         return len(self._met) * PER_INSTANCE
 
-    def exhausted(self) -> None:
+    def on_memory_exhausted(self) -> None:
         """Leave room for the others."""
         if self._make_room is not None:
             self._make_room()
@@ -128,7 +128,7 @@ class Trail:
         """A descriptor for what faulthandler writes. Raises OSError."""
         return os.open(_crash(self._path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
-    def note_children(self, children: list[Child]) -> None:
+    def note_children(self, children: list[ChildProcess]) -> None:
         """Say which processes this one has started that still run."""
         with contextlib.suppress(OSError):  # no room: they are found by their parent while that lives
             _children(self._path).write_bytes(_encode(children))
@@ -138,7 +138,7 @@ class Trail:
         self.cells[BATCHES] += 1
 
 
-def look(desk: str, actor: str, epoch: int) -> Crumb | None:
+def read_breadcrumb(desk: str, actor: str, epoch: int) -> Breadcrumb | None:
     """What this incarnation's trail on this machine says; None where there is none."""
     for path in _paths(desk, actor, epoch):
         try:
@@ -148,7 +148,7 @@ def look(desk: str, actor: str, epoch: int) -> Crumb | None:
         except (OSError, struct.error, IndexError, msgspec.MsgspecError):
             continue
         text = note.partition(b"\0")[0]
-        return Crumb(
+        return Breadcrumb(
             strategy,
             symbol,
             hook,
@@ -162,7 +162,7 @@ def look(desk: str, actor: str, epoch: int) -> Crumb | None:
     return None
 
 
-def remove(desk: str, actor: str, epoch: int) -> None:
+def remove_trail(desk: str, actor: str, epoch: int) -> None:
     """Remove this incarnation's trail on this machine, and end the processes that it started."""
     for path in _paths(desk, actor, epoch):
         _end_children(path)
@@ -170,13 +170,13 @@ def remove(desk: str, actor: str, epoch: int) -> None:
             file.unlink(missing_ok=True)
 
 
-def remove_all(desk: str) -> None:
+def remove_trails(desk: str) -> None:
     """Remove all trails of this desk on this machine, and end the processes that its strategies left."""
-    for folder in folders(desk):
+    for folder in trail_folders(desk):
         for path in folder.glob("*.crumbs"):
             _end_children(path)
         shutil.rmtree(folder, ignore_errors=True)
-    end_marked(desk)
+    end_marked_processes(desk)
 
 
 def _named(path: Path, call: int) -> tuple[str, str, str] | None:
@@ -200,10 +200,10 @@ def _crash_text(path: Path) -> str:
 
 def _end_children(path: Path) -> None:
     with contextlib.suppress(OSError, msgspec.MsgspecError):
-        end_all(_decode_children(_children(path).read_bytes()))
+        end_processes(_decode_children(_children(path).read_bytes()))
 
 
-def folders(desk: str) -> Iterator[Path]:
+def trail_folders(desk: str) -> Iterator[Path]:
     """Where trails of this desk may be on this machine."""
     for root in dict.fromkeys((SHARED_MEMORY, Path(tempfile.gettempdir()))):
         if root.is_dir():
@@ -211,7 +211,7 @@ def folders(desk: str) -> Iterator[Path]:
 
 
 def _paths(desk: str, actor: str, epoch: int) -> list[Path]:
-    return [folder / f"{actor}-{epoch}.crumbs" for folder in folders(desk)]
+    return [folder / f"{actor}-{epoch}.crumbs" for folder in trail_folders(desk)]
 
 
 def _names(path: Path) -> Path:

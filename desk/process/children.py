@@ -22,7 +22,7 @@ STATE, PARENT, START = 0, 1, 19
 ENDED: Final = ("Z", "X")
 
 
-class Child(msgspec.Struct, frozen=True, array_like=True):
+class ChildProcess(msgspec.Struct, frozen=True, array_like=True):
     """A process: its id, and when it began, in the kernel's ticks, which tells it from a later one of the same id."""
 
     pid: int
@@ -52,14 +52,14 @@ def has_children() -> bool:
     return True
 
 
-def running_descendants(known: Collection[Child] = ()) -> list[Child]:
+def running_descendants(known: Collection[ChildProcess] = ()) -> list[ChildProcess]:
     """The processes below this one that run, without those that are known and what is below them."""
     if not has_children():
         return []
     processes = dict(_processes())
     skipped = {child.pid for child in known if child.pid in processes and processes[child.pid][2] == child.start}
     below = {os.getpid()}
-    found: dict[int, Child] = {}
+    found: dict[int, ChildProcess] = {}
     while True:
         new = [
             pid
@@ -70,11 +70,13 @@ def running_descendants(known: Collection[Child] = ()) -> list[Child]:
             return list(found.values())
         below.update(new)
         found |= {
-            pid: Child(pid, processes[pid][2], processes[pid][3]) for pid in new if processes[pid][1] not in ENDED
+            pid: ChildProcess(pid, processes[pid][2], processes[pid][3])
+            for pid in new
+            if processes[pid][1] not in ENDED
         }
 
 
-def end_all(children: Iterable[Child]) -> None:
+def end_processes(children: Iterable[ChildProcess]) -> None:
     """End those that still run, and reap those that are this process's own."""
     for child in children:
         if _start_of(child.pid) == child.start:
@@ -84,7 +86,7 @@ def end_all(children: Iterable[Child]) -> None:
                 os.waitpid(child.pid, 0)
 
 
-def end_marked(desk: str) -> None:
+def end_marked_processes(desk: str) -> None:
     """End every process on this machine that has the desk's mark in its environment."""
     mark = f"{MARK}={desk}".encode()
     for folder in PROC.glob("[0-9]*"):

@@ -18,9 +18,9 @@ from types import FrameType
 from typing import Any, Final, NoReturn
 
 import desk
-from desk.process.breadcrumbs import Trail
-from desk.process.children import Child, adopt_orphans, end_all, mark_children, running_descendants
-from desk.telemetry.crumbs import CALL, SUSPECT
+from desk.process.breadcrumbs import BreadcrumbTrail
+from desk.process.children import ChildProcess, adopt_orphans, end_processes, mark_children, running_descendants
+from desk.telemetry.breadcrumb_port import CALL, SUSPECT
 
 IGNORED: Final = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGINT, signal.SIGHUP)
 STARTS_PROCESS: Final = frozenset(
@@ -62,7 +62,7 @@ OWN_CODE: Final = str(Path(desk.__file__).parent)
 class ProcessWatch:
     """Installed by its constructor, for the life of the process."""
 
-    def __init__(self, trail: Trail, name: str) -> None:
+    def __init__(self, trail: BreadcrumbTrail, name: str) -> None:
         self._trail = trail
         self._cells = trail.cells
         self._pid = os.getpid()
@@ -91,10 +91,10 @@ class ProcessWatch:
             self._started = False
             self._trail.note_children(running_descendants())
 
-    def end_left(self) -> list[Child]:
+    def end_left(self) -> list[ChildProcess]:
         """End the processes that run though the call that started them is over; which they were."""
         left = running_descendants()
-        end_all(left)
+        end_processes(left)
         return left
 
     def _on_event(self, event: str, args: tuple[Any, ...]) -> None:

@@ -11,7 +11,7 @@ import gc
 from desk.model.units import MINUTE_NS
 
 
-class Collector:
+class GarbageCollector:
     """Collects at marks, at most once per minute of session time. One per process."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Collector:
         gc.freeze()
         gc.disable()
 
-    def at(self, mark_ns: int) -> None:
+    def on_mark(self, mark_ns: int) -> None:
         """Collect if a session minute has passed since the last collection."""
         if mark_ns >= self._due_ns:
             self._due_ns = mark_ns + MINUTE_NS

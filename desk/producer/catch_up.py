@@ -6,7 +6,7 @@ Tests: tests/desk/inprocess/test_recovery.py
 from collections.abc import Iterable
 from typing import Final
 
-from desk.model.batch import LaneTotals, Position
+from desk.model.batch import LaneTotals, ShardPosition
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS
 from desk.ports import Clock, Feed, LiveFeed
@@ -35,7 +35,9 @@ class CatchUp:
         self._read = -1
         self._had: dict[str, int] = {}
 
-    def begin(self, positions: Iterable[Position], closed: Iterable[LaneTotals], start_ns: int, mark_ns: int) -> None:
+    def begin(
+        self, positions: Iterable[ShardPosition], closed: Iterable[LaneTotals], start_ns: int, mark_ns: int
+    ) -> None:
         """Take in where all shards stand, and the totals of lanes that are closed.
 
         `start_ns` is the session's, `mark_ns` the last mark that any shard or decision of the session had.

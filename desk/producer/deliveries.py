@@ -34,7 +34,7 @@ class Deliveries:
             events.append(self._inbox.popleft())
         return events
 
-    def ask_again(self, from_ns: int) -> int:
+    def request_missing(self, from_ns: int) -> int:
         """Find the order events from this time on that may be lacking somewhere: each gets a place in a lane again.
 
         A shard that is lost later may come back at any mark from this producer's first one on: so each event goes

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from desk.model.items import Gap
+from desk.model.items import GapItem
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, floor_to
 from desk.ports import Feed, FeedGap, LiveFeed
@@ -14,7 +14,7 @@ REFUSED: Final = "the venue does not grant the symbol"
 
 
 class FeedGaps:
-    """A `Gap` for every lane when one opens, at the first mark of each further minute, and when it is over.
+    """A `GapItem` for every lane when one opens, at the first mark of each further minute, and when it is over.
 
     So a minute that closes within a gap is partial from the beginning. `records` are the gaps that are over, each with
     the number of symbols subscribed then. `delay_ns` is how late the feed is by design. Symbols that the venue grants
@@ -50,16 +50,16 @@ class FeedGaps:
         lasts = None if self._live is None else self._live.open_gap(session_ns)
         return self.records if lasts is None else [*self._records, self._record(lasts)]
 
-    def close(self) -> list[Gap]:
+    def close(self) -> list[GapItem]:
         """The gaps that are over: to be put in before the ticks that came after them."""
         items = []
         for gap in self._feed.take_gaps():
             self._open = None
             self._records.append(self._record(gap))
-            items.append(Gap(gap.from_ns, gap.to_ns, gap.why))
+            items.append(GapItem(gap.from_ns, gap.to_ns, gap.why))
         return items
 
-    def open(self, session_ns: int) -> list[Gap]:
+    def open(self, session_ns: int) -> list[GapItem]:
         """The gap that lasts at this session time: to be put in after the ticks that came before it."""
         gap = None if self._live is None else self._live.open_gap(session_ns)
         if gap is None:
@@ -68,10 +68,10 @@ class FeedGaps:
         minute_ns = floor_to(session_ns - self._delay_ns - 1, MINUTE_NS)
         if self._open is None or minute_ns > self._minute_ns:
             self._open, self._minute_ns = gap, minute_ns
-            return [Gap(gap.from_ns, session_ns, gap.why, is_open=True)]
+            return [GapItem(gap.from_ns, session_ns, gap.why, is_open=True)]
         return []
 
-    def mark(self, session_ns: int) -> list[Gap]:
+    def mark(self, session_ns: int) -> list[GapItem]:
         """Which symbols the venue refuses and which it grants again: to be put in before a mark."""
         if self._live is None:
             return []
@@ -80,9 +80,9 @@ class FeedGaps:
         refused = {symbol for symbol, count in counts.items() if count >= self._channels}
         if new := sorted(refused.difference(self._refused)):
             self._refused |= dict.fromkeys(new, session_ns)
-            items.append(Gap(session_ns, session_ns, REFUSED, symbols=new, is_open=True))
+            items.append(GapItem(session_ns, session_ns, REFUSED, symbols=new, is_open=True))
         granted = sorted(self._refused.keys() - refused)
-        items += [Gap(self._refused.pop(symbol), session_ns, REFUSED, symbols=[symbol]) for symbol in granted]
+        items += [GapItem(self._refused.pop(symbol), session_ns, REFUSED, symbols=[symbol]) for symbol in granted]
         return items
 
     def _record(self, gap: FeedGap) -> GapRecord:

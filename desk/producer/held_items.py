@@ -4,12 +4,12 @@ Tests: tests/desk/producer/test_slot_moves.py
 """
 
 from desk.flow import HeldCounts
-from desk.model.items import Item, Lost, Unquoted
+from desk.model.items import Item, LostTrades, QuotesLost
 from desk.model.ticks import REVISIONS, Tick, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
 
-class Holding:
+class HeldItems:
     """Stands where a lane would for symbols that are on their way: keeps their items, marks included.
 
     At most `capacity` ticks; what is above is dropped, and its minutes and missing quotes named, as a full lane would.
@@ -51,7 +51,7 @@ class Holding:
             self.quotes_full += 1
             if tick.symbol not in self._unquoted:
                 self._unquoted.add(tick.symbol)
-                self.items.append(Unquoted(tick.symbol, now_ns))
+                self.items.append(QuotesLost(tick.symbol, now_ns))
 
     def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
         """Drop trades that were too old when they came in."""
@@ -61,4 +61,4 @@ class Holding:
         self.trades_full += trades
         if (symbol, minute_ns) not in self._lost:
             self._lost.add((symbol, minute_ns))
-            self.items.append(Lost([(symbol, minute_ns)]))
+            self.items.append(LostTrades([(symbol, minute_ns)]))

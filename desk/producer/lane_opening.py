@@ -4,14 +4,14 @@ Tests: tests/desk/producer/test_membership.py
 """
 
 from desk.flow import Lane
-from desk.model.batch import LaneTotals, Position
-from desk.model.items import Second
+from desk.model.batch import LaneTotals, ShardPosition
+from desk.model.items import Mark
 from desk.ports import Clock
 from desk.producer.durable_states import ProducerStates
 from desk.producer.feed_watch.watch import FeedWatch
 from desk.producer.lanes import Lanes
-from desk.producer.overload import Overload
-from desk.producer.slot_moves import Moves
+from desk.producer.overload import OverloadControl
+from desk.producer.slot_moves import SlotMoves
 
 
 class LaneOpening:
@@ -20,8 +20,8 @@ class LaneOpening:
     def __init__(
         self,
         lanes: Lanes,
-        moves: Moves,
-        overload: Overload,
+        moves: SlotMoves,
+        overload: OverloadControl,
         feed_watch: FeedWatch,
         states: ProducerStates,
         clock: Clock,
@@ -33,7 +33,7 @@ class LaneOpening:
         self._states = states
         self._clock = clock
 
-    def open(self, position: Position, totals: LaneTotals | None) -> Lane:
+    def open(self, position: ShardPosition, totals: LaneTotals | None) -> Lane:
         """Open a lane to a shard that stands there; `totals` as of `Lanes.open`."""
         self._states.join(position.shard, position.durable_mark_ns)
         lane = self._lanes.open(position, totals)
@@ -44,5 +44,5 @@ class LaneOpening:
         """Give a shard the mark that the others had last."""
         if self._moves.reached_ns:
             now_ns, degraded = self._clock.wall_ns(), self._overload.hold or self._feed_watch.is_degraded
-            second = Second(self._moves.reached_ns, now_ns, self._feed_watch.lag_ns, 0, degraded)
+            second = Mark(self._moves.reached_ns, now_ns, self._feed_watch.lag_ns, 0, degraded)
             self._lanes[shard].put(second)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 
 from desk.flow import Lane, LaneConfig
-from desk.model.batch import LaneTotals, Position
-from desk.model.items import Item, Second
+from desk.model.batch import LaneTotals, ShardPosition
+from desk.model.items import Item, Mark
 from desk.ports import AckWait, Clock, ShardLinks, Wait, Waits
 
 
@@ -42,7 +42,7 @@ class Lanes:
         """Whether nothing waits, is under way or is to be sent again, and every shard is there."""
         return all(lane.idle for lane in self)
 
-    def open(self, position: Position, totals: LaneTotals | None) -> Lane:
+    def open(self, position: ShardPosition, totals: LaneTotals | None) -> Lane:
         """Open a lane to a shard that stands there. `totals` are those to count on, None where it begins anew."""
         here = position.source_epoch == self.config.epoch
         lane = Lane(position.shard, self.config, totals=totals, seq=position.seq if here else 0)
@@ -60,7 +60,7 @@ class Lanes:
         for lane in self:
             lane.put(item)
 
-    def mark(self, second: Second) -> None:
+    def mark(self, second: Mark) -> None:
         """Put the mark into every lane that is not quiet: a copy, in which the lane writes how long it waited."""
         for lane in self:
             if lane.shard not in self.quiet:
@@ -83,15 +83,18 @@ class Lanes:
             self.send(hurry=True, want_reply=want_reply)
             yield Wait(AckWait.ALL)
 
-    def poke(self, lanes: Iterable[Lane]) -> None:
+    def request_checkpoints(self, lanes: Iterable[Lane]) -> None:
         """Ask for a checkpoint, and so for what is durable, where nothing else would be sent."""
         for lane in lanes:
-            if not lane.in_flight and (batch := lane.poke(self._clock.wall_ns(), checkpoint=True)) is not None:
+            if (
+                not lane.in_flight
+                and (batch := lane.request_checkpoint(self._clock.wall_ns(), checkpoint=True)) is not None
+            ):
                 self._links.send(lane.shard, batch)
 
     def checkpoint_until(self, durable: Callable[[Lane], bool]) -> Waits:
         """Have checkpoints taken and confirmed until this is so of every lane."""
         while waiting := [lane for lane in self if not durable(lane)]:
-            self.poke(waiting)
+            self.request_checkpoints(waiting)
             self.send(hurry=True)
             yield Wait(AckWait.ALL)

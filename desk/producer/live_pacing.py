@@ -38,8 +38,8 @@ class LivePacing:
         parts.router.give(parts.deliveries.waiting())
         now_ns = self._clock.wall_ns()
         parts.router.put_items(parts.overload.control(now_ns))
-        parts.enlisting.change()
-        if parts.moves.wished:
+        parts.enlisting.apply_requests()
+        if parts.moves.has_requests:
             parts.moves.begin(lanes.by_shard, parts.progress.session_ns, now_ns)
         before = lanes.sent
         lanes.send()

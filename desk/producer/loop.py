@@ -4,25 +4,25 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 
 from desk.flow import Lane
-from desk.model.batch import Ack, Position, ShardBack, ShardLost
+from desk.model.batch import Ack, ShardBack, ShardLost, ShardPosition
 from desk.model.commands import AddShard, Deliver, EndSession, MoveSlots, RemoveShard
 from desk.model.errors import RunFailed
-from desk.model.items import Second
+from desk.model.items import Mark
 from desk.model.ticks import Frame
 from desk.ports import AckWait, Wait, Waits
-from desk.producer.feed_watch.watch import Ages
-from desk.producer.held_items import Holding
+from desk.producer.feed_watch.watch import FeedAges
+from desk.producer.held_items import HeldItems
 from desk.producer.live_pacing import LivePacing
 from desk.producer.lossless_pacing import LosslessPacing
-from desk.producer.parts import Beginning, IntakeConfig, ProducerParts, ProducerPorts
+from desk.producer.parts import Beginning, ProducerConfig, ProducerParts, ProducerPorts
 from desk.producer.session_end import session_end
 from desk.producer.session_start import session_start
-from desk.producer.stats import IntakeStats, lane_rows, progress_of
+from desk.producer.stats import LoopStats, lane_rows, progress_of
 
 NO_WAIT = Wait(AckWait.SKIP)
 
 
-class Intake:
+class ProducerLoop:
     """Runs a feed to its end, or until the session is to end, and drains everything behind it.
 
     A procedure that has to wait yields what it waits for, and `_turn` waits: while news and commands are handled,
@@ -33,7 +33,7 @@ class Intake:
     meanwhile.
     """
 
-    def __init__(self, config: IntakeConfig, ports: ProducerPorts, beginning: Beginning) -> None:
+    def __init__(self, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> None:
         self.config = config
         self.parts = parts = ProducerParts.made(config, ports, beginning)
         self.feed = ports.feed
@@ -84,14 +84,14 @@ class Intake:
         self._ports.mailbox.post(EndSession())
         self.feed.hurry()
 
-    def lane_of(self, symbol: str) -> Lane | Holding:
+    def lane_of(self, symbol: str) -> Lane | HeldItems:
         """The lane of the shard that owns the symbol, or what stands for it while the symbol is on its way."""
         return self.parts.router.lane_of(symbol)
 
-    def stats(self) -> IntakeStats:
+    def stats(self) -> LoopStats:
         """What there is to see at this moment."""
         parts, counts, now_ns = self.parts, self.feed.counts, self._ports.clock.wall_ns()
-        return IntakeStats(
+        return LoopStats(
             self.session_ns,
             progress_of(self.feed, self.session_ns),
             dict(counts.received),
@@ -107,7 +107,7 @@ class Intake:
             dict(counts.skipped),
             parts.moves.table.version,
             parts.moves.done,
-            parts.moves.wished or parts.moves.under_way,
+            parts.moves.has_requests or parts.moves.under_way,
             parts.moves.table.shards,
             parts.moves.pauses.snapshot(),
             now_ns,
@@ -140,7 +140,7 @@ class Intake:
                 case Ack():
                     self._on_ack(news)
                 case ShardLost():
-                    self.lanes[news.shard].lost()
+                    self.lanes[news.shard].on_shard_lost()
                     self.notes.add(f"shard {news.shard} is gone ({news.why}); its successor is waited for")
                 case ShardBack():
                     self._on_back(news.position)
@@ -149,9 +149,9 @@ class Intake:
                 case Deliver():
                     self.parts.deliveries.take(command.events)
                 case MoveSlots():
-                    self.moves.wish(command.slots, command.to)
+                    self.moves.request(command.slots, command.to)
                 case AddShard() | RemoveShard():
-                    self.parts.enlisting.wish(command)
+                    self.parts.enlisting.request(command)
                 case EndSession():
                     self._ending = True
 
@@ -169,14 +169,14 @@ class Intake:
         if fresh and ack.request is not None:
             self.parts.lockstep.collect(ack.request)
 
-    def _on_back(self, position: Position) -> None:
+    def _on_back(self, position: ShardPosition) -> None:
         self.parts.enlisting.take(position)
         if self.parts.enlisting.welcome(position):
             return
         lane = self.lanes.by_shard.get(position.shard)
         if lane is None or not lane.down:  # it was asked where it stands
             return
-        lane.back(position, self._ports.clock.wall_ns())
+        lane.on_shard_back(position, self._ports.clock.wall_ns())
         self.moves.on_back(position, self.lanes.by_shard)
         self.notes.add(f"shard {position.shard} is back, restored up to batch {position.seq} (epoch {position.epoch})")
         for item, _ in lane.quarantined:
@@ -203,7 +203,7 @@ class Intake:
         health = parts.watch.mark(mark_ns, now_ns, self._ages(now_ns))
         parts.notes.extend(health.notes)
         parts.router.put_in_all(parts.gaps.mark(mark_ns))
-        second = Second(mark_ns, now_ns, health.lag_ns, 0, health.degraded)
+        second = Mark(mark_ns, now_ns, health.lag_ns, 0, health.degraded)
         parts.lanes.mark(second)
         parts.moves.mark(second)
         if self.config.lockstep:
@@ -216,7 +216,7 @@ class Intake:
             parts.states.add(parts.state(self.config.epoch, self.feed), now_ns)
         parts.router.put_items(parts.watching.at_mark(mark_ns))
 
-    def _ages(self, now_ns: int) -> Ages:
+    def _ages(self, now_ns: int) -> FeedAges:
         """How old the data are in feed and lanes, and whether an overload holds entries back."""
         lane_ns = 0 if self.feed.lossless else max((lane.age_ns(now_ns) for lane in self.lanes), default=0)
-        return Ages(self.parts.progress.feed_lag_ns, lane_ns, self.parts.overload.hold)
+        return FeedAges(self.parts.progress.feed_lag_ns, lane_ns, self.parts.overload.hold)

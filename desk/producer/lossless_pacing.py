@@ -29,7 +29,7 @@ class LosslessPacing:
         for first in range(0, len(ticks), most):
             part = ticks[first : first + most]
             while any(lane.room < len(part) for lane in lanes):
-                lanes.poke(lane for lane in lanes if lane.needs_checkpoint)
+                lanes.request_checkpoints(lane for lane in lanes if lane.needs_checkpoint)
                 if not lanes.send(hurry=True):
                     yield Wait(AckWait.ONE)
             parts.watch.met(parts.router.put(part, parts.progress.session_ns))
@@ -51,10 +51,10 @@ class LosslessPacing:
             yield from lanes.flush()
             yield from lanes.checkpoint_until(lambda lane: lane.durable or lane.shard not in ready)
             yield from lanes.flush()
-        enlisting.change()
+        enlisting.apply_requests()
         while enlisting.joining:
             yield Wait(AckWait.ONE)
-        while (moves.wished and moves.begin(lanes.by_shard, mark_ns, self._clock.wall_ns())) or moves.under_way:
+        while (moves.has_requests and moves.begin(lanes.by_shard, mark_ns, self._clock.wall_ns())) or moves.under_way:
             yield from lanes.flush()
-            lanes.poke(lanes[shard] for shard in moves.unsaved)
+            lanes.request_checkpoints(lanes[shard] for shard in moves.unsaved)
             yield Wait(AckWait.ALL)

@@ -3,17 +3,17 @@
 from collections import deque
 from collections.abc import Generator, Iterable
 
-from desk.model.batch import Position
+from desk.model.batch import ShardPosition
 from desk.model.commands import AddShard, RemoveShard
 from desk.ports import AckWait, ShardDirectory, Wait
 from desk.producer.durable_states import ProducerStates
 from desk.producer.lane_opening import LaneOpening
 from desk.producer.lanes import Lanes
-from desk.producer.slot_moves import Moves
+from desk.producer.slot_moves import SlotMoves
 from desk.telemetry.note_board import NoteBoard
 
 
-class Enlisting:
+class ShardMembership:
     """Opens and closes lanes as it is wished.
 
     A shard joins as one that was lost comes back: asked where it stands, and not waited for. It leaves once it owns
@@ -25,13 +25,13 @@ class Enlisting:
         self,
         lanes: Lanes,
         directory: ShardDirectory,
-        moves: Moves,
+        moves: SlotMoves,
         opening: LaneOpening,
         states: ProducerStates,
         notes: NoteBoard,
     ) -> None:
         self.joining: set[int] = set()
-        self._located: dict[int, Position] = {}
+        self._located: dict[int, ShardPosition] = {}
         self._leaving: set[int] = set()
         self._lanes = lanes
         self._directory = directory
@@ -41,11 +41,11 @@ class Enlisting:
         self._notes = notes
         self._wishes: deque[AddShard | RemoveShard] = deque()
 
-    def wish(self, wish: AddShard | RemoveShard) -> None:
-        """Take in that a shard is to be there, or not; `change` does it. A repeat changes nothing."""
+    def request(self, wish: AddShard | RemoveShard) -> None:
+        """Take in that a shard is to be there, or not; `apply_requests` does it. A repeat changes nothing."""
         self._wishes.append(wish)
 
-    def locate(self, shards: Iterable[int]) -> Generator[Wait, None, list[Position]]:
+    def locate(self, shards: Iterable[int]) -> Generator[Wait, None, list[ShardPosition]]:
         """Ask these shards where they stand, and wait until all have said so; their positions, by number."""
         awaited = sorted(shards)
         self._located.clear()
@@ -55,11 +55,11 @@ class Enlisting:
             yield Wait(AckWait.ONE)
         return [self._located[shard] for shard in awaited]
 
-    def take(self, position: Position) -> None:
+    def take(self, position: ShardPosition) -> None:
         """A shard has said where it stands."""
         self._located[position.shard] = position
 
-    def welcome(self, position: Position) -> bool:
+    def welcome(self, position: ShardPosition) -> bool:
         """Open the lane of a shard that has said where it stands; False where that is none that joins."""
         shard = position.shard
         if shard not in self.joining:
@@ -78,11 +78,11 @@ class Enlisting:
         """The shards that shall leave and have nothing to do with any slot or move."""
         return [shard for shard in sorted(self._leaving) if shard in self._lanes and not self._moves.touches(shard)]
 
-    def change(self) -> None:
+    def apply_requests(self) -> None:
         """Do what is wished, as far as it can be done now."""
         while self._wishes:
             self._take(self._wishes.popleft())
-        self._moves.take_in()
+        self._moves.accept_requests()
         if not self._leaving and not self._lanes.quiet:
             return
         ready = self.ready
@@ -110,7 +110,7 @@ class Enlisting:
         if not lane.idle:
             return
         if not lane.durable:
-            self._lanes.poke([lane])
+            self._lanes.request_checkpoints([lane])
             return
         self._leaving.discard(shard)
         self._lanes.close(shard)

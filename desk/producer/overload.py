@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from desk.flow import Lane
-from desk.flow.ladder import CALM, CONFLATE, HOLD, SHED, THIN, Ladder
-from desk.model.items import Unquoted
+from desk.flow.ladder import CALM, CONFLATE, HOLD, SHED, THIN, OverloadLadder
+from desk.model.items import QuotesLost
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
 from desk.ports import LiveFeed
@@ -34,7 +34,7 @@ class Admitted(NamedTuple):
     shed: Sequence[Shed] = ()
 
 
-class Overload:
+class OverloadControl:
     """Watches lane age and read age, and does what the ladder's rung says.
 
     Read age is received minus venue time, over its recent floor, as the feed tells it: when the producer itself is
@@ -44,7 +44,7 @@ class Overload:
 
     def __init__(
         self,
-        ladder: Ladder,
+        ladder: OverloadLadder,
         lanes: Mapping[int, Lane],
         feed: LiveFeed | None,
         write_timeout_ns: int,
@@ -91,7 +91,7 @@ class Overload:
         fresh = [tick for tick in ticks if not (tick.ts_ns < oldest_ns and type(tick) is Trade)]
         return Admitted(fresh, _by_minute(stale))
 
-    def control(self, now_ns: int) -> list[Unquoted]:
+    def control(self, now_ns: int) -> list[QuotesLost]:
         """Look at the ages, at most every CONTROL_NS, and act; for each symbol whose quotes are stopped an item."""
         if now_ns - self._controlled_ns < CONTROL_NS:
             return []
@@ -139,7 +139,7 @@ class Overload:
             for lane in self._lanes.values():
                 lane.stretch(0.98)
 
-    def _thin(self, now_ns: int) -> list[Unquoted]:
+    def _thin(self, now_ns: int) -> list[QuotesLost]:
         """Ask the venue for no more quotes of the symbols that make up half of those that still come."""
         if self._feed is None or now_ns - self._thinned_ns < THIN_EVERY_NS or not self._quotes:
             return []
@@ -155,7 +155,7 @@ class Overload:
         self._thinned.update(hot)
         self._feed.drop_quotes(hot)
         self._notes.add(f"quotes of the {len(hot):,} hottest symbols stopped; {len(self._thinned):,} in all")
-        return [Unquoted(symbol, now_ns) for symbol in hot]
+        return [QuotesLost(symbol, now_ns) for symbol in hot]
 
     def _restore(self) -> None:
         if self._thinned and self._feed is not None:

@@ -10,32 +10,32 @@ from typing import Self
 import msgspec
 
 from desk.flow import LaneConfig
-from desk.flow.ladder import Ladder, LadderConfig
+from desk.flow.ladder import LadderConfig, OverloadLadder
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import LaneTotals
 from desk.model.checkpoint import ProducerState
-from desk.ports import Clock, DirectoryLinks, Feed, LiveFeed, Mailbox, ProducerBroker, Scanners, StateWriter
+from desk.ports import Clock, DirectoryLinks, Feed, LiveFeed, Mailbox, ProducerBroker, ScannerPort, StateWriter
 from desk.producer.catch_up import CatchUp
 from desk.producer.deliveries import Deliveries
 from desk.producer.durable_states import ProducerStates
 from desk.producer.feed_gaps import FeedGaps
-from desk.producer.feed_watch.watch import FeedWatch, WatchConfig
+from desk.producer.feed_watch.watch import FeedWatch, FeedWatchConfig
 from desk.producer.lane_opening import LaneOpening
 from desk.producer.lanes import Lanes
 from desk.producer.lockstep import LockstepRound
-from desk.producer.membership import Enlisting
-from desk.producer.overload import Overload
+from desk.producer.membership import ShardMembership
+from desk.producer.overload import OverloadControl
 from desk.producer.progress import Progress
 from desk.producer.router import Router
-from desk.producer.slot_moves import Moves
+from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
-from desk.producer.watched_symbols import Watching
+from desk.producer.watched_symbols import WatchedSymbols
 from desk.telemetry.note_board import NoteBoard
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class IntakeConfig(msgspec.Struct, frozen=True):
+class ProducerConfig(msgspec.Struct, frozen=True):
     """How the producer works; see `[session]`, `[flow]` and `[guards]` in the tradeplan.
 
     `epoch` is this incarnation's. `lockstep`: every mark waits until its intents are decided and given back.
@@ -50,7 +50,7 @@ class IntakeConfig(msgspec.Struct, frozen=True):
     checkpoint_ns: int
     history_from_start: bool = False
     waits: str = ""
-    watch: WatchConfig = WatchConfig()
+    watch: FeedWatchConfig = FeedWatchConfig()
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ProducerPorts:
     feed: Feed
     links: DirectoryLinks
     broker: ProducerBroker
-    scanners: Scanners
+    scanners: ScannerPort
     keeper: StateWriter
     clock: Clock
     mailbox: Mailbox
@@ -89,12 +89,12 @@ class ProducerParts:
     notes: NoteBoard
     subscriptions: Subscriptions
     lanes: Lanes
-    moves: Moves
-    overload: Overload
+    moves: SlotMoves
+    overload: OverloadControl
     router: Router
     opening: LaneOpening
-    enlisting: Enlisting
-    watching: Watching
+    enlisting: ShardMembership
+    watching: WatchedSymbols
     deliveries: Deliveries
     lockstep: LockstepRound
     gaps: FeedGaps
@@ -103,7 +103,7 @@ class ProducerParts:
     catch_up: CatchUp
 
     @classmethod
-    def made(cls, config: IntakeConfig, ports: ProducerPorts, beginning: Beginning) -> Self:
+    def made(cls, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> Self:
         """Make all parts."""
         feed, live, state, subscriptions = ports.feed, ports.live, beginning.state, beginning.symbols
         progress = Progress(config.session_start_ns)
@@ -112,12 +112,12 @@ class ProducerParts:
         notes = NoteBoard()
         lanes = Lanes(beginning.lanes, ports.links, ports.clock)
         lanes.closed |= beginning.asleep
-        moves = Moves(beginning.table, 0 if state is None else state.moves, notes, waits=feed.lossless)
+        moves = SlotMoves(beginning.table, 0 if state is None else state.moves, notes, waits=feed.lossless)
         write_timeout_ns = beginning.lanes.write_timeout_ns
-        ladder = Ladder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
-        overload = Overload(ladder, lanes.by_shard, live, write_timeout_ns, notes)
+        ladder = OverloadLadder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
+        overload = OverloadControl(ladder, lanes.by_shard, live, write_timeout_ns, notes)
         router = Router(lanes, moves, subscriptions, notes, from_first=feed.repeatable)
-        watching = Watching(subscriptions, ports.scanners, feed, notes, state)
+        watching = WatchedSymbols(subscriptions, ports.scanners, feed, notes, state)
         deliveries = Deliveries(ports.broker)
         kept = b"" if state is None else state.watch
         watch = FeedWatch(config.watch, config.max_data_latency_ns, feed, live, subscriptions, kept)
@@ -133,7 +133,7 @@ class ProducerParts:
             overload,
             router,
             opening,
-            Enlisting(lanes, ports.links, moves, opening, states, notes),
+            ShardMembership(lanes, ports.links, moves, opening, states, notes),
             watching,
             deliveries,
             LockstepRound(lanes, router, deliveries, ports.broker),

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from desk.flow import Lane
 from desk.flow.routing_table import slot_of
-from desk.model.items import Gap, Item, Unquoted, Unwatch, Watch
+from desk.model.items import GapItem, Item, QuotesLost, Unwatch, Watch
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Quote, Tick
-from desk.producer.held_items import Holding
+from desk.producer.held_items import HeldItems
 from desk.producer.lanes import Lanes
 from desk.producer.overload import Shed
-from desk.producer.slot_moves import Moves
+from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
 from desk.telemetry.note_board import NoteBoard
 
@@ -26,7 +26,7 @@ class Router:
     """
 
     def __init__(
-        self, lanes: Lanes, moves: Moves, subscriptions: Subscriptions, notes: NoteBoard, *, from_first: bool
+        self, lanes: Lanes, moves: SlotMoves, subscriptions: Subscriptions, notes: NoteBoard, *, from_first: bool
     ) -> None:
         self._lanes = lanes
         self._moves = moves
@@ -36,19 +36,19 @@ class Router:
         self._version = moves.version
         self._session_ns = 0
         self._met: list[str] = []
-        self._by_symbol: dict[str, Lane | Holding] = {}
+        self._by_symbol: dict[str, Lane | HeldItems] = {}
         self._append = _Appends(self)
 
-    def lane_of(self, symbol: str) -> Lane | Holding:
+    def lane_of(self, symbol: str) -> Lane | HeldItems:
         """The lane of the shard that owns the symbol, or what stands for it while the symbol is on its way."""
         return self._moves.holding(symbol) or self._lanes[self._moves.table.shard_of(symbol)]
 
-    def put_item(self, item: Watch | Unwatch | Unquoted | OrderEvent) -> None:
+    def put_item(self, item: Watch | Unwatch | QuotesLost | OrderEvent) -> None:
         """Put an item where its symbol is."""
         self._moves.used.add(slot_of(item.symbol))
         self.lane_of(item.symbol).put(item)
 
-    def put_items(self, items: Iterable[Watch | Unwatch | Unquoted]) -> None:
+    def put_items(self, items: Iterable[Watch | Unwatch | QuotesLost]) -> None:
         """Put each item where its symbol is."""
         for item in items:
             self.put_item(item)
@@ -59,7 +59,7 @@ class Router:
             self._subscriptions.on_event(event)
             self.put_item(event)
 
-    def put_in_all(self, gaps: Iterable[Gap]) -> None:
+    def put_in_all(self, gaps: Iterable[GapItem]) -> None:
         """Put gaps into all lanes, and where symbols are on their way."""
         for gap in gaps:
             self._lanes.put(gap)
@@ -82,7 +82,7 @@ class Router:
         for each in shed:
             self.meet(each.symbol).shed(each.symbol, each.minute_ns, each.trades)
         quotes = Quote in map(type, ticks)
-        if not self._moves.held and all(lane.takes(len(ticks), quotes=quotes) for lane in self._lanes):
+        if not self._moves.held and all(lane.can_take(len(ticks), quotes=quotes) for lane in self._lanes):
             append = self._append
             for tick in ticks:
                 append[tick.symbol](tick)
@@ -96,7 +96,7 @@ class Router:
                 )
         return self._met
 
-    def meet(self, symbol: str) -> Lane | Holding:
+    def meet(self, symbol: str) -> Lane | HeldItems:
         """Where the symbol's ticks go; it is noted, and watched if need be, where nothing of it was routed before."""
         lane = self._by_symbol.get(symbol)
         if lane is None:

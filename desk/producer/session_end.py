@@ -8,15 +8,15 @@ from typing import Final
 from desk.model.items import Close
 from desk.ports import AckWait, Wait, Waits
 from desk.producer.pacing import Pacing
-from desk.producer.parts import IntakeConfig, ProducerParts, ProducerPorts
+from desk.producer.parts import ProducerConfig, ProducerParts, ProducerPorts
 
 NEVER_NS: Final = 1 << 62
 
 
-def session_end(config: IntakeConfig, ports: ProducerPorts, parts: ProducerParts, pacing: Pacing) -> Waits:
+def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts, pacing: Pacing) -> Waits:
     """Drain the lanes, close the session, and go on until nothing more is asked for and all is kept."""
     lanes, session_ns = parts.lanes, parts.progress.session_ns
-    parts.moves.give_up_wishes()
+    parts.moves.drop_requests()
     yield from pacing.between_marks(NEVER_NS)
     while parts.moves.under_way:
         yield from lanes.flush()
@@ -30,7 +30,7 @@ def session_end(config: IntakeConfig, ports: ProducerPorts, parts: ProducerParts
     yield from lanes.checkpoint_until(lambda lane: lane.durable)
 
 
-def _begin_close(config: IntakeConfig, ports: ProducerPorts, parts: ProducerParts) -> Waits:
+def _begin_close(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts) -> Waits:
     """Let shards and ledger remember where they stand: a resume goes on from here until the results are written.
 
     In lockstep the shards apply the last order events here. The close asks for what comes of them, as the next mark
@@ -44,7 +44,7 @@ def _begin_close(config: IntakeConfig, ports: ProducerPorts, parts: ProducerPart
     ports.broker.begin_close(parts.progress.session_ns)
 
 
-def _settle(config: IntakeConfig, parts: ProducerParts, *, closing: bool = False) -> Waits:
+def _settle(config: ProducerConfig, parts: ProducerParts, *, closing: bool = False) -> Waits:
     """Come to rest: everything sent, acknowledged, decided and given back."""
     while True:
         if config.lockstep:

@@ -5,10 +5,10 @@ Tests: tests/desk/inprocess/test_recovery.py
 
 from desk.flow.routing_table import slot_of
 from desk.ports import Waits
-from desk.producer.parts import Beginning, IntakeConfig, ProducerParts, ProducerPorts
+from desk.producer.parts import Beginning, ProducerConfig, ProducerParts, ProducerPorts
 
 
-def session_start(config: IntakeConfig, ports: ProducerPorts, parts: ProducerParts, beginning: Beginning) -> Waits:
+def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts, beginning: Beginning) -> Waits:
     """Open the lanes, find out what the shards have had, and watch the plan's symbols."""
     feed, progress, state = ports.feed, parts.progress, beginning.state
     positions = yield from parts.enlisting.locate(beginning.shards)
@@ -16,14 +16,14 @@ def session_start(config: IntakeConfig, ports: ProducerPorts, parts: ProducerPar
         lane = parts.opening.open(position, None if feed.lossless else position.lane)
         lane.mark_ns = 0 if state is None else state.mark_ns
         parts.moves.used.update(map(slot_of, position.watched))
-    parts.moves.over = any(position.closed for position in positions)
+    parts.moves.is_closed = any(position.closed for position in positions)
     read_again = feed.repeatable and not feed.lossless
     if any(position.adopted or position.released or (read_again and position.ordinals) for position in positions):
         # Moves, and ticks read again, are judged by where shards stand once none can fall back behind it.
         yield from parts.lanes.checkpoint_until(lambda lane: lane.confirmed)
         positions = yield from parts.enlisting.locate(beginning.shards)
-    parts.moves.take_up(positions, parts.lanes.by_shard, ports.clock.wall_ns())
-    decided_ns = parts.deliveries.ask_again(progress.session_ns if config.lockstep else 0)
+    parts.moves.recover(positions, parts.lanes.by_shard, ports.clock.wall_ns())
+    decided_ns = parts.deliveries.request_missing(progress.session_ns if config.lockstep else 0)
     mark_ns = max(decided_ns, *(position.mark_ns for position in positions))
     progress.marked = progress.marked or mark_ns > 0
     parts.catch_up.begin(positions, parts.lanes.closed.values(), config.session_start_ns, mark_ns)
@@ -35,4 +35,4 @@ def session_start(config: IntakeConfig, ports: ProducerPorts, parts: ProducerPar
     parts.router.give(parts.deliveries.due(progress.session_ns if feed.lossless else None))
     if state is not None:
         parts.notes.add(f"the producer goes on from the mark at {state.mark_ns}")
-        parts.router.put_items(parts.watching.take_up(state.mark_ns))
+        parts.router.put_items(parts.watching.resume(state.mark_ns))

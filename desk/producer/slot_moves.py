@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from desk.consumer.engine.snapshot import mark_of
+from desk.consumer.engine.snapshot import state_mark_ns
 from desk.flow import Lane
 from desk.flow.routing_table import SLOTS, RoutingTable, slot_of
-from desk.model.batch import Ack, Position
-from desk.model.items import Adopt, Gap, Item, Release, Second, Settled, encode_items
+from desk.model.batch import Ack, ShardPosition
+from desk.model.items import Adopt, GapItem, Item, Mark, Release, Settle, encode_items
 from desk.model.units import MS_NS, SECOND_NS
-from desk.producer.held_items import Holding
+from desk.producer.held_items import HeldItems
 from desk.telemetry.histogram import Histogram
 from desk.telemetry.note_board import NoteBoard
 
@@ -27,7 +27,7 @@ BEHIND: Final = "the shard fell back before it handed over"
 
 
 @dataclass(slots=True)
-class Tally:
+class MoveOutcome:
     """What came of a wish, which may take several moves: it is told once, when the last of them is applied."""
 
     under_way: int = 0
@@ -38,13 +38,13 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class MoveRequest:
     """These slots shall belong to that shard. `number` is that of a move begun by a dead producer; else 0."""
 
     slots: tuple[int, ...]
     to: int
     number: int = 0
-    tally: Tally = field(default_factory=Tally)
+    outcome: MoveOutcome = field(default_factory=MoveOutcome)
 
 
 @dataclass(slots=True)
@@ -60,19 +60,19 @@ class Move:
     to: int
     mark_ns: int
     fenced_ns: int
-    tally: Tally
-    holding: Holding | None
+    outcome: MoveOutcome
+    holding: HeldItems | None
     state: bytes | None = None
     released_seq: int = 0
     held: bool = True
     applied: bool = False
 
 
-class Moves:
+class SlotMoves:
     """All moves of a session.
 
     `table` is the one in force; `version` rises whenever any symbol has another route. `reached_ns` is the last mark.
-    `used` are the slots that have symbols. Once it is `over`, because a dead producer has closed a shard, no move
+    `used` are the slots that have symbols. Once it is `is_closed`, because a dead producer has closed a shard, no move
     begins.
 
     A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
@@ -89,14 +89,14 @@ class Moves:
         self.number = number
         self.done = 0
         self.used: set[int] = set()
-        self.over = False
+        self.is_closed = False
         self.pauses = Histogram()
         self._waits = waits
         self._notes = notes
-        self._asked: deque[Wish] = deque()
-        self._wishes: deque[Wish] = deque()
+        self._inbox: deque[MoveRequest] = deque()
+        self._requests: deque[MoveRequest] = deque()
         self._moves: dict[int, Move] = {}
-        self._by_slot: dict[int, Holding] = {}
+        self._by_slot: dict[int, HeldItems] = {}
         self._marks: dict[int, int] = {}
         self.reached_ns = 0
 
@@ -124,24 +124,24 @@ class Moves:
         return (
             shard in self.table.shards
             or any(shard in (move.source, move.to) for move in self._moves.values())
-            or any(wish.to == shard for wish in self._wishes)
+            or any(request.to == shard for request in self._requests)
         )
 
     @property
-    def wished(self) -> bool:
+    def has_requests(self) -> bool:
         """Whether there is anything to begin."""
-        return bool(self._wishes or self._asked)
+        return bool(self._requests or self._inbox)
 
-    def take_in(self) -> None:
+    def accept_requests(self) -> None:
         """Take in what was wished from elsewhere: from now on it counts."""
-        while self._asked:
-            self._wishes.append(self._asked.popleft())
+        while self._inbox:
+            self._requests.append(self._inbox.popleft())
 
-    def wish(self, slots: Iterable[int], to: int) -> None:
+    def request(self, slots: Iterable[int], to: int) -> None:
         """Ask for a move; it begins when `begin` is next called. May be called from another thread."""
-        self._asked.append(Wish(tuple(sorted(set(slots))), to))
+        self._inbox.append(MoveRequest(tuple(sorted(set(slots))), to))
 
-    def holding(self, symbol: str) -> Holding | None:
+    def holding(self, symbol: str) -> HeldItems | None:
         """Where the symbol's items go while they are held."""
         return self._by_slot.get(slot_of(symbol)) if self._by_slot else None
 
@@ -152,28 +152,31 @@ class Moves:
         """
         if mark_ns < max(self._marks.values(), default=0):
             return False
-        if self.over:
-            self.give_up_wishes()
+        if self.is_closed:
+            self.drop_requests()
         before = len(self._moves)
-        for _ in range(len(self._wishes)):
-            wish = self._wishes.popleft()
-            if wish.to not in lanes or not 0 <= min(wish.slots, default=0) <= max(wish.slots, default=0) < SLOTS:
+        for _ in range(len(self._requests)):
+            request = self._requests.popleft()
+            if (
+                request.to not in lanes
+                or not 0 <= min(request.slots, default=0) <= max(request.slots, default=0) < SLOTS
+            ):
                 self._notes.add(
-                    f"no move of slots {list(wish.slots)} to shard {wish.to}: there is no such shard or slot"
+                    f"no move of slots {list(request.slots)} to shard {request.to}: there is no such shard or slot"
                 )
                 continue
-            rest = self._begin_parts(wish, lanes, now_ns)
-            wish.tally.waiting = bool(rest)
+            rest = self._begin_parts(request, lanes, now_ns)
+            request.outcome.waiting = bool(rest)
             if rest:
-                self._wishes.append(Wish(rest, wish.to, wish.number, wish.tally))
+                self._requests.append(MoveRequest(rest, request.to, request.number, request.outcome))
         return len(self._moves) > before
 
-    def give_up_wishes(self) -> None:
+    def drop_requests(self) -> None:
         """Forget what is wished and not begun, but for what a dead producer had begun."""
-        self.take_in()
-        self._wishes = deque(wish for wish in self._wishes if wish.number)
+        self.accept_requests()
+        self._requests = deque(request for request in self._requests if request.number)
 
-    def mark(self, second: Second) -> None:
+    def mark(self, second: Mark) -> None:
         """A mark is put into every lane: keep it for the slots that are on their way."""
         self.reached_ns = second.session_ns
         self.hold(second)
@@ -198,12 +201,12 @@ class Moves:
             elif ack.shard == move.to:
                 self._follow(move, ack, lanes, now_ns)
 
-    def on_back(self, position: Position, lanes: Mapping[int, Lane]) -> None:
+    def on_back(self, position: ShardPosition, lanes: Mapping[int, Lane]) -> None:
         """Take what a shard's successor holds for moves under way: the ack that brought it may have been lost."""
         for number, held in position.released.items():
             self._take(number, held.state, lanes)
 
-    def take_up(self, positions: Iterable[Position], lanes: Mapping[int, Lane], now_ns: int) -> None:
+    def recover(self, positions: Iterable[ShardPosition], lanes: Mapping[int, Lane], now_ns: int) -> None:
         """Find out what a dead producer moved, and what it left half-way, by what the shards have and hold.
 
         `positions` are such that no shard falls back behind its own. What is adopted is where it is; a shard that
@@ -218,12 +221,12 @@ class Moves:
         for number, (slots, to) in sorted(adopted.items()):
             for source in sorted({self.table.shards[slot] for slot in slots} & lanes.keys() - {to}):
                 lanes[source].put(Release(number, list(slots), to))
-                lanes[source].put(Settled(number))
+                lanes[source].put(Settle(number))
             self.table = self.table.moved(slots, to)
         for number, release in sorted(released.items()):
             newest = max((other for other, (slots, _) in adopted.items() if set(slots) & set(release.slots)), default=0)
             if newest < number:
-                self._again(Wish(tuple(release.slots), release.to, number), lanes, now_ns)
+                self._restart(MoveRequest(tuple(release.slots), release.to, number), lanes, now_ns)
         self.version += 1
 
     def _take(self, number: int, state: bytes, lanes: Mapping[int, Lane]) -> None:
@@ -231,30 +234,32 @@ class Moves:
         if move is not None and move.held:
             move.state, move.released_seq = state, lanes[move.source].filled_seq
 
-    def _again(self, wish: Wish, lanes: Mapping[int, Lane], now_ns: int) -> None:
+    def _restart(self, request: MoveRequest, lanes: Mapping[int, Lane], now_ns: int) -> None:
         """Begin a dead producer's move again: at once where time does not wait for shards."""
         if self._waits:
-            self._wishes.append(wish)
+            self._requests.append(request)
         else:
-            self._begin_parts(wish, lanes, now_ns)
+            self._begin_parts(request, lanes, now_ns)
 
-    def _begin_parts(self, wish: Wish, lanes: Mapping[int, Lane], now_ns: int) -> tuple[int, ...]:
+    def _begin_parts(self, request: MoveRequest, lanes: Mapping[int, Lane], now_ns: int) -> tuple[int, ...]:
         """Begin as much of the wish as can be now; the slots that must wait."""
         owners = self.table.shards
-        rest = [slot for slot in wish.slots if owners[slot] != wish.to]
+        rest = [slot for slot in request.slots if owners[slot] != request.to]
         giving = {move.source for move in self._moves.values() if move.held}
         taking = {move.to for move in self._moves.values() if move.held}
         for source in sorted({owners[slot] for slot in rest}):
             behind = not self._waits and lanes[source].age_ns(now_ns) >= BACKLOG_NS
-            barred = source in taking or wish.to in giving or (wish.to in taking) or (source in giving and not behind)
-            if barred and not wish.number:
+            barred = (
+                source in taking or request.to in giving or (request.to in taking) or (source in giving and not behind)
+            )
+            if barred and not request.number:
                 continue
-            most = len(wish.slots) if wish.number else WAITING_PART if self._waits or behind else LIVE_PART
+            most = len(request.slots) if request.number else WAITING_PART if self._waits or behind else LIVE_PART
             part = self._part([slot for slot in rest if owners[slot] == source], most)
-            self._fence(wish, part, source, lanes, now_ns)
+            self._fence(request, part, source, lanes, now_ns)
             rest = [slot for slot in rest if slot not in part]
             giving.add(source)
-            taking.add(wish.to)
+            taking.add(request.to)
         return tuple(rest)
 
     def _part(self, slots: list[int], most: int) -> list[int]:
@@ -263,12 +268,14 @@ class Moves:
         left = set(used[most:])
         return [slot for slot in slots if slot not in left]
 
-    def _fence(self, wish: Wish, slots: list[int], source: int, lanes: Mapping[int, Lane], now_ns: int) -> None:
-        number, to = wish.number or self.number + 1, wish.to
+    def _fence(
+        self, request: MoveRequest, slots: list[int], source: int, lanes: Mapping[int, Lane], now_ns: int
+    ) -> None:
+        number, to = request.number or self.number + 1, request.to
         self.number = max(self.number, number)
-        wish.tally.under_way += 1
-        holding = None if self._waits else Holding(lanes[to].config.capacity)
-        move = Move(number, frozenset(slots), source, to, self._mark_ns(to), now_ns, wish.tally, holding)
+        request.outcome.under_way += 1
+        holding = None if self._waits else HeldItems(lanes[to].config.capacity)
+        move = Move(number, frozenset(slots), source, to, self._mark_ns(to), now_ns, request.outcome, holding)
         self._moves[number] = move
         lanes[source].put(Release(number, slots, to))
         if holding is not None:
@@ -281,13 +288,13 @@ class Moves:
 
     def _adopt(self, move: Move, state: bytes, lanes: Mapping[int, Lane], now_ns: int) -> None:
         lane = lanes[move.to]
-        holding = move.holding or Holding(0)
-        reached_ns = mark_of(state)
-        begin: list[Item] = [Second(max(move.mark_ns, reached_ns), now_ns)]
+        holding = move.holding or HeldItems(0)
+        reached_ns = state_mark_ns(state)
+        begin: list[Item] = [Mark(max(move.mark_ns, reached_ns), now_ns)]
         if reached_ns < move.mark_ns:
-            begin.insert(0, Gap(reached_ns, move.mark_ns + SECOND_NS - 1, BEHIND))
+            begin.insert(0, GapItem(reached_ns, move.mark_ns + SECOND_NS - 1, BEHIND))
         lane.put(Adopt(move.number, sorted(move.slots), state, encode_items([*begin, *holding.items])))
-        lane.carry(holding.counts)
+        lane.count_adopted(holding.counts)
         move.state = move.holding = None
         move.held = False
         for slot in move.slots:
@@ -304,24 +311,24 @@ class Moves:
             self._count(move, now_ns)
         if ack.durable_seq >= seq:
             del self._moves[move.number]
-            lanes[move.source].put(Settled(move.number))
+            lanes[move.source].put(Settle(move.number))
 
     def _count(self, move: Move, now_ns: int) -> None:
         self.done += 1
         pause_ns = max(now_ns - move.fenced_ns, 0)
         self.pauses.add_one(pause_ns)
-        tally = move.tally
-        tally.under_way -= 1
-        tally.moves += 1
-        tally.slots += len(move.slots)
-        tally.longest_ns = max(tally.longest_ns, pause_ns)
-        if tally.under_way or tally.waiting:
+        outcome = move.outcome
+        outcome.under_way -= 1
+        outcome.moves += 1
+        outcome.slots += len(move.slots)
+        outcome.longest_ns = max(outcome.longest_ns, pause_ns)
+        if outcome.under_way or outcome.waiting:
             return
-        longest = f"{tally.longest_ns / MS_NS:,.1f} ms"
-        if tally.moves > 1:
+        longest = f"{outcome.longest_ns / MS_NS:,.1f} ms"
+        if outcome.moves > 1:
             self._notes.add(
-                f"{tally.slots} slots went to shard {move.to} in {tally.moves} moves, the longest in {longest}"
+                f"{outcome.slots} slots went to shard {move.to} in {outcome.moves} moves, the longest in {longest}"
             )
             return
-        slots = f"slot {min(move.slots)}" if tally.slots == 1 else f"{tally.slots} slots"
+        slots = f"slot {min(move.slots)}" if outcome.slots == 1 else f"{outcome.slots} slots"
         self._notes.add(f"move {move.number}: {slots} from shard {move.source} to shard {move.to} in {longest}")

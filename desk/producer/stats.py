@@ -12,10 +12,10 @@ from desk.model.lane_row import LaneRow
 from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.ports import Feed
-from desk.telemetry.histogram import Snapshot
+from desk.telemetry.histogram import HistogramSnapshot
 
 
-class IntakeStats(msgspec.Struct, array_like=True):
+class LoopStats(msgspec.Struct, array_like=True):
     """What the producer sees at one moment, for the live table.
 
     `notes` are the latest of `noted` by this `epoch`, newest last; `alerts` are what is wrong with the feed now.
@@ -41,7 +41,7 @@ class IntakeStats(msgspec.Struct, array_like=True):
     moves: int = 0
     moving: bool = False
     owners: Sequence[int] = ()
-    pauses: Snapshot = msgspec.field(default_factory=Snapshot)
+    pauses: HistogramSnapshot = msgspec.field(default_factory=HistogramSnapshot)
     wall_ns: int = 0
     epoch: int = 0
     alerts: list[str] = []

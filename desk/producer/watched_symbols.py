@@ -6,12 +6,12 @@ Tests: tests/desk/producer/test_loop.py
 from desk.model.bars import Bar
 from desk.model.checkpoint import ProducerState
 from desk.model.items import Unwatch, Watch
-from desk.ports import Feed, Scanners
+from desk.ports import Feed, ScannerPort
 from desk.producer.subscriptions import ALL, Subscriptions
 from desk.telemetry.note_board import NoteBoard
 
 
-class Watching:
+class WatchedSymbols:
     """Keeps feed and shards in line with what is wanted.
 
     What was asked at one mark takes effect at the next, so that every shard hears of it at the same place of its
@@ -22,7 +22,7 @@ class Watching:
     def __init__(
         self,
         subscriptions: Subscriptions,
-        scanner: Scanners,
+        scanner: ScannerPort,
         feed: Feed,
         notes: NoteBoard,
         state: ProducerState | None,
@@ -47,7 +47,7 @@ class Watching:
             items.append(Watch(symbol, start_ns, scanners, warm, *past))
         return items
 
-    def take_up(self, mark_ns: int) -> list[Watch | Unwatch]:
+    def resume(self, mark_ns: int) -> list[Watch | Unwatch]:
         """Go on from a mark at which another producer died: ask again what it had asked."""
         if self.asked_ns is not None and not self._ask(self.asked_ns):
             self.asked_ns = None

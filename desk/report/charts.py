@@ -1,6 +1,6 @@
 """Inline SVG: colours come from the page's classes, so that light and dark both work.
 
-Tests: tests/desk/report/test_report_html.py
+Tests: tests/desk/report/test_report_page.py
 """
 
 from collections.abc import Mapping

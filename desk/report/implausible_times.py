@@ -1,6 +1,6 @@
 """Times that cannot be right, seen in what became of the ticks.
 
-Tests: tests/desk/inprocess/test_house_times.py
+Tests: tests/desk/inprocess/test_in_process_times.py
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 What cannot be printed is spelled out: a mark of writing direction would reorder a line of the page.
 
-Tests: tests/desk/report/test_report_html.py
+Tests: tests/desk/report/test_report_page.py
 """
 
 from collections.abc import Iterable, Sequence

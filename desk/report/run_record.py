@@ -12,24 +12,24 @@ from desk.model.session import Session
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedReport
-from desk.producer.loop import Intake
+from desk.producer.loop import ProducerLoop
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import (
     ClassCounts,
-    Consumer,
-    FeedState,
-    Gap,
-    Latencies,
-    Orders,
-    Producer,
-    ProfitAndLoss,
+    ConsumerSection,
+    FeedSection,
+    GapSection,
+    LatencySection,
+    OrdersSection,
+    PnlSection,
+    ProducerSection,
     Quantiles,
-    Rates,
+    RatesSection,
     Summary,
-    Ticks,
+    TicksSection,
 )
 from desk.telemetry.audit import StrategyFault
-from desk.telemetry.crumbs import EVERYWHERE
+from desk.telemetry.breadcrumb_port import EVERYWHERE
 from desk.telemetry.histogram import Histogram
 
 MAX_PROBLEMS = 50
@@ -63,21 +63,21 @@ class FeedRecord(msgspec.Struct, array_like=True):
     marked: bool = True
 
 
-def feed_record(intake: Intake) -> FeedRecord:
+def feed_record(loop: ProducerLoop) -> FeedRecord:
     """What the producer's work came to."""
-    counts, report = intake.feed.counts, intake.watch.report()
+    counts, report = loop.feed.counts, loop.watch.report()
     return FeedRecord(
         counts.received,
         counts.rejected,
         counts.skipped,
         counts.examples,
-        intake.gaps.records_at(intake.session_ns),
-        [*intake.problems, *report.problems],
+        loop.gaps.records_at(loop.session_ns),
+        [*loop.problems, *report.problems],
         report,
-        intake.notes.latest(),
-        intake.notes.count,
-        intake.config.epoch,
-        intake.marked,
+        loop.notes.latest(),
+        loop.notes.count,
+        loop.config.epoch,
+        loop.marked,
     )
 
 
@@ -106,7 +106,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     notices: list[str] = []
 
 
-def summarize(record: RunRecord) -> Summary:
+def summarize_run(record: RunRecord) -> Summary:
     """The figures of summary.json, judged."""
     applied = sum(shard.audit.trades + shard.audit.quotes for shard in record.shards)
     played_s = max(record.play_ns, 1) / SECOND_NS
@@ -116,13 +116,13 @@ def summarize(record: RunRecord) -> Summary:
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
         problems=problems(record)[:MAX_PROBLEMS],
-        gaps=[Gap(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
+        gaps=[GapSection(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
         warnings=warnings(record)[:MAX_PROBLEMS],
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
         wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),
-        ticks=Ticks(_counts(record, "trades"), _counts(record, "quotes")),
-        events_per_s=Rates(
+        ticks=TicksSection(_counts(record, "trades"), _counts(record, "quotes")),
+        events_per_s=RatesSection(
             round(sum(record.feed.received.values()) / played_s, 1),
             round(applied / played_s, 1),
         ),
@@ -131,14 +131,14 @@ def summarize(record: RunRecord) -> Summary:
             _consumer(shard, usage, record.play_ns, record.restarts.get(shard.shard, 0))
             for shard, usage in zip(record.shards, record.consumers, strict=True)
         ],
-        producer=Producer(
+        producer=ProducerSection(
             record.producer.pid,
             round(record.producer.cpu_s, 3),
             round(record.producer.max_rss_mb, 1),
             record.feed.report.reconnects,
         ),
         clock_skew_ms=round(record.feed.report.skew_ns / MS_NS, 3),
-        feed=FeedState(
+        feed=FeedSection(
             kind=record.feed_kind,
             up=record.feed.report.up,
             reconnects=record.feed.report.reconnects,
@@ -146,7 +146,7 @@ def summarize(record: RunRecord) -> Summary:
         ),
         bars=record.bars,
         decisions=record.decisions,
-        orders=Orders(
+        orders=OrdersSection(
             record.orders.submitted,
             record.orders.filled,
             record.orders.canceled,
@@ -154,7 +154,7 @@ def summarize(record: RunRecord) -> Summary:
             record.orders.refused_by_risk,
             record.orders.refused,
         ),
-        pnl=ProfitAndLoss(
+        pnl=PnlSection(
             round(float(record.orders.realized), 6),
             round(float(record.orders.unrealized), 6),
             round(float(record.orders.fees), 6),
@@ -262,15 +262,17 @@ def _counts(record: RunRecord, kind: str) -> ClassCounts:
     )
 
 
-def _latencies(record: RunRecord) -> Latencies:
+def _latencies(record: RunRecord) -> LatencySection:
     def quantiles(name: str) -> Quantiles | None:
         return Quantiles.of(Histogram.of(*(getattr(shard, name) for shard in record.shards)))
 
-    return Latencies(quantiles("data_latency"), quantiles("time_in_queue"), quantiles("in_lane"), quantiles("on_link"))
+    return LatencySection(
+        quantiles("data_latency"), quantiles("time_in_queue"), quantiles("in_lane"), quantiles("on_link")
+    )
 
 
-def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int, restarts: int) -> Consumer:
-    return Consumer(
+def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int, restarts: int) -> ConsumerSection:
+    return ConsumerSection(
         shard=shard.shard,
         pid=usage.pid,
         node=usage.node,

@@ -45,7 +45,7 @@ class ClassCounts(msgspec.Struct):
         return self.came == self.went
 
 
-class Ticks(msgspec.Struct):
+class TicksSection(msgspec.Struct):
     """The accounting by class."""
 
     trades: ClassCounts = msgspec.field(default_factory=ClassCounts)
@@ -59,7 +59,7 @@ class Ticks(msgspec.Struct):
         return {"trades": self.trades, "quotes": self.quotes}
 
 
-class Rates(msgspec.Struct):
+class RatesSection(msgspec.Struct):
     """Ticks per second of wall time over the whole run."""
 
     produced: float = 0.0
@@ -82,7 +82,7 @@ class Quantiles(msgspec.Struct):
         return cls(*(round((histogram.quantile(q) or 0) / MS_NS, 3) for q in (0.5, 0.95, 0.99, 1.0)))
 
 
-class Latencies(msgspec.Struct):
+class LatencySection(msgspec.Struct):
     """Latencies by name; null where nothing was measured.
 
     `data_latency` is venue time → applied, null in replay at speed "max": there is no live clock to compare
@@ -95,7 +95,7 @@ class Latencies(msgspec.Struct):
     on_link: Quantiles | None = None
 
 
-class Gap(msgspec.Struct):
+class GapSection(msgspec.Struct):
     """A stretch of session time without data for so many symbols."""
 
     from_ns: int
@@ -105,7 +105,7 @@ class Gap(msgspec.Struct):
     repaired: bool
 
 
-class Consumer(msgspec.Struct):
+class ConsumerSection(msgspec.Struct):
     """One shard over the whole run; `busy` is the fraction of wall time it worked, `pid` its last process."""
 
     shard: int
@@ -119,7 +119,7 @@ class Consumer(msgspec.Struct):
     max_rss_mb: float = 0.0
 
 
-class Producer(msgspec.Struct):
+class ProducerSection(msgspec.Struct):
     """The process that held the market-data connection."""
 
     pid: int = 0
@@ -128,7 +128,7 @@ class Producer(msgspec.Struct):
     reconnects: int = 0
 
 
-class FeedState(msgspec.Struct):
+class FeedSection(msgspec.Struct):
     """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed always is."""
 
     kind: str = ""
@@ -138,7 +138,7 @@ class FeedState(msgspec.Struct):
     refused_symbols: list[str] = []
 
 
-class Orders(msgspec.Struct):
+class OrdersSection(msgspec.Struct):
     """Orders by what became of them; `refused_by_risk` never reached the venue, `refused` by rule."""
 
     submitted: int = 0
@@ -149,7 +149,7 @@ class Orders(msgspec.Struct):
     refused: dict[str, int] = {}
 
 
-class ProfitAndLoss(msgspec.Struct):
+class PnlSection(msgspec.Struct):
     """Profit and loss in account currency; fees are not yet taken off the other two."""
 
     realized: float = 0.0
@@ -177,20 +177,20 @@ class Summary(msgspec.Struct, kw_only=True):
     started_ns: int
     ended_ns: int
     wall_s: float
-    ticks: Ticks = msgspec.field(default_factory=Ticks)
+    ticks: TicksSection = msgspec.field(default_factory=TicksSection)
     balanced: bool = False
-    events_per_s: Rates = msgspec.field(default_factory=Rates)
-    latency_ms: Latencies = msgspec.field(default_factory=Latencies)
+    events_per_s: RatesSection = msgspec.field(default_factory=RatesSection)
+    latency_ms: LatencySection = msgspec.field(default_factory=LatencySection)
     warnings: list[str] = []
-    gaps: list[Gap] = []
-    consumers: list[Consumer] = []
-    producer: Producer = msgspec.field(default_factory=Producer)
+    gaps: list[GapSection] = []
+    consumers: list[ConsumerSection] = []
+    producer: ProducerSection = msgspec.field(default_factory=ProducerSection)
     bars: int = 0
     decisions: int = 0
-    orders: Orders = msgspec.field(default_factory=Orders)
+    orders: OrdersSection = msgspec.field(default_factory=OrdersSection)
     clock_skew_ms: float = 0.0
-    feed: FeedState = msgspec.field(default_factory=FeedState)
-    pnl: ProfitAndLoss = msgspec.field(default_factory=ProfitAndLoss)
+    feed: FeedSection = msgspec.field(default_factory=FeedSection)
+    pnl: PnlSection = msgspec.field(default_factory=PnlSection)
     failed: bool | msgspec.UnsetType = msgspec.UNSET
 
     @property

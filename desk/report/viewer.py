@@ -9,14 +9,14 @@ from desk.consumer.shard import ShardStats
 from desk.model.notes import Level, Note
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
-from desk.producer.stats import IntakeStats
-from desk.report.live import ConsumerView, DeskState, DeskView, OrdersView
-from desk.telemetry.histogram import Snapshot, since
+from desk.producer.stats import LoopStats
+from desk.report.desk_view import ConsumerView, DeskState, DeskView, OrdersView
+from desk.telemetry.histogram import HistogramSnapshot, counted_since
 
 LEVELS: Final[dict[Level, int]] = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-class Viewer:
+class DeskViewer:
     """Makes views. Rates, busy fractions and latencies are those since the view before.
 
     `waits` says why a session does not start at once.
@@ -33,32 +33,32 @@ class Viewer:
         self,
         now_ns: int,
         state: DeskState,
-        intake: IntakeStats,
+        loop: LoopStats,
         shards: Sequence[ShardStats],
         pids: Mapping[int, int],
         orders: OrderSummary,
     ) -> DeskView:
         """The desk at wall time `now_ns`."""
-        received = sum(intake.received.values())
+        received = sum(loop.received.values())
         passed_s = max(now_ns - self._now_ns, 1) / SECOND_NS if self._now_ns else float("inf")
         consumers = [self._consumer(stats, pids.get(stats.shard, 0), passed_s) for stats in shards]
-        waiting = bool(self._waits) and state == "running" and intake.session_ns <= self._start_ns
+        waiting = bool(self._waits) and state == "running" and loop.session_ns <= self._start_ns
         view = DeskView(
             state="waiting" if waiting else state,
             waits=self._waits if waiting else "",
-            session_ns=intake.session_ns if intake.session_ns > self._start_ns else None,
-            progress=intake.progress,
+            session_ns=loop.session_ns if loop.session_ns > self._start_ns else None,
+            progress=loop.progress,
             produced_per_s=(received - self._received) / passed_s,
             consumed_per_s=sum(consumer.consumed_per_s for consumer in consumers),
-            lanes=intake.lanes,
+            lanes=loop.lanes,
             consumers=consumers,
             orders=OrdersView(orders.submitted, orders.filled, orders.refused_by_risk),
-            open_positions=intake.open_positions,
+            open_positions=loop.open_positions,
             pnl=orders.realized + orders.unrealized - orders.fees,
-            subscribed=intake.subscribed,
-            wanted_by_scanners=intake.wanted_by_scanners,
-            alerts=intake.alerts,
-            notes=[*(note.text for note in intake.notes), *(note for stats in shards for note in _notes(stats))],
+            subscribed=loop.subscribed,
+            wanted_by_scanners=loop.wanted_by_scanners,
+            alerts=loop.alerts,
+            notes=[*(note.text for note in loop.notes), *(note for stats in shards for note in _notes(stats))],
         )
         self._now_ns = now_ns
         self._received = received
@@ -70,7 +70,7 @@ class Viewer:
         applied = stats.audit.trades + stats.audit.quotes
         grown = applied - (before.audit.trades + before.audit.quotes) if before else 0
         busy_ns = stats.busy_ns - before.busy_ns if before else 0
-        queue = since(stats.time_in_queue, before.time_in_queue if before else Snapshot())
+        queue = counted_since(stats.time_in_queue, before.time_in_queue if before else HistogramSnapshot())
         return ConsumerView(
             shard=stats.shard,
             pid=pid,
@@ -83,7 +83,7 @@ class Viewer:
         )
 
 
-class Noted(Protocol):
+class NoteSource(Protocol):
     """The latest `notes` of the `noted` that a producer has written, and which producer it is."""
 
     epoch: int
@@ -99,7 +99,7 @@ class NewNotes:
         self._epoch = 0
         self._logged = 0
 
-    def write(self, noted: Noted) -> None:
+    def write(self, noted: NoteSource) -> None:
         """Log the notes since the last call, as far as they are still there; those of an older producer never."""
         if noted.epoch < self._epoch:
             return

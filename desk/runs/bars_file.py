@@ -31,7 +31,7 @@ SCHEMA: Final = pa.schema(
 )
 
 
-class BarColumns:
+class BarsFileColumns:
     """Priced bars as growing columns: some 80 bytes a bar, where the structs would take several hundred."""
 
     def __init__(self, bars: Iterable[Bar]) -> None:
@@ -77,7 +77,7 @@ def write_bars(path: Path, bars: Iterable[Bar]) -> int:
 
     Where a minute comes more than once, its last version counts. Raises RunFailed.
     """
-    columns = BarColumns(bars)
+    columns = BarsFileColumns(bars)
     order = columns.order()
     with replacing(path) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
         for start in range(0, len(order), ROW_GROUP_ROWS):

@@ -19,8 +19,8 @@ from desk.model.records import Decision
 from desk.model.units import SECOND_NS
 from desk.runs.bars_file import write_bars
 from desk.runs.decisions_file import write_decisions
-from desk.runs.folder_trust import require_own
-from desk.runs.resume_file import Resume, ResumeFile
+from desk.runs.folder_trust import require_own_folder
+from desk.runs.resume_file import ResumeFile, ResumeState
 
 
 class RunFolder:
@@ -70,7 +70,7 @@ class RunFolder:
         return run
 
     @classmethod
-    def take_up(cls, folder: Path) -> tuple[Self, Resume]:
+    def take_up(cls, folder: Path) -> tuple[Self, ResumeState]:
         """The folder of a run that was broken off, claimed, and what the run left there for a resume.
 
         Raises RunFolderError where there is none, another desk works on it, others can have changed it, or the file is
@@ -82,7 +82,7 @@ class RunFolder:
             run = cls(run.dir.resolve())
         run.resume.claim()
         try:
-            run.remarks = require_own(run.dir)
+            run.remarks = require_own_folder(run.dir)
             return run, run.resume.read()
         except BaseException:
             run.resume.release()

@@ -13,7 +13,7 @@ OTHERS_WRITE = 0o022
 OTHERS_ANY = 0o077
 
 
-def require_own(folder: Path) -> list[str]:
+def require_own_folder(folder: Path) -> list[str]:
     """Check a run folder and everything in it; a note where others could read, which they no longer can.
 
     Raises RunFolderError for what belongs to another user, what group or others can write, and whatever is neither a

@@ -21,7 +21,7 @@ from desk.runs.state_key import REMEDY, StateKey, find_state_key, make_state_key
 VERSION: Final = 3
 
 
-class Resume(msgspec.Struct):
+class ResumeState(msgspec.Struct):
     """A run under way: its resolved plan, its session, and the shards with which it began; none before it did.
 
     `run` is a random name that no other run has. `accepted` are the changes of code that an earlier resume accepted.
@@ -37,7 +37,7 @@ class Resume(msgspec.Struct):
     accepted: list[str] = []
 
 
-class Sealed(msgspec.Struct):
+class SealedResume(msgspec.Struct):
     """The file: a run, authenticated with the key of this name."""
 
     version: int
@@ -100,7 +100,7 @@ class ResumeFile:
             raise RunFolderError(str(folder), found, expected, remedy) from error
         self._lock = lock
 
-    def write(self, resume: Resume) -> None:
+    def write(self, resume: ResumeState) -> None:
         """Write it at once. Raises RunFailed, and what `key` raises."""
         run = msgspec.to_builtins(msgspec.structs.replace(resume, plan={})) | {"plan": to_json(resume.plan)}
         content = {"version": VERSION, "key": self.key.name, "tag": self._tag(self.key, run), "run": run}
@@ -117,16 +117,16 @@ class ResumeFile:
                 "Name that folder, or run the plan anew.",
             )
 
-    def read(self) -> Resume:
+    def read(self) -> ResumeState:
         """What it says. Raises RunFolderError where it is missing, of another release, or not authentic."""
         self.require()
         try:
-            file = msgspec.convert(json.loads(self.path.read_bytes()), Sealed)
+            file = msgspec.convert(json.loads(self.path.read_bytes()), SealedResume)
             if file.version != VERSION:
                 raise self._other_release(file.version)
             self._key = find_state_key()
             self._require_authentic(file, self._key)
-            return msgspec.convert(file.run | {"plan": from_json(file.run.get("plan"))}, Resume)
+            return msgspec.convert(file.run | {"plan": from_json(file.run.get("plan"))}, ResumeState)
         except (OSError, ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
             raise RunFolderError(
                 str(self.path),
@@ -146,7 +146,7 @@ class ResumeFile:
             os.close(self._lock)
             self._lock = None
 
-    def _require_authentic(self, file: Sealed, key: StateKey) -> None:
+    def _require_authentic(self, file: SealedResume, key: StateKey) -> None:
         if file.key != key.name:
             raise RunFolderError(
                 str(self.path), f"it was written under another key ({file.key})", f"the key {key.name}", REMEDY

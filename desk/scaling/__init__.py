@@ -1,23 +1,23 @@
 """How many shards there should be, and which slots belong to which shard: pure decisions, from loads."""
 
 from desk.scaling.balance import SlotMove
-from desk.scaling.dealing import deal
-from desk.scaling.planner import Planner, PlannerState, by_slot, plan
-from desk.scaling.policy import Policy, Reading, decide
+from desk.scaling.even_assignment import assign_evenly
+from desk.scaling.planner import MovePlanner, PlannerState, by_slot, plan_moves
+from desk.scaling.policy import ScalingPolicy, ScalingReading, decide
 from desk.scaling.policy_state import PolicyState
-from desk.scaling.staffing import Staffing, staff
+from desk.scaling.shard_choice import ShardChanges, choose_changes
 
 __all__ = [
-    "Planner",
+    "MovePlanner",
     "PlannerState",
-    "Policy",
     "PolicyState",
-    "Reading",
+    "ScalingPolicy",
+    "ScalingReading",
+    "ShardChanges",
     "SlotMove",
-    "Staffing",
+    "assign_evenly",
     "by_slot",
-    "deal",
+    "choose_changes",
     "decide",
-    "plan",
-    "staff",
+    "plan_moves",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from desk.scaling.board import Board, clearly_less, mean
+from desk.scaling.slot_assignment import SlotAssignment, clearly_less, mean
 
 Step = dict[int, int]
 """Slots and where they go, at once."""
@@ -21,47 +21,49 @@ class SlotMove(msgspec.Struct, frozen=True, array_like=True):
     to: int
 
 
-def next_step(board: Board, target: float) -> Step | None:
+def next_step(assignment: SlotAssignment, target: float) -> Step | None:
     """The step that helps the busiest shard that can be helped, of those above `target` times the fair share.
 
     The two shards that it touches end below what the helped one had, so the greatest load never grows. None where
     there is no need, or no single move or swap helps.
     """
-    shards = board.shared()
-    loads = board.shard_loads(shards)
+    shards = assignment.shared()
+    loads = assignment.shard_loads(shards)
     room = target * mean(loads.values())
     idlest_first = sorted(shards, key=lambda shard: (loads[shard], shard))
     for busy in reversed(idlest_first):
         if loads[busy] <= room or len(shards) == 1:
             return None
         others = [shard for shard in idlest_first if shard != busy]
-        step = _gift(board, busy, others[0], room) or _swap(board, busy, others)
+        step = _gift(assignment, busy, others[0], room) or _swap(assignment, busy, others)
         if step is not None:
             return step
     return None
 
 
-def _gift(board: Board, busiest: int, idlest: int, room: float) -> Step | None:
+def _gift(assignment: SlotAssignment, busiest: int, idlest: int, room: float) -> Step | None:
     """One slot for the idlest shard: the dearest for which it has room, else what leaves the two most alike."""
-    high, low = board.load(busiest), board.load(idlest)
-    slots = board.loaded(busiest)
+    high, low = assignment.load(busiest), assignment.load(idlest)
+    slots = assignment.loaded_slots(busiest)
     for slot in slots:
-        if low + board.loads[slot] <= room and clearly_less(low + board.loads[slot], high):
+        if low + assignment.loads[slot] <= room and clearly_less(low + assignment.loads[slot], high):
             return {slot: idlest}
-    best = min(slots, key=lambda slot: (max(high - board.loads[slot], low + board.loads[slot]), slot), default=None)
-    if best is None or not clearly_less(low + board.loads[best], high):
+    best = min(
+        slots, key=lambda slot: (max(high - assignment.loads[slot], low + assignment.loads[slot]), slot), default=None
+    )
+    if best is None or not clearly_less(low + assignment.loads[best], high):
         return None
     return {best: idlest}
 
 
-def _swap(board: Board, busiest: int, others: Sequence[int]) -> Step | None:
+def _swap(assignment: SlotAssignment, busiest: int, others: Sequence[int]) -> Step | None:
     """A dear slot for a cheaper one of another shard: the pair that leaves the two shards most alike."""
-    high = board.load(busiest)
+    high = assignment.load(busiest)
     best: tuple[float, int, int, int] | None = None
     for other in others:
-        low = board.load(other)
-        for dear, cheap in _pairs(board, busiest, other):
-            given = board.loads[dear] - board.loads[cheap]
+        low = assignment.load(other)
+        for dear, cheap in _pairs(assignment, busiest, other):
+            given = assignment.loads[dear] - assignment.loads[cheap]
             found = (max(high - given, low + given), dear, cheap, other)
             if clearly_less(found[0], high) and (best is None or found < best):
                 best = found
@@ -71,8 +73,8 @@ def _swap(board: Board, busiest: int, others: Sequence[int]) -> Step | None:
     return {dear: other, cheap: busiest}
 
 
-def _pairs(board: Board, busiest: int, other: int) -> Iterator[tuple[int, int]]:
+def _pairs(assignment: SlotAssignment, busiest: int, other: int) -> Iterator[tuple[int, int]]:
     """Slots of the two that would lighten the busiest if they were swapped."""
-    theirs = board.loaded(other)
-    for dear in board.loaded(busiest):
-        yield from ((dear, cheap) for cheap in theirs if clearly_less(board.loads[cheap], board.loads[dear]))
+    theirs = assignment.loaded_slots(other)
+    for dear in assignment.loaded_slots(busiest):
+        yield from ((dear, cheap) for cheap in theirs if clearly_less(assignment.loads[cheap], assignment.loads[dear]))

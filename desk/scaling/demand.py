@@ -18,7 +18,7 @@ def demand(busy: Collection[float], ratio: float) -> float:
     return math.fsum(share * ratio if share >= SATURATED else share for share in busy)
 
 
-def rise(before_ns: int | None, wait_ns: int | None, noise_ns: int, passed_ns: int) -> float:
+def wait_growth(before_ns: int | None, wait_ns: int | None, noise_ns: int, passed_ns: int) -> float:
     """How fast the wait grows beyond noise, in seconds per second; 0 where that is unknown."""
     if before_ns is None or wait_ns is None or passed_ns <= 0:
         return 0.0
@@ -26,7 +26,7 @@ def rise(before_ns: int | None, wait_ns: int | None, noise_ns: int, passed_ns: i
     return math.copysign(max(abs(grown_ns) - noise_ns, 0), grown_ns) / passed_ns
 
 
-def asked_over_done(rising: float) -> float:
+def demand_ratio(rising: float) -> float:
     """What is asked of a saturated shard over what it does, from the rise of its wait.
 
     Of a queue served in order: who is taken up now after a wait w came at now - w. With `a` arrivals and `d`
@@ -37,6 +37,6 @@ def asked_over_done(rising: float) -> float:
     return 1.0 / (1.0 - min(rising, STEEPEST))
 
 
-def heals(wait_ns: int, rising: float, objective_ns: int, within_s: float) -> bool:
+def recovers_in_time(wait_ns: int, rising: float, objective_ns: int, within_s: float) -> bool:
     """Whether a falling wait, as fast as it falls now, is within its objective in time."""
     return rising < 0.0 and wait_ns + rising * within_s * SECOND_NS <= objective_ns

@@ -7,14 +7,14 @@ import msgspec
 
 from desk.flow.routing_table import SLOTS, RoutingTable, slot_of
 from desk.scaling.balance import SlotMove, next_step
-from desk.scaling.board import Board, level, mean
+from desk.scaling.slot_assignment import SlotAssignment, level, mean
 
 NOISE: Final = 0.25
 """Relative change below which a slot's load counts as unchanged: more than 1.1 / 0.9 - 1, so that noise of ±10 %
 around a constant never counts, and the planner comes to rest as it does under constant load."""
 
 
-class Planner(msgspec.Struct, frozen=True):
+class MovePlanner(msgspec.Struct, frozen=True):
     """How soon and how much is moved.
 
     The busiest shard is too busy above `high` times the fair share; after `patience` observations in a row slots go,
@@ -54,8 +54,8 @@ def by_slot(loads: Mapping[str, float]) -> dict[int, float]:
     return slots
 
 
-def plan(
-    planner: Planner, state: PlannerState, loads: Mapping[int, float], table: RoutingTable, shards: Iterable[int]
+def plan_moves(
+    planner: MovePlanner, state: PlannerState, loads: Mapping[int, float], table: RoutingTable, shards: Iterable[int]
 ) -> tuple[list[SlotMove], PlannerState]:
     """The moves that this observation calls for, and the state for the next.
 
@@ -65,23 +65,23 @@ def plan(
     together: between them the greatest load may grow. Raises ValueError without shards.
     """
     smoothed, known = _observe(planner, state, loads)
-    board = Board(known, table.shards, shards)
-    if not board.shards:
+    assignment = SlotAssignment(known, table.shards, shards)
+    if not assignment.shards:
         raise ValueError("slots need at least one shard to belong to")
-    if set(table.shards).difference(board.shards):
-        _drain(planner, board)
-        return _moves(table, board), PlannerState(smoothed, known)
-    hot = state.hot + 1 if _unfair(planner, board) else 0
-    acting = state.acting or hot >= planner.patience or not all(board.slots[shard] for shard in board.shards)
+    if set(table.shards).difference(assignment.shards):
+        _drain(planner, assignment)
+        return _moves(table, assignment), PlannerState(smoothed, known)
+    hot = state.hot + 1 if _unfair(planner, assignment) else 0
+    acting = state.acting or hot >= planner.patience or not all(assignment.slots[shard] for shard in assignment.shards)
     if not acting:
         return [], PlannerState(smoothed, known, hot)
-    _even_out(planner, board)
-    moves = _moves(table, board)
+    _even_out(planner, assignment)
+    moves = _moves(table, assignment)
     return moves, PlannerState(smoothed, known, 0 if moves else hot, acting=bool(moves))
 
 
 def _observe(
-    planner: Planner, state: PlannerState, loads: Mapping[int, float]
+    planner: MovePlanner, state: PlannerState, loads: Mapping[int, float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Smoothed and known loads after this observation; the first is taken as it is."""
     seen = tuple(loads.get(slot, 0.0) for slot in range(SLOTS))
@@ -92,40 +92,40 @@ def _observe(
     return smoothed, known
 
 
-def _unfair(planner: Planner, board: Board) -> bool:
+def _unfair(planner: MovePlanner, assignment: SlotAssignment) -> bool:
     """Whether a shard that could share is too busy."""
-    return level(board.shard_loads(board.shared())) > planner.high
+    return level(assignment.shard_loads(assignment.shared())) > planner.high
 
 
-def _drain(planner: Planner, board: Board) -> None:
+def _drain(planner: MovePlanner, assignment: SlotAssignment) -> None:
     """Empty the shards that may own nothing, dearest slots first, each onto the idlest shard."""
-    loads = board.shard_loads(board.shards)
-    allowed = frozenset(board.shards)
-    for leaving in sorted(board.slots.keys() - allowed):
-        for slot in sorted(board.slots[leaving], key=board.dear)[: planner.drain_at_once]:
-            to = min(board.shards, key=lambda shard: (loads[shard], len(board.slots[shard]), shard))
-            loads[to] += board.loads[slot]
-            board.move(slot, to)
+    loads = assignment.shard_loads(assignment.shards)
+    allowed = frozenset(assignment.shards)
+    for leaving in sorted(assignment.slots.keys() - allowed):
+        for slot in sorted(assignment.slots[leaving], key=assignment.dear)[: planner.drain_at_once]:
+            to = min(assignment.shards, key=lambda shard: (loads[shard], len(assignment.slots[shard]), shard))
+            loads[to] += assignment.loads[slot]
+            assignment.move(slot, to)
 
 
-def _even_out(planner: Planner, board: Board) -> None:
+def _even_out(planner: MovePlanner, assignment: SlotAssignment) -> None:
     """Take the steps of one observation, as long as there is one that helps."""
     moved = 0
-    loads = board.shard_loads(board.shared()).values()
+    loads = assignment.shard_loads(assignment.shared()).values()
     most = planner.fill_at_once if min(loads) < mean(loads) / 2 else planner.at_once
     while moved < most:
-        step = next_step(board, planner.target)
+        step = next_step(assignment, planner.target)
         if step is None:
             return
         for slot, to in step.items():
-            board.move(slot, to)
+            assignment.move(slot, to)
         moved += len(step)
 
 
-def _moves(table: RoutingTable, board: Board) -> list[SlotMove]:
+def _moves(table: RoutingTable, assignment: SlotAssignment) -> list[SlotMove]:
     """What differs between the table and the board, by where it goes from and to."""
     ways: dict[tuple[int, int], list[int]] = {}
-    for slot, (origin, to) in enumerate(zip(table.shards, board.owners, strict=True)):
+    for slot, (origin, to) in enumerate(zip(table.shards, assignment.owners, strict=True)):
         if origin != to:
             ways.setdefault((origin, to), []).append(slot)
     return [SlotMove(tuple(slots), origin, to) for (origin, to), slots in sorted(ways.items())]

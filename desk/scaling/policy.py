@@ -6,9 +6,9 @@ from typing import Final, Self
 import msgspec
 
 from desk.model.units import SECOND_NS
-from desk.scaling.board import GRAIN
-from desk.scaling.demand import asked_over_done, demand, heals, rise
-from desk.scaling.policy_state import Attempt, Need, Peak, PolicyState, Wait
+from desk.scaling.demand import demand, demand_ratio, recovers_in_time, wait_growth
+from desk.scaling.policy_state import ConsumerNeed, ConsumerPeak, PolicyState, QueueWait, ScaleUpAttempt
+from desk.scaling.slot_assignment import GRAIN
 
 CLEARLY: Final = 0.8
 """What is clearly less: below 0.9 / 1.1, so that noise of ±10 % around a constant never looks like a change."""
@@ -17,7 +17,7 @@ LONGER: Final = 4.0
 """How many times longer than before the next attempt has to wait when the last one was in vain."""
 
 
-class Policy(msgspec.Struct, frozen=True):
+class ScalingPolicy(msgspec.Struct, frozen=True):
     """How many consumers there may be, what they shall keep, and how soon their number changes.
 
     `time_in_queue_ns` is the objective for its 99th percentile. More are asked for when the need lasts `up_delay_s`;
@@ -38,7 +38,7 @@ class Policy(msgspec.Struct, frozen=True):
     growth: float = 2.0
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ScalingReading(msgspec.Struct, frozen=True):
     """What the consumers did since the reading before.
 
     `now_ns` never goes back. `busy` is the busy fraction of each shard that works, those about to leave included;
@@ -55,20 +55,20 @@ class Reading(msgspec.Struct, frozen=True):
     lopsided: bool = False
 
 
-class Sight(msgspec.Struct, frozen=True):
+class Assessment(msgspec.Struct, frozen=True):
     """One reading in the light of the one before.
 
     `demand` is the work asked for, in shards, and `needed` how many should share it. `missed`: the time in queue is
-    above its objective, or ticks were dropped. `calls`: one more might mend that.
+    above its objective, or ticks were dropped. `wants_one_more`: one more might mend that.
     """
 
     demand: float
     needed: int
     missed: bool
-    calls: bool
+    wants_one_more: bool
 
     @classmethod
-    def of(cls, policy: Policy, state: PolicyState, reading: Reading) -> Self:
+    def of(cls, policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -> Self:
         """What the reading says.
 
         What saturated shards hide counts where nobody has room for it, and nothing is on its way: else it is the
@@ -80,8 +80,8 @@ class Sight(msgspec.Struct, frozen=True):
         settled = reading.now_ns >= state.settled_ns
         helped = reading.lopsided or not settled
         room = min(busy) <= policy.target_busy
-        rising = rise(state.wait_ns, reading.time_in_queue_ns, objective_ns, reading.now_ns - state.seen_ns)
-        ratio = asked_over_done(rising)
+        rising = wait_growth(state.wait_ns, reading.time_in_queue_ns, objective_ns, reading.now_ns - state.seen_ns)
+        ratio = demand_ratio(rising)
         if room or helped:
             ratio = min(ratio, 1.0)
         elif missed and (dropped or rising >= 0):
@@ -91,14 +91,14 @@ class Sight(msgspec.Struct, frozen=True):
             demand=asked,
             needed=consumers(asked, policy.target_busy) if settled or not room else 0,
             missed=missed,
-            calls=missed
+            wants_one_more=missed
             and not helped
             and len(busy) >= state.desired
-            and (dropped or not heals(wait_ns, rising, objective_ns, policy.settle_s)),
+            and (dropped or not recovers_in_time(wait_ns, rising, objective_ns, policy.settle_s)),
         )
 
 
-def decide(policy: Policy, state: PolicyState, reading: Reading) -> tuple[int, PolicyState]:
+def decide(policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -> tuple[int, PolicyState]:
     """The number of consumers there should be after this reading, and the state for the next.
 
     Without a state whoever works or was asked for is wanted. A reading without a working shard tells nothing.
@@ -106,13 +106,13 @@ def decide(policy: Policy, state: PolicyState, reading: Reading) -> tuple[int, P
     state = _begun(policy, state, reading)
     if not reading.busy:
         return state.desired, state
-    sight = Sight.of(policy, state, reading)
-    state = _remembered(policy, state, reading, sight)
+    assessment = Assessment.of(policy, state, reading)
+    state = _remembered(policy, state, reading, assessment)
     number, attempt = _for_load(policy, state), None
     if number == state.desired < policy.most:
-        attempt = _attempt(policy, state, sight)
+        attempt = _attempt(policy, state, assessment)
         number += attempt is not None
-    if number == state.desired and not sight.missed:
+    if number == state.desired and not assessment.missed:
         number = _fewer(policy, state)
     if number == state.desired:
         return number, state
@@ -126,7 +126,7 @@ def consumers(demand: float, busy: float) -> int:
     return math.ceil(demand / busy - GRAIN)
 
 
-def _begun(policy: Policy, state: PolicyState, reading: Reading) -> PolicyState:
+def _begun(policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -> PolicyState:
     """The state with who is there."""
     now_ns, working = reading.now_ns, len(reading.busy)
     if not state.desired:
@@ -136,9 +136,11 @@ def _begun(policy: Policy, state: PolicyState, reading: Reading) -> PolicyState:
     return msgspec.structs.replace(state, desired=desired, working=working, settled_ns=settled_ns)
 
 
-def _remembered(policy: Policy, state: PolicyState, reading: Reading, sight: Sight) -> PolicyState:
+def _remembered(
+    policy: ScalingPolicy, state: PolicyState, reading: ScalingReading, assessment: Assessment
+) -> PolicyState:
     """The state with what this reading adds to it."""
-    missed_ns = reading.now_ns if sight.missed else state.missed_ns
+    missed_ns = reading.now_ns if assessment.missed else state.missed_ns
     attempt = state.attempt
     if attempt is not None and reading.now_ns - missed_ns >= _ns(policy.down_delay_s):
         attempt = msgspec.structs.replace(attempt, pause_s=policy.retry_s)
@@ -146,58 +148,60 @@ def _remembered(policy: Policy, state: PolicyState, reading: Reading, sight: Sig
         state,
         seen_ns=reading.now_ns,
         wait_ns=reading.time_in_queue_ns,
-        missed=sight.missed,
+        missed=assessment.missed,
         missed_ns=missed_ns,
-        need=_need(state, reading, sight),
-        wait=_wait(state, reading, sight),
+        need=_need(state, reading, assessment),
+        wait=_wait(state, reading, assessment),
         attempt=attempt,
-        peaks=_peaks(policy, state, reading, sight),
+        peaks=_peaks(policy, state, reading, assessment),
     )
 
 
-def _need(state: PolicyState, reading: Reading, sight: Sight) -> Need | None:
+def _need(state: PolicyState, reading: ScalingReading, assessment: Assessment) -> ConsumerNeed | None:
     """The need with this reading, if it lasts."""
-    if sight.needed <= state.desired:
+    if assessment.needed <= state.desired:
         return None
     if state.need is None:
-        return Need(reading.now_ns, sight.needed)
-    return Need(state.need.since_ns, max(state.need.number, sight.needed))
+        return ConsumerNeed(reading.now_ns, assessment.needed)
+    return ConsumerNeed(state.need.since_ns, max(state.need.number, assessment.needed))
 
 
-def _wait(state: PolicyState, reading: Reading, sight: Sight) -> Wait | None:
+def _wait(state: PolicyState, reading: ScalingReading, assessment: Assessment) -> QueueWait | None:
     """The wait with this reading, if it lasts."""
-    if not sight.calls:
+    if not assessment.wants_one_more:
         return None
     wait_ns = reading.time_in_queue_ns or 0
-    before = state.wait or Wait(reading.now_ns, wait_ns, wait_ns)
-    return Wait(before.since_ns, min(before.least_ns, wait_ns), max(before.most_ns, wait_ns))
+    before = state.wait or QueueWait(reading.now_ns, wait_ns, wait_ns)
+    return QueueWait(before.since_ns, min(before.least_ns, wait_ns), max(before.most_ns, wait_ns))
 
 
-def _peaks(policy: Policy, state: PolicyState, reading: Reading, sight: Sight) -> tuple[Peak, ...]:
+def _peaks(
+    policy: ScalingPolicy, state: PolicyState, reading: ScalingReading, assessment: Assessment
+) -> tuple[ConsumerPeak, ...]:
     """The peaks of the last `down_delay_s`, with this reading's.
 
     Who misses the objective, by a drop or twice in a row, could not do with fewer; neither could a demand like that
     with which fewer missed it before. While one of the shards is away, nothing is known.
     """
-    number = consumers(sight.demand, CLEARLY * policy.target_busy)
+    number = consumers(assessment.demand, CLEARLY * policy.target_busy)
     away = len(reading.busy) + reading.pending < state.desired
-    if away or reading.dropped or (sight.missed and state.missed):
+    if away or reading.dropped or (assessment.missed and state.missed):
         number = max(number, state.desired)
-    if state.attempt is not None and sight.demand > CLEARLY * state.attempt.demand:
+    if state.attempt is not None and assessment.demand > CLEARLY * state.attempt.demand:
         number = max(number, state.attempt.number + 1)
     oldest_ns = reading.now_ns - _ns(policy.down_delay_s)
     higher = (peak for peak in state.peaks if peak.at_ns >= oldest_ns and peak.number > number)
-    return *higher, Peak(reading.now_ns, number)
+    return *higher, ConsumerPeak(reading.now_ns, number)
 
 
-def _for_load(policy: Policy, state: PolicyState) -> int:
+def _for_load(policy: ScalingPolicy, state: PolicyState) -> int:
     """The number that a lasting load needs; as it is where there is none."""
     if state.need is None or state.seen_ns - state.need.since_ns < _ns(policy.up_delay_s):
         return state.desired
     return min(state.need.number, policy.most)
 
 
-def _attempt(policy: Policy, state: PolicyState, sight: Sight) -> Attempt | None:
+def _attempt(policy: ScalingPolicy, state: PolicyState, assessment: Assessment) -> ScaleUpAttempt | None:
     """One more for the sake of a lasting wait, unless the one before has just been in vain."""
     wait, last, pause_s = state.wait, state.attempt, policy.retry_s
     if wait is None or state.seen_ns - wait.since_ns < _ns(policy.up_delay_s):
@@ -206,10 +210,10 @@ def _attempt(policy: Policy, state: PolicyState, sight: Sight) -> Attempt | None
         if state.seen_ns - last.at_ns < _ns(last.pause_s):
             return None
         pause_s = LONGER * last.pause_s
-    return Attempt(state.seen_ns, state.desired, sight.demand, wait.least_ns, pause_s)
+    return ScaleUpAttempt(state.seen_ns, state.desired, assessment.demand, wait.least_ns, pause_s)
 
 
-def _fewer(policy: Policy, state: PolicyState) -> int:
+def _fewer(policy: ScalingPolicy, state: PolicyState) -> int:
     """The largest peak, where that is fewer and the whole delay has been seen."""
     if state.seen_ns - state.since_ns < _ns(policy.down_delay_s):
         return state.desired

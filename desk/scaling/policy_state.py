@@ -6,14 +6,14 @@ Tests: tests/desk/scaling/test_policy.py
 import msgspec
 
 
-class Need(msgspec.Struct, frozen=True):
+class ConsumerNeed(msgspec.Struct, frozen=True):
     """Consecutive readings whose load asks for more: since when, and the most that one of them asks for."""
 
     since_ns: int
     number: int
 
 
-class Wait(msgspec.Struct, frozen=True):
+class QueueWait(msgspec.Struct, frozen=True):
     """Consecutive readings whose time in queue calls for one more: since when; its least and its most."""
 
     since_ns: int
@@ -21,7 +21,7 @@ class Wait(msgspec.Struct, frozen=True):
     most_ns: int
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class ScaleUpAttempt(msgspec.Struct, frozen=True):
     """The last step for the sake of time in queue alone.
 
     When it was; how many consumers, with which demand, had been too few; the least wait that led to it; how long the
@@ -35,7 +35,7 @@ class Attempt(msgspec.Struct, frozen=True):
     pause_s: float
 
 
-class Peak(msgspec.Struct, frozen=True):
+class ConsumerPeak(msgspec.Struct, frozen=True):
     """How many consumers one reading could not have done without."""
 
     at_ns: int
@@ -59,7 +59,7 @@ class PolicyState(msgspec.Struct, frozen=True):
     missed: bool = False
     missed_ns: int = 0
     settled_ns: int = 0
-    need: Need | None = None
-    wait: Wait | None = None
-    attempt: Attempt | None = None
-    peaks: tuple[Peak, ...] = ()
+    need: ConsumerNeed | None = None
+    wait: QueueWait | None = None
+    attempt: ScaleUpAttempt | None = None
+    peaks: tuple[ConsumerPeak, ...] = ()

@@ -6,9 +6,9 @@ from typing import Final
 from desk.consumer.shard import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import SECOND_NS
-from desk.producer.stats import IntakeStats
-from desk.scaling import Reading
-from desk.telemetry.histogram import Snapshot, since
+from desk.producer.stats import LoopStats
+from desk.scaling import ScalingReading
+from desk.telemetry.histogram import HistogramSnapshot, counted_since
 
 EVERY_NS: Final = SECOND_NS
 LOPSIDED: Final = 1.5
@@ -16,7 +16,7 @@ LOPSIDED: Final = 1.5
 LEAST_BUSY: Final = 0.3
 
 
-class Readings:
+class ScalingReadings:
     """Takes readings, at least EVERY_NS apart by the producer's clock; each is of the time since the one before.
 
     How busy a shard is its acks tell the producer, as part of batches: a shard that has too much to do is slow to
@@ -24,23 +24,23 @@ class Readings:
     """
 
     def __init__(self) -> None:
-        self._before: IntakeStats | None = None
+        self._before: LoopStats | None = None
         self._shards: dict[int, ShardStats] = {}
 
     def take(
-        self, intake: IntakeStats, shards: Sequence[ShardStats], working: Collection[int], pending: int
-    ) -> Reading | None:
+        self, loop: LoopStats, shards: Sequence[ShardStats], working: Collection[int], pending: int
+    ) -> ScalingReading | None:
         """The reading that is due, if any. `working` are the shards with a lane, `pending` counts those awaited."""
         before = self._before
-        if before is not None and intake.wall_ns - before.wall_ns < EVERY_NS:
+        if before is not None and loop.wall_ns - before.wall_ns < EVERY_NS:
             return None
-        self._before = intake
+        self._before = loop
         told_before, self._shards = self._shards, {stats.shard: stats for stats in shards if stats.shard in working}
         if before is None:
             return None
         known = {lane.shard: lane for lane in before.lanes}
-        lanes = [lane for lane in intake.lanes if lane.shard in working]
-        passed_ns = intake.wall_ns - before.wall_ns
+        lanes = [lane for lane in loop.lanes if lane.shard in working]
+        passed_ns = loop.wall_ns - before.wall_ns
         busy = {lane.shard: _busy(lane, known.get(lane.shard), passed_ns) for lane in lanes}
         waits_ns = [lane.age_ns for lane in lanes if lane.age_ns]
         for shard, stats in self._shards.items():
@@ -49,13 +49,13 @@ class Readings:
                 waits_ns.append(wait_ns)
         mean = sum(busy.values()) / len(busy) if busy else 0.0
         high = max(busy.values(), default=0.0)
-        return Reading(
-            intake.wall_ns,
+        return ScalingReading(
+            loop.wall_ns,
             busy,
             max(waits_ns, default=None),
-            sum(_dropped(lane, known.get(lane.shard)) for lane in intake.lanes),
+            sum(_dropped(lane, known.get(lane.shard)) for lane in loop.lanes),
             pending,
-            lopsided=intake.moving or bool(intake.waiting) or (high > LEAST_BUSY and high > LOPSIDED * mean),
+            lopsided=loop.moving or bool(loop.waiting) or (high > LEAST_BUSY and high > LOPSIDED * mean),
         )
 
 
@@ -74,10 +74,10 @@ def _busy(lane: LaneRow, before: LaneRow | None, passed_ns: int) -> float:
 
 def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
     """The 99th percentile of time in queue since then; a successor that counts anew is taken as it is."""
-    known = before.time_in_queue if before is not None else Snapshot()
+    known = before.time_in_queue if before is not None else HistogramSnapshot()
     if sum(known.buckets.values()) > sum(stats.time_in_queue.buckets.values()):
-        known = Snapshot()
-    return since(stats.time_in_queue, known).quantile(0.99)
+        known = HistogramSnapshot()
+    return counted_since(stats.time_in_queue, known).quantile(0.99)
 
 
 def _dropped(lane: LaneRow, before: LaneRow | None) -> int:

@@ -6,8 +6,8 @@ from typing import Final
 from desk.consumer.shard import ShardStats
 from desk.flow.routing_table import RoutingTable
 from desk.model.units import SECOND_NS
-from desk.producer.stats import IntakeStats
-from desk.scaling import Planner, PlannerState, SlotMove, deal, plan
+from desk.producer.stats import LoopStats
+from desk.scaling import MovePlanner, PlannerState, SlotMove, assign_evenly, plan_moves
 
 OBSERVE_NS: Final = SECOND_NS
 LEAST_BUSY: Final = 0.05
@@ -24,38 +24,38 @@ class Rebalancing:
     tables. The clock is the caller's.
     """
 
-    def __init__(self, planner: Planner | None = None, *, level: bool = True) -> None:
-        self._planner = planner or Planner()
+    def __init__(self, planner: MovePlanner | None = None, *, level: bool = True) -> None:
+        self._planner = planner or MovePlanner()
         self._level = level
         self._state = PlannerState()
-        self._seen: IntakeStats | None = None
+        self._seen: LoopStats | None = None
         self._told_ns: dict[int, int] = {}
         self._ticks: dict[int, dict[int, int]] = {}
 
-    def observe(self, intake: IntakeStats, shards: Sequence[ShardStats], staying: Sequence[int]) -> list[SlotMove]:
+    def observe(self, loop: LoopStats, shards: Sequence[ShardStats], staying: Sequence[int]) -> list[SlotMove]:
         """The moves that these figures call for; none within OBSERVE_NS of the observation before.
 
         None either until every shard has told something new: one that has much to do is slow to tell it. `staying` are
         the shards that may own slots, one at least; whoever else does is emptied.
         """
         before = self._seen
-        if before is not None and intake.wall_ns - before.wall_ns < OBSERVE_NS:
+        if before is not None and loop.wall_ns - before.wall_ns < OBSERVE_NS:
             return []
-        if intake.moving or intake.waiting or len(intake.owners) == 0 or not staying:
+        if loop.moving or loop.waiting or len(loop.owners) == 0 or not staying:
             return []
         told_ns = {stats.shard: stats.told_ns for stats in shards}
         if any(told_ns[shard] == self._told_ns.get(shard) for shard in told_ns):
             return []
-        self._seen, self._told_ns = intake, told_ns
+        self._seen, self._told_ns = loop, told_ns
         loads = self._loads(shards)
-        emptied = not set(intake.owners) <= set(staying)
+        emptied = not set(loop.owners) <= set(staying)
         if not emptied and not self._level:
-            return deal(intake.owners, staying)
-        idle = before is None or not loads or _busiest(intake, before) < LEAST_BUSY
+            return assign_evenly(loop.owners, staying)
+        idle = before is None or not loads or _busiest(loop, before) < LEAST_BUSY
         if idle and not emptied:
             return []
-        table = RoutingTable(intake.table_version, tuple(intake.owners))
-        moves, self._state = plan(self._planner, self._state, loads, table, staying)
+        table = RoutingTable(loop.table_version, tuple(loop.owners))
+        moves, self._state = plan_moves(self._planner, self._state, loads, table, staying)
         return moves
 
     def _loads(self, shards: Sequence[ShardStats]) -> dict[int, float]:
@@ -71,9 +71,9 @@ class Rebalancing:
         return loads
 
 
-def _busiest(intake: IntakeStats, before: IntakeStats) -> float:
+def _busiest(loop: LoopStats, before: LoopStats) -> float:
     """The greatest part of the time since then that any shard has worked."""
-    passed_ns = intake.wall_ns - before.wall_ns
+    passed_ns = loop.wall_ns - before.wall_ns
     known_ns = {lane.shard: lane.busy_ns for lane in before.lanes}
-    grown_ns = (lane.busy_ns - known_ns.get(lane.shard, 0) for lane in intake.lanes)
+    grown_ns = (lane.busy_ns - known_ns.get(lane.shard, 0) for lane in loop.lanes)
     return max(grown_ns, default=0) / passed_ns

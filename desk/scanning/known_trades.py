@@ -5,7 +5,7 @@ Tests: tests/desk/scanning/test_market_view_revisions.py
 
 from collections.abc import Iterable
 
-from desk.bars.remembered_trades import RememberedTrades, Revised
+from desk.bars.remembered_trades import RememberedTrades, RevisionOutcome
 from desk.model.bars import Bar
 from desk.model.ticks import Revision, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to, floor_to
@@ -39,7 +39,7 @@ class KnownTrades:
         """Remember a trade; False where its identity is known."""
         return self._memories[number].take(trade)
 
-    def revise(self, number: int, revision: Revision) -> tuple[Revised, RememberedTrades] | None:
+    def revise(self, number: int, revision: Revision) -> tuple[RevisionOutcome, RememberedTrades] | None:
         """Correct or cancel a trade, which changes the memory given back; None where nothing changes."""
         memory = self._memories.get(number)
         if memory is None:

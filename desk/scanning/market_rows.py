@@ -12,7 +12,7 @@ import numpy as np
 from desk.model.errors import BadInput
 from desk.scanner import MarketSnapshot
 from desk.scanning.market_view import SNAPSHOT_MINUTES
-from desk.scanning.sealed_market import SealedMarket
+from desk.scanning.read_only_market import ReadOnlyMarket
 
 NAN: Final = float("nan")
 
@@ -71,4 +71,4 @@ def market(rows: Iterable[MarketRow], now_ns: int = 0) -> MarketSnapshot:
         volume,
         by_minute((row.minute_close for row in ordered), NAN),
     )
-    return SealedMarket(snapshot).snapshot()
+    return ReadOnlyMarket(snapshot).snapshot()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from desk.bars.columns import MinuteColumns, TradeColumns, allowance
 from desk.bars.reference_price import reference_prices
 from desk.model.bars import Bar
-from desk.model.block_checks import causes
+from desk.model.block_checks import rejection_causes
 from desk.model.block_rows import columns_of, tick_of
 from desk.model.blocks import QUOTE, TRADE, UNKNOWN, Block, BlockSource
 from desk.model.ticks import Revision, Trade
@@ -144,7 +144,7 @@ class MarketView:
         played = trade if "trades" in self._channels else np.zeros(len(block), np.bool_)
         if "quotes" in self._channels:
             played = played | (block.kind == QUOTE)
-        self._sound = played & (causes(block) == 0) & (self._numbers[block.symbol] >= 0)
+        self._sound = played & (rejection_causes(block) == 0) & (self._numbers[block.symbol] >= 0)
         revisable_ns = (block.recv_ns // SECOND_NS * SECOND_NS - self._revise_ns) // MINUTE_NS * MINUTE_NS
         self._in_time = (block.kind != TRADE) | (block.ts_ns >= revisable_ns)
         self._named = block.originals is not None or bool(np.any(block.trade_id))

@@ -12,9 +12,9 @@ from desk.model.interrupt_origin import is_from_signal
 from desk.model.records import ScanAnswer
 from desk.model.units import SECOND_NS, ceil_to
 from desk.scanner import MarketSnapshot, Scanner
-from desk.scanning.sealed_market import SealedMarket
-from desk.telemetry.audit import one_line, trace
-from desk.telemetry.crumbs import AT, CALL, CODES, Cells, Unwatched
+from desk.scanning.read_only_market import ReadOnlyMarket
+from desk.telemetry.audit import fault_line, fault_trace
+from desk.telemetry.breadcrumb_port import AT, CALL, CODES, Cells, NoBreadcrumbs
 
 MAX_PROBLEMS: Final = 20
 MAX_ANSWERED: Final = 100_000
@@ -22,7 +22,7 @@ MAX_WITH_MINUTES: Final = 16
 SCAN: Final = CODES["scan"]
 
 
-class View(Protocol):
+class ScannerView(Protocol):
     """The scanners' own view of the market."""
 
     def advance(self, until_ns: int) -> None:
@@ -42,7 +42,7 @@ class View(Protocol):
         ...
 
 
-class Past(NamedTuple):
+class SymbolHistory(NamedTuple):
     """History of a symbol before the time from which it is watched."""
 
     bars: list[Bar]
@@ -60,7 +60,7 @@ class ScannerEntry(msgspec.Struct):
     stopped: str = ""
 
 
-class Scanning:
+class ScannerRunner:
     """Runs the scanners that are due at a mark, and answers the same question twice alike.
 
     Scanners are run once at every mark at which they are due, in order, from the session's start on: those marks
@@ -77,13 +77,13 @@ class Scanning:
 
     def __init__(
         self,
-        view: View,
+        view: ScannerView,
         entries: Iterable[ScannerEntry],
         session_start_ns: int,
-        afresh: Callable[[], View] | None = None,
+        afresh: Callable[[], ScannerView] | None = None,
         cells: Cells | None = None,
     ) -> None:
-        self._cells = cells or Unwatched().cells
+        self._cells = cells or NoBreadcrumbs().cells
         self.scans = 0
         self.problems: list[str] = []
         self._view = _Market(view, afresh)
@@ -92,7 +92,7 @@ class Scanning:
         self._last: dict[str, list[str]] = {entry.name: [] for entry in self._entries}
         self._ran_ns = session_start_ns
         self._answers: dict[int, list[ScanAnswer]] = {}
-        self._minutes: dict[int, dict[str, Past]] = {}
+        self._minutes: dict[int, dict[str, SymbolHistory]] = {}
 
     def due(self, mark_ns: int) -> list[ScannerEntry]:
         """The scanners whose period ends at this mark."""
@@ -144,7 +144,7 @@ class Scanning:
         past = self._past(list(symbols), until_ns)
         return {symbol: each.remembered for symbol, each in past.items() if each.remembered}
 
-    def _past(self, wanted: list[str], until_ns: int) -> dict[str, Past]:
+    def _past(self, wanted: list[str], until_ns: int) -> dict[str, SymbolHistory]:
         if not wanted:
             return {}
         # The view must not pass a mark at which scanners still have to look.
@@ -154,7 +154,7 @@ class Scanning:
     def _run(self, upto_ns: int) -> None:
         """Run what is due at every mark to this one, as far as it has not been run."""
         for mark_ns in self._marks(upto_ns):
-            market = SealedMarket(self._view.at(mark_ns))
+            market = ReadOnlyMarket(self._view.at(mark_ns))
             self._cells[AT] = mark_ns
             self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
             self._ran_ns = mark_ns
@@ -174,7 +174,7 @@ class Scanning:
             }
         )
 
-    def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, Past]:
+    def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, SymbolHistory]:
         """The minutes of these symbols that go with the answers of a mark."""
         kept = self._minutes.get(mark_ns, {})
         missing = [symbol for symbol in symbols if symbol not in kept]
@@ -184,7 +184,7 @@ class Scanning:
             _keep(self._minutes, MAX_WITH_MINUTES)
         return {symbol: kept[symbol] for symbol in symbols}
 
-    def _ask(self, entry: ScannerEntry, sealed: SealedMarket) -> ScanAnswer:
+    def _ask(self, entry: ScannerEntry, sealed: ReadOnlyMarket) -> ScanAnswer:
         if entry.scanner is None:
             return ScanAnswer(entry.name, [], stopped=True)
         self.scans += 1
@@ -198,7 +198,7 @@ class Scanning:
         except BaseException as fault:
             if is_from_signal(fault):
                 raise
-            problem = f"scanner {entry.name} failed: {one_line(fault)}\n{trace(fault)}"
+            problem = f"scanner {entry.name} failed: {fault_line(fault)}\n{fault_trace(fault)}"
             self._note(problem)
         self._cells[CALL] = 0
         return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
@@ -211,11 +211,11 @@ class Scanning:
 class _Market:
     """A view that goes forward, and another for what lies behind it: that is read once for rising times, too."""
 
-    def __init__(self, view: View, afresh: Callable[[], View] | None) -> None:
+    def __init__(self, view: ScannerView, afresh: Callable[[], ScannerView] | None) -> None:
         self._view = view
         self._reached_ns = 0
         self._afresh = afresh
-        self._past: View | None = None
+        self._past: ScannerView | None = None
         self._past_ns = 0
 
     def at(self, mark_ns: int) -> MarketSnapshot:
@@ -224,7 +224,7 @@ class _Market:
         self._reached_ns, self._past = mark_ns, None
         return self._view.snapshot()
 
-    def past(self, symbols: list[str], until_ns: int) -> dict[str, Past]:
+    def past(self, symbols: list[str], until_ns: int) -> dict[str, SymbolHistory]:
         """The minutes of these symbols from the rows received before `until_ns`, whenever that is."""
         if until_ns >= self._reached_ns or self._afresh is None:
             view = self._view
@@ -235,7 +235,7 @@ class _Market:
             self._past_ns = until_ns
             view = self._past
         bars, remembered = view.bars(symbols, until_ns), view.remembered(symbols)
-        return {symbol: Past(bars.get(symbol, []), remembered.get(symbol, b"")) for symbol in symbols}
+        return {symbol: SymbolHistory(bars.get(symbol, []), remembered.get(symbol, b"")) for symbol in symbols}
 
 
 def _keep(remembered: dict[int, Any], most: int) -> None:

@@ -15,7 +15,7 @@ LIMITS: Final = ((8, 15 * SECOND_NS + CONNECT_NS), (12, 60 * SECOND_NS + CONNECT
 that, a venue sees at most 8 connections in any 15 s and 12 in any minute, however it delays or ends them."""
 
 
-class Attempts:
+class ConnectionAttempts:
     """The times of attempts to connect. Waits grow until a connection has delivered ticks for DELIVERY_NS.
 
     An acknowledgement, or a first tick, ends no back-off: a venue that closes right after it would be asked for ever.

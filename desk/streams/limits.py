@@ -26,7 +26,7 @@ MAX_PRICE: Final = 1e12
 MAX_SIZE: Final = 1e15
 
 
-class Flood:
+class EmptyFrameCounter:
     """Counts frames that bring nothing, by the second. Times are of any clock that goes forward."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Flood:
         return self._frames > MAX_IDLE_FRAMES
 
 
-class Symbols:
+class SymbolBound:
     """The symbols of a session that a venue may send: of names that can be shown, and not too many of them."""
 
     def __init__(self) -> None:

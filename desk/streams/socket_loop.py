@@ -18,10 +18,10 @@ from desk.model.errors import CredentialsError, DeskError, PlanError, RunFailed
 from desk.model.plain_text import from_outside
 from desk.model.units import SECOND_NS
 from desk.ports import Clock
-from desk.streams.connection_attempts import CONNECT_NS, Attempts
-from desk.streams.protocol import StreamProtocol
+from desk.streams.connection_attempts import CONNECT_NS, ConnectionAttempts
 from desk.streams.proxy import unused_proxy
-from desk.streams.websocket_connection import Connection
+from desk.streams.stream_protocol import StreamProtocol
+from desk.streams.websocket_connection import WebsocketConnection
 
 ANSWER_NS: Final = 10 * SECOND_NS
 TIMEOUT_NS: Final = 5 * SECOND_NS
@@ -32,14 +32,14 @@ REFUSED: Final = frozenset({401, 403})
 RETRIED_BELOW_500: Final = frozenset({408, 425, 429})
 
 
-class Socket:
+class SocketLoop:
     """One connection at a time to `url`, for a protocol; everything that waits is measured on `clock`.
 
     Connecting, and every answer that the protocol awaits, has 10 s. A connection on which neither a whole message nor a
     pong came for `ping_ns` is pinged, and given up after `timeout_ns`; then another is made at once. A
-    lost connection is made again after a wait (see Attempts), at once when the protocol says so and the connection had
-    been of use. `reconnects` counts the connections made after the first that opened; `on_end(reason, was_open)` is
-    called for each connection, or attempt at one, that ended.
+    lost connection is made again after a wait (see ConnectionAttempts), at once when the protocol says so and the
+    connection had been of use. `reconnects` counts the connections made after the first that opened; `on_end(reason,
+    was_open)` is called for each connection, or attempt at one, that ended.
     `read_ns`, `message_ns` and `proof_ns` are when bytes, a message, and a message or a pong were last read; `last_end`
     is why the last attempt or connection ended, `fault` what ends the feed.
     """
@@ -64,13 +64,13 @@ class Socket:
         self._uri = _parsed(url)
         self._protocol = protocol
         self._clock = clock
-        self._attempts = Attempts(rng)
+        self._attempts = ConnectionAttempts(rng)
         self._on_end = on_end
         self._turning = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connecting: asyncio.Task[Any] | None = None
-        self._connection: Connection | None = None
-        self._leaving: set[Connection] = set()
+        self._connection: WebsocketConnection | None = None
+        self._leaving: set[WebsocketConnection] = set()
         self._open = False
         self._ever_open = False
         self._at_once = False
@@ -191,8 +191,8 @@ class Socket:
             if self._connecting is asyncio.current_task():
                 self._connecting = None
 
-    def _new_connection(self) -> Connection:
-        self._connection = Connection(self._uri, self._protocol.headers, self)
+    def _new_connection(self) -> WebsocketConnection:
+        self._connection = WebsocketConnection(self._uri, self._protocol.headers, self)
         return self._connection
 
     def _give_up_connecting(self) -> None:

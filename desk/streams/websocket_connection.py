@@ -18,7 +18,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
-from desk.streams.limits import MAX_FRAGMENTS, MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, Flood
+from desk.streams.limits import MAX_FRAGMENTS, MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, EmptyFrameCounter
 
 MAX_UNSENT_BYTES: Final = 1 << 20
 
@@ -29,7 +29,7 @@ _QUIET: Final = logging.getLogger("desk.streams.websocket_connection.websocket")
 _QUIET.setLevel(logging.CRITICAL)
 
 
-class Listener(Protocol):
+class ConnectionListener(Protocol):
     """Who is told what happens on a connection."""
 
     def on_bytes(self) -> None:
@@ -57,14 +57,14 @@ class Listener(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class WebsocketConnection(asyncio.Protocol):
     """Opens the websocket and hands complete messages over; after the end it is silent.
 
     Compression is not offered. Of a message in parts at most MAX_MESSAGE_BYTES are gathered. A venue that floods it, or
     whose handshake does not end, is left; see `desk.streams.limits`.
     """
 
-    def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], listener: Listener) -> None:
+    def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], listener: ConnectionListener) -> None:
         self.gone = asyncio.Event()
         self._headers = headers
         self._listener = listener
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         self._parts: bytearray | None = None
         self._fragments = 0
         self._handshake_bytes = 0
-        self._flood = Flood()
+        self._flood = EmptyFrameCounter()
         self._text = False
         self._ended = False
 

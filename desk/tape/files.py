@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 from pyarrow.fs import FileSelector, FileType
 
-from desk.config.urls import is_url
+from desk.config.plan_urls import is_url
 from desk.files import storage
-from desk.files.storage import Stored
+from desk.files.storage import StoragePath
 from desk.model.errors import TapeError
 
 SIGNS: Final = "*?["
@@ -35,14 +35,14 @@ class TapeFile(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
-class Found(NamedTuple):
+class TapeFiles(NamedTuple):
     """A tape's files in name order, and the places of Parquet files beside them that are no part of it."""
 
     files: list[TapeFile]
     left_out: list[str]
 
 
-def find_files(place: str) -> Found:
+def find_files(place: str) -> TapeFiles:
     """The files of a tape: the path or URL itself, a folder's *.parquet or what a glob matches, in name order.
 
     A name that begins with "." or "_" is no part of a folder, nor of a glob unless the glob itself begins so: such
@@ -56,23 +56,23 @@ def find_files(place: str) -> Found:
     if found.left_out:
         raise TapeError(
             plain,
-            f"no Parquet file but {words_left_out(found.left_out)}",
+            f"no Parquet file but {describe_left_out(found.left_out)}",
             "files named *.parquet whose names do not begin so",
             "Rename them, or name one of them by its whole path.",
         )
     raise _no_match(plain) if _is_glob(plain) else _empty_folder(plain)
 
 
-def words_left_out(places: list[str]) -> str:
+def describe_left_out(places: list[str]) -> str:
     """Names that are no part of a folder or glob, in words."""
     names = ", ".join(place.rpartition("/")[2] for place in places[:NAMED])
     more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
     return f'{names}{more}, whose {"name begins" if len(places) == 1 else "names begin"} with "." or "_"'
 
 
-def _on_disk(path: Path) -> Found:
+def _on_disk(path: Path) -> TapeFiles:
     if path.is_file():
-        return Found([_local(path)], [])
+        return TapeFiles([_local(path)], [])
     if path.is_dir():
         return _sorted_out(sorted(path.glob("*.parquet")), len(path.parts), ("*.parquet",))
     if _is_glob(str(path)):
@@ -86,9 +86,9 @@ def _local(path: Path) -> TapeFile:
     return TapeFile(str(path), str(path.absolute()), path.stat().st_size)
 
 
-def _sorted_out(paths: list[Path], above: int, patterns: Sequence[str]) -> Found:
+def _sorted_out(paths: list[Path], above: int, patterns: Sequence[str]) -> TapeFiles:
     """The files among what the patterns matched; `above` parts of each path stand before the patterns."""
-    found = Found([], [])
+    found = TapeFiles([], [])
     for path in paths:
         if _is_left_out(path.parts[above:], patterns):
             found.left_out.append(str(path))
@@ -114,18 +114,18 @@ def _is_hidden(name: str, pattern: str) -> bool:
     return name.startswith(HIDDEN) and not pattern.startswith(name[0])
 
 
-def _in_store(url: str) -> Found:
+def _in_store(url: str) -> TapeFiles:
     plain, asked, options = url.partition("?")
     named, *patterns = _split_at_glob(plain)
-    place = storage.stored(named + asked + options, TapeError)
-    with storage.told(place.url, TapeError):
+    place = storage.storage_path(named + asked + options, TapeError)
+    with storage.translate_storage_errors(place.url, TapeError):
         if patterns:
             return _matching(place, patterns)
         info = place.filesystem.get_file_info(place.path)
         if info.type == FileType.NotFound:
             raise _absent(place.url, "URL")
         if info.type == FileType.File:
-            return Found([TapeFile(place.url, info.path, info.size, place.filesystem)], [])
+            return TapeFiles([TapeFile(place.url, info.path, info.size, place.filesystem)], [])
         return _matching(place, ["*.parquet"])
 
 
@@ -137,11 +137,11 @@ def _split_at_glob(url: str) -> list[str]:
     return ["/".join([f"{scheme}://{host}", *parts[:at]]), *map(unquote, parts[at:])]
 
 
-def _matching(folder: Stored, patterns: list[str]) -> Found:
+def _matching(folder: StoragePath, patterns: list[str]) -> TapeFiles:
     """The files below a folder whose parts match the patterns, in name order."""
     pattern, *below = patterns
     wanted = FileType.Directory if below else FileType.File
-    found = Found([], [])
+    found = TapeFiles([], [])
     infos = folder.filesystem.get_file_info(FileSelector(folder.path, allow_not_found=True))
     for info in sorted(infos, key=lambda info: info.base_name):
         if info.type != wanted or not fnmatchcase(info.base_name, pattern):

@@ -29,7 +29,7 @@ def _name(file: TapeFile) -> str:
 
 
 def _fingerprint(file: TapeFile) -> str:
-    with storage.told(file.place, TapeError), _opened(file) as opened:
+    with storage.translate_storage_errors(file.place, TapeError), _opened(file) as opened:
         size = opened.size()
         tail = opened.read_at(min(size, LENGTH_BYTES + MAGIC_BYTES), max(size - LENGTH_BYTES - MAGIC_BYTES, 0))
         length = int.from_bytes(tail[:LENGTH_BYTES], "little") + len(tail)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from desk.model.block_checks import class_is_trade
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
 from desk.model.errors import TapeError
-from desk.tape.files import TapeFile, find_files, words_left_out
-from desk.tape.row_counts import Tally
+from desk.tape.files import TapeFile, describe_left_out, find_files
+from desk.tape.row_counts import MinuteCounts
 from desk.tape.schema import OPTIONAL, REQUIRED, in_tape_types, open_file, unreadable
-from desk.tape.units import is_plausible, refuse_implausible
+from desk.tape.time_units import is_plausible, refuse_implausible
 
 ROWS_PER_BLOCK: Final = 32_768
 _KINDS: Final = {"trade": TRADE, "quote": QUOTE, "correction": CORRECTION, "cancel": CANCEL}
@@ -39,7 +39,7 @@ class TapeSource:
     def __init__(self, path: Path | str) -> None:
         self.place = str(path)
         self.files, left_out = find_files(self.place)
-        self.notes = [f"no part of {self.place}: {words_left_out(left_out)}"] if left_out else []
+        self.notes = [f"no part of {self.place}: {describe_left_out(left_out)}"] if left_out else []
         self.rows = 0
         self._groups: list[_Group] = []
         self._times: list[tuple[str, str, int]] = []
@@ -54,7 +54,7 @@ class TapeSource:
                 self._groups.append(group)
         if not self._groups:
             raise TapeError(self.place, "no rows", "recorded market data", "Record it again.")
-        self.tally = Tally.joined(group.tally for group in self._groups)
+        self.tally = MinuteCounts.joined(group.tally for group in self._groups)
         self.start_ns = self.tally.start_ns
         self.end_ns = self.tally.end_ns
         self.symbols = self.symbols_between(self.start_ns, self.end_ns)
@@ -137,7 +137,7 @@ class _Group(NamedTuple):
     """One row group, checked."""
 
     rows: int
-    tally: Tally
+    tally: MinuteCounts
     symbols: list[str]
 
 
@@ -168,16 +168,16 @@ def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, in
         medians += _median(group.column("ts_ns"))
         newest_ns = int(recv_ns[-1])
         row += len(recv_ns)
-        tally = Tally.joined([_tally(batch) for batch in group.to_batches() if batch.num_rows])
+        tally = MinuteCounts.joined([_tally(batch) for batch in group.to_batches() if batch.num_rows])
         yield _Group(len(recv_ns), tally, pc.unique(group.column("symbol")).to_pylist())
     if medians:
         times.append((f"{tape.place}: most rows", "ts_ns", _weighted_median(medians)))
 
 
-def _tally(batch: Any) -> Tally:
+def _tally(batch: Any) -> MinuteCounts:
     kind, price, size = _kinds(batch), _floats(batch, "price"), _floats(batch, "size")
     prints = (kind == TRADE) & (price > 0) & (price < np.inf) & (size > 0) & (size < np.inf)
-    return Tally.of(_ints(batch, "recv_ns"), class_is_trade(kind, price), prints)
+    return MinuteCounts.of(_ints(batch, "recv_ns"), class_is_trade(kind, price), prints)
 
 
 def _median(column: Any) -> list[tuple[int, int]]:

@@ -9,18 +9,18 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from desk.model.blocks import Block
-from desk.tape.row_counts import Tally
+from desk.tape.row_counts import MinuteCounts
 
 
 @runtime_checkable
-class Recorded(Protocol):
+class RecordedSource(Protocol):
     """A block source that knows when its rows were received, and so can be read in part."""
 
     place: str
     symbols: tuple[str, ...]
     start_ns: int
     end_ns: int
-    tally: Tally
+    tally: MinuteCounts
 
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> Iterator[Block]:
         """The rows in arrival order; those before `from_ns` and from `until_ns` on may be left out."""
@@ -38,7 +38,7 @@ class DaySource:
     At least one row lies in between.
     """
 
-    def __init__(self, source: Recorded, from_ns: int, until_ns: int) -> None:
+    def __init__(self, source: RecordedSource, from_ns: int, until_ns: int) -> None:
         rows = source.tally.between(from_ns, until_ns)
         self.place = source.place
         self.symbols = source.symbols_between(from_ns, until_ns)

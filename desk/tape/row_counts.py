@@ -11,7 +11,7 @@ from desk.model.units import MINUTE_NS
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class MinuteCounts:
     """Rows by the minute in which they were received, oldest first; minutes without rows are left out.
 
     `trades` and `quotes` count rows by class, as a feed does; `prints` those that are trades indeed, with a price and

@@ -105,7 +105,7 @@ def _fault(tape: TapeFile, error: Exception, otherwise: TapeError) -> DeskError:
     """What the store says of itself rather than of the file, or else the file's own fault."""
     if tape.filesystem is None:
         return otherwise
-    told = storage.fault(tape.place, TapeError, error)
+    told = storage.storage_error(tape.place, TapeError, error)
     return otherwise if isinstance(told, TapeError) else told
 
 

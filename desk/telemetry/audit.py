@@ -72,12 +72,12 @@ class Audit(msgspec.Struct, array_like=True):
         )
 
 
-def count(causes: dict[str, int], cause: str) -> None:
+def count_cause(causes: dict[str, int], cause: str) -> None:
     """Add one under its cause."""
     causes[cause] = causes.get(cause, 0) + 1
 
 
-def one_line(fault: BaseException) -> str:
+def fault_line(fault: BaseException) -> str:
     """The exception's type and message, on one line."""
     told = traceback.format_exception_only(fault)
     # Lines of source come before it (SyntaxError), notes after it.
@@ -85,12 +85,12 @@ def one_line(fault: BaseException) -> str:
     return plain_text.one_line(" ".join(line.split())[:MAX_LINE])
 
 
-def trace(fault: BaseException) -> str:
+def fault_trace(fault: BaseException) -> str:
     """The traceback's last frames, cut at MAX_TEXT characters: a strategy's recursion may be a thousand deep."""
-    return cut(plain_text.trace(fault, MAX_FRAMES))
+    return cut_text(plain_text.trace(fault, MAX_FRAMES))
 
 
-def cut(text: str) -> str:
+def cut_text(text: str) -> str:
     """The text, cut at MAX_TEXT characters: its start and its end, which names the exception."""
     if len(text) <= MAX_TEXT:
         return text

@@ -26,7 +26,7 @@ def _index(value_ns: int) -> int:
 _TOP: Final = _index(MAX_NS)
 
 
-class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class HistogramSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A histogram as it travels: the buckets that hold something, by index, and the exact maximum."""
 
     buckets: dict[int, int] = {}
@@ -77,9 +77,9 @@ class Histogram:
         index = int(np.searchsorted(self._counts.cumsum(), rank))
         return min(_middle_ns(index), self.max_ns)
 
-    def merge(self, other: "Histogram | Snapshot") -> None:
+    def merge(self, other: "Histogram | HistogramSnapshot") -> None:
         """Count everything that `other` has counted."""
-        if isinstance(other, Snapshot):
+        if isinstance(other, HistogramSnapshot):
             for index, count in other.buckets.items():
                 self._counts[index] += count
                 self.count += count
@@ -88,13 +88,13 @@ class Histogram:
             self.count += other.count
         self.max_ns = max(self.max_ns, other.max_ns)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> HistogramSnapshot:
         """What has been counted so far, small and encodable."""
         filled = np.flatnonzero(self._counts)
-        return Snapshot(dict(zip(filled.tolist(), self._counts[filled].tolist(), strict=True)), self.max_ns)
+        return HistogramSnapshot(dict(zip(filled.tolist(), self._counts[filled].tolist(), strict=True)), self.max_ns)
 
     @classmethod
-    def of(cls, *snapshots: Snapshot) -> "Histogram":
+    def of(cls, *snapshots: HistogramSnapshot) -> "Histogram":
         """The histogram of everything in these snapshots."""
         histogram = cls()
         for snapshot in snapshots:
@@ -102,14 +102,14 @@ class Histogram:
         return histogram
 
 
-def since(now: Snapshot, before: Snapshot) -> Histogram:
+def counted_since(now: HistogramSnapshot, before: HistogramSnapshot) -> Histogram:
     """What was counted since; its maximum is exact if it is the highest ever, else the middle of its bucket."""
     grown = ((index, count - before.buckets.get(index, 0)) for index, count in now.buckets.items())
     buckets = {index: count for index, count in grown if count}
     max_ns = now.max_ns
     if buckets and max_ns == before.max_ns:
-        max_ns = Histogram.of(Snapshot({max(buckets): 2}, max_ns)).quantile(0.5) or 0
-    return Histogram.of(Snapshot(buckets, max_ns))
+        max_ns = Histogram.of(HistogramSnapshot({max(buckets): 2}, max_ns)).quantile(0.5) or 0
+    return Histogram.of(HistogramSnapshot(buckets, max_ns))
 
 
 def _middle_ns(index: int) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from desk.model.orders import Side
 from desk.trading.order_life import DUST, Order
-from desk.trading.positions import Book, Pair
+from desk.trading.positions import Pair, PositionBook
 
 
 class Stake(NamedTuple):
@@ -47,7 +47,7 @@ class Exposure:
 
     def __init__(self) -> None:
         self.carried_loss = 0.0
-        self.book = Book()
+        self.book = PositionBook()
         self.prices: dict[str, float] = {}
         self._open: dict[str, dict[str, dict[str, Order]]] = {}
 

@@ -25,7 +25,7 @@ STEPS: Final = MappingProxyType[OrderStatus, frozenset[OrderStatus]](
         "refused": frozenset(),
     }
 )
-"""From a status to those that may follow. Out of a terminal status only a late fill leads, as `absorb` says."""
+"""From a status to those that may follow. Out of a terminal status only a late fill leads, as `apply_report` says."""
 
 
 class IllegalTransitionError(ValueError):
@@ -55,7 +55,7 @@ class Order(msgspec.Struct):
         return self.status not in TERMINAL
 
 
-class Step(NamedTuple):
+class ReportEffect(NamedTuple):
     """What a report did to its order: the shares that count, and those beyond the order's quantity."""
 
     counted: float = 0.0
@@ -67,13 +67,13 @@ class Step(NamedTuple):
         return not self.counted and bool(self.excess)
 
 
-def move(order: Order, status: OrderStatus) -> None:
+def change_status(order: Order, status: OrderStatus) -> None:
     """Take a step that brings no fill. Raises IllegalTransitionError."""
     _check(order, status)
     order.status = status
 
 
-def absorb(order: Order, report: Report) -> Step | None:
+def apply_report(order: Order, report: Report) -> ReportEffect | None:
     """Apply one report; None when it changes nothing.
 
     - The number of a report that changed the order is ignored from then on, whatever it says. Numbers may come
@@ -94,14 +94,14 @@ def absorb(order: Order, report: Report) -> Step | None:
     elif order.status != "refused" and (not order.is_open or report.status in {"accepted", order.status}):
         step = None
     else:
-        move(order, report.status)
-        step = Step()
+        change_status(order, report.status)
+        step = ReportEffect()
     if step is not None and not step.void:
         order.seen.add(report.number)
     return step
 
 
-def _fill(order: Order, report: Report) -> Step:
+def _fill(order: Order, report: Report) -> ReportEffect:
     _check(order, report.status)
     if not (report.quantity > 0.0 and 0.0 < report.price < inf and isfinite(report.fee)):
         execution = f"{report.quantity:g} shares at {report.price:g}, fee {report.fee:g}"
@@ -113,7 +113,7 @@ def _fill(order: Order, report: Report) -> Step:
         order.status = "filled"
     elif order.status == "accepted":
         order.status = "partially_filled"
-    return Step(counted, excess if excess > DUST else 0.0)
+    return ReportEffect(counted, excess if excess > DUST else 0.0)
 
 
 def _check(order: Order, status: OrderStatus) -> None:

@@ -33,7 +33,7 @@ def after_fill(position: Position, side: Side, quantity: float, price: float, fe
     return Position(total, average, position.realized + realized, position.fees + fee)
 
 
-class Book:
+class PositionBook:
     """Every (strategy, symbol) that ever had a fill. Money in account currency."""
 
     def __init__(self) -> None:

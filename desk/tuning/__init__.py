@@ -1,6 +1,6 @@
 """The figures of `desk tune`: what a plan's market asks, what a tick costs here, and the settings that follow.
 
-load            the market's rates: busiest window, busiest second, share of each symbol
+market_load     the market's rates: busiest window, busiest second, share of each symbol
 advice          consumers, capacity, linger and window from load and costs
 ceilings        the rates at which each part of the desk has no time left
 study           all of it for a plan

@@ -8,7 +8,7 @@ import msgspec
 
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import MAX_BATCH_BYTES
-from desk.tuning.load import Load
+from desk.tuning.market_load import MarketLoad
 
 TARGET_BUSY: Final = 0.6
 CALL_MS: Final = 0.45
@@ -39,14 +39,14 @@ class Costs(msgspec.Struct, frozen=True):
     tick_bytes: float
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class AdviceBounds(msgspec.Struct, frozen=True):
     """What the advice must keep to: the plan's most consumers; capacity is for `safety` times the burst."""
 
     max_consumers: int
     safety: float = 2.0
 
 
-class Busiest(msgspec.Struct, frozen=True):
+class BusiestLane(msgspec.Struct, frozen=True):
     """The busiest of the lanes: its share of all ticks, how many symbols it has, and its busiest symbol's share."""
 
     share: float
@@ -55,7 +55,7 @@ class Busiest(msgspec.Struct, frozen=True):
     symbol_share: float
 
 
-class Linger(msgspec.Struct, frozen=True):
+class LingerAdvice(msgspec.Struct, frozen=True):
     """The linger and the four bounds it comes from, in ms: it is the least that is not below the first three.
 
     `producer_ms` and `shard_ms` keep the calls affordable on either side; 0 where the ticks are so few that even one
@@ -78,14 +78,14 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     work: float
     needed: int
     consumers: int
-    busiest: Busiest
+    busiest: BusiestLane
     capacity: int
     batch_ticks: int
-    linger: Linger
+    linger: LingerAdvice
     window: int
 
 
-def advise(load: Load, costs: Costs, bounds: Bounds) -> Advice:
+def advise(load: MarketLoad, costs: Costs, bounds: AdviceBounds) -> Advice:
     """Work the figures out for the load's burst."""
     rate = load.burst.per_s
     work = (rate * costs.shard_us + len(load.by_symbol) * costs.strategy_us) / 1e6
@@ -109,7 +109,7 @@ def advise(load: Load, costs: Costs, bounds: Bounds) -> Advice:
     )
 
 
-def busiest_lane(by_symbol: Mapping[str, int], consumers: int) -> Busiest:
+def busiest_lane(by_symbol: Mapping[str, int], consumers: int) -> BusiestLane:
     """The lane with most of these ticks when so many shards share the symbols as the producer deals them out."""
     table = RoutingTable.even(range(consumers))
     total = max(sum(by_symbol.values()), 1)
@@ -121,7 +121,7 @@ def busiest_lane(by_symbol: Mapping[str, int], consumers: int) -> Busiest:
         symbols[shard].append(symbol)
     lane = max(range(consumers), key=lambda shard: (ticks[shard], len(symbols[shard])))
     top = max(by_symbol, key=lambda symbol: by_symbol[symbol], default="")
-    return Busiest(ticks[lane] / total, len(symbols[lane]), top, by_symbol.get(top, 0) / total)
+    return BusiestLane(ticks[lane] / total, len(symbols[lane]), top, by_symbol.get(top, 0) / total)
 
 
 def choose_capacity(ticks: float) -> int:
@@ -130,7 +130,9 @@ def choose_capacity(ticks: float) -> int:
     return min(max(stepped, LEAST_CAPACITY), MOST_CAPACITY)
 
 
-def choose_linger(rate: float, lane_rate: float, consumers: int, producer_work: float, batch_ticks: int) -> Linger:
+def choose_linger(
+    rate: float, lane_rate: float, consumers: int, producer_work: float, batch_ticks: int
+) -> LingerAdvice:
     """The least linger at which calls fit in what the ticks leave of the producer, and in CALLS_SHARE of a shard."""
     spare = TARGET_BUSY - producer_work
     producer_ms = _calls_fit(rate, consumers, spare)
@@ -138,7 +140,7 @@ def choose_linger(rate: float, lane_rate: float, consumers: int, producer_work: 
     most_ms = 1000 * batch_ticks / lane_rate if lane_rate else inf
     wanted_ms = ceil(10 * max(LEAST_LINGER_MS, min(max(producer_ms, shard_ms), MOST_LINGER_MS)) - 1e-6) / 10
     value_ms = wanted_ms if wanted_ms <= most_ms else max(floor(10 * most_ms), 1) / 10
-    return Linger(value_ms, producer_ms, shard_ms, most_ms)
+    return LingerAdvice(value_ms, producer_ms, shard_ms, most_ms)
 
 
 def choose_window(linger_ms: float) -> int:

@@ -8,7 +8,7 @@ from math import inf
 import msgspec
 
 from desk.tuning.advice import TARGET_BUSY, Advice, Costs, calls_work
-from desk.tuning.load import Load
+from desk.tuning.market_load import MarketLoad
 
 
 class Ceiling(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Ceiling(msgspec.Struct, frozen=True):
     per_s: float
 
 
-def ceilings(load: Load, costs: Costs, advice: Advice) -> list[Ceiling]:
+def ceilings(load: MarketLoad, costs: Costs, advice: Advice) -> list[Ceiling]:
     """All parts, the one that limits first; symbols keep the shares that they have in the burst.
 
     The busiest symbol is told as if it had a shard of its own: no number of consumers raises that.
@@ -42,19 +42,19 @@ def ceilings(load: Load, costs: Costs, advice: Advice) -> list[Ceiling]:
     return sorted(parts, key=lambda ceiling: ceiling.per_s)
 
 
-def shard_busy(load: Load, costs: Costs, advice: Advice) -> float:
+def shard_busy(load: MarketLoad, costs: Costs, advice: Advice) -> float:
     """The fraction of its time that the busiest shard works in the burst, calls included."""
     lane_rate = load.burst.per_s * advice.busiest.share
     work = (lane_rate * costs.shard_us + advice.busiest.symbols * costs.strategy_us) / 1e6
     return work + calls_work(lane_rate, 1, advice.linger.value_ms)
 
 
-def producer_busy(load: Load, advice: Advice) -> float:
+def producer_busy(load: MarketLoad, advice: Advice) -> float:
     """The fraction of its time that the producer works in the burst, calls included."""
     return advice.producer_work + calls_work(load.burst.per_s, advice.consumers, advice.linger.value_ms)
 
 
-def concerns(load: Load, costs: Costs, advice: Advice, cores: int) -> list[str]:
+def concerns(load: MarketLoad, costs: Costs, advice: Advice, cores: int) -> list[str]:
     """What the advice does not cure, in sentences; `cores` are those of the machine it is given on."""
     found = []
     if advice.needed > advice.consumers:

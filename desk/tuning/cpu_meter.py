@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Meter:
+class CpuMeter:
     """Gives every stretch of CPU time to one part: to the innermost that is at work, else to `rest`."""
 
     def __init__(self, rest: str) -> None:

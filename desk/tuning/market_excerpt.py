@@ -18,7 +18,7 @@ from desk.model.blocks import Block, BlockSource
 from desk.model.errors import PlanError
 from desk.model.session import Session
 from desk.model.units import SECOND_NS, floor_to
-from desk.tuning.load import BIN_NS, Load, Rates, Wanted, window_bins
+from desk.tuning.market_load import BIN_NS, MarketLoad, RowFilter, TickRates, window_bins
 
 MADE_UP_ROWS: Final = 2_000_000
 """A made-up market is like itself all day, and takes a second for every 400,000 rows: so much of it is enough."""
@@ -29,7 +29,7 @@ LEAST_S: Final = 2
 MOST_TICKS: Final = 500_000
 
 
-class Excerpt:
+class MarketExcerpt:
     """A stretch of a source, kept in memory: a `BlockSource` like the whole."""
 
     def __init__(self, source: BlockSource, blocks: list[Block], start_ns: int) -> None:
@@ -53,18 +53,18 @@ def chosen_symbols(plan: Plan, session: Session, source: BlockSource) -> tuple[f
     room = sum(scanner.max_symbols for scanner in plan.scanners)
     if not room or len(always) == len(source.symbols):
         return always, frozenset()
-    others = Wanted(frozenset(source.symbols) - always, frozenset(plan.feed.channels), session.start_ns)
+    others = RowFilter(frozenset(source.symbols) - always, frozenset(plan.feed.channels), session.start_ns)
     ticks: Counter[str] = Counter()
-    for block in begun(source):
+    for block in limited_source(source):
         _count(ticks, block, others.rows(block))
     return always, frozenset(symbol for symbol, _ in ticks.most_common(room))
 
 
-def market_load(source: BlockSource, wanted: Wanted, window_s: float) -> tuple[Load, Excerpt]:
+def market_load(source: BlockSource, wanted: RowFilter, window_s: float) -> tuple[MarketLoad, MarketExcerpt]:
     """How busy the market gets, and an excerpt from its busiest window on. Raises PlanError if it has no ticks."""
-    rates = Rates(wanted.start_ns)
+    rates = TickRates(wanted.start_ns)
     rows = 0
-    for block in begun(source):
+    for block in limited_source(source):
         rates.add(block.recv_ns[wanted.rows(block)])
         rows += len(block)
     if not rates.ticks:
@@ -78,7 +78,7 @@ def market_load(source: BlockSource, wanted: Wanted, window_s: float) -> tuple[L
     window = (burst.start_ns, burst.start_ns + window_bins(window_s) * BIN_NS)
     by_symbol, excerpt = _look_closer(source, wanted, window, _extent(rates, burst.start_ns))
     made_up = isinstance(source, SyntheticMarket)
-    load = Load(
+    load = MarketLoad(
         place=f"{source.place}, its first {rows:,} rows" if made_up else source.place,
         ticks=rates.ticks,
         span_s=rates.span_s,
@@ -91,7 +91,7 @@ def market_load(source: BlockSource, wanted: Wanted, window_s: float) -> tuple[L
     return load, excerpt
 
 
-def begun(source: BlockSource) -> Iterator[Block]:
+def limited_source(source: BlockSource) -> Iterator[Block]:
     """The whole of a recorded market, the beginning of a made-up one."""
     rows = 0
     for block in source.blocks():
@@ -101,7 +101,7 @@ def begun(source: BlockSource) -> Iterator[Block]:
             return
 
 
-def _extent(rates: Rates, burst_ns: int) -> tuple[int, int]:
+def _extent(rates: TickRates, burst_ns: int) -> tuple[int, int]:
     """From the whole second in which the burst begins: enough ticks and marks to tell, of neither too many."""
     first_ns = floor_to(burst_ns, SECOND_NS)
     enough_ns = max(rates.reached_ns(first_ns, EXCERPT_TICKS), first_ns + LEAST_S * SECOND_NS)
@@ -109,8 +109,8 @@ def _extent(rates: Rates, burst_ns: int) -> tuple[int, int]:
 
 
 def _look_closer(
-    source: BlockSource, wanted: Wanted, window: tuple[int, int], extent: tuple[int, int]
-) -> tuple[dict[str, int], Excerpt]:
+    source: BlockSource, wanted: RowFilter, window: tuple[int, int], extent: tuple[int, int]
+) -> tuple[dict[str, int], MarketExcerpt]:
     """The window's ticks by symbol, and the rows of the extent."""
     by_symbol = Counter(dict.fromkeys(wanted.symbols, 0))
     kept: list[Block] = []
@@ -122,7 +122,7 @@ def _look_closer(
         part = _between(block, *extent)
         if len(part):
             kept.append(part)
-    return dict(by_symbol), Excerpt(source, kept, extent[0])
+    return dict(by_symbol), MarketExcerpt(source, kept, extent[0])
 
 
 def _between(block: Block, from_ns: int, until_ns: int) -> Block:

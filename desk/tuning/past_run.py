@@ -13,7 +13,7 @@ from desk.consumer.engine.snapshot import decode_state
 from desk.model.errors import RunFolderError
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.tuning.load import Load, minutes_load
+from desk.tuning.market_load import MarketLoad, minutes_load
 
 
 class PastRun(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class PastRun(msgspec.Struct, frozen=True):
     producer had no process of its own.
     """
 
-    load: Load
+    load: MarketLoad
     producer_us: float | None
 
 

@@ -15,14 +15,14 @@ from desk.model.errors import PlanError
 from desk.model.session import Session
 from desk.model.units import SECOND_NS, floor_to
 from desk.process.clock import SystemClock
-from desk.tuning.advice import Advice, Bounds, Costs, advise
-from desk.tuning.load import Load, Wanted
-from desk.tuning.market_excerpt import EXCERPT_TICKS, Excerpt, chosen_symbols, market_load
+from desk.tuning.advice import Advice, AdviceBounds, Costs, advise
+from desk.tuning.market_excerpt import EXCERPT_TICKS, MarketExcerpt, chosen_symbols, market_load
+from desk.tuning.market_load import MarketLoad, RowFilter
 from desk.tuning.past_run import PastRun, read_run
-from desk.tuning.trial import Measured, measure_costs
+from desk.tuning.trial import MeasuredCosts, measure_costs
 from desk.wiring.exchange_days import ExchangeDays, exchange_ns
 from desk.wiring.markets import market_source, session_source
-from desk.wiring.sessions import open_session
+from desk.wiring.plan_session import derive_session
 
 STAND_IN_DAY: Final = date(2026, 1, 5)
 STAND_IN_START: Final = time(9, 30)
@@ -30,14 +30,14 @@ STAND_IN_LEAST_S: Final = 10
 STAND_IN_MOST_S: Final = 120
 
 
-class Study(msgspec.Struct, frozen=True, kw_only=True):
+class TuningStudy(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. `costs` are those that count: the measured ones, or what the run's producer really used.
 
     `picked` symbols stand for what scanners pick. `stand_in`: costs are of a made-up market with the run's symbols.
     """
 
-    load: Load
-    measured: Measured
+    load: MarketLoad
+    measured: MeasuredCosts
     costs: Costs
     advice: Advice
     safety: float
@@ -46,24 +46,24 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     run_producer_us: float | None = None
 
 
-def study(plan: Plan, window_s: float, safety: float, run_dir: Path | None = None) -> Study:
+def study_plan(plan: Plan, window_s: float, safety: float, run_dir: Path | None = None) -> TuningStudy:
     """Measure and advise; takes some seconds. Raises PlanError, TapeError, RunFolderError, StrategyError."""
     run = None if run_dir is None else read_run(run_dir, window_s)
     source = market_source(plan)
     if source is None:
         return _of_live(plan, window_s, safety, run)
-    session = open_session(plan, source, SystemClock())
+    session = derive_session(plan, source, SystemClock())
     source = session_source(source, session)
     always, picked = chosen_symbols(plan, session, source)
     channels = frozenset(plan.feed.channels)
-    wanted = Wanted(always | picked, channels, session.start_ns, session.stop_ns)
+    wanted = RowFilter(always | picked, channels, session.start_ns, session.stop_ns)
     load, excerpt = market_load(source, wanted, window_s)
     tried = tried_plan(plan, picked)
     measured = measure_costs(tried, excerpt_session(session, source, excerpt, wanted.symbols), source, excerpt)
     return _advised(plan, load, measured, safety, run, picked=len(picked))
 
 
-def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) -> Study:
+def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) -> TuningStudy:
     """A live stream shows its market only in a run; its costs are tried on a made-up one of the same kind."""
     if run is None:
         raise PlanError(
@@ -73,12 +73,12 @@ def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) ->
             "Give the folder of a run of this plan, over or under way, with --from-run DIR; or tune a plan for a tape.",
         )
     named = {symbol for entry in plan.strategies for symbol in entry.symbols if symbol != "*"}
-    source = StandIn(plan, run.load, frozenset(run.load.by_symbol) | named)
+    source = StandInMarket(plan, run.load, frozenset(run.load.by_symbol) | named)
     timeless = plan.session.model_copy(update={"start": "", "stop": "", "clock": "real"})
     made_up = plan.feed.model_copy(update={"kind": "synthetic"})
     played = plan.model_copy(update={"session": timeless, "feed": made_up})
-    session = open_session(played, source, SystemClock())
-    wanted = Wanted(frozenset(run.load.by_symbol), frozenset(plan.feed.channels), session.start_ns)
+    session = derive_session(played, source, SystemClock())
+    wanted = RowFilter(frozenset(run.load.by_symbol), frozenset(plan.feed.channels), session.start_ns)
     _, excerpt = market_load(source, wanted, window_s)
     session = excerpt_session(session, source, excerpt, wanted.symbols)
     measured = measure_costs(tried_plan(played, frozenset()), session, source, excerpt)
@@ -101,7 +101,7 @@ def tried_plan(plan: Plan, picked: frozenset[str]) -> Plan:
     )
 
 
-def excerpt_session(session: Session, source: BlockSource, excerpt: Excerpt, symbols: frozenset[str]) -> Session:
+def excerpt_session(session: Session, source: BlockSource, excerpt: MarketExcerpt, symbols: frozenset[str]) -> Session:
     """The session cut to the excerpt, all of these symbols subscribed, without lockstep: as the tick flows."""
     return msgspec.structs.replace(
         session,
@@ -114,10 +114,10 @@ def excerpt_session(session: Session, source: BlockSource, excerpt: Excerpt, sym
     )
 
 
-class StandIn:
+class StandInMarket:
     """A made-up market with the names and the rate of a run's: a `BlockSource`."""
 
-    def __init__(self, plan: Plan, load: Load, symbols: frozenset[str]) -> None:
+    def __init__(self, plan: Plan, load: MarketLoad, symbols: frozenset[str]) -> None:
         per_s = max(load.burst.per_s, 1.0)
         start_ns = exchange_ns(STAND_IN_DAY, STAND_IN_START, ExchangeDays(plan.session.calendar).zone)
         seconds = round(min(max(EXCERPT_TICKS / per_s, STAND_IN_LEAST_S), STAND_IN_MOST_S))
@@ -138,24 +138,24 @@ class StandIn:
 
 def _advised(
     plan: Plan,
-    load: Load,
-    measured: Measured,
+    load: MarketLoad,
+    measured: MeasuredCosts,
     safety: float,
     run: PastRun | None,
     *,
     picked: int = 0,
     stand_in: bool = False,
-) -> Study:
+) -> TuningStudy:
     run_producer_us = None if run is None else run.producer_us
     load = load if run is None else run.load
     costs = measured.costs
     if run_producer_us is not None:
         costs = msgspec.structs.replace(costs, producer_us=max(costs.producer_us, run_producer_us))
-    return Study(
+    return TuningStudy(
         load=load,
         measured=measured,
         costs=costs,
-        advice=advise(load, costs, Bounds(plan.consumers.max, safety)),
+        advice=advise(load, costs, AdviceBounds(plan.consumers.max, safety)),
         safety=safety,
         picked=picked,
         stand_in=stand_in,

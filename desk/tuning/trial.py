@@ -21,20 +21,20 @@ from desk.model.units import SECOND_NS
 from desk.orders import OrderManager
 from desk.ports import Mailbox
 from desk.process.clock import SystemClock
-from desk.process.garbage_collector import Collector
+from desk.process.garbage_collector import GarbageCollector
 from desk.process.mailbox import ProcessMailbox
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import Scanning
+from desk.scanning.runner import ScannerRunner
 from desk.tuning.advice import Costs
-from desk.tuning.cpu_meter import Meter
-from desk.wiring import producer, shards, trading
+from desk.tuning.cpu_meter import CpuMeter
+from desk.wiring import broker_factory, producer_factory, shard_factory
 
 TRIAL_S: Final = 3
 PASSES: Final = 2
 MEMORY: Final = "sqlite://"
 
 
-class Reading(msgspec.Struct):
+class TrialResult(msgspec.Struct):
     """One trial: CPU time of producer and shard, and what it was spent on.
 
     `marks` are the session seconds that the shard completed, `stopped` the strategies that raised.
@@ -50,7 +50,7 @@ class Reading(msgspec.Struct):
     stopped: int
 
 
-class Measured(msgspec.Struct, frozen=True):
+class MeasuredCosts(msgspec.Struct, frozen=True):
     """What the trials came to: the costs, and what they were measured on."""
 
     costs: Costs
@@ -60,32 +60,32 @@ class Measured(msgspec.Struct, frozen=True):
     stopped: int
 
 
-def measure_costs(plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> Measured:
+def measure_costs(plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> MeasuredCosts:
     """Play the excerpt without and with the plan's strategies, twice each; the lesser figures count.
 
     What strategies cost is the difference that they make in the shard. `session` is the excerpt's, `whole` the
     market that it was taken from: the minutes before it warm the symbols up.
     """
     bare = plan.model_copy(update={"strategies": ()})
-    plain = [trial(bare, session, whole, excerpt) for _ in range(PASSES)]
+    plain = [run_trial(bare, session, whole, excerpt) for _ in range(PASSES)]
     producer_us = min(_per(reading.producer_ns, reading.received) for reading in plain)
     shard_us = min(_per(reading.shard_ns, reading.applied) for reading in plain)
     least = plain[-1]
     strategy_us, stopped = 0.0, 0
     if plan.strategies:
-        full = [trial(plan, session, whole, excerpt) for _ in range(PASSES)]
+        full = [run_trial(plan, session, whole, excerpt) for _ in range(PASSES)]
         strategy_us = min(
             _per(reading.shard_ns - 1000 * shard_us * reading.applied, reading.marks * reading.symbols)
             for reading in full
         )
         stopped = max(reading.stopped for reading in full)
     costs = Costs(producer_us, shard_us, max(strategy_us, 0.0), least.sent_bytes / max(least.applied, 1))
-    return Measured(costs, least.received, least.marks, least.symbols, stopped)
+    return MeasuredCosts(costs, least.received, least.marks, least.symbols, stopped)
 
 
-def trial(plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> Reading:
+def run_trial(plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> TrialResult:
     """Play the excerpt once, for TRIAL_S seconds at most: producer, one shard, broker and a ledger in memory."""
-    collector = Collector()
+    collector = GarbageCollector()
     try:
         return _Bench(plan, session, whole, excerpt).play()
     finally:
@@ -98,34 +98,36 @@ class _Bench:
     def __init__(self, plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> None:
         clock = SystemClock()
         self._clock = clock
-        self._meter = Meter("producer")
+        self._meter = CpuMeter("producer")
         self._session = session
         self._book = SqlLedger(MEMORY, session.id)
         mailbox = ProcessMailbox()
-        broker = MeteredBroker(trading.order_manager(plan, session, self._book), mailbox, self._meter)
-        self._shard = shards.shard(plan, session, 0, 1, clock, NoKeeper(), broker)
+        broker = MeteredBroker(broker_factory.build_order_manager(plan, session, self._book), mailbox, self._meter)
+        self._shard = shard_factory.build_shard(plan, session, 0, 1, clock, NoKeeper(), broker)
         self._links = MeteredLinks(self._shard, self._meter, len(session.always) if session.history else 0)
         revise_ns = round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS)
         seen = MarketView(whole, session.start_ns, revise_ns, channels=frozenset(plan.feed.channels))
-        view = Scanning(seen, [], session.start_ns)
+        view = ScannerRunner(seen, [], session.start_ns)
         doors = (self._links, broker, MeteredHistory(view, self._meter), NoKeeper())
-        self._intake = producer.intake(plan, session, excerpt, *doors, clock, mailbox, epoch=1, first=[0], joined=[0])
+        self._loop = producer_factory.build_producer_loop(
+            plan, session, excerpt, *doors, clock, mailbox, epoch=1, first=[0], joined=[0]
+        )
         self._ends_ns = clock.wall_ns() + TRIAL_S * SECOND_NS
 
-    def play(self) -> Reading:
+    def play(self) -> TrialResult:
         """Play, and give the reading of the last batch before the session's close."""
         try:
-            with closing(self._intake.play()) as frames:
+            with closing(self._loop.play()) as frames:
                 for _ in frames:
                     if self._clock.wall_ns() >= self._ends_ns:
-                        self._intake.stop()
+                        self._loop.stop()
         finally:
             self._book.close()
         links, engine = self._links, self._shard.engine
-        return Reading(
+        return TrialResult(
             producer_ns=links.spent_ns["producer"],
             shard_ns=links.spent_ns["shard"],
-            received=sum(self._intake.feed.counts.received.values()),
+            received=sum(self._loop.feed.counts.received.values()),
             applied=links.applied,
             sent_bytes=links.sent_bytes,
             marks=max(engine.mark_ns - self._session.start_ns, 0) // SECOND_NS,
@@ -141,7 +143,7 @@ class MeteredLinks(LocalLinks):
     nothing comes after them.
     """
 
-    def __init__(self, shard: Shard, meter: Meter, warm_symbols: int) -> None:
+    def __init__(self, shard: Shard, meter: CpuMeter, warm_symbols: int) -> None:
         super().__init__({0: shard})
         self.sent_bytes = 0
         self.applied = 0
@@ -175,7 +177,7 @@ class MeteredLinks(LocalLinks):
 class MeteredBroker(LocalBroker):
     """What the broker decides is nobody's time but its own."""
 
-    def __init__(self, manager: OrderManager, mailbox: Mailbox, meter: Meter) -> None:
+    def __init__(self, manager: OrderManager, mailbox: Mailbox, meter: CpuMeter) -> None:
         super().__init__(manager, mailbox)
         self._meter = meter
 
@@ -188,7 +190,7 @@ class MeteredBroker(LocalBroker):
 class MeteredHistory(LocalScanners):
     """No scanner is ever due; the minutes before the excerpt are read at nobody's cost."""
 
-    def __init__(self, scanning: Scanning, meter: Meter) -> None:
+    def __init__(self, scanning: ScannerRunner, meter: CpuMeter) -> None:
         super().__init__(scanning)
         self._meter = meter
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from desk.config import Plan, load_settings
 from desk.config.kinds import FEED_KINDS
-from desk.config.urls import is_loopback
+from desk.config.plan_urls import is_loopback
 from desk.model.errors import CredentialsError
 
 ANY_KEY: Final = SecretStr("local")

@@ -34,14 +34,14 @@ SAMPLE: Final = (date(2024, 1, 1), date(2024, 12, 31))
 """Dates that every calendar of the library knows."""
 
 
-class Day(NamedTuple):
+class ExchangeDay(NamedTuple):
     """A trading day: its date on the exchange, and its hours."""
 
     date: date
     hours: TradingDay
 
 
-class Regular(NamedTuple):
+class RegularHours(NamedTuple):
     """Regular hours of one day; `breaks_ns` are the start and end of its break, None without one."""
 
     open_ns: int
@@ -59,7 +59,7 @@ class ExchangeDays:
     def __init__(self, calendar: str) -> None:
         self.calendar = calendar
         self._always = calendar == ALWAYS
-        self._years: dict[int, dict[date, Regular]] = {}
+        self._years: dict[int, dict[date, RegularHours]] = {}
         if self._always:
             self.zone = ZoneInfo("UTC")
             return
@@ -84,14 +84,14 @@ class ExchangeDays:
             return TradingDay(open_ns, open_ns, close_ns, close_ns)
         return TradingDay(midnight_ns, open_ns, close_ns, exchange_ns(day + ONE_DAY, MIDNIGHT, self.zone))
 
-    def following(self, time_ns: int) -> Day:
+    def following(self, time_ns: int) -> ExchangeDay:
         """The trading day to which this time belongs, else the next one. Raises PlanError where none is known."""
         first = self.local(time_ns).date()
         for ahead in range(LONGEST_CLOSURE_DAYS):
             day = first + ahead * ONE_DAY
             hours = self.hours(day)
             if hours is not None and time_ns < hours.end_ns:
-                return Day(day, hours)
+                return ExchangeDay(day, hours)
         raise PlanError(
             "[session] calendar",
             f"{self.calendar} has no trading day in the {LONGEST_CLOSURE_DAYS} days from {first} on",
@@ -112,13 +112,13 @@ class ExchangeDays:
         """A time on the exchange's clock, to the second."""
         return datetime.fromtimestamp(time_ns // SECOND_NS, self.zone)
 
-    def _regular(self, day: date) -> Regular | None:
+    def _regular(self, day: date) -> RegularHours | None:
         year = self._years.get(day.year)
         if year is None:
             year = self._years[day.year] = self._year(day.year)
         return year.get(day)
 
-    def _year(self, year: int) -> dict[date, Regular]:
+    def _year(self, year: int) -> dict[date, RegularHours]:
         """The regular hours of a year's trading days. Raises PlanError."""
         first, last = date(year, 1, 1), date(year, 12, 31)
         low, high = type(self._sample).bound_min(), type(self._sample).bound_max()
@@ -135,7 +135,7 @@ class ExchangeDays:
             )
         calendar = self._built(first, last)
         rows = [] if calendar is None else calendar.schedule.itertuples()
-        return {row.Index.date(): Regular(_ns(row.open), _ns(row.close), _break(row)) for row in rows}
+        return {row.Index.date(): RegularHours(_ns(row.open), _ns(row.close), _break(row)) for row in rows}
 
     def _built(self, first: date, last: date) -> Any:
         """The library's calendar of this span; None where it has no trading day. Raises PlanError."""

@@ -1,6 +1,6 @@
 """Market data of a plan: what can be read again, what streams live, and the feed of it.
 
-Tests: tests/desk/wiring/test_sessions.py
+Tests: tests/desk/wiring/test_plan_session.py
 """
 
 from datetime import date
@@ -15,7 +15,7 @@ from desk.model.hours import TradingDay
 from desk.model.session import Session
 from desk.model.units import SECOND_NS
 from desk.ports import Clock, Feed, LiveFeed
-from desk.tape.recorded_day import DaySource, Recorded
+from desk.tape.recorded_day import DaySource, RecordedSource
 from desk.venues.api_keys import api_keys
 from desk.venues.feed_factory import LiveFactory, LiveSetup, ReplayFactory
 from desk.venues.registry import feed_factory
@@ -45,7 +45,7 @@ def replayed_source(plan: Plan, factory: ReplayFactory, session: Session | None 
 
 def session_source(source: BlockSource, session: Session) -> BlockSource:
     """Of recorded market data the session's exchange day; others are of one day anyway."""
-    if isinstance(source, Recorded):
+    if isinstance(source, RecordedSource):
         return DaySource(source, session.hours.start_ns, session.hours.end_ns)
     return source
 

@@ -17,7 +17,7 @@ from desk.config import Plan
 from desk.loading.sources import source_fingerprints
 from desk.model.errors import RunFolderError, StrategyError
 from desk.runs.fingerprints import Fingerprints, differences
-from desk.runs.resume_file import Resume
+from desk.runs.resume_file import ResumeState
 from desk.venues.feed_factory import ReplayFactory
 from desk.venues.registry import feed_factory
 
@@ -32,7 +32,7 @@ def fingerprints(plan: Plan, ledger: str, plan_file: Path | None) -> Fingerprint
     return Fingerprints(_tape(plan), ledger, _code(plan), _versions(), _files(files))
 
 
-def require_same(plan: Plan, resume: Resume, *, accept: bool) -> tuple[Resume, list[str]]:
+def require_same(plan: Plan, resume: ResumeState, *, accept: bool) -> tuple[ResumeState, list[str]]:
     """Compare tape, code and versions with those at the start of the run; for `accept`, take other code.
 
     What the next resume compares with, and a warning for each change that was taken. Raises RunFolderError for another

@@ -1,6 +1,6 @@
 """The end of a run: its files go into the run folder, and from there where the plan wants them besides.
 
-Tests: tests/desk/inprocess/test_house.py
+Tests: tests/desk/inprocess/test_in_process_desk.py
 """
 
 import logging
@@ -15,7 +15,7 @@ import msgspec
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
 from desk.files.atomic import unwritable
-from desk.ledger.snapshot import snapshot
+from desk.ledger.ledger_copy import copy_ledger
 from desk.model.bars import Bar
 from desk.model.errors import DeskError
 from desk.model.log_line import LogLine
@@ -23,13 +23,13 @@ from desk.model.plain_text import one_line
 from desk.model.records import Decision
 from desk.model.session import Session
 from desk.orders import OrderSummary
-from desk.report.figures import Figures
-from desk.report.html import report_html
-from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, summarize
+from desk.report.report_page import report_html
+from desk.report.row_figures import RowFigures
+from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, summarize_run
 from desk.report.summary import Summary
 from desk.runs import RunFolder
-from desk.runs.copying import copy_results
 from desk.runs.log_file import LogFile
+from desk.runs.results_copy import copy_results
 
 LOG: Final = "raydesk"
 
@@ -91,8 +91,8 @@ def write_results(
     record.notices = [*record.notices, *log_faults()]
     record.bars = folder.write_bars(bars())
     record.decisions = folder.write_decisions(decisions)
-    summary = summarize(record)
-    folder.write_report(report_html(summary, Figures.of(bars(), decisions)))
+    summary = summarize_run(record)
+    folder.write_report(report_html(summary, RowFigures.of(bars(), decisions)))
     folder.write_summary(summary.builtins())
     if record.failed or not folder.results_url:
         return summary
@@ -103,7 +103,7 @@ def write_results(
         logging.getLogger(LOG).error("%s", told)  # noqa: TRY400 - the fault tells what there is to tell
         sys.stderr.write(f"error: {one_line(told)}\n")
         record.notices = [*record.notices, told]
-        summary = summarize(record)
+        summary = summarize_run(record)
         folder.write_summary(summary.builtins())
         return summary
     logging.getLogger(LOG).info("results copied to %s", url)
@@ -143,6 +143,6 @@ def _copy(folder: RunFolder) -> str:
     with TemporaryDirectory() as scratch:
         if folder.ledger.exists():
             whole = Path(scratch, folder.ledger.name)
-            snapshot(folder.ledger, whole)
+            copy_ledger(folder.ledger, whole)
             files.append(whole)
         return copy_results(folder, [file for file in files if file.exists()])

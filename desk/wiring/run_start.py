@@ -7,17 +7,17 @@ import msgspec
 
 from desk.checkpoint import KeeperStore
 from desk.config import Plan
-from desk.config.urls import is_url
+from desk.config.plan_urls import is_url
 from desk.files.sealing import Seal
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
 from desk.ports import Clock
 from desk.runs import RunFolder
-from desk.runs.resume_file import Resume
-from desk.wiring import resume_inputs, sessions, trading
+from desk.runs.resume_file import ResumeState
+from desk.wiring import broker_factory, plan_session, resume_inputs
 
 
-class Begun(msgspec.Struct, frozen=True):
+class RunStart(msgspec.Struct, frozen=True):
     """When the run began first, its session, and the first epoch of this incarnation's parts.
 
     `resume` is what was left for a successor. `shards` are those that have left checkpoints; `seal` authenticates them.
@@ -26,14 +26,20 @@ class Begun(msgspec.Struct, frozen=True):
     started_ns: int
     session: Session
     epoch: int
-    resume: Resume
+    resume: ResumeState
     shards: list[int]
     seal: Seal
 
 
-def begin(
-    plan: Plan, source: BlockSource | None, folder: RunFolder, resume: Resume | None, clock: Clock, *, in_process: bool
-) -> Begun:
+def start_run(
+    plan: Plan,
+    source: BlockSource | None,
+    folder: RunFolder,
+    resume: ResumeState | None,
+    clock: Clock,
+    *,
+    in_process: bool,
+) -> RunStart:
     """Open the session, or take up that of `resume`, and leave in the folder what a successor needs.
 
     Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder or the ledger is not the
@@ -48,14 +54,19 @@ def begin(
 
 
 def _begin(
-    plan: Plan, source: BlockSource | None, folder: RunFolder, resume: Resume | None, clock: Clock, in_process: bool
-) -> Begun:
+    plan: Plan,
+    source: BlockSource | None,
+    folder: RunFolder,
+    resume: ResumeState | None,
+    clock: Clock,
+    in_process: bool,
+) -> RunStart:
     folder.results_url = plan.results.url
     now_ns = clock.wall_ns()
     run = secrets.token_hex(16) if resume is None else resume.run
     if resume is None:
-        opened = sessions.open_session(plan, source, clock)
-        session, ledger, taken_back = trading.open_session(plan, opened, folder.dir, now_ns)
+        opened = plan_session.derive_session(plan, source, clock)
+        session, ledger, taken_back = broker_factory.open_ledger_session(plan, opened, folder.dir, now_ns)
         if taken_back:
             folder.remarks.append(
                 f"another run of session {session.id} was broken off while it closed: "
@@ -64,7 +75,7 @@ def _begin(
         marks = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
     else:
         session, marks = resume.session, resume.fingerprints
-        trading.require_known_ledger(plan, session.id, folder.dir, marks.ledger)
+        broker_factory.require_known_ledger(plan, session.id, folder.dir, marks.ledger)
     if folder.resume.key.note:
         folder.remarks.append(folder.resume.key.note)
     started_ns = now_ns if resume is None else resume.started_ns
@@ -78,14 +89,14 @@ def _begin(
         store.verify()
         _take_back_close(plan, session, folder, store, now_ns)
     first, accepted = ([], []) if resume is None else (resume.first, resume.accepted)
-    left = Resume(told, in_process, started_ns, session, first, run, marks, accepted)
+    left = ResumeState(told, in_process, started_ns, session, first, run, marks, accepted)
     folder.resume.write(left)
-    return Begun(started_ns, session, store.epochs() + 1, left, sorted(store.shards()), folder.resume.seal(run))
+    return RunStart(started_ns, session, store.epochs() + 1, left, sorted(store.shards()), folder.resume.seal(run))
 
 
 def _take_back_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
     """A run whose results were not written is not over: what its close did is undone, and the session goes on."""
-    kept = store.take_back_close()
-    written = trading.take_back_close(plan, session, folder.dir, now_ns)
+    kept = store.undo_close()
+    written = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
     if kept or written:
         folder.remarks.append("the run was broken off while it closed: its close was taken back, the session continues")

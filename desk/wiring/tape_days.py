@@ -1,6 +1,6 @@
 """Which exchange day of a recording is played.
 
-Tests: tests/desk/wiring/test_sessions.py
+Tests: tests/desk/wiring/test_plan_session.py
 """
 
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from desk.model.errors import PlanError, TapeError
-from desk.tape.recorded_day import Recorded
-from desk.tape.row_counts import Tally
-from desk.wiring.exchange_days import ALWAYS, Day, ExchangeDays
+from desk.tape.recorded_day import RecordedSource
+from desk.tape.row_counts import MinuteCounts
+from desk.wiring.exchange_days import ALWAYS, ExchangeDay, ExchangeDays
 
 SHOWN: Final = 10
 
@@ -18,11 +18,11 @@ SHOWN: Final = 10
 class TapeDay(NamedTuple):
     """An exchange day, and the rows that a recording has of it."""
 
-    day: Day
-    rows: Tally
+    day: ExchangeDay
+    rows: MinuteCounts
 
 
-def tape_day(source: Recorded, days: ExchangeDays, wanted: date | None) -> TapeDay:
+def tape_day(source: RecordedSource, days: ExchangeDays, wanted: date | None) -> TapeDay:
     """The day that is wanted, else the one with rows in regular hours, else the only one with rows at all.
 
     Raises PlanError for a wanted day that is not there, and TapeError where the recording leaves no day, or a choice.
@@ -45,7 +45,7 @@ def tape_day(source: Recorded, days: ExchangeDays, wanted: date | None) -> TapeD
     return chosen[0]
 
 
-def tape_days(source: Recorded, days: ExchangeDays) -> list[TapeDay]:
+def tape_days(source: RecordedSource, days: ExchangeDays) -> list[TapeDay]:
     """All exchange days of which the recording has rows, in order."""
     found = []
     rows = source.tally
@@ -58,7 +58,7 @@ def tape_days(source: Recorded, days: ExchangeDays) -> list[TapeDay]:
     return found
 
 
-def _wanted(source: Recorded, days: ExchangeDays, wanted: date, found: Sequence[TapeDay]) -> TapeDay:
+def _wanted(source: RecordedSource, days: ExchangeDays, wanted: date, found: Sequence[TapeDay]) -> TapeDay:
     for each in found:
         if each.day.date == wanted:
             return each
@@ -70,7 +70,7 @@ def _wanted(source: Recorded, days: ExchangeDays, wanted: date, found: Sequence[
     raise PlanError("[session] date", what, there, "Name one of them, or play another tape.")
 
 
-def _closed(source: Recorded, days: ExchangeDays) -> TapeError:
+def _closed(source: RecordedSource, days: ExchangeDays) -> TapeError:
     first, last = days.local(source.start_ns), days.local(source.end_ns - 1)
     return TapeError(
         source.place,

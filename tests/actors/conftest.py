@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from heads import clean_environment, ray_head
-from jobs import two_jobs
-from running import RunningDesk
-from slices import ENDLESS, write_slice
+from desk_process import RunningDesk
+from session_ray import clean_environment, ray_head
+from slice_plans import ENDLESS, write_slice
+from two_jobs import two_jobs
 
 __all__ = ["ray_head", "two_jobs"]
 

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from desk import strategy
-from desk.model.items import Gap
+from desk.model.items import GapItem
 
 
-class Deadly(strategy.Strategy):
+class ExitingStrategy(strategy.Strategy):
     """Does nothing, and ends its process when it is made while the file `marker` is there."""
 
     class Params(strategy.Params, frozen=True):
@@ -22,5 +22,5 @@ class Deadly(strategy.Strategy):
         if Path(params.marker).exists():
             os._exit(3)
 
-    def on_gap(self, ctx: strategy.Context, gap: Gap) -> None:
+    def on_gap(self, ctx: strategy.Context, gap: GapItem) -> None:
         """A strategy needs a hook."""

@@ -12,7 +12,7 @@ IN_ACTOR: Final = "RAYDESK_STARTED_BY"
 """In the environment of the desk's own processes that run strategies or scanners, and of what they start."""
 
 
-class Misbehaving(scanner.Scanner):
+class MisbehavingScanner(scanner.Scanner):
     """Wants `symbols`, and from minute `minute` on does `deed` instead."""
 
     class Params(strategy.Params, frozen=True):

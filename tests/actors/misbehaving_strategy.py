@@ -16,7 +16,7 @@ from typing import Final, Never
 from desk import strategy
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS
-from desk.telemetry.crumbs import CALL
+from desk.telemetry.breadcrumb_port import CALL
 
 HOARD: Final[list[bytes]] = []
 SLEEP_S: Final = "86399.5"
@@ -137,7 +137,7 @@ DEEDS: Final[dict[str, Callable[[], object]]] = {
 }
 
 
-class Misbehaving(strategy.Strategy):
+class MisbehavingStrategy(strategy.Strategy):
     """Does `deed` on its symbol's trades, or seconds, from minute `minute` of the session until `until`."""
 
     class Params(strategy.Params, frozen=True):

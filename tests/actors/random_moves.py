@@ -15,14 +15,14 @@ from actors.driver.monitor import PRODUCER
 from actors.driver.supervisor import Supervisor
 from desk.config import load_plan
 from desk.flow.routing_table import SLOTS, slot_of
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.runs import RunFolder
 
 AT_ONCE = 10
 SUPERVISOR = "supervisor"
 
 
-class Stirring:
+class RandomMoves:
     """Asks for moves whenever there is something to show, until so many are done."""
 
     def __init__(self, supervisor: Supervisor, moves: int, seed: int, kills: list[str]) -> None:
@@ -38,14 +38,14 @@ class Stirring:
     def __call__(self, view: DeskView) -> None:
         if view.state != "running" or view.session_ns is None:
             return
-        intake = self._supervisor.stats[PRODUCER].intake
+        loop = self._supervisor.stats[PRODUCER].loop
         # A successor counts anew, and has not heard of what was asked of the dead producer.
-        self._left -= intake.moves - self._seen if intake.moves >= self._seen else intake.moves
-        self._seen = intake.moves
-        for _ in range(0 if intake.moving or self._left <= 0 else AT_ONCE):
+        self._left -= loop.moves - self._seen if loop.moves >= self._seen else loop.moves
+        self._seen = loop.moves
+        for _ in range(0 if loop.moving or self._left <= 0 else AT_ONCE):
             slots = {self._random.choice(self._busy), *self._random.sample(range(SLOTS), self._random.randint(0, 20))}
             self._supervisor.move(sorted(slots), self._random.randrange(self._shards))
-        if self._kills and intake.moves:
+        if self._kills and loop.moves:
             victim = self._kills[0]
             pid = os.getpid() if victim == SUPERVISOR else self._supervisor.pids[victim]
             if pid not in self._killed:
@@ -60,7 +60,7 @@ def main() -> None:
     plan = load_plan(Path(plan_path))
     folder = RunFolder.create(None, Path(run_dir), plan.session.name, time.time_ns())
     supervisor = Supervisor(plan, folder, address)
-    stirring = Stirring(supervisor, int(moves), int(seed), kills[0].split(",") if kills else [])
+    stirring = RandomMoves(supervisor, int(moves), int(seed), kills[0].split(",") if kills else [])
     summary = supervisor.run(stirring)
     sys.exit(0 if summary.ok else 1)
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from heads import ROOT, RayHead
+from session_ray import ROOT, RayHead
 
 MOVED = re.compile(r"move \d+: .* from shard \d+ to shard \d+ in [\d,.]+ ms")
 
 
-class Stirred(NamedTuple):
+class RandomMovesRun(NamedTuple):
     """What came of it: its exit status and stderr, and the moves that its log tells of."""
 
     status: int
@@ -19,9 +19,9 @@ class Stirred(NamedTuple):
     moves: list[str]
 
 
-def stir(
+def run_with_random_moves(
     plan: Path, run_dir: Path, head: RayHead, moves: int, seed: int, *kills: str, deadline_s: int = 300
-) -> Stirred:
+) -> RandomMovesRun:
     """Run the plan to its end, or until it is killed."""
     done = subprocess.run(
         [
@@ -35,4 +35,4 @@ def stir(
         timeout=deadline_s,
         check=False,
     )
-    return Stirred(done.returncode, done.stderr, MOVED.findall((run_dir / "desk.log").read_text()))
+    return RandomMovesRun(done.returncode, done.stderr, MOVED.findall((run_dir / "desk.log").read_text()))

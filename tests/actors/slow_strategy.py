@@ -7,7 +7,7 @@ from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS
 
 
-class Laborious(strategy.Strategy):
+class SlowStrategy(strategy.Strategy):
     """Waits on every trade instead of computing, so that many of its kind share few cores."""
 
     class Params(strategy.Params, frozen=True):

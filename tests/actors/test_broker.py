@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from actors.broker import Broker
-from actors.calls.encoding import decode_events, encode
+from actors.calls.order_encoding import decode_events, encode
 from desk.config import Plan
 from desk.ledger import SqlLedger
 from desk.model.orders import Intent, OrderEvent, Request, client_order_id
 from desk.process.clock import SystemClock
-from desk.wiring import markets, sessions
+from desk.wiring import markets, plan_session
 
 PLAN = Plan.model_validate({"session": {"name": "plain"}, "feed": {"synthetic": {"symbols": 2, "minutes": 1}}})
-SESSION = sessions.open_session(PLAN, markets.market_source(PLAN), SystemClock())
+SESSION = plan_session.derive_session(PLAN, markets.market_source(PLAN), SystemClock())
 
 
 class Inbox:

@@ -11,10 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import ROOT, clean_environment, wait_until
-from listeners import descendants, host_addresses, listening
-from running import RunningDesk
-from slices import ENDLESS
+from desk_process import RunningDesk
+from listening_sockets import descendants, host_addresses, listening
+from session_ray import ROOT, clean_environment, wait_until
+from slice_plans import ENDLESS
 
 pytestmark = pytest.mark.ray
 
@@ -74,7 +74,7 @@ def test_neither_another_user_nor_a_program_without_the_token_gets_in(desk: Runn
         "files": [str(token), str(folder / "lock"), *(f"/proc/{pid}/environ" for pid in pids)],
     }
     stranger = subprocess.run(
-        [sys.executable, Path(__file__).with_name("stranger.py"), str(STRANGER)],
+        [sys.executable, Path(__file__).with_name("other_user_program.py"), str(STRANGER)],
         cwd=ROOT,
         input=json.dumps(tried),
         env=clean_environment(),

@@ -4,6 +4,8 @@ import pytest
 from ray import cloudpickle
 
 from actors.calls.constructor_errors import reporting_faults
+from actors.producer import Producer
+from actors.scanners import Scanners
 from desk.model.errors import CredentialsError, DeskError, RunFailed
 
 
@@ -56,3 +58,8 @@ def test_any_other_fault_names_the_actor_and_the_line(fault: BaseException) -> N
     assert raised.value.place == "plain"
     assert raised.value.found.startswith(f"it cannot start: {type(fault).__name__}")
     assert "test_constructor_errors.py, line" in raised.value.found
+
+
+def test_the_dashboard_shows_an_actor_by_the_name_of_its_class_or_by_the_one_that_it_has_for_that() -> None:
+    assert reporting_faults(Producer).__qualname__ == "Producer"
+    assert reporting_faults(Scanners).__qualname__ == "Scanner"

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead, wait_until
-from running import RunningDesk, assert_accounts_hold, assert_same_results, is_alive
-from slices import minute_ns, write_slice
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results, is_alive
+from session_ray import RayHead, wait_until
+from slice_plans import minute_ns, write_slice
 
 pytestmark = pytest.mark.ray
 
@@ -20,7 +20,7 @@ STREAM = [
 
 DEADLY = """
 [[strategies]]
-use = "tests.actors.exiting_strategy:Deadly"
+use = "tests.actors.exiting_strategy:ExitingStrategy"
 params = {{ marker = "{marker}" }}
 """
 
@@ -107,7 +107,9 @@ def test_a_strategy_that_ends_every_process_that_loads_it_is_stopped_and_the_res
 
         assert status == 0, err
         (problem,) = desk.summary()["problems"]
-        assert problem.startswith("strategy Deadly was stopped for all symbols: its process was ended in load by os._")
+        assert problem.startswith(
+            "strategy ExitingStrategy was stopped for all symbols: its process was ended in load by os._"
+        )
         assert_same_results(desk.run_dir, undisturbed)
 
 

@@ -6,12 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import wait_until
-from nodes import Nodes
-from running import RunningDesk, assert_accounts_hold, assert_same_results
-from slices import minute_ns
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results
+from node_cluster import NodeCluster
+from session_ray import wait_until
+from slice_plans import minute_ns
 
-from actors.ray_cluster.draining import Draining
+from actors.ray_cluster.draining import DrainingNodes
 
 DEADLINE_S = 60
 LEAVES = re.compile(r"(consumer-\d\d): its node (\w{8}) is drained, which goes in (\d+) s")
@@ -31,7 +31,7 @@ class Notices:
 
 def test_whoever_is_on_a_node_that_goes_is_told_once_and_again_if_it_comes_back_to_another_such_node() -> None:
     notices = Notices()
-    draining = Draining(notices, look_every_s=0.0)
+    draining = DrainingNodes(notices, look_every_s=0.0)
     nodes = {"consumer-00": "a" * 16, "consumer-01": "b" * 16}
     assert draining.leaving(nodes) == []
 
@@ -49,7 +49,7 @@ def test_the_deadline_is_told_in_seconds_from_now(left_s: float, told: str) -> N
     notices = Notices()
     notices.deadlines_ms = {"a" * 16: round((time.time() + left_s) * 1000)}
 
-    [(name, why)] = Draining(notices, look_every_s=0.0).leaving({"consumer-00": "a" * 16})
+    [(name, why)] = DrainingNodes(notices, look_every_s=0.0).leaving({"consumer-00": "a" * 16})
 
     assert name == "consumer-00"
     assert re.fullmatch(f"its node aaaaaaaa is drained, {told}", why)
@@ -57,7 +57,7 @@ def test_the_deadline_is_told_in_seconds_from_now(left_s: float, told: str) -> N
 
 def test_the_cluster_is_asked_now_and_then_only() -> None:
     notices = Notices()
-    draining = Draining(notices, look_every_s=3_600.0)
+    draining = DrainingNodes(notices, look_every_s=3_600.0)
 
     for _ in range(3):
         draining.leaving({})
@@ -70,7 +70,7 @@ def test_the_cluster_is_asked_now_and_then_only() -> None:
 def test_shards_leave_a_node_before_it_goes_and_the_results_are_the_same(
     slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    with Nodes() as nodes:
+    with NodeCluster() as nodes:
         nodes.add(1)
         nodes.add(1)
         flags = ["--address", nodes.address, "--consumers", "4"]

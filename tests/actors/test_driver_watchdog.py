@@ -10,8 +10,8 @@ import pytest
 from actors.driver.watchdog import MOST_STEP_S, OUTSIDE, START_S, Watchdog
 from desk.model.items import Stop
 from desk.process import breadcrumbs
-from desk.process.breadcrumbs import Trail
-from desk.telemetry.crumbs import AT, CALL, CODES
+from desk.process.breadcrumbs import BreadcrumbTrail
+from desk.telemetry.breadcrumb_port import AT, CALL, CODES
 
 DESK = f"raydesk-watchdog-{os.getpid()}"
 HANG_S = 2.0
@@ -40,10 +40,10 @@ def dog(elsewhere: Elsewhere) -> Iterator[Watchdog]:
     dog.close()
 
 
-def begun(dog: Watchdog, epoch: int = 1) -> tuple[Trail, int]:
+def begun(dog: Watchdog, epoch: int = 1) -> tuple[BreadcrumbTrail, int]:
     dog.begins(SHARD, epoch)
-    trail = Trail.lay(DESK, SHARD, epoch)
-    return trail, trail.meet("s", "A")
+    trail = BreadcrumbTrail.create(DESK, SHARD, epoch)
+    return trail, trail.register("s", "A")
 
 
 def looks(dog: Watchdog, first_s: float, last_s: float) -> list[str]:
@@ -62,7 +62,7 @@ def test_one_call_that_does_not_end_hangs_and_its_strategy_is_stopped(dog: Watch
     assert found == ["it has made no progress for 2.0 s, in on_second of s on A"]
     assert stopped
     assert dog.begins(SHARD, 2) == (Stop("s", "A", "no progress for 2 s in on_second"),)
-    assert breadcrumbs.look(DESK, SHARD, 1) is None
+    assert breadcrumbs.read_breadcrumb(DESK, SHARD, 1) is None
 
 
 def test_many_calls_in_one_batch_do_not_hang(dog: Watchdog) -> None:
@@ -137,7 +137,7 @@ def test_dying_in_different_calls_is_chance(between: str, dog: Watchdog) -> None
 
 def test_a_trail_on_another_node_is_read_there(dog: Watchdog, elsewhere: Elsewhere) -> None:
     dog.begins(SHARD, 1)
-    elsewhere.far = [None, breadcrumbs.Crumb("s", "A", "on_bar", 1)]
+    elsewhere.far = [None, breadcrumbs.Breadcrumb("s", "A", "on_bar", 1)]
 
     found = looks(dog, 0, 2)
 
@@ -150,4 +150,4 @@ def test_leftovers_of_a_desk_that_was_killed_are_removed(dog: Watchdog, elsewher
 
     Watchdog(DESK, HANG_S, logging.getLogger("watchdog"), elsewhere)
 
-    assert breadcrumbs.look(DESK, SHARD, 1) is None
+    assert breadcrumbs.read_breadcrumb(DESK, SHARD, 1) is None

@@ -7,8 +7,8 @@ from typing import Final
 
 import pyarrow.parquet as pq
 import pytest
-from heads import RayHead, clean_environment, wait_until
-from running import RunningDesk, assert_accounts_hold
+from desk_process import RunningDesk, assert_accounts_hold
+from session_ray import RayHead, clean_environment, wait_until
 
 from desk.model.units import MINUTE_NS
 
@@ -28,7 +28,7 @@ synthetic = {{ symbols = 40, events_per_s = 40.0, minutes = 60, bursts = false }
 [flow]
 write_timeout_ms = 60000
 [[strategies]]
-use = "tests.actors.slow_strategy:Laborious"
+use = "tests.actors.slow_strategy:SlowStrategy"
 params = {{ wait_us = {wait_us}, until = 7 }}
 """
 ELASTIC: Final = """

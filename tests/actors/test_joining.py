@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead, clean_environment
-from nodes import Nodes
-from running import RunningDesk
+from desk_process import RunningDesk
+from node_cluster import NodeCluster
+from session_ray import RayHead, clean_environment
 
 pytestmark = pytest.mark.ray
 
@@ -52,7 +52,7 @@ def raylet_of_head(session: int) -> int:
 def test_a_raylet_that_dies_on_the_drivers_node_ends_the_desk_and_no_token_is_a_warning(
     endless: Path, tmp_path: Path
 ) -> None:
-    with Nodes() as nodes:
+    with NodeCluster() as nodes:
         nodes.add(2)
         desk = RunningDesk(endless, tmp_path / "run", nodes.environment, "--address", nodes.address)
         with closing(desk):

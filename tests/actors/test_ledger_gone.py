@@ -4,8 +4,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead
-from running import RunningDesk
+from desk_process import RunningDesk
+from session_ray import RayHead
 
 
 @pytest.mark.ray

@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead, clean_environment, wait_until
+from desk_process import RunningDesk
 from postgres_server import PostgresServer
-from running import RunningDesk
+from session_ray import RayHead, clean_environment, wait_until
 
 
 def away_for_a_while(desk: RunningDesk, postgres: PostgresServer) -> None:

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead
-from random_moves_desk import stir
-from running import RunningDesk, assert_accounts_hold, assert_same_results
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results
+from random_moves_desk import run_with_random_moves
+from session_ray import RayHead
 
 pytestmark = pytest.mark.ray
 
@@ -20,7 +20,7 @@ def test_moves_leave_no_trace_in_the_results(
 ) -> None:
     run_dir = tmp_path / "run"
 
-    done = stir(slice_plan, run_dir, ray_head, MOVES, 1)
+    done = run_with_random_moves(slice_plan, run_dir, ray_head, MOVES, 1)
 
     assert done.status == 0, done.err
     assert len(done.moves) >= MOVES // 2
@@ -41,7 +41,7 @@ def test_moves_that_are_cut_short_by_deaths_leave_no_trace_either(
 ) -> None:
     run_dir = tmp_path / "run"
 
-    done = stir(slice_plan, run_dir, ray_head, MOVES, seed, *kills)
+    done = run_with_random_moves(slice_plan, run_dir, ray_head, MOVES, seed, *kills)
 
     assert done.status == 0, done.err
     assert done.moves
@@ -53,7 +53,7 @@ def test_a_desk_that_dies_amid_moves_goes_on_with_them(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    killed = stir(slice_plan, run_dir, ray_head, MOVES, 5, "supervisor")
+    killed = run_with_random_moves(slice_plan, run_dir, ray_head, MOVES, 5, "supervisor")
 
     desk = RunningDesk.resumed(run_dir, ray_head.environment, "--address", ray_head.address)
     with closing(desk):

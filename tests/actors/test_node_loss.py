@@ -4,10 +4,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import wait_until
-from nodes import Nodes
-from running import RunningDesk, assert_accounts_hold, assert_same_results
-from slices import minute_ns
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results
+from node_cluster import NodeCluster
+from session_ray import wait_until
+from slice_plans import minute_ns
 
 pytestmark = pytest.mark.ray
 
@@ -18,7 +18,7 @@ CONSUMERS = ["--consumers", "4"]
 def test_shards_of_a_lost_node_go_on_elsewhere_as_soon_as_there_is_room(
     room: str, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    with Nodes() as nodes:
+    with NodeCluster() as nodes:
         nodes.add(1)
         nodes.add(1)
         flags = ["--address", nodes.address, *CONSUMERS]

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import ROOT, RayHead, clean_environment, wait_until
-from running import RunningDesk, assert_same_results, is_alive
+from desk_process import RunningDesk, assert_same_results, is_alive
+from session_ray import ROOT, RayHead, clean_environment, wait_until
 
 pytestmark = pytest.mark.ray
 

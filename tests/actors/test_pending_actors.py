@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.driver.pending_actors import Awaited
-from actors.ray_cluster.gcs import Room
+from actors.driver.pending_actors import PendingActors
+from actors.ray_cluster.gcs import ClusterCapacity
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[logging.Logger]:
 def test_who_waits_long_is_told_with_what_is_missing_less_and_less_often(
     log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    awaited = Awaited(2.0, lambda: Room(4.0, 1.0, 2), lambda _: False, log)
+    awaited = PendingActors(2.0, lambda: ClusterCapacity(4.0, 1.0, 2), lambda _: False, log)
 
     awaited.look({"consumer-03": 100.0}, 105.0)
     assert awaited.notes == []
@@ -37,26 +37,26 @@ def test_who_waits_long_is_told_with_what_is_missing_less_and_less_often(
 
 
 def test_who_has_come_is_not_noted_any_more_but_remembered(log: logging.Logger) -> None:
-    awaited = Awaited(1.0, lambda: Room(1.0, 0.0, 1), lambda _: False, log)
+    awaited = PendingActors(1.0, lambda: ClusterCapacity(1.0, 0.0, 1), lambda _: False, log)
 
     awaited.look({"consumer-01": 0.0}, 30.0)
     awaited.look({}, 31.0)
 
     assert awaited.notes == []
-    assert awaited.told == {"consumer-01": "consumer-01 waits 30 s for 1 free CPU: of the 1 on 1 node, 0 are free"}
+    assert awaited.reported == {"consumer-01": "consumer-01 waits 30 s for 1 free CPU: of the 1 on 1 node, 0 are free"}
 
 
 def test_who_has_a_place_waits_for_its_process_and_that_is_not_remembered(log: logging.Logger) -> None:
-    awaited = Awaited(1.0, lambda: Room(4.0, 0.0, 1), lambda _: True, log)
+    awaited = PendingActors(1.0, lambda: ClusterCapacity(4.0, 0.0, 1), lambda _: True, log)
 
     awaited.look({"consumer-01": 0.0}, 12.0)
 
     assert awaited.notes == ["consumer-01 waits 12 s for its process to start"]
-    assert awaited.told == {}
+    assert awaited.reported == {}
 
 
 def test_nobody_lacks_room_where_there_is_enough_of_it(log: logging.Logger) -> None:
-    awaited = Awaited(1.0, lambda: Room(8.0, 7.0, 1), lambda _: False, log)
+    awaited = PendingActors(1.0, lambda: ClusterCapacity(8.0, 7.0, 1), lambda _: False, log)
 
     awaited.look({"consumer-01": 0.0}, 12.0)
 

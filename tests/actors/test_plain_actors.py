@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from actors.broker import Broker
-from actors.calls.encoding import decode_bars, decode_events, encode
+from actors.calls.order_encoding import decode_bars, decode_events, encode
 from actors.consumer import Consumer
 from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.producer import Producer
-from actors.scanner import Scanner
+from actors.scanners import Scanners
 from desk.checkpoint import KeeperStore
 from desk.config import Plan
 from desk.files.sealing import Seal
@@ -24,7 +24,7 @@ from desk.model.records import ScanAnswer
 from desk.model.session import Session
 from desk.ports import AckWait, Wait
 from desk.process.clock import SystemClock
-from desk.wiring import markets, sessions
+from desk.wiring import markets, plan_session
 
 SHARDS = 2
 
@@ -119,7 +119,7 @@ class DirectProducer:
 
 
 class DirectScanner:
-    def __init__(self, scanner: Scanner) -> None:
+    def __init__(self, scanner: Scanners) -> None:
         self._scanner = scanner
         self._answers: list[ScanAnswer] = []
 
@@ -144,13 +144,13 @@ class Desk:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
         self.folder = folder
-        self.session: Session = sessions.open_session(plan, markets.market_source(plan), SystemClock())
+        self.session: Session = plan_session.derive_session(plan, markets.market_source(plan), SystemClock())
         KeeperStore(folder / "keeper", SEAL).begin()
         self.keeper = Keeper(folder / "keeper", SEAL)
         self.ledger = Ledger(plan, self.session, folder)
         back = DirectProducer()
         self.broker = Broker(plan, self.session, self.ledger, back)
-        self.scanner = Scanner(plan, self.session)
+        self.scanner = Scanners(plan, self.session)
         self.consumers = {number: self.consumer(number, 1) for number in range(SHARDS)}
         back.producer = self.producer = Producer(
             plan,
@@ -243,7 +243,7 @@ def test_scanners_add_symbols_that_the_plan_did_not_name(desk: Desk) -> None:
 
     assert desk.scanner.stats().scans == 8
     assert desk.scanner.stats().problems == []
-    assert desk.producer.stats().intake.subscribed > 3
+    assert desk.producer.stats().loop.subscribed > 3
 
 
 def test_every_actor_names_itself_as_the_dashboard_shows_it(desk: Desk) -> None:

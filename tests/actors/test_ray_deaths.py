@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import clean_environment, wait_until
-from listeners import descendants
-from running import RunningDesk, assert_accounts_hold, assert_same_results
-from slices import minute_ns
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results
+from listening_sockets import descendants
+from session_ray import clean_environment, wait_until
+from slice_plans import minute_ns
 
 pytestmark = pytest.mark.ray
 

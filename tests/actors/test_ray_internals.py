@@ -14,7 +14,7 @@ import pytest
 import ray
 
 from actors.ray_cluster.cluster import Cluster
-from actors.ray_cluster.spare_processes import Spares
+from actors.ray_cluster.spare_processes import SparePool
 from actors.ray_internals import calls, names, starting
 from actors.ray_internals.names import PrivateName
 from desk.model.errors import PlanError
@@ -216,7 +216,7 @@ def test_without_the_call_for_spare_processes_none_are_started(
 ) -> None:
     remove(names.SPARE_PROCESSES, monkeypatch)
 
-    spares = Spares("127.0.0.1:1", logging.getLogger("spares"))
+    spares = SparePool("127.0.0.1:1", logging.getLogger("spares"))
     spares.add(1)
     spares.close()
 

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead, clean_environment
-from running import RunningDesk, assert_accounts_hold, assert_same_results
-from slices import minute_ns
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results
+from session_ray import RayHead, clean_environment
+from slice_plans import minute_ns
 
 
 @pytest.mark.ray

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from heads import RayHead, clean_environment, wait_until
+from desk_process import RunningDesk, assert_same_results
 from misbehaving_strategy import SLEEP_S
-from running import RunningDesk, assert_same_results
+from session_ray import RayHead, clean_environment, wait_until
 
 pytestmark = pytest.mark.ray
 
@@ -36,7 +36,7 @@ params = { minutes = 2 }
 
 BAD: Final = """
 [[scanners]]
-use = "tests.actors.misbehaving_scanners:Misbehaving"
+use = "tests.actors.misbehaving_scanners:MisbehavingScanner"
 name = "{name}"
 every_s = 30
 params = {{ deed = "{deed}", minute = {minute}, symbols = ["SYN000{number}"], at_start = {at_start} }}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jobs import TwoJobs
+from two_jobs import TwoJobs
 
 pytestmark = pytest.mark.ray
 

@@ -5,7 +5,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from actors.driver.stdout_to_log import Printed
+from actors.driver.stdout_to_log import StdoutToLog
 
 
 def test_what_is_printed_is_logged_line_by_line_without_colours(
@@ -13,7 +13,7 @@ def test_what_is_printed_is_logged_line_by_line_without_colours(
 ) -> None:
     caplog.set_level(logging.INFO)
 
-    with redirect_stdout(Printed(logging.getLogger())):
+    with redirect_stdout(StdoutToLog(logging.getLogger())):
         print("\x1b[33m(raylet)\x1b[0m a worker died\n\nand another")  # noqa: T201 - what is tested
 
     assert [record.message for record in caplog.records] == [

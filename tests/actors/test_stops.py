@@ -10,9 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from heads import RayHead, clean_environment, wait_until
-from running import RunningDesk
-from stopping import LOCKSTEP, PACED, stop_many
+from desk_process import RunningDesk
+from random_stops import LOCKSTEP, PACED, stop_many
+from session_ray import RayHead, clean_environment, wait_until
 
 from desk.model.errors import BY_SIGNAL
 from desk.process.signals import SIGNALS

@@ -10,11 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from heads import BIN, RayHead, wait_until
-from jobs import GATE, GATED, SubmittedDesk, TwoJobs
-from running import assert_same_results
-from slices import ENDLESS
+from desk_process import assert_same_results
+from session_ray import BIN, RayHead, wait_until
+from slice_plans import ENDLESS
 from test_on_ray import ACTORS
+from two_jobs import GATE, GATED, SubmittedDesk, TwoJobs
 
 pytestmark = pytest.mark.ray
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from heads import ROOT, RayHead, clean_environment
-from nodes import Nodes
-from running import RunningDesk, assert_same_results
+from desk_process import RunningDesk, assert_same_results
+from node_cluster import NodeCluster
+from session_ray import ROOT, RayHead, clean_environment
 
-from actors.driver.deaths import CRASHES, DEATHS_IN_A_CALL, MOST_SYMBOLS
+from actors.driver.crash_blame import CRASHES, DEATHS_IN_A_CALL, MOST_SYMBOLS
 from desk.flow.crash_counter import DEATHS_OF_A_TICK
 from desk.process.breadcrumbs import SHARED_MEMORY
 
@@ -45,7 +45,7 @@ max_orders_per_minute = 60
 
 BAD: Final = """
 [[strategies]]
-use = "tests.actors.misbehaving_strategy:Misbehaving"
+use = "tests.actors.misbehaving_strategy:MisbehavingStrategy"
 name = "{deed}"
 symbols = {symbols}
 params = {{ deed = "{deed}", minute = {minute}, until = {until}, on_second = {on_second} }}
@@ -172,25 +172,25 @@ def test_strategies_that_are_bad_on_every_symbol_at_the_same_mark_are_stopped_on
 ELSEWHERE: Final = """
 import sys, time
 from actors.ray_cluster.cluster import Cluster
-from actors.driver.watchdog import elsewhere
-from desk.process.breadcrumbs import Crumb, Trail, look, remove_all
+from actors.driver.watchdog import on_other_nodes
+from desk.process.breadcrumbs import Breadcrumb, BreadcrumbTrail, read_breadcrumb, remove_trails
 cluster = Cluster(sys.argv[1], 0, "elsewhere")
 desk = f"raydesk-elsewhere-{time.time_ns():x}"
-trail = Trail.lay(desk, "consumer-00", 1)
-trail.cells[0] = trail.meet("s", "A")
+trail = BreadcrumbTrail.create(desk, "consumer-00", 1)
+trail.cells[0] = trail.register("s", "A")
 end_s = time.monotonic() + 60
 found = []
 while len(found) < 2 and time.monotonic() < end_s:  # a first call starts processes
-    found = elsewhere(cluster.other_nodes, look, desk, "consumer-00", 1)
-print(found == [Crumb("s", "A", "on_second")] * 2)
-remove_all(desk)
+    found = on_other_nodes(cluster.other_nodes, read_breadcrumb, desk, "consumer-00", 1)
+print(found == [Breadcrumb("s", "A", "on_second")] * 2)
+remove_trails(desk)
 cluster.close()
 """
 
 
 @pytest.mark.trial
 def test_trails_are_read_on_the_other_nodes() -> None:
-    with Nodes() as nodes:
+    with NodeCluster() as nodes:
         nodes.add(1)
         nodes.add(1)
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.reading import Reading, growth_s, median_ns, quantiles_ms
 from desk.model.units import MS_NS, SECOND_NS
-from desk.telemetry.histogram import Histogram, since
+from desk.telemetry.histogram import Histogram, counted_since
 
 
 def ages(*parts_ms: list[int]) -> list[Reading]:
@@ -21,7 +21,7 @@ def ages(*parts_ms: list[int]) -> list[Reading]:
 def test_since_counts_only_what_came_between() -> None:
     _, before, now = ages([1] * 100, [50] * 10)
 
-    between = since(now.age, before.age)
+    between = counted_since(now.age, before.age)
 
     assert between.count == 10
     assert between.quantile(0.1) == pytest.approx(50 * MS_NS, rel=1 / 64)
@@ -30,7 +30,7 @@ def test_since_counts_only_what_came_between() -> None:
 def test_nothing_between_has_no_quantiles() -> None:
     _, before, now = ages([1], [])
 
-    figures = quantiles_ms("age", since(now.age, before.age))
+    figures = quantiles_ms("age", counted_since(now.age, before.age))
 
     assert figures == {"age_p50_ms": None, "age_p95_ms": None, "age_p99_ms": None}
     assert median_ns([before, now]) is None

@@ -6,19 +6,19 @@ import pytest
 from benchmarks.checkpoint_cost import measure
 from benchmarks.recovery import Reading, Recovery, accounts
 from desk.model.units import MS_NS
-from desk.report.summary import ClassCounts, Summary, Ticks
-from desk.telemetry.histogram import Histogram, Snapshot
+from desk.report.summary import ClassCounts, Summary, TicksSection
+from desk.telemetry.histogram import Histogram, HistogramSnapshot
 
 DEAD, SUCCESSOR = object(), object()
 
 
-def queue(*ms: float) -> Snapshot:
+def queue(*ms: float) -> HistogramSnapshot:
     histogram = Histogram()
     histogram.add(np.array([round(value * MS_NS) for value in ms], np.int64))
     return histogram.snapshot()
 
 
-def a_reading(at_s: float, held: Snapshot, incarnation: object = SUCCESSOR, shard: int = 1) -> Reading:
+def a_reading(at_s: float, held: HistogramSnapshot, incarnation: object = SUCCESSOR, shard: int = 1) -> Reading:
     return Reading(shard, incarnation, at_s, held, 0)
 
 
@@ -72,7 +72,7 @@ def test_what_is_neither_applied_nor_let_go_by_a_named_cause_is_missing() -> Non
         started_ns=0,
         ended_ns=1,
         wall_s=1.0,
-        ticks=Ticks(trades, quotes),
+        ticks=TicksSection(trades, quotes),
     )
 
     found = accounts(103, summary)

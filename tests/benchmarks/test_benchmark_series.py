@@ -7,7 +7,7 @@ from benchmarks.processes import Usage
 from benchmarks.reading import Reading
 from benchmarks.series import age_ms, between, growth_mb, recovered_s, slopes_mb_per_min
 from benchmarks.trial import Sight
-from desk.local_venue.stats import VenueStats
+from desk.local_venue.venue_stats import VenueStats
 from desk.model.units import MS_NS
 from desk.telemetry.histogram import Histogram
 

@@ -3,18 +3,18 @@
 import pytest
 
 from desk.model.lane_row import LaneRow
-from desk.report.live import ConsumerView, DeskView, OrdersView
+from desk.report.desk_view import ConsumerView, DeskView, OrdersView
 from desk.report.summary import (
     ClassCounts,
-    Consumer,
-    Gap,
-    Latencies,
-    Orders,
-    ProfitAndLoss,
+    ConsumerSection,
+    GapSection,
+    LatencySection,
+    OrdersSection,
+    PnlSection,
     Quantiles,
-    Rates,
+    RatesSection,
     Summary,
-    Ticks,
+    TicksSection,
 )
 
 OPEN_NS = 1_381_152_600 * 1_000_000_000
@@ -54,16 +54,16 @@ def finished_run() -> Summary:
         started_ns=OPEN_NS,
         ended_ns=OPEN_NS + 1,
         wall_s=192.4,
-        ticks=Ticks(
+        ticks=TicksSection(
             trades=ClassCounts(received=221_347_000, applied=221_346_990, dropped={"aged": 7}, rejected={"late": 3}),
             quotes=ClassCounts(received=1_000_000_000, applied=900_000_000, conflated=100_000_000),
         ),
-        events_per_s=Rates(183_000.0, 181_000.0),
-        latency_ms=Latencies(time_in_queue=Quantiles(1.5, 4.0, 9.25, 31.0)),
-        gaps=[Gap(OPEN_NS, OPEN_NS + 1, 3, "reconnect", repaired=False)],
-        consumers=[Consumer(0, 4711, "head", 1_121_346_990, 612, 0.42, 1, 95.5, 412.0)],
+        events_per_s=RatesSection(183_000.0, 181_000.0),
+        latency_ms=LatencySection(time_in_queue=Quantiles(1.5, 4.0, 9.25, 31.0)),
+        gaps=[GapSection(OPEN_NS, OPEN_NS + 1, 3, "reconnect", repaired=False)],
+        consumers=[ConsumerSection(0, 4711, "head", 1_121_346_990, 612, 0.42, 1, 95.5, 412.0)],
         bars=1_560,
         decisions=5,
-        orders=Orders(4, 3, 0, 0, 1),
-        pnl=ProfitAndLoss(120.0, 0.0, 2.5),
+        orders=OrdersSection(4, 3, 0, 0, 1),
+        pnl=PnlSection(120.0, 0.0, 2.5),
     ).judged()

@@ -16,7 +16,7 @@ JOB = "raysubmit_1"
 
 
 @dataclass
-class Life:
+class JobLife:
     """What becomes of the job: its log comes in readings, each from the beginning, and the last lasts to the end.
 
     The first `agentless` submissions find no job agent. Readings before the last break off. `after_stop` is said, and
@@ -40,7 +40,7 @@ class Life:
 class JobServer:
     """The server, in a thread of its own. What it was told stands in `submitted`, `contents` and `stops`."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, life: JobLife) -> None:
         self.life = life
         self.submitted: list[dict[str, Any]] = []
         self.contents: dict[str, bytes] = {}

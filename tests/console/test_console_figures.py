@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from console.display.figures import print_figures, verdict
-from desk.report.summary import ClassCounts, Summary, Ticks
+from desk.report.summary import ClassCounts, Summary, TicksSection
 
 
 def printed(summary: Summary, width: int) -> str:
@@ -39,7 +39,7 @@ def test_rare_columns_appear_when_they_hold_something(finished_run: Summary) -> 
 
 
 def test_an_imbalance_and_a_problem_are_told(finished_run: Summary) -> None:
-    ticks = Ticks(trades=ClassCounts(received=10, applied=8))
+    ticks = TicksSection(trades=ClassCounts(received=10, applied=8))
     summary = msgspec.structs.replace(finished_run, ticks=ticks, problems=["[range] was stopped"]).judged()
 
     text = printed(summary, 80)
@@ -50,7 +50,7 @@ def test_an_imbalance_and_a_problem_are_told(finished_run: Summary) -> None:
 
 def test_the_last_line_names_the_verdict_the_balance_and_the_folder(finished_run: Summary) -> None:
     stopped = msgspec.structs.replace(finished_run, problems=["range was stopped"]).judged()
-    unbalanced = msgspec.structs.replace(finished_run, ticks=Ticks(trades=ClassCounts(received=1))).judged()
+    unbalanced = msgspec.structs.replace(finished_run, ticks=TicksSection(trades=ClassCounts(received=1))).judged()
     folder = Path("runs/x")
 
     assert verdict(finished_run, folder) == "ok · balanced · runs/x"

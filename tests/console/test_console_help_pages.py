@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from console.cli import app
+from console.cli_reference import commands
 from console.help_pages import EXIT_STATUSES, PAGES
-from console.reference import commands
 from desk.model.errors import BY_SIGNAL, STOP_SIGNALS, DeskError, StoppedEarly
 
 PROJECT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from console.display.screen import Dark, LiveTable, screen_for
-from desk.report.live import DeskView
+from console.display.screen import LiveTable, NoScreen, screen_for
+from desk.report.desk_view import DeskView
 
 
 class Hand:
@@ -66,7 +66,7 @@ def test_a_quiet_screen_shows_nothing(busy_desk: DeskView) -> None:
     with screen_for(console, "p", Hand(), quiet=True) as screen:
         screen.show(busy_desk)
 
-    assert isinstance(screen, Dark)
+    assert isinstance(screen, NoScreen)
     assert lines_of(console) == []
 
 

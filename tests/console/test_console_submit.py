@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from job_server import JOB, JobServer, Life
+from job_server import JOB, JobLife, JobServer
 from made_up_tape import market, write_tape
 from typer.testing import CliRunner, Result
 
-from actors.jobs.job_server import ADDRESS_VARIABLE, AGENT_PATIENCE_S, AGENT_RETRY_S, Clock, JobEnd, Jobs
+from actors.jobs.job_server import ADDRESS_VARIABLE, AGENT_PATIENCE_S, AGENT_RETRY_S, JobClient, JobEnd, RetryClock
 from actors.jobs.working_copy import MOST_BYTES
 from console.cli import app
 from console.commands.submit import exit_status
@@ -56,11 +56,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Life], JobServer]]:
+def serve() -> Iterator[Callable[[JobLife], JobServer]]:
     """Job servers for this test."""
     servers: list[JobServer] = []
 
-    def start(life: Life) -> JobServer:
+    def start(life: JobLife) -> JobServer:
         servers.append(JobServer(life).__enter__())
         return servers[-1]
 
@@ -75,11 +75,11 @@ def submit(server: JobServer | str, *args: object, plan: str = "plan.toml") -> R
 
 
 def test_a_job_is_the_plan_with_its_flags_in_a_copy_of_this_folder(
-    serve: Callable[[Life], JobServer], project: Path
+    serve: Callable[[JobLife], JobServer], project: Path
 ) -> None:
     (project / "left").mkdir()
     (project / "left" / "behind.txt").write_text("")
-    server = serve(Life([["Running\n", VERDICT]]))
+    server = serve(JobLife([["Running\n", VERDICT]]))
 
     result = submit(server, "--consumers", 3, "--run-dir", "/data/run one")
 
@@ -94,12 +94,12 @@ def test_a_job_is_the_plan_with_its_flags_in_a_copy_of_this_folder(
 
 
 def test_of_this_environment_a_job_gets_what_a_plan_may_be_overridden_by_and_no_secret(
-    serve: Callable[[Life], JobServer], monkeypatch: pytest.MonkeyPatch
+    serve: Callable[[JobLife], JobServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in PLANTED:
         monkeypatch.setenv(name, f"hidden {name}")
     monkeypatch.setenv("NUM_CONSUMERS", "2")
-    server = serve(Life([[VERDICT]]))
+    server = serve(JobLife([[VERDICT]]))
 
     result = submit(server)
 
@@ -111,23 +111,23 @@ def test_of_this_environment_a_job_gets_what_a_plan_may_be_overridden_by_and_no_
 
 @pytest.mark.parametrize(("status", "exit_code", "expected"), [("FAILED", 1, 1), ("FAILED", 3, 3), ("FAILED", -9, 137)])
 def test_the_exit_status_is_the_desks(
-    serve: Callable[[Life], JobServer], status: str, exit_code: int, expected: int
+    serve: Callable[[JobLife], JobServer], status: str, exit_code: int, expected: int
 ) -> None:
-    result = submit(serve(Life([["said\n"]], status, exit_code)))
+    result = submit(serve(JobLife([["said\n"]], status, exit_code)))
 
     assert result.exit_code == expected
     assert ("no verdict" in result.stdout) is (expected > 128)
 
 
-def test_a_job_that_never_ran_exits_1_and_says_why(serve: Callable[[Life], JobServer]) -> None:
-    result = submit(serve(Life([[]], "FAILED", None, "no room for it")))
+def test_a_job_that_never_ran_exits_1_and_says_why(serve: Callable[[JobLife], JobServer]) -> None:
+    result = submit(serve(JobLife([[]], "FAILED", None, "no room for it")))
 
     assert result.exit_code == 1
     assert "no room for it" in result.stderr
 
 
-def test_a_log_that_breaks_off_is_read_again_and_shown_once(serve: Callable[[Life], JobServer]) -> None:
-    server = serve(Life([["one\n", "two\n"], ["one\ntwo\nthree\n", VERDICT]]))
+def test_a_log_that_breaks_off_is_read_again_and_shown_once(serve: Callable[[JobLife], JobServer]) -> None:
+    server = serve(JobLife([["one\n", "two\n"], ["one\ntwo\nthree\n", VERDICT]]))
 
     result = submit(server)
 
@@ -135,25 +135,25 @@ def test_a_log_that_breaks_off_is_read_again_and_shown_once(serve: Callable[[Lif
     assert result.stdout.endswith(f"one\ntwo\nthree\n{VERDICT}")
 
 
-def test_a_lost_connection_exits_1_and_says_that_the_job_goes_on(serve: Callable[[Life], JobServer]) -> None:
-    result = submit(serve(Life([["running\n"]], endless=True, lost=True)))
+def test_a_lost_connection_exits_1_and_says_that_the_job_goes_on(serve: Callable[[JobLife], JobServer]) -> None:
+    result = submit(serve(JobLife([["running\n"]], endless=True, lost=True)))
 
     assert result.exit_code == 1
     assert f"error: job {JOB}: the connection to the cluster is lost" in result.stderr
     assert "goes on" in result.stderr
 
 
-def test_a_refused_job_exits_1_with_the_clusters_last_word(serve: Callable[[Life], JobServer]) -> None:
-    result = submit(serve(Life(refusal="Traceback (most recent call last):\nValueError: no such thing")))
+def test_a_refused_job_exits_1_with_the_clusters_last_word(serve: Callable[[JobLife], JobServer]) -> None:
+    result = submit(serve(JobLife(refusal="Traceback (most recent call last):\nValueError: no such thing")))
 
     assert result.exit_code == 1
     assert "error: the job: the cluster refuses: ValueError: no such thing" in result.stderr
 
 
 def test_a_cluster_that_wants_a_token_exits_3_and_names_where_it_is_looked_for(
-    serve: Callable[[Life], JobServer],
+    serve: Callable[[JobLife], JobServer],
 ) -> None:
-    result = submit(serve(Life(token="wanted")))
+    result = submit(serve(JobLife(token="wanted")))
 
     assert result.exit_code == 3
     assert "Missing authentication token" in result.stderr
@@ -161,7 +161,7 @@ def test_a_cluster_that_wants_a_token_exits_3_and_names_where_it_is_looked_for(
     assert "~/.ray/auth_token" in result.stderr
 
 
-class CountedClock(Clock):
+class CountedClock(RetryClock):
     """Time that passes by sleeping alone."""
 
     def __init__(self) -> None:
@@ -175,11 +175,11 @@ class CountedClock(Clock):
 
 
 def test_a_head_whose_job_agent_is_not_up_yet_is_retried_and_that_is_reported_once(
-    serve: Callable[[Life], JobServer], project: Path
+    serve: Callable[[JobLife], JobServer], project: Path
 ) -> None:
-    server, clock, told = serve(Life(agentless=3)), CountedClock(), list[str]()
+    server, clock, told = serve(JobLife(agentless=3)), CountedClock(), list[str]()
 
-    job = Jobs(server.address, clock=clock).submit(["true"], project, {}, told.append)
+    job = JobClient(server.address, clock=clock).submit(["true"], project, {}, told.append)
 
     assert job == JOB
     assert server.asked == 4
@@ -188,22 +188,22 @@ def test_a_head_whose_job_agent_is_not_up_yet_is_retried_and_that_is_reported_on
 
 
 def test_a_job_agent_that_never_comes_up_is_one_error_after_30_s(
-    serve: Callable[[Life], JobServer], project: Path
+    serve: Callable[[JobLife], JobServer], project: Path
 ) -> None:
-    server, clock = serve(Life(agentless=10_000)), CountedClock()
+    server, clock = serve(JobLife(agentless=10_000)), CountedClock()
 
     with pytest.raises(RunFailed, match="its job agent did not come up in 30 s"):
-        Jobs(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
+        JobClient(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
 
     assert clock.s == AGENT_PATIENCE_S
     assert server.submitted == []
 
 
-def test_any_other_refusal_is_reported_at_once(serve: Callable[[Life], JobServer], project: Path) -> None:
-    server, clock = serve(Life(refusal="ValueError: no such thing")), CountedClock()
+def test_any_other_refusal_is_reported_at_once(serve: Callable[[JobLife], JobServer], project: Path) -> None:
+    server, clock = serve(JobLife(refusal="ValueError: no such thing")), CountedClock()
 
     with pytest.raises(RunFailed, match="no such thing"):
-        Jobs(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
+        JobClient(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
 
     assert clock.s == 0
     assert server.asked == 1
@@ -212,13 +212,13 @@ def test_any_other_refusal_is_reported_at_once(serve: Callable[[Life], JobServer
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("excepted", [None, "example.com"])
 def test_a_cluster_on_this_machine_is_asked_without_the_proxy(
-    serve: Callable[[Life], JobServer], monkeypatch: pytest.MonkeyPatch, name: str, excepted: str | None
+    serve: Callable[[JobLife], JobServer], monkeypatch: pytest.MonkeyPatch, name: str, excepted: str | None
 ) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     for variable in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(variable, excepted or "")
 
-    result = submit(serve(Life([[VERDICT]])))
+    result = submit(serve(JobLife([[VERDICT]])))
 
     assert result.exit_code == 0, result.output
 
@@ -263,8 +263,8 @@ def test_where_no_cluster_answers_it_exits_2_with_the_remedy(address: str) -> No
     assert "ray start --head" in result.stderr
 
 
-def test_what_answers_but_is_no_job_server_is_told(serve: Callable[[Life], JobServer]) -> None:
-    result = submit(serve(Life(is_ray=False)))
+def test_what_answers_but_is_no_job_server_is_told(serve: Callable[[JobLife], JobServer]) -> None:
+    result = submit(serve(JobLife(is_ray=False)))
 
     assert result.exit_code == 2
     assert "is no job server of Ray" in result.stderr
@@ -315,10 +315,10 @@ def test_a_plan_that_does_not_go_along_exits_2(project: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/data/us/day.parquet", "s3://tapes/day.parquet"])
-def test_a_tape_elsewhere_is_the_clusters(serve: Callable[[Life], JobServer], project: Path, path: str) -> None:
+def test_a_tape_elsewhere_is_the_clusters(serve: Callable[[JobLife], JobServer], project: Path, path: str) -> None:
     (project / "plan.toml").write_text(f'[session]\nname = "t"\n[feed]\nkind = "tape"\npath = "{path}"\n')
 
-    result = submit(serve(Life([[VERDICT]])))
+    result = submit(serve(JobLife([[VERDICT]])))
 
     assert result.exit_code == 0, result.output
     assert f"! the tape {path} is looked for on the cluster" in result.stdout
@@ -326,12 +326,12 @@ def test_a_tape_elsewhere_is_the_clusters(serve: Callable[[Life], JobServer], pr
 
 @pytest.mark.parametrize("path", ["tapes/day.parquet", "tapes", "tapes/*.parquet"])
 def test_a_tape_in_this_folder_goes_along_and_is_looked_into(
-    serve: Callable[[Life], JobServer], project: Path, path: str
+    serve: Callable[[JobLife], JobServer], project: Path, path: str
 ) -> None:
     write_tape(project / "tapes" / "day.parquet", market(5, 40.0))
     plan = f'[session]\nname = "t"\n[feed]\nkind = "tape"\npath = "{path}"\nsymbols = ["SYN0000"]\n'
     (project / "plan.toml").write_text(plan)
-    server = serve(Life([[VERDICT]]))
+    server = serve(JobLife([[VERDICT]]))
 
     result = submit(server)
     (project / "plan.toml").write_text(plan.replace("SYN0000", "NONE"))
@@ -343,12 +343,12 @@ def test_a_tape_in_this_folder_goes_along_and_is_looked_into(
     assert '`"NONE"`' in without.stderr
 
 
-def test_the_keys_of_a_live_feed_are_the_clusters(serve: Callable[[Life], JobServer], project: Path) -> None:
+def test_the_keys_of_a_live_feed_are_the_clusters(serve: Callable[[JobLife], JobServer], project: Path) -> None:
     (project / "plan.toml").write_text(
         '[session]\nname = "p"\nmode = "paper"\n[feed]\nkind = "alpaca"\nsymbols = ["A"]\n'
     )
 
-    result = submit(serve(Life([[VERDICT]])))
+    result = submit(serve(JobLife([[VERDICT]])))
 
     assert result.exit_code == 0, result.output
     assert "keys are the cluster's" in result.stdout
@@ -366,8 +366,8 @@ def test_a_folder_that_is_too_large_exits_2_and_names_what_is_biggest(project: P
     assert "Include less" in result.stderr
 
 
-def test_one_signal_stops_the_job_and_waits_for_its_verdict(serve: Callable[[Life], JobServer]) -> None:
-    server = serve(Life([["running\n"]], endless=True, after_stop=VERDICT))
+def test_one_signal_stops_the_job_and_waits_for_its_verdict(serve: Callable[[JobLife], JobServer]) -> None:
+    server = serve(JobLife([["running\n"]], endless=True, after_stop=VERDICT))
     sender = threading.Thread(target=lambda: server.reading.wait(30) and os.kill(os.getpid(), signal.SIGTERM))
     sender.start()
 
@@ -382,9 +382,9 @@ def test_one_signal_stops_the_job_and_waits_for_its_verdict(serve: Callable[[Lif
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_second_signal_leaves_at_once_and_says_that_the_job_goes_on_stopping(
-    serve: Callable[[Life], JobServer], number: signal.Signals, status: int
+    serve: Callable[[JobLife], JobServer], number: signal.Signals, status: int
 ) -> None:
-    server = serve(Life([["running\n"]], endless=True))
+    server = serve(JobLife([["running\n"]], endless=True))
     command = [sys.executable, "-m", "console.cli", "submit", "plan.toml", "--address", server.address]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.reading.wait(60)

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from console.display.table import desk_table, fill_bar
 from desk.model.lane_row import LaneRow
-from desk.report.live import ConsumerView, DeskView
+from desk.report.desk_view import ConsumerView, DeskView
 
 
 def drawn(view: DeskView, width: int) -> str:

@@ -17,8 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from console.cli import app
 from console.commands.venue import stats_line
-from console.commands.venue_options import STANDARD_EVENTS, DoorOptions, SourceOptions
-from desk.local_venue.stats import VenueStats
+from console.commands.venue_options import STANDARD_EVENTS, AccessOptions, SourceOptions
+from desk.local_venue.venue_stats import VenueStats
 from desk.model.blocks import TRADE
 
 PROJECT = Path(__file__).parents[2]
@@ -173,5 +173,5 @@ def test_a_key_on_the_command_line_and_one_that_is_not_there_are_refused(source:
     assert "PK-0123" not in result.output
 
 
-def door(key: str | None = None, secret: str | None = None) -> DoorOptions:
-    return DoorOptions(0, None, key, secret, None, 1, 64.0, compress=False)
+def door(key: str | None = None, secret: str | None = None) -> AccessOptions:
+    return AccessOptions(0, None, key, secret, None, 1, 64.0, compress=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from console.error_messages import Faults
+from console.error_messages import ErrorReporter
 from desk.model.errors import CredentialsError, DeskError, LedgerError, PlanError
 
 
@@ -12,7 +12,7 @@ from desk.model.errors import CredentialsError, DeskError, LedgerError, PlanErro
 def test_a_fault_is_told_in_full_without_a_traceback(
     kind: type[DeskError], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(typer.Exit) as exit_, Faults():
+    with pytest.raises(typer.Exit) as exit_, ErrorReporter():
         raise kind("plan.toml, [feed] kind", "`tap`", '"tape" or "synthetic"', "Did you mean `tape`?")
 
     told = capsys.readouterr()
@@ -24,7 +24,7 @@ def test_a_fault_is_told_in_full_without_a_traceback(
 
 
 def test_what_is_unknown_about_a_fault_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit), Faults():
+    with pytest.raises(typer.Exit), ErrorReporter():
         raise PlanError("plan.toml", "no such file")
 
     assert capsys.readouterr().err == "error: plan.toml: no such file\n"
@@ -34,7 +34,7 @@ def test_a_defect_is_one_line_with_its_traceback_in_the_log(tmp_path: Path, caps
     log = tmp_path / "desk.log"
     log.write_text("what the desk had logged\n")
 
-    faults = Faults()
+    faults = ErrorReporter()
     faults.log = log
     with pytest.raises(typer.Exit) as exit_, faults:
         raise ZeroDivisionError("two\nlines")
@@ -47,7 +47,7 @@ def test_a_defect_is_one_line_with_its_traceback_in_the_log(tmp_path: Path, caps
 
 
 def test_a_defect_before_there_is_a_run_folder_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit), Faults():
+    with pytest.raises(typer.Exit), ErrorReporter():
         raise KeyError("x")
 
     told = capsys.readouterr().err
@@ -56,16 +56,16 @@ def test_a_defect_before_there_is_a_run_folder_shows_its_traceback(capsys: pytes
 
 
 def test_an_exit_and_an_interrupt_pass() -> None:
-    with pytest.raises(typer.Exit) as exit_, Faults():
+    with pytest.raises(typer.Exit) as exit_, ErrorReporter():
         raise typer.Exit(7)
-    with pytest.raises(KeyboardInterrupt), Faults():
+    with pytest.raises(KeyboardInterrupt), ErrorReporter():
         raise KeyboardInterrupt
 
     assert exit_.value.exit_code == 7
 
 
 def test_too_little_memory_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit) as exit_, Faults():
+    with pytest.raises(typer.Exit) as exit_, ErrorReporter():
         raise MemoryError
 
     told = capsys.readouterr().err
@@ -79,7 +79,7 @@ def test_a_defect_whose_message_cannot_be_read_is_told(capsys: pytest.CaptureFix
         def __str__(self) -> str:
             raise ValueError
 
-    with pytest.raises(typer.Exit), Faults():
+    with pytest.raises(typer.Exit), ErrorReporter():
         raise Mute
 
     assert "its message cannot be read" in capsys.readouterr().err

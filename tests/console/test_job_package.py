@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from job_server import JobServer, Life
-from planted import PLANTED, copied_project, plant
+from job_server import JobLife, JobServer
+from planted_secrets import PLANTED, copied_project, plant_secrets
 from typer.testing import CliRunner, Result
 
 from actors.jobs.job_server import ADDRESS_VARIABLE
@@ -43,7 +43,7 @@ def serve() -> Iterator[Callable[[], JobServer]]:
     servers: list[JobServer] = []
 
     def start() -> JobServer:
-        servers.append(JobServer(Life()).__enter__())
+        servers.append(JobServer(JobLife()).__enter__())
         return servers[-1]
 
     yield start
@@ -120,8 +120,8 @@ def test_of_another_folder_the_plan_goes_its_classes_and_what_they_import(
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    plant(folder)
-    plant(folder / "signals")
+    plant_secrets(folder)
+    plant_secrets(folder / "signals")
     server = serve()
 
     sent = submit(folder, server)

@@ -3,15 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from console.display.lasting_stdout import Unseen
+from console.display.lasting_stdout import LastingStdout
 
 
 def test_what_is_seen_arrives_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "out"
 
     with path.open("w", encoding="utf-8") as stream:
-        written = Unseen(stream).write("figures\n")
-        Unseen(stream).flush()
+        written = LastingStdout(stream).write("figures\n")
+        LastingStdout(stream).flush()
 
     assert (written, path.read_text(encoding="utf-8")) == (8, "figures\n")
 
@@ -21,7 +21,7 @@ def test_a_reader_that_went_away_raises_nothing_then_or_later() -> None:
     os.close(reader)
 
     with os.fdopen(writer, "w", encoding="utf-8") as stream:
-        unseen = Unseen(stream)
+        unseen = LastingStdout(stream)
         for _ in range(3):
             unseen.write("figures\n")
             unseen.flush()
@@ -32,7 +32,7 @@ def test_a_reader_that_went_away_raises_nothing_then_or_later() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_raises_nothing() -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as stream:
-        unseen = Unseen(stream)
+        unseen = LastingStdout(stream)
         unseen.write("figures\n")
         unseen.flush()
 

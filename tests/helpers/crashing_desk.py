@@ -9,13 +9,13 @@ import msgspec
 from pipeline_parts import START_NS, Clock, Row, Rows
 
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
-from desk.consumer.shard import Shard, ShardConfig, symbols_in
+from desk.consumer.shard import Shard, ShardConfig, checkpoint_symbols
 from desk.feeds.replay import BlockFeed
 from desk.flow import LaneConfig
 from desk.flow.routing_table import RoutingTable, slot_of
 from desk.model.bars import Bar
 from desk.model.batch import Ack, News, ShardBack, ShardLost
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.checkpoint import (
     NO_TRADES,
     Checkpoint,
@@ -23,9 +23,9 @@ from desk.model.checkpoint import (
     ProducerState,
     decode_checkpoint,
     decode_producer,
-    pack_trades,
+    pack_logged_trades,
     unpack_bars,
-    unpack_trades,
+    unpack_logged_trades,
 )
 from desk.model.commands import Deliver, MoveSlots
 from desk.model.feed_position import FeedPosition
@@ -33,15 +33,15 @@ from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Frame, Quote, Tick
 from desk.model.units import SECOND_NS
-from desk.orders import OrderManager, restored
+from desk.orders import OrderManager, restore_manager
 from desk.orders.broker_notes import CLOSING, read_closing
 from desk.ports import AckWait, Feed, Wait
 from desk.process.mailbox import ProcessMailbox
-from desk.producer.loop import Intake
-from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
+from desk.producer.loop import ProducerLoop
+from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, Scanning
+from desk.scanning.runner import ScannerEntry, ScannerRunner
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -52,11 +52,11 @@ PRODUCER, BROKER, SCANNER, EVERYTHING, SHARD = range(5)
 """Who dies; SHARD + n is shard n."""
 
 
-class Dead(Exception):
+class ProducerDead(Exception):
     """The producer dies here."""
 
 
-class Cut(Exception):
+class EverythingDead(Exception):
     """Everything dies here, and the run is resumed."""
 
 
@@ -91,7 +91,7 @@ class KeptRecord(NamedTuple):
     final: bool
 
 
-class Keep:
+class KeeperFiles:
     """The keeper's files in memory: per shard what is above the last by (epoch, number), and all bars."""
 
     def __init__(self) -> None:
@@ -104,13 +104,13 @@ class Keep:
         last = self.last.get(checkpoint.shard)
         if last is not None and (checkpoint.epoch, checkpoint.number) <= (last.epoch, last.number):
             raise AssertionError(f"{checkpoint.epoch, checkpoint.number} after {last.epoch, last.number}")
-        trades = {} if last is None else unpack_trades(last.trades)
-        for symbol, more in unpack_trades(checkpoint.trades).items():
+        trades = {} if last is None else unpack_logged_trades(last.trades)
+        for symbol, more in unpack_logged_trades(checkpoint.trades).items():
             before = trades.get(symbol, NO_TRADES)
             trades[symbol] = LoggedTrades(before.count + more.count, before.entries + more.entries)
         if checkpoint.final and (last is None or not last.final):
             self.before_close[checkpoint.shard] = last
-        self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=pack_trades(trades))
+        self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=pack_logged_trades(trades))
         self.records.append(
             KeptRecord(
                 checkpoint.session_ns,
@@ -326,7 +326,7 @@ class Consumer:
         self.alive = True
         self.keeper = ShardKeeper(world)
         self.broker = ShardBroker(world)
-        self.inbox: deque[tuple[int, MortalLinks, bytes]] = deque()
+        self.inbox: deque[tuple[int, CrashingLinks, bytes]] = deque()
         self._world = world
         desk = world.desk
         entries = desk.strategies
@@ -348,7 +348,7 @@ class Consumer:
         self.shard = Shard(config, engine, world.clock, self.keeper, self.broker)
         checkpoint = self.keeper.latest(number)
         if checkpoint is not None:
-            self.shard.restore(checkpoint, self.keeper.bars(symbols_in(checkpoint)))
+            self.shard.restore(checkpoint, self.keeper.bars(checkpoint_symbols(checkpoint)))
 
     def step(self, *, most: int | None = None) -> None:
         while self.inbox and (self.inbox[0][0] <= self._world.steps if most is None else most > 0):
@@ -377,7 +377,7 @@ class Link:
     acks: deque[tuple[int, Ack]] = field(default_factory=deque)
 
 
-class MortalLinks:
+class CrashingLinks:
     """Links that learn of a death by a call that is not answered: answers under way die with the shard."""
 
     def __init__(self, world: "World") -> None:
@@ -457,7 +457,7 @@ class MortalLinks:
         return told
 
 
-class MortalClock(Clock):
+class CrashingClock(Clock):
     """The producer's clock: to look at it is a call at which it may die."""
 
     def __init__(self, world: "World") -> None:
@@ -477,7 +477,7 @@ class Frames:
     end_ns: int | None = None
 
     def __init__(self, frames: deque[Frame], clock: Clock, resume: FeedPosition | None) -> None:
-        self.counts = Counts()
+        self.counts = BlockFeedCounts()
         if resume is not None:
             self.counts.restore(resume)
         self._mark_ns = 0 if resume is None else resume.mark_ns
@@ -512,7 +512,7 @@ class Frames:
 
 
 @dataclass
-class MortalDesk:
+class CrashingDesk:
     """What a desk is made of; `frames` instead of `source` is a feed that cannot wait, `speed` paces a source."""
 
     always: Sequence[str]
@@ -549,7 +549,7 @@ class World:
 
     def __init__(
         self,
-        desk: MortalDesk,
+        desk: CrashingDesk,
         deaths: Iterable[Death] = (),
         moves: Iterable[Move] = (),
         delays: Delays | None = None,
@@ -562,7 +562,7 @@ class World:
         self.apply_delay, self.ack_delay = delays.apply, delays.ack
         self.save_delay, self.confirm_delay, self.revive_delay = delays.save, delays.confirm, delays.revive
         self.clock = Clock()
-        self.keep = Keep()
+        self.keep = KeeperFiles()
         self.ledger = Ledger()
         self.steps = 0
         self.died: list[Death] = []
@@ -579,7 +579,7 @@ class World:
         self.manager = self._manager()
         self.scanning = self._scanning()
         self.keeper = ProducerKeeper(self)
-        self.intake: Intake = self._intake()
+        self.loop: ProducerLoop = self._loop()
 
     def next_epoch(self) -> int:
         self._epoch += 1
@@ -589,7 +589,7 @@ class World:
         while True:
             try:
                 self._play()
-            except Cut:
+            except EverythingDead:
                 self._resume()
                 continue
             if not self.cut_at:
@@ -607,28 +607,28 @@ class World:
         self.ledger.take_back_close()
         self.consumers = {number: Consumer(self, number) for number in self.consumers}
         self.manager, self.scanning = self._manager(), self._scanning()
-        self.intake = self._successor()
+        self.loop = self._successor()
 
     def _play(self) -> None:
         while True:
             try:
-                for _ in self.intake.play():
+                for _ in self.loop.play():
                     self._move()
-            except Dead:
-                self.intake = self._successor()
+            except ProducerDead:
+                self.loop = self._successor()
                 if 0 < self.stop_at <= self.steps:
-                    self.intake.stop()
+                    self.loop.stop()
                 continue
             return
 
     def step(self) -> None:
-        """Let time pass: kill who is due to die, deliver what is due. Raises Dead where it is the producer."""
+        """Let time pass: kill who is due to die, deliver what is due. Raises ProducerDead where it is the producer."""
         self.steps += 1
         assert self.steps < MAX_STEPS, "the desk hangs"
         if self.steps == self.stop_at:
-            self.intake.stop()
+            self.loop.stop()
         if self.steps == self.cut_at:
-            raise Cut
+            raise EverythingDead
         self._countdown -= 1
         if self._countdown == 0:
             death = self._deaths.popleft()
@@ -659,7 +659,7 @@ class World:
             case 0:
                 self.keeper.step(most=death.how % 2)
                 self._stray(death.how // 2)
-                raise Dead
+                raise ProducerDead
             case 1:
                 if death.how % 3 == 0:
                     self.manager = self._manager()
@@ -671,7 +671,7 @@ class World:
                     self._kill_shard(number, death.how)
                 self.manager = self._manager()
                 self.scanning = self._scanning()
-                raise Dead
+                raise ProducerDead
             case shard:
                 self._kill_shard((shard - SHARD) % self.desk.shards, death.how)
 
@@ -687,19 +687,19 @@ class World:
             for _ in range(how % (len(consumer.inbox) + 1)):
                 consumer.inbox.pop()
 
-    def _successor(self) -> Intake:
+    def _successor(self) -> ProducerLoop:
         while True:
             try:
-                return self._intake()
-            except Dead:
+                return self._loop()
+            except ProducerDead:
                 continue
 
-    def _intake(self) -> Intake:
+    def _loop(self) -> ProducerLoop:
         self.producers += 1
         self.mailbox = ProcessMailbox()
         desk = self.desk
         self.keeper = ProducerKeeper(self)
-        clock = MortalClock(self)
+        clock = CrashingClock(self)
         epoch = self.next_epoch()
         state = self.keep.state
         feed: Feed
@@ -730,10 +730,16 @@ class World:
         history = desk.source is not None and desk.start_ns > desk.source.start_ns
         checkpoint_ns = round(desk.checkpoint_s * SECOND_NS)
         asleep = {number: shard.stats().lane for number, shard in self.asleep.items()}
-        return Intake(
-            IntakeConfig(epoch, desk.lockstep, desk.start_ns, 10 * SECOND_NS, checkpoint_ns, history),
+        return ProducerLoop(
+            ProducerConfig(epoch, desk.lockstep, desk.start_ns, 10 * SECOND_NS, checkpoint_ns, history),
             ProducerPorts(
-                feed, MortalLinks(self), ProducerBroker(self), ProducerScanners(self), self.keeper, clock, self.mailbox
+                feed,
+                CrashingLinks(self),
+                ProducerBroker(self),
+                ProducerScanners(self),
+                self.keeper,
+                clock,
+                self.mailbox,
             ),
             Beginning(
                 RoutingTable.even(range(desk.shards)),
@@ -746,16 +752,18 @@ class World:
         )
 
     def _manager(self) -> OrderManager:
-        return restored(OrderManager("day", RiskGate(self.desk.limits), self.ledger, SimulatedVenue()), self.ledger)
+        return restore_manager(
+            OrderManager("day", RiskGate(self.desk.limits), self.ledger, SimulatedVenue()), self.ledger
+        )
 
-    def _scanning(self) -> Scanning:
+    def _scanning(self) -> ScannerRunner:
         source, start_ns = self.desk.source, self.desk.start_ns
         assert source is not None or not self.desk.scanners()
         view = MarketView(source or NOTHING, start_ns)
-        return Scanning(view, self.desk.scanners(), start_ns, lambda: MarketView(source or NOTHING, start_ns))
+        return ScannerRunner(view, self.desk.scanners(), start_ns, lambda: MarketView(source or NOTHING, start_ns))
 
     def _move(self) -> None:
-        second = (self.intake.session_ns - START_NS) // SECOND_NS
+        second = (self.loop.session_ns - START_NS) // SECOND_NS
         while self._moves and self._moves[0].second <= second:
             move = self._moves.popleft()
             self.mailbox.post(MoveSlots([slot_of(move.symbol)], move.to % self.desk.shards))
@@ -816,7 +824,7 @@ class World:
             "events": self.events(),
             "notes": dict(sorted(self.ledger.texts.items())),
             "problems": self.manager.problems,
-            "feed": self.intake.watch.report(),
+            "feed": self.loop.watch.report(),
             "positions": self.manager.positions(),
             "summary": self.manager.summary(),
             "strategies": self.strategies(),

@@ -7,7 +7,7 @@ from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, Outcome, StrategyEntry
 from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
-from desk.model.items import Item, Second, Watch
+from desk.model.items import Item, Mark, Watch
 from desk.model.orders import Intent, OrderEvent, Request
 from desk.model.records import Decision
 from desk.model.ticks import Quote, Trade
@@ -72,7 +72,7 @@ class Stopwatch:
         return self.now_ns
 
 
-class Witness(strategy.Strategy):
+class RecordingStrategy(strategy.Strategy):
     """Writes down every hook call."""
 
     def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
@@ -95,7 +95,7 @@ class Witness(strategy.Strategy):
         self.seen.append(("fill", fill.quantity, ctx.position.quantity))
 
 
-class Forgiving:
+class IgnoringLedger:
     """A ledger for a broker that is not the matter here."""
 
     def record(self, *written: Sequence[object]) -> None: ...
@@ -104,7 +104,7 @@ class Forgiving:
         return []
 
 
-class Doing(strategy.Strategy):
+class CallbackStrategy(strategy.Strategy):
     """Does at every second what a test tells it to."""
 
     act: Callable[[strategy.Context], Any] = staticmethod(lambda ctx: None)
@@ -116,16 +116,18 @@ class Doing(strategy.Strategy):
         self.act(ctx)
 
 
-def doing(act: Callable[[strategy.Context], Any]) -> Callable[[], Doing]:
-    def create() -> Doing:
-        made = Doing()
+def doing(act: Callable[[strategy.Context], Any]) -> Callable[[], CallbackStrategy]:
+    def create() -> CallbackStrategy:
+        made = CallbackStrategy()
         made.act = act
         return made
 
     return create
 
 
-def an_entry(create: Callable[[], strategy.Strategy] = Witness, name: str = "s", **more: Any) -> StrategyEntry:
+def an_entry(
+    create: Callable[[], strategy.Strategy] = RecordingStrategy, name: str = "s", **more: Any
+) -> StrategyEntry:
     return StrategyEntry(name, create, **more)
 
 
@@ -149,11 +151,11 @@ def at(seconds: float) -> int:
     return START_NS + round(seconds * SECOND_NS)
 
 
-def mark(seconds: float, **more: Any) -> Second:
-    return Second(at(seconds), 0, **more)
+def mark(seconds: float, **more: Any) -> Mark:
+    return Mark(at(seconds), 0, **more)
 
 
-def marks(first: int, last: int) -> list[Second]:
+def marks(first: int, last: int) -> list[Mark]:
     return [mark(second) for second in range(first, last + 1)]
 
 

@@ -18,7 +18,7 @@ from desk.model.bars import Bar
 from desk.model.batch import Batch, News, decode_batch
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, BlockSource, Originals
 from desk.model.checkpoint import Checkpoint, ProducerState, unpack_bars
-from desk.model.items import Item, Second
+from desk.model.items import Item, Mark
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.ticks import Quote, Tick, Trade
@@ -26,12 +26,12 @@ from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderManager
 from desk.ports import AckWait, Wait
 from desk.process.mailbox import ProcessMailbox
-from desk.producer.loop import Intake
-from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
+from desk.producer.loop import ProducerLoop
+from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanner import MarketSnapshot, Scanner
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, Scanning
+from desk.scanning.runner import ScannerEntry, ScannerRunner
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -119,7 +119,7 @@ class Clock:
         self.now_ns += round(seconds * SECOND_NS)
 
 
-class Listening(LocalLinks):
+class RecordingLinks(LocalLinks):
     """Plain links that remember the batches that went over them."""
 
     def __init__(self, shards: Mapping[int, Shard]) -> None:
@@ -134,7 +134,7 @@ class Listening(LocalLinks):
         return [item for batch in self.batches[shard] for item in batch.items]
 
 
-class Late(Listening):
+class LateLinks(RecordingLinks):
     """Links whose acks are there one look later than they could be."""
 
     def __init__(self, shards: Mapping[int, Shard]) -> None:
@@ -204,7 +204,7 @@ class Book:
         return dict(self.texts)
 
 
-class Wanting(Scanner):
+class ScriptedScanner(Scanner):
     """Wants what it is told to, by the second of the session at which it is asked."""
 
     def __init__(self, plan: Mapping[int, Sequence[str]]) -> None:
@@ -237,7 +237,7 @@ class Desk:
     checkpoint_s: float = 1.0
     revise_s: int = 3_600
     limits: RiskLimits = field(default_factory=RiskLimits)
-    links: type[Listening] = Listening
+    links: type[RecordingLinks] = RecordingLinks
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -261,9 +261,9 @@ class Desk:
             self.feed.lossless,
             self.max_batch_bytes,
         )
-        self.scanning = Scanning(MarketView(self.source, self.start_ns), self.scanners, self.start_ns)
-        self.intake = Intake(
-            IntakeConfig(
+        self.scanning = ScannerRunner(MarketView(self.source, self.start_ns), self.scanners, self.start_ns)
+        self.loop = ProducerLoop(
+            ProducerConfig(
                 1,
                 self.lockstep,
                 self.start_ns,
@@ -291,7 +291,7 @@ class Desk:
         return Shard(config, engine, self.clock, LocalKeeper(self.store), broker)
 
     def play(self, show: Callable[[], None] = lambda: None) -> "Desk":
-        for _ in self.intake.play():
+        for _ in self.loop.play():
             show()
         return self
 
@@ -308,7 +308,7 @@ class Desk:
         for kind, ticks in self.applied.items():
             left[kind] -= ticks
         for number, shard in self.consumers.items():
-            stats, totals = shard.stats(), self.intake.lanes[number].totals()
+            stats, totals = shard.stats(), self.loop.lanes[number].totals()
             assert stats.lane == totals
             left["trades"] -= totals.trades_aged + totals.trades_full + sum(stats.audit.rejected_trades.values())
             left["quotes"] -= totals.quotes_conflated + totals.quotes_full + sum(stats.audit.rejected_quotes.values())
@@ -324,11 +324,11 @@ class Desk:
             for symbol in symbols:
                 ordinals = [tick.ordinal for tick in ticks if tick.symbol == symbol]
                 assert ordinals == sorted(set(ordinals))
-                assert not ordinals or self.intake.lane_of(symbol).shard == number
+                assert not ordinals or self.loop.lane_of(symbol).shard == number
 
 
 def marks_of(items: Iterable[Item]) -> list[int]:
-    return [item.session_ns for item in items if isinstance(item, Second)]
+    return [item.session_ns for item in items if isinstance(item, Mark)]
 
 
 def ticks_of(items: Iterable[Item]) -> list[Trade | Quote]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import examples as profiles
-from crashing_desk import Death, Delays, MortalDesk, Move, World, differences
+from crashing_desk import CrashingDesk, Death, Delays, Move, World, differences
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, Row, Rows, Wanting, at
+from pipeline_parts import NO_PARAMS, Row, Rows, ScriptedScanner, at
 from shard_parts import Gambler
 
 from desk import strategy
@@ -27,7 +27,7 @@ def examples(count: int) -> settings:
     return profiles.examples(count, suppress_health_check=list(HealthCheck))
 
 
-class Player(Gambler):
+class AttentiveGambler(Gambler):
     """A gambler who also looks at bars, at how old the data are, and bets once more at every fill."""
 
     def on_second(self, ctx: strategy.Context) -> None:
@@ -47,12 +47,12 @@ class Player(Gambler):
 
 
 ENTRIES = (
-    StrategyEntry("p", lambda: Player(NO_PARAMS)),
-    StrategyEntry("q", lambda: Player(NO_PARAMS), scanner="S"),
+    StrategyEntry("p", lambda: AttentiveGambler(NO_PARAMS)),
+    StrategyEntry("q", lambda: AttentiveGambler(NO_PARAMS), scanner="S"),
 )
 
 
-class Witness(strategy.Strategy):
+class TickRecorder(strategy.Strategy):
     """Remembers every tick that it is shown."""
 
     def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
@@ -110,11 +110,11 @@ class Taped(NamedTuple):
     plan: list[list[str]]
     flow: dict[str, Any]
 
-    def desk(self, **more: Any) -> MortalDesk:
+    def desk(self, **more: Any) -> CrashingDesk:
         """In lockstep, with strategies and limits that refuse some of what they want, by symbol and in all."""
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0, max_gross_notional=200.0)
         parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
-        return MortalDesk(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
+        return CrashingDesk(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
 
 
 taped = st.builds(Taped, rows, symbols, plans, flows)
@@ -145,7 +145,7 @@ trouble_or_moves = st.builds(Trouble, st.just([]) | deaths, moves, delays)
 def scanners_of(plan: Sequence[Sequence[str]]) -> Callable[[], Sequence[ScannerEntry]]:
     """One scanner that wants what stands in the plan, each for two seconds, and nothing before."""
     wanted = {START_S + 2 * number: symbols for number, symbols in enumerate(plan)} | {0: []}
-    return lambda: [ScannerEntry("S", Wanting(wanted), 2, 3)]
+    return lambda: [ScannerEntry("S", ScriptedScanner(wanted), 2, 3)]
 
 
 def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:
@@ -165,11 +165,11 @@ def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:
     return [*frames, Frame([], mark_ns + SECOND_NS, True, 0)]
 
 
-def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) -> MortalDesk:
-    return MortalDesk(
+def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) -> CrashingDesk:
+    return CrashingDesk(
         SYMBOLS,
         frames=live_frames(ticks),
-        strategies=[StrategyEntry("w", lambda: Witness(NO_PARAMS))],
+        strategies=[StrategyEntry("w", lambda: TickRecorder(NO_PARAMS))],
         start_ns=at(START_S),
         lockstep=False,
         **flow,
@@ -177,7 +177,7 @@ def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) ->
 
 
 def played(
-    desk: MortalDesk, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None, stop_at: int = 0
+    desk: CrashingDesk, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None, stop_at: int = 0
 ) -> World:
     """The desk's world at its end, which is asked for after `stop_at` calls, if that is not 0."""
     return ended(World(desk, deaths, moves, delays, stop_at))
@@ -190,7 +190,7 @@ def ended(world: World) -> World:
     except RunFailed as fault:
         assume("again and again" not in fault.found)
         raise
-    assume(not world.intake.problems)
+    assume(not world.loop.problems)
     return world
 
 
@@ -230,4 +230,4 @@ def _shown(world: World) -> int:
 def everyone_is_where_the_table_says(world: World) -> None:
     for shard in world.shards():
         for symbol in shard.engine.symbols:
-            assert world.intake.moves.table.shard_of(symbol) == shard.config.shard
+            assert world.loop.moves.table.shard_of(symbol) == shard.config.shard

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.shard import Shard, ShardConfig
-from desk.model.items import Gap, Item, Lost, Second, Stop, Unwatch, Watch
+from desk.model.items import GapItem, Item, LostTrades, Mark, Stop, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision
 from desk.model.ticks import Cancel, Correction, Quote, Trade
@@ -41,7 +41,7 @@ class Clock:
         self.now_ns += round(seconds * SECOND_NS)
 
 
-class Ear:
+class RecordingBroker:
     """A broker that only listens."""
 
     def __init__(self) -> None:
@@ -170,7 +170,7 @@ def frames_of(random: Random, *, faults: bool) -> list[Frame]:
         if faults and random.random() < 0.3:
             items.append(_fault(random, now_s))
         now_s += random.choice((1, 1, 20, 59))
-        items.append(Second(at(now_s), 0, random.randrange(5)))
+        items.append(Mark(at(now_s), 0, random.randrange(5)))
         frames.append(Frame(at(now_s), items))
         symbol = random.choice(SYMBOLS)
         if symbol in watched and random.random() < 0.2:
@@ -193,9 +193,9 @@ def _fault(random: Random, now_s: int) -> Item:
     from_ns = at(max(now_s - random.randrange(90), 0))
     match random.randrange(3):
         case 0:
-            return Lost([(random.choice(SYMBOLS), from_ns - from_ns % MINUTE_NS)])
+            return LostTrades([(random.choice(SYMBOLS), from_ns - from_ns % MINUTE_NS)])
         case 1:
             symbols = random.choice((None, ["A", "Z"]))
-            return Gap(from_ns, from_ns + random.randrange(90) * SECOND_NS, "away", 2, 3, symbols)
+            return GapItem(from_ns, from_ns + random.randrange(90) * SECOND_NS, "away", 2, 3, symbols)
         case _:
             return Stop(random.choice("stx"), random.choice(SYMBOLS), "it hung")

@@ -12,15 +12,15 @@ from msgspec import Meta
 from pydantic import SecretStr
 
 from desk.config import Plan
-from desk.feeds.live.feed import LiveFeed
 from desk.feeds.live.session_clock import RealSession
-from desk.model.block_rows import Counts
+from desk.feeds.live.socket_feed import SocketFeed
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import DeskError
 from desk.model.feed_position import FeedPosition
 from desk.model.notes import Note
 from desk.model.ticks import Tick, Trade
 from desk.streams.limits import MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
-from desk.streams.protocol import HangUp
+from desk.streams.stream_protocol import HangUp
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 
 
@@ -45,7 +45,7 @@ class TickerProtocol:
     slow_clients = 0
     encoding = ""
 
-    def __init__(self, place: str, counts: Counts, first_ordinal: int) -> None:
+    def __init__(self, place: str, counts: BlockFeedCounts, first_ordinal: int) -> None:
         self.place = place
         self.headers: dict[str, str] = {}
         self.ticks: list[Tick] = []
@@ -120,10 +120,10 @@ class TickerFactory(LiveFactory):
     def url(self, plan: Plan) -> str:
         return plan.feed.url or "wss://ticker.example/stream"
 
-    def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> LiveFeed:
-        url, counts = self.url(plan), Counts()
+    def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> SocketFeed:
+        url, counts = self.url(plan), BlockFeedCounts()
         place = f"ticker {url}"
-        return LiveFeed(
+        return SocketFeed(
             url,
             TickerProtocol(place, counts, setup.first_ordinal),
             counts,

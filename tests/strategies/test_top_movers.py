@@ -1,6 +1,6 @@
 import numpy as np
 from hypothesis import given
-from snapshots import NAN, backwards, market, markets
+from market_snapshots import NAN, backwards, market, markets
 
 from desk.loading import load_scanner
 from desk.scanner import MarketSnapshot

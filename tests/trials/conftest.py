@@ -8,7 +8,7 @@ from made_up_tape import market, write_tape
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "actors"))
 
-from heads import ray_head
+from session_ray import ray_head
 
 __all__ = ["ray_head"]
 

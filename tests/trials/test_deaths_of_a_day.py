@@ -14,8 +14,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "actors"))
 
-from heads import clean_environment
-from running import RunningDesk, assert_accounts_hold, assert_same_results
+from desk_process import RunningDesk, assert_accounts_hold, assert_same_results
+from session_ray import clean_environment
 
 pytestmark = [pytest.mark.trial, pytest.mark.ray]
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from heads import ROOT, clean_environment
+from session_ray import ROOT, clean_environment
 
 pytestmark = pytest.mark.trial
 

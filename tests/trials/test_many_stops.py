@@ -14,8 +14,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "actors"))
 
-from heads import BIN, RayHead, clean_environment, ray_head, wait_until
-from stopping import LIVE, LOCKSTEP, PACED, stop_many
+from random_stops import LIVE, LOCKSTEP, PACED, stop_many
+from session_ray import BIN, RayHead, clean_environment, ray_head, wait_until
 
 __all__ = ["ray_head"]
 pytestmark = [pytest.mark.trial, pytest.mark.ray]

@@ -4,9 +4,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from heads import RayHead, clean_environment
-from random_moves_desk import stir
-from running import RunningDesk, assert_same_results
+from desk_process import RunningDesk, assert_same_results
+from random_moves_desk import run_with_random_moves
+from session_ray import RayHead, clean_environment
 from test_whole_day import STRATEGIES, day_plan
 
 pytestmark = [pytest.mark.trial, pytest.mark.ray]
@@ -39,7 +39,7 @@ def undisturbed(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_hundred_moves_leave_no_trace(
     seed: int, kills: list[str], ray_head: RayHead, plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    done = stir(plan, tmp_path / "run", ray_head, MOVES, seed, *kills, deadline_s=DAY_DEADLINE_S)
+    done = run_with_random_moves(plan, tmp_path / "run", ray_head, MOVES, seed, *kills, deadline_s=DAY_DEADLINE_S)
 
     assert done.status == 0, done.err
     print(f"\n{len(done.moves)} moves, killed: {', '.join(kills) or 'nobody'}")

@@ -1,6 +1,6 @@
 """The context of a strategy's hooks: a read-only view of its instance.
 
-Tests: tests/desk/consumer/engine/test_handed.py
+Tests: tests/desk/consumer/engine/test_read_only_hook_values.py
 """
 
 from random import Random

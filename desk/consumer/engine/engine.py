@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import msgspec
 
 from desk.bars.remembered_trades import LATE_NS, LOGGED_NS
+from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.guard import MOST_STATE_BYTES, Guard
 from desk.consumer.engine.instance import StrategyEntry
-from desk.consumer.engine.lost_ticks import Losses
-from desk.consumer.engine.now import Now
-from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.lost_ticks import LostTicks
+from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.outcome import Outcome
-from desk.consumer.engine.shard_moves import Moves
+from desk.consumer.engine.shard_moves import ShardMoves
 from desk.consumer.engine.snapshot import (
     EngineSnapshot,
     SymbolSnapshot,
@@ -21,23 +21,36 @@ from desk.consumer.engine.snapshot import (
     ordinals_of,
     pack_symbol,
 )
-from desk.consumer.engine.strategy_instances import Seating
-from desk.consumer.engine.strategy_orders import Orders
-from desk.consumer.engine.symbol_handover import held_items, pack_whole, symbols_in
+from desk.consumer.engine.strategy_instances import StrategyInstances
+from desk.consumer.engine.strategy_orders import StrategyOrders
+from desk.consumer.engine.symbol_handover import held_items, pack_whole, symbols_in_slots
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.consumer.engine.symbols import Symbols
+from desk.consumer.engine.symbols import ShardSymbols
 from desk.consumer.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.batch import Released
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.hours import ALWAYS_OPEN, TradingDay
-from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, Unquoted, Unwatch, Watch
+from desk.model.items import (
+    Adopt,
+    Close,
+    GapItem,
+    Item,
+    LostTrades,
+    Mark,
+    QuotesLost,
+    Release,
+    Settle,
+    Stop,
+    Unwatch,
+    Watch,
+)
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
 from desk.model.units import MINUTE_NS
 from desk.strategy import Gap as GapSeen
-from desk.telemetry.audit import Audit, count
-from desk.telemetry.crumbs import EVERYWHERE, Crumbs, Unwatched
+from desk.telemetry.audit import Audit, count_cause
+from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 
 
 class EngineConfig(msgspec.Struct, frozen=True):
@@ -87,7 +100,7 @@ class Engine:
         config: EngineConfig,
         strategies: Iterable[StrategyEntry],
         stopwatch: Callable[[], int],
-        crumbs: Crumbs | None = None,
+        crumbs: BreadcrumbWriter | None = None,
         never_restored: Collection[tuple[str, str]] = (),
         audit: Audit | None = None,
     ) -> None:
@@ -96,14 +109,14 @@ class Engine:
         self.mark_ns = 0
         self.closed = False
         self._entries = tuple(strategies)
-        self._now = now = Now(config.session, config.session_start_ns)
+        self._now = now = EngineClock(config.session, config.session_start_ns)
         now.degraded = config.live
         self._stopwatch = stopwatch
-        self._crumbs = crumbs or Unwatched()
+        self._crumbs = crumbs or NoBreadcrumbs()
         self._outbox = outbox = EngineOutbox()
-        self._symbols = Symbols(self._entries, outbox)
+        self._symbols = ShardSymbols(self._entries, outbox)
         self._watched = self._symbols.watched
-        self._minutes = Minutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
+        self._minutes = OpenMinutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
         self._guard = Guard(
             now,
             outbox,
@@ -115,13 +128,15 @@ class Engine:
             never_restored,
             config.state_bytes,
         )
-        self._seating = Seating(self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns)
+        self._instances = StrategyInstances(
+            self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns
+        )
         rules = MatchingRules(
             config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
         )
-        self._orders = Orders(self._symbols, self._guard, now, outbox, rules, live=config.live)
-        self._losses = Losses(self.symbols, self._minutes)
-        self._moves = Moves()
+        self._orders = StrategyOrders(self._symbols, self._guard, now, outbox, rules, live=config.live)
+        self._losses = LostTicks(self.symbols, self._minutes)
+        self._moves = ShardMoves()
 
     @property
     def symbols(self) -> dict[str, SymbolState]:
@@ -185,7 +200,7 @@ class Engine:
                     if state.matcher is not None:
                         outbox.reports += state.matcher.on_quote(item, state.pricing)  # type: ignore[arg-type]
                     if state.on_quote:
-                        self._guard.each(state.on_quote, "on_quote", item, state.last_ordinal)
+                        self._guard.call_hook(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
                 self._apply_rare(item, pending)
         self._hand_over(pending)
@@ -254,7 +269,7 @@ class Engine:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
             logged = (trades or {}).get(symbol.symbol, NO_TRADES)
-            self._orders.note(self._seating.restore(symbol, bars.get(symbol.symbol, []), logged))
+            self._orders.note(self._instances.restore(symbol, bars.get(symbol.symbol, []), logged))
             pending.bars |= {(symbol.symbol, bar.minute_ns): bar for bar in symbol.changed}
         return pending
 
@@ -281,12 +296,12 @@ class Engine:
     def _trade(self, state: SymbolState, trade: Trade) -> None:
         state.last_ordinal = trade.ordinal
         if trade.ts_ns < self._minutes.revisable_from_ns:
-            count(self.audit.rejected_trades, "late")
+            count_cause(self.audit.rejected_trades, "late")
             return
         memory = state.bars.memory
         if memory is not None:
             if not memory.take(trade):
-                count(self.audit.rejected_trades, "duplicate")
+                count_cause(self.audit.rejected_trades, "duplicate")
                 return
         elif trade.trade_id:
             state.bars.remember(trade, state.trade, state.pricing.last_print)
@@ -299,7 +314,7 @@ class Engine:
         if state.matcher is not None:
             self._outbox.reports += state.matcher.on_trade(trade, state.pricing)
         if state.on_trade:
-            self._guard.each(state.on_trade, "on_trade", trade, trade.ordinal)
+            self._guard.call_hook(state.on_trade, "on_trade", trade, trade.ordinal)
 
     def _revise(self, revision: Revision) -> None:
         """Correct or cancel a trade. Hooks are not called: strategies see the minute as revised in their bars."""
@@ -314,7 +329,7 @@ class Engine:
         minutes = self._minutes
         revised, opened = state.bars.revise(revision, minutes.closed_to_ns, minutes.revisable_from_ns)
         if revised.old is None:
-            count(self.audit.rejected_trades, revised.cause)
+            count_cause(self.audit.rejected_trades, revised.cause)
             return
         self.audit.trades += 1
         if opened is not None:
@@ -323,19 +338,19 @@ class Engine:
 
     def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
         """Count a tick of a symbol that is not watched, once."""
-        if self._moves.left(tick.symbol):
+        if self._moves.has_left(tick.symbol):
             self.audit.repeated += 1
             return
-        state = self._symbols.met(tick.symbol, self.mark_ns)
+        state = self._symbols.get_or_create(tick.symbol, self.mark_ns)
         if tick.ordinal <= state.last_ordinal:
             self.audit.repeated += 1
         else:
             state.last_ordinal = tick.ordinal
-            count(causes, "unwatched")
+            count_cause(causes, "unwatched")
 
     def _apply_rare(self, item: Item, pending: Outcome) -> None:
         match item:
-            case Second():
+            case Mark():
                 self._second(item)
             case Correction() | Cancel():
                 self._revise(item)
@@ -345,26 +360,26 @@ class Engine:
                 self._watch(item)
             case Unwatch():
                 self._unwatch(item)
-            case Lost():
+            case LostTrades():
                 self._losses.lost(item)
-            case Unquoted():
+            case QuotesLost():
                 self._unquoted(item)
             case Stop():
                 self._stop(item)
-            case Gap():
+            case GapItem():
                 self._gap(item)
             case Release():
                 self._release(item, pending)
             case Adopt():
                 self._adopt(item, pending)
-            case Settled():
+            case Settle():
                 self._moves.settle(item.move)
             case Close():
                 self._close(item)
             case _:
                 raise TypeError(f"{type(item).__name__} is no item of a lane")
 
-    def _second(self, mark: Second) -> None:
+    def _second(self, mark: Mark) -> None:
         if mark.session_ns <= self.mark_ns:
             return
         self.mark_ns = mark.session_ns
@@ -376,37 +391,37 @@ class Engine:
         for minute_ns, state in self._minutes.close_until(mark.session_ns):
             bar = state.bars.close(minute_ns)
             if bar is not None and state.on_bar:
-                self._guard.each(state.on_bar, "on_bar", bar, minute_ns)
-        if self._minutes.let_go_until(mark.session_ns):
+                self._guard.call_hook(state.on_bar, "on_bar", bar, minute_ns)
+        if self._minutes.expire_until(mark.session_ns):
             for state in self.symbols.values():
                 state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns)
-        self._guard.seconds(self._symbols.second_hooks())
+        self._guard.call_on_second(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:
-        if event.symbol not in self.symbols and self._moves.left(event.symbol):
+        if event.symbol not in self.symbols and self._moves.has_left(event.symbol):
             return
-        state = self._symbols.met(event.symbol, self.mark_ns)
+        state = self._symbols.get_or_create(event.symbol, self.mark_ns)
         if event.number <= state.last_event:
             return
         state.last_event = event.number
-        self._seating.seat_owner(state, event.strategy)
+        self._instances.create_owner(state, event.strategy)
         self._orders.on_event(state, event)
 
     def _watch(self, watch: Watch) -> None:
-        if watch.since_ns >= self.mark_ns and not self._moves.left(watch.symbol):
-            self._seating.watch(watch)
+        if watch.since_ns >= self.mark_ns and not self._moves.has_left(watch.symbol):
+            self._instances.watch(watch)
 
     def _unwatch(self, unwatch: Unwatch) -> None:
         if unwatch.at_ns >= self.mark_ns:
-            self._seating.unwatch(unwatch)
+            self._instances.unwatch(unwatch)
 
     def _stop(self, stop: Stop) -> None:
         if not stop.strategy:
-            self._guard.bar("of no known name", stop.why)
-        elif not self._moves.left(stop.symbol):
-            self._seating.stop(stop, self.mark_ns)
+            self._guard.note_stopped_everywhere("of no known name", stop.why)
+        elif not self._moves.has_left(stop.symbol):
+            self._instances.stop(stop, self.mark_ns)
 
-    def _gap(self, gap: Gap) -> None:
+    def _gap(self, gap: GapItem) -> None:
         symbols = self._losses.gap(gap)
         if symbols is None:
             return
@@ -416,11 +431,11 @@ class Engine:
         for symbol in symbols:
             self.symbols[symbol].pricing.clear_quotes()
         told = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
-        self._guard.each(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
+        self._guard.call_hook(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
 
-    def _unquoted(self, unquoted: Unquoted) -> None:
-        if not self._moves.left(unquoted.symbol):
-            self._symbols.met(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
+    def _unquoted(self, unquoted: QuotesLost) -> None:
+        if not self._moves.has_left(unquoted.symbol):
+            self._symbols.get_or_create(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
 
     def _close(self, close: Close) -> None:
         """End the session: minutes that were not seen to their end are partial; day orders expire."""
@@ -436,7 +451,7 @@ class Engine:
     def _release(self, release: Release, pending: Outcome) -> None:
         if self._moves.has_released(release.move):
             return
-        leaving = self._take_out(symbols_in(release.slots, self.symbols), pending)
+        leaving = self._take_out(symbols_in_slots(release.slots, self.symbols), pending)
         self._moves.release(release, encode_state(leaving))
 
     def _adopt(self, adopt: Adopt, pending: Outcome) -> None:
@@ -444,14 +459,14 @@ class Engine:
         if adopt.move in self._moves.adopted:
             return
         late = Engine(
-            self.config, self._entries, self._stopwatch, self._crumbs, self._guard.forbidden, audit=self.audit
+            self.config, self._entries, self._stopwatch, self._crumbs, self._guard.never_restored, audit=self.audit
         )
         moved = late.restore(adopt.state, [])
-        stops = [Stop(strategy, EVERYWHERE, "") for strategy in self._seating.barred]
+        stops = [Stop(strategy, EVERYWHERE, "") for strategy in self._instances.stopped_everywhere]
         moved = late.apply([*stops, *held_items(adopt)], moved)
         if late.mark_ns > self.mark_ns:
             # The marks between went lost with what else was let go while this shard was away.
-            self._second(Second(late.mark_ns, 0, late.age_ns, 0, late.degraded))
+            self._second(Mark(late.mark_ns, 0, late.age_ns, 0, late.degraded))
         if (late.mark_ns, late.closed) != (self.mark_ns, self.closed):
             raise ValueError(
                 f"move {adopt.move} comes at mark {late.mark_ns}, closed {late.closed}; "
@@ -461,7 +476,7 @@ class Engine:
         self._hand_over(pending)
         pending.add(moved)
         for state in late.symbols.values():
-            self._seating.take_over(state, self._now, self._outbox)
+            self._instances.take_over(state, self._now, self._outbox)
             self._orders.note(state)
 
     def _take_out(self, states: list[SymbolState], pending: Outcome) -> EngineSnapshot:

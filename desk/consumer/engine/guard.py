@@ -8,14 +8,14 @@ import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
+from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
-from desk.consumer.engine.now import Now
 from desk.consumer.engine.outbox import EngineOutbox
-from desk.consumer.engine.state_pickling import StateTooLargeError, pickled
-from desk.consumer.engine.symbols import SecondHook, Symbols
+from desk.consumer.engine.state_pickling import StateTooLargeError, pickle_within
+from desk.consumer.engine.symbols import SecondHook, ShardSymbols
 from desk.model.interrupt_origin import is_from_signal
-from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, one_line, trace
-from desk.telemetry.crumbs import AT, CALL, CODES, EVERYWHERE, Crumbs
+from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, fault_line, fault_trace
+from desk.telemetry.breadcrumb_port import AT, CALL, CODES, EVERYWHERE, BreadcrumbWriter
 
 MIB: Final = 1024 * 1024
 MOST_STATE_BYTES: Final = 16 * MIB
@@ -26,24 +26,24 @@ class Guard:
 
     `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. The hooks of an
     instance that is stopped leave those that `symbols` run. `crumbs` bear the call under way, for who looks from
-    outside. What is in `forbidden`, by strategy and symbol, is not brought back: what hung may have been just that. A
-    strategy whose state is above `state_bytes` in a checkpoint is stopped.
+    outside. What is in `never_restored`, by strategy and symbol, is not brought back: what hung may have been just
+    that. A strategy whose state is above `state_bytes` in a checkpoint is stopped.
     """
 
     def __init__(
         self,
-        now: Now,
+        now: EngineClock,
         outbox: EngineOutbox,
-        symbols: Symbols,
+        symbols: ShardSymbols,
         audit: Audit,
         budget_ns: int,
         stopwatch: Callable[[], int],
-        crumbs: Crumbs,
+        crumbs: BreadcrumbWriter,
         never_restored: Collection[tuple[str, str]] = (),
         state_bytes: int = MOST_STATE_BYTES,
     ) -> None:
         self.audit = audit
-        self.forbidden = frozenset(never_restored)
+        self.never_restored = frozenset(never_restored)
         self._now = now
         self._outbox = outbox
         self._symbols = symbols
@@ -53,13 +53,13 @@ class Guard:
         self._cells = crumbs.cells
         self._state_bytes = state_bytes
 
-    def seat(self, entry: StrategyEntry, view: SymbolView) -> Instance:
+    def create_empty(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """An instance that has no strategy yet."""
-        return Instance(entry, view, self._now, self._outbox, self._crumbs.meet(entry.name, view.symbol))
+        return Instance(entry, view, self._now, self._outbox, self._crumbs.register(entry.name, view.symbol))
 
     def create(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """A fresh instance; a stopped one where the strategy cannot be built."""
-        instance = self.seat(entry, view)
+        instance = self.create_empty(entry, view)
         self._enter(instance, "__init__")
         try:
             instance.strategy = entry.create()
@@ -70,13 +70,13 @@ class Guard:
         self._cells[CALL] = 0
         return instance
 
-    def forbid(self, entry: StrategyEntry, view: SymbolView, why: str) -> Instance:
+    def create_stopped(self, entry: StrategyEntry, view: SymbolView, why: str) -> Instance:
         """An instance that is stopped before it begins: what hung may have been the building of it."""
-        instance = self.seat(entry, view)
-        self.halt(instance, why)
+        instance = self.create_empty(entry, view)
+        self.stop_from_outside(instance, why)
         return instance
 
-    def each(self, instances: Iterable[Instance], hook: str, argument: object, at: int) -> None:
+    def call_hook(self, instances: Iterable[Instance], hook: str, argument: object, at: int) -> None:
         """Call a hook of each instance that is not stopped; `at` tells this call from the next one."""
         stopwatch = self._stopwatch
         cells = self._cells
@@ -98,7 +98,7 @@ class Guard:
                 self._note_slow(instance, hook, took_ns)
         cells[CALL] = 0
 
-    def seconds(self, hooks: Iterable[SecondHook]) -> None:
+    def call_on_second(self, hooks: Iterable[SecondHook]) -> None:
         """Call these `on_second` hooks: the hottest of all, so one reading of the stopwatch serves two calls."""
         stopwatch = self._stopwatch
         budget_ns = self._budget_ns
@@ -119,16 +119,16 @@ class Guard:
             began_ns = ended_ns
         cells[CALL] = 0
 
-    def freeze(self, instance: Instance) -> bytes:
+    def pickle_strategy(self, instance: Instance) -> bytes:
         """The strategy as a pickle; empty for one that is stopped, or that does not pickle and is stopped now."""
         if instance.stopped:
             return b""
         self._enter(instance, "checkpoint")
         frozen = b""
         try:
-            frozen = pickled(instance.strategy, self._state_bytes)
+            frozen = pickle_within(instance.strategy, self._state_bytes)
         except StateTooLargeError:
-            self.halt(instance, f"its state is above [guards] state_mb = {self._state_bytes / MIB:g}")
+            self.stop_from_outside(instance, f"its state is above [guards] state_mb = {self._state_bytes / MIB:g}")
         except BaseException as fault:
             if is_from_signal(fault):
                 raise
@@ -136,13 +136,13 @@ class Guard:
         self._cells[CALL] = 0
         return frozen
 
-    def thaw(self, instance: Instance, strategy: bytes) -> None:
+    def unpickle_strategy(self, instance: Instance, strategy: bytes) -> None:
         """Put a pickled strategy back: this desk's own, from its keeper."""
-        if {(instance.entry.name, instance.symbol), (instance.entry.name, EVERYWHERE)} & self.forbidden:
+        if {(instance.entry.name, instance.symbol), (instance.entry.name, EVERYWHERE)} & self.never_restored:
             return
         self._enter(instance, "restore")
         try:
-            instance.strategy = pickle.loads(strategy)  # noqa: S301 - written by `freeze`
+            instance.strategy = pickle.loads(strategy)  # noqa: S301 - written by `pickle_strategy`
         except BaseException as fault:
             if is_from_signal(fault):
                 raise
@@ -153,18 +153,18 @@ class Guard:
         """Stop a strategy for its symbol; its orders and its position are still followed."""
         if isinstance(fault, MemoryError):
             self._free(instance, fault)
-        instance.retire()
+        instance.deactivate()
         what, detail = self._told(fault)
         self.audit.stopped.append(self._fault(instance, hook, what, detail))
         self._symbols.refresh(instance.symbol)
 
-    def halt(self, instance: Instance, why: str) -> None:
+    def stop_from_outside(self, instance: Instance, why: str) -> None:
         """Stop a strategy for its symbol on word from outside: it never came back from a call, or diverged."""
-        instance.retire()
+        instance.deactivate()
         self.audit.stopped.append(self._fault(instance, "watchdog", why))
         self._symbols.refresh(instance.symbol)
 
-    def bar(self, strategy: str, why: str) -> None:
+    def note_stopped_everywhere(self, strategy: str, why: str) -> None:
         """Note, once, that the strategy is stopped for all symbols."""
         if not any(fault.strategy == strategy and fault.symbol == EVERYWHERE for fault in self.audit.stopped):
             self.audit.stopped.append(StrategyFault(strategy, EVERYWHERE, "watchdog", self._now.session_ns, why))
@@ -178,12 +178,12 @@ class Guard:
         """Let go at once of what the strategy holds, in its call and in itself: others may refer to it still."""
         traceback.clear_frames(fault.__traceback__)
         getattr(instance.strategy, "__dict__", {}).clear()
-        self._crumbs.exhausted()
+        self._crumbs.on_memory_exhausted()
 
     def _told(self, fault: BaseException) -> tuple[str, str]:
         """What was raised in one line, and the traceback of the first ones, as far as there is memory to tell it."""
         try:
-            return one_line(fault), trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
+            return fault_line(fault), fault_trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
         except Exception:  # noqa: BLE001 - a MemoryError, or what the exception's own code raises
             return type(fault).__name__, ""
 

@@ -10,7 +10,7 @@ from desk.bars.builder import BarBuilder
 from desk.bars.reference_price import Pricing
 from desk.bars.series import BarSeries
 from desk.consumer.engine.context import InstanceContext
-from desk.consumer.engine.now import Now
+from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.order_arguments import plain_text, positive
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.model.orders import (
@@ -83,7 +83,9 @@ class Instance:
         "wanted",
     )
 
-    def __init__(self, entry: StrategyEntry, view: SymbolView, now: Now, outbox: EngineOutbox, crumb: int = 0) -> None:
+    def __init__(
+        self, entry: StrategyEntry, view: SymbolView, now: EngineClock, outbox: EngineOutbox, crumb: int = 0
+    ) -> None:
         self.entry = entry
         self.context = InstanceContext(self)
         self.crumb = crumb
@@ -103,12 +105,12 @@ class Instance:
         """Hold what a checkpoint says."""
         self._position = position
 
-    def follow(self, now: Now, outbox: EngineOutbox) -> None:
+    def use_clock(self, now: EngineClock, outbox: EngineOutbox) -> None:
         """Read another engine's time from now on, and write intents to its outbox."""
         self._now = now
         self._outbox = outbox
 
-    def retire(self) -> None:
+    def deactivate(self) -> None:
         """Let no hook run any more."""
         self.stopped = True
         self.strategy = AT_REST
@@ -228,7 +230,7 @@ class Instance:
         intent = CancelIntent(key, self.entry.name, self.symbol, self._now.session_ns)
         self._outbox.intents.append(intent)
 
-    def recall(self, event: OrderEvent) -> None:
+    def recover_order(self, event: OrderEvent) -> None:
         """Know an order that was placed after the checkpoint from which this instance was restored.
 
         Its number is not used again: under an id that is taken, an order would be refused.

@@ -4,33 +4,33 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.model.items import Gap, Lost
+from desk.model.items import GapItem, LostTrades
 
 MAX_GAPS: Final = 64
 
 
-class Losses:
+class LostTicks:
     """Spoils minutes: those that lost trades in the lane, and those of gaps.
 
     `gaps` are the last MAX_GAPS gaps, so that one that comes again does not count twice. An open one takes the place
     of the open one before it.
     """
 
-    def __init__(self, symbols: Mapping[str, SymbolState], minutes: Minutes) -> None:
-        self.gaps: deque[Gap] = deque(maxlen=MAX_GAPS)
+    def __init__(self, symbols: Mapping[str, SymbolState], minutes: OpenMinutes) -> None:
+        self.gaps: deque[GapItem] = deque(maxlen=MAX_GAPS)
         self._symbols = symbols
         self._minutes = minutes
 
-    def lost(self, lost: Lost) -> None:
+    def lost(self, lost: LostTrades) -> None:
         """Trades of these minutes were dropped. One that nothing may revise any more stays as it is."""
         for symbol, minute_ns in lost.minutes:
             state = self._symbols.get(symbol)
             if state is not None and minute_ns >= self._minutes.revisable_from_ns:
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
 
-    def gap(self, gap: Gap) -> list[str] | None:
+    def gap(self, gap: GapItem) -> list[str] | None:
         """Minutes that overlap the gap are partial, those that nobody has begun too; of which symbols it was.
 
         None for a gap that is known, or has grown.
@@ -57,13 +57,13 @@ class Losses:
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
         return None if grown is not None else [state.symbol for state in touched]
 
-    def _before(self, gap: Gap) -> Gap | None:
+    def _before(self, gap: GapItem) -> GapItem | None:
         """The furthest that is known of an open gap; None where it is new."""
         same = [known for known in self.gaps if (known.from_ns, known.symbols) == (gap.from_ns, gap.symbols)]
         return max(same, key=lambda known: known.to_ns, default=None)
 
 
-def _refuse(states: Iterable[SymbolState], gap: Gap) -> None:
+def _refuse(states: Iterable[SymbolState], gap: GapItem) -> None:
     """Note of which symbols the venue sends nothing from now on, or something again."""
     for state in states:
         state.refused_ns = (state.refused_ns or gap.from_ns) if gap.is_open else None

@@ -4,7 +4,7 @@ from desk.consumer.engine.symbol_state import SymbolState
 from desk.model.units import DAY_NS, MINUTE_NS, floor_to
 
 
-class Minutes:
+class OpenMinutes:
     """The open minutes of all symbols, and two limits that only rise.
 
     Minutes before `closed_to_ns` are closed; of those, the ones from `revisable_from_ns` on still take late trades.
@@ -46,7 +46,7 @@ class Minutes:
         """Everything still open, by minute and symbol."""
         return self._take(max(self._open, default=0) + 1)
 
-    def let_go_until(self, mark_ns: int) -> bool:
+    def expire_until(self, mark_ns: int) -> bool:
         """Let what is too old at this mark be revised no more; whether that is more than before."""
         revisable_from_ns = floor_to(self.data_ns(mark_ns) - self._revise_ns, MINUTE_NS)
         if revisable_from_ns <= self.revisable_from_ns:

@@ -10,7 +10,7 @@ from desk.model.batch import Released
 from desk.model.items import Adopt, Release
 
 
-class Moves(msgspec.Struct, array_like=True):
+class ShardMoves(msgspec.Struct, array_like=True):
     """The moves of one shard, by their number.
 
     `released` are those whose state is held until the other side has it durably, `settled` those before them,
@@ -47,6 +47,6 @@ class Moves(msgspec.Struct, array_like=True):
         if self.released.pop(move, None) is not None:
             self.settled.append(move)
 
-    def left(self, symbol: str) -> bool:
+    def has_left(self, symbol: str) -> bool:
         """Whether the symbol belongs to another shard now, and belonged to this one."""
         return bool(self.away) and slot_of(symbol) in self.away

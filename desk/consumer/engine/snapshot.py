@@ -12,15 +12,15 @@ from random import Random
 import msgspec
 
 from desk.bars.reference_price import Pricing
-from desk.bars.remembered_trades import Remembered, restored
+from desk.bars.remembered_trades import TradeMemory, restore_trades
 from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance
-from desk.consumer.engine.shard_moves import Moves
+from desk.consumer.engine.shard_moves import ShardMoves
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.matching import Matcher
 from desk.model.bars import Bar, WorkingBar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
-from desk.model.items import Gap
+from desk.model.items import GapItem
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
 from desk.strategy import Position
@@ -66,7 +66,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     stops: dict[str, str]
     changed: list[Bar] = []
     series: bytes = b""
-    memory: Remembered | None = None
+    memory: TradeMemory | None = None
     refused_ns: int | None = None
 
 
@@ -84,8 +84,8 @@ class EngineSnapshot(msgspec.Struct, array_like=True):
     intents: list[Intent | CancelIntent]
     reports: list[Report]
     symbols: list[SymbolSnapshot]
-    gaps: list[Gap] = []
-    moves: Moves = msgspec.field(default_factory=Moves)
+    gaps: list[GapItem] = []
+    moves: ShardMoves = msgspec.field(default_factory=ShardMoves)
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -103,7 +103,7 @@ class _Marked(msgspec.Struct, array_like=True):
 _decode_mark = msgspec.msgpack.Decoder(_Marked).decode
 
 
-def mark_of(state: bytes) -> int:
+def state_mark_ns(state: bytes) -> int:
     """The last mark of the shard that made the encoded state."""
     return _decode_mark(state).mark_ns
 
@@ -149,7 +149,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades 
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
     state.bars.rows.put_rows(kept.series)
     if kept.memory is not None:
-        state.bars.memory = restored(kept.memory, trades)
+        state.bars.memory = restore_trades(kept.memory, trades)
     return state
 
 
@@ -164,14 +164,14 @@ def unpack_instance(kept: InstanceSnapshot, instance: Instance, guard: Guard) ->
         instance.random_source = Random()  # noqa: S311 - its state follows
         instance.random_source.setstate(pickle.loads(kept.rng))  # noqa: S301 - this desk's own, from its keeper
     if kept.stopped:
-        instance.retire()
+        instance.deactivate()
     else:
-        guard.thaw(instance, kept.strategy)
+        guard.unpickle_strategy(instance, kept.strategy)
 
 
 def _pack_instance(instance: Instance, guard: Guard) -> InstanceSnapshot:
     rng = instance.random_source
-    strategy = guard.freeze(instance)
+    strategy = guard.pickle_strategy(instance)
     return InstanceSnapshot(
         instance.entry.name,
         strategy,

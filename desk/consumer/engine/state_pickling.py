@@ -10,7 +10,7 @@ class StateTooLargeError(Exception):
     """The pickle is larger than its limit."""
 
 
-def pickled(value: object, most_bytes: int) -> bytes:
+def pickle_within(value: object, most_bytes: int) -> bytes:
     """The value's pickle. Raises StateTooLargeError once it exceeds `most_bytes`, and what pickling raises."""
     pieces = _Pieces(most_bytes)
     pickle.Pickler(pieces).dump(value)

@@ -5,33 +5,34 @@ Tests: tests/desk/consumer/engine/test_engine_watching.py
 
 from collections.abc import Sequence
 
-from desk.bars.remembered_trades import unpacked
+from desk.bars.remembered_trades import unpack_trades
+from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance, StrategyEntry
-from desk.consumer.engine.now import Now
-from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.snapshot import SymbolSnapshot, unpack_instance, unpack_symbol
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.consumer.engine.symbols import Symbols
+from desk.consumer.engine.symbols import ShardSymbols
 from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import Stop, Unwatch, Watch
 from desk.model.units import MINUTE_NS
-from desk.telemetry.crumbs import EVERYWHERE
+from desk.telemetry.breadcrumb_port import EVERYWHERE
 
 
-class Seating:
+class StrategyInstances:
     """Lets instances run where they are wanted, in the plan's order, and rest where they are not.
 
-    A symbol watched from the session's start on needs no history to be warm. `barred` strategies run on no symbol.
+    A symbol watched from the session's start on needs no history to be warm. `stopped_everywhere` strategies run on no
+    symbol.
     """
 
     def __init__(
         self,
         entries: Sequence[StrategyEntry],
-        symbols: Symbols,
-        minutes: Minutes,
+        symbols: ShardSymbols,
+        minutes: OpenMinutes,
         guard: Guard,
         session_start_ns: int,
     ) -> None:
@@ -40,11 +41,11 @@ class Seating:
         self._minutes = minutes
         self._guard = guard
         self._session_start_ns = session_start_ns
-        self.barred: set[str] = set()
+        self.stopped_everywhere: set[str] = set()
 
     def watch(self, watch: Watch) -> None:
         """The symbol is subscribed, or wanted by others than before."""
-        state = self._symbols.met(watch.symbol, watch.since_ns)
+        state = self._symbols.get_or_create(watch.symbol, watch.since_ns)
         if not state.watched:
             since_ns = self._session_start_ns if watch.first else watch.since_ns
             state.bars.since_ns = self._minutes.data_ns(since_ns)
@@ -53,7 +54,7 @@ class Seating:
         state.scanners = watch.scanners
         self._seat(state)
 
-    def seat_owner(self, state: SymbolState, strategy: str) -> None:
+    def create_owner(self, state: SymbolState, strategy: str) -> None:
         """Create the instance that an order belongs to, where it is missing.
 
         A shard that lost everything receives the order's events before it watches the symbol again, and a scanner may
@@ -85,19 +86,19 @@ class Seating:
         if stop.symbol == EVERYWHERE:
             self._stop_everywhere(stop)
             return
-        state = self._symbols.met(stop.symbol, mark_ns)
+        state = self._symbols.get_or_create(stop.symbol, mark_ns)
         state.stops.setdefault(stop.strategy, stop.why)
         for instance in state.instances:
             if instance.entry.name == stop.strategy and not instance.stopped:
-                self._guard.halt(instance, stop.why)
+                self._guard.stop_from_outside(instance, stop.why)
 
     def _stop_everywhere(self, stop: Stop) -> None:
-        self.barred.add(stop.strategy)
-        self._guard.bar(stop.strategy, stop.why)
+        self.stopped_everywhere.add(stop.strategy)
+        self._guard.note_stopped_everywhere(stop.strategy, stop.why)
         for state in self._symbols.known.values():
             for instance in state.instances:
                 if instance.entry.name == stop.strategy:
-                    instance.retire()
+                    instance.deactivate()
             self._symbols.refresh(state.symbol)
 
     def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades = NO_TRADES) -> SymbolState:
@@ -105,17 +106,17 @@ class Seating:
         state = unpack_symbol(kept, closed, trades)
         self._add(state)
         for seat in kept.instances:
-            instance = self._guard.seat(self._entries[seat.entry], state)
+            instance = self._guard.create_empty(self._entries[seat.entry], state)
             state.instances.append(instance)
             unpack_instance(seat, instance, self._guard)
         self._symbols.refresh(state.symbol)
         return state
 
-    def take_over(self, state: SymbolState, now: Now, outbox: EngineOutbox) -> None:
+    def take_over(self, state: SymbolState, now: EngineClock, outbox: EngineOutbox) -> None:
         """Take a symbol in from another engine that stands at the same mark; `now` and `outbox` are this one's."""
         self._add(state)
         for instance in state.instances:
-            instance.follow(now, outbox)
+            instance.use_clock(now, outbox)
         self._symbols.refresh(state.symbol)
 
     def _add(self, state: SymbolState) -> None:
@@ -126,17 +127,17 @@ class Seating:
     def _receive_history(self, state: SymbolState, watch: Watch) -> None:
         state.warm = watch.warm or state.bars.since_ns <= self._session_start_ns
         if watch.warm:
-            memory = unpacked(watch.remembered)
+            memory = unpack_trades(watch.remembered)
             for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns, memory):
                 self._minutes.opened(minute_ns, state)
 
     def _created(self, entry: StrategyEntry, state: SymbolState) -> Instance:
-        if entry.name in self.barred:
-            instance = self._guard.seat(entry, state)
-            instance.retire()
+        if entry.name in self.stopped_everywhere:
+            instance = self._guard.create_empty(entry, state)
+            instance.deactivate()
             return instance
         why = state.stops.get(entry.name)
-        return self._guard.create(entry, state) if why is None else self._guard.forbid(entry, state, why)
+        return self._guard.create(entry, state) if why is None else self._guard.create_stopped(entry, state, why)
 
     def _seat(self, state: SymbolState) -> None:
         seated = {instance.entry.name: instance for instance in state.instances}
@@ -144,7 +145,7 @@ class Seating:
         for entry in self._entries.values():
             wanted = state.watched and entry.wants(state.symbol, state.scanners)
             instance = seated.get(entry.name)
-            if instance is None and wanted and entry.name not in self.barred:
+            if instance is None and wanted and entry.name not in self.stopped_everywhere:
                 instance = self._created(entry, state)
             if instance is not None:
                 instance.wanted = wanted

@@ -3,17 +3,17 @@
 Tests: tests/desk/consumer/engine/test_engine_hours.py
 """
 
+from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance
-from desk.consumer.engine.now import Now
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.consumer.engine.symbols import Symbols
+from desk.consumer.engine.symbols import ShardSymbols
 from desk.consumer.matching import Matcher, MatchingRules
 from desk.model.orders import OrderEvent
 
 
-class Orders:
+class StrategyOrders:
     """Follows orders by their events. The simulated venue's matchers write their reports to the outbox.
 
     In a `live` session a restored strategy does not decide again what it had decided: it recalls its orders from their
@@ -21,7 +21,14 @@ class Orders:
     """
 
     def __init__(
-        self, symbols: Symbols, guard: Guard, now: Now, outbox: EngineOutbox, rules: MatchingRules, *, live: bool
+        self,
+        symbols: ShardSymbols,
+        guard: Guard,
+        now: EngineClock,
+        outbox: EngineOutbox,
+        rules: MatchingRules,
+        *,
+        live: bool,
     ) -> None:
         self._symbols = symbols
         self._guard = guard
@@ -86,9 +93,9 @@ class Orders:
     def _tell(self, instance: Instance, event: OrderEvent) -> None:
         active = instance.active
         if self._live:
-            instance.recall(event)
+            instance.recover_order(event)
         fill = instance.on_event(event)
         if fill is not None and hasattr(instance.strategy, "on_fill"):
-            self._guard.each([instance], "on_fill", fill, event.number)
+            self._guard.call_hook([instance], "on_fill", fill, event.number)
         if instance.active != active:
             self._symbols.refresh(instance.symbol)

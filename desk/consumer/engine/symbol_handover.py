@@ -10,10 +10,10 @@ from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.snapshot import SymbolSnapshot, pack_symbol
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.flow.routing_table import slot_of
-from desk.model.items import Adopt, Item, Release, Settled, decode_items
+from desk.model.items import Adopt, Item, Release, Settle, decode_items
 
 
-def symbols_in(slots: Iterable[int], symbols: Mapping[str, SymbolState]) -> list[SymbolState]:
+def symbols_in_slots(slots: Iterable[int], symbols: Mapping[str, SymbolState]) -> list[SymbolState]:
     """Those of the symbols that belong to these slots."""
     moving = frozenset(slots)
     return [state for symbol, state in symbols.items() if slot_of(symbol) in moving]
@@ -31,6 +31,6 @@ def pack_whole(state: SymbolState, guard: Guard) -> SymbolSnapshot:
 def held_items(adopt: Adopt) -> list[Item]:
     """What was held for the moved slots. Raises ValueError where a move is among it: one at a time."""
     items = decode_items(adopt.items)
-    if any(isinstance(item, Release | Adopt | Settled) for item in items):
+    if any(isinstance(item, Release | Adopt | Settle) for item in items):
         raise ValueError(f"move {adopt.move} has another move among the items held for it")
     return items

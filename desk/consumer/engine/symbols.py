@@ -13,7 +13,7 @@ from desk.strategy import Context
 SecondHook = tuple[Instance, Callable[[Context], None]]
 
 
-class Symbols:
+class ShardSymbols:
     """`known` are all that the shard keeps anything about, `watched` those of them that are subscribed.
 
     The closed minutes of all of them are written to the outbox.
@@ -26,7 +26,7 @@ class Symbols:
         self._outbox = outbox
         self._second_hooks: list[SecondHook] | None = None
 
-    def met(self, symbol: str, since_ns: int) -> SymbolState:
+    def get_or_create(self, symbol: str, since_ns: int) -> SymbolState:
         """The symbol's state, made where the symbol was never heard of."""
         state = self.known.get(symbol)
         if state is None:

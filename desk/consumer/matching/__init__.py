@@ -1,7 +1,7 @@
 """The simulated venue's matching of one symbol's orders on that symbol's ticks."""
 
 from desk.consumer.matching.matcher import Matcher
-from desk.consumer.matching.resting_order import Resting
+from desk.consumer.matching.resting_order import RestingOrder
 from desk.consumer.matching.rules import MatchingRules
 
-__all__ = ["Matcher", "MatchingRules", "Resting"]
+__all__ = ["Matcher", "MatchingRules", "RestingOrder"]

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from desk.bars.reference_price import Pricing, is_eligible_print, is_usable
-from desk.consumer.matching.resting_order import Resting, rest
+from desk.consumer.matching.resting_order import RestingOrder, open_resting_order
 from desk.consumer.matching.rules import MatchingRules
 from desk.model.orders import OrderEvent, OrderStatus, Report, Side
 from desk.model.ticks import Quote, Trade
@@ -27,8 +27,8 @@ class Matcher(msgspec.Struct, array_like=True):
 
     rules: MatchingRules = MatchingRules()
     ordinal: int = -1
-    orders: list[Resting] = []
-    waiting: list[Resting] = []
+    orders: list[RestingOrder] = []
+    waiting: list[RestingOrder] = []
     quote_ordinal: int = -1
     bought: float = 0.0
     sold: float = 0.0
@@ -50,7 +50,7 @@ class Matcher(msgspec.Struct, array_like=True):
         """
         if self._find(event.client_order_id) is not None:
             return []
-        order = rest(event, now_ns, self.rules)
+        order = open_resting_order(event, now_ns, self.rules)
         if order.opened_ns > now_ns:
             self.waiting.append(order)
             return []
@@ -123,7 +123,7 @@ class Matcher(msgspec.Struct, array_like=True):
         self.ordinal = ordinal
         return True
 
-    def _open_due(self, at_ns: int) -> list[Resting]:
+    def _open_due(self, at_ns: int) -> list[RestingOrder]:
         """Open the orders whose hours have begun by this time."""
         if not self.waiting:
             return []
@@ -132,7 +132,7 @@ class Matcher(msgspec.Struct, array_like=True):
         self.orders += due
         return due
 
-    def _look(self, order: Resting, at_ns: int, pricing: Pricing) -> list[Report]:
+    def _look(self, order: RestingOrder, at_ns: int, pricing: Pricing) -> list[Report]:
         """Let an order that opens see the market as it stands."""
         if order.is_stop or not order.is_live(at_ns):
             return []
@@ -142,7 +142,7 @@ class Matcher(msgspec.Struct, array_like=True):
             return []
         return self._take(order, standing, at_ns)
 
-    def _take(self, order: Resting, quote: Quote, at_ns: int) -> list[Report]:
+    def _take(self, order: RestingOrder, quote: Quote, at_ns: int) -> list[Report]:
         """Let an order take what is left of the standing quote's far side."""
         if quote.ordinal != self.quote_ordinal:
             self.quote_ordinal, self.bought, self.sold = quote.ordinal, 0.0, 0.0
@@ -203,11 +203,11 @@ class Matcher(msgspec.Struct, array_like=True):
             reports += self._look(order, at_ns, pricing)
         return reports
 
-    def _live(self, at_ns: int) -> list[Resting]:
+    def _live(self, at_ns: int) -> list[RestingOrder]:
         """The orders that may fill at this time, in order of opening."""
         return [order for order in self.orders if not order.is_stop and not order.is_done and order.is_live(at_ns)]
 
-    def _settle(self, order: Resting, taken: float, price: float | None, at_ns: int) -> list[Report]:
+    def _settle(self, order: RestingOrder, taken: float, price: float | None, at_ns: int) -> list[Report]:
         reports: list[Report] = []
         at_ns = max(at_ns, order.opened_ns)
         if price is not None and taken > 0.0:
@@ -217,34 +217,36 @@ class Matcher(msgspec.Struct, array_like=True):
             reports.append(_end(order, "canceled", at_ns, "ioc"))
         return reports
 
-    def _expire(self, ts_ns: int, is_due: Callable[[Resting], bool], reason: Callable[[Resting], str]) -> list[Report]:
+    def _expire(
+        self, ts_ns: int, is_due: Callable[[RestingOrder], bool], reason: Callable[[RestingOrder], str]
+    ) -> list[Report]:
         ended = [order for order in (*self.orders, *self.waiting) if order.tif != "gtc" and is_due(order)]
         for order in ended:
             self._remove(order)
         return [_end(order, "expired", ts_ns, reason(order)) for order in ended]
 
-    def _remove(self, order: Resting) -> None:
+    def _remove(self, order: RestingOrder) -> None:
         (self.orders if order in self.orders else self.waiting).remove(order)
 
     def _sweep(self) -> None:
         self.orders = [order for order in self.orders if not order.is_done]
 
-    def _find(self, client_order_id: str) -> Resting | None:
+    def _find(self, client_order_id: str) -> RestingOrder | None:
         return next((o for o in (*self.orders, *self.waiting) if o.client_order_id == client_order_id), None)
 
 
-def _share(order: Resting, price: float | None, left: float) -> float:
+def _share(order: RestingOrder, price: float | None, left: float) -> float:
     """The part of the remaining size that the order takes; 0 without a price."""
     return 0.0 if price is None or left <= DUST else min(order.remaining, left)
 
 
-def _fill(order: Resting, quantity: float, price: float, fee: float, ts_ns: int) -> Report:
+def _fill(order: RestingOrder, quantity: float, price: float, fee: float, ts_ns: int) -> Report:
     order.filled += quantity
     order.reports += 1
     status: OrderStatus = "partially_filled" if order.remaining else "filled"
     return Report(order.client_order_id, order.symbol, order.reports, status, ts_ns, quantity, price, fee)
 
 
-def _end(order: Resting, status: Literal["canceled", "expired"], ts_ns: int, reason: str = "") -> Report:
+def _end(order: RestingOrder, status: Literal["canceled", "expired"], ts_ns: int, reason: str = "") -> Report:
     order.reports += 1
     return Report(order.client_order_id, order.symbol, order.reports, status, ts_ns, reason=reason)

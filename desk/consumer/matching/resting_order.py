@@ -10,7 +10,7 @@ from desk.model.orders import OrderEvent, OrderKind, Side, TimeInForce
 from desk.trading.order_life import DUST
 
 
-class Resting(msgspec.Struct, array_like=True, gc=False):
+class RestingOrder(msgspec.Struct, array_like=True, gc=False):
     """What is left of an order. A triggered stop is a market order from then on, a stop_limit a limit order.
 
     `opened_ns` is the moment from which ticks may fill or trigger it, `until_ns` (exclusive) the end of its hours.
@@ -104,10 +104,10 @@ class Resting(msgspec.Struct, array_like=True, gc=False):
         return price * (1.0 + slippage if self.side == "buy" else 1.0 - slippage)
 
 
-def rest(event: OrderEvent, now_ns: int, rules: MatchingRules) -> Resting:
+def open_resting_order(event: OrderEvent, now_ns: int, rules: MatchingRules) -> RestingOrder:
     """The order that an accepted event brings at session time `now_ns`."""
     opens_ns, until_ns = rules.span_ns(extended_hours=event.extended_hours)
-    return Resting(
+    return RestingOrder(
         client_order_id=event.client_order_id,
         symbol=event.symbol,
         side=event.side,

@@ -22,7 +22,7 @@ LOST_NS: Final = 120 * SECOND_NS
 Time = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ClockReading(msgspec.Struct, frozen=True):
     """A venue's answer: its session time at a wall time, the factor at which it passes while playing, its state.
 
     A venue that knows where its session time will end says so in `end_ns`: no more is then read into it.
@@ -49,7 +49,7 @@ class Reading(msgspec.Struct, frozen=True):
         session_ns = self.session_ns + int((wall_ns - self.wall_ns) * self.factor)
         return session_ns if self.end_ns is None else min(session_ns, self.end_ns)
 
-    def refuses(self, other: "Reading", wall_ns: int) -> str:
+    def refuses(self, other: "ClockReading", wall_ns: int) -> str:
         """Why another answer does not follow on this one: session time jumps; "" where it does.
 
         While session time does not pass by itself it may go ahead, as the venue plays on.
@@ -60,15 +60,15 @@ class Reading(msgspec.Struct, frozen=True):
             return f"its session time jumps ahead by {jump_ns / SECOND_NS:,.1f} s"
         return f"its session time jumps back by {-jump_ns / SECOND_NS:,.1f} s" if jump_ns < -limit_ns else ""
 
-    def is_far(self, other: "Reading", wall_ns: int) -> bool:
+    def is_far(self, other: "ClockReading", wall_ns: int) -> bool:
         """Whether the other answer is about another day: that is never followed."""
         return abs(other.at(wall_ns) - self.at(wall_ns)) > FAR_NS
 
 
-_decode = msgspec.json.Decoder(Reading).decode
+_decode = msgspec.json.Decoder(ClockReading).decode
 
 
-def checked(answer: bytes, asked_ns: int, now_ns: int) -> Reading:
+def check_answer(answer: bytes, asked_ns: int, now_ns: int) -> ClockReading:
     """An answer, decoded; one that bears another wall time than that of the request is dated by its arrival.
 
     Raises ValueError for what cannot be decoded, and for times before 1990 or after 2099.
@@ -87,7 +87,7 @@ def checked(answer: bytes, asked_ns: int, now_ns: int) -> Reading:
     return reading
 
 
-class Silence:
+class ClockSilence:
     """Follows how long a venue's clock gives no answer of use: reported after SILENT_NS, and at each doubling of that.
 
     `why` is why, once it is reported, else ""; `count` counts the silences that were reported. `from_ns` is the

@@ -3,21 +3,23 @@
 Tests: tests/desk/venues/alpaca/test_freshness.py
 """
 
-from desk.feeds.live.outages import Outages
+from desk.feeds.live.outages import FeedOutages
 from desk.feeds.live.session_clock import SessionClock
 from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
-from desk.streams.protocol import StreamProtocol
-from desk.streams.socket_loop import SILENT, Socket
+from desk.streams.socket_loop import SILENT, SocketLoop
+from desk.streams.stream_protocol import StreamProtocol
 
 
-class Proof:
+class FreshnessTracker:
     """Remembers when the last message or pong came of what was handed over. Times are wall times.
 
     The one place that says whether a live feed counts as up.
     """
 
-    def __init__(self, socket: Socket, protocol: StreamProtocol, outages: Outages, session: SessionClock) -> None:
+    def __init__(
+        self, socket: SocketLoop, protocol: StreamProtocol, outages: FeedOutages, session: SessionClock
+    ) -> None:
         self._socket = socket
         self._protocol = protocol
         self._outages = outages

@@ -16,7 +16,7 @@ RESTARTED: Final = "the producer was restarted"
 LATE: Final = "the first subscription was acknowledged after the session's start"
 
 
-class Gap(msgspec.Struct, frozen=True):
+class OutageGap(msgspec.Struct, frozen=True):
     """Session time in which nothing could be received, until the subscription was renewed.
 
     It begins with the last message; where a producer died, with its last mark; before the first subscription, with the
@@ -46,7 +46,7 @@ class _Outage(msgspec.Struct):
     still_due_ns: int = STILL_DOWN_NS
 
 
-class Outages:
+class FeedOutages:
     """Follows a feed from outage to outage. Times are arguments: session time for gaps, wall time for waits.
 
     A loss is reported at once, and opens a gap; where a venue may say a moment later that it has ended its play, after
@@ -59,7 +59,7 @@ class Outages:
 
     def __init__(self, place: str, farewell_ns: int = 0, start_ns: int = 0, late_ns: int = LATE_NS) -> None:
         self.health = FeedHealth()
-        self.gaps: list[Gap] = []
+        self.gaps: list[OutageGap] = []
         self._place = place
         self._farewell_ns = farewell_ns
         self._start_ns = start_ns
@@ -82,13 +82,13 @@ class Outages:
         """Why the feed went down; "" while it is up, or about to be for the first time."""
         return "" if self._outage is None else self._outage.why
 
-    def open_gap(self, session_ns: int) -> Gap | None:
+    def open_gap(self, session_ns: int) -> OutageGap | None:
         """The gap of an outage that was reported and lasts at this session time; None without one."""
         outage = self._outage
         if outage is None or not outage.is_reported or outage.is_closed or session_ns <= self._start_ns:
             return None
         from_ns = max(outage.from_ns, self._start_ns)
-        return Gap(from_ns, max(from_ns, session_ns), outage.why)
+        return OutageGap(from_ns, max(from_ns, session_ns), outage.why)
 
     def is_farewell(self, wall_ns: int) -> bool:
         """Whether the loss of the connection was that of a venue which has ended its play, where it has."""
@@ -169,7 +169,7 @@ class Outages:
         """Session time went from one time to the other at once: one gap, unless an outage holds that time anyway."""
         self.health.jumps += 1
         if self._outage is None:
-            self.gaps.append(Gap(max(from_ns, self._start_ns), to_ns, why))
+            self.gaps.append(OutageGap(max(from_ns, self._start_ns), to_ns, why))
         self._note(f"{why} by {(to_ns - from_ns) / SECOND_NS:,.0f} s: that time is a gap, and has no marks")
 
     def end(self, session_ns: int, wall_ns: int, owed: str, *, over: bool) -> None:
@@ -216,7 +216,7 @@ class Outages:
         self.health.last_outage = outage.why
         if session_ns >= self._start_ns:
             self.health.down_ns += to_ns - from_ns
-            self.gaps.append(Gap(from_ns, to_ns, outage.why))
+            self.gaps.append(OutageGap(from_ns, to_ns, outage.why))
 
     def _note(self, text: str, level: Level = "warning") -> None:
         self._notes.append(Note(f"{self._place}: {text}", level))

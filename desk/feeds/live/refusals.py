@@ -6,7 +6,7 @@ Tests: tests/desk/feeds/live/test_feed_reports.py
 from collections.abc import Collection, Mapping
 
 from desk.model.notes import Note
-from desk.producer.feed_watch.verdict import refusal
+from desk.producer.feed_watch.feed_problems import refusal
 from desk.telemetry import formatting
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
-from desk.feeds.live.clock_answers import Reading, Silence, checked
+from desk.feeds.live.clock_answers import ClockReading, ClockSilence, check_answer
 from desk.model.errors import RunFailed
 from desk.model.notes import Note
 from desk.model.plain_text import from_outside
@@ -38,7 +38,7 @@ class SessionClock(Protocol):
     farewell_ns: int
 
     @property
-    def silence(self) -> Silence:
+    def silence(self) -> ClockSilence:
         """How long the clock has given no answer of use."""
         ...
 
@@ -88,7 +88,7 @@ class RealSession:
     factor = 1.0
 
     def __init__(self, clock: Clock | None = None, place: str = "the feed") -> None:
-        self.silence = Silence("")
+        self.silence = ClockSilence("")
         self._clock = clock if isinstance(clock, SteadyClock) else None
         self._place = place
         self._step_ns = 0
@@ -151,14 +151,14 @@ class VenueSession:
         self._url = url
         self._clock = clock
         self._get = get
-        self._reading: Reading | None = None
-        self._doubted: Reading | None = None
-        self.silence = Silence(f"venue clock {url}")
+        self._reading: ClockReading | None = None
+        self._doubted: ClockReading | None = None
+        self.silence = ClockSilence(f"venue clock {url}")
         self._asked_ns = 0
         self._asking = False
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ClockReading:
         """The last answer."""
         assert self._reading is not None, "read before the first answer"
         return self._reading
@@ -195,7 +195,7 @@ class VenueSession:
         try:
             answer = await self._get(self._url)
             now_ns = self._clock.wall_ns()
-            self._take(checked(answer, asked_ns, now_ns), now_ns)
+            self._take(check_answer(answer, asked_ns, now_ns), now_ns)
         except (OSError, ValueError) as error:  # ValueError: a name that cannot be encoded, an answer of no use
             self.failures += 1
             why = from_outside(str(error)) or type(error).__name__
@@ -219,7 +219,7 @@ class VenueSession:
         """Silences of the clock, and their ends."""
         return self.silence.take_notes()
 
-    def _take(self, reading: Reading, now_ns: int) -> None:
+    def _take(self, reading: ClockReading, now_ns: int) -> None:
         """Follow an answer. One that jumps is followed once another agrees with it; raises ValueError before that."""
         before, doubted = self._reading, self._doubted
         self._doubted = reading

@@ -34,7 +34,7 @@ END_NS: Final = 1 << 62
 CAUSE: Final = "time"
 
 
-class Read(NamedTuple):
+class SocketRead(NamedTuple):
     """A read of the socket: its session time, its wall time, and how fast session time passes (0: not known)."""
 
     session_ns: int
@@ -45,7 +45,7 @@ class Read(NamedTuple):
         """So much wall time in session time, which is taken to pass at least as fast as real time."""
         return int(ns * max(1.0, self.pace))
 
-    def since(self, earlier: "Read") -> int:
+    def since(self, earlier: "SocketRead") -> int:
         """The session time that passed: a jump of the session clock is none."""
         passed_ns = self.session_ns - earlier.session_ns
         return min(passed_ns, self.scaled(self.wall_ns - earlier.wall_ns)) if self.pace else passed_ns
@@ -53,7 +53,7 @@ class Read(NamedTuple):
 
 class _Vote(NamedTuple):
     lag_ns: int
-    at: Read
+    at: SocketRead
 
 
 class TickTimes:
@@ -75,7 +75,7 @@ class TickTimes:
         self._start_ns = start_ns
         self._end_ns = end_ns
         self._samples: list[int] = []
-        self._sampled: Read | None = None
+        self._sampled: SocketRead | None = None
         self._votes: deque[_Vote] = deque(maxlen=RECENT)
         self._suspects: list[_Vote] = []
         self._first: list[int] = []
@@ -91,7 +91,7 @@ class TickTimes:
         notes, self._notes = self._notes, []
         return notes
 
-    def sound(self, ticks: list[Tick], read: Read) -> list[Tick]:
+    def sound(self, ticks: list[Tick], read: SocketRead) -> list[Tick]:
         """The ticks of one read whose times can be right, in order; all of them are measured."""
         self._sample(ticks, read)
         times_ns = [tick.ts_ns for tick in ticks]
@@ -104,7 +104,7 @@ class TickTimes:
         self.newest_ns = max([tick.ts_ns for tick in found], default=0)
         return found
 
-    def lag_ns(self, ticks: Sequence[Tick], read: Read) -> int | None:
+    def lag_ns(self, ticks: Sequence[Tick], read: SocketRead) -> int | None:
         """The median lag of sound ticks beyond the offset of a venue that is ahead; None where none can tell.
 
         Without a sound tick in a read that had others, it is the lag of the last one, and the time since.
@@ -116,7 +116,7 @@ class TickTimes:
         self._good = _Vote(lag_ns + self.ahead_ns, read)
         return self._good.lag_ns
 
-    def doubt_ns(self, read: Read) -> int:
+    def doubt_ns(self, read: SocketRead) -> int:
         """The age of the data after a read in which no tick was sound: that of the last sound one."""
         if self._good is None:
             self._good = _Vote(0, read)
@@ -138,12 +138,12 @@ class TickTimes:
         self.ahead_ns = 0 if self._least_ns is None else max(0, -self._least_ns)
         self._last = None
 
-    def _latest_ns(self, read: Read) -> int:
+    def _latest_ns(self, read: SocketRead) -> int:
         """The latest time that can be right; where the pace is not known, so is the session time of a read."""
         limit_ns = read.scaled(AHEAD_NS) + self.ahead_ns
         return read.session_ns + limit_ns if read.pace else max(self._end_ns, read.session_ns) + limit_ns
 
-    def _sample(self, ticks: Sequence[Tick], read: Read) -> None:
+    def _sample(self, ticks: Sequence[Tick], read: SocketRead) -> None:
         before = self._sampled
         if before is not None and read.wall_ns // SECOND_NS != before.wall_ns // SECOND_NS:
             self._complete(before)
@@ -152,7 +152,7 @@ class TickTimes:
             self._samples += [read.session_ns - tick.ts_ns for tick in ticks[::step] if type(tick) not in REVISIONS]
             self._sampled = read
 
-    def _complete(self, at: Read) -> None:
+    def _complete(self, at: SocketRead) -> None:
         """A second has ended: its vote counts, unless it is suspect."""
         samples, self._samples, self._sampled = self._samples, [], None
         if not samples:
@@ -168,7 +168,7 @@ class TickTimes:
         if len(self._suspects) >= LEAST:
             self._restart()
 
-    def _suspect(self, lag_ns: int, at: Read) -> bool:
+    def _suspect(self, lag_ns: int, at: SocketRead) -> bool:
         """Whether the lag is one that time cannot explain: the venue is ahead, or fell behind faster than it passes."""
         slack_ns = at.scaled(AHEAD_NS)
         if lag_ns < -self.ahead_ns - slack_ns:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.feeds.synthetic.bursts import ARRIVAL, BURST_SHARE, Bursts
+from desk.feeds.synthetic.intraday_profile import IntradayProfile
 from desk.feeds.synthetic.regimes import Regimes
-from desk.feeds.synthetic.session_shape import SessionShape
-from desk.feeds.synthetic.symbol_runs import TIME_BITS, Runs
+from desk.feeds.synthetic.symbol_runs import TIME_BITS, SymbolRuns
 from desk.feeds.synthetic.universe import Universe
 from desk.model.units import SECOND_NS
 
@@ -24,7 +24,7 @@ class Arrivals:
     symbol: NDArray[np.int32]
     at_ns: NDArray[np.int64]
     push: NDArray[np.float64]
-    runs: Runs
+    runs: SymbolRuns
     activity: NDArray[np.float64]
     drift: NDArray[np.float64]
     agitation: float
@@ -41,7 +41,7 @@ class Activity:
         self, universe: Universe, events_per_s: float, duration_s: int, bursts: bool, rng: np.random.Generator
     ) -> None:
         self._share = universe.share
-        self._shape = SessionShape(duration_s)
+        self._shape = IntradayProfile(duration_s)
         self._regimes = Regimes(universe, rng)
         self._bursts = Bursts(universe) if bursts else None
         self._usual_per_s = events_per_s * (1.0 - BURST_SHARE) if bursts else events_per_s
@@ -58,7 +58,7 @@ class Activity:
             extra = self._bursts.arrivals(from_ns, span_ns, rate, rng)
             events = np.concatenate((events, extra))
         symbol, at_ns, push = _sorted(events, from_ns)
-        runs = Runs.of(symbol)
+        runs = SymbolRuns.of(symbol)
         return Arrivals(
             symbol=symbol,
             at_ns=self._one_at_a_time(at_ns, runs, from_ns),
@@ -77,7 +77,7 @@ class Activity:
         events["at_ns"] = from_ns + (span_ns * rng.random(len(events))).astype(np.int64)
         return events
 
-    def _one_at_a_time(self, at_ns: NDArray[np.int64], runs: Runs, from_ns: int) -> NDArray[np.int64]:
+    def _one_at_a_time(self, at_ns: NDArray[np.int64], runs: SymbolRuns, from_ns: int) -> NDArray[np.int64]:
         """No two events of a symbol share a time, so that venue time alone orders them."""
         at_ns[runs.heads] = np.maximum(at_ns[runs.heads], self._last_ns[runs.symbols] + 1 - from_ns)
         rising = runs.strictly_rising(at_ns)

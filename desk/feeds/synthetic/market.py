@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.feeds.synthetic.activity import Activity
-from desk.feeds.synthetic.prices import TICKS_PER_UNIT, Priced, PriceWalk
+from desk.feeds.synthetic.prices import TICKS_PER_UNIT, PricedEvents, PriceWalk
 from desk.feeds.synthetic.prints import quote_exchanges, quote_sizes, trade_conditions, trade_exchanges, trade_sizes
-from desk.feeds.synthetic.reporting import OUT_OF_SEQUENCE_AFTER_NS, ROW, Line, Recorder, lateness_ns
+from desk.feeds.synthetic.reporting_delay import OUT_OF_SEQUENCE_AFTER_NS, ROW, Recorder, ReportingLine, lateness_ns
 from desk.feeds.synthetic.universe import Universe
 from desk.model.blocks import QUOTE, TRADE, Block
 from desk.model.errors import PlanError
@@ -99,7 +99,7 @@ class _Session:
         self._config = config
         self._activity = Activity(universe, config.events_per_s, config.duration_s, config.bursts, _rng(config.seed, 1))
         self._walk = PriceWalk(universe, config.quotes_per_trade)
-        self._line = Line(config.symbols)
+        self._line = ReportingLine(config.symbols)
         self.recorder = Recorder(config.start_ns, universe.names)
 
     def rows(self, from_ns: int, until_ns: int, rng: np.random.Generator) -> NDArray[np.void]:
@@ -117,7 +117,7 @@ class _Session:
         return rows
 
     def _fill_trades(
-        self, rows: NDArray[np.void], priced: Priced, lateness: NDArray[np.int64], rng: np.random.Generator
+        self, rows: NDArray[np.void], priced: PricedEvents, lateness: NDArray[np.int64], rng: np.random.Generator
     ) -> None:
         which = np.flatnonzero(~priced.is_quote)
         size = trade_sizes(len(which), self._config.odd_lot_fraction, rng)
@@ -132,7 +132,7 @@ class _Session:
             rows[column][which] = np.nan
 
 
-def _fill_quotes(rows: NDArray[np.void], priced: Priced, rng: np.random.Generator) -> None:
+def _fill_quotes(rows: NDArray[np.void], priced: PricedEvents, rng: np.random.Generator) -> None:
     which = np.flatnonzero(priced.is_quote)
     rows["kind"][which] = QUOTE
     rows["bid"][which] = priced.bid[which] / TICKS_PER_UNIT

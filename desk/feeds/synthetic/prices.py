@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.feeds.synthetic.activity import Arrivals
-from desk.feeds.synthetic.symbol_runs import Runs
+from desk.feeds.synthetic.symbol_runs import SymbolRuns
 from desk.feeds.synthetic.universe import Universe
 from desk.model.units import SECOND_NS
 
@@ -17,7 +17,7 @@ INSIDE_CHANCE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class PricedEvents:
     """What each event is and at which prices, in ticks of 0.01.
 
     `bid` and `ask` prevail after the event: a quote's own, or those that a trade met. `trade` lies between
@@ -47,7 +47,7 @@ class PriceWalk:
         self._bid = np.zeros(len(universe), np.int64)
         self._ask = np.zeros(len(universe), np.int64)
 
-    def price(self, arrivals: Arrivals, from_ns: int, rng: np.random.Generator) -> Priced:
+    def price(self, arrivals: Arrivals, from_ns: int, rng: np.random.Generator) -> PricedEvents:
         """Turn a span's events, which begins `from_ns` after the session's start, into quotes and trades."""
         runs = arrivals.runs
         efficient = self._efficient_ticks(arrivals, from_ns, rng)
@@ -58,7 +58,7 @@ class PriceWalk:
         ask = _prevailing(ask, is_quote, runs, self._ask)
         self._bid[runs.symbols] = bid[runs.tails]
         self._ask[runs.symbols] = ask[runs.tails]
-        return Priced(is_quote, bid, ask, _trade_ticks(efficient, bid, ask, rng))
+        return PricedEvents(is_quote, bid, ask, _trade_ticks(efficient, bid, ask, rng))
 
     def _efficient_ticks(self, arrivals: Arrivals, from_ns: int, rng: np.random.Generator) -> NDArray[np.float64]:
         runs, symbol = arrivals.runs, arrivals.symbol
@@ -89,7 +89,7 @@ class PriceWalk:
 
 
 def _prevailing(
-    quoted: NDArray[np.int64], is_quote: NDArray[np.bool_], runs: Runs, carried: NDArray[np.int64]
+    quoted: NDArray[np.int64], is_quote: NDArray[np.bool_], runs: SymbolRuns, carried: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """For every event the value of its symbol's last quote up to it: from this span, or carried into it."""
     latest = np.cumsum(is_quote) - 1

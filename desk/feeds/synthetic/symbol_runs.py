@@ -11,7 +11,7 @@ TIME_BITS = 41
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class SymbolRuns:
     """Consecutive elements of one symbol each: element i lies in run `run[i]`, which begins at `heads[run[i]]`.
 
     `symbols`, `heads` and `tails` (the last element) have one entry per run, the symbols all different.

@@ -10,7 +10,7 @@ from desk.model.units import SECOND_NS
 QUIET_NS: Final = 60 * SECOND_NS
 
 
-class Age(msgspec.Struct, frozen=True):
+class DataAgeReading(msgspec.Struct, frozen=True):
     """An age and its cause; `hold`: the overload ladder holds entries back whatever the age."""
 
     age_ns: int
@@ -18,7 +18,7 @@ class Age(msgspec.Struct, frozen=True):
     hold: bool = False
 
 
-class AgeState(msgspec.Struct, array_like=True):
+class DataAgeState(msgspec.Struct, array_like=True):
     """Everything that `DataAge` knows. Times in session time, ns.
 
     `since` is when the data grew too old, None while they are not; `spells` counts those times, `old` is how long all
@@ -43,8 +43,8 @@ class DataAge:
     of one that was logged, only those are logged that last until the minute is over; the others are counted.
     """
 
-    def __init__(self, place: str, limit_ns: int, state: AgeState | None = None) -> None:
-        self.state = state or AgeState()
+    def __init__(self, place: str, limit_ns: int, state: DataAgeState | None = None) -> None:
+        self.state = state or DataAgeState()
         self._place = place
         self._limit_ns = limit_ns
 
@@ -53,7 +53,7 @@ class DataAge:
         """Whether the data are too old to enter on."""
         return self.state.since is not None
 
-    def mark(self, mark_ns: int, age: Age) -> list[Note]:
+    def mark(self, mark_ns: int, age: DataAgeReading) -> list[Note]:
         """The age at a mark."""
         state = self.state
         if age.age_ns <= self._limit_ns and not age.hold:
@@ -89,7 +89,7 @@ class DataAge:
             f"for {_s(old_ns)} in all, at most {_s(state.worst)} ({state.cause}): no entries meanwhile"
         )
 
-    def _fresh(self, mark_ns: int, age: Age) -> list[Note]:
+    def _fresh(self, mark_ns: int, age: DataAgeReading) -> list[Note]:
         state = self.state
         if state.since is None:
             return []

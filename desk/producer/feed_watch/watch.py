@@ -12,16 +12,16 @@ from desk.model.ticks import Frame, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.ports import Feed, LiveFeed
 from desk.producer.feed_watch.clock_skew import SkewMeter, SkewState
-from desk.producer.feed_watch.data_age import Age, AgeState, DataAge
+from desk.producer.feed_watch.data_age import DataAge, DataAgeReading, DataAgeState
+from desk.producer.feed_watch.feed_problems import FeedEnd, feed_problems, feed_warnings
 from desk.producer.feed_watch.silent_symbols import SilentSymbols
-from desk.producer.feed_watch.verdict import Ending, feed_problems, feed_warnings
 from desk.producer.subscriptions import ALL, Subscriptions
 from desk.telemetry import formatting
 
 AHEAD_NS: Final = 60 * MINUTE_NS
 
 
-class WatchConfig(msgspec.Struct, frozen=True):
+class FeedWatchConfig(msgspec.Struct, frozen=True):
     """The feed's name, its delay by design, and the limit of its clock skew; see `[feed]`, `[guards]`.
 
     `hours` are those of the exchange day, `channels` counts the feed's.
@@ -34,7 +34,7 @@ class WatchConfig(msgspec.Struct, frozen=True):
     channels: int = 2
 
 
-class Ages(msgspec.Struct, frozen=True):
+class FeedAges(msgspec.Struct, frozen=True):
     """At a mark: the lag of the last ticks, the age of the oldest tick in a lane, whether an overload bars entries."""
 
     lag_ns: int
@@ -71,7 +71,7 @@ class _State(msgspec.Struct, array_like=True):
     """Everything that a `FeedWatch` knows; of the symbols those that are silent, which are few."""
 
     skew: SkewState
-    age: AgeState
+    age: DataAgeState
     ahead: int
     open_s: int
     silent: list[str]
@@ -93,7 +93,7 @@ class FeedWatch:
 
     def __init__(
         self,
-        config: WatchConfig,
+        config: FeedWatchConfig,
         max_data_latency_ns: int,
         feed: Feed,
         live: LiveFeed | None,
@@ -131,7 +131,7 @@ class FeedWatch:
                 self._count_ahead(frame)
         return [] if self._live is None else self._heard(self._live)
 
-    def mark(self, mark_ns: int, now_ns: int, ages: Ages) -> MarkHealth:
+    def mark(self, mark_ns: int, now_ns: int, ages: FeedAges) -> MarkHealth:
         """A second is complete: judge the feed's data."""
         self._mark_ns = mark_ns
         live = self._live
@@ -166,7 +166,7 @@ class FeedWatch:
             health = live.health
             report.live, report.up = True, health.up
             report.reconnects, report.refused_symbols = health.reconnects, health.refused_symbols
-        ending = Ending(
+        ending = FeedEnd(
             self.config.place,
             report.live,
             health,
@@ -212,11 +212,11 @@ class FeedWatch:
             return []
         return [Note(f"{self.config.place}: {fresh.why}: no entries")]
 
-    def _oldest(self, ages: Ages) -> Age:
+    def _oldest(self, ages: FeedAges) -> DataAgeReading:
         age_ns = max(self.lag_ns, ages.lane_ns)
         if ages.hold:
-            return Age(age_ns, "hold by the overload ladder", hold=True)
-        return Age(age_ns, "lane" if ages.lane_ns > self.lag_ns else self._fresh.why or "feed lag")
+            return DataAgeReading(age_ns, "hold by the overload ladder", hold=True)
+        return DataAgeReading(age_ns, "lane" if ages.lane_ns > self.lag_ns else self._fresh.why or "feed lag")
 
     def _heard(self, live: LiveFeed) -> list[Note]:
         """Notes of the feed, and the first rows that it rejects."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from desk.checkpoint import KeeperStore
 from desk.checkpoint.shard_files import ShardFiles
 from desk.files.sealing import Seal
-from desk.model.checkpoint import Checkpoint, LoggedTrades, pack_trades, unpack_trades
+from desk.model.checkpoint import Checkpoint, LoggedTrades, pack_logged_trades, unpack_logged_trades
 from desk.model.errors import RunFailed
 
 Trades = dict[str, tuple[int, bytes]]
@@ -21,14 +21,14 @@ Trades = dict[str, tuple[int, bytes]]
 def checkpoint(number: int, trades: Trades, from_ns: int = 0, epoch: int = 1) -> Checkpoint:
     logged = {symbol: LoggedTrades(*of_one) for symbol, of_one in trades.items()}
     return Checkpoint(
-        0, epoch, number, number, number, b"", b"state", trades=pack_trades(logged), trades_from_ns=from_ns
+        0, epoch, number, number, number, b"", b"state", trades=pack_logged_trades(logged), trades_from_ns=from_ns
     )
 
 
 def trades_of(store: KeeperStore) -> Trades:
     latest = store.latest(0)
     assert latest is not None
-    return {symbol: (logged.count, logged.entries) for symbol, logged in unpack_trades(latest.trades).items()}
+    return {symbol: (logged.count, logged.entries) for symbol, logged in unpack_logged_trades(latest.trades).items()}
 
 
 def segments(folder: Path) -> list[str]:
@@ -140,7 +140,16 @@ def test_a_segment_begun_after_all_were_deleted_is_a_file_of_its_own(tmp_path: P
 def test_trades_remembered_before_the_first_mark_are_as_young_as_the_session(tmp_path: Path) -> None:
     store = KeeperStore(tmp_path)
     before_any_mark = Checkpoint(
-        0, 1, 1, 0, 1, b"", b"state", trades=pack_trades({"A": LoggedTrades(1, b"a")}), trades_from_ns=50, trades_ns=100
+        0,
+        1,
+        1,
+        0,
+        1,
+        b"",
+        b"state",
+        trades=pack_logged_trades({"A": LoggedTrades(1, b"a")}),
+        trades_from_ns=50,
+        trades_ns=100,
     )
     store.save(before_any_mark)
     store.save(checkpoint(2, {"A": (1, b"b")}, from_ns=60))
@@ -165,7 +174,7 @@ def test_a_close_that_is_taken_back_brings_back_all_that_counted_before_it(
     store.close()
     again = KeeperStore(tmp_path / "keeper", Seal(b"key"))
 
-    taken_back = again.take_back_close(), again.take_back_close()
+    taken_back = again.undo_close(), again.undo_close()
 
     assert taken_back == (True, False)
     again.verify()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from desk.config import Plan, Settings, load_plan, override, plan_notes
-from desk.config.feed import KINDS_OF
+from desk.config.feed_plan import KINDS_OF
 from desk.model.errors import PlanError
 
 USE = "strategies.examples.pressure:Pressure"

@@ -16,7 +16,7 @@ from desk.config import (
     ScannerPlan,
     SessionPlan,
     StrategyPlan,
-    schema,
+    plan_schema,
 )
 from desk.model.orders import client_order_id
 
@@ -126,9 +126,9 @@ def test_what_would_not_fit_a_folder_or_order_id_is_no_name(name: str) -> None:
 def test_every_key_is_described() -> None:
     undescribed = [
         (table, key)
-        for table in schema.tables()
-        for key in schema.keys(schema.find(table)[1])
-        if not schema.find((*table, key))[1].get("description")
+        for table in plan_schema.tables()
+        for key in plan_schema.table_keys(plan_schema.find_node(table)[1])
+        if not plan_schema.find_node((*table, key))[1].get("description")
     ]
 
     assert undescribed == []
@@ -137,9 +137,9 @@ def test_every_key_is_described() -> None:
 def test_every_number_has_bounds() -> None:
     unbounded = [
         (table, key)
-        for table in schema.tables()
-        for key in schema.keys(schema.find(table)[1])
-        if (node := schema.find((*table, key))[1]).get("type") in {"integer", "number"}
+        for table in plan_schema.tables()
+        for key in plan_schema.table_keys(plan_schema.find_node(table)[1])
+        if (node := plan_schema.find_node((*table, key))[1]).get("type") in {"integer", "number"}
         and not node.keys() & {"minimum", "exclusiveMinimum"}
     ]
 

@@ -7,26 +7,30 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from desk.config import Plan, SyntheticPlan, reference, schema
+from desk.config import Plan, SyntheticPlan, plan_schema, reference
 from desk.config.plan import RiskPlan
-from desk.config.reference import Key, keys, page
-from desk.config.schema import find, tables
-from desk.config.section import Location, Section
+from desk.config.plan_schema import find_node, tables
+from desk.config.plan_table import Location, PlanTable
+from desk.config.reference import Key, reference_page, reference_rows
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "tradeplan.md"
-LEAVES = [(table, key) for table in tables() if table and "items" not in find(table)[1] for key in keys(table)]
+LEAVES = [
+    (table, key) for table in tables() if table and "items" not in find_node(table)[1] for key in reference_rows(table)
+]
 
 
 def key_of(*location: str | int) -> Key:
-    (found,) = (key for key in keys(location[:-1]) if key.name == location[-1])
+    (found,) = (key for key in reference_rows(location[:-1]) if key.name == location[-1])
     return found
 
 
 def test_the_page_is_what_make_docs_writes() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/reference/tradeplan.md is not up to date: run `make docs`"
+    assert PAGE.read_text(encoding="utf-8") == reference_page(), (
+        "docs/reference/tradeplan.md is not up to date: run `make docs`"
+    )
 
 
-def leaves(model: type[Section]) -> Iterator[str]:
+def leaves(model: type[PlanTable]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         inner = list(reference._sections(field.annotation))
         if not inner:
@@ -38,7 +42,7 @@ def leaves(model: type[Section]) -> Iterator[str]:
 def test_every_key_of_every_table_has_a_row() -> None:
     assert sorted(key.name for _, key in LEAVES) == sorted(leaves(Plan))
     for _, key in LEAVES:
-        assert f"\n| `{key.name}` |" in page()
+        assert f"\n| `{key.name}` |" in reference_page()
 
 
 @pytest.mark.parametrize(("table", "key"), LEAVES, ids=lambda value: getattr(value, "name", ".".join(map(str, value))))
@@ -84,17 +88,17 @@ def test_units_come_from_the_name_or_the_description(location: Location, unit: s
     assert key_of(*location).unit == unit
 
 
-class Rest(Section):
+class Rest(PlanTable):
     long_s: float = Field(default=0.5, ge=0, description="how long it is | or not, in s")
     twice: float = Field(default_factory=lambda data: 2 * data.get("long_s"), description="twice as long, in s")
 
 
-class Item(Section):
+class Item(PlanTable):
     rest: Rest = Field(default_factory=Rest, description="a table in a table of an array")
     kind: Literal["a", "b"] = Field(description="one of two")
 
 
-class Larger(Section):
+class Larger(PlanTable):
     risk: RiskPlan = Field(default_factory=RiskPlan, description="a known table")
     items: tuple[Item, ...] = Field(default=(), description="an array of tables")
     nested: SyntheticPlan = Field(default_factory=SyntheticPlan, description="another known table")
@@ -103,16 +107,16 @@ class Larger(Section):
 @pytest.fixture
 def larger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The page's plan is another one, with tables that the tradeplan does not have."""
-    for module in ("desk.config.reference", "desk.config.schema"):
+    for module in ("desk.config.reference", "desk.config.plan_schema"):
         monkeypatch.setattr(f"{module}.Plan", Larger)
-    schema._root.cache_clear()
+    plan_schema._root.cache_clear()
     yield
-    schema._root.cache_clear()
+    plan_schema._root.cache_clear()
 
 
 @pytest.mark.usefixtures("larger")
 def test_new_tables_and_keys_need_no_change_of_the_generator() -> None:
-    text = page()
+    text = reference_page()
 
     assert "## [risk]\n\nA known table.\n" in text
     assert "## [[items]]\n\nAn array of tables.\n" in text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.config.urls import bears_secret, is_url
+from desk.config.plan_urls import has_secret, is_url
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/day.parquet", "file:///day.parquet", "abfss://box@account/day", "x+y://"])
@@ -34,7 +34,7 @@ def test_anything_else_is_a_path(path: str) -> None:
     ],
 )
 def test_a_secret_is_seen(url: str) -> None:
-    assert bears_secret(url)
+    assert has_secret(url)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_a_secret_is_seen(url: str) -> None:
     ],
 )
 def test_where_there_is_none_none_is_seen(url: str) -> None:
-    assert not bears_secret(url)
+    assert not has_secret(url)
 
 
 @given(user=st.text(max_size=8), password=st.text(min_size=1, max_size=20), host=st.sampled_from(["bucket", "h:5432"]))
 def test_any_password_is_seen(user: str, password: str, host: str) -> None:
-    assert bears_secret(f"s3://{quote(user, safe='')}:{quote(password, safe='')}@{host}/day")
+    assert has_secret(f"s3://{quote(user, safe='')}:{quote(password, safe='')}@{host}/day")

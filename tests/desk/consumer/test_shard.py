@@ -1,14 +1,14 @@
 from typing import Any
 
 import pytest
-from shard_parts import Clock, Ear, a_shard, at
+from shard_parts import Clock, RecordingBroker, a_shard, at
 
 from desk import strategy
-from desk.consumer.shard import MAX_UNCONFIRMED, symbols_in
+from desk.consumer.shard import MAX_UNCONFIRMED, checkpoint_symbols
 from desk.flow.routing_table import slot_of
 from desk.model.batch import Ack, Batch, LaneTotals, encode
 from desk.model.checkpoint import Checkpoint, decode_checkpoint, unpack_bars
-from desk.model.items import Close, Gap, Item, Release, Second, Stop, Unwatch, Watch
+from desk.model.items import Close, GapItem, Item, Mark, Release, Stop, Unwatch, Watch
 from desk.model.orders import Intent, OrderEvent, Request
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
@@ -48,7 +48,7 @@ class Bench:
     def __init__(
         self, *, lockstep: bool = False, live: bool = False, checkpoint_s: float = 1.0, store: Store | None = None
     ) -> None:
-        self.clock, self.store, self.ear = Clock(), store or Store(), Ear()
+        self.clock, self.store, self.ear = Clock(), store or Store(), RecordingBroker()
         self.shard = a_shard(
             self.store,
             self.ear,
@@ -75,8 +75,8 @@ def a_trade(ordinal: int, received_ns: int = 0, ts_ns: int = 0) -> Trade:
     return Trade(ordinal, "A", ts_ns or at(0.5), received_ns, 10.0, 100.0)
 
 
-def mark(seconds: float) -> Second:
-    return Second(at(seconds), 0)
+def mark(seconds: float) -> Mark:
+    return Mark(at(seconds), 0)
 
 
 def test_an_ack_names_the_shard_and_the_batch_that_it_applied() -> None:
@@ -170,7 +170,7 @@ def test_a_producer_that_is_behind_the_shard_gets_each_request_at_its_mark() -> 
 def test_what_the_shard_came_to_ask_amid_a_second_waits_for_the_next_mark_of_a_new_producer() -> None:
     bench = Bench(lockstep=True)
     bench.receive(1, WATCH, mark(1), want_reply=True, mark_ns=at(1))
-    bench.receive(2, Gap(at(1), at(2), "away"))
+    bench.receive(2, GapItem(at(1), at(2), "away"))
 
     again = bench.receive(1, mark(1), epoch=2, want_reply=True, mark_ns=at(1))
     then = bench.receive(2, mark(2), epoch=2, want_reply=True, mark_ns=at(2))
@@ -305,7 +305,7 @@ def test_checkpoints_of_a_successor_go_on_above_the_one_it_was_restored_from() -
     ack = successor.receive(3, mark(3))
     successor.receive(4, mark(4), checkpoint=True)
 
-    assert symbols_in(kept) == ["A"]
+    assert checkpoint_symbols(kept) == ["A"]
     assert (before.seq, before.source_epoch, before.durable_mark_ns) == (2, 1, at(2))
     assert (ack.durable_seq, ack.durable_mark_ns) == (2, at(2))
     assert [(one.number, one.seq, one.epoch) for one in successor.store.checkpoints] == [(3, 4, 7)]

@@ -13,11 +13,11 @@ import msgspec
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from shard_parts import Book, Clock, Ear, Frame, a_manager, a_shard, at, frames_of
+from shard_parts import Book, Clock, Frame, RecordingBroker, a_manager, a_shard, at, frames_of
 
 from desk.checkpoint import KeeperStore
 from desk.consumer.engine.snapshot import decode_state
-from desk.consumer.shard import Shard, symbols_in
+from desk.consumer.shard import Shard, checkpoint_symbols
 from desk.inprocess.direct_calls import LocalKeeper
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Close, Item
@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, folder: str) -> None:
         self.store = KeeperStore(Path(folder))
         self.clock = Clock()
-        self.ear = Ear()
+        self.ear = RecordingBroker()
         self.epoch = 0
         self.shard = self.begin()
 
@@ -49,7 +49,7 @@ class Bench:
         self.shard = a_shard(keeper, self.ear, self.clock, epoch=self.epoch, lockstep=lockstep)
         checkpoint = keeper.latest(3)
         if checkpoint is not None:
-            self.shard.restore(checkpoint, keeper.bars(symbols_in(checkpoint)))
+            self.shard.restore(checkpoint, keeper.bars(checkpoint_symbols(checkpoint)))
         return self.shard
 
     def portrait(self) -> list[Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from market_rows import NAN, T0, Line, Lines, StillClock, quote
 
 from desk.feeds.replay import MAX_TICKS, BlockFeed
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.feed_position import FeedPosition
 from desk.model.ticks import Frame, Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
@@ -326,7 +326,7 @@ def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
     frames = play(feed)
 
     assert seconds(frames) == [(3, [4])]
-    assert feed.counts == Counts(received={"trades": 1, "quotes": 0}, skipped={"trades": 1, "quotes": 0})
+    assert feed.counts == BlockFeedCounts(received={"trades": 1, "quotes": 0}, skipped={"trades": 1, "quotes": 0})
     assert feed.start_ns == T0
 
 
@@ -340,9 +340,9 @@ def test_rows_before_the_session_are_skipped_by_a_feed_that_resumes_at_its_start
 
 
 def test_restored_counts_are_a_copy_and_go_on_counting() -> None:
-    counts = Counts()
+    counts = BlockFeedCounts()
     counts.reject("trades", "price", "here")
-    other = Counts()
+    other = BlockFeedCounts()
 
     other.restore(counts.position(0))
     restored = deepcopy(other)

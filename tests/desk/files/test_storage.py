@@ -11,14 +11,14 @@ from desk.model.errors import CredentialsError, RunFailed, TapeError
 
 
 def test_a_place_is_named_without_its_options(s3: S3Server) -> None:
-    place = storage.stored(s3.url("desk/runs/"), RunFailed) / "demo" / "summary.json"
+    place = storage.storage_path(s3.url("desk/runs/"), RunFailed) / "demo" / "summary.json"
 
     assert place.url == "s3://desk/runs/demo/summary.json"
     assert place.path == "desk/runs/demo/summary.json"
 
 
 def test_a_file_url_is_a_path_on_this_machine(tmp_path: Path) -> None:
-    place = storage.stored(f"file://{tmp_path}/a%20b", RunFailed)
+    place = storage.storage_path(f"file://{tmp_path}/a%20b", RunFailed)
 
     assert place.path == f"{tmp_path}/a b"
     assert isinstance(place.filesystem, fs.LocalFileSystem)
@@ -36,7 +36,7 @@ def test_a_file_url_is_a_path_on_this_machine(tmp_path: Path) -> None:
 )
 def test_what_is_no_such_url_is_told(url: str, found: str) -> None:
     with pytest.raises(TapeError) as caught:
-        storage.stored(url, TapeError)
+        storage.storage_path(url, TapeError)
 
     assert found in caught.value.found
     assert "Correct the URL" in caught.value.remedy
@@ -45,7 +45,7 @@ def test_what_is_no_such_url_is_told(url: str, found: str) -> None:
 @pytest.mark.parametrize("url", ["s3://key:hid/den@bucket/day", "s3://key:hidden@bucket/day", "ftp://a:hidden@b"])
 def test_credentials_in_a_url_are_refused_and_not_shown(url: str) -> None:
     with pytest.raises(TapeError, match="credentials in the URL") as caught:
-        storage.stored(url, TapeError)
+        storage.storage_path(url, TapeError)
 
     assert "hid" not in str(caught.value)
 
@@ -58,9 +58,12 @@ def test_credentials_that_are_refused_or_missing_are_told(
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     else:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
-    place = storage.stored(s3.url("desk/day"), TapeError)
+    place = storage.storage_path(s3.url("desk/day"), TapeError)
 
-    with pytest.raises(CredentialsError, match="ACCESS_DENIED") as caught, storage.told(place.url, TapeError):
+    with (
+        pytest.raises(CredentialsError, match="ACCESS_DENIED") as caught,
+        storage.translate_storage_errors(place.url, TapeError),
+    ):
         place.filesystem.get_file_info(place.path)
 
     assert caught.value.exit_status == 3
@@ -68,7 +71,9 @@ def test_credentials_that_are_refused_or_missing_are_told(
 
 
 def test_a_store_that_is_away_is_no_fault_of_the_input() -> None:
-    told = storage.fault("s3://b/x", TapeError, OSError("AWS Error NETWORK_CONNECTION during HeadObject: curlCode: 7"))
+    told = storage.storage_error(
+        "s3://b/x", TapeError, OSError("AWS Error NETWORK_CONNECTION during HeadObject: curlCode: 7")
+    )
 
     assert isinstance(told, RunFailed)
     assert told.expected == "a store that answers"

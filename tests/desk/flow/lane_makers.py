@@ -6,7 +6,7 @@ import msgspec
 
 from desk.flow import Lane, LaneConfig
 from desk.model.batch import Ack, Batch, decode_batch
-from desk.model.items import Item, Second
+from desk.model.items import Item, Mark
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
@@ -36,8 +36,8 @@ def quote(ordinal: int, symbol: str = "SPY", received_ns: int = 0) -> Quote:
     return Quote(ordinal, symbol, received_ns, received_ns, 9.5, 100.0, 10.5, 200.0)
 
 
-def mark(second: int, received_ns: int = 0, feed_lag_ns: int = 0) -> Second:
-    return Second(second * SECOND_NS, received_ns, feed_lag_ns)
+def mark(second: int, received_ns: int = 0, feed_lag_ns: int = 0) -> Mark:
+    return Mark(second * SECOND_NS, received_ns, feed_lag_ns)
 
 
 def order_event(number: int, symbol: str = "SPY") -> OrderEvent:

@@ -3,12 +3,12 @@
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from desk.model.batch import Ack, LaneTotals, Position, decode_batch
-from desk.model.items import Gap, Item, Second
+from desk.model.batch import Ack, LaneTotals, ShardPosition, decode_batch
+from desk.model.items import GapItem, Item, Mark
 from desk.model.ticks import Tick
 
 
-class Died(Exception):
+class ShardDied(Exception):
     """The shard's process is gone."""
 
 
@@ -42,9 +42,9 @@ class ModelShard:
         if batch.seq > state.seq:
             for item in batch.items:
                 if isinstance(item, Tick) and item.ordinal in self._poison:
-                    raise Died
+                    raise ShardDied
                 state.applied.append(item)
-                if isinstance(item, Second):
+                if isinstance(item, Mark):
                     state.mark_ns = item.session_ns
             state.lane = batch.totals
             if not batch.more:
@@ -69,10 +69,12 @@ class ModelShard:
         self.checkpoints = []
         self.state = deepcopy(self.durable)
 
-    def position(self) -> Position:
+    def position(self) -> ShardPosition:
         state = self.state
-        return Position(5, self.epoch, state.source_epoch, state.seq, state.mark_ns, self.durable.mark_ns, state.lane)
+        return ShardPosition(
+            5, self.epoch, state.source_epoch, state.seq, state.mark_ns, self.durable.mark_ns, state.lane
+        )
 
 
-def gaps(items: list[Item]) -> list[Gap]:
-    return [item for item in items if isinstance(item, Gap)]
+def gaps(items: list[Item]) -> list[GapItem]:
+    return [item for item in items if isinstance(item, GapItem)]

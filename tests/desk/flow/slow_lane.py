@@ -1,6 +1,6 @@
 """The overflow rules of a lane, written to be read: every step walks the whole list.
 
-What the lane says of its losses, `Lost` and `Unquoted`, is left out here.
+What the lane says of its losses, `LostTrades` and `QuotesLost`, is left out here.
 """
 
 from desk.model.items import Item

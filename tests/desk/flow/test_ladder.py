@@ -5,14 +5,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.flow.ladder import CALM, HOLD, Ladder, LadderConfig
+from desk.flow.ladder import CALM, HOLD, LadderConfig, OverloadLadder
 from desk.model.units import MS_NS, SECOND_NS
 
 CONFIG = LadderConfig.of(SECOND_NS, 10 * SECOND_NS)
 STEP_NS = 100 * MS_NS
 
 
-def rungs(ladder: Ladder, ages_ms: list[int]) -> list[int]:
+def rungs(ladder: OverloadLadder, ages_ms: list[int]) -> list[int]:
     """The rung after each age, observed every 100 ms."""
     found = []
     for i, age_ms in enumerate(ages_ms):
@@ -22,7 +22,7 @@ def rungs(ladder: Ladder, ages_ms: list[int]) -> list[int]:
 
 
 def test_each_rung_has_time_to_help_before_the_next_is_climbed() -> None:
-    ladder = Ladder(CONFIG)
+    ladder = OverloadLadder(CONFIG)
 
     climbed = rungs(ladder, [20_000] * 8)
 
@@ -30,7 +30,7 @@ def test_each_rung_has_time_to_help_before_the_next_is_climbed() -> None:
 
 
 def test_an_age_between_two_rungs_keeps_the_ladder_where_it_is() -> None:
-    ladder = Ladder(CONFIG)
+    ladder = OverloadLadder(CONFIG)
 
     held = rungs(ladder, [300, *[200] * 50])
 
@@ -38,7 +38,7 @@ def test_an_age_between_two_rungs_keeps_the_ladder_where_it_is() -> None:
 
 
 def test_it_descends_one_rung_per_calm_second() -> None:
-    ladder = Ladder(CONFIG)
+    ladder = OverloadLadder(CONFIG)
     rungs(ladder, [20_000] * 8)
 
     left = [rung for rung in rungs(ladder, [5] * 45) if rung]
@@ -49,7 +49,7 @@ def test_it_descends_one_rung_per_calm_second() -> None:
 
 
 def test_a_single_old_tick_starts_the_calm_second_anew() -> None:
-    ladder = Ladder(CONFIG)
+    ladder = OverloadLadder(CONFIG)
     rungs(ladder, [300])
 
     held = rungs(ladder, [5, 5, 5, 5, 5, 5, 5, 5, 200, 5, 5, 5, 5, 5, 5, 5, 5])
@@ -58,7 +58,7 @@ def test_a_single_old_tick_starts_the_calm_second_anew() -> None:
 
 
 def test_a_step_tells_its_rungs_and_its_age() -> None:
-    step = Ladder(CONFIG).observe(251 * MS_NS, SECOND_NS)
+    step = OverloadLadder(CONFIG).observe(251 * MS_NS, SECOND_NS)
 
     assert step is not None
     assert str(step) == ("overload ladder climbed to 1 (conflate quotes) from 0 at a data age of 251 ms")
@@ -66,7 +66,7 @@ def test_a_step_tells_its_rungs_and_its_age() -> None:
 
 @given(st.lists(st.integers(0, 20_000), max_size=200))
 def test_whatever_the_ages_it_moves_one_rung_at_a_time_within_its_bounds(ages_ms: list[int]) -> None:
-    found = [CALM, *rungs(Ladder(CONFIG), ages_ms)]
+    found = [CALM, *rungs(OverloadLadder(CONFIG), ages_ms)]
 
     assert all(CALM <= rung <= HOLD for rung in found)
     assert all(abs(after - before) <= 1 for before, after in pairwise(found))
@@ -74,7 +74,7 @@ def test_whatever_the_ages_it_moves_one_rung_at_a_time_within_its_bounds(ages_ms
 
 @given(st.integers(0, 124), st.integers(0, 60))
 def test_no_constant_age_makes_it_go_up_and_down(age_ms: int, more: int) -> None:
-    ladder = Ladder(CONFIG)
+    ladder = OverloadLadder(CONFIG)
     rungs(ladder, [20_000] * 5)
 
     found = rungs(ladder, [age_ms] * (60 + more))

@@ -8,7 +8,7 @@ from lane_makers import CONFIG, ack, drain, lane, mark, order_event, quote, trad
 from desk.flow import Lane
 from desk.model.bars import Bar
 from desk.model.batch import MAX_BATCH_BYTES, Batch, decode_batch
-from desk.model.items import Lost, Second, Unquoted, Watch
+from desk.model.items import LostTrades, Mark, QuotesLost, Watch
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -44,7 +44,7 @@ def test_a_wall_clock_set_back_does_not_stop_the_lane() -> None:
 
     assert payload is not None
     [second] = decode_batch(payload).items
-    assert isinstance(second, Second)
+    assert isinstance(second, Mark)
     assert second.lane_age_ns == 0
 
 
@@ -149,7 +149,7 @@ def test_marks_of_a_lane_that_may_overflow_tell_their_own_age() -> None:
 
     marks = cut(one, now_ns=100 + SECOND_NS).items
 
-    assert [(m.lane_age_ns, m.degraded) for m in marks if isinstance(m, Second)] == [
+    assert [(m.lane_age_ns, m.degraded) for m in marks if isinstance(m, Mark)] == [
         (SECOND_NS, False),
         (SECOND_NS, True),
         (SECOND_NS + 1, True),
@@ -227,7 +227,7 @@ def test_a_lane_that_was_full_conflates_until_less_than_half_of_it_is_left(left:
     one = lane(capacity=4, max_batch_bytes=1)
     for ordinal, symbol in enumerate("WXYZB"):
         one.offer(quote(ordinal, symbol), 0)
-    for _ in range(1 + 4 - left):  # the first is the `Unquoted` of what was dropped
+    for _ in range(1 + 4 - left):  # the first is the `QuotesLost` of what was dropped
         cut(one)
 
     one.offer(quote(6, "B"), 0)
@@ -246,7 +246,7 @@ def test_aged_trades_go_before_the_oldest() -> None:
 
     assert (one.totals().trades_aged, one.totals().trades_full) == (2, 1)
     assert waiting(one) == [
-        *(Lost([("SPY", minute * MINUTE_NS)]) for minute in (1, 2, 3)),
+        *(LostTrades([("SPY", minute * MINUTE_NS)]) for minute in (1, 2, 3)),
         trade(4, received_ns=SECOND_NS + 20),
         quote(5),
         quote(6, "A"),
@@ -259,7 +259,7 @@ def test_where_no_trade_waits_the_oldest_quote_goes_once() -> None:
         one.offer(quote(ordinal, symbol), 0)
 
     totals = one.totals()
-    assert waiting(one) == [Unquoted("A", 0), Unquoted("B", 0), quote(2, "C"), quote(3, "A")]
+    assert waiting(one) == [QuotesLost("A", 0), QuotesLost("B", 0), quote(2, "C"), quote(3, "A")]
     assert (totals.quotes_full, totals.quotes_conflated, totals.quotes) == (2, 0, 2)
 
 
@@ -269,7 +269,7 @@ def test_a_loss_is_told_after_the_watch_of_its_symbol_and_once_per_minute() -> N
     for ordinal in range(1, 5):
         one.offer(trade(ordinal, ts_ns=ordinal), 0)
 
-    assert waiting(one) == [Watch("SPY", 0), Lost([("SPY", 0)]), trade(4, ts_ns=4)]
+    assert waiting(one) == [Watch("SPY", 0), LostTrades([("SPY", 0)]), trade(4, ts_ns=4)]
 
 
 def test_a_trade_shed_before_the_lane_says_nothing_for_one_dropped_before_it() -> None:
@@ -280,7 +280,7 @@ def test_a_trade_shed_before_the_lane_says_nothing_for_one_dropped_before_it() -
 
     one.offer(trade(5), 0)
 
-    lost = Lost([("SPY", 0)])
+    lost = LostTrades([("SPY", 0)])
     assert waiting(one) == [lost, trade(2), lost, trade(5)]
     assert (one.totals().trades_aged, one.totals().trades_full) == (2, 1)
 
@@ -292,7 +292,7 @@ def test_a_lane_of_nothing_but_holes_is_empty() -> None:
     one.conflate(on=True)
     one.drop_aged(5)
 
-    assert cut(one).items == [Lost([("SPY", 0)])]
+    assert cut(one).items == [LostTrades([("SPY", 0)])]
     assert one.cut(0, hurry=True) is None
     assert one.pending.items == []
 
@@ -306,7 +306,7 @@ def test_a_loss_after_a_cut_is_told_again() -> None:
 
     one.offer(trade(4), 0)
 
-    assert cut(one).items == [Lost([("SPY", 0)]), trade(4)]
+    assert cut(one).items == [LostTrades([("SPY", 0)]), trade(4)]
 
 
 def test_a_lane_that_dropped_much_sends_no_empty_batches() -> None:

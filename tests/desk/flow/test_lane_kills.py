@@ -8,7 +8,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from lane_makers import lane, mark, trade
-from model_shard import Died, ModelShard
+from model_shard import ModelShard, ShardDied
 
 from desk.flow.crash_counter import DEATHS_OF_A_TICK
 from desk.model.batch import decode_batch
@@ -51,15 +51,15 @@ class Killed:
     def _applied(self, batch: bytes) -> bool:
         try:
             self.lane.on_ack(self.shard.receive(batch))
-        except Died:
+        except ShardDied:
             return False
         return True
 
     def _die(self) -> None:
         self.deaths += 1
         self.shard.die()
-        self.lane.lost()
-        self.lane.back(self.shard.position(), 0)
+        self.lane.on_shard_lost()
+        self.lane.on_shard_back(self.shard.position(), 0)
         self.left_out += [item.ordinal for item, _ in self.lane.quarantined if isinstance(item, Tick)]
         self.lane.quarantined.clear()
         self._left_s = self._next_kill()

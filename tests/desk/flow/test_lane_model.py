@@ -8,7 +8,7 @@ from slow_lane import SlowLane
 
 from desk.flow import Lane
 from desk.model.batch import Batch, decode_batch
-from desk.model.items import Item, Lost, Second, Unquoted, Watch
+from desk.model.items import Item, LostTrades, Mark, QuotesLost, Watch
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -18,11 +18,11 @@ steps_ns = st.sampled_from((0, 1, 400_000, 1_000_000, SECOND_NS // 2, SECOND_NS,
 
 
 def labels(items: list[Item]) -> list[object]:
-    """What the items are, without `Lost` and `Unquoted`, and without what the lane writes into marks when it cuts."""
+    """The items, without `LostTrades` and `QuotesLost`, and without what the lane writes into marks when it cuts."""
     return [
-        ("mark", item.session_ns) if isinstance(item, Second) else item
+        ("mark", item.session_ns) if isinstance(item, Mark) else item
         for item in items
-        if not isinstance(item, Lost | Unquoted)
+        if not isinstance(item, LostTrades | QuotesLost)
     ]
 
 
@@ -137,7 +137,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert size_bytes <= config.max_batch_bytes or len(batch.items) == 1
         assert labels(batch.items) == labels(self.slow.waiting)[: len(labels(batch.items))]
         for item in batch.items:
-            if isinstance(item, Second):
+            if isinstance(item, Mark):
                 assert item.lane_age_ns == self.now_ns - item.received_ns
                 assert item.degraded == (max(item.feed_lag_ns, item.lane_age_ns) > config.max_data_latency_ns)
 
@@ -161,8 +161,8 @@ class LaneMachine(RuleBasedStateMachine):
         assert self.lane.idle == (not waiting(self.lane) and self.sent == self.acked)
         ticks = [item for item in self.slow.waiting if isinstance(item, Tick)]
         assert self.lane.age_ns(self.now_ns) == (self.now_ns - ticks[0].received_ns if ticks else 0)
-        assert self.lane.takes(self.lane.room, quotes=True) != self.slow.conflating
-        assert self.lane.takes(self.lane.room, quotes=False)
+        assert self.lane.can_take(self.lane.room, quotes=True) != self.slow.conflating
+        assert self.lane.can_take(self.lane.room, quotes=False)
 
     @invariant()
     def nothing_is_lost_without_a_name(self) -> None:
@@ -170,8 +170,8 @@ class LaneMachine(RuleBasedStateMachine):
         cut = [item for item in self.delivered if isinstance(item, Tick)]
         still = [item for item in slow.waiting if isinstance(item, Tick)]
         assert 0 <= lane.depth <= lane.config.capacity
-        assert sum(isinstance(item, Lost) for item in waiting(lane)) <= 2 * len(self.minutes)
-        assert sum(isinstance(item, Unquoted) for item in waiting(lane)) <= len(SYMBOLS)
+        assert sum(isinstance(item, LostTrades) for item in waiting(lane)) <= 2 * len(self.minutes)
+        assert sum(isinstance(item, QuotesLost) for item in waiting(lane)) <= len(SYMBOLS)
         assert len(lane.pending.items) <= 2 * (lane.config.capacity + lane.pending.others) + 1
         assert totals.quotes_conflated == len(slow.conflated)
         assert totals.trades_aged == len(slow.aged)
@@ -193,9 +193,9 @@ class LaneMachine(RuleBasedStateMachine):
         self.the_shard_keeps_no_quote_where_a_newer_one_was_dropped()
 
     def the_shard_hears_of_every_loss_in_time(self) -> None:
-        others = [item for item in self.delivered if not isinstance(item, Tick | Lost | Unquoted)]
+        others = [item for item in self.delivered if not isinstance(item, Tick | LostTrades | QuotesLost)]
         arrived = {item.ordinal: place for place, item in enumerate(self.delivered) if isinstance(item, Tick)}
-        told = [(place, item.minutes) for place, item in enumerate(self.delivered) if isinstance(item, Lost)]
+        told = [(place, item.minutes) for place, item in enumerate(self.delivered) if isinstance(item, LostTrades)]
         watched = {item.symbol: place for place, item in enumerate(self.delivered) if isinstance(item, Watch)}
         assert len(others) == self.others
         assert list(arrived) == sorted(arrived)
@@ -213,7 +213,7 @@ class LaneMachine(RuleBasedStateMachine):
         for item in self.delivered:
             if isinstance(item, Quote):
                 last[item.symbol] = item.ordinal
-            elif isinstance(item, Unquoted):
+            elif isinstance(item, QuotesLost):
                 last.pop(item.symbol, None)
             standing.append(dict(last))
         arrived = {item.ordinal: place for place, item in enumerate(self.delivered) if isinstance(item, Tick)}

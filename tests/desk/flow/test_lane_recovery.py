@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from desk.flow import HeldCounts, Lane
 from desk.flow.crash_counter import DEATHS_OF_A_TICK, DEATHS_OF_THE_REST
 from desk.flow.replay_queue import MOST_LEFT_OUT
-from desk.model.batch import Ack, Batch, LaneTotals, Position, decode_batch
+from desk.model.batch import Ack, Batch, LaneTotals, ShardPosition, decode_batch
 from desk.model.errors import RunFailed
-from desk.model.items import Adopt, Gap, Item, Lost, Watch, encode_items
+from desk.model.items import Adopt, GapItem, Item, LostTrades, Watch, encode_items
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -22,8 +22,8 @@ def durable(seq: int, of: int) -> Ack:
     return Ack(5, 1, seq, 0, 0, durable_seq=of)
 
 
-def at(seq: int, *, epoch: int = EPOCH, mark_ns: int = 0, totals: LaneTotals | None = None) -> Position:
-    return Position(5, 2, epoch, seq, mark_ns, mark_ns, totals or LaneTotals())
+def at(seq: int, *, epoch: int = EPOCH, mark_ns: int = 0, totals: LaneTotals | None = None) -> ShardPosition:
+    return ShardPosition(5, 2, epoch, seq, mark_ns, mark_ns, totals or LaneTotals())
 
 
 def cut_each(one: Lane, *items: Item) -> list[bytes]:
@@ -48,19 +48,19 @@ def cut_all(one: Lane) -> list[Batch]:
     return batches
 
 
-def die(one: Lane, *, position: Position) -> None:
-    one.lost()
-    one.back(position, 0)
+def die(one: Lane, *, position: ShardPosition) -> None:
+    one.on_shard_lost()
+    one.on_shard_back(position, 0)
 
 
 def test_what_a_successor_has_not_applied_is_given_again_within_the_window_before_anything_new() -> None:
     one = lane(window_batches=3)
     payloads = cut_each(one, trade(1), trade(2), trade(3))
 
-    one.lost()
+    one.on_shard_lost()
     one.offer(trade(4), 0)
     assert one.cut(0, hurry=True) is None
-    one.back(at(1), 0)
+    one.on_shard_back(at(1), 0)
 
     assert not one.idle
     assert [one.cut(0), one.cut(0)] == payloads[1:]
@@ -107,12 +107,12 @@ def test_a_lossless_lane_that_keeps_too_much_has_no_room_until_a_checkpoint_is_c
     cut_each(one, trade(1), trade(2))
     assert (one.room, one.needs_checkpoint, one.durable) == (0, True, False)
 
-    poke = one.poke(0, checkpoint=True)
+    poke = one.request_checkpoint(0, checkpoint=True)
     assert poke is not None
     assert (decode_batch(poke).items, decode_batch(poke).checkpoint, one.needs_checkpoint) == ([], True, False)
     one.on_ack(ack(3))
     assert (one.room, one.needs_checkpoint) == (0, True)
-    one.poke(0)
+    one.request_checkpoint(0)
     one.on_ack(durable(4, of=3))
 
     assert (one.room, one.needs_checkpoint, one.durable) == (8, False, True)
@@ -122,10 +122,10 @@ def test_a_full_lossless_lane_asks_again_for_a_checkpoint_where_the_shard_died_b
     one = lane(lossless=True, retain_bytes=100)
     cut_each(one, trade(1), trade(2))
     one.on_ack(ack(2))
-    one.poke(0, checkpoint=True)
+    one.request_checkpoint(0, checkpoint=True)
 
-    one.lost()
-    one.back(at(3), 0)  # it had applied the poke, and its answer is lost
+    one.on_shard_lost()
+    one.on_shard_back(at(3), 0)  # it had applied the poke, and its answer is lost
 
     assert (one.in_flight, one.needs_checkpoint) == (deque(), True)
 
@@ -145,23 +145,23 @@ def test_a_live_lane_that_keeps_too_much_is_unprotected_until_what_is_durable_re
 
 def test_what_was_let_go_is_a_gap_with_its_numbers_and_under_its_number() -> None:
     one = lane(retain_bytes=1, window_batches=9)
-    items = (mark(1), trade(1), quote(2), order_event(1), Watch("SPY", 5), Lost([("SPY", 0)]), mark(3), quote(3))
+    items = (mark(1), trade(1), quote(2), order_event(1), Watch("SPY", 5), LostTrades([("SPY", 0)]), mark(3), quote(3))
     cut_each(one, *items)
 
     die(one, position=at(2, mark_ns=SECOND_NS, totals=LaneTotals(1, 0)))
 
     [head] = cut_all(one)
     gap = head.items.pop()
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, GapItem)
     assert (gap.trades, gap.quotes, gap.from_ns, gap.to_ns) == (0, 2, SECOND_NS, 4 * SECOND_NS - 1)
-    assert head.items == [order_event(1), Watch("SPY", 5), Lost([("SPY", 0)])]
+    assert head.items == [order_event(1), Watch("SPY", 5), LostTrades([("SPY", 0)])]
     assert (head.seq, head.totals) == (8, one.totals())
 
 
 def test_ticks_that_travel_in_an_adopt_are_counted_when_it_is_cut_and_are_not_in_the_gap() -> None:
     one = lane(retain_bytes=1)
     one.put(trade_carrier())
-    one.carry(HeldCounts(1, 2, trades_full=3))
+    one.count_adopted(HeldCounts(1, 2, trades_full=3))
     assert one.totals() == LaneTotals(3, 0, trades_full=3)
     assert one.cut(0, hurry=True)
     assert one.totals() == LaneTotals(4, 2, trades_full=3)
@@ -171,7 +171,7 @@ def test_ticks_that_travel_in_an_adopt_are_counted_when_it_is_cut_and_are_not_in
 
     [head] = cut_all(one)
     gap = head.items[-1]
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, GapItem)
     assert head.items[:-1] == [trade_carrier()]
     assert (gap.trades, gap.quotes) == (1, 0)
 
@@ -190,7 +190,7 @@ def test_a_successors_lane_counts_on_and_tells_what_its_shard_fell_back_behind()
 
     head, again = cut_all(one)
     [gap] = head.items
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, GapItem)
     assert (gap.trades, gap.quotes) == (10, 4)
     assert again.items == [trade(1)]
     assert (head.seq, again.seq) == (1, 2)
@@ -200,10 +200,10 @@ def test_a_lossless_lane_that_let_go_what_its_shard_lacks_ends_the_run() -> None
     one = lane(lossless=True)
     cut_each(one, trade(1), trade(2))
     one.on_ack(durable(2, of=2))
-    one.lost()
+    one.on_shard_lost()
 
     with pytest.raises(RunFailed, match="it is back at batch 1, while all up to batch 2 was confirmed"):
-        one.back(at(1), 0)
+        one.on_shard_back(at(1), 0)
 
 
 def doubtful(*items: Item) -> Lane:
@@ -259,7 +259,7 @@ def test_the_tick_of_which_it_dies_every_time_is_a_gap_of_one() -> None:
         given += [item for batch in cut_all(one) for item in batch.items]
         one.on_ack(Ack(5, 2, 1, 0, 0))
     why = "quarantined: the shard died of it (trade 2)"
-    assert given == [trade(1), Gap(MINUTE_NS, 2 * MINUTE_NS - 1, why, 1, 0, ["SPY"]), trade(3)]
+    assert given == [trade(1), GapItem(MINUTE_NS, 2 * MINUTE_NS - 1, why, 1, 0, ["SPY"]), trade(3)]
     assert one.idle
 
 
@@ -296,7 +296,7 @@ def test_an_item_that_nothing_makes_up_for_is_never_left_out_and_ends_the_run_at
     give(one, outlived=0)
 
     with pytest.raises(RunFailed, match=r"shard 5: it dies of .*, given alone out of batch 1 again and again"):
-        one.lost()
+        one.on_shard_lost()
     assert one.quarantined == []
 
 
@@ -315,7 +315,7 @@ def test_a_shard_that_dies_of_one_tick_after_another_ends_the_run() -> None:
         die(one, position=at(0))
     give(one, outlived=MOST_LEFT_OUT)
     with pytest.raises(RunFailed, match="no more than 20 ticks are left out"):
-        one.lost()
+        one.on_shard_lost()
 
 
 def test_a_death_that_is_explained_by_a_strategy_stopped_since_makes_nothing_suspect() -> None:
@@ -324,19 +324,19 @@ def test_a_death_that_is_explained_by_a_strategy_stopped_since_makes_nothing_sus
 
     for stops in range(1, 9):
         for _ in range(2):
-            one.lost()
-            one.back(replace(at(0), stops=stops), 0)
+            one.on_shard_lost()
+            one.on_shard_back(replace(at(0), stops=stops), 0)
             cut_all(one)
 
     assert one.quarantined == []
-    one.lost()
-    one.back(replace(at(0), stops=9), 0)
+    one.on_shard_lost()
+    one.on_shard_back(replace(at(0), stops=9), 0)
     assert [batch.items for batch in cut_all(one)] == [[mark(1)], [trade(1)]]
 
 
 def test_an_empty_batch_at_which_the_shard_dies_again_and_again_is_sent_again_as_it_is() -> None:
     one = lane()
-    poke = one.poke(0, checkpoint=True)
+    poke = one.request_checkpoint(0, checkpoint=True)
 
     for _ in range(5):
         die(one, position=at(0))

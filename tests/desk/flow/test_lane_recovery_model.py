@@ -8,11 +8,11 @@ from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from lane_makers import lane, mark, order_event, quote, trade
-from model_shard import Died, ModelShard, gaps
+from model_shard import ModelShard, ShardDied, gaps
 
 from desk.flow import Lane
 from desk.model.batch import Ack, decode_batch
-from desk.model.items import Gap, Item, Lost, Second
+from desk.model.items import GapItem, Item, LostTrades, Mark
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Tick, Trade
 
@@ -74,7 +74,7 @@ class Recovering(RuleBasedStateMachine):
 
     @rule(checkpoint=st.booleans())
     def poke(self, checkpoint: bool) -> None:
-        payload = self.lane.poke(self.now_ns, checkpoint=checkpoint)
+        payload = self.lane.request_checkpoint(self.now_ns, checkpoint=checkpoint)
         self.send(payload)
         assert payload is None or decode_batch(payload).checkpoint == checkpoint
 
@@ -83,11 +83,11 @@ class Recovering(RuleBasedStateMachine):
             return
         batch = decode_batch(payload)
         known = self.sent.get(batch.seq)
-        singly = batch.more or self.lane._again.parts is not None
+        singly = batch.more or self.lane._replay.parts is not None
         if known is None:
             assert batch.seq == max(self.sent, default=0) + 1
             self.sent[batch.seq] = payload
-        elif not (singly or gaps(batch.items) or batch.seq == self.lane._retained.gone.seq):
+        elif not (singly or gaps(batch.items) or batch.seq == self.lane._retained.last_released.seq):
             assert payload == known
         assert len(self.lane.in_flight) <= (1 if singly else self.lane.config.window_batches)
         if self.alive:
@@ -98,14 +98,14 @@ class Recovering(RuleBasedStateMachine):
     def deliver(self) -> None:
         try:
             self.acks.append(self.shard.receive(self.link.popleft()))
-        except Died:
+        except ShardDied:
             self.perish()
 
     @precondition(lambda self: self.acks)
     @rule()
     def hear(self) -> None:
         ack = self.acks.popleft()
-        parts = self.lane._again.parts
+        parts = self.lane._replay.parts
         part = parts is not None and not parts.last
         news = self.lane.on_ack(ack)
         if not part:
@@ -115,7 +115,7 @@ class Recovering(RuleBasedStateMachine):
     @precondition(lambda self: self.alive)
     @rule()
     def checkpoint(self) -> None:
-        if not self.lane._again.careful_until:
+        if not self.lane._replay.careful_until:
             self.shard.checkpoint()
 
     @precondition(lambda self: self.alive and self.shard.checkpoints)
@@ -123,7 +123,7 @@ class Recovering(RuleBasedStateMachine):
     def confirm(self, checkpoints: int) -> None:
         self.shard.confirm(checkpoints)
 
-    @precondition(lambda self: self.alive and not self.lane._again.careful_until)
+    @precondition(lambda self: self.alive and not self.lane._replay.careful_until)
     @rule()
     def kill(self) -> None:
         self.perish()
@@ -137,14 +137,14 @@ class Recovering(RuleBasedStateMachine):
     @precondition(lambda self: self.dead and not self.lane.down)
     @rule()
     def tell_of_the_loss(self) -> None:
-        self.lane.lost()
+        self.lane.on_shard_lost()
         assert self.lane.cut(self.now_ns, hurry=True) is None
         assert not self.lane.in_flight
 
     @precondition(lambda self: self.lane.down)
     @rule()
     def come_back(self) -> None:
-        self.lane.back(self.shard.position(), self.now_ns)
+        self.lane.on_shard_back(self.shard.position(), self.now_ns)
         self.dead = False
         for item, _ in self.lane.quarantined:
             assert isinstance(item, Tick)
@@ -172,7 +172,7 @@ class Recovering(RuleBasedStateMachine):
                 return
             self.cut(3)
             if not self.lane.in_flight:
-                self.send(self.lane.poke(self.now_ns, checkpoint=True))
+                self.send(self.lane.request_checkpoint(self.now_ns, checkpoint=True))
             while self.link:
                 self.deliver()
             self.shard.confirm(1)
@@ -188,7 +188,7 @@ class Recovering(RuleBasedStateMachine):
     def everything_is_accounted_for(self, applied: list[Item]) -> None:
         ticks = [item.ordinal for item in applied if isinstance(item, Tick)]
         assert ticks == sorted(set(ticks))
-        rest = [_label(item) for item in applied if not isinstance(item, Tick | Lost | Gap)]
+        rest = [_label(item) for item in applied if not isinstance(item, Tick | LostTrades | GapItem)]
         assert rest == [_label(item) for item in self.put]
         assert set(self.found) <= self.poison
         assert not set(ticks) & self.poison
@@ -206,7 +206,7 @@ class Recovering(RuleBasedStateMachine):
 
 
 def _label(item: Item) -> object:
-    return item.session_ns if isinstance(item, Second) else item
+    return item.session_ns if isinstance(item, Mark) else item
 
 
 class LosslessMachine(Recovering):
@@ -264,7 +264,7 @@ class LiveMachine(Recovering):
         self.was_unprotected = self.was_unprotected or self.lane.unprotected
 
     def everything_is_accounted_for(self, applied: list[Item]) -> None:
-        seconds = [item.session_ns for item in applied if isinstance(item, Second)]
+        seconds = [item.session_ns for item in applied if isinstance(item, Mark)]
         events = [item for item in applied if isinstance(item, OrderEvent)]
         ticks = [item.ordinal for item in applied if isinstance(item, Tick)]
         assert seconds == sorted(set(seconds))
@@ -272,7 +272,7 @@ class LiveMachine(Recovering):
         assert ticks == sorted(set(ticks))
         if not self.was_unprotected:
             assert not gaps(applied)
-            assert seconds == [item.session_ns for item in self.put if isinstance(item, Second)]
+            assert seconds == [item.session_ns for item in self.put if isinstance(item, Mark)]
         self.accounts_balance(applied)
 
 

@@ -10,7 +10,7 @@ from lane_makers import drain, lane, mark, quote, trade
 from desk.flow.undelivered_items import ticks_cut
 from desk.model.items import Adopt, Item
 from desk.model.ticks import REVISIONS, Cancel, Correction, Quote, Tick, Trade
-from desk.producer.held_items import Holding
+from desk.producer.held_items import HeldItems
 
 
 def cancel(ordinal: int) -> Cancel:
@@ -64,13 +64,13 @@ def test_a_lossless_lane_counts_them_against_its_room() -> None:
 
 
 def test_they_are_held_for_a_shard_without_room_and_travel_in_its_adopt() -> None:
-    holding, one = Holding(1), lane()
+    holding, one = HeldItems(1), lane()
     for tick in (trade(1), cancel(2), trade(3), correction(4)):
         holding.offer(tick, 0)
 
     one.put(Adopt(1, [0], b"", b""))
-    one.carry(holding.counts)
+    one.count_adopted(holding.counts)
     drain(one)
 
-    assert [type(item).__name__ for item in holding.items] == ["Trade", "Cancel", "Lost", "Correction"]
+    assert [type(item).__name__ for item in holding.items] == ["Trade", "Cancel", "LostTrades", "Correction"]
     assert (one.totals().trades, one.totals().trades_full, one.totals().revisions) == (2, 1, 2)

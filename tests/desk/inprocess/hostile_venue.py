@@ -16,9 +16,9 @@ from random import Random
 from typing import Any, Literal
 
 import msgspec
+from entry_oracle import EntryOracle
 from msgspec.msgpack import Ext
-from pipeline_parts import NO_PARAMS, Book, Desk, Listening, Store
-from witness import Witness
+from pipeline_parts import NO_PARAMS, Book, Desk, RecordingLinks, Store
 
 from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
@@ -30,13 +30,13 @@ from desk.model.hours import TradingDay
 from desk.model.units import DAY_NS, MS_NS, SECOND_NS
 from desk.orders import OrderManager
 from desk.process.mailbox import ProcessMailbox
-from desk.producer.feed_watch.watch import WatchConfig
-from desk.producer.loop import Intake
-from desk.producer.parts import Beginning, IntakeConfig, ProducerPorts
+from desk.producer.feed_watch.watch import FeedWatchConfig
+from desk.producer.loop import ProducerLoop
+from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
-from desk.scanning.runner import Scanning
+from desk.scanning.runner import ScannerRunner
 from desk.strategy import Context
-from desk.streams.websocket_connection import Connection
+from desk.streams.websocket_connection import WebsocketConnection
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.alpaca.market import AlpacaFeed
@@ -294,7 +294,7 @@ class LiveDesk(Desk):
         broker = LocalBroker(self.manager, self.mailbox)
         self.strategies = [StrategyEntry("trading", lambda: Trading(NO_PARAMS))]
         self.consumers = {number: self._shard(number, broker) for number in range(self.shards)}
-        self.wire = Listening(self.consumers)
+        self.wire = RecordingLinks(self.consumers)
         live = QuickFeed(
             self.venue.url,
             "key",
@@ -311,7 +311,7 @@ class LiveDesk(Desk):
         self.venue.listen(live._socket._loop)
         self.clock_answer: bytes | None = None
         self.venue.answer_clock = self._answer_clock
-        self.witness = Witness(
+        self.witness = EntryOracle(
             live,
             lambda: self.clock.now_ns,
             lambda: self.venue.settled,
@@ -321,13 +321,13 @@ class LiveDesk(Desk):
         self._count_reads(live)
         self.live = self.feed = live  # type: ignore[assignment]
         lane = LaneConfig("producer", 1, 1_000, 4, 0, 5_000 * MS_NS, 500, MAX_AGE_S * SECOND_NS, lossless=False)
-        self.intake = Intake(
-            IntakeConfig(1, False, START_NS, MAX_AGE_S * SECOND_NS, SECOND_NS, watch=WatchConfig(hours=HOURS)),
+        self.loop = ProducerLoop(
+            ProducerConfig(1, False, START_NS, MAX_AGE_S * SECOND_NS, SECOND_NS, watch=FeedWatchConfig(hours=HOURS)),
             ProducerPorts(
                 live,
                 self.wire,
                 broker,
-                LocalScanners(Scanning(None, (), START_NS)),  # type: ignore[arg-type]
+                LocalScanners(ScannerRunner(None, (), START_NS)),  # type: ignore[arg-type]
                 LocalKeeper(self.store),
                 self.clock,
                 self.mailbox,
@@ -347,7 +347,7 @@ class LiveDesk(Desk):
         """Let the venue know what the desk has read of it."""
         connect = live._socket._new_connection
 
-        def connected() -> Connection:
+        def connected() -> WebsocketConnection:
             connection = connect()
             read = connection.data_received
 
@@ -375,7 +375,7 @@ class LiveDesk(Desk):
     def run(self) -> "LiveDesk":
         """Follow the script to its end, stop, and drain."""
         try:
-            with closing(self.intake.play()) as frames:
+            with closing(self.loop.play()) as frames:
                 for _ in frames:
                     self._show()
         finally:
@@ -402,14 +402,14 @@ class LiveDesk(Desk):
     def _show(self) -> None:
         self._judge()
         self._quiet += 1
-        if self.intake.session_ns != self._reached_ns:
-            self._reached_ns, self._quiet = self.intake.session_ns, 0
+        if self.loop.session_ns != self._reached_ns:
+            self._reached_ns, self._quiet = self.loop.session_ns, 0
         if self._quiet < SETTLE_FRAMES or (self._busy and self._quiet < MOST_FRAMES):
             return
         self._quiet = 0
         step = next(self._steps, None)
         if step is None:
-            self.intake.stop()
+            self.loop.stop()
         else:
             step(self)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from desk.config import Plan, load_plan
-from desk.inprocess.house import run_in_process
+from desk.inprocess.in_process_desk import run_in_process
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.wiring.resume_inputs import require_same

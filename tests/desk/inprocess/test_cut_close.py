@@ -14,7 +14,7 @@ from made_up_tape import OPEN_NS, market, write_tape
 
 from desk.checkpoint import KeeperStore
 from desk.config import load_plan
-from desk.inprocess.house import House
+from desk.inprocess.in_process_desk import InProcessDesk
 from desk.ledger import SqlLedger
 from desk.model.notes import Note
 from desk.model.units import SECOND_NS
@@ -137,17 +137,17 @@ def run_up_to_the_death(plan: Path, run_dir: Path, stop_s: int | None) -> bool:
     """Run the plan, stopped at this second; whether it died."""
     folder = RunFolder.create(None, run_dir, "cut", 0)
     try:
-        house = House(load_plan(plan), folder)
+        house = InProcessDesk(load_plan(plan), folder)
 
-        play = house.intake.play
+        play = house.loop.play
 
         def stopped() -> Generator[None, None, None]:
             for _ in play():
-                if stop_s is not None and house.intake.session_ns >= OPEN_NS + stop_s * SECOND_NS:
-                    house.intake.stop()
+                if stop_s is not None and house.loop.session_ns >= OPEN_NS + stop_s * SECOND_NS:
+                    house.loop.stop()
                 yield
 
-        house.intake.play = stopped  # type: ignore[method-assign]
+        house.loop.play = stopped  # type: ignore[method-assign]
         house.run(lambda _: None)
     except Died:
         return True

@@ -24,9 +24,9 @@ from hostile_venue import (
     write,
 )
 
-from desk.feeds.live.feed import CATCH_UP_NS
+from desk.feeds.live.socket_feed import CATCH_UP_NS
 from desk.model.errors import RunFailed
-from desk.model.items import Second
+from desk.model.items import Mark
 from desk.model.units import DAY_NS, SECOND_NS
 from desk.streams import limits
 from desk.streams.limits import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTES, MAX_SYMBOL_CHARS
@@ -49,11 +49,11 @@ def played(*script: Step) -> LiveDesk:
 
 
 def notes(desk: LiveDesk) -> str:
-    return " | ".join(note.text for note in desk.intake.notes.latest())
+    return " | ".join(note.text for note in desk.loop.notes.latest())
 
 
 def marks(desk: LiveDesk) -> list[int]:
-    return [(item.session_ns - START_NS) // NS for item in desk.wire.items(0) if isinstance(item, Second)]
+    return [(item.session_ns - START_NS) // NS for item in desk.wire.items(0) if isinstance(item, Mark)]
 
 
 def ahead(ahead_ns: int) -> Step:
@@ -67,7 +67,7 @@ def test_one_trade_from_the_future_neither_sheds_others_nor_bars_entries(ahead_n
 
     rejected = {} if ahead_ns < 10 * NS else {"time": 1}
     assert desk.feed.counts.rejected["trades"] == rejected
-    assert sum(lane.totals().trades_aged for lane in desk.intake.lanes) == 0
+    assert sum(lane.totals().trades_aged for lane in desk.loop.lanes) == 0
     assert desk.entries >= 2 * 43
     assert "too old" not in notes(desk)
 
@@ -179,11 +179,11 @@ def test_an_acknowledgement_of_more_than_there_is_ends_its_connection(symbols: l
 def test_a_laptop_lid_is_one_gap_without_marks() -> None:
     desk = played(*good(5), advance(3 * 3_600.0), *good(3))
 
-    (gap,) = desk.intake.gaps.records
+    (gap,) = desk.loop.gaps.records
     assert (gap.to_ns - gap.from_ns) // NS == 3 * 3_600 + 1
     assert marks(desk) == [1, 2, 3, 4, 5, *range(10_805, 10_809)]
     assert "jumped by" in notes(desk)
-    assert any("jumped once" in line for line in desk.intake.watch.report().warnings)
+    assert any("jumped once" in line for line in desk.loop.watch.report().warnings)
 
 
 def test_a_pause_of_minutes_is_made_up_for_second_by_second() -> None:
@@ -192,14 +192,14 @@ def test_a_pause_of_minutes_is_made_up_for_second_by_second() -> None:
     desk = played(*good(5), advance(float(seconds)), *good(1))
 
     assert marks(desk) == list(range(1, seconds + 7))
-    assert len(desk.intake.gaps.records) == 1  # the connection was mute for so long
+    assert len(desk.loop.gaps.records) == 1  # the connection was mute for so long
 
 
 def test_a_clock_that_jumps_ten_years_ends_the_session() -> None:
     desk = LiveDesk(script=[*good(5), advance(315_360_000.0), *good(1_000)]).run()
 
     assert marks(desk) == [1, 2, 3, 4, 5, DAY_NS // 2 // NS]
-    assert len(desk.intake.gaps.records) == 1
+    assert len(desk.loop.gaps.records) == 1
 
 
 @pytest.mark.parametrize("step_s", [3_600.0, 600.0, -5.0])
@@ -212,7 +212,7 @@ def test_a_clock_of_this_machine_that_is_set_sheds_nothing_and_is_named(step_s: 
     desk = LiveDesk(script=[*tick * 10, step_clock(step_s), *tick * 30]).run()
 
     assert desk.balance() == BALANCED
-    assert sum(lane.totals().trades_aged for lane in desk.intake.lanes) == 0
+    assert sum(lane.totals().trades_aged for lane in desk.loop.lanes) == 0
     assert "this machine's clock was set" in notes(desk)
     assert desk.live.health.clock_steps == 1
     assert desk.live.read_age_ns == 0

@@ -43,8 +43,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from desk.feeds.live.feed import LiveFeed
-from desk.feeds.live.freshness import Proof
+from desk.feeds.live.freshness import FreshnessTracker
+from desk.feeds.live.socket_feed import SocketFeed
 from desk.feeds.live.tick_times import TickTimes
 from desk.model.block_rows import EXAMPLES
 from desk.model.errors import DeskError
@@ -238,7 +238,7 @@ def check(script: list[Step], session_clock: Literal["real", "venue"] = "real") 
         assert len(desk.live.counts.examples) <= EXAMPLES
         assert len(desk.live._protocol.codec._conditions) <= MAX_CONDITIONS
     assert desk.balance() == {"trades": 0, "quotes": 0}
-    msgspec.json.encode(desk.intake.watch.report())
+    msgspec.json.encode(desk.loop.watch.report())
     return desk
 
 
@@ -262,8 +262,8 @@ UNUSABLE = [*write(packed(trade(START_NS) | {"p": "ten"})), advance(1.0)]
 
 def blind(patch: pytest.MonkeyPatch) -> None:
     """The desk takes every connection for one that stands and answers."""
-    patch.setattr(Proof, "at", lambda *_: Freshness())
-    patch.setattr(LiveFeed, "down_from_ns", None)
+    patch.setattr(FreshnessTracker, "at", lambda *_: Freshness())
+    patch.setattr(SocketFeed, "down_from_ns", None)
 
 
 def ageless(patch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from crashing_desk import PRODUCER, SHARD, Death, MortalDesk, Move, World
+from crashing_desk import PRODUCER, SHARD, CrashingDesk, Death, Move, World
 from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_parts import Clock, Desk, Row, Rows, at
@@ -117,7 +117,7 @@ def test_after_whatever_deaths_amid_moves_every_symbol_of_a_live_feed_is_in_one_
 @pytest.mark.parametrize("who", [(PRODUCER,), (SHARD,), (SHARD + 1,), (PRODUCER, SHARD), (SHARD, SHARD + 1, PRODUCER)])
 def test_a_move_is_finished_whichever_call_of_it_somebody_dies_at(who: tuple[int, ...], step: int) -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(40)]
-    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S))
+    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S))
     moves = [Move(START_S + 2, symbol, shard) for symbol in SYMBOLS for shard in (0, 1)]
     lived = World(desk).play()
 
@@ -150,7 +150,7 @@ def test_thousands_of_symbols_with_their_minutes_move_through_batches_of_their_o
     asked: list[int] = []
 
     def once() -> None:
-        if not asked and desk.intake.session_ns >= at(150):
+        if not asked and desk.loop.session_ns >= at(150):
             asked.append(1)
             desk.mailbox.post(MoveSlots(range(SLOTS), 1))
 

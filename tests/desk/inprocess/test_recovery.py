@@ -116,8 +116,8 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
     stopped = played(desk, *disturbed, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
-    assert max((event.given_ns for event in stopped.ledger.events.values()), default=0) <= stopped.intake.session_ns
-    assert stopped.intake.marked or not stopped.ledger.events
+    assert max((event.given_ns for event in stopped.ledger.events.values()), default=0) <= stopped.loop.session_ns
+    assert stopped.loop.marked or not stopped.ledger.events
     assert len({consumer.shard.engine.mark_ns for consumer in stopped.consumers.values()}) == 1
 
 

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from desk.config import load_plan
-from desk.inprocess.house import run_in_process
+from desk.inprocess.in_process_desk import run_in_process
 from desk.model.errors import BY_SIGNAL, RunFailed
 from desk.process import time_limit
 from desk.process.signals import SIGNALS, stop_signals
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 from desk.runs import RunFolder
 
 HERE = Path(__file__).resolve().parent
@@ -52,7 +52,7 @@ STUCK = """
 hang_s = 3600.0
 [[strategies]]
 name = "stuck"
-use = "house_strategies:Stuck"
+use = "plan_strategies:HangingStrategy"
 params = { marker = "MARKER" }
 """
 
@@ -206,7 +206,7 @@ def test_a_run_whose_strategy_hangs_is_given_up_when_the_time_to_close_is_up(
 
     stopper = threading.Thread(target=stop_once_stuck)
     stopper.start()
-    with pytest.raises(RunFailed, match=r"not closed within 0\.2 s, in Stuck\.on_second"):
+    with pytest.raises(RunFailed, match=r"not closed within 0\.2 s, in HangingStrategy\.on_second"):
         run_in_process(load_plan(plan), folder, show=lambda _: None)
     stopper.join()
 

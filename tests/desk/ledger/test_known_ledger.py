@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url
 
-from desk.ledger import RowFile, SqlLedger, require_known
+from desk.ledger import RowCountFile, SqlLedger, require_same_ledger
 from desk.model.errors import RunFolderError
 from desk.model.orders import Intent, OrderEvent
 from desk.model.records import Decision
@@ -16,8 +16,8 @@ TABLES = ["decisions", "order_events", "orders", "fills", "notes"]
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> RowFile:
-    return RowFile(tmp_path / "ledger.rows")
+def rows(tmp_path: Path) -> RowCountFile:
+    return RowCountFile(tmp_path / "ledger.rows")
 
 
 def write(ledger: SqlLedger, numbers: range) -> None:
@@ -29,11 +29,11 @@ def write(ledger: SqlLedger, numbers: range) -> None:
     ledger.close()
 
 
-def known(url: str, rows: RowFile) -> None:
-    require_known(make_url(url), "s", rows.read(), password=None)
+def known(url: str, rows: RowCountFile) -> None:
+    require_same_ledger(make_url(url), "s", rows.read(), password=None)
 
 
-def test_the_runs_own_ledger_is_known(opened: Opened, url: str, rows: RowFile) -> None:
+def test_the_runs_own_ledger_is_known(opened: Opened, url: str, rows: RowCountFile) -> None:
     write(opened(url, rows=rows), range(1, 5))
     known(url, rows)
     write(opened(url, rows=rows), range(3, 8))  # the first two are a repeat
@@ -44,7 +44,7 @@ def test_the_runs_own_ledger_is_known(opened: Opened, url: str, rows: RowFile) -
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_row_that_is_gone_is_named(opened: Opened, url: str, rows: RowFile, table: str) -> None:
+def test_a_row_that_is_gone_is_named(opened: Opened, url: str, rows: RowCountFile, table: str) -> None:
     write(opened(url, rows=rows), range(1, 5))
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -58,7 +58,7 @@ def test_a_row_that_is_gone_is_named(opened: Opened, url: str, rows: RowFile, ta
 
 
 def test_an_empty_database_and_another_ledger_are_refused(
-    opened: Opened, url: str, fresh_url: Callable[[], str], rows: RowFile
+    opened: Opened, url: str, fresh_url: Callable[[], str], rows: RowCountFile
 ) -> None:
     write(opened(url, rows=rows), range(1, 5))
     other = fresh_url()
@@ -72,7 +72,7 @@ def test_an_empty_database_and_another_ledger_are_refused(
         known(other, rows)
 
 
-def test_to_look_for_a_ledger_makes_none(tmp_path: Path, opened: Opened, rows: RowFile) -> None:
+def test_to_look_for_a_ledger_makes_none(tmp_path: Path, opened: Opened, rows: RowCountFile) -> None:
     write(opened(f"sqlite:///{tmp_path}/ledger.db", rows=rows), range(1, 5))
 
     with pytest.raises(RunFolderError, match="is gone"):

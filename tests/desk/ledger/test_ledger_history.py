@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from desk.ledger import SqlLedger
-from desk.ledger.schema import metadata
+from desk.ledger.ledger_tables import metadata
 from desk.model.errors import LedgerError
 from desk.model.orders import Intent, OrderEvent
 from desk.model.records import Decision

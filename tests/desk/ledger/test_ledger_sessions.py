@@ -8,8 +8,8 @@ import pytest
 from desk.ledger import SqlLedger
 from desk.model.orders import Intent, OrderEvent, Request, client_order_id
 from desk.model.records import Decision
-from desk.orders import OrderManager, restored
-from desk.orders.broker_notes import CLOSED, Notes
+from desk.orders import OrderManager, restore_manager
+from desk.orders.broker_notes import CLOSED, NoteChanges
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -88,7 +88,7 @@ def test_a_new_run_takes_back_the_close_of_a_session_that_did_not_end(opened: Op
 
     ledger = opened(url)
     name = ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=9, take_back=True)
-    again = restored(OrderManager(name, RiskGate(RiskLimits()), ledger, SimulatedVenue()), ledger)
+    again = restore_manager(OrderManager(name, RiskGate(RiskLimits()), ledger, SimulatedVenue()), ledger)
 
     assert (name, ledger.took_back) == ("first", True)
     (event,) = again.decide(Request([an_intent("first", 2)]))
@@ -123,7 +123,7 @@ def lost(ledger: SqlLedger, session: str, day: str, price: float, mode: str = "p
         msgspec.structs.replace(filled, number=1, status="accepted"),
         msgspec.structs.replace(filled, filled=10.0, fill_quantity=10.0, fill_price=100.0, fee=1.0),
     ]
-    notes = Notes()
+    notes = NoteChanges()
     notes.price("X", price)
     ledger.record([Decision(intent, "accepted")], events, notes.texts)
     ledger.close_session(9)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.ledger import SqlLedger
-from desk.ledger.schema import orders
+from desk.ledger.ledger_tables import orders
 from desk.model.errors import LedgerError
 from desk.model.orders import Intent, OrderEvent, OrderStatus, client_order_id
 from desk.model.records import Decision

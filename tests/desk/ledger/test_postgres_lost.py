@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from desk.ledger import SqlLedger
 from desk.ledger.database import WRITES
-from desk.ledger.writing import replace_notes
+from desk.ledger.idempotent_writes import replace_notes
 from desk.model.errors import LedgerError
 from desk.model.orders import Intent, OrderEvent
 from desk.model.records import Decision

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from venue_parts import Message, deadlined, expected, market, venue
 
-from desk.local_venue.settings import Play
+from desk.local_venue.venue_settings import PlaySettings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_alpaca_py_receives_what_the_source_holds(single: bool) -> None:
             if len(got) == len(wanted):
                 done.set()
 
-        async with venue(source, Play(speed=None, single=single)) as server:
+        async with venue(source, PlaySettings(speed=None, single=single)) as server:
             stream = stock_stream(f"ws://127.0.0.1:{server.port}/v2/iex")
             stream.subscribe_trades(take, "*")
             stream.subscribe_quotes(take, *source.symbols)

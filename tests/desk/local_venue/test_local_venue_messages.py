@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from venue_parts import bare, block_messages, decoded
 
-from desk.local_venue.messages import Templates, encode, frame_header
-from desk.local_venue.wire import FIRST_FRESH_ID, JSON, MSGPACK, Wire
+from desk.local_venue.column_encoders import FIRST_FRESH_ID, JSON, MSGPACK, Wire
+from desk.local_venue.messages import MessageTemplates, encode, frame_header
 from desk.model.blocks import QUOTE, TRADE, Block
 
 SYMBOLS = ("A", "BRK.B", "SPY", 'Q"Ä', "LONGERNAME")
@@ -33,7 +33,7 @@ def block_of(drawn: list[tuple[int, int, float, float, int, int, int, int]]) -> 
     )  # fmt: skip
 
 
-def bodies(templates: Templates) -> list[bytes]:
+def bodies(templates: MessageTemplates) -> list[bytes]:
     edges = templates.edges.tolist()
     return [templates.buffer[a:b].tobytes() for a, b in pairwise(edges)]
 

@@ -7,8 +7,8 @@ import pytest
 from venue_parts import deadlined, reader, venue
 from websockets.asyncio.client import connect
 
-from desk.local_venue.settings import Play
-from desk.model.block_rows import Counts
+from desk.local_venue.venue_settings import PlaySettings
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.tape.reader import TapeSource
@@ -53,9 +53,9 @@ def plain(ticks: list[Tick]) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("single", [False, True], ids=["1ms", "single"])
 def test_what_the_tape_holds_comes_off_the_socket(tape: TapeSource, encoding: Any, single: bool) -> None:
     async def scenario() -> None:
-        codec, ticks = Codec(encoding, "venue", counts := Counts()), list[Tick]()
+        codec, ticks = Codec(encoding, "venue", counts := BlockFeedCounts()), list[Tick]()
         headers = {"Content-Type": "application/msgpack"} if encoding == "msgpack" else {}
-        async with venue(tape, Play(speed=None, single=single)) as server:
+        async with venue(tape, PlaySettings(speed=None, single=single)) as server:
             url = f"ws://127.0.0.1:{server.port}/v2/sip"
             async with connect(url, additional_headers=headers) as connection:
 
@@ -82,7 +82,7 @@ def test_what_the_tape_holds_comes_off_the_socket(tape: TapeSource, encoding: An
 
 def test_the_acknowledgement_lists_what_follows_the_trades(tape: TapeSource) -> None:
     async def scenario() -> None:
-        async with venue(tape, Play(speed=None)) as server, reader(server) as client:
+        async with venue(tape, PlaySettings(speed=None)) as server, reader(server) as client:
             answer = await client.ask({"action": "subscribe", "trades": ["AAA", "BBB"]})
             assert answer["corrections"] == answer["cancelErrors"] == ["AAA", "BBB"]
             messages = await client.events(5)
@@ -93,7 +93,7 @@ def test_the_acknowledgement_lists_what_follows_the_trades(tape: TapeSource) -> 
 
 def test_a_loop_has_fresh_ids_and_no_corrections_that_could_not_find_theirs(tape: TapeSource) -> None:
     async def scenario() -> None:
-        async with venue(tape, Play(speed=None, loop=True)) as server, reader(server) as client:
+        async with venue(tape, PlaySettings(speed=None, loop=True)) as server, reader(server) as client:
             await client.ask({"action": "subscribe", "trades": ["*"]})
             messages = await client.events(6)
             assert {message["T"] for message in messages} == {"t"}
@@ -122,7 +122,7 @@ def test_minute_bars_of_the_venue_leave_out_what_came_again_or_was_cancelled(tmp
     )
 
     async def scenario() -> None:
-        async with venue(source, Play(speed=None)) as server, reader(server) as client:
+        async with venue(source, PlaySettings(speed=None)) as server, reader(server) as client:
             await client.ask({"action": "subscribe", "bars": ["*"]})
             (bar,) = await client.events(1)
             assert (bar["h"], bar["v"], bar["n"]) == (10.0, 10, 1)

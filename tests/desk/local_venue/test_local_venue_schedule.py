@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 
 from desk.local_venue.schedule import Schedule
-from desk.local_venue.settings import Play
+from desk.local_venue.venue_settings import PlaySettings
 
 RECEIVED = np.array([100, 100, 400, 1_000]) + 10**18
 
 
 def test_a_factor_of_real_time_scales_the_times_of_receipt() -> None:
-    assert Schedule(Play(speed=2.0)).due(RECEIVED).tolist() == [0, 0, 150, 450]
+    assert Schedule(PlaySettings(speed=2.0)).due(RECEIVED).tolist() == [0, 0, 150, 450]
 
 
 def test_the_next_round_follows_the_one_before() -> None:
-    schedule = Schedule(Play(speed=1.0))
+    schedule = Schedule(PlaySettings(speed=1.0))
     schedule.due(RECEIVED)
 
     schedule.begin_again()
@@ -21,7 +21,7 @@ def test_the_next_round_follows_the_one_before() -> None:
 
 
 def test_a_rate_is_poisson_arrivals_whatever_the_source() -> None:
-    due = Schedule(Play(speed=None, rate_per_s=10_000.0)).due(np.zeros(100_000, np.int64))
+    due = Schedule(PlaySettings(speed=None, rate_per_s=10_000.0)).due(np.zeros(100_000, np.int64))
 
     gaps_s = np.diff(due) / 1e9
     assert gaps_s.mean() == pytest.approx(1e-4, rel=0.02)
@@ -30,8 +30,8 @@ def test_a_rate_is_poisson_arrivals_whatever_the_source() -> None:
 
 
 def test_arrivals_are_the_same_for_a_seed_however_they_are_asked_for() -> None:
-    play = Play(speed=None, rate_per_s=400.0, seed=7)
-    whole, parts, other = Schedule(play), Schedule(play), Schedule(Play(speed=None, rate_per_s=400.0, seed=8))
+    play = PlaySettings(speed=None, rate_per_s=400.0, seed=7)
+    whole, parts, other = Schedule(play), Schedule(play), Schedule(PlaySettings(speed=None, rate_per_s=400.0, seed=8))
 
     in_parts = [*parts.due(RECEIVED[:1]), *parts.due(RECEIVED[1:])]
 

@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from desk.local_venue.server import VenueServer
-from desk.local_venue.settings import MIB, Play, Rules
+from desk.local_venue.venue_settings import MIB, AccessRules, PlaySettings
 from desk.model.blocks import Block
 from desk.model.errors import BadInput
 from desk.tape.reader import TapeSource
@@ -42,7 +42,7 @@ def test_a_client_of_everything_gets_every_event_in_order(binary: bool, single: 
     wanted = expected(source)
 
     async def scenario() -> None:
-        play = Play(speed=None, single=single)
+        play = PlaySettings(speed=None, single=single)
         async with venue(source, play, compress=compress) as server, reader(server, binary=binary) as client:
             answer = await client.ask(SUBSCRIBE_ALL)
             assert answer["trades"] == answer["quotes"] == ["*"]
@@ -68,7 +68,10 @@ def test_a_subset_is_filtered_and_follows_the_subscription(binary: bool, single:
     wanted = [m for m in expected(source) if (m["T"], m["S"]) in {("t", busy), ("q", other)}]
 
     async def scenario() -> None:
-        async with venue(source, Play(speed=None, single=single)) as server, reader(server, binary=binary) as client:
+        async with (
+            venue(source, PlaySettings(speed=None, single=single)) as server,
+            reader(server, binary=binary) as client,
+        ):
             await client.ask({"action": "subscribe", "trades": [busy], "quotes": [other, "NOSUCH"]})
 
             messages = await client.events(len(wanted))
@@ -80,7 +83,7 @@ def test_a_subset_is_filtered_and_follows_the_subscription(binary: bool, single:
 
 def test_unsubscribing_ends_the_events_behind_the_acknowledgement() -> None:
     async def scenario() -> None:
-        play = Play(speed=None, rate_per_s=2_000.0, loop=True)
+        play = PlaySettings(speed=None, rate_per_s=2_000.0, loop=True)
         async with venue(play=play) as server, reader(server) as client:
             await client.send(SUBSCRIBE_ALL)
             await client.events(200)
@@ -101,7 +104,7 @@ def test_a_tape_is_played_as_it_was(any_morning: Path) -> None:
     first = next(source.blocks())
 
     async def scenario() -> None:
-        play = Play(speed=None, limit=3_000)
+        play = PlaySettings(speed=None, limit=3_000)
         async with venue(source, play) as server, reader(server, binary=True) as client:
             await client.ask(SUBSCRIBE_ALL)
 
@@ -122,7 +125,7 @@ async def error_of(client: Any) -> Message:
 def test_who_does_not_authenticate_in_time_is_told_and_closed(binary: bool) -> None:
     async def scenario() -> None:
         async with (
-            venue(rules=Rules(auth_timeout_s=0.05)) as server,
+            venue(rules=AccessRules(auth_timeout_s=0.05)) as server,
             reader(server, binary=binary, auth=False) as client,
         ):
             assert (await error_of(client))["code"] == 404
@@ -149,7 +152,7 @@ def test_each_endpoint_has_its_places_and_gives_them_back() -> None:
 
 def test_errors_that_can_heal_leave_the_connection_open() -> None:
     async def scenario() -> None:
-        async with venue(rules=Rules(symbol_limit=1)) as server, reader(server, auth=False) as client:
+        async with venue(rules=AccessRules(symbol_limit=1)) as server, reader(server, auth=False) as client:
             await client.connection.send("{")
             codes = [(await error_of(client))["code"], (await client.ask(SUBSCRIBE_ALL))["code"]]
             await client.ask({"action": "auth", "key": "k", "secret": "s"})
@@ -165,8 +168,8 @@ def test_errors_that_can_heal_leave_the_connection_open() -> None:
 
 def test_a_slow_client_is_told_407_and_dropped_and_the_others_go_on() -> None:
     async def scenario() -> None:
-        play = Play(speed=None, rate_per_s=150_000.0, loop=True, wait_clients=2)
-        rules = Rules(connection_limit=2, buffer_bytes=2 * MIB)
+        play = PlaySettings(speed=None, rate_per_s=150_000.0, loop=True, wait_clients=2)
+        rules = AccessRules(connection_limit=2, buffer_bytes=2 * MIB)
         async with venue(play=play, rules=rules) as server, reader(server) as quick:
             url = f"ws://127.0.0.1:{server.port}/v2/iex"
             async with connect(url, additional_headers=MSGPACK_HEADER, max_queue=1) as slow:
@@ -174,7 +177,7 @@ def test_a_slow_client_is_told_407_and_dropped_and_the_others_go_on() -> None:
                 for request in ({"action": "auth", "key": "k", "secret": "s"}, SUBSCRIBE_ALL):
                     await slow.send(msgpack.packb(request))
                 await quick.send(SUBSCRIBE_ALL)
-                while not any(client.dropped for client in server._audience.clients):
+                while not any(client.dropped for client in server._registry.clients):
                     await quick.recv()
                 messages: list[Message] = []
                 with suppress(ConnectionClosed):
@@ -191,7 +194,7 @@ def test_a_slow_client_is_told_407_and_dropped_and_the_others_go_on() -> None:
 
 def test_a_seed_gives_the_same_events_again() -> None:
     async def played(binary: bool) -> list[Message]:
-        async with venue(play=Play(speed=None)) as server, reader(server, binary=binary) as client:
+        async with venue(play=PlaySettings(speed=None)) as server, reader(server, binary=binary) as client:
             await client.ask(SUBSCRIBE_ALL)
             return await client.events(500)
 
@@ -207,7 +210,7 @@ def test_a_loop_begins_again_with_ids_never_used_before() -> None:
     count = len(wanted)
 
     async def scenario() -> None:
-        async with venue(source, Play(speed=None, loop=True)) as server, reader(server) as client:
+        async with venue(source, PlaySettings(speed=None, loop=True)) as server, reader(server) as client:
             await client.ask(SUBSCRIBE_ALL)
 
             messages = (await client.events(2 * count))[: 2 * count]
@@ -226,7 +229,7 @@ def test_a_filtered_loop_has_fresh_times_and_ids_too() -> None:
     count = sum(message["T"] == "t" and message["S"] == busy for message in expected(source))
 
     async def scenario() -> None:
-        play = Play(speed=None, rate_per_s=50_000.0, restamp=True, loop=True)
+        play = PlaySettings(speed=None, rate_per_s=50_000.0, restamp=True, loop=True)
         async with venue(source, play) as server, reader(server, binary=True) as client:
             await client.ask({"action": "subscribe", "trades": [busy]})
 
@@ -242,7 +245,7 @@ def test_a_filtered_loop_has_fresh_times_and_ids_too() -> None:
 @pytest.mark.parametrize("pace", [{"rate_per_s": 5_000.0}, {}, {"speed": 1.0}], ids=["rate", "max", "speed"])
 def test_restamped_times_are_now(pace: dict[str, float]) -> None:
     async def scenario() -> None:
-        play = Play(**{"speed": None, **pace}, restamp=True, mix="quotes")  # type: ignore[arg-type]
+        play = PlaySettings(**{"speed": None, **pace}, restamp=True, mix="quotes")  # type: ignore[arg-type]
         before_ns = time.time_ns()
         async with venue(play=play) as server, reader(server, binary=True) as client:
             await client.ask(SUBSCRIBE_ALL)
@@ -261,7 +264,7 @@ def test_restamped_times_and_the_clock_stay_together_when_the_machine_s_clock_is
     real = time.time_ns
 
     async def scenario() -> None:
-        play = Play(speed=None, rate_per_s=5_000.0, restamp=True, mix="quotes", loop=True)
+        play = PlaySettings(speed=None, rate_per_s=5_000.0, restamp=True, mix="quotes", loop=True)
         async with venue(play=play) as server, reader(server, binary=True) as client:
             await client.ask(SUBSCRIBE_ALL)
             await client.events(1)
@@ -283,7 +286,7 @@ def test_the_clock_waits_runs_with_the_tape_and_ends() -> None:
     source = market(duration_s=2)
 
     async def scenario() -> None:
-        async with venue(source, Play(speed=50.0)) as server, reader(server) as client:
+        async with venue(source, PlaySettings(speed=50.0)) as server, reader(server) as client:
             waiting = await page(server, "/clock")
             await client.ask(SUBSCRIBE_ALL)
             await client.events(1)
@@ -305,9 +308,9 @@ def test_the_statistics_count_what_was_offered_and_sent() -> None:
     trades = sum(message["T"] == "t" for message in messages)
 
     async def scenario() -> None:
-        rules = Rules(connection_limit=2)
+        rules = AccessRules(connection_limit=2)
         async with (
-            venue(source, Play(speed=None, wait_clients=2), rules) as server,
+            venue(source, PlaySettings(speed=None, wait_clients=2), rules) as server,
             reader(server) as everything,
             reader(server, binary=True) as some,
         ):
@@ -345,7 +348,7 @@ def test_a_source_without_a_playable_event_is_refused() -> None:
             return iter(())
 
     async def scenario() -> None:
-        async with VenueServer(Nothing(), Play(), Rules()) as server:
+        async with VenueServer(Nothing(), PlaySettings(), AccessRules()) as server:
             with pytest.raises(BadInput, match="an empty market: no playable event"):
                 await server.play()
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
 from desk.local_venue.server import VenueServer
-from desk.local_venue.settings import Play, Rules
+from desk.local_venue.venue_settings import AccessRules, PlaySettings
 from desk.model.blocks import TRADE, Block, BlockSource
 
 START_NS = 1_767_623_400 * 1_000_000_000
@@ -82,11 +82,14 @@ def deadlined(work: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def venue(
-    source: BlockSource | None = None, play: Play | None = None, rules: Rules | None = None, compress: bool = False
+    source: BlockSource | None = None,
+    play: PlaySettings | None = None,
+    rules: AccessRules | None = None,
+    compress: bool = False,
 ) -> AsyncIterator[VenueServer]:
     """A venue on a free port that plays, by default as fast as its clients read."""
-    play = play or Play(speed=None)
-    async with VenueServer(source or market(), play, rules or Rules(), compress=compress) as server:
+    play = play or PlaySettings(speed=None)
+    async with VenueServer(source or market(), play, rules or AccessRules(), compress=compress) as server:
         playing = asyncio.create_task(server.play())
         try:
             yield server

@@ -1,12 +1,12 @@
 import pytest
 from market_rows import NAN, Line, Lines, quote
 
-from desk.model.block_checks import CAUSES, causes, counted_as_trade
+from desk.model.block_checks import CAUSES, counted_as_trade, rejection_causes
 
 
 def cause_of(line: Line) -> str:
     (block,) = Lines([line]).blocks()
-    return CAUSES[int(causes(block)[0])]
+    return CAUSES[int(rejection_causes(block)[0])]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from desk.ledger import SqlLedger
 from desk.model.errors import LedgerError
 from desk.model.orders import CancelIntent, Intent, OrderEvent, OrderKind, Report, Request
 from desk.model.units import SECOND_NS
-from desk.orders import OrderLedger, OrderManager, restored
+from desk.orders import OrderLedger, OrderManager, restore_manager
 from desk.trading.risk_gate import Approved, RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -47,7 +47,7 @@ class Mortal:
     def die(self) -> None:
         self.ledger.close()
         self.ledger = SqlLedger(self.url, SESSION)
-        self.manager = restored(a_manager(self.ledger), self.ledger)
+        self.manager = restore_manager(a_manager(self.ledger), self.ledger)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def test_a_restored_manager_judges_what_comes_next_alike(steps: list[Request], l
     for request in steps:
         lived.decide(request)
 
-    successor = restored(a_manager(ledger), ledger)
+    successor = restore_manager(a_manager(ledger), ledger)
 
     assert successor.decide(later) == lived.decide(later)
 
@@ -226,7 +226,7 @@ def test_a_closed_session_without_open_orders_stays_closed() -> None:
     ledger = MemoryLedger()
     a_manager(ledger).close(99)
 
-    successor = restored(a_manager(ledger), ledger)
+    successor = restore_manager(a_manager(ledger), ledger)
 
     assert successor.decide(Request([an_intent()]))[0].reason == "session closed"
 
@@ -237,7 +237,7 @@ def test_a_diverged_pair_stays_stopped_and_the_problem_named() -> None:
     manager.decide(Request([an_intent(strategy="a b", symbol="BRK B")]))
     manager.decide(Request([an_intent(strategy="a b", symbol="BRK B", side="sell")]))
 
-    successor = restored(a_manager(ledger), ledger)
+    successor = restore_manager(a_manager(ledger), ledger)
 
     assert successor.diverged == {("a b", "BRK B")}
     assert successor.problems == manager.problems != []
@@ -267,7 +267,7 @@ def test_a_venue_that_may_not_have_been_told_is_told_again_what_is_open_and_what
     manager.decide(Request([CancelIntent(an_id(2), "s", "X", 9)]))
     venue = Wire()
 
-    restored(OrderManager(SESSION, RiskGate(RiskLimits()), ledger, venue), ledger)
+    restore_manager(OrderManager(SESSION, RiskGate(RiskLimits()), ledger, venue), ledger)
 
     assert venue.told == [(an_id(2), False), (an_id(3), True), an_id(2)]
 
@@ -278,4 +278,4 @@ def test_an_event_without_its_decision_is_told() -> None:
     ledger.verdicts.clear()
 
     with pytest.raises(LedgerError, match="order event 1 of X on day-s-X-1, whose decision is not there"):
-        restored(a_manager(ledger), ledger)
+        restore_manager(a_manager(ledger), ledger)

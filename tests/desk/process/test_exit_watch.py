@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from desk.process.breadcrumbs import Crumb, look, remove, remove_all
+from desk.process.breadcrumbs import Breadcrumb, read_breadcrumb, remove_trail, remove_trails
 
 ROOT = Path(__file__).parents[3]
 DESK = f"raydesk-watch-{os.getpid()}"
 TRAIL = (DESK, "consumer-00", 1)
 PROCESS = """
 import ctypes, os, signal, subprocess, sys, threading, time
-from desk.process.breadcrumbs import Trail
-from desk.telemetry.crumbs import CALL, CODES
+from desk.process.breadcrumbs import BreadcrumbTrail
+from desk.telemetry.breadcrumb_port import CALL, CODES
 from desk.process.exit_watch import ProcessWatch
 
-trail = Trail.lay(sys.argv[1], "consumer-00", 1)
+trail = BreadcrumbTrail.create(sys.argv[1], "consumer-00", 1)
 watch = ProcessWatch(trail, sys.argv[1])
-trail.cells[CALL] = trail.meet("s", "A") + CODES["on_trade"]
+trail.cells[CALL] = trail.register("s", "A") + CODES["on_trade"]
 exec(sys.argv[2])
 trail.cells[CALL] = 0
 watch.note_started()
@@ -33,14 +33,14 @@ WAIT = "threading.Event().wait(30)"
 @pytest.fixture(autouse=True)
 def no_trail_left() -> Iterator[None]:
     yield
-    remove_all(DESK)
+    remove_trails(DESK)
 
 
-def ran(in_call: str, afterwards: str = "") -> tuple[int, Crumb]:
+def ran(in_call: str, afterwards: str = "") -> tuple[int, Breadcrumb]:
     """The process's exit status, and what its trail says."""
     command = [sys.executable, "-c", PROCESS, DESK, in_call, afterwards]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    crumb = look(*TRAIL)
+    crumb = read_breadcrumb(*TRAIL)
     assert crumb is not None, done.stderr
     return done.returncode, crumb
 
@@ -152,7 +152,7 @@ def test_processes_of_one_that_was_killed_are_ended_with_its_trail() -> None:
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, timeout=60, check=False)
 
     before = sleeping()
-    remove(*TRAIL)
+    remove_trail(*TRAIL)
 
     assert before
     assert not [pid for pid in before if pid in sleeping()]
@@ -176,12 +176,12 @@ def test_a_fork_of_the_process_does_not_return_into_the_desk() -> None:
     source = """
 import os, sys
 sys.path.insert(0, "tests/helpers")
-from desk.process.breadcrumbs import Trail
+from desk.process.breadcrumbs import BreadcrumbTrail
 from desk.process.exit_watch import ProcessWatch
 from desk.consumer.engine import Engine, EngineConfig
 from engine_parts import START_NS, Stopwatch, a_watch, an_entry, doing, mark
 
-trail = Trail.lay(sys.argv[1], "consumer-00", 1)
+trail = BreadcrumbTrail.create(sys.argv[1], "consumer-00", 1)
 watch = ProcessWatch(trail, sys.argv[1])
 config = EngineConfig("day", START_NS, 1_000_000_000, 900_000_000_000, 50_000_000)
 engine = Engine(config, [an_entry(doing(lambda ctx: os.fork()))], Stopwatch(), trail)

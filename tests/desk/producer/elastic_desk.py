@@ -4,23 +4,23 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from crashing_desk import Consumer, Death, Delays, MortalDesk, Move, World
+from crashing_desk import Consumer, CrashingDesk, Death, Delays, Move, World
 from pipeline_parts import START_NS
 
 from desk.flow.routing_table import SLOTS
 from desk.model.commands import AddShard, MoveSlots, RemoveShard
 from desk.model.units import SECOND_NS
-from desk.producer.loop import Intake
+from desk.producer.loop import ProducerLoop
 
 
-class Staff(NamedTuple):
+class ShardCountAt(NamedTuple):
     """From this second of the session on, so many shards shall be there."""
 
     second: int
     shards: int
 
 
-class StaffedWorld(World):
+class ElasticWorld(World):
     """Does what a supervisor does: makes shards, empties those that shall go, ends those whose lane is closed.
 
     It begins with `desk.shards`, and goes on with the first so many. A producer's successor is told everything again.
@@ -28,8 +28,8 @@ class StaffedWorld(World):
 
     def __init__(
         self,
-        desk: MortalDesk,
-        staff: Iterable[Staff],
+        desk: CrashingDesk,
+        staff: Iterable[ShardCountAt],
         deaths: Iterable[Death] = (),
         moves: Iterable[Move] = (),
         delays: Delays | None = None,
@@ -41,7 +41,7 @@ class StaffedWorld(World):
         super().__init__(desk, deaths, moves, delays, stop_at)
 
     def _move(self) -> None:
-        second = (self.intake.session_ns - START_NS) // SECOND_NS
+        second = (self.loop.session_ns - START_NS) // SECOND_NS
         while self._staff and self._staff[0].second <= second:
             self._wanted = self._staff.popleft().shards
         for number in range(self._wanted):
@@ -49,19 +49,19 @@ class StaffedWorld(World):
                 self.asleep.pop(number, None)
                 self.consumers[number] = Consumer(self, number)
                 self.joined += 1
-            if number not in self.intake.lanes:
+            if number not in self.loop.lanes:
                 self.mailbox.post(AddShard(number))
         for number in sorted(set(self.consumers) - set(range(self._wanted))):
-            self._send_away(self.intake, number)
+            self._send_away(self.loop, number)
         super()._move()
 
-    def _send_away(self, intake: Intake, number: int) -> None:
-        if number not in intake.lanes and number not in self._revive_at:
+    def _send_away(self, loop: ProducerLoop, number: int) -> None:
+        if number not in loop.lanes and number not in self._revive_at:
             self.asleep[number] = self.consumers.pop(number).shard
             self.left += 1
             return
-        if not intake.moves.wished:
-            slots = [slot for slot in range(SLOTS) if intake.moves.table.shards[slot] == number]
+        if not loop.moves.has_requests:
+            slots = [slot for slot in range(SLOTS) if loop.moves.table.shards[slot] == number]
             if slots:
                 self.mailbox.post(MoveSlots(slots, 0))
         self.mailbox.post(RemoveShard(number))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from desk.feeds.live.outages import Gap as Found
+from desk.feeds.live.outages import OutageGap as Found
 from desk.model.feed_health import FeedHealth
-from desk.model.items import Gap
+from desk.model.items import GapItem
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.producer.feed_gaps import REFUSED, FeedGaps
@@ -44,12 +44,12 @@ def at(seconds: float) -> int:
     return START_NS + int(seconds * NS)
 
 
-def second(gaps: FeedGaps, session_ns: int) -> list[Gap]:
+def second(gaps: FeedGaps, session_ns: int) -> list[GapItem]:
     return gaps.close() + gaps.open(session_ns)
 
 
 def test_a_gap_is_given_at_the_loss_at_the_first_mark_of_each_minute_and_at_the_return() -> None:
-    feed, items = HandFeed(), list[Gap]()
+    feed, items = HandFeed(), list[GapItem]()
     gaps = some_gaps(feed)
 
     items += second(gaps, at(29))
@@ -63,17 +63,17 @@ def test_a_gap_is_given_at_the_loss_at_the_first_mark_of_each_minute_and_at_the_
     items += second(gaps, at(126))
 
     assert items == [
-        Gap(at(29.5), at(29.7), "closed", is_open=True),
-        Gap(at(29.5), at(61), "closed", is_open=True),
-        Gap(at(29.5), at(121), "closed", is_open=True),
-        Gap(at(29.5), at(125), "closed"),
+        GapItem(at(29.5), at(29.7), "closed", is_open=True),
+        GapItem(at(29.5), at(61), "closed", is_open=True),
+        GapItem(at(29.5), at(121), "closed", is_open=True),
+        GapItem(at(29.5), at(125), "closed"),
     ]
     assert during == [GapRecord(at(29.5), at(29.7), 3, "closed")]
     assert gaps.records == gaps.records_at(at(126)) == [GapRecord(at(29.5), at(125), 3, "closed")]
 
 
 def test_minutes_are_those_of_the_data_where_a_feed_is_late_by_design() -> None:
-    feed, items = HandFeed(), list[Gap]()
+    feed, items = HandFeed(), list[GapItem]()
     gaps = some_gaps(feed, delay_ns=20 * NS)
 
     feed.from_ns = at(30)
@@ -84,7 +84,7 @@ def test_minutes_are_those_of_the_data_where_a_feed_is_late_by_design() -> None:
 
 
 def test_a_loss_between_two_marks_is_given_whole_and_the_next_one_opens_anew() -> None:
-    feed, items = HandFeed(), list[Gap]()
+    feed, items = HandFeed(), list[GapItem]()
     gaps = some_gaps(feed)
 
     feed.from_ns = at(1.2)
@@ -105,7 +105,7 @@ def test_a_loss_between_two_marks_is_given_whole_and_the_next_one_opens_anew() -
 
 
 def test_symbols_that_are_granted_in_no_channel_have_gaps_of_their_own() -> None:
-    feed, items = HandFeed(), list[Gap]()
+    feed, items = HandFeed(), list[GapItem]()
     gaps = some_gaps(feed)
 
     items += gaps.mark(at(1))
@@ -116,6 +116,6 @@ def test_symbols_that_are_granted_in_no_channel_have_gaps_of_their_own() -> None
     items += gaps.mark(at(4))
 
     assert items == [
-        Gap(at(2), at(2), REFUSED, symbols=["B", "C"], is_open=True),
-        Gap(at(2), at(4), REFUSED, symbols=["B"]),
+        GapItem(at(2), at(2), REFUSED, symbols=["B", "C"], is_open=True),
+        GapItem(at(2), at(4), REFUSED, symbols=["B"]),
     ]

@@ -1,7 +1,7 @@
 """The end of a session in lockstep: what comes of the last mark's orders is asked for once, together with the close."""
 
 import pytest
-from crashing_desk import PRODUCER, Death, MortalDesk, Move, World, differences
+from crashing_desk import PRODUCER, CrashingDesk, Death, Move, World, differences
 from pipeline_parts import NO_PARAMS, Desk, Row, Rows
 
 from desk import strategy
@@ -33,7 +33,7 @@ ENTRIES = [StrategyEntry("p", lambda: Filled(NO_PARAMS))]
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_a_slot_that_moves_at_the_last_mark_does_not_show(symbol: str) -> None:
-    desk = MortalDesk(SYMBOLS, TAPE, strategies=ENTRIES, shards=2)
+    desk = CrashingDesk(SYMBOLS, TAPE, strategies=ENTRIES, shards=2)
     still = World(desk).play()
 
     for to in (0, 1):
@@ -66,7 +66,7 @@ class Greedy(strategy.Strategy):
 
 
 def test_the_rounds_of_a_close_are_the_same_whenever_a_producer_dies_between_them() -> None:
-    desk = MortalDesk(
+    desk = CrashingDesk(
         SYMBOLS,
         Rows([Row(2.5, symbol, "quote") for symbol in SYMBOLS], SYMBOLS),
         strategies=[StrategyEntry("g", lambda: Greedy(NO_PARAMS))],

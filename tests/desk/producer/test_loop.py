@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, START_NS, Desk, Late, Listening, Row, Rows, at, marks_of
+from pipeline_parts import NO_PARAMS, START_NS, Desk, LateLinks, RecordingLinks, Row, Rows, at, marks_of
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
 from desk.model.batch import Ack, News
 from desk.model.errors import RunFailed
-from desk.model.items import Close, Gap, Second, Watch
+from desk.model.items import Close, GapItem, Mark, Watch
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MINUTE_NS
 from desk.ports import Wait
@@ -108,7 +108,7 @@ def test_every_lane_has_every_mark_and_each_symbols_ticks_in_order(tape: list[Ro
         assert isinstance(items[-1], Close) or desk.manager.summary().submitted
         reached_ns = 0
         for item in items:
-            if isinstance(item, Second):
+            if isinstance(item, Mark):
                 reached_ns = item.session_ns
             elif isinstance(item, Tick):
                 row = desk.source.rows[item.ordinal]  # type: ignore[attr-defined]  # it is Rows
@@ -128,7 +128,7 @@ def test_a_feed_that_cannot_wait_balances_whatever_its_lanes_drop(
 def test_a_feed_that_cannot_wait_goes_on_when_acks_come_late() -> None:
     tape = [Row(number / 100, "AB"[number % 2]) for number in range(600)]
 
-    desk = Desk(Rows(tape), ("A", "B"), speed=1.0, lockstep=False, capacity=50, window=1, links=Late).play()
+    desk = Desk(Rows(tape), ("A", "B"), speed=1.0, lockstep=False, capacity=50, window=1, links=LateLinks).play()
 
     assert desk.balance() == {"trades": 0, "quotes": 0}
     assert desk.applied["trades"] == 600
@@ -137,7 +137,7 @@ def test_a_feed_that_cannot_wait_goes_on_when_acks_come_late() -> None:
 def test_a_lossless_feed_waits_for_acks_that_come_late() -> None:
     tape = [Row(number / 100, "AB"[number % 2]) for number in range(600)]
 
-    desk = Desk(Rows(tape), ("A", "B"), lockstep=False, capacity=7, window=1, links=Late).play()
+    desk = Desk(Rows(tape), ("A", "B"), lockstep=False, capacity=7, window=1, links=LateLinks).play()
 
     assert desk.applied["trades"] == 600
 
@@ -148,7 +148,7 @@ def test_a_stop_in_mid_way_drains_and_balances(stop_at: int, lockstep: bool, spe
     desk = Desk(Rows(tape), ("A", "B"), speed=speed, lockstep=lockstep and speed is None)
     frames = count(1)
 
-    desk.play(lambda: desk.intake.stop() if next(frames) == stop_at else None)
+    desk.play(lambda: desk.loop.stop() if next(frames) == stop_at else None)
 
     assert desk.balance() == {"trades": 0, "quotes": 0}
     assert all(shard.engine.closed for shard in desk.consumers.values())
@@ -201,7 +201,7 @@ def test_without_lockstep_requests_go_straight_to_the_broker() -> None:
 
 def two_symbols_on_two_shards() -> tuple[str, str]:
     desk = Desk(Rows([Row(0)]), ("A",), shards=2)
-    table = desk.intake.moves.table
+    table = desk.loop.moves.table
     other = next(name for name in "BCDEFG" if table.shard_of(name) != table.shard_of("A"))
     return "A", other
 
@@ -281,7 +281,7 @@ def test_the_live_figures_tell_progress_and_lanes() -> None:
     desk = Desk(Rows([Row(0), Row(5), Row(10)]), ("A",), capacity=5)
     shown: list[Any] = []
 
-    desk.play(lambda: shown.append(desk.intake.stats()))
+    desk.play(lambda: shown.append(desk.loop.stats()))
 
     assert [round(stats.progress, 2) for stats in shown[:2]] == [0.09, 0.18]
     assert shown[-1].progress == 1.0
@@ -300,7 +300,7 @@ def test_watches_of_the_plan_come_before_everything_else() -> None:
 
 
 def test_an_ack_of_nothing_is_no_ack() -> None:
-    class Babbling(Listening):
+    class Babbling(RecordingLinks):
         def wait(self, wait: Wait) -> list[News]:
             babble = [Ack(0, 1, 99, 0, 0)] if self.batches[0] else []
             return [*babble, *super().wait(wait)]
@@ -322,4 +322,4 @@ def test_a_gap_comes_before_the_ticks_that_ended_it() -> None:
     desk.play()
 
     kinds = [type(item) for item in desk.wire.items(0)]
-    assert kinds.index(Gap) < min(kinds.index(Trade), kinds.index(Quote))
+    assert kinds.index(GapItem) < min(kinds.index(Trade), kinds.index(Quote))

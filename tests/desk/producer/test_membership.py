@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crashing_desk import PRODUCER, Death, Delays, MortalDesk, Move, World
-from elastic_desk import Staff, StaffedWorld
+from crashing_desk import PRODUCER, CrashingDesk, Death, Delays, Move, World
+from elastic_desk import ElasticWorld, ShardCountAt
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pipeline_parts import NO_PARAMS, Row, Rows, at
@@ -34,7 +34,9 @@ from random_days import (
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
 
-staffs = st.lists(st.builds(Staff, st.integers(START_S, START_S + 18), st.integers(1, 4)), min_size=1, max_size=8)
+staffs = st.lists(
+    st.builds(ShardCountAt, st.integers(START_S, START_S + 18), st.integers(1, 4)), min_size=1, max_size=8
+)
 
 
 MOVED_AT_THE_LAST_MARK = Taped(
@@ -59,26 +61,34 @@ MOVED_AT_THE_LAST_MARK = Taped(
 
 
 def staffed(
-    desk: MortalDesk,
-    staff: Sequence[Staff],
+    desk: CrashingDesk,
+    staff: Sequence[ShardCountAt],
     deaths: Sequence[Death],
     moves: Sequence[Move],
     delay: Any,
     stop_at: int = 0,
 ) -> World:
-    return ended(StaffedWorld(desk, staff, deaths, moves, delay, stop_at))
+    return ended(ElasticWorld(desk, staff, deaths, moves, delay, stop_at))
 
 
 @examples(40)
 @given(taped, staffs, trouble_or_moves)
 @example(
     MOVED_AT_THE_LAST_MARK,
-    [Staff(49, 4), Staff(50, 3), Staff(51, 1), Staff(52, 2), Staff(58, 3), Staff(60, 1), Staff(63, 2)],
+    [
+        ShardCountAt(49, 4),
+        ShardCountAt(50, 3),
+        ShardCountAt(51, 1),
+        ShardCountAt(52, 2),
+        ShardCountAt(58, 3),
+        ShardCountAt(60, 1),
+        ShardCountAt(63, 2),
+    ],
     Trouble([], [Move(64, "B", 1)], Delays(2, 0, 12, 9, 19)),
 )
 def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_meanwhile(
     day: Taped,
-    staff: list[Staff],
+    staff: list[ShardCountAt],
     disturbed: Trouble,
 ) -> None:
     desk = day.desk()
@@ -91,7 +101,7 @@ def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_
 @examples(40)
 @given(live_ticks, live_flows, staffs, moves, delays)
 def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], staff: list[Staff], moving: list[Move], delay: Any
+    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], staff: list[ShardCountAt], moving: list[Move], delay: Any
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000})
 
@@ -108,7 +118,7 @@ def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
 def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
     ticks: list[tuple[int, str, bool]],
     flow: dict[str, Any],
-    staff: list[Staff],
+    staff: list[ShardCountAt],
     dying: list[Death],
     moving: list[Move],
     delay: Any,
@@ -124,7 +134,7 @@ def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
 @given(taped, staffs, trouble_or_moves, st.integers(1, 400), st.booleans())
 def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
     day: Taped,
-    staff: list[Staff],
+    staff: list[ShardCountAt],
     disturbed: Trouble,
     stop_at: int,
     lockstep: bool,
@@ -140,7 +150,7 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
 @given(paced, staffs, trouble_or_moves, st.integers(1, 400))
 def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
     day: Taped,
-    staff: list[Staff],
+    staff: list[ShardCountAt],
     disturbed: Trouble,
     stop_at: int,
 ) -> None:
@@ -156,7 +166,7 @@ def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
 def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
     ticks: list[tuple[int, str, bool]],
     flow: dict[str, Any],
-    staff: list[Staff],
+    staff: list[ShardCountAt],
     dying: list[Death],
     moving: list[Move],
     delay: Any,
@@ -170,10 +180,12 @@ def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
 
 def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(60)]
-    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
     fixed = World(desk).play()
 
-    world = StaffedWorld(desk, [Staff(START_S + 3, 1), Staff(START_S + 6, 3), Staff(START_S + 9, 1)])
+    world = ElasticWorld(
+        desk, [ShardCountAt(START_S + 3, 1), ShardCountAt(START_S + 6, 3), ShardCountAt(START_S + 9, 1)]
+    )
     world.play()
 
     assert (world.joined, world.left) == (2, 3)
@@ -184,11 +196,11 @@ def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() ->
 
 def test_a_producer_goes_on_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(20)]
-    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
     fixed = World(desk).play()
 
     for after in range(60, 140):
-        world = StaffedWorld(desk, [Staff(START_S, 1)], [Death(after, PRODUCER)])
+        world = ElasticWorld(desk, [ShardCountAt(START_S, 1)], [Death(after, PRODUCER)])
         world.play()
 
         the_same(fixed, world)
@@ -214,12 +226,12 @@ class Trader(strategy.Strategy):
 def test_a_producer_goes_on_whenever_its_predecessor_dies_after_a_slot_went_to_a_shard_that_had_just_joined() -> None:
     tape = [Row(half / 2, symbol, "quote", size=1.0) for half in range(1, 17) for symbol in SYMBOLS]
     trader = StrategyEntry("t", lambda: Trader(NO_PARAMS))
-    desk = MortalDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=[trader], shards=3)
+    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=[trader], shards=3)
     fixed = World(desk).play()
-    staff, moving = [Staff(1, 2), Staff(7, 3)], [Move(7, symbol, 2) for symbol in SYMBOLS]
+    staff, moving = [ShardCountAt(1, 2), ShardCountAt(7, 3)], [Move(7, symbol, 2) for symbol in SYMBOLS]
 
     for after in range(200, 440, 12):
-        world = StaffedWorld(desk, staff, [Death(after, PRODUCER)], moving)
+        world = ElasticWorld(desk, staff, [Death(after, PRODUCER)], moving)
         world.play()
 
         the_same(fixed, world)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from desk.flow.ladder import THIN, Ladder, LadderConfig
-from desk.model.items import Unquoted
+from desk.flow.ladder import THIN, LadderConfig, OverloadLadder
+from desk.model.items import QuotesLost
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
-from desk.producer.held_items import Holding
-from desk.producer.overload import Overload
+from desk.producer.held_items import HeldItems
+from desk.producer.overload import OverloadControl
 from desk.telemetry.note_board import NoteBoard
 
 
@@ -32,8 +32,10 @@ def a_quote(ordinal: int, symbol: str) -> Quote:
 
 def test_symbols_whose_quotes_are_stopped_are_named_where_they_are() -> None:
     feed = SlowReader()
-    overload = Overload(Ladder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, NoteBoard())  # type: ignore[arg-type]  # what it asks of a feed
-    items: list[Unquoted] = []
+    overload = OverloadControl(
+        OverloadLadder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, NoteBoard()
+    )  # type: ignore[arg-type]  # what it asks of a feed
+    items: list[QuotesLost] = []
     now_ns = 10 * SECOND_NS
 
     while overload.ladder.rung < THIN:
@@ -42,15 +44,15 @@ def test_symbols_whose_quotes_are_stopped_are_named_where_they_are() -> None:
         items += overload.control(now_ns)
 
     assert feed.dropped == ["HOT"]
-    assert items == [Unquoted("HOT", now_ns)]
+    assert items == [QuotesLost("HOT", now_ns)]
 
 
 def test_a_symbol_whose_quotes_are_dropped_on_its_way_is_named_once() -> None:
-    holding = Holding(capacity=2)
+    holding = HeldItems(capacity=2)
 
     for ordinal, symbol in enumerate("ABABB"):
         holding.offer(a_quote(ordinal, symbol), now_ns=7 + ordinal)
     holding.offer(Trade(9, "A", 0, 0, 10.0, 1.0), now_ns=20)
 
-    assert holding.items[:4] == [a_quote(0, "A"), a_quote(1, "B"), Unquoted("A", 9), Unquoted("B", 10)]
+    assert holding.items[:4] == [a_quote(0, "A"), a_quote(1, "B"), QuotesLost("A", 9), QuotesLost("B", 10)]
     assert (holding.quotes, holding.quotes_full) == (2, 3)

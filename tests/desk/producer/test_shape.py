@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from pipeline_parts import Desk, Late, Row, Rows, at
+from pipeline_parts import Desk, LateLinks, Row, Rows, at
 
 from desk.flow.routing_table import SLOTS
 from desk.model.commands import Command, MoveSlots
-from desk.producer.loop import Intake
+from desk.producer.loop import ProducerLoop
 from desk.producer.parts import ProducerParts
 
-LOOP = Path(inspect.getfile(Intake))
+LOOP = Path(inspect.getfile(ProducerLoop))
 
 
 def on_the_stack() -> Iterator[str]:
@@ -32,7 +32,7 @@ def test_while_news_and_commands_are_handled_no_part_is_in_the_midst_of_anything
     lockstep: bool, speed: float | None
 ) -> None:
     tape = [Row(number * 0.13, "ABC"[number % 3], ("trade", "quote")[number % 2]) for number in range(60)]
-    desk = Desk(Rows(tape), "ABC", capacity=5, window=1, lockstep=lockstep, speed=speed, links=Late)
+    desk = Desk(Rows(tape), "ABC", capacity=5, window=1, lockstep=lockstep, speed=speed, links=LateLinks)
     take = desk.mailbox.take
     seen: set[str] = set()
 
@@ -44,13 +44,13 @@ def test_while_news_and_commands_are_handled_no_part_is_in_the_midst_of_anything
     asked: list[int] = []
 
     def move() -> None:
-        if not asked and desk.intake.session_ns >= at(3):
+        if not asked and desk.loop.session_ns >= at(3):
             asked.append(1)
             desk.mailbox.post(MoveSlots(range(SLOTS), 1))
 
     desk.play(move)
 
-    assert desk.intake.moves.done
+    assert desk.loop.moves.done
     assert seen == {LOOP.stem}
 
 
@@ -58,4 +58,4 @@ def test_no_part_is_given_anything_to_call() -> None:
     for part in get_type_hints(ProducerParts).values():
         for name, hint in get_type_hints(part.__init__).items():
             assert "Callable" not in str(hint), f"{part.__name__} takes a callable: {name}"
-            assert hint is not Intake
+            assert hint is not ProducerLoop

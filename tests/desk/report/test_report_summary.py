@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.report.summary import ClassCounts, FeedState, Latencies, Quantiles, Summary, Ticks
+from desk.report.summary import ClassCounts, FeedSection, LatencySection, Quantiles, Summary, TicksSection
 from desk.telemetry.histogram import Histogram
 
 CONTRACT = {
@@ -47,7 +47,7 @@ CONTRACT = {
 }  # fmt: skip
 
 
-def run(ticks: Ticks | None = None, problems: list[str] | None = None) -> Summary:
+def run(ticks: TicksSection | None = None, problems: list[str] | None = None) -> Summary:
     return Summary(
         run_id="r1",
         plan="p",
@@ -57,7 +57,7 @@ def run(ticks: Ticks | None = None, problems: list[str] | None = None) -> Summar
         started_ns=0,
         ended_ns=1,
         wall_s=1.0,
-        ticks=ticks or Ticks(),
+        ticks=ticks or TicksSection(),
     )
 
 
@@ -70,7 +70,7 @@ def test_a_summary_has_exactly_the_keys_of_the_contract_in_its_order() -> None:
 
 
 def test_a_summary_survives_its_file() -> None:
-    summary = run(Ticks(trades=ClassCounts(received=1, dropped={"full": 1})))
+    summary = run(TicksSection(trades=ClassCounts(received=1, dropped={"full": 1})))
 
     read = Summary.of(json.loads(json.dumps(summary.builtins())))
 
@@ -96,7 +96,7 @@ def test_a_run_without_problems_that_balances_is_ok() -> None:
 
 
 def test_a_problem_an_imbalance_or_a_failure_each_make_a_run_not_ok() -> None:
-    unbalanced = Ticks(quotes=ClassCounts(received=1))
+    unbalanced = TicksSection(quotes=ClassCounts(received=1))
 
     assert not run(problems=["a strategy was stopped"]).judged().ok
     assert not run(unbalanced).judged().ok
@@ -117,16 +117,16 @@ def test_a_problem_an_imbalance_or_a_failure_each_make_a_run_not_ok() -> None:
 def test_a_live_run_without_its_feed_at_the_end_or_without_a_tick_is_neither_ok_nor_complete(
     kind: str, up: bool, received: int, good: bool
 ) -> None:
-    ticks = Ticks(trades=ClassCounts(received=received, applied=received))
+    ticks = TicksSection(trades=ClassCounts(received=received, applied=received))
 
-    judged = msgspec.structs.replace(run(ticks), feed=FeedState(kind=kind, up=up)).judged()
+    judged = msgspec.structs.replace(run(ticks), feed=FeedSection(kind=kind, up=up)).judged()
 
     assert (judged.ok, judged.complete) == (good, good)
 
 
 def test_a_run_is_complete_when_it_did_not_break_off_and_balances() -> None:
     assert run(problems=["a strategy was stopped"]).judged().complete
-    assert not run(Ticks(quotes=ClassCounts(received=1))).judged().complete
+    assert not run(TicksSection(quotes=ClassCounts(received=1))).judged().complete
     assert not run().judged(failed=True).complete
 
 
@@ -151,6 +151,6 @@ def test_quantiles_are_told_in_milliseconds() -> None:
 
 
 def test_a_latency_that_was_never_measured_is_null() -> None:
-    latencies = Latencies(time_in_queue=Quantiles.of(Histogram()))
+    latencies = LatencySection(time_in_queue=Quantiles.of(Histogram()))
 
     assert msgspec.to_builtins(latencies)["time_in_queue"] is None

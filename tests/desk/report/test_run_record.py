@@ -7,9 +7,9 @@ from desk.consumer.shard import ShardStats
 from desk.model.batch import LaneTotals
 from desk.model.session import Session
 from desk.orders import OrderSummary
-from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize, warnings
+from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, strategy_problems, summarize_run, warnings
 from desk.telemetry.audit import Audit, StrategyFault
-from desk.telemetry.histogram import Snapshot
+from desk.telemetry.histogram import HistogramSnapshot
 
 SESSION = Session("day", "2013-10-07", "UTC", 0, None, 60, ("A",), ("A",), history=False, lockstep=True)
 
@@ -23,10 +23,10 @@ def some_stats(shard: int, **more: Any) -> ShardStats:
         "busy_ns": 500_000_000,
         "lane": LaneTotals(),
         "audit": Audit(),
-        "time_in_queue": Snapshot(),
-        "in_lane": Snapshot(),
-        "on_link": Snapshot(),
-        "data_latency": Snapshot(),
+        "time_in_queue": HistogramSnapshot(),
+        "in_lane": HistogramSnapshot(),
+        "on_link": HistogramSnapshot(),
+        "data_latency": HistogramSnapshot(),
         "prices": {},
     }
     return ShardStats(**(fields | more))
@@ -63,7 +63,7 @@ def test_ticks_are_added_up_over_shards_and_causes() -> None:
     second = some_stats(1, audit=Audit(trades=1, rejected_trades={"late": 1, "unwatched": 1}))
     feed = FeedRecord({"trades": 14, "quotes": 15}, {"trades": {"price": 2}}, {"quotes": 6}, [])
 
-    summary = summarize(a_record(first, second, feed=feed))
+    summary = summarize_run(a_record(first, second, feed=feed))
 
     trades, quotes = summary.ticks.trades, summary.ticks.quotes
     assert (trades.received, trades.applied, trades.skipped) == (14, 6, 0)
@@ -76,7 +76,7 @@ def test_ticks_are_added_up_over_shards_and_causes() -> None:
 
 
 def test_one_tick_that_nobody_accounts_for_is_no_balance() -> None:
-    summary = summarize(a_record(some_stats(0), feed=FeedRecord({"trades": 1, "quotes": 0}, {}, {}, [])))
+    summary = summarize_run(a_record(some_stats(0), feed=FeedRecord({"trades": 1, "quotes": 0}, {}, {}, [])))
 
     assert (summary.balanced, summary.ok) == (False, False)
 
@@ -84,7 +84,7 @@ def test_one_tick_that_nobody_accounts_for_is_no_balance() -> None:
 def test_rates_are_over_the_time_of_play_and_busy_is_its_fraction() -> None:
     shard = some_stats(0, audit=Audit(trades=6, quotes=4))
 
-    summary = summarize(a_record(shard, feed=FeedRecord({"trades": 6, "quotes": 4}, {}, {}, [])))
+    summary = summarize_run(a_record(shard, feed=FeedRecord({"trades": 6, "quotes": 4}, {}, {}, [])))
 
     assert (summary.events_per_s.produced, summary.events_per_s.consumed) == (5.0, 5.0)
     assert summary.wall_s == 3.5
@@ -92,15 +92,15 @@ def test_rates_are_over_the_time_of_play_and_busy_is_its_fraction() -> None:
 
 
 def test_a_run_with_problems_or_a_failure_is_not_ok_though_it_balances() -> None:
-    troubled = summarize(a_record(problems=["something"]))
-    failed = summarize(a_record(failed=True))
+    troubled = summarize_run(a_record(problems=["something"]))
+    failed = summarize_run(a_record(failed=True))
 
     assert (troubled.ok, troubled.balanced, troubled.complete) == (False, True, True)
     assert (failed.ok, failed.balanced, failed.complete) == (False, True, False)
 
 
 def test_money_is_a_number_with_a_fraction_even_where_nothing_was_traded() -> None:
-    summary = summarize(a_record(orders=OrderSummary(realized=0, unrealized=0, fees=0)))
+    summary = summarize_run(a_record(orders=OrderSummary(realized=0, unrealized=0, fees=0)))
 
     assert msgspec.json.encode(summary.pnl) == b'{"realized":0.0,"unrealized":0.0,"fees":0.0}'
 
@@ -147,7 +147,7 @@ def test_the_figures_of_a_desk_are_those_of_its_parts() -> None:
     counts = desk.feed.counts
     feed = FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples)
 
-    summary = summarize(a_record(*(shard.stats() for shard in desk.consumers.values()), feed=feed))
+    summary = summarize_run(a_record(*(shard.stats() for shard in desk.consumers.values()), feed=feed))
 
     assert summary.balanced
     assert (summary.ticks.trades.applied, summary.ticks.quotes.applied, summary.ticks.trades.skipped) == (1, 1, 1)

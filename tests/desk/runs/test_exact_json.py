@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from desk.model.errors import RunFolderError
 from desk.model.session import Session
 from desk.runs.exact_json import from_json, to_json
-from desk.runs.resume_file import Resume, ResumeFile
+from desk.runs.resume_file import ResumeFile, ResumeState
 
 SESSION = Session("s", "2026-01-05", "UTC", 0, None, None, (), (), history=False, lockstep=True)
 zones = st.one_of(
@@ -41,7 +41,7 @@ def test_the_params_of_a_run_come_back_from_its_resume_file(
     file = ResumeFile(tmp_path_factory.getbasetemp() / "resume.json")
     plan = {"strategies": [{"params": params}], "scanners": [{"params": params}]}
 
-    file.write(Resume(plan, in_process=True, started_ns=1, session=SESSION))
+    file.write(ResumeState(plan, in_process=True, started_ns=1, session=SESSION))
 
     assert repr(file.read().plan) == repr(plan)
 

@@ -8,7 +8,7 @@ from random import Random
 from curves import Load
 
 from desk.model.units import SECOND_NS
-from desk.scaling import Policy, PolicyState, Reading, decide
+from desk.scaling import PolicyState, ScalingPolicy, ScalingReading, decide
 
 STEPS_PER_S = 10
 STEP_S = 1 / STEPS_PER_S
@@ -69,7 +69,7 @@ class SimulatedDesk:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: ScalingPolicy,
         load: Load,
         *,
         working: int = 1,
@@ -88,7 +88,7 @@ class SimulatedDesk:
         self.read_s = 0.0
         self.dropped = 0.0
         self.consumer_s = 0.0
-        self.readings: list[Reading] = []
+        self.readings: list[ScalingReading] = []
         self.asked: list[int] = []
 
     def run(self, until_s: int) -> "SimulatedDesk":
@@ -145,7 +145,7 @@ class SimulatedDesk:
     def _read(self, now_s: float) -> None:
         read = {i: shard.read(now_s - self.read_s) for i, shard in enumerate(self.shards) if shard.here_s <= now_s}
         waits_s = [wait_s for _, wait_s in read.values() if wait_s is not None]
-        reading = Reading(
+        reading = ScalingReading(
             now_ns=round(now_s * SECOND_NS),
             busy={shard: busy for shard, (busy, _) in read.items()},
             time_in_queue_ns=round(max(waits_s) * SECOND_NS) if waits_s else None,
@@ -166,11 +166,11 @@ class SimulatedDesk:
             shard.leaving = True
 
 
-def oracle_s(policy: Policy, load: Load, until_s: int) -> float:
+def oracle_s(policy: ScalingPolicy, load: Load, until_s: int) -> float:
     """Consumer-seconds of who knows each second's load and changes the number at once, for nothing."""
     needs = (math.ceil(load(second) / policy.target_busy - 1e-9) for second in range(until_s))
     return float(sum(min(max(need, policy.least), policy.most) for need in needs))
 
 
-def _s(reading: Reading) -> float:
+def _s(reading: ScalingReading) -> float:
     return reading.now_ns / SECOND_NS

@@ -7,14 +7,14 @@ from random import Random
 from curves import Load
 
 from desk.model.units import SECOND_NS
-from desk.scaling import Policy, PolicyState, Reading, decide
+from desk.scaling import PolicyState, ScalingPolicy, ScalingReading, decide
 
 Waits = Callable[[float], float]
 """Time in queue in seconds by busy fraction."""
 
 
 def answers(
-    policy: Policy,
+    policy: ScalingPolicy,
     load: Load,
     until_s: int,
     *,
@@ -39,7 +39,7 @@ def answers(
         even = about(load(second)) / working + overhead
         busy = {shard: min(even, 1.0) for shard in range(working)}
         wait_s = about(waits(even)) if even < 1 else math.inf
-        reading = Reading(
+        reading = ScalingReading(
             now_ns=second * SECOND_NS,
             busy=busy,
             time_in_queue_ns=round(min(wait_s, 1.0) * SECOND_NS),

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.flow.routing_table import SLOTS, RoutingTable, slot_of
-from desk.scaling import Planner, PlannerState, SlotMove, by_slot, plan
+from desk.scaling import MovePlanner, PlannerState, SlotMove, by_slot, plan_moves
 from desk.scaling.balance import next_step
-from desk.scaling.board import Board, level
+from desk.scaling.slot_assignment import SlotAssignment, level
 
-EAGER = Planner(patience=1)
+EAGER = MovePlanner(patience=1)
 Loads = Mapping[int, float]
 
 shares = st.one_of(st.integers(0, 12), st.sampled_from([1, 1, 1, 30])).map(float)
@@ -48,7 +48,7 @@ def after(table: RoutingTable, moves: Sequence[SlotMove]) -> RoutingTable:
 class Observer:
     """Feeds a planner and does what it says at once."""
 
-    def __init__(self, table: RoutingTable, shards: Sequence[int], planner: Planner = EAGER) -> None:
+    def __init__(self, table: RoutingTable, shards: Sequence[int], planner: MovePlanner = EAGER) -> None:
         self.table = table
         self.shards = shards
         self.planner = planner
@@ -56,7 +56,7 @@ class Observer:
         self.moved: list[int] = []
 
     def see(self, loads: Loads) -> list[SlotMove]:
-        moves, self.state = plan(self.planner, self.state, loads, self.table, self.shards)
+        moves, self.state = plan_moves(self.planner, self.state, loads, self.table, self.shards)
         assert {move.to for move in moves} <= set(self.shards)
         self.table = after(self.table, moves)
         self.moved.append(sum(len(move.slots) for move in moves))
@@ -90,7 +90,7 @@ def test_constant_load_comes_to_rest_and_no_step_makes_the_busiest_busier(
 def test_noise_of_a_tenth_does_not_keep_slots_moving(loads: Loads, shards: int, seed: int, patience: int) -> None:
     chance = Random(seed)
     table = a_table({slot: chance.randrange(shards) for slot in loads})
-    observer = Observer(table, range(shards), Planner(patience=patience))
+    observer = Observer(table, range(shards), MovePlanner(patience=patience))
 
     def noisy() -> Loads:
         return {slot: load * chance.choice((0.9, 1.1, chance.uniform(0.9, 1.1))) for slot, load in loads.items()}
@@ -109,9 +109,9 @@ def test_what_a_single_move_or_swap_could_even_out_is_evened_out(values: list[fl
 
     observer.settle(lambda: loads)
 
-    board = Board([loads.get(slot, 0.0) for slot in range(SLOTS)], observer.table.shards, range(shards))
-    if level(board.shard_loads(board.shared())) > 1.3:
-        assert next_step(board, 1.1) is None
+    assignment = SlotAssignment([loads.get(slot, 0.0) for slot in range(SLOTS)], observer.table.shards, range(shards))
+    if level(assignment.shard_loads(assignment.shared())) > 1.3:
+        assert next_step(assignment, 1.1) is None
 
 
 @given(st.lists(st.floats(0.5, 1.5), min_size=60, max_size=120), st.integers(2, 6))
@@ -139,7 +139,7 @@ def test_a_drained_shard_ends_empty(loads: Loads, shards: int, data: st.DataObje
 
 def test_a_drained_shard_goes_onto_the_idlest() -> None:
     loads = {0: 5.0, 1: 1.0, 2: 2.0, 3: 3.0}
-    observer = Observer(a_table({0: 0, 1: 1, 2: 2, 3: 2}), [0, 1], Planner(drain_at_once=SLOTS))
+    observer = Observer(a_table({0: 0, 1: 1, 2: 2, 3: 2}), [0, 1], MovePlanner(drain_at_once=SLOTS))
 
     observer.see(loads)
 
@@ -151,8 +151,8 @@ def test_the_same_observation_has_the_same_moves(loads: Loads, shards: int, orde
     given_order = [shard for shard in order if shard < shards]
     turned = dict(reversed(list(loads.items())))
 
-    first = plan(EAGER, PlannerState(), loads, a_table({}), range(shards))
-    second = plan(EAGER, PlannerState(), turned, a_table({}), given_order)
+    first = plan_moves(EAGER, PlannerState(), loads, a_table({}), range(shards))
+    second = plan_moves(EAGER, PlannerState(), turned, a_table({}), given_order)
 
     assert first == second
 
@@ -174,7 +174,7 @@ def test_where_no_single_move_or_swap_helps_slots_stay() -> None:
 
     observer.settle(lambda: loads)
 
-    assert next_step(Board(list(loads.values()), [stuck[slot] for slot in loads], range(3)), 1.1) is None
+    assert next_step(SlotAssignment(list(loads.values()), [stuck[slot] for slot in loads], range(3)), 1.1) is None
     assert by_shard(loads, observer.table, range(3)) == {0: 18.0, 1: 24.0, 2: 13.0}
 
 
@@ -190,7 +190,7 @@ def test_one_observation_moves_few_slots_and_no_more_than_it_takes() -> None:
 
 def test_a_burst_shorter_than_the_patience_moves_nothing() -> None:
     even, burst = {0: 1.0, 1: 2.0, 2: 1.0}, {0: 2.0, 1: 1.0, 2: 2.0}
-    observer = Observer(a_table({0: 0, 1: 1, 2: 0}, other=1), range(2), Planner(patience=3, weight=1.0))
+    observer = Observer(a_table({0: 0, 1: 1, 2: 0}, other=1), range(2), MovePlanner(patience=3, weight=1.0))
 
     for loads in (even, burst, burst, even, even, burst, burst):
         assert observer.see(loads) == []
@@ -200,7 +200,7 @@ def test_a_burst_shorter_than_the_patience_moves_nothing() -> None:
 
 def test_a_newcomer_is_given_its_share_without_patience() -> None:
     loads = dict.fromkeys(range(100), 1.0)
-    observer = Observer(RoutingTable.even(range(4)), range(5), Planner(patience=50))
+    observer = Observer(RoutingTable.even(range(4)), range(5), MovePlanner(patience=50))
 
     for _ in range(5):
         observer.see(loads)
@@ -210,12 +210,12 @@ def test_a_newcomer_is_given_its_share_without_patience() -> None:
 
 
 def test_without_load_nothing_moves() -> None:
-    assert plan(EAGER, PlannerState(), {}, a_table({}), range(3))[0] == []
+    assert plan_moves(EAGER, PlannerState(), {}, a_table({}), range(3))[0] == []
 
 
 def test_without_a_shard_there_is_no_plan() -> None:
     with pytest.raises(ValueError, match="at least one shard"):
-        plan(EAGER, PlannerState(), {}, a_table({}), [])
+        plan_moves(EAGER, PlannerState(), {}, a_table({}), [])
 
 
 def test_loads_of_symbols_are_added_up_by_slot() -> None:

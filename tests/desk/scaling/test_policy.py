@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.units import MS_NS, SECOND_NS
-from desk.scaling import Policy, PolicyState, Reading, decide
+from desk.scaling import PolicyState, ScalingPolicy, ScalingReading, decide
 
-POLICY = Policy(1, 8, 50 * MS_NS)
+POLICY = ScalingPolicy(1, 8, 50 * MS_NS)
 
 one_reading = st.builds(
-    Reading,
+    ScalingReading,
     now_ns=st.floats(0.2, 90).map(lambda passed_s: round(passed_s * SECOND_NS)),
     busy=st.lists(st.floats(0, 1.2), max_size=8).map(lambda shares: dict(enumerate(shares))),
     time_in_queue_ns=st.none() | st.integers(0, 2 * SECOND_NS),
@@ -27,7 +27,7 @@ one_reading = st.builds(
 class Watch:
     """Gives readings to a policy, a second apart."""
 
-    def __init__(self, policy: Policy = POLICY, state: PolicyState | None = None) -> None:
+    def __init__(self, policy: ScalingPolicy = POLICY, state: PolicyState | None = None) -> None:
         self.policy = policy
         self.state = state or PolicyState()
         self.now_ns = 0
@@ -44,7 +44,7 @@ class Watch:
     ) -> int:
         self.now_ns += round(after_s * SECOND_NS)
         wait_ns = None if wait_ms is None else round(wait_ms * MS_NS)
-        reading = Reading(self.now_ns, dict(enumerate(busy)), wait_ns, dropped, pending, lopsided)
+        reading = ScalingReading(self.now_ns, dict(enumerate(busy)), wait_ns, dropped, pending, lopsided)
         desired, self.state = decide(self.policy, self.state, reading)
         self.asked.append(desired)
         return desired
@@ -59,11 +59,11 @@ class Watch:
         return [self.see(*busy, wait_ms=wait_ms) for _ in range(count)]
 
 
-def settled(*busy: float, policy: Policy = POLICY) -> Watch:
+def settled(*busy: float, policy: ScalingPolicy = POLICY) -> Watch:
     return Watch(policy).settle(*busy)
 
 
-def given_all(readings: list[Reading], policy: Policy = POLICY) -> tuple[list[int], PolicyState, int]:
+def given_all(readings: list[ScalingReading], policy: ScalingPolicy = POLICY) -> tuple[list[int], PolicyState, int]:
     state, now_ns, asked = PolicyState(), 0, []
     for reading in readings:
         now_ns += reading.now_ns
@@ -259,7 +259,7 @@ def test_one_fewer_must_be_clearly_below_the_target() -> None:
 
 
 def test_who_misses_the_objective_twice_in_a_row_keeps_its_consumers_and_a_lone_outlier_changes_nothing() -> None:
-    patient = Policy(1, 8, 50 * MS_NS, up_delay_s=10)
+    patient = ScalingPolicy(1, 8, 50 * MS_NS, up_delay_s=10)
     twice, once = settled(0.1, 0.1, policy=patient), settled(0.1, 0.1, policy=patient)
 
     for second in range(300):
@@ -314,7 +314,7 @@ def test_a_reading_without_a_shard_at_work_changes_nothing() -> None:
 
 
 def test_a_policy_with_no_choice_has_none() -> None:
-    watch = Watch(Policy(3, 3, 50 * MS_NS))
+    watch = Watch(ScalingPolicy(3, 3, 50 * MS_NS))
 
     for second in range(200):
         assert watch.see(*[second % 7 / 6] * 3, wait_ms=second, dropped=second % 2) == 3
@@ -322,9 +322,9 @@ def test_a_policy_with_no_choice_has_none() -> None:
 
 @given(st.lists(one_reading, max_size=80), st.integers(1, 4), st.integers(0, 4))
 def test_whatever_is_read_the_answer_is_within_its_limits_and_the_memory_stays_small(
-    readings: list[Reading], least: int, more: int
+    readings: list[ScalingReading], least: int, more: int
 ) -> None:
-    asked, state, _ = given_all(readings, Policy(least, least + more, 50 * MS_NS))
+    asked, state, _ = given_all(readings, ScalingPolicy(least, least + more, 50 * MS_NS))
 
     assert all(least <= number <= least + more for number in asked)
     assert all(before.number > after.number for before, after in pairwise(state.peaks))
@@ -339,9 +339,9 @@ def test_whatever_is_read_the_answer_is_within_its_limits_and_the_memory_stays_s
 )
 @examples(200)
 def test_more_busy_never_wants_less(
-    before: list[Reading], steady: float, lasting: int, reading: Reading, more: list[float]
+    before: list[ScalingReading], steady: float, lasting: int, reading: ScalingReading, more: list[float]
 ) -> None:
-    steadily = Reading(SECOND_NS, dict.fromkeys(reading.busy, steady), MS_NS, 0, 0)
+    steadily = ScalingReading(SECOND_NS, dict.fromkeys(reading.busy, steady), MS_NS, 0, 0)
     _, state, now_ns = given_all([*before, *[steadily] * lasting])
     reading = msgspec.structs.replace(reading, now_ns=now_ns + reading.now_ns)
     busier = msgspec.structs.replace(
@@ -352,7 +352,7 @@ def test_more_busy_never_wants_less(
 
 
 @given(st.lists(one_reading, max_size=40))
-def test_the_order_in_which_shards_are_named_does_not_matter(readings: list[Reading]) -> None:
+def test_the_order_in_which_shards_are_named_does_not_matter(readings: list[ScalingReading]) -> None:
     turned = [msgspec.structs.replace(reading, busy=dict(reversed(reading.busy.items()))) for reading in readings]
 
     assert given_all(readings) == given_all(turned)

@@ -7,9 +7,9 @@ from curves import constant, noisy, ramp, steps
 from simulated_desk import SimulatedDesk, oracle_s
 
 from desk.model.units import MS_NS
-from desk.scaling import Policy
+from desk.scaling import ScalingPolicy
 
-POLICY = Policy(1, 8, 50 * MS_NS)
+POLICY = ScalingPolicy(1, 8, 50 * MS_NS)
 
 seeds = pytest.mark.parametrize("seed", range(3))
 starts = pytest.mark.parametrize("start_s", [1.0, 60.0])

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from steady_desk import answers
 
 from desk.model.units import MS_NS
-from desk.scaling import Policy
+from desk.scaling import ScalingPolicy
 
-POLICY = Policy(1, 8, 50 * MS_NS)
+POLICY = ScalingPolicy(1, 8, 50 * MS_NS)
 HOUR_S = 3600
 TEN_MINUTES_S = 600
 

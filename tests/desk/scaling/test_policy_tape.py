@@ -7,9 +7,9 @@ from made_up_tape import OPEN_NS, market, write_tape
 from simulated_desk import SimulatedDesk, oracle_s
 
 from desk.model.units import MS_NS, SECOND_NS
-from desk.scaling import Policy
+from desk.scaling import ScalingPolicy
 
-POLICY = Policy(1, 8, 50 * MS_NS)
+POLICY = ScalingPolicy(1, 8, 50 * MS_NS)
 DAY_S = 23_400
 
 
@@ -39,7 +39,7 @@ def test_a_day_costs_two_thirds_of_the_most_and_misses_the_objective_little_more
     day: Load, start_s: float, kept: float
 ) -> None:
     elastic = SimulatedDesk(POLICY, day, start_s=start_s).run(DAY_S)
-    fixed = SimulatedDesk(Policy(8, 8, 50 * MS_NS), day, working=8).run(DAY_S)
+    fixed = SimulatedDesk(ScalingPolicy(8, 8, 50 * MS_NS), day, working=8).run(DAY_S)
 
     assert elastic.kept() >= kept
     assert elastic.kept() >= fixed.kept() - 0.04

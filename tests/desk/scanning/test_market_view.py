@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from market_rows import NAN, T0, Line, Lines, quote
 
 from desk.bars.reference_price import Pricing
-from desk.model.block_checks import causes
+from desk.model.block_checks import rejection_causes
 from desk.model.blocks import TRADE
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
@@ -184,7 +184,7 @@ def prices_of_a_shard(lines: list[Line], source: Lines, channels: frozenset[str]
     """What a shard makes of the rows that the desk does not reject."""
     pricings = {name: Pricing() for name in source.symbols}
     (block,) = source.blocks()
-    for ordinal, (line, cause) in enumerate(zip(lines, causes(block), strict=True)):
+    for ordinal, (line, cause) in enumerate(zip(lines, rejection_causes(block), strict=True)):
         pricing = pricings[str(line.symbol)]
         ts_ns = int(block.ts_ns[ordinal])
         if cause or ("trades" if block.kind[ordinal] == TRADE else "quotes") not in channels:

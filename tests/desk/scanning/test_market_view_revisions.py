@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from market_rows import T0, Line, Lines, StillClock
 
-from desk.bars.remembered_trades import Remembered, unpacked
+from desk.bars.remembered_trades import TradeMemory, unpack_trades
 from desk.consumer.engine import Engine, EngineConfig
 from desk.feeds.replay import BlockFeed
 from desk.model.bars import Bar, BarFields
-from desk.model.items import Item, Second, Watch
+from desk.model.items import Item, Mark, Watch
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from desk.scanning.market_view import MarketView
@@ -69,7 +69,7 @@ def frames_of(source: Lines, watches: dict[int, list[Watch]]) -> list[Item]:
     for frame in feed.frames():
         items += frame.ticks
         if frame.mark:
-            items.append(Second(frame.session_ns, 0))
+            items.append(Mark(frame.session_ns, 0))
             items += watches.get(frame.session_ns, [])
     return items
 
@@ -99,10 +99,10 @@ def bars_of(engine: Engine, symbol: str, kept: Sequence[Bar]) -> dict[int, str]:
 
 def memory_of(packed: bytes) -> tuple[Any, ...]:
     """A memory's content; the wall time at which a trade came is nobody's memory."""
-    memory = unpacked(packed)
+    memory = unpack_trades(packed)
     if memory is None:
         return ()
-    state: Remembered = memory.state(whole=False)
+    state: TradeMemory = memory.state(whole=False)
     bases = {bar.minute_ns: figures(bar) for bar in state.bases}
     trades = [msgspec.structs.replace(trade, received_ns=0) for trade in memory.standing()]
     return state.from_ordinal, len(memory), bases, trades
@@ -118,7 +118,7 @@ def test_the_view_and_a_shard_have_the_same_minutes_and_remember_the_same(
     watches = {START_NS: [warm_watch(first, symbol, START_NS) for symbol in SYMBOLS]}
     end_ns = START_NS + second * SECOND_NS
     items = frames_of(source, watches)
-    marks = [index for index, item in enumerate(items) if isinstance(item, Second) and item.session_ns <= end_ns]
+    marks = [index for index, item in enumerate(items) if isinstance(item, Mark) and item.session_ns <= end_ns]
     engine = an_engine()
 
     applied = engine.apply(items[: marks[-1] + 1] if marks else items[: len(SYMBOLS)])
@@ -222,4 +222,4 @@ def test_a_repeated_trade_counts_once_for_scanners() -> None:
     view.advance(START_NS + SECOND_NS)
 
     assert view.snapshot().volume.tolist() == [200.0]
-    assert isinstance(next(iter(unpacked(view.remembered(["AAA"])["AAA"]).standing())), Trade)  # type: ignore[union-attr]
+    assert isinstance(next(iter(unpack_trades(view.remembered(["AAA"])["AAA"]).standing())), Trade)  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, START_NS, Desk, Row, Rows, Wanting, at, marks_of, ticks_of
+from pipeline_parts import NO_PARAMS, START_NS, Desk, Row, Rows, ScriptedScanner, at, marks_of, ticks_of
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
@@ -18,7 +18,7 @@ from desk.model.items import Unwatch, Watch
 from desk.model.records import ScanAnswer
 from desk.scanner import MarketSnapshot, Scanner
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import MAX_PROBLEMS, MAX_WITH_MINUTES, ScannerEntry, Scanning
+from desk.scanning.runner import MAX_PROBLEMS, MAX_WITH_MINUTES, ScannerEntry, ScannerRunner
 
 TAPE = [Row(number / 10, "ABC"[number % 3]) for number in range(100)]
 
@@ -43,8 +43,8 @@ def view() -> MarketView:
     return MarketView(Rows(TAPE))
 
 
-def scanning(*entries: ScannerEntry) -> Scanning:
-    return Scanning(view(), entries, START_NS, view)
+def scanning(*entries: ScannerEntry) -> ScannerRunner:
+    return ScannerRunner(view(), entries, START_NS, view)
 
 
 def test_scanners_are_asked_on_their_periods_counted_from_the_start() -> None:
@@ -73,7 +73,7 @@ def test_a_scan_sees_the_market_up_to_its_mark_and_brings_the_minutes_up_to_the_
 
 def test_only_new_symbols_bring_their_minutes_and_a_quiet_one_brings_none() -> None:
     tape = [*TAPE, Row(0.5, "D", "quote")]
-    one = Scanning(MarketView(Rows(tape)), [a_scanner(lambda market: ["A", "D"])], START_NS)
+    one = ScannerRunner(MarketView(Rows(tape)), [a_scanner(lambda market: ["A", "D"])], START_NS)
 
     (answer,) = one.scan(at(2), ["A"])
 
@@ -148,7 +148,7 @@ def watches(desk: Desk, symbol: str) -> list[tuple[int, str, Any]]:
     """(mark before it, Watch or Unwatch, its scanners) for the symbol, in its lane's order."""
     found: list[tuple[int, str, Any]] = []
     mark_ns = START_NS
-    for item in desk.wire.items(desk.intake.lane_of(symbol).shard):
+    for item in desk.wire.items(desk.loop.lane_of(symbol).shard):
         if marks_of([item]):
             (mark_ns,) = marks_of([item])
         if isinstance(item, Watch | Unwatch) and item.symbol == symbol:
@@ -159,14 +159,14 @@ def watches(desk: Desk, symbol: str) -> list[tuple[int, str, Any]]:
 
 @pytest.mark.parametrize("lockstep", [True, False])
 def test_a_scan_takes_effect_at_the_next_mark(lockstep: bool) -> None:
-    wanting = Wanting({0: [], 4: ["B"], 6: ["A", "B"], 8: []})
+    wanting = ScriptedScanner({0: [], 4: ["B"], 6: ["A", "B"], 8: []})
     desk = Desk(
         Rows(TAPE), ("A",), scanners=[ScannerEntry("S", wanting, 2, 9)], lockstep=lockstep, max_batch_bytes=200
     ).play()
 
     assert watches(desk, "B") == [(5, "Watch", ["S"]), (9, "Unwatch", None)]
     assert watches(desk, "A") == [(0, "Watch", [""]), (7, "Watch", ["", "S"]), (9, "Watch", [""])]
-    ticks = [tick for tick in ticks_of(desk.wire.items(desk.intake.lane_of("B").shard)) if tick.symbol == "B"]
+    ticks = [tick for tick in ticks_of(desk.wire.items(desk.loop.lane_of("B").shard)) if tick.symbol == "B"]
     assert [tick.ordinal for tick in ticks] == [number for number in range(50, 90) if number % 3 == 1]
     watched = {
         symbol for shard in desk.consumers.values() for symbol, one in shard.engine.symbols.items() if one.watched
@@ -177,9 +177,9 @@ def test_a_scan_takes_effect_at_the_next_mark(lockstep: bool) -> None:
 
 @pytest.mark.parametrize("lockstep", [True, False])
 def test_what_a_scanner_wanted_last_stays_when_it_is_stopped(lockstep: bool) -> None:
-    wanting = Wanting({0: ["B"], 6: ["A"]})
+    wanting = ScriptedScanner({0: ["B"], 6: ["A"]})
     entry = ScannerEntry("S", wanting, 2, 9)
-    other = ScannerEntry("T", Wanting({0: [], 6: ["C"]}), 2, 9)
+    other = ScannerEntry("T", ScriptedScanner({0: [], 6: ["C"]}), 2, 9)
 
     def stop(market: MarketSnapshot) -> list[str]:
         if market.now_ns >= at(4):
@@ -203,7 +203,7 @@ def test_a_symbol_that_is_held_stays_until_it_is_sold() -> None:
             if second == 6:
                 ctx.close()
 
-    wanting = Wanting({0: ["B"], 4: []})
+    wanting = ScriptedScanner({0: ["B"], 4: []})
     entry = StrategyEntry("s", lambda: Holder(NO_PARAMS), scanner="S")
 
     desk = Desk(Rows(TAPE), (), [entry], [ScannerEntry("S", wanting, 2, 9)]).play()
@@ -224,7 +224,7 @@ def test_a_symbol_found_by_a_scanner_has_the_bars_of_one_subscribed_from_the_sta
     )
     start_ns = market.start_ns
     second = found_at + 20
-    wanting = Wanting({-20: [], found_at: market.symbols})
+    wanting = ScriptedScanner({-20: [], found_at: market.symbols})
     scanner = ScannerEntry("S", wanting, second, 99)
     seen: dict[bool, dict[tuple[str, int], list[float]]] = {True: {}, False: {}}
 
@@ -274,7 +274,7 @@ class Counting(Scanner):
         return ["ABC"[len(self.seen) % 3]]
 
 
-def stateful() -> tuple[Scanning, list[Counting]]:
+def stateful() -> tuple[ScannerRunner, list[Counting]]:
     scanners = [Counting(), Counting()]
     entries = [ScannerEntry("S", scanners[0], 2, 9), ScannerEntry("T", scanners[1], 3, 9)]
     return scanning(*entries), scanners
@@ -336,7 +336,7 @@ def test_minutes_of_the_past_need_one_pass_for_rising_marks_and_the_other_view_i
         made.append(view())
         return made[-1]
 
-    one = Scanning(view(), [a_scanner(lambda market: ["A", "B"], every_s=1)], START_NS, afresh)
+    one = ScannerRunner(view(), [a_scanner(lambda market: ["A", "B"], every_s=1)], START_NS, afresh)
     for second in range(1, 8):
         one.scan(at(second), ["A", "B"])
 

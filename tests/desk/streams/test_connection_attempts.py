@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.units import MS_NS, SECOND_NS
-from desk.streams.connection_attempts import AT_ONCE_NS, CONNECT_NS, DELIVERY_NS, Attempts
+from desk.streams.connection_attempts import AT_ONCE_NS, CONNECT_NS, DELIVERY_NS, ConnectionAttempts
 
 NS = SECOND_NS
 
@@ -27,7 +27,7 @@ class Fixed(random.Random):
 class Trier:
     """Tries whenever it may, looking at the clock every `step_ns`."""
 
-    def __init__(self, attempts: Attempts, now_ns: int = 1_000 * NS) -> None:
+    def __init__(self, attempts: ConnectionAttempts, now_ns: int = 1_000 * NS) -> None:
         self.attempts = attempts
         self.now_ns = now_ns
         self.began_ns: list[int] = []
@@ -56,7 +56,7 @@ connections = st.tuples(
 def test_no_venue_sees_more_than_8_connections_in_15_s_or_12_in_a_minute(
     script: list[tuple[int, int, bool, bool]], drawn: float
 ) -> None:
-    trier, seen_ns = Trier(Attempts(Fixed(drawn))), []
+    trier, seen_ns = Trier(ConnectionAttempts(Fixed(drawn))), []
     for delay_ns, lasts_ns, delivers, slow in script:
         trier.begin()
         trier.now_ns += delay_ns
@@ -73,7 +73,7 @@ def test_no_venue_sees_more_than_8_connections_in_15_s_or_12_in_a_minute(
 
 
 def test_waits_double_from_a_second_to_a_minute_whatever_the_venue_acknowledges() -> None:
-    trier = Trier(Attempts(Fixed(1.0)))
+    trier = Trier(ConnectionAttempts(Fixed(1.0)))
 
     for _ in range(8):
         trier.begin()
@@ -87,7 +87,7 @@ def test_waits_double_from_a_second_to_a_minute_whatever_the_venue_acknowledges(
 
 @pytest.mark.parametrize(("delivers_ns", "wait_s"), [(DELIVERY_NS, 1), (DELIVERY_NS - 1, 16)])
 def test_a_connection_that_has_delivered_for_30_s_starts_the_waits_over(delivers_ns: int, wait_s: int) -> None:
-    trier = Trier(Attempts(Fixed(1.0)))
+    trier = Trier(ConnectionAttempts(Fixed(1.0)))
     for _ in range(4):
         trier.begin()
         trier.attempts.ended(trier.now_ns)
@@ -104,7 +104,7 @@ def test_a_connection_that_has_delivered_for_30_s_starts_the_waits_over(delivers
 
 
 def test_ticks_of_an_earlier_connection_are_no_delivery_of_this_one() -> None:
-    trier = Trier(Attempts(Fixed(1.0)))
+    trier = Trier(ConnectionAttempts(Fixed(1.0)))
     for _ in range(3):
         trier.begin()
         trier.attempts.delivered(trier.now_ns)
@@ -118,7 +118,7 @@ def test_ticks_of_an_earlier_connection_are_no_delivery_of_this_one() -> None:
 
 
 def test_at_once_is_at_once_but_only_once_in_30_s() -> None:
-    trier = Trier(Attempts(Fixed(1.0)))
+    trier = Trier(ConnectionAttempts(Fixed(1.0)))
 
     waits_s = []
     for lasts_ns in (0, 0, AT_ONCE_NS):
@@ -135,7 +135,7 @@ def test_at_once_is_at_once_but_only_once_in_30_s() -> None:
 
 @given(st.integers(1, 1_000_000), st.integers(0, 11))
 def test_a_clock_that_is_set_back_delays_no_attempt_beyond_its_wait(back_s: int, attempts: int) -> None:
-    trier = Trier(Attempts(Fixed(1.0)), now_ns=2_000_000 * NS)
+    trier = Trier(ConnectionAttempts(Fixed(1.0)), now_ns=2_000_000 * NS)
     for _ in range(attempts):
         trier.begin()
         trier.attempts.ended(trier.now_ns)

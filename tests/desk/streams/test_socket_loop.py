@@ -10,7 +10,7 @@ from alpaca_server import NS, AlpacaServer, Client, trade
 
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.streams.backoff import FIRST_NS, LONGEST_NS, Backoff
-from desk.streams.socket_loop import ANSWER_NS, PING_PART, TIMEOUT_NS, Socket
+from desk.streams.socket_loop import ANSWER_NS, PING_PART, TIMEOUT_NS, SocketLoop
 
 MANY = 40
 PING_NS = TIMEOUT_NS // PING_PART
@@ -142,7 +142,7 @@ def test_a_port_where_nobody_listens_is_tried_again() -> None:
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(PlanError, match=r"feed\.url"):
-        Socket("http://x", None, HandClock(), random.Random(), lambda _: None)  # type: ignore[arg-type]
+        SocketLoop("http://x", None, HandClock(), random.Random(), lambda _: None)  # type: ignore[arg-type]
 
 
 def test_waits_are_drawn_below_a_ceiling_that_doubles_and_starts_over() -> None:

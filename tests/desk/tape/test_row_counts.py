@@ -10,15 +10,15 @@ from market_rows import T0, Line, Lines, quote
 from desk.model.blocks import Block
 from desk.model.units import MINUTE_NS, floor_to
 from desk.tape.recorded_day import DaySource
-from desk.tape.row_counts import Tally
+from desk.tape.row_counts import MinuteCounts
 
 FIRST_NS = floor_to(T0, MINUTE_NS)
 times = st.lists(st.integers(0, 20 * MINUTE_NS), min_size=1, max_size=50).map(sorted)
 
 
-def tally(recv_ns: Sequence[int], trades: Sequence[bool]) -> Tally:
+def tally(recv_ns: Sequence[int], trades: Sequence[bool]) -> MinuteCounts:
     mask = np.array(trades, np.bool_)
-    return Tally.of(np.array(recv_ns, np.int64), mask, mask)
+    return MinuteCounts.of(np.array(recv_ns, np.int64), mask, mask)
 
 
 @given(times, st.data())
@@ -27,7 +27,7 @@ def test_a_tally_counts_every_row_once_however_it_is_cut(recv_ns: list[int], dat
     cut = data.draw(st.integers(1, len(recv_ns)))
 
     parts = [(recv_ns[:cut], trades[:cut]), (recv_ns[cut:], trades[cut:])]
-    joined = Tally.joined([tally(*part) for part in parts if part[0]])
+    joined = MinuteCounts.joined([tally(*part) for part in parts if part[0]])
 
     assert joined.counts() == {"trades": sum(trades), "quotes": len(trades) - sum(trades)}
     assert joined.minute_ns.tolist() == sorted({at - at % MINUTE_NS for at in recv_ns})
@@ -41,7 +41,7 @@ class Recording(Lines):
     """Lines that know when they were received, and give more than they are asked for."""
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> MinuteCounts:
         return tally([line.recv_ns for line in self._lines], [line.kind == "trade" for line in self._lines])
 
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> list[Block]:

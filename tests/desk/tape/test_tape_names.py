@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from s3_server import S3Server
 
-from desk.config.load import load_plan
+from desk.config.plan_file import load_plan
 from desk.model.errors import TapeError
 from desk.model.ticks import Trade
 from desk.tape.info import tape_info

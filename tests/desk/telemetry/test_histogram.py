@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.telemetry.histogram import MAX_NS, Histogram, Snapshot
+from desk.telemetry.histogram import MAX_NS, Histogram, HistogramSnapshot
 
 durations = st.lists(st.integers(0, MAX_NS), min_size=1, max_size=200)
 
@@ -64,7 +64,7 @@ def test_a_snapshot_survives_the_wire(values: list[int]) -> None:
     histogram = histogram_of(values)
 
     encoded = msgspec.msgpack.encode(histogram.snapshot())
-    restored = Histogram.of(msgspec.msgpack.decode(encoded, type=Snapshot))
+    restored = Histogram.of(msgspec.msgpack.decode(encoded, type=HistogramSnapshot))
 
     assert restored.snapshot() == histogram.snapshot()
     assert (restored.count, restored.max_ns) == (histogram.count, histogram.max_ns)
@@ -113,4 +113,4 @@ def test_an_empty_histogram_has_no_quantile() -> None:
     histogram.add(np.array([], np.int64))
 
     assert histogram.quantile(0.5) is None
-    assert histogram.snapshot() == Snapshot()
+    assert histogram.snapshot() == HistogramSnapshot()

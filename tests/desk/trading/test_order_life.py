@@ -4,7 +4,15 @@ from hypothesis import strategies as st
 from order_makers import a_fill, a_word, an_intent
 
 from desk.model.orders import TERMINAL, Report
-from desk.trading.order_life import FILLS, STEPS, IllegalTransitionError, Order, Step, absorb, move
+from desk.trading.order_life import (
+    FILLS,
+    STEPS,
+    IllegalTransitionError,
+    Order,
+    ReportEffect,
+    apply_report,
+    change_status,
+)
 
 STATUSES = sorted(STEPS)
 reports = st.builds(
@@ -20,9 +28,9 @@ reports = st.builds(
 def test_fills_add_up_to_filled() -> None:
     order = Order(an_intent(quantity=0.3))
 
-    first, second, third = (absorb(order, a_fill(0.1, number)) for number in (1, 2, 3))
+    first, second, third = (apply_report(order, a_fill(0.1, number)) for number in (1, 2, 3))
 
-    assert first == second == Step(0.1)
+    assert first == second == ReportEffect(0.1)
     assert third is not None
     assert order.status == "filled"
     assert order.remaining == 0.0
@@ -30,9 +38,9 @@ def test_fills_add_up_to_filled() -> None:
 
 def test_a_report_number_counts_once() -> None:
     order = Order(an_intent())
-    absorb(order, a_fill(4.0, 1))
+    apply_report(order, a_fill(4.0, 1))
 
-    again = absorb(order, a_fill(4.0, 1))
+    again = apply_report(order, a_fill(4.0, 1))
 
     assert again is None
     assert order.filled == 4.0
@@ -40,19 +48,19 @@ def test_a_report_number_counts_once() -> None:
 
 def test_a_fill_that_raced_a_cancel_still_counts_and_the_order_stays_canceled() -> None:
     order = Order(an_intent())
-    absorb(order, a_word("canceled", 2))
+    apply_report(order, a_word("canceled", 2))
 
-    late = absorb(order, a_fill(4.0, 1))
+    late = apply_report(order, a_fill(4.0, 1))
 
-    assert late == Step(4.0)
+    assert late == ReportEffect(4.0)
     assert (order.status, order.filled) == ("canceled", 4.0)
 
 
 def test_a_late_fill_of_everything_makes_a_canceled_order_filled() -> None:
     order = Order(an_intent())
-    absorb(order, a_word("canceled", 2))
+    apply_report(order, a_word("canceled", 2))
 
-    absorb(order, a_fill(10.0, 1))
+    apply_report(order, a_fill(10.0, 1))
 
     assert order.status == "filled"
 
@@ -60,17 +68,17 @@ def test_a_late_fill_of_everything_makes_a_canceled_order_filled() -> None:
 def test_shares_beyond_the_quantity_are_told_apart() -> None:
     order = Order(an_intent())
 
-    step = absorb(order, a_fill(12.0))
+    step = apply_report(order, a_fill(12.0))
 
-    assert step == Step(10.0, 2.0)
+    assert step == ReportEffect(10.0, 2.0)
     assert order.filled == 10.0
 
 
 def test_a_partial_fill_leaves_a_pending_cancel_pending() -> None:
     order = Order(an_intent())
-    move(order, "pending_cancel")
+    change_status(order, "pending_cancel")
 
-    absorb(order, a_fill(4.0))
+    apply_report(order, a_fill(4.0))
 
     assert order.status == "pending_cancel"
 
@@ -79,7 +87,7 @@ def test_a_refused_order_takes_no_report() -> None:
     order = Order(an_intent(), "refused")
 
     with pytest.raises(IllegalTransitionError, match="refused"):
-        absorb(order, a_fill(1.0))
+        apply_report(order, a_fill(1.0))
 
     assert order == Order(an_intent(), "refused")
 
@@ -91,7 +99,7 @@ def test_an_impossible_fill_is_refused_and_leaves_no_trace(bad: Report) -> None:
     order = Order(an_intent())
 
     with pytest.raises(IllegalTransitionError, match="no fill can be"):
-        absorb(order, bad)
+        apply_report(order, bad)
 
     assert order == Order(an_intent())
 
@@ -104,7 +112,7 @@ def test_any_reports_lead_along_legal_steps_and_never_beyond_the_quantity(histor
     for report in history:
         before, filled = order.status, order.filled
         try:
-            step = absorb(order, report)
+            step = apply_report(order, report)
         except IllegalTransitionError:
             step = None
 
@@ -122,6 +130,6 @@ def test_the_order_in_which_reports_arrive_does_not_change_the_outcome(arrivals:
     order = Order(an_intent())
 
     for report in arrivals:
-        absorb(order, report)
+        apply_report(order, report)
 
     assert (order.status, order.filled) == ("canceled", 7.0)

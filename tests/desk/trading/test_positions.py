@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from desk.model.orders import Side
 from desk.strategy import Position
-from desk.trading.positions import FLAT, Book, after_fill
+from desk.trading.positions import FLAT, PositionBook, after_fill
 
 SIDES: st.SearchStrategy[Side] = st.sampled_from(["buy", "sell"])
 fills = st.tuples(
@@ -48,7 +48,7 @@ def test_fractions_that_close_a_position_leave_no_dust() -> None:
 
 
 def test_what_has_no_price_is_worth_what_it_cost() -> None:
-    book = Book()
+    book = PositionBook()
     book.fill(("a", "X"), "buy", 10.0, 5.0)
     book.fill(("a", "Y"), "sell", 10.0, 5.0)
 
@@ -61,7 +61,7 @@ def test_what_has_no_price_is_worth_what_it_cost() -> None:
 def test_profit_is_the_cash_that_came_and_went_plus_what_is_held(
     history: list[tuple[str, Side, float, float]], price: float
 ) -> None:
-    book = Book()
+    book = PositionBook()
     cash, held, fees = 0.0, 0.0, 0.0
 
     for strategy, side, quantity, at in history:

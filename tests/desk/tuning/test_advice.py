@@ -12,7 +12,7 @@ from desk.tuning.advice import (
     CALLS_SHARE,
     TARGET_BUSY,
     Advice,
-    Bounds,
+    AdviceBounds,
     Costs,
     advise,
     busiest_lane,
@@ -20,18 +20,18 @@ from desk.tuning.advice import (
     choose_window,
 )
 from desk.tuning.ceilings import ceilings, concerns, producer_busy
-from desk.tuning.load import Load, Peak
+from desk.tuning.market_load import LoadPeak, MarketLoad
 
 COSTS = Costs(producer_us=2.0, shard_us=4.0, strategy_us=100.0, tick_bytes=60.0)
 
 
-def load(per_s: float, symbols: int = 100, window_s: float = 5.0, top: int = 0) -> Load:
+def load(per_s: float, symbols: int = 100, window_s: float = 5.0, top: int = 0) -> MarketLoad:
     """A market of equally busy symbols, of which the first may have `top` ticks more in the burst."""
     each = round(per_s * window_s / symbols)
     by_symbol = {f"S{number:03d}": each for number in range(symbols)}
     by_symbol["S000"] += top
-    peak = Peak(0, per_s)
-    return Load(
+    peak = LoadPeak(0, per_s)
+    return MarketLoad(
         place="market",
         ticks=1,
         span_s=1.0,
@@ -43,8 +43,8 @@ def load(per_s: float, symbols: int = 100, window_s: float = 5.0, top: int = 0) 
     )
 
 
-def advice(market: Load, costs: Costs = COSTS, most: int = 64, safety: float = 2.0) -> Advice:
-    return advise(market, costs, Bounds(most, safety))
+def advice(market: MarketLoad, costs: Costs = COSTS, most: int = 64, safety: float = 2.0) -> Advice:
+    return advise(market, costs, AdviceBounds(most, safety))
 
 
 def test_consumers_follow_from_the_work_of_ticks_and_strategies() -> None:

@@ -1,6 +1,6 @@
 import time
 
-from desk.tuning.cpu_meter import Meter
+from desk.tuning.cpu_meter import CpuMeter
 
 
 def work(until_ns: int) -> None:
@@ -10,7 +10,7 @@ def work(until_ns: int) -> None:
 
 
 def test_time_belongs_to_the_innermost_part_and_to_no_other() -> None:
-    meter = Meter("rest")
+    meter = CpuMeter("rest")
 
     with meter.of("outer"):
         work(2_000_000)
@@ -25,7 +25,7 @@ def test_time_belongs_to_the_innermost_part_and_to_no_other() -> None:
 
 def test_all_time_is_given_to_somebody() -> None:
     began_ns = time.thread_time_ns()
-    meter = Meter("rest")
+    meter = CpuMeter("rest")
 
     with meter.of("part"):
         work(1_000_000)

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from desk.config import Plan, load_plan
-from desk.inprocess.house import run_in_process
+from desk.inprocess.in_process_desk import run_in_process
 from desk.model.errors import PlanError, RunFolderError
 from desk.runs import RunFolder
 from desk.tuning.past_run import read_run
-from desk.tuning.study import study
+from desk.tuning.study import study_plan
 
 SYNTHETIC = """
 [session]
@@ -58,7 +58,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_market_that_can_be_played_is_measured_and_its_costs_are_tried_on_its_busiest_stretch(tmp_path: Path) -> None:
-    found = study(plan_of(SYNTHETIC, tmp_path), 2.0, 2.0)
+    found = study_plan(plan_of(SYNTHETIC, tmp_path), 2.0, 2.0)
 
     load, costs = found.load, found.costs
     assert len(load.by_symbol) == 2 + 5
@@ -77,8 +77,8 @@ def test_only_what_the_plan_takes_is_counted(tmp_path: Path) -> None:
     text = SYNTHETIC.partition("[[scanners]]")[0].replace('kind = "syn', 'channels = ["trades"]\nkind = "syn')
     both = SYNTHETIC.partition("[[scanners]]")[0]
 
-    trades = study(plan_of(text, tmp_path), 1.0, 2.0)
-    all_of_it = study(plan_of(both, tmp_path), 1.0, 2.0)
+    trades = study_plan(plan_of(text, tmp_path), 1.0, 2.0)
+    all_of_it = study_plan(plan_of(both, tmp_path), 1.0, 2.0)
 
     assert 0 < trades.load.ticks < all_of_it.load.ticks
     assert trades.load.by_symbol.keys() == {"SYN0000", "SYN0002"}
@@ -97,7 +97,7 @@ path = "{any_day}"
 [[strategies]]
 use = "strategies.examples.opening_range:OpeningRange"
 """
-    found = study(plan_of(tape, tmp_path), 1.0, 2.0)
+    found = study_plan(plan_of(tape, tmp_path), 1.0, 2.0)
 
     assert found.load.burst == found.load.second
     assert found.measured.seconds > 0
@@ -106,11 +106,11 @@ use = "strategies.examples.opening_range:OpeningRange"
 
 def test_a_live_feed_without_a_run_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="--from-run"):
-        study(plan_of(LIVE, tmp_path), 5.0, 2.0)
+        study_plan(plan_of(LIVE, tmp_path), 5.0, 2.0)
 
 
 def test_a_live_feed_is_tuned_from_a_run_that_has_seen_the_market(run_dir: Path, tmp_path: Path) -> None:
-    found = study(plan_of(LIVE, tmp_path), 5.0, 2.0, run_dir)
+    found = study_plan(plan_of(LIVE, tmp_path), 5.0, 2.0, run_dir)
 
     assert found.stand_in
     assert found.load.assumed
@@ -140,4 +140,4 @@ def test_a_plan_that_takes_nothing_is_refused(tmp_path: Path) -> None:
     text = SYNTHETIC.replace('symbols = ["SYN0000", "SYN0002"]', "symbols = []").partition("[[scanners]]")[0]
 
     with pytest.raises(PlanError, match="symbols"):
-        study(plan_of(text, tmp_path), 5.0, 2.0)
+        study_plan(plan_of(text, tmp_path), 5.0, 2.0)

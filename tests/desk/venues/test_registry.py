@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from desk.config import Plan, Settings, plan_notes
-from desk.config.feed import FeedPlan
+from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS, FeedKind
 from desk.model.errors import CredentialsError
 from desk.model.feed_health import FeedHealth
@@ -25,7 +25,7 @@ from desk.venues.api_keys import api_keys
 from desk.venues.feed_factory import LiveFactory, ReplayFactory
 from desk.venues.registry import feed_factory, order_venue
 from desk.wiring.markets import market_feed, market_source
-from desk.wiring.sessions import open_session
+from desk.wiring.plan_session import derive_session
 
 ROOT = Path(__file__).resolve().parents[3]
 LIVE = [name for name, kind in FEED_KINDS.items() if kind.is_live]
@@ -87,7 +87,7 @@ def test_missing_credentials_are_named_except_for_a_venue_on_this_machine(
 @pytest.mark.parametrize("kind", LIVE)
 def test_a_live_feed_that_is_opened_at_a_position_continues_its_totals(kind: str) -> None:
     plan, clock = a_plan(kind, "ws://127.0.0.1:9/v2"), SystemClock()
-    session = open_session(plan, None, clock)
+    session = derive_session(plan, None, clock)
     health = FeedHealth(subscribed=True, up=True, outages=2, reconnects=3)
     position = FeedPosition(
         session.start_ns + 5 * SECOND_NS,
@@ -104,9 +104,8 @@ def test_a_live_feed_that_is_opened_at_a_position_continues_its_totals(kind: str
 
 
 def test_the_side_of_the_broker_loads_nothing_of_a_feed() -> None:
-    code = (
-        "import sys, desk.wiring.trading; print({'websockets', 'pyarrow', 'desk.feeds.live.feed'} & set(sys.modules))"
-    )
+    feed_code = {"websockets", "pyarrow", "desk.feeds.live.socket_feed"}
+    code = f"import sys, desk.wiring.broker_factory; print({feed_code} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
 
@@ -173,7 +172,7 @@ def ticker(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_venue_is_added_by_its_own_module_and_one_line() -> None:
     with TickerServer() as server:
         plan, clock = a_plan("ticker", server.url), SystemClock()
-        session = open_session(plan, market_source(plan), clock)
+        session = derive_session(plan, market_source(plan), clock)
         feed = market_feed(plan, session, None, clock)
         feed.subscribe(["A"])
         frames, until_s = feed.frames(), time.monotonic() + DEADLINE_S

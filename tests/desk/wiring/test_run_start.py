@@ -8,7 +8,7 @@ from desk.config import Plan
 from desk.process.clock import SystemClock
 from desk.runs import RunFolder
 from desk.wiring.markets import market_source
-from desk.wiring.run_start import begin
+from desk.wiring.run_start import start_run
 
 
 def test_urls_stay_what_they_are(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_urls_stay_what_they_are(tmp_path: Path) -> None:
     plan = Plan.model_validate(tables)
     folder = RunFolder.create(tmp_path, None, "day", 0)
 
-    begin(plan, market_source(plan), folder, None, SystemClock(), in_process=True)
+    start_run(plan, market_source(plan), folder, None, SystemClock(), in_process=True)
 
     left = Plan.model_validate(folder.resume.read().plan)
     assert left.feed.path == url

@@ -9,17 +9,17 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec.msgpack import Ext
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
-from desk.streams.limits import MAX_MALFORMED, Symbols
+from desk.streams.limits import MAX_MALFORMED, SymbolBound
 from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
 from desk.venues.alpaca.market.wire import (
     OTHERS,
     Acknowledgement,
     Kind,
     Other,
-    Refusal,
     Success,
+    VenueError,
     WireCancel,
     WireCorrection,
     WireQuote,
@@ -27,8 +27,8 @@ from desk.venues.alpaca.market.wire import (
 )
 
 Encoding = Literal["msgpack", "json"]
-Control = Success | Refusal | Acknowledgement
-CONTROLS: Final = (Success, Refusal, Acknowledgement)
+Control = Success | VenueError | Acknowledgement
+CONTROLS: Final = (Success, VenueError, Acknowledgement)
 CAUSE_OF_KEY: Final = (
     {"S": "symbol", "t": "time"}
     | dict.fromkeys(("p", "bp", "ap", "cp"), "price")
@@ -69,7 +69,7 @@ class Codec:
     Ordinals rise by one from `ordinal`, which is that of the last tick.
     """
 
-    def __init__(self, encoding: Encoding, place: str, counts: Counts, first_ordinal: int = 1) -> None:
+    def __init__(self, encoding: Encoding, place: str, counts: BlockFeedCounts, first_ordinal: int = 1) -> None:
         codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
         stamp: Any = Ext if encoding == "msgpack" else str
         message = reduce(or_, (*(kind[stamp] for kind in TICKS), *CONTROLS, *OTHERS))
@@ -86,7 +86,7 @@ class Codec:
         self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
         self._large_ids = encoding == "json"
         self._conditions = _Conditions()
-        self.symbols = Symbols()
+        self.symbols = SymbolBound()
         self.fault = ""
         self.frames = 0
 

@@ -5,10 +5,10 @@ from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
 
-from desk.config.urls import goes_unencrypted
-from desk.feeds.live.feed import LiveFeed, always
+from desk.config.plan_urls import is_unencrypted
 from desk.feeds.live.session_clock import RealSession, VenueSession, clock_url
-from desk.model.block_rows import Counts
+from desk.feeds.live.socket_feed import SocketFeed, always
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
@@ -18,7 +18,7 @@ from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
-class AlpacaFeed(LiveFeed):
+class AlpacaFeed(SocketFeed):
     """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
 
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
@@ -55,14 +55,14 @@ class AlpacaFeed(LiveFeed):
                 "both",
                 "Set ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment or in secrets files.",
             )
-        if goes_unencrypted(url) and not allow_plain:
+        if is_unencrypted(url) and not allow_plain:
             raise PlanError(
                 "[feed] url",
                 f"`{place}`: key and secret would go unencrypted to another machine",
                 "a wss:// address, a venue on this machine, or [feed] allow_plain",
                 "Write wss://.",
             )
-        counts = Counts()
+        counts = BlockFeedCounts()
         protocol = AlpacaProtocol(
             key, secret, place=place, channels=channels, counts=counts, encoding=encoding, first_ordinal=first_ordinal
         )

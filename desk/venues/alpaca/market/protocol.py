@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from typing import Final
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import DeskError
 from desk.model.notes import Note
 from desk.model.plain_text import from_outside
 from desk.model.ticks import Quote, Tick
 from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
-from desk.streams.protocol import HangUp
+from desk.streams.stream_protocol import HangUp
 from desk.venues.alpaca.market.codec import Codec, Control, Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
 from desk.venues.alpaca.market.subscription import Subscription
-from desk.venues.alpaca.market.venue_errors import SLOW_CLIENT, meaning
-from desk.venues.alpaca.market.wire import Acknowledgement, Refusal, Success
+from desk.venues.alpaca.market.venue_errors import SLOW_CLIENT, error_meaning
+from desk.venues.alpaca.market.wire import Acknowledgement, Success, VenueError
 
 NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
 
@@ -35,7 +35,7 @@ class AlpacaProtocol:
         *,
         place: str,
         channels: frozenset[str],
-        counts: Counts,
+        counts: BlockFeedCounts,
         encoding: Encoding = "msgpack",
         first_ordinal: int = 1,
     ) -> None:
@@ -180,9 +180,9 @@ class AlpacaProtocol:
     def _on_control(self, message: Control) -> None:
         if isinstance(message, Acknowledgement):
             self._acknowledge(message)
-        elif isinstance(message, Refusal):
+        elif isinstance(message, VenueError):
             self.slow_clients += message.code == SLOW_CLIENT
-            self.verdict = meaning(message.code, self._shown(message.msg), self.place)
+            self.verdict = error_meaning(message.code, self._shown(message.msg), self.place)
         elif isinstance(message, Success):
             self._greeted = self._greeted or message.msg == "connected"
             self.ready = self.ready or message.msg == "authenticated"

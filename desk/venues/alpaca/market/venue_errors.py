@@ -8,7 +8,7 @@ Tests: tests/desk/venues/alpaca/test_alpaca_protocol.py
 from typing import Final
 
 from desk.model.errors import CredentialsError, DeskError, RunFailed
-from desk.streams.protocol import HangUp
+from desk.streams.stream_protocol import HangUp
 
 SLOW_CLIENT: Final = 407
 RETRIED: Final = {
@@ -37,7 +37,7 @@ _STOPS: Final[dict[int, tuple[type[DeskError], str, str]]] = {
 }
 
 
-def meaning(code: int, text: str, place: str) -> DeskError | HangUp:
+def error_meaning(code: int, text: str, place: str) -> DeskError | HangUp:
     """A fault where trying again cannot help, otherwise why to hang up; unknown codes are tried again."""
     found = f"the venue says {code} {text}".rstrip()
     if code in _STOPS:

@@ -90,7 +90,7 @@ class Success(msgspec.Struct, tag_field="T", tag="success"):
     msg: str
 
 
-class Refusal(msgspec.Struct, tag_field="T", tag="error"):
+class VenueError(msgspec.Struct, tag_field="T", tag="error"):
     """An error of the venue."""
 
     code: Annotated[int, Meta(ge=0, lt=10**9)]

@@ -1,6 +1,6 @@
 import pytest
 from engine_parts import (
-    Witness,
+    RecordingStrategy,
     a_fill,
     a_quote,
     a_trade,
@@ -18,7 +18,7 @@ from engine_parts import (
     strategy_of,
 )
 
-from desk.model.items import Close, Lost, Unwatch
+from desk.model.items import Close, LostTrades, Unwatch
 
 
 def test_a_tick_counts_once_by_its_ordinal_within_its_symbol() -> None:
@@ -112,7 +112,7 @@ def test_hooks_run_in_the_lanes_order_and_seconds_by_strategy_then_symbol() -> N
     called: list[tuple[str, str]] = []
     first = an_entry(doing(lambda ctx: called.append(("first", ctx.symbol))), "first")
     second = an_entry(doing(lambda ctx: called.append(("second", ctx.symbol))), "second")
-    engine = an_engine(first, an_entry(Witness, "w"), second)
+    engine = an_engine(first, an_entry(RecordingStrategy, "w"), second)
 
     engine.apply([a_watch("B"), a_watch("A"), a_trade(1, 0), a_quote(2), mark(1), a_trade(3, 1)])
 
@@ -133,7 +133,7 @@ def test_lost_trades_make_their_minutes_partial_open_or_closed() -> None:
 
     engine.apply([a_watch(), a_trade(1, 10), *marks(1, 70), a_trade(2, 70)])
     engine.take_bars()
-    engine.apply([Lost([("A", at(0)), ("A", at(60)), ("B", at(0))]), *marks(71, 121)])
+    engine.apply([LostTrades([("A", at(0)), ("A", at(60)), ("B", at(0))]), *marks(71, 121)])
 
     assert [(bar.minute_ns, bar.flags) for bar in engine.take_bars()] == [(at(0), "partial"), (at(60), "partial")]
 

@@ -1,12 +1,12 @@
 """A feed that is late by design: its minutes close later by that, and are as complete as those of one that is not."""
 
 import pytest
-from engine_parts import START_NS, QueuedEngine, Witness, an_entry
+from engine_parts import START_NS, QueuedEngine, RecordingStrategy, an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.consumer.engine import EngineConfig
-from desk.model.items import Close, Gap, Item, Second, Unwatch, Watch
+from desk.model.items import Close, GapItem, Item, Mark, Unwatch, Watch
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
@@ -14,8 +14,8 @@ NS = SECOND_NS
 DELAY_NS = 900 * NS
 
 
-def an_engine(delay_ns: int, session_start_ns: int, revise_s: int = 60) -> tuple[QueuedEngine, Witness]:
-    witness = Witness()
+def an_engine(delay_ns: int, session_start_ns: int, revise_s: int = 60) -> tuple[QueuedEngine, RecordingStrategy]:
+    witness = RecordingStrategy()
     config = EngineConfig("day", session_start_ns, NS, revise_s * NS, 50_000_000, delay_ns=delay_ns)
     return QueuedEngine(config, [an_entry(lambda: witness)], lambda: 0), witness
 
@@ -26,7 +26,7 @@ def bars(engine: QueuedEngine) -> list[tuple[int, int, str]]:
     return [(bar.minute_ns, bar.trades, bar.flags) for _, bar in sorted(changed.items())]
 
 
-def shown(witness: Witness) -> list[int]:
+def shown(witness: RecordingStrategy) -> list[int]:
     return [seen[1] for seen in witness.seen if seen[0] == "bar"]
 
 
@@ -39,7 +39,7 @@ def session(delay_ns: int, offsets_s: list[int], minutes: int = 5) -> list[Item]
         while trades and trades[0] < second:
             offset_s = trades.pop(0)
             items.append(Trade(len(items), "A", START_NS + offset_s * NS, 0, 10.0, 100.0))
-        items.append(Second(start_ns + second * NS, 0))
+        items.append(Mark(start_ns + second * NS, 0))
     return items
 
 
@@ -59,12 +59,14 @@ def test_a_delayed_session_has_the_bars_of_one_that_is_not(offsets_s: list[int],
     assert found[2] == {}
 
 
-@pytest.mark.parametrize("kind", [Gap, Unwatch])
+@pytest.mark.parametrize("kind", [GapItem, Unwatch])
 def test_a_gap_or_the_end_of_a_subscription_touches_the_minutes_whose_data_came_then(kind: type[Item]) -> None:
     def items(delay_ns: int) -> list[Item]:
         start_ns = START_NS + delay_ns
         lost: Item = (
-            Gap(start_ns + 130 * NS, start_ns + 150 * NS, "lost") if kind is Gap else Unwatch("A", start_ns + 300 * NS)
+            GapItem(start_ns + 130 * NS, start_ns + 150 * NS, "lost")
+            if kind is GapItem
+            else Unwatch("A", start_ns + 300 * NS)
         )
         close = Close(start_ns + 300 * NS)
         return [*session(delay_ns, [10, 70, 125, 200, 299]), lost, close]

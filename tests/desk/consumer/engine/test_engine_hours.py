@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from engine_parts import Forgiving, QueuedEngine, a_quote, a_watch, an_engine, an_entry, at, doing, instance_of, mark
+from engine_parts import (
+    IgnoringLedger,
+    QueuedEngine,
+    a_quote,
+    a_watch,
+    an_engine,
+    an_entry,
+    at,
+    doing,
+    instance_of,
+    mark,
+)
 
 from desk.consumer.engine.instance import Instance
 from desk.model.hours import TradingDay
@@ -23,7 +34,7 @@ class Desk:
 
     def __init__(self, *, restart: bool) -> None:
         self.engine = self._engine()
-        self.manager = OrderManager("day", RiskGate(RiskLimits(), HOURS), Forgiving(), SimulatedVenue())
+        self.manager = OrderManager("day", RiskGate(RiskLimits(), HOURS), IgnoringLedger(), SimulatedVenue())
         self.events: list[OrderEvent] = []
         self._restart = restart
         self.give(a_watch())

@@ -17,7 +17,7 @@ from engine_parts import (
     mark,
 )
 
-from desk.model.items import Gap, Item, Unquoted, Unwatch
+from desk.model.items import GapItem, Item, QuotesLost, Unwatch
 from desk.model.ticks import Trade
 
 HELD = a_quote(2, 2, bid=99.0, ask=101.0)
@@ -47,9 +47,9 @@ def test_what_has_no_reference_price_is_not_priced() -> None:
 @pytest.mark.parametrize(
     "lost",
     [
-        Gap(at(2), at(3), "away"),
-        Gap(at(2), at(3), "away", symbols=["A"]),
-        Unquoted("A", 7),
+        GapItem(at(2), at(3), "away"),
+        GapItem(at(2), at(3), "away", symbols=["A"]),
+        QuotesLost("A", 7),
         Unwatch("A", at(1)),
     ],
     ids=["a gap", "a gap of the symbol", "quotes stopped", "no subscription"],
@@ -70,7 +70,7 @@ def test_a_stale_quote_holds_no_price_and_fills_nothing(lost: Item) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [Gap(at(2), at(3), "away", symbols=["B"]), Unquoted("B", 7), Unquoted("unknown", 7)], ids=str
+    "other", [GapItem(at(2), at(3), "away", symbols=["B"]), QuotesLost("B", 7), QuotesLost("unknown", 7)], ids=str
 )
 def test_what_other_symbols_lost_changes_nothing(other: Item) -> None:
     engine = holding(a_trade(1, 2, price=110.0), HELD, a_watch("B", 1))
@@ -81,7 +81,7 @@ def test_what_other_symbols_lost_changes_nothing(other: Item) -> None:
 
 
 def test_the_next_quote_holds_the_price_again_though_the_loss_is_reported_again() -> None:
-    gap, stopped = Gap(at(2), at(3), "away"), Unquoted("A", 7)
+    gap, stopped = GapItem(at(2), at(3), "away"), QuotesLost("A", 7)
     engine = holding(a_trade(1, 2, price=110.0), HELD, gap, stopped)
 
     engine.apply([a_quote(3, 4, bid=104.0, ask=105.0), gap, stopped])

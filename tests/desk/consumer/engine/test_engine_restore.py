@@ -10,11 +10,11 @@ import pytest
 from engine_parts import (
     NO_PARAMS,
     START_NS,
-    Forgiving,
+    IgnoringLedger,
     QueuedEngine,
+    RecordingStrategy,
     Stopwatch,
     TradeLog,
-    Witness,
     a_trade,
     a_watch,
     an_engine,
@@ -33,7 +33,7 @@ from desk.consumer.engine import EngineConfig, StrategyEntry
 from desk.consumer.engine.snapshot import decode_state
 from desk.model.bars import Bar
 from desk.model.hours import TradingDay
-from desk.model.items import Close, Gap, Item, Lost, Second, Stop, Unquoted, Unwatch, Watch
+from desk.model.items import Close, GapItem, Item, LostTrades, Mark, QuotesLost, Stop, Unwatch, Watch
 from desk.model.orders import OrderEvent, Request
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
@@ -126,7 +126,7 @@ class Session:
         self._lossy = lossy
         self._faulty = faulty
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
-        self._manager = OrderManager("day", RiskGate(limits, HOURS), Forgiving(), SimulatedVenue())
+        self._manager = OrderManager("day", RiskGate(limits, HOURS), IgnoringLedger(), SimulatedVenue())
         self._ordinal = 0
         self._now_ns = START_NS
         self._watched: set[str] = set()
@@ -163,7 +163,7 @@ class Session:
                 self._give(Quote(self._ordinal, symbol, self._now_ns, 0, bid, 3.0, bid + more % 2 * 0.25, 4.0))
             case 5 | 6 | 7 | 8:
                 self._now_ns += (1, 1, 20, 59)[more % 4] * SECOND_NS
-                self._give(Second(self._now_ns, 0, more % 5, more % 3, more % 4 == 0))
+                self._give(Mark(self._now_ns, 0, more % 5, more % 3, more % 4 == 0))
                 self._ask()
             case 9:
                 self._watch(symbol, more)
@@ -171,13 +171,13 @@ class Session:
                 from_ns = self._now_ns - more % 90 * SECOND_NS
                 to_ns, symbols = from_ns + more % 70 * SECOND_NS, [None, [symbol, "Z"]][more % 2]
                 trades, quotes = (3, 4) if more % 8 < 4 else (0, 0)
-                self._give(Gap(from_ns, to_ns, "away", trades, quotes, symbols, more % 4 < 2))
+                self._give(GapItem(from_ns, to_ns, "away", trades, quotes, symbols, more % 4 < 2))
             case 10 if self._faulty and more % 5 == 1:
-                self._give(Unquoted(symbol, self._now_ns + self._ordinal))
+                self._give(QuotesLost(symbol, self._now_ns + self._ordinal))
             case 10 if self._faulty and more % 11 == 1:
                 self._give(Stop(("found", "all", "named", "unknown")[more % 4], symbol, "it hung"))
             case 10 if self._lossy:
-                self._give(Lost([(symbol, floor_to(self._now_ns - more % 90 * SECOND_NS, MINUTE_NS))]))
+                self._give(LostTrades([(symbol, floor_to(self._now_ns - more % 90 * SECOND_NS, MINUTE_NS))]))
 
     def _watch(self, symbol: str, more: int) -> None:
         """Change a subscription: at one mark the producer does so once per symbol at most."""
@@ -331,7 +331,7 @@ def is_event(item: bytes) -> bool:
     return isinstance(decode(item), OrderEvent)
 
 
-class Unpicklable(Witness):
+class Unpicklable(RecordingStrategy):
     """Grows something that does not pickle."""
 
     def on_second(self, ctx: strategy.Context) -> None:
@@ -340,7 +340,7 @@ class Unpicklable(Witness):
             self.ctx = ctx
 
 
-class Opaque(Witness):
+class Opaque(RecordingStrategy):
     """Pickles, but does not come back."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -400,8 +400,8 @@ def test_a_stopped_strategy_stays_stopped() -> None:
     assert len(successor.audit.stopped) == 1
 
 
-def made(act: Callable[[strategy.Context], None]) -> Witness:
-    witness = Witness()
+def made(act: Callable[[strategy.Context], None]) -> RecordingStrategy:
+    witness = RecordingStrategy()
     witness.on_second = act  # type: ignore[method-assign, assignment]
     return witness
 

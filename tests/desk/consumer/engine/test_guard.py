@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from engine_parts import (
     NO_PARAMS,
+    RecordingStrategy,
     Stopwatch,
-    Witness,
     a_fill,
     a_quote,
     a_trade,
@@ -24,7 +24,7 @@ from engine_parts import (
 
 from desk import strategy
 from desk.model.bars import Bar
-from desk.model.items import Gap
+from desk.model.items import GapItem
 from desk.model.ticks import Quote, Trade
 from desk.process.signals import StopSignals
 from desk.telemetry.audit import MAX_EXAMPLES, MAX_FRAMES, MAX_LINE, MAX_TEXT
@@ -45,7 +45,7 @@ def raising(fault: BaseException) -> Callable[[object], None]:
     return act
 
 
-class Failing(Witness):
+class Failing(RecordingStrategy):
     """Fails in the hook that a test names."""
 
     hook = ""
@@ -87,7 +87,7 @@ def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_goes_
     engine = an_engine(an_entry(failing(hook), "bad"), an_entry(name="good"))
     engine.apply([a_watch(), mark(1)])
     instance = instance_of(engine, name="bad")
-    fill, gap = None, Gap(at(1), at(2), "away")
+    fill, gap = None, GapItem(at(1), at(2), "away")
     if not instance.stopped:
         instance.buy(1)
         fill = intents_of(engine)[0]
@@ -163,7 +163,7 @@ def test_an_exception_that_cannot_be_shown_stops_its_strategy_all_the_same() -> 
     assert strategy_of(engine, name="good").seen == [("second", at(1))]
 
 
-class Hoarder(Witness):
+class Hoarder(RecordingStrategy):
     def on_second(self, ctx: strategy.Context) -> None:
         self.hoard = [bytes(1000)] * 10 + [bytearray(1000) for _ in range(1000)]
 
@@ -267,7 +267,7 @@ def test_calls_above_the_budget_are_counted_and_the_first_are_told() -> None:
 def test_a_slow_tick_hook_is_told_too() -> None:
     stopwatch = Stopwatch()
 
-    class Slow(Witness):
+    class Slow(RecordingStrategy):
         def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
             stopwatch.now_ns += 80_000_000
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 from engine_parts import (
-    Doing,
+    CallbackStrategy,
     QueuedEngine,
-    Witness,
+    RecordingStrategy,
     a_fill,
     a_trade,
     a_watch,
@@ -22,10 +22,10 @@ from engine_parts import (
 from desk import strategy
 from desk.consumer.engine import EngineConfig, StrategyEntry
 from desk.consumer.engine.lost_ticks import MAX_GAPS
-from desk.model.items import Gap, Lost, Stop, Unwatch
+from desk.model.items import GapItem, LostTrades, Stop, Unwatch
 
 
-class Listener(Witness):
+class Listener(RecordingStrategy):
     """Writes down gaps too."""
 
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
@@ -49,7 +49,7 @@ def test_minutes_that_overlap_a_gap_are_partial_whether_closed_open_or_not_begun
     engine.apply([a_trade(3, 121), a_trade(4, 185)])
     engine.take_bars()
 
-    engine.apply([Gap(at(119), at(241), "away"), a_trade(5, 240), a_trade(6, 300), *marks(122, 370)])
+    engine.apply([GapItem(at(119), at(241), "away"), a_trade(5, 240), a_trade(6, 300), *marks(122, 370)])
 
     assert flags(engine) == {("A", at(second)): "partial" for second in (60, 120, 180, 240)} | {
         ("A", at(300)): "complete"
@@ -59,7 +59,7 @@ def test_minutes_that_overlap_a_gap_are_partial_whether_closed_open_or_not_begun
 def test_a_gap_ends_before_its_end() -> None:
     engine = an_engine()
 
-    engine.apply([a_watch(), Gap(at(60), at(120), "away"), a_trade(1, 59), a_trade(2, 119), a_trade(3, 120)])
+    engine.apply([a_watch(), GapItem(at(60), at(120), "away"), a_trade(1, 59), a_trade(2, 119), a_trade(3, 120)])
     engine.apply(marks(1, 181))
 
     assert flags(engine) == {("A", at(0)): "complete", ("A", at(60)): "partial", ("A", at(120)): "complete"}
@@ -70,7 +70,7 @@ def test_minutes_that_nothing_may_revise_any_more_stay_as_they_are() -> None:
     engine.apply([a_watch(), a_trade(1, 10), *marks(1, 151)])
     engine.take_bars()
 
-    engine.apply([Gap(at(0), at(150), "away")])
+    engine.apply([GapItem(at(0), at(150), "away")])
 
     assert flags(engine) == {}
     assert engine.symbols["A"].bars.state()[3] == [at(60), at(120)]
@@ -80,7 +80,7 @@ def test_a_gap_of_named_symbols_leaves_the_others_alone() -> None:
     engine = an_engine(an_entry(Listener))
     engine.apply([a_watch("A"), a_watch("B"), a_trade(1, 1), a_trade(1, 1, symbol="B")])
 
-    engine.apply([Gap(at(1), at(2), "away", symbols=["B", "Z"]), *marks(1, 61)])
+    engine.apply([GapItem(at(1), at(2), "away", symbols=["B", "Z"]), *marks(1, 61)])
 
     assert flags(engine) == {("A", at(0)): "complete", ("B", at(0)): "partial"}
     assert ("gap", "B", at(1), at(2), "away") in strategy_of(engine, "B").seen
@@ -100,19 +100,19 @@ def test_a_gap_is_told_to_the_instances_that_run_in_canonical_order() -> None:
     engine = an_engine(listening("z"), listening("a"), an_entry(doing(lambda ctx: None), "deaf"))
     engine.apply([a_watch("C"), a_watch("B"), a_watch("A"), mark(1), Unwatch("B", at(1))])
 
-    engine.apply([Gap(at(0), at(1), "away")])
+    engine.apply([GapItem(at(0), at(1), "away")])
 
     assert told == [("z", "A"), ("z", "C"), ("a", "A"), ("a", "C")]
 
 
 def test_a_gap_counts_what_it_swallowed_and_counts_once() -> None:
     engine = an_engine(an_entry(Listener))
-    gap = Gap(at(0), at(2), "away", trades=5, quotes=7)
+    gap = GapItem(at(0), at(2), "away", trades=5, quotes=7)
     engine.apply([a_watch(), gap])
 
     successor = restored(engine, an_entry(Listener))
     for one in (engine, successor):
-        one.apply([gap, Gap(at(2), at(3), "away", trades=1)])
+        one.apply([gap, GapItem(at(2), at(3), "away", trades=1)])
 
     for one in (engine, successor):
         assert (one.audit.lost_trades, one.audit.lost_quotes) == (6, 7)
@@ -122,7 +122,7 @@ def test_a_gap_counts_what_it_swallowed_and_counts_once() -> None:
 def test_only_so_many_gaps_are_remembered() -> None:
     engine = an_engine()
 
-    engine.apply([Gap(at(second), at(second + 1), "away", 1) for second in range(MAX_GAPS + 10)])
+    engine.apply([GapItem(at(second), at(second + 1), "away", 1) for second in range(MAX_GAPS + 10)])
 
     assert len(engine._losses.gaps) == MAX_GAPS
     assert engine.audit.lost_trades == MAX_GAPS + 10
@@ -131,7 +131,7 @@ def test_only_so_many_gaps_are_remembered() -> None:
 def test_minutes_that_lost_trades_of_a_symbol_never_met_are_nobodys() -> None:
     engine = an_engine()
 
-    engine.apply([Lost([("Z", at(0))]), Gap(at(0), at(1), "away", symbols=["Z"])])
+    engine.apply([LostTrades([("Z", at(0))]), GapItem(at(0), at(1), "away", symbols=["Z"])])
 
     assert engine.symbols == {}
 
@@ -167,10 +167,10 @@ def test_what_is_stopped_already_or_no_strategy_of_the_plan_is_not_stopped_again
 
 @pytest.mark.parametrize("through_a_restart", [False, True])
 def test_a_strategy_stopped_before_it_is_seated_never_begins(through_a_restart: bool) -> None:
-    built: list[Witness] = []
+    built: list[RecordingStrategy] = []
 
-    def create() -> Witness:
-        built.append(Witness())
+    def create() -> RecordingStrategy:
+        built.append(RecordingStrategy())
         return built[-1]
 
     entry = an_entry(create, "bad", scanner="S")
@@ -202,8 +202,8 @@ class Reporter(Listener):
         self.seen.append(("bar", bar.minute_ns, bar.flags))
 
 
-def open_gap(from_s: float, to_s: float) -> Gap:
-    return Gap(at(from_s), at(to_s), "down", is_open=True)
+def open_gap(from_s: float, to_s: float) -> GapItem:
+    return GapItem(at(from_s), at(to_s), "down", is_open=True)
 
 
 def reported(engine: QueuedEngine) -> list[tuple[Any, ...]]:
@@ -214,7 +214,7 @@ def test_a_minute_that_closes_in_an_open_gap_is_partial_when_it_is_given_to_stra
     engine = an_engine(an_entry(Reporter))
 
     engine.apply([a_watch(), a_trade(1, 10), a_trade(2, 61), *marks(1, 70), open_gap(65, 70), *marks(71, 120)])
-    engine.apply([open_gap(65, 121), *marks(121, 130), Gap(at(65), at(130.5), "down"), a_trade(3, 131)])
+    engine.apply([open_gap(65, 121), *marks(121, 130), GapItem(at(65), at(130.5), "down"), a_trade(3, 131)])
     engine.apply([*marks(131, 200), a_trade(4, 200), *marks(201, 250)])
 
     assert reported(engine) == [
@@ -259,7 +259,7 @@ def test_a_live_shard_has_no_fresh_data_before_its_first_mark() -> None:
     assert (before, live.degraded) == (True, False)
 
 
-class Buyer(Doing):
+class Buyer(CallbackStrategy):
     """Buys a share every second."""
 
     def on_second(self, ctx: strategy.Context) -> None:
@@ -268,12 +268,12 @@ class Buyer(Doing):
 
 def test_a_symbol_that_is_not_granted_any_more_is_stale_alone_until_it_is_granted_again() -> None:
     engine = an_engine(an_entry(Buyer))
-    refused = Gap(at(1), at(1), "not granted", symbols=["B", "unknown"], is_open=True)
+    refused = GapItem(at(1), at(1), "not granted", symbols=["B", "unknown"], is_open=True)
     engine.apply([a_watch("A"), a_watch("B"), a_trade(1, 0, symbol="A"), a_trade(2, 0, symbol="B"), refused])
 
     heir = restored(engine, an_entry(Buyer))
     for one in (engine, heir):
-        one.apply([refused, mark(4), Gap(at(1), at(5), "not granted", symbols=["B"]), mark(6)])
+        one.apply([refused, mark(4), GapItem(at(1), at(5), "not granted", symbols=["B"]), mark(6)])
 
     for one in (engine, heir):
         assert [(intent.symbol, intent.degraded, intent.data_age_ns) for intent in intents_of(one)] == [

@@ -1,9 +1,20 @@
-from engine_parts import START_NS, Witness, a_trade, a_watch, an_engine, an_entry, at, mark, marks, strategy_of
+from engine_parts import (
+    START_NS,
+    RecordingStrategy,
+    a_trade,
+    a_watch,
+    an_engine,
+    an_entry,
+    at,
+    mark,
+    marks,
+    strategy_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desk import strategy
-from desk.consumer.engine.open_minutes import Minutes
+from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.model.bars import Bar
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
@@ -55,7 +66,7 @@ def test_a_late_trade_of_a_quiet_minute_makes_a_bar_that_is_not_given() -> None:
     assert [bar.minute_ns for bar in engine.take_bars()] == [at(0)]
 
 
-class Keeping(Witness):
+class Keeping(RecordingStrategy):
     """Keeps the bar that it was given."""
 
     def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
@@ -73,7 +84,7 @@ def test_a_bar_that_a_strategy_kept_is_not_revised_under_its_hands() -> None:
 def test_bars_are_given_by_minute_then_symbol() -> None:
     given_bars: list[tuple[str, int]] = []
 
-    class Noting(Witness):
+    class Noting(RecordingStrategy):
         def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
             given_bars.append((ctx.symbol, bar.minute_ns))
 
@@ -95,7 +106,7 @@ def test_every_minute_closes_once_on_time_and_is_let_go_on_time(
     grace_s: int, more_s: int, steps: list[int], minutes: set[int]
 ) -> None:
     revise_s = grace_s + more_s
-    clock = Minutes(START_NS, grace_s * SECOND_NS, revise_s * SECOND_NS)
+    clock = OpenMinutes(START_NS, grace_s * SECOND_NS, revise_s * SECOND_NS)
     state = SymbolState("A", START_NS)
     for minute in minutes:
         clock.opened(START_NS + minute * MINUTE_NS, state)
@@ -107,7 +118,7 @@ def test_every_minute_closes_once_on_time_and_is_let_go_on_time(
             assert minute_ns + MINUTE_NS + grace_s * SECOND_NS <= now_ns
             assert minute_ns not in closed
             closed.add(minute_ns)
-        clock.let_go_until(now_ns)
+        clock.expire_until(now_ns)
 
         open_still = {START_NS + minute * MINUTE_NS for minute in minutes} - closed
         assert all(minute_ns + MINUTE_NS + grace_s * SECOND_NS > now_ns for minute_ns in open_still)

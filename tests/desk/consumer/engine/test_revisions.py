@@ -10,8 +10,8 @@ import pytest
 from engine_parts import (
     START_NS,
     QueuedEngine,
+    RecordingStrategy,
     TradeLog,
-    Witness,
     a_quote,
     a_watch,
     an_engine,
@@ -464,7 +464,7 @@ def test_corrections_for_a_symbol_that_is_not_watched_or_that_come_again_are_acc
 
 
 def test_a_quote_after_a_correction_is_not_taken_for_an_old_one() -> None:
-    engine = an_engine(an_entry(Witness))
+    engine = an_engine(an_entry(RecordingStrategy))
 
     engine.apply([a_watch(), trade(1, 1, 10.0, 5), cancel(2, 1, 5), a_quote(3, 1)])
 

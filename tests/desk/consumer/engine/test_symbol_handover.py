@@ -42,7 +42,7 @@ from test_engine_restore import (
 from desk.consumer.engine.snapshot import SymbolSnapshot, pack_symbol, symbols_of
 from desk.flow.routing_table import slot_of
 from desk.model.bars import Bar
-from desk.model.items import Adopt, Close, Gap, Item, Lost, Release, Second, Settled, Stop, encode_items
+from desk.model.items import Adopt, Close, GapItem, Item, LostTrades, Mark, Release, Settle, Stop, encode_items
 from desk.model.orders import CancelIntent, Intent, Request
 from desk.model.units import SECOND_NS
 
@@ -115,14 +115,14 @@ class Desk:
 
     def _give(self, item: Item) -> None:
         match item:
-            case Second() | Close():
+            case Mark() | Close():
                 for engine in self.engines:
                     engine.apply([item])
                 for move in self.moves:
                     move.held.append(item)
-            case Lost():
+            case LostTrades():
                 for lost in item.minutes:
-                    self._route(lost[0], Lost([lost]))
+                    self._route(lost[0], LostTrades([lost]))
             case _:
                 self._route(item.symbol, item)
 
@@ -145,7 +145,7 @@ class Desk:
             case 5 if self.settling:
                 move = self.settling.pop(self._chance.randrange(len(self.settling)))
                 for _ in range(self._chance.randint(1, 2)):
-                    self.engines[move.source].apply([Settled(move.number)])
+                    self.engines[move.source].apply([Settle(move.number)])
 
     def _begin(self) -> None:
         source, to = self._chance.sample(range(len(self.engines)), 2)
@@ -267,7 +267,7 @@ def test_what_comes_again_for_a_symbol_that_left_changes_nothing() -> None:
     before = [a_watch("A", 1), a_trade(1, 1), a_quote(2, 1), an_event(intent, 1)]
     engine.apply([*before, a_release(1, "A")])
 
-    engine.apply([*before, Stop("s", "A", "hung"), Lost([("A", START_NS)]), a_release(1, "A")])
+    engine.apply([*before, Stop("s", "A", "hung"), LostTrades([("A", START_NS)]), a_release(1, "A")])
 
     assert engine.symbols == {}
     assert engine.audit.repeated == 2
@@ -316,7 +316,7 @@ def test_a_gap_among_the_held_items_is_one_of_the_moved_symbols_alone() -> None:
     source.apply([a_watch("A"), mark(1), a_trade(1, 1), a_release(1, "A")])
     target.apply([a_watch("B"), mark(1), a_trade(1, 1, symbol="B"), *marks(2, 3)])
 
-    target.apply([an_adopt(source, held=[Gap(at(1), at(3), "died", 4, 5), *marks(2, 3)]), *marks(4, 61)])
+    target.apply([an_adopt(source, held=[GapItem(at(1), at(3), "died", 4, 5), *marks(2, 3)]), *marks(4, 61)])
 
     assert {bar.symbol: bar.flags for bar in target.take_bars()} == {"A": "partial", "B": "complete"}
     assert (target.audit.lost_trades, target.audit.lost_quotes) == (4, 5)
@@ -346,7 +346,7 @@ def test_a_slot_that_comes_back_is_at_home_again() -> None:
     first.apply([a_watch("A"), mark(1), a_release(1, "A")])
     second.apply([mark(1), an_adopt(first), mark(2), a_trade(1, 2), a_release(2, "A", to=0)])
 
-    first.apply([mark(2), an_adopt(second, 2), a_release(1, "A"), Settled(1), a_trade(2, 2)])
+    first.apply([mark(2), an_adopt(second, 2), a_release(1, "A"), Settle(1), a_trade(2, 2)])
 
     assert first.released == {}
     assert [what for what, *_ in strategy_of(first).seen] == ["second", "second", "trade", "trade"]
@@ -354,12 +354,12 @@ def test_a_slot_that_comes_back_is_at_home_again() -> None:
 
 def test_what_is_settled_is_forgotten_and_known() -> None:
     engine = an_engine(an_entry())
-    engine.apply([a_watch("A"), mark(1), a_release(1, "A"), Settled(1)])
+    engine.apply([a_watch("A"), mark(1), a_release(1, "A"), Settle(1)])
     successor = an_engine(an_entry())
     successor.restore(engine.snapshot(), [])
 
     for one in (engine, successor):
-        one.apply([a_release(1, "A"), Settled(1), Settled(9)])
+        one.apply([a_release(1, "A"), Settle(1), Settle(9)])
 
     assert engine.released == successor.released == {}
 

@@ -19,7 +19,7 @@ from alpaca_server import AlpacaServer, Client, trade
 from test_feed_reports import Run, marks, now, received, tick_until_closed
 
 from desk import strategy
-from desk.inprocess.house import House
+from desk.inprocess.in_process_desk import InProcessDesk
 from desk.model.units import SECOND_NS
 
 STRATEGY = f"""
@@ -92,16 +92,16 @@ class Outage:
         self.away_ns = self.back_ns = 0
         self._before = self._refused = 0
 
-    def done(self, house: House) -> bool:
+    def done(self, house: InProcessDesk) -> bool:
         """Whether entries are accepted again; takes the next step when the one before has shown."""
         assert time.monotonic() < self._deadline, "the run does not come to its end"
         orders = house.manager.summary()
         if not self.away_ns:
-            if orders.submitted > 3 and not house.intake.watch.is_degraded:
+            if orders.submitted > 3 and not house.loop.watch.is_degraded:
                 self.away_ns = house.clock.wall_ns()
                 self._away()
         elif not self.back_ns:
-            if orders.refused_by_risk > 3 and house.intake.session_ns > self.away_ns + 5 * SECOND_NS:
+            if orders.refused_by_risk > 3 and house.loop.session_ns > self.away_ns + 5 * SECOND_NS:
                 self.back_ns, self._before = house.clock.wall_ns(), orders.submitted
                 self._back()
         else:
@@ -169,10 +169,10 @@ def test_a_symbol_that_is_not_granted_after_a_reconnect_is_entered_no_more(tmp_p
             await client.acknowledge(leave_out=["B"])
         await tick_until_closed(client)
 
-    def done(house: House) -> bool:
+    def done(house: InProcessDesk) -> bool:
         assert time.monotonic() < deadline, "the run does not come to its end"
-        gaps, session_ns = house.intake.gaps.records, house.intake.session_ns
-        return bool(gaps) and not house.intake.watch.is_degraded and session_ns > gaps[-1].to_ns + 3 * SECOND_NS
+        gaps, session_ns = house.loop.gaps.records, house.loop.session_ns
+        return bool(gaps) and not house.loop.watch.is_degraded and session_ns > gaps[-1].to_ns + 3 * SECOND_NS
 
     with AlpacaServer(grant_all, grant_one) as server:
         run = Run(tmp_path, server.url, done, guards=QUICK)
@@ -217,11 +217,11 @@ def answering(answer: bytes) -> Iterator[str]:
                 connection.close()
 
 
-def is_down_for(house: House, least_ns: int) -> bool:
+def is_down_for(house: InProcessDesk, least_ns: int) -> bool:
     """Whether connecting has failed, and the gap is so long: a slow machine starts late."""
-    live = house.intake.live
+    live = house.loop.live
     assert live is not None
-    gap = live.open_gap(house.intake.session_ns)
+    gap = live.open_gap(house.loop.session_ns)
     return bool(live.down_why) and gap is not None and gap.to_ns - gap.from_ns >= least_ns
 
 

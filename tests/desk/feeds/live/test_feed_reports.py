@@ -12,11 +12,11 @@ from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 from rich.console import Console
 
 from console.commands.run import RunOptions, run_plan
-from console.error_messages import Faults
-from desk.inprocess.house import House
+from console.error_messages import ErrorReporter
+from desk.inprocess.in_process_desk import InProcessDesk
 from desk.model.errors import DeskError
 from desk.process.clock import SystemClock
-from desk.report.live import DeskView
+from desk.report.desk_view import DeskView
 
 PLAN = """
 [session]
@@ -45,7 +45,7 @@ class Run:
         self,
         folder: Path,
         url: str,
-        done: Callable[[House], bool],
+        done: Callable[[InProcessDesk], bool],
         more: str = "",
         guards: str = PATIENT,
         quiet: bool = True,
@@ -59,19 +59,19 @@ class Run:
         path.write_text(plan.replace("CLOCK", clock), encoding="utf-8")
 
         def house(plan: Any, run_folder: Any, resume: Any, show: Any) -> Any:
-            made = House(plan, run_folder, resume)
-            made.intake.live.patience_s = 0.01  # type: ignore[union-attr]  # it is a live feed
+            made = InProcessDesk(plan, run_folder, resume)
+            made.loop.live.patience_s = 0.01  # type: ignore[union-attr]  # it is a live feed
 
             def look(view: DeskView) -> None:
                 self.views.append(view)
                 show(view)
                 if done(made):
-                    made.intake.stop()
+                    made.loop.stop()
 
             return made.run(look)
 
         console = Console(file=self.stdout, width=200)
-        self.status = run_plan(path, RunOptions(run_dir=folder / "run", quiet=quiet), house, console, Faults())
+        self.status = run_plan(path, RunOptions(run_dir=folder / "run", quiet=quiet), house, console, ErrorReporter())
         self.summary: dict[str, Any] = json.loads((folder / "run" / "summary.json").read_text(encoding="utf-8"))
         self.log = (folder / "run" / "desk.log").read_text(encoding="utf-8").splitlines()
 
@@ -84,12 +84,12 @@ def now() -> int:
     return SystemClock().wall_ns()
 
 
-def marks(house: House, count: int) -> bool:
-    return house.intake.session_ns >= house.session.start_ns + count * NS
+def marks(house: InProcessDesk, count: int) -> bool:
+    return house.loop.session_ns >= house.session.start_ns + count * NS
 
 
-def received(house: House, count: int) -> bool:
-    return house.intake.feed.counts.received["trades"] >= count
+def received(house: InProcessDesk, count: int) -> bool:
+    return house.loop.feed.counts.received["trades"] >= count
 
 
 async def tick_until_closed(client: Client, offset_s: float = 0.0, **more: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_feed_where_nothing_listens_is_reported_at_once_and_in_the_end(
     with AlpacaServer(ticking()) as server:
         pass
 
-    run = Run(tmp_path, server.url, lambda house: marks(house, 2) and house.intake.live.health.failures > 1)
+    run = Run(tmp_path, server.url, lambda house: marks(house, 2) and house.loop.live.health.failures > 1)
 
     assert (run.status, run.summary["ok"], run.summary["feed"]["up"]) == (1, False, False)
     (problem,) = run.summary["problems"]
@@ -170,7 +170,7 @@ def test_a_feed_that_is_down_at_the_end_fails_the_run_and_its_open_gap_is_writte
         await client.websocket.close(1013)
 
     with AlpacaServer(leave, refuse) as server:
-        run = Run(tmp_path, server.url, lambda house: house.intake.live.health.failures > 0)
+        run = Run(tmp_path, server.url, lambda house: house.loop.live.health.failures > 0)
 
     assert (run.status, run.summary["ok"], run.summary["feed"]["up"]) == (1, False, False)
     assert any("when the run ended" in problem for problem in run.summary["problems"])
@@ -185,7 +185,7 @@ def test_a_venue_that_always_says_slow_is_a_problem(tmp_path: Path) -> None:
         await client.stay()
 
     with AlpacaServer(slow) as server:
-        run = Run(tmp_path, server.url, lambda house: house.intake.live.health.slow_clients > 2)
+        run = Run(tmp_path, server.url, lambda house: house.loop.live.health.slow_clients > 2)
 
     assert (run.status, run.summary["ok"]) == (1, False)
     assert any("(407)" in warning for warning in run.summary["warnings"])
@@ -219,7 +219,7 @@ def test_a_feed_without_a_tick_fails_the_run(tmp_path: Path) -> None:
         await client.stay()
 
     with AlpacaServer(mute) as server:
-        run = Run(tmp_path, server.url, lambda house: house.intake.live.health.subscribed and marks(house, 1))
+        run = Run(tmp_path, server.url, lambda house: house.loop.live.health.subscribed and marks(house, 1))
 
     assert (run.status, run.summary["ok"], run.summary["feed"]["up"]) == (1, False, True)
     assert "no tick was received" in run.summary["problems"][0]
@@ -234,7 +234,7 @@ def test_a_clock_that_is_off_is_an_error_and_one_problem(
     tmp_path: Path, offset_s: float, cause: str, guards: str
 ) -> None:
     with AlpacaServer(ticking(offset_s)) as server:
-        run = Run(tmp_path, server.url, lambda house: len(house.intake.watch._skew.state.recent) > 3, guards=guards)
+        run = Run(tmp_path, server.url, lambda house: len(house.loop.watch._skew.state.recent) > 3, guards=guards)
 
     skewed = [problem for problem in run.summary["problems"] if cause in problem]
     assert (run.status, run.summary["ok"], len(skewed)) == (0, False, 1)
@@ -247,7 +247,7 @@ def test_a_clock_that_is_off_is_an_error_and_one_problem(
 
 def test_a_feed_that_is_late_by_design_is_neither_skewed_nor_old(tmp_path: Path) -> None:
     with AlpacaServer(ticking(-900.0)) as server:
-        done = lambda house: len(house.intake.watch._skew.state.recent) > 3  # noqa: E731
+        done = lambda house: len(house.loop.watch._skew.state.recent) > 3  # noqa: E731
         run = Run(tmp_path, server.url, done, more="delay_s = 900.0")
 
     assert (run.status, run.summary["ok"], run.summary["problems"]) == (0, True, [])

@@ -5,7 +5,7 @@ from typing import Any
 
 from alpaca_server import NS, AlpacaServer, Client, trade
 
-from desk.feeds.live.feed import AHEAD_NS
+from desk.feeds.live.socket_feed import AHEAD_NS
 from desk.model.ticks import Frame
 from desk.venues.alpaca.market import AlpacaFeed
 

@@ -52,7 +52,7 @@ kind = "tape"
 path = "day.parquet"
 symbols = ["*"]
 [[strategies]]
-use = "planted:Planted"
+use = "planted_secrets:Planted"
 """
 LIVE: Final = """
 [session]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from desk.feeds.live.tick_times import AHEAD_NS, LEAST, RECENT, Read, TickTimes
+from desk.feeds.live.tick_times import AHEAD_NS, LEAST, RECENT, SocketRead, TickTimes
 from desk.model.ticks import Tick, Trade
 from desk.model.units import DAY_NS, SECOND_NS
 
@@ -27,7 +27,7 @@ class Reader:
         """One read, at `now_ns`: the lag of its frame."""
         stamps = times_ns or (self.now_ns - lag_ns - self.offset_ns,)
         ticks: list[Tick] = [Trade(n, "A", ts_ns, self.now_ns, 10.0, 1.0) for n, ts_ns in enumerate(stamps, 1)]
-        read = Read(self.now_ns, self.now_ns)
+        read = SocketRead(self.now_ns, self.now_ns)
         sound = self.times.sound(ticks, read)
         self.accepted += len(sound)
         self.rejected += len(ticks) - len(sound)
@@ -170,6 +170,6 @@ def test_where_session_time_only_the_venue_knows_ticks_may_be_ahead_of_it_within
     stamps = [START_NS, START_NS + HOUR_NS, START_NS + DAY_NS, START_NS + 2 * DAY_NS]
     ticks: list[Tick] = [Trade(n, "A", ts_ns, START_NS, 10.0, 1.0) for n, ts_ns in enumerate(stamps)]
 
-    sound = times.sound(ticks, Read(START_NS, START_NS, 0.0))
+    sound = times.sound(ticks, SocketRead(START_NS, START_NS, 0.0))
 
     assert [tick.ts_ns for tick in sound] == stamps[:3]

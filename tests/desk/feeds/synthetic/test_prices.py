@@ -7,7 +7,7 @@ import pytest
 
 from desk.feeds.synthetic.activity import Activity, Arrivals
 from desk.feeds.synthetic.prices import PriceWalk
-from desk.feeds.synthetic.symbol_runs import Runs
+from desk.feeds.synthetic.symbol_runs import SymbolRuns
 from desk.feeds.synthetic.universe import Universe
 from desk.model.units import SECOND_NS
 
@@ -18,7 +18,7 @@ def arrivals_of_one(count: int, push: float) -> Arrivals:
         symbol=symbol,
         at_ns=np.arange(count) * 1_000,
         push=np.full(count, push),
-        runs=Runs.of(symbol),
+        runs=SymbolRuns.of(symbol),
         activity=np.ones(1),
         drift=np.zeros(1),
         agitation=1.0,

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.feeds.synthetic.symbol_runs import Runs
+from desk.feeds.synthetic.symbol_runs import SymbolRuns
 
 events = st.lists(st.tuples(st.integers(0, 5), st.integers(-1_000, 1_000)), max_size=60).map(
     lambda rows: sorted(rows, key=lambda row: row[0])
@@ -18,9 +18,9 @@ def by_symbol(rows: Events) -> list[list[int]]:
     return [[value for _, value in group] for _, group in groupby(rows, key=lambda row: row[0])]
 
 
-def runs_of(rows: Events) -> tuple[Runs, np.ndarray]:
+def runs_of(rows: Events) -> tuple[SymbolRuns, np.ndarray]:
     symbol = np.array([symbol for symbol, _ in rows], np.int32)
-    return Runs.of(symbol), np.array([value for _, value in rows], np.int64)
+    return SymbolRuns.of(symbol), np.array([value for _, value in rows], np.int64)
 
 
 @given(rows=events)

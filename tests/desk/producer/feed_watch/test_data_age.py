@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.units import SECOND_NS
-from desk.producer.feed_watch.data_age import QUIET_NS, Age, AgeState, DataAge
+from desk.producer.feed_watch.data_age import QUIET_NS, DataAge, DataAgeReading, DataAgeState
 
 NS = SECOND_NS
 LIMIT_NS = 10 * NS
@@ -14,7 +14,7 @@ LIMIT_NS = 10 * NS
 def told(age: DataAge, from_s: int, *ages_s: float, cause: str = "feed lag") -> list[str]:
     texts = []
     for second, age_s in enumerate(ages_s, from_s):
-        notes = age.mark(second * NS, Age(round(age_s * NS), cause))
+        notes = age.mark(second * NS, DataAgeReading(round(age_s * NS), cause))
         assert {note.level for note in notes} <= {"error"}
         texts += [note.text for note in notes]
     return texts
@@ -39,7 +39,7 @@ def test_a_spell_of_old_data_is_reported_at_its_beginning_and_at_its_end_with_ag
 def test_data_that_are_held_back_are_too_old_whatever_their_age() -> None:
     age = DataAge("venue", LIMIT_NS)
 
-    notes = age.mark(NS, Age(2 * NS, "hold by the overload ladder", hold=True))
+    notes = age.mark(NS, DataAgeReading(2 * NS, "hold by the overload ladder", hold=True))
 
     assert "hold by the overload ladder" in notes[0].text
     assert age.is_old
@@ -96,7 +96,7 @@ def test_a_successor_continues_as_if_nothing_had_happened(ages_s: list[float], d
     expected = told(whole, 0, *ages_s)
 
     found = told(first, 0, *ages_s[:dies_after])
-    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(first.state), type=AgeState)
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(first.state), type=DataAgeState)
     second = DataAge("venue", LIMIT_NS, kept)
     found += told(second, min(dies_after, len(ages_s)), *ages_s[dies_after:])
 

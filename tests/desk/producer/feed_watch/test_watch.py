@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.producer.feed_watch.watch import Ages, FeedWatch, WatchConfig
+from desk.producer.feed_watch.watch import FeedAges, FeedWatch, FeedWatchConfig
 from desk.producer.subscriptions import Subscriptions
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import ClassCounts
@@ -19,14 +19,14 @@ from desk.report.summary import ClassCounts
 NS = SECOND_NS
 START_NS = 1_000 * MINUTE_NS
 HOUR_NS = 60 * MINUTE_NS
-FRESH = Ages(0)
+FRESH = FeedAges(0)
 
 
 class HandFeed:
     """A live feed without a venue: a test says what it has been through."""
 
     def __init__(self) -> None:
-        self.counts = Counts()
+        self.counts = BlockFeedCounts()
         self.health = FeedHealth(subscribed=True, up=True)
         self.pace = 1.0
         self.down_from_ns: int | None = None
@@ -44,7 +44,7 @@ class HandFeed:
 
 def a_watch(feed: HandFeed, symbols: list[str], state: bytes = b"", **config: Any) -> FeedWatch:
     found: Any = feed
-    return FeedWatch(WatchConfig("venue", **config), 10 * NS, found, found, Subscriptions(symbols), state)
+    return FeedWatch(FeedWatchConfig("venue", **config), 10 * NS, found, found, Subscriptions(symbols), state)
 
 
 def received(feed: HandFeed, count: int = 1) -> None:
@@ -130,7 +130,7 @@ def test_a_feed_that_is_down_makes_the_data_old_and_is_shown() -> None:
     feed.down_from_ns, feed.down_why = START_NS, "closed"
     feed.fresh = Freshness("the feed is down", 2 * NS)
 
-    first = watch.mark(START_NS + NS, 0, Ages(11))
+    first = watch.mark(START_NS + NS, 0, FeedAges(11))
     young = watch.mark(START_NS + 10 * NS, 0, FRESH)
     lag_ns, old, notes = watch.mark(START_NS + 11 * NS, 0, FRESH)
 
@@ -148,13 +148,13 @@ def test_a_silence_under_a_subscription_ages_the_data_and_bars_entries_from_its_
     received(feed)
 
     feed.fresh = Freshness("", 3 * NS)
-    quiet = watch.mark(START_NS, 0, Ages(11))
+    quiet = watch.mark(START_NS, 0, FeedAges(11))
     feed.fresh = Freshness("neither data nor a pong for 6 s", 6 * NS)
-    silent = watch.mark(START_NS + NS, 0, Ages(11))
+    silent = watch.mark(START_NS + NS, 0, FeedAges(11))
     alerts = watch.alerts()
-    again = watch.mark(START_NS + 2 * NS, 0, Ages(11))
+    again = watch.mark(START_NS + 2 * NS, 0, FeedAges(11))
     feed.fresh = Freshness()
-    fresh = watch.mark(START_NS + 3 * NS, 0, Ages(11))
+    fresh = watch.mark(START_NS + 3 * NS, 0, FeedAges(11))
 
     assert quiet == (3 * NS + 11, False, [])
     assert silent[:2] == again[:2] == (6 * NS + 11, True)
@@ -270,7 +270,7 @@ def test_data_that_are_still_old_at_the_end_of_a_live_run_are_a_problem_and_thos
     feed = HandFeed()
     watch = a_watch(feed, ["*"])
     received(feed)
-    watch.mark(START_NS, 0, Ages(0, 12 * NS))
+    watch.mark(START_NS, 0, FeedAges(0, 12 * NS))
     during = watch.report()
     watch.mark(START_NS + NS, 0, FRESH)
     after = watch.report()
@@ -356,7 +356,7 @@ def test_a_successor_knows_what_its_predecessor_saw() -> None:
     feed.counts.reject("trades", "price", "venue: frame 3")
     feed.health.outages, feed.health.last_outage = 1, "closed"
     watch.take(Frame([trade(START_NS)], START_NS, fastest_ns=-2 * HOUR_NS))
-    watch.mark(START_NS + NS, 0, Ages(0, 12 * NS))
+    watch.mark(START_NS + NS, 0, FeedAges(0, 12 * NS))
 
     heir_feed = HandFeed()
     heir_feed.counts.restore(feed.counts.position(0))
@@ -373,10 +373,10 @@ def test_a_successor_knows_what_its_predecessor_saw() -> None:
 def test_a_recorded_feed_is_always_up_and_judged_by_its_times_alone() -> None:
     feed = HandFeed()
     found: Any = feed
-    watch = FeedWatch(WatchConfig("tape"), 10 * NS, found, None, Subscriptions("A"))
+    watch = FeedWatch(FeedWatchConfig("tape"), 10 * NS, found, None, Subscriptions("A"))
     for second in range(4):
         watch.take(Frame([], START_NS, fastest_ns=5 * HOUR_NS))
-        watch.mark(START_NS + second * NS, 0, Ages(5 * HOUR_NS))
+        watch.mark(START_NS + second * NS, 0, FeedAges(5 * HOUR_NS))
 
     report = watch.report()
 

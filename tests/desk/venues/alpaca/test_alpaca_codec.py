@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_alpaca_timestamps import text_of
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.venues.alpaca.market.codec import Codec
 from desk.venues.alpaca.market.timestamps import rfc3339_ns
@@ -64,7 +64,7 @@ MESSAGES = (
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
 def test_a_frame_with_every_kind_of_message_gives_its_trades_and_quotes(encoding: Any) -> None:
-    codec = Codec(encoding, "every kind", Counts())
+    codec = Codec(encoding, "every kind", BlockFeedCounts())
 
     if encoding == "json":
         found = decoded(codec, msgspec.json.encode(MESSAGES))
@@ -80,7 +80,7 @@ def test_a_frame_with_every_kind_of_message_gives_its_trades_and_quotes(encoding
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
 def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: Any) -> None:
-    codec = Codec(encoding, "recorded", Counts())
+    codec = Codec(encoding, "recorded", BlockFeedCounts())
     expected, found, controls = [], [], []
 
     for frame in recorded(shared_data):
@@ -117,7 +117,7 @@ wire_quotes = st.builds(
 
 @given(st.lists(wire_trades | wire_quotes, max_size=60), st.sampled_from(["msgpack", "json"]))
 def test_what_is_encoded_is_decoded_to_the_nanosecond(messages: list[dict[str, Any]], encoding: Any) -> None:
-    counts = Counts()
+    counts = BlockFeedCounts()
     codec = Codec(encoding, "round trip", counts)
     dressed = [{**m, "t": stamp(m["t"]) if encoding == "msgpack" else text_of(m["t"])} for m in messages]
 
@@ -148,7 +148,7 @@ def test_what_is_encoded_is_decoded_to_the_nanosecond(messages: list[dict[str, A
     ],
 )
 def test_a_malformed_message_is_rejected_and_the_rest_of_its_frame_delivered(fault: Any, kind: str, cause: str) -> None:
-    counts = Counts()
+    counts = BlockFeedCounts()
     codec = Codec("msgpack", "here", counts)
 
     found = decoded(codec, codec.encode([trade("A", 5), fault, quote("B", 6)]))
@@ -160,7 +160,7 @@ def test_a_malformed_message_is_rejected_and_the_rest_of_its_frame_delivered(fau
 
 
 def test_kinds_that_nobody_knows_are_counted_and_passed_over() -> None:
-    codec = Codec("msgpack", "here", counts := Counts())
+    codec = Codec("msgpack", "here", counts := BlockFeedCounts())
 
     found = decoded(codec, codec.encode([{"T": "zz"}, trade("A", 5), {"T": "b", "S": "A"}]))
 
@@ -171,7 +171,7 @@ def test_kinds_that_nobody_knows_are_counted_and_passed_over() -> None:
 
 @pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x93\x01", msgspec.msgpack.encode({"T": "t"})])
 def test_a_frame_that_is_no_array_of_messages_is_one_rejected(frame: bytes) -> None:
-    codec = Codec("msgpack", "here", counts := Counts())
+    codec = Codec("msgpack", "here", counts := BlockFeedCounts())
 
     found = decoded(codec, frame)
 
@@ -193,8 +193,8 @@ def a_message(kind: str, **more: Any) -> dict[str, Any]:
     return {"T": kind, **plain, **of_kind[kind], **more}
 
 
-def decoded_of(encoding: Any, *messages: dict[str, Any]) -> tuple[list[Any], Counts]:
-    counts, ticks = Counts(), []
+def decoded_of(encoding: Any, *messages: dict[str, Any]) -> tuple[list[Any], BlockFeedCounts]:
+    counts, ticks = BlockFeedCounts(), []
     if encoding == "json":
         data = msgspec.json.encode(messages)
     else:

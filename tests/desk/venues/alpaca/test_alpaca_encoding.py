@@ -8,7 +8,7 @@ import pytest
 from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client, trade
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
@@ -18,7 +18,7 @@ TIME = "2023-11-14T22:13:20.000000001Z"
 
 
 def a_protocol(encoding: Encoding = "msgpack") -> AlpacaProtocol:
-    protocol = AlpacaProtocol(KEY, SECRET, place="venue", channels=TRADES, counts=Counts(), encoding=encoding)
+    protocol = AlpacaProtocol(KEY, SECRET, place="venue", channels=TRADES, counts=BlockFeedCounts(), encoding=encoding)
     protocol.connected()
     return protocol
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from alpaca_server import quote, trade
 
-from desk.model.block_rows import Counts
+from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import CredentialsError, DeskError, RunFailed
-from desk.streams.protocol import HangUp
+from desk.streams.stream_protocol import HangUp
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
 from desk.venues.alpaca.market.subscription import MAX_ATTEMPTS, MAX_SYMBOLS
 
@@ -20,7 +20,7 @@ class Venue:
     """The other side, spoken by hand."""
 
     def __init__(self, channels: frozenset[str] = BOTH) -> None:
-        self.counts = Counts()
+        self.counts = BlockFeedCounts()
         self.protocol = AlpacaProtocol(KEY, SECRET, place="venue", channels=channels, counts=self.counts)
         self.stands: dict[str, list[str]] = {"trades": [], "quotes": []}
         self.requests: list[dict[str, Any]] = []

@@ -1,0 +1,110 @@
+"""How each actor of a desk is made.
+
+Tests: tests/actors/test_on_ray.py
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from ray.actor import ActorHandle
+
+from actors.broker import Broker
+from actors.calls.interfaces import (
+    BrokerActor,
+    ConsumerActor,
+    KeeperActor,
+    LedgerActor,
+    ProducerActor,
+    ScannerActor,
+    SupervisedActor,
+)
+from actors.calls.links import RayShardLinks
+from actors.calls.remote_ports import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
+from actors.consumer import Consumer
+from actors.driver.actor_registry import ActorSpec
+from actors.driver.monitor import PRODUCER
+from actors.driver.watchdog import SCANNER, Watchdog
+from actors.keeper import Keeper
+from actors.ledger import Ledger
+from actors.producer import Producer
+from actors.ray_cluster.cluster import Cluster
+from actors.scanners import Scanners
+from desk.config import Plan
+from desk.files.sealing import Seal
+from desk.model.batch import LaneTotals
+from desk.model.session import Session
+from desk.runs import RunFolder
+
+PRODUCER_THREADS = 4
+
+# mypy compares: each class has the methods that other actors call of it.
+_CALLED: Final[
+    tuple[
+        type[BrokerActor],
+        type[ConsumerActor],
+        type[KeeperActor],
+        type[LedgerActor],
+        type[ProducerActor],
+        type[ScannerActor],
+    ]
+] = (Broker, Consumer, Keeper, Ledger, Producer, Scanners)
+_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, Keeper, Ledger, Producer, Scanners)
+
+
+class ActorSpecs:
+    """Recipes by actor name, in the order in which the actors need one another.
+
+    `lanes` tells the producer about the shards: those with which the session began, those that are joined, and the
+    lane totals of those that are asleep.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: Session,
+        folder: RunFolder,
+        cluster: Cluster,
+        desk: str,
+        seal: Seal,
+        watchdog: Watchdog,
+        lanes: Callable[[], tuple[list[int], list[int], dict[int, LaneTotals]]],
+    ) -> None:
+        self._plan = plan
+        self._session = session
+        self._folder = folder
+        self._make = cluster.create
+        self._desk = desk
+        self._seal = seal
+        self._watchdog = watchdog
+        self._lanes = lanes
+
+    def by_name(self, numbers: Mapping[str, int]) -> dict[str, ActorSpec]:
+        """The recipes of all actors, with a consumer for each of these names."""
+        plan, session, make = self._plan, self._session, self._make
+        return {
+            "keeper": lambda _: make(Keeper, "keeper", self._folder.keeper, self._seal),
+            "ledger": lambda _: make(Ledger, "ledger", plan, session, self._folder.dir, apart=[Ledger.stats]),
+            "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
+            SCANNER: self._scanner,
+            **{name: partial(self._consumer, name, number) for name, number in numbers.items()},
+            PRODUCER: self._producer,
+        }
+
+    def _consumer(self, name: str, number: int, epoch: int) -> ActorHandle[Consumer]:
+        plan, stops = self._plan, self._watchdog.begins(name, epoch)
+        parts = (RayKeeper(), RayBroker(), self._desk, stops)
+        return self._make(Consumer, name, plan, self._session, number, epoch, *parts, cpus=plan.consumers.cpus)
+
+    def _scanner(self, epoch: int) -> ActorHandle[Scanners]:
+        stops = self._watchdog.begins(SCANNER, epoch)
+        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops)
+
+    def _producer(self, epoch: int) -> ActorHandle[Producer]:
+        plan, session = self._plan, self._session
+        first, joined, asleep = self._lanes()
+        scanners = RayScanners([scanner.every_s for scanner in plan.scanners], session.start_ns)
+        parts = (RayShardLinks(), RayBroker(), scanners, RayKeeper())
+        return self._make(
+            Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep, threads=PRODUCER_THREADS
+        )

@@ -1,0 +1,94 @@
+"""The scanner actor: looks at the whole market on its own, apart from the lanes.
+
+Tests: tests/actors/test_plain_actors.py
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from actors.metrics.counters import MetersFactory, NoMetrics
+from desk.config import Plan
+from desk.consumer.engine.guard import MIB
+from desk.model.bars import Bar
+from desk.model.items import Stop
+from desk.model.records import ScanAnswer
+from desk.model.session import Session
+from desk.process.breadcrumbs import BreadcrumbTrail
+from desk.process.exit_watch import ProcessWatch
+from desk.process.memory_limit import MemoryLimit
+from desk.process.usage import process_usage
+from desk.report.run_record import ProcessUsage
+from desk.wiring import markets, shard_factory
+
+
+class ScanStats(msgspec.Struct, array_like=True):
+    """What the scanners have done so far."""
+
+    scans: int
+    problems: list[str]
+
+
+class Scanners:
+    """Runs all scanners of the plan, and knows the session's earlier minutes of every symbol.
+
+    `stops` name the scanners that the supervisor has stopped. `desk` is the desk's name on its machines; without it the
+    process is not the scanners' own: it leaves no breadcrumbs, and its memory is not limited.
+    """
+
+    DASHBOARD_NAME: Final = "Scanner"
+
+    def __init__(
+        self,
+        plan: Plan,
+        session: Session,
+        epoch: int = 0,
+        desk: str = "",
+        stops: Sequence[Stop] = (),
+        meters: MetersFactory = NoMetrics,
+    ) -> None:
+        self._trail = BreadcrumbTrail.create(desk, "scanner", epoch) if desk else None
+        self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
+        self._scanning = shard_factory.build_scanner_runner(
+            plan, session, markets.market_source(plan, session), self._trail, stops
+        )
+        self._meters = meters("scanner")
+        self._left: list[str] = []
+        if self._trail is not None:
+            self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
+
+    def __repr__(self) -> str:
+        return "scanner"
+
+    def usage(self) -> ProcessUsage:
+        """What this process has used."""
+        return process_usage(self._meters.node)
+
+    def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
+        """Answers of the scanners that are due at the mark."""
+        if self._trail is not None:
+            self._trail.batch()
+        return self._scanning.scan(mark_ns, subscribed)
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        """The session's minutes of these symbols from the rows received before `until_ns`."""
+        return self._scanning.history(symbols, until_ns)
+
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """A shard's remembered trades of these symbols at that time."""
+        return self._scanning.remembered(symbols, until_ns)
+
+    def stats(self) -> ScanStats:
+        """How many scans have run, and what scanners raised or left running."""
+        self._end_children()
+        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
+        self._meters.totals({"scans_total": self._scanning.scans})
+        return ScanStats(self._scanning.scans, [*self._scanning.problems, *self._left])
+
+    def _end_children(self) -> None:
+        if self._watch is None or self._trail is None:
+            return
+        for child in self._watch.end_left():
+            name, _ = self._trail.suspect or ("of no known name", "")
+            self._left.append(f"scanner {name} left {child} running: it was ended")

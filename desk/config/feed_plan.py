@@ -1,0 +1,160 @@
+"""The tradeplan's [feed]: where market data comes from, and what of it is taken.
+
+Tests: tests/desk/config/test_plan.py
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from desk.config.kinds import FEED_KINDS
+from desk.config.plan_table import Location, PlanFault, PlanTable
+from desk.config.plan_urls import has_secret, is_unencrypted, is_url, unusable_host
+from desk.config.values import Day, Distinct, StreamUrl, Symbols, known
+
+KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
+    key: tuple(name for name, kind in FEED_KINDS.items() if key in kind.keys)
+    for key in sorted(frozenset[str]().union(*(kind.keys for kind in FEED_KINDS.values())))
+}
+"""Which kinds of feed take an option that is not for all of them."""
+
+
+class SyntheticPlan(PlanTable):
+    """[feed.synthetic]: a market made up from a seed, the same for the same keys."""
+
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="the same seed gives the same market")
+    symbols: int = Field(default=600, ge=1, le=20_000, description="how many symbols are traded, the most active first")
+    events_per_s: float = Field(
+        default=2000.0,
+        gt=0,
+        le=10_000_000,
+        description="trades and quotes per second of session time, mean over the whole market",
+    )
+    date: Day = Field(default="2026-01-05", description="the trading day, by the session's calendar")
+    minutes: int = Field(
+        default=390, ge=1, le=390, description="length of the session from the exchange's open on, in minutes"
+    )
+    bursts: bool = Field(default=True, description="whether activity comes in bursts, as real activity does")
+    late_fraction: float = Field(default=0.001, ge=0, le=1, description="fraction of trades that are reported late")
+    odd_lot_fraction: float = Field(default=0.3, ge=0, le=1, description="fraction of trades that are odd lots")
+
+
+class FeedPlan(PlanTable):
+    """[feed]: one source of market data."""
+
+    kind: Annotated[str, known(FEED_KINDS)] = Field(
+        default="synthetic",
+        description="recorded market data, a made-up market, or a live stream",
+        json_schema_extra={"enum": list(FEED_KINDS)},
+    )
+    url: StreamUrl = Field(default="", description="alpaca: another endpoint than the default, such as a `desk venue`")
+    allow_plain: bool = Field(
+        default=False,
+        description="whether key and secret may be sent unencrypted (ws://) to another machine",
+    )
+    path: str = Field(
+        default="",
+        description="the tape: a file, a folder or a glob, first looked for beside the plan, or a URL of one, such as "
+        '"s3://bucket/day.parquet"',
+    )
+    speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
+        default="max",
+        description='factor of real time, or "max" for as fast as possible',
+        json_schema_extra={"words": 'a number > 0, or "max"'},
+    )
+    delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="how late the feed is by design, in s: not counted as age or clock skew",
+    )
+    channels: Annotated[tuple[Literal["trades", "quotes"], ...], Distinct] = Field(
+        default=("trades", "quotes"),
+        strict=False,
+        min_length=1,
+        description="classes of ticks to read",
+        json_schema_extra={"words": 'a list of "trades", "quotes" or both, each once'},
+    )
+    symbols: Symbols = Field(
+        default=("*",), description='symbols that are always subscribed; ["*"] = all; scanners add to them'
+    )
+    synthetic: SyntheticPlan = Field(default_factory=SyntheticPlan, description="the made-up market")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a stream, which cannot wait and cannot be read again."""
+        return FEED_KINDS[self.kind].is_live
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether the market waits for the lanes."""
+        return not self.is_live and self.speed == "max"
+
+    @property
+    def has_days(self) -> bool:
+        """Whether [session] date chooses a day of it."""
+        return FEED_KINDS[self.kind].has_days
+
+    def disagreements(self) -> Iterator[PlanFault]:
+        if "path" in FEED_KINDS[self.kind].keys and not self.path:
+            yield PlanFault(
+                ("path",),
+                f'missing, with kind = "{self.kind}"',
+                "the path of a tape: a file, a folder or a glob",
+                'Add path = "…", or set kind = "synthetic" for a made-up market.',
+            )
+        if is_url(self.path) and has_secret(self.path):
+            yield PlanFault(
+                ("path",),
+                "a URL with credentials in it",
+                'one without, such as "s3://bucket/day.parquet"',
+                "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
+            )
+        if why := unusable_host(self.url):
+            yield PlanFault(
+                ("url",),
+                f'`"{self.url}"`: {why}',
+                'a websocket address, as "ws://host:port/path"',
+                "Correct host and port.",
+            )
+        elif is_unencrypted(self.url) and not self.allow_plain:
+            yield PlanFault(
+                ("url",),
+                f'`"{self.url}"`: key and secret would go unencrypted to another machine',
+                "a wss:// address, or a venue on this machine",
+                "Write wss://, or set allow_plain = true where the way there is safe, as in a tunnel.",
+            )
+        for location, value in self.foreign_options():
+            kinds = " or ".join(f'"{kind}"' for kind in KINDS_OF[str(location[0])])
+            yield PlanFault(
+                location,
+                f'`{value}` with kind = "{self.kind}"',
+                f"no `{location[-1]}`: it is an option of kind = {kinds}",
+                f"Leave `{location[-1]}` out, or set kind = {kinds}.",
+            )
+
+    def foreign_options(self) -> Iterator[tuple[Location, object]]:
+        """Options of another kind of feed than this that differ from their defaults, with their values."""
+        own = FEED_KINDS[self.kind].keys
+        for name in KINDS_OF:
+            if name not in own:
+                yield from _changed(
+                    name, getattr(self, name), type(self).model_fields[name].get_default(call_default_factory=True)
+                )
+
+    def of_kind(self, kind: str) -> dict[str, Any]:
+        """The values of this table with another kind, its own options at their defaults."""
+        changed = self.model_copy(update={"kind": kind})
+        names = {str(location[0]) for location, _ in changed.foreign_options()}
+        return {**self.model_dump(exclude=names), "kind": kind}
+
+
+def _changed(name: str, value: object, default: object) -> Iterator[tuple[Location, object]]:
+    if not isinstance(value, PlanTable):
+        if value != default:
+            yield (name,), value
+        return
+    for key in type(value).model_fields:
+        if getattr(value, key) != getattr(default, key):
+            yield (name, key), getattr(value, key)

@@ -1,0 +1,226 @@
+"""The whole desk in one process: what `desk run --in-process` starts. The pipeline, wired and run to its end."""
+
+from collections.abc import Callable
+from contextlib import closing
+from logging import Logger
+
+import msgspec
+
+from desk.checkpoint import KeeperStore
+from desk.config import Plan, first_consumers
+from desk.consumer.shard import Shard
+from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
+from desk.inprocess.hang_watch import HangWatch
+from desk.model.errors import DeskError
+from desk.model.units import MS_NS
+from desk.process.children import end_processes, running_descendants
+from desk.process.clock import SystemClock
+from desk.process.mailbox import ProcessMailbox
+from desk.process.signals import stop_signals
+from desk.process.time_limit import TimeLimit, TimeUp, not_closed
+from desk.process.usage import process_usage
+from desk.producer.loop import ProducerLoop
+from desk.report.desk_view import DeskState, DeskView
+from desk.report.run_record import RunRecord, feed_record, problems, strategy_problems, warnings
+from desk.report.summary import Summary
+from desk.report.viewer import DeskViewer, NewNotes
+from desk.runs import RunFolder
+from desk.runs.resume_file import ResumeState
+from desk.wiring import broker_factory, markets, producer_factory, shard_factory
+from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
+from desk.wiring.run_start import start_run
+
+SHOW_EVERY_NS = 250 * MS_NS
+
+Show = Callable[[DeskView], None]
+
+
+class InProcessDesk:
+    """All parts of the desk, built from a plan, connected by plain calls.
+
+    Where the process is the desk's own (`owns_process`), processes that were started during the run are ended with it.
+    """
+
+    def __init__(
+        self, plan: Plan, folder: RunFolder, resume: ResumeState | None = None, *, owns_process: bool = False
+    ) -> None:
+        self._owns_process = owns_process
+        self.plan = plan
+        self.folder = folder
+        self.clock = SystemClock()
+        source = markets.market_source(plan)
+        begun = start_run(plan, source, folder, resume, self.clock, in_process=True)
+        self.log = open_log(folder)
+        for note in markets.source_notes(source):
+            self.log.info("%s", note)
+        self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
+        self.store = KeeperStore(folder.keeper, begun.seal)
+        self.book = broker_factory.open_ledger(plan, self.session, folder.dir, self.started_ns)
+        self.manager = broker_factory.build_order_manager(plan, self.session, self.book)
+        if source is not None:
+            source = markets.session_source(source, self.session)
+        self._hangs = HangWatch(plan.guards.hang_s, self.log)
+        self.scanning = shard_factory.build_scanner_runner(plan, self.session, source, self._hangs)
+        mailbox = ProcessMailbox()
+        broker = LocalBroker(self.manager, mailbox)
+        numbers = range(first_consumers(plan))
+        keepers = [LocalKeeper(self.store) for _ in numbers]
+        self.shards: dict[int, Shard] = {
+            number: shard_factory.build_shard(
+                plan, self.session, number, epoch, self.clock, keepers[number], broker, crumbs=self._hangs
+            )
+            for number in numbers
+        }
+        self.loop: ProducerLoop = producer_factory.build_producer_loop(
+            plan,
+            self.session,
+            source,
+            LocalLinks(self.shards),
+            broker,
+            LocalScanners(self.scanning),
+            LocalKeeper(self.store),
+            self.clock,
+            mailbox,
+            epoch=epoch,
+            first=numbers,
+            joined=numbers,
+        )
+        self._children = running_descendants()
+        self._left: list[str] = []
+        self._viewer = DeskViewer(self.session.start_ns, self.session.waits)
+        self._new_notes = NewNotes(self.log)
+        self._ledger_notes = NewNotes(self.log)
+        self._shown_ns = 0
+        self._last: tuple[Show, DeskView] | None = None
+        self.book.outages.changed = self._show_outage
+        self._began_ns = self._ended_ns = self.started_ns
+
+    def run(self, show: Show) -> Summary:
+        """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed.
+
+        Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
+        """
+        log, limit = self.log, TimeLimit()
+
+        def stop(_number: int) -> None:
+            limit.start()
+            self.loop.stop()
+
+        log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
+        try:
+            with stop_signals() as signals, self._hangs:
+                signals.orderly(stop)
+                try:
+                    self._play(show)
+                    limit.end()
+                except TimeUp as up:
+                    raise not_closed(str(up)) from up
+                finally:
+                    limit.end()
+                signals.orderly()
+                summary = self._write(log)
+        except DeskError as fault:
+            self._new_notes.write(self.loop.stats())
+            log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            self._write_failed(fault)
+            raise
+        finally:
+            self.store.close()
+            self.book.close()
+        signals.require_begun(marked=self.loop.marked)
+        return summary
+
+    def _play(self, show: Show) -> None:
+        self._began_ns = self.clock.wall_ns()
+        with closing(self.loop.play()) as frames:
+            for _ in frames:
+                self._show(show, "running")
+        self._ended_ns = self.clock.wall_ns()
+        self._show(show, "closed", at_once=True)
+        self._end_children()
+        self.book.close_session(self._ended_ns)
+
+    def _write(self, log: Logger) -> Summary:
+        record = self._record(self._ended_ns)
+        for warning in warnings(record):
+            log.warning("%s", warning)
+        for problem in problems(record):
+            log.error("%s", problem)
+        summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
+        self.folder.resume.done()
+        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        return summary
+
+    def _end_children(self) -> None:
+        """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
+        left = running_descendants(self._children) if self._owns_process else []
+        end_processes(left)
+        self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
+
+    def _write_failed(self, fault: DeskError) -> None:
+        """After a failure: a summary that says so. The session stays open in the ledger."""
+        self._end_children()
+        record = self._record(self.clock.wall_ns())
+        record.problems.insert(0, str(fault))
+        record.failed = True
+        try:
+            write_results(self.folder, record, self.store.bars, self.book.decisions())
+        except DeskError as second:
+            self.log.error("the results could not be written: %s", second)  # noqa: TRY400 - as above
+
+    def _show(self, show: Show, state: DeskState, *, at_once: bool = False) -> None:
+        now_ns = self.clock.wall_ns()
+        if not at_once and now_ns - self._shown_ns < SHOW_EVERY_NS:
+            return
+        self._shown_ns = now_ns
+        pid = process_usage().pid
+        shards = [shard.stats() for shard in self.shards.values()]
+        orders = self.manager.summary()
+        loop = self.loop.stats()
+        self._new_notes.write(loop)
+        self.book.ping()
+        view = self._viewer.view(now_ns, state, loop, shards, dict.fromkeys(self.shards, pid), orders)
+        self._last = show, view
+        show(self._with_ledger(view))
+
+    def _show_outage(self) -> None:
+        """The ledger's server is away, or has returned, while nothing else moves: show what was shown last."""
+        self._ledger_notes.write(self.book.outages.report())
+        if self._last is not None:
+            show, view = self._last
+            show(self._with_ledger(view))
+
+    def _with_ledger(self, view: DeskView) -> DeskView:
+        alert = self.book.outages.alert
+        return msgspec.structs.replace(view, alerts=[*view.alerts, alert]) if alert else view
+
+    def _record(self, ended_ns: int) -> RunRecord:
+        shards = [shard.stats() for shard in self.shards.values()]
+        usage, feed = process_usage(), feed_record(self.loop)
+        return run_record(
+            self.plan,
+            self.session,
+            self.folder,
+            RunTimes(self.started_ns, self._began_ns, ended_ns),
+            feed,
+            shards,
+            [usage] * len(shards),
+            usage,
+            self.manager.summary(),
+            [
+                *self.manager.problems,
+                *strategy_problems(shards),
+                *self.scanning.problems,
+                *self._left,
+                *feed.problems,
+            ],
+            self.book.outages.warnings,
+            in_process=True,
+        )
+
+
+def run_in_process(
+    plan: Plan, folder: RunFolder, *, show: Show, resume: ResumeState | None = None, owns_process: bool = False
+) -> Summary:
+    """Run the plan in this process, or resume it, and give its summary; see InProcessDesk. Raises DeskError."""
+    return InProcessDesk(plan, folder, resume, owns_process=owns_process).run(show)

@@ -1,0 +1,57 @@
+"""The process's standard files: kept while an author's code is loaded, and put back where it closed or changed them.
+
+Tests: tests/desk/loading/test_user_code.py
+"""
+
+import contextlib
+import fcntl
+import os
+from typing import Final, Self
+
+STANDARD: Final = (0, 1, 2)
+NAMES: Final = {0: "stdin", 1: "stdout", 2: "stderr"}
+FIRST_FREE: Final = 512
+"""Copies get descriptors from here on, as far as the process may have so many: `os.closerange(0, 256)` spares them."""
+
+
+class StandardStreams:
+    """Descriptors 0, 1 and 2 as they were when this was made."""
+
+    def __init__(self, copies: dict[int, int]) -> None:
+        self._copies = copies
+
+    @classmethod
+    def keep(cls) -> Self:
+        """Keep those that are open."""
+        copies = {}
+        for number in STANDARD:
+            with contextlib.suppress(OSError):
+                copies[number] = _copy(number)
+        return cls(copies)
+
+    def put_back(self) -> list[str]:
+        """Let each be the file that it was, and release the copies; the names of those that were not."""
+        changed = []
+        for number, copy in self._copies.items():
+            with contextlib.suppress(OSError):  # the copy is closed, too
+                if _file(number) != _file(copy):
+                    os.dup2(copy, number)
+                    changed.append(NAMES[number])
+                os.close(copy)
+        self._copies = {}
+        return changed
+
+
+def _copy(number: int) -> int:
+    try:
+        return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)
+    except OSError:
+        return os.dup(number)
+
+
+def _file(number: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(number)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

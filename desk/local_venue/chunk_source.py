@@ -1,0 +1,95 @@
+"""The reel: the source's events as chunks, once or round and round.
+
+Tests: tests/desk/local_venue/test_local_venue_server.py
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from typing import Final
+
+import numpy as np
+
+from desk.local_venue.chunk import Chunk
+from desk.local_venue.events import playable, taken
+from desk.local_venue.venue_settings import PlaySettings
+from desk.model.blocks import TRADE, UNKNOWN, BlockSource
+from desk.model.errors import BadInput
+
+KEPT_EVENTS: Final = 400_000
+_END: Final = object()
+
+
+class ChunkSource:
+    """Chunks in the order of play; None marks that the source begins again.
+
+    A looped source of at most KEPT_EVENTS is kept with its templates (about 150 bytes per event and
+    encoding), so that later rounds only write times and ids; a longer one is read and encoded anew.
+    """
+
+    def __init__(self, source: BlockSource, play: PlaySettings) -> None:
+        self._source = source
+        self._play = play
+        self._kept: list[Chunk] = []
+
+    def keep(self) -> list[Chunk]:
+        """Read what can be kept: all of a short looped source, else nothing."""
+        if self._play.loop:
+            self._kept = self._read_kept()
+        return self._kept
+
+    async def chunks(self) -> AsyncGenerator[Chunk | None, None]:
+        """What is played. Raises BadInput when the source holds nothing of the wanted kind.
+
+        What is not kept is read by a thread, one chunk ahead of the play, so that reading a block does not
+        stop the frames that are due meanwhile.
+        """
+        rounds = self._rounds()
+        if self._kept:
+            for chunk in rounds:
+                yield chunk
+            return
+        coming = asyncio.create_task(asyncio.to_thread(next, rounds, _END))
+        try:
+            while (read := await coming) is not _END:
+                coming = asyncio.create_task(asyncio.to_thread(next, rounds, _END))
+                yield read  # type: ignore[misc]  # all but _END
+        finally:
+            coming.cancel()
+
+    def _rounds(self) -> Iterator[Chunk | None]:
+        while True:
+            number = 0
+            for chunk in self._kept or self._read():
+                number += 1
+                yield chunk
+            if not number:
+                raise BadInput(
+                    self._source.place,
+                    f"no playable {'event' if self._play.mix == 'both' else self._play.mix}",
+                    "at least one sound trade or quote",
+                    "Choose another source or another --mix.",
+                )
+            if not self._play.loop:
+                return
+            yield None
+
+    def _read_kept(self) -> list[Chunk]:
+        kept = []
+        events = 0
+        for chunk in self._read():
+            events += len(chunk)
+            if events > KEPT_EVENTS:
+                return []
+            kept.append(chunk)
+        return kept
+
+    def _read(self) -> Iterator[Chunk]:
+        for events in playable(self._source, self._play.mix, self._play.limit):
+            # Round two would repeat the source's ids, which are a trade's identity.
+            fresh_ids = self._play.loop or not events.trade_id[events.kind == TRADE].any()
+            kept = events
+            if self._play.loop and events.originals is not None:
+                # They name trades by ids that those do not bear here.
+                kept = taken(events, np.flatnonzero(events.kind < UNKNOWN))
+            if len(kept):
+                yield Chunk(kept, self._play.single, fresh_ids)

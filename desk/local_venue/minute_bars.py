@@ -1,0 +1,87 @@
+"""Minute bars of what is played, for clients that subscribe to them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from desk.bars.builder import BarBuilder
+from desk.local_venue.byte_fields import Ints
+from desk.model.bars import Bar
+from desk.model.block_rows import tick_of
+from desk.model.blocks import QUOTE, Block
+from desk.model.ticks import Revision, Trade
+from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to, floor_to
+
+GRACE_NS: Final = SECOND_NS
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MinuteBars:
+    """Folds played trades into minutes by venue time; a minute is over a second after its end.
+
+    The first minute is that which begins after the first event taken in: a part of one is not told.
+    """
+
+    def __init__(self) -> None:
+        self._builders: dict[str, BarBuilder] = {}
+        self._trades = 0
+        self._reached_ns = 0
+        self._closed_to_ns = 0
+
+    def take(self, events: Block, ts_ns: Ints, first: int, last: int) -> list[Bar]:
+        """Take the events [first, last), which bear these times, in; the bars of minutes that are over, by symbol."""
+        if not self._reached_ns:
+            self._closed_to_ns = ceil_to(int(ts_ns[first]), MINUTE_NS)
+        for row in (np.flatnonzero(events.kind[first:last] != QUOTE) + first).tolist():
+            self._trades += 1
+            tick = tick_of(events, row, self._trades, int(ts_ns[row]))
+            builder = self._builders.get(tick.symbol)
+            if builder is None:
+                builder = self._builders[tick.symbol] = BarBuilder(tick.symbol, self._closed_to_ns)
+            self._apply(builder, tick)
+        self._reached_ns = max(self._reached_ns, int(ts_ns[last - 1]))
+        to_ns = floor_to(self._reached_ns - GRACE_NS, MINUTE_NS)
+        return self._over(to_ns) if to_ns > self._closed_to_ns else []
+
+    def _apply(self, builder: BarBuilder, tick: Trade | Revision) -> None:
+        """Fold a trade that is news, or revise one whose minute is still open."""
+        if not isinstance(tick, Trade):
+            builder.revise(tick, self._closed_to_ns, self._closed_to_ns)
+            return
+        if builder.memory is not None:
+            if not builder.memory.take(tick):
+                return
+        elif tick.trade_id:
+            builder.remember(tick, None, saving=False)
+        builder.add(tick, self._closed_to_ns)
+
+    def _over(self, to_ns: int) -> list[Bar]:
+        builders = sorted(self._builders.items())
+        due = {minute_ns for _, builder in builders for minute_ns in builder.open_minutes(self._closed_to_ns)}
+        bars = []
+        for minute_ns in sorted(minute_ns for minute_ns in due if minute_ns < to_ns):
+            found = (builder.close(minute_ns) for _, builder in builders)
+            bars += [bar for bar in found if bar is not None]
+        self._closed_to_ns = to_ns
+        for builder in self._builders.values():
+            builder.changed.clear()
+            builder.forget(self._closed_to_ns, self._reached_ns)
+        return bars
+
+
+def bar_message(bar: Bar) -> dict[str, Any]:
+    """The bar as a message of the stream. Keys: docs.alpaca.markets, "Real-time Stock Data", section "Minute Bars"."""
+    at = EPOCH + timedelta(microseconds=bar.minute_ns // 1000)
+    return {
+        "T": "b",
+        "S": bar.symbol,
+        "o": bar.open,
+        "h": bar.high,
+        "l": bar.low,
+        "c": bar.close,
+        "v": bar.volume,
+        "t": at,
+        "n": bar.trades,
+        "vw": bar.vwap,
+    }

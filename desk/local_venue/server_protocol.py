@@ -1,0 +1,127 @@
+"""One connection's talk with the venue, without a socket: messages in, messages out.
+
+Codes and texts: docs.alpaca.markets, "WebSocket Stream", section "Errors"; the greeting, authentication and
+subscription flow from the same page.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from desk.local_venue.client_subscription import ALL, CHANNELS, FOLLOWING_TRADES, FOREIGN_CHANNELS, ClientSubscription
+from desk.local_venue.venue_settings import AccessRules
+
+ERRORS: Final = {
+    400: "invalid syntax",
+    401: "not authenticated",
+    402: "auth failed",
+    403: "already authenticated",
+    404: "auth timeout",
+    405: "symbol limit exceeded",
+    406: "connection limit exceeded",
+    407: "slow client",
+    409: "insufficient subscription",
+    410: "invalid subscribe action for this feed",
+    500: "internal error",
+}
+ENDING: Final = frozenset({402, 404, 406, 407, 409})
+"""Codes after which the venue closes the connection: it would not become usable."""
+
+
+class Reply(NamedTuple):
+    """An encoded control message; with `ends` the connection is closed after it."""
+
+    data: bytes
+    ends: bool = False
+
+
+class ServerProtocol:
+    """The state of one connection: fresh, authenticated, with a subscription.
+
+    `binary` is MessagePack, chosen by the connect header, else JSON. `admit` is asked once the credentials
+    are right, and takes a place among the endpoint's connections unless there is none left.
+    """
+
+    def __init__(self, rules: AccessRules, endpoint: str, binary: bool, admit: Callable[[], bool]) -> None:
+        self.binary = binary
+        self.endpoint = endpoint
+        self.authenticated = False
+        self.subscription = ClientSubscription()
+        self._rules = rules
+        self._admit = admit
+        self.encode = msgspec.msgpack.encode if binary else msgspec.json.encode
+
+    def greeting(self) -> Reply:
+        """What the venue says first."""
+        return self._success("connected")
+
+    def error(self, code: int) -> Reply:
+        """An error that the server itself finds: a timeout, a slow client."""
+        return Reply(self.encode([{"T": "error", "code": code, "msg": ERRORS[code]}]), code in ENDING)
+
+    def receive(self, message: str | bytes) -> Reply:
+        """Act on one message of the client; every message has one answer."""
+        try:
+            request = _decode(message, self.binary)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self.error(400)
+        action = request.pop("action", None)
+        if action == "auth":
+            return self._authenticate(request)
+        if action != "subscribe" and action != "unsubscribe":  # noqa: PLR1714  it may be unhashable
+            return self.error(400)
+        if not self.authenticated:
+            return self.error(401)
+        return self._change(request, adding=action == "subscribe")
+
+    def _authenticate(self, request: dict[str, Any]) -> Reply:
+        if self.authenticated:
+            return self.error(403)
+        key, secret = request.get("key"), request.get("secret")
+        if not (isinstance(key, str) and isinstance(secret, str)):
+            return self.error(400)
+        if self._rules.key not in {None, key} or self._rules.secret not in {None, secret}:
+            return self.error(402)
+        if self.endpoint not in self._rules.entitled:
+            return self.error(409)
+        if not self._admit():
+            return self.error(406)
+        self.authenticated = True
+        return self._success("authenticated")
+
+    def _change(self, request: dict[str, Any], adding: bool) -> Reply:
+        if any(request.get(channel) for channel in FOREIGN_CHANNELS):
+            return self.error(410)
+        if not all(_symbols(request.get(channel, [])) for channel in (*CHANNELS, *FOLLOWING_TRADES)):
+            return self.error(400)
+        asked = {channel: request[channel] for channel in CHANNELS if channel in request}
+        if not any(channel in request for channel in (*CHANNELS, *FOLLOWING_TRADES)):
+            return self.error(400)
+        if adding:
+            if self._beyond_limit(asked):
+                return self.error(405)
+            self.subscription.add(asked)
+        else:
+            self.subscription.remove(asked)
+        return Reply(self.encode([self.subscription.acknowledgement()]))
+
+    def _beyond_limit(self, asked: dict[str, list[str]]) -> bool:
+        limit = self._rules.symbol_limit
+        if limit is None:
+            return False
+        everything = any(ALL in asked.get(channel, ()) for channel in ("trades", "quotes"))
+        return everything or self.subscription.limited_with(asked) > limit
+
+    def _success(self, text: str) -> Reply:
+        return Reply(self.encode([{"T": "success", "msg": text}]))
+
+
+def _decode(message: str | bytes, binary: bool) -> dict[str, Any]:
+    if binary and isinstance(message, bytes):
+        return msgspec.msgpack.decode(message, type=dict[str, Any])
+    return msgspec.json.decode(message, type=dict[str, Any])
+
+
+def _symbols(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(symbol, str) for symbol in value)

@@ -1,0 +1,63 @@
+"""What a venue has done so far, as it is published at /stats and told at the end.
+
+Tests: tests/console/test_console_venue.py
+"""
+
+import msgspec
+
+from desk.local_venue.client_registry import ClientRegistry
+from desk.local_venue.player import Player, State
+from desk.model.units import MS_NS, SECOND_NS
+
+
+class ClientStats(msgspec.Struct):
+    """One connected client; `sent` counts events, `buffered_bytes` what waits for it in this process."""
+
+    endpoint: str
+    encoding: str
+    sent: int
+    buffered_bytes: int
+
+
+class VenueStats(msgspec.Struct):
+    """Events offered by the schedule, and sent (to all clients, those that left too).
+
+    `schedule_lag_ms` is how late the last frame went out, `max_schedule_lag_ms` the worst so far.
+    """
+
+    state: State
+    elapsed_s: float
+    rounds: int
+    offered: int
+    offered_per_s: float
+    sent: int
+    dropped_clients: int
+    schedule_lag_ms: float
+    max_schedule_lag_ms: float
+    clients: list[ClientStats]
+
+
+def venue_stats(player: Player, registry: ClientRegistry) -> VenueStats:
+    """The figures now."""
+    elapsed_s = player.elapsed_ns / SECOND_NS
+    clients = [
+        ClientStats(
+            client.protocol.endpoint,
+            "msgpack" if client.protocol.binary else "json",
+            client.sent,
+            client.buffered_bytes,
+        )
+        for client in registry.clients
+    ]
+    return VenueStats(
+        state=player.state,
+        elapsed_s=elapsed_s,
+        rounds=player.rounds,
+        offered=player.offered,
+        offered_per_s=player.offered / elapsed_s if elapsed_s else 0.0,
+        sent=registry.sent_before + sum(client.sent for client in clients),
+        dropped_clients=registry.dropped + sum(client.dropped for client in registry.clients),
+        schedule_lag_ms=player.lag_ns / MS_NS,
+        max_schedule_lag_ms=player.max_lag_ns / MS_NS,
+        clients=clients,
+    )
