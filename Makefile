@@ -1,11 +1,11 @@
-# Every target sets up what it needs. Asked of the machine: Python 3.11 or newer, git, make.
+# Every target installs what it needs. The machine needs Python 3.11 or newer, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?=
 
-# The Ray of the desk's own has a token of its own, whatever is said outside (docs/decisions/0019).
+# The desk's own Ray always uses its own token (docs/decisions/0019).
 export RAY_USAGE_STATS_ENABLED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -13,15 +13,15 @@ export PIP_NO_INPUT := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-plain test-ray matrix check bench trials docs cluster constraints clean
 
-help: ## what can be asked for
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
 
-setup: $(READY) ## the virtual environment, and nothing else
+setup: $(READY) ## create the virtual environment
 
-demo: $(READY) ## five minutes of a made-up market through the whole desk, with the report
+demo: $(READY) ## run five minutes of a made-up market through the whole desk
 	$(BIN)/desk run configs/demo.toml
 
-test: $(READY) ## all tests but the trials; TESTS='...' gives pytest other arguments
+test: $(READY) ## run all tests but the trials; TESTS='...' replaces the arguments of pytest
 ifeq ($(TESTS),)
 	+@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-plain test-ray
 else
@@ -36,33 +36,33 @@ test-plain: $(READY)
 test-ray: $(READY)
 	$(BIN)/pytest -m "ray and not trial" tests/actors
 
-matrix: ## the same tests on each Python that this machine has; MATRIX='...' names interpreters
+matrix: ## run the tests on each supported Python of this machine; MATRIX='...' names interpreters
 	+@MAKE='$(MAKE)' .ci/matrix
 
-check: $(READY) ## style, types and floors
+check: $(READY) ## style, types and the order of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## the short set of benchmarks: measured and printed, never asserted
+bench: $(READY) ## run the short benchmarks and print the figures
 	$(BIN)/python -m benchmarks.short
 
-trials: $(READY) ## full counts and whole days: long
+trials: $(READY) ## run the long tests: full counts and whole days
 	$(BIN)/pytest -m "trial or hypothesis" --hypothesis-profile=all-examples -s
 
-docs: $(READY) ## write the pages anew that are made from code
+docs: $(READY) ## rewrite the pages that are made from code
 	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md
 	$(BIN)/python -m console.cli_reference > docs/reference/cli.md
 
-cluster: $(READY) ## gather in build/cluster what `ray up cluster.yaml` sends to the nodes
+cluster: $(READY) ## fill build/cluster, which `ray up cluster.yaml` sends to the nodes
 	$(BIN)/python -m console.cluster_files build/cluster
 
-constraints: $(READY) ## write constraints.txt and cluster-requirements.txt anew from what is installed
+constraints: $(READY) ## rewrite constraints.txt and cluster-requirements.txt from the installed packages
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
 	$(BIN)/python .ci/hashes
 
-clean: ## throw the virtual environments and the tools' caches away
+clean: ## delete the virtual environments and the tools' caches
 	rm -rf $(VENV) .venv-* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/pip

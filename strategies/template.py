@@ -1,4 +1,4 @@
-"""Template: copy this file, rename the class, change the rules."""
+"""A strategy to start from: copy this file, rename the class, change the rules."""
 
 from typing import Annotated
 
@@ -12,35 +12,33 @@ class Template(strategy.Strategy):
     """Buys when a minute closes above the mean of the last closes, and sells out when one closes below it.
 
     PARAMS   `Params` lists what a plan may set, with types, bounds and defaults; read it as `self.params`.
-    HOOKS    define those you need; one instance runs per symbol:
+    HOOKS    define those that you need; one instance runs per symbol:
                  on_second(self, ctx)         every second          on_bar(self, ctx, bar)      every closed minute
-                 on_trade(self, ctx, trade)   every trade           on_quote(self, ctx, quote)  every quote kept
+                 on_trade(self, ctx, trade)   every trade           on_quote(self, ctx, quote)  every quote applied
                  on_fill(self, ctx, fill)     your order was filled, in whole or in part
-                 on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing, and gap.why: what you
-                                              count or average over them is short of that, and bars there are partial;
-                                              with gap.is_open the feed is down: a second call follows at its return
-    SEE      ctx.symbol, ctx.price (what the symbol is worth now by its newest valid print and quote, or None),
-             ctx.trade, ctx.quote (the last to arrive, whatever they are, or None), ctx.bars.close[-1] (numpy columns,
-             oldest first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),
-             ctx.now_ns and ctx.session_start_ns; ctx.degraded and ctx.age_ns: data too old to enter on, and how old.
-    ACT      ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") give an order's id;
-             ctx.cancel(id), ctx.open_orders; ctx.close() flattens, and may be repeated. Orders sent before the open
-             wait for it, later than the close they are refused; limit orders with extended_hours=True are not.
-             An order may be refused, filled in parts, or late: judge by ctx.position and ctx.open_orders, not by
-             what you asked for. Entries on old data or above a limit of [risk] are refused; of exits, only those
-             above max_orders_per_minute: ask again.
-    STATE    keep it in `self`, as plain data: it is pickled every second, and a restart goes on from there. No
-             clock, no random, no file, no global: ctx.now_ns and ctx.rng make a replay repeat itself exactly.
+                 on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing (gap.why): your counts and
+                                              averages lack them, and bars there are partial. With gap.is_open the
+                                              feed is down; a second call follows when it is up again
+    READ     ctx.symbol; ctx.price (reference price by the newest valid trade and quote, or None); ctx.trade and
+             ctx.quote (the last that arrived, or None); ctx.bars.close[-1] (numpy columns, oldest first); ctx.warm
+             (bars reach back to the session's start); ctx.position.quantity (negative = short); ctx.now_ns and
+             ctx.session_start_ns; ctx.degraded (the data are too old for an entry) and ctx.age_ns (how old).
+    ORDER    ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") return the order's id;
+             ctx.cancel(id); ctx.open_orders; ctx.close() flattens, and may be repeated. An order sent before the open
+             waits for it; one sent after the close is refused, unless it is a limit order with extended_hours=True.
+             An order may be refused, filled in parts, or filled late: decide by ctx.position and ctx.open_orders, not
+             by what you sent. Entries on old data or above a limit of [risk] are refused; exits are refused only
+             above max_orders_per_minute: send them again.
+    STATE    keep it in `self`, as plain data: it is pickled every second, and a restart continues from there. Use no
+             clock, random source, file or global: ctx.now_ns and ctx.rng make a replay repeat exactly.
     PLAN     [[strategies]]
              use = "strategies.template:Template"
              symbols = ["SPY"]                        # or scanner = "TopMovers"; left out: all
              params = { minutes = 5, shares = 10 }
-    TEST     `desk check PLAN` finds what cannot run. `desk.testing` runs the class in the desk's engine; see
-             docs/how-to/test-a-strategy.md:
+    TEST     desk.testing runs the class without a feed (docs/how-to/test-a-strategy.md):
                  run = StrategyHarness(Template, Template.Params(minutes=3))
                  for close in (10.0, 10.0, 11.0):
                      run.minute(close)
-                 run.fill(11.0)
                  assert run.decisions == [("buy", 10.0)]
     """
 

@@ -1,16 +1,19 @@
-"""The commands of tutorial and how-to pages work as they stand, and print what the pages show."""
+"""What documents say is true: their commands print what the pages show, and the code that they name exists."""
 
+import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
 
+from desk.flow.routing_table import SLOTS
 from desk.ledger.ledger_tables import metadata
 from desk.report.summary import Summary
 from desk.runs import RunFolder, bars_file, decisions_file
@@ -19,7 +22,16 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(
     r"(?:Save this as `(?P<file>[\w.-]+)`:\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-PAGES = ["docs/tutorial/first-strategy.md", "docs/how-to/replay-recordings.md"]
+PAGES = [
+    "docs/tutorial/first-strategy.md",
+    "docs/how-to/replay-recordings.md",
+    "docs/how-to/test-a-strategy.md",
+    "docs/how-to/write-a-scanner.md",
+]
+PACKAGES = ("actors", "benchmarks", "console", "desk", "strategies", "tests")
+SOURCE = re.compile(rf"\b(?:{'|'.join(PACKAGES)})/[\w/]+\.py\b")
+MODULE = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`")
+CALL = re.compile(r"`([\w/]+\.py):\s+(\w+(?:\.\w+)?)`")
 
 
 class Command(NamedTuple):
@@ -117,3 +129,74 @@ def test_the_list_of_documents_names_every_page() -> None:
     }
 
     assert pages <= listed
+
+
+def documents() -> list[Path]:
+    """The pages that describe the code as it is; decisions and the changelog name what was."""
+    return [ROOT / "README.md", *(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "decisions")]
+
+
+def prose(path: Path) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def definitions(path: Path) -> set[str]:
+    """The names that a module defines at its top, and Class.name of what its classes define."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef():
+                found |= {node.name, *(f"{node.name}.{name}" for name in _defined(node.body))}
+            case _:
+                found |= set(_defined([node]))
+    return found
+
+
+def _defined(nodes: list[ast.stmt]) -> list[str]:
+    names = []
+    for node in nodes:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.append(node.name)
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.append(name)
+            case ast.Assign():
+                names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+            case ast.ImportFrom():
+                names += [alias.asname or alias.name for alias in node.names]
+    return names
+
+
+def is_defined(dotted: str) -> bool:
+    """Whether a dotted name is a package, a module, or what one of them defines."""
+    parts = dotted.split(".")
+    for size in range(len(parts), 0, -1):
+        base = ROOT.joinpath(*parts[:size])
+        module = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+        if module.exists():
+            return size == len(parts) or ".".join(parts[size:]) in definitions(module)
+    return False
+
+
+@pytest.mark.parametrize("page", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_source_file_and_module_that_a_page_names_exists(page: Path) -> None:
+    text = prose(page)
+
+    assert {name for name in SOURCE.findall(text) if not (ROOT / name).is_file()} == set()
+    assert {name for name in MODULE.findall(text) if name != "desk.log" and not is_defined(name)} == set()
+
+
+def test_every_call_of_the_walks_exists() -> None:
+    text = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    walks = CALL.findall(text[text.index("# Three walks") :])
+
+    assert len(walks) > 10
+    assert [f"{file}: {name}" for file, name in walks if name not in definitions(ROOT / file)] == []
+
+
+def test_the_numbers_that_pages_name_are_those_of_the_code() -> None:
+    text = "\n".join(prose(page) for page in documents())
+
+    assert set(re.findall(r"\b([\d,]+)\s+(?:slots|groups of symbols)\b", text)) == {f"{SLOTS:,}"}
+    assert set(re.findall(r"\bof\s+Ray\s+(\d+\.\d+)", text)) == {version("ray").rpartition(".")[0]}

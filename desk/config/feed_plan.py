@@ -23,7 +23,7 @@ KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
 class SyntheticPlan(PlanTable):
     """[feed.synthetic]: a market made up from a seed, the same for the same keys."""
 
-    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="the market's seed; another one is another market")
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="the same seed gives the same market")
     symbols: int = Field(default=600, ge=1, le=20_000, description="how many symbols are traded, the most active first")
     events_per_s: float = Field(
         default=2000.0,
@@ -48,12 +48,10 @@ class FeedPlan(PlanTable):
         description="recorded market data, a made-up market, or a live stream",
         json_schema_extra={"enum": list(FEED_KINDS)},
     )
-    url: StreamUrl = Field(
-        default="", description="alpaca: another endpoint than the vendor's, such as that of a `desk venue`"
-    )
+    url: StreamUrl = Field(default="", description="alpaca: another endpoint than the default, such as a `desk venue`")
     allow_plain: bool = Field(
         default=False,
-        description="whether key and secret may go unencrypted (ws://) to another machine; to this one they always may",
+        description="whether key and secret may be sent unencrypted (ws://) to another machine",
     )
     path: str = Field(
         default="",
@@ -62,7 +60,7 @@ class FeedPlan(PlanTable):
     )
     speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
         default="max",
-        description='factor of real time, or "max" for as fast as the consumers go',
+        description='factor of real time, or "max" for as fast as possible',
         json_schema_extra={"words": 'a number > 0, or "max"'},
     )
     delay_s: float = Field(
@@ -75,7 +73,7 @@ class FeedPlan(PlanTable):
         default=("trades", "quotes"),
         strict=False,
         min_length=1,
-        description="classes of ticks that are taken",
+        description="classes of ticks to read",
         json_schema_extra={"words": 'a list of "trades", "quotes" or both, each once'},
     )
     symbols: Symbols = Field(

@@ -37,18 +37,18 @@ class SessionPlan(PlanTable):
     name: Name = Field(description="name of the run; part of every client_order_id and of the run folder's name")
     mode: Literal["replay", "paper", "live"] = Field(
         default="replay",
-        description="recorded or made-up market (replay), live market and pretended money (paper), or live",
+        description="recorded or made-up market (replay), live market data and simulated orders (paper), or live",
     )
     clock: Literal["real", "venue"] = Field(
         default="real",
-        description="the clock of session time outside replay: real time, or that of a venue that plays a recorded day",
+        description="clock of session time outside replay: real, or that of a venue that plays a recorded day",
     )
     lockstep: bool = Field(
         default_factory=lambda data: data["mode"] == "replay",
-        description="whether decisions wait for every shard each second, so that they repeat exactly (replay only)",
+        description="whether shards wait for each other every second, so that decisions repeat exactly (replay only)",
     )
     date: DayOrNone = Field(
-        default="", description="the exchange day that is played, where a tape has several; empty = the only one"
+        default="", description="the exchange day to play, of a tape with several; empty = the only one"
     )
     start: TimeOfDay = Field(
         default="", description="exchange time at which the session starts; empty = as soon as possible"
@@ -102,11 +102,11 @@ class ConsumersPlan(PlanTable):
         default=0,
         ge=0,
         le=MAX_CONSUMERS,
-        description="consumer processes; 0 = as many as the load asks for, and at first by cores and load average",
+        description="consumer processes; 0 = as many as the load needs, at first by cores and load average",
     )
     min: int = Field(default=1, ge=1, le=MAX_CONSUMERS, description="fewest consumers when the count is chosen")
     max: int = Field(default=8, ge=1, le=MAX_CONSUMERS, description="most consumers, chosen or fixed")
-    cpus: float = Field(default=1.0, gt=0, le=256, description="Ray CPUs that each consumer asks for")
+    cpus: float = Field(default=1.0, gt=0, le=256, description="Ray CPUs that each consumer requires")
     target_busy: float = Field(
         default=0.6, gt=0, le=0.95, description="busy fraction that the number of consumers aims at"
     )
@@ -120,11 +120,11 @@ class ConsumersPlan(PlanTable):
         default=2.0, ge=0, le=3600, description="how long more consumers must be needed before they are added, in s"
     )
     down_delay_s: float = Field(
-        default=60.0, ge=1, le=86_400, description="how long fewer must be enough before any is let go, in s"
+        default=60.0, ge=1, le=86_400, description="how long fewer must be enough before any is removed, in s"
     )
     rebalance: bool = Field(
         default=True,
-        description="whether symbols move from busy consumers to idle ones; where the market does not wait for them",
+        description="whether symbols move from busy consumers to idle ones; no effect where the feed waits",
     )
 
     def disagreements(self) -> Iterator[PlanFault]:
@@ -168,7 +168,7 @@ class FlowPlan(PlanTable):
         default=64.0,
         gt=0,
         le=65536,
-        description="what is kept of a shard's batches until its checkpoint has them, in MiB",
+        description="size of a shard's sent batches that are kept until a checkpoint covers them, in MiB",
     )
 
     def disagreements(self) -> Iterator[PlanFault]:
@@ -218,14 +218,13 @@ class GuardsPlan(PlanTable):
         ge=64,
         le=16_777_216,
         description="memory a consumer, or the scanners, may take beyond what they start with, in MiB; the strategy "
-        "that asks for more is stopped for its symbol",
+        "that needs more is stopped for its symbol",
     )
     state_mb: float = Field(
         default=16.0,
         gt=0,
         le=1024,
-        description="state of a strategy on one symbol, as a checkpoint holds it, in MiB; one that grows beyond is "
-        "stopped for its symbol",
+        description="state of a strategy on one symbol, in MiB; a strategy with more is stopped for its symbol",
     )
 
 
@@ -252,7 +251,7 @@ class BrokerPlan(PlanTable):
 
     kind: Annotated[str, known(BROKER_KINDS)] = Field(
         default="simulated",
-        description="the venue that takes the orders",
+        description="the venue that receives the orders",
         json_schema_extra={"enum": list(BROKER_KINDS)},
     )
     slippage_bps: float = Field(
@@ -267,7 +266,7 @@ class BrokerPlan(PlanTable):
 
 
 class LedgerPlan(PlanTable):
-    """[ledger]: where decisions, orders and fills are written down."""
+    """[ledger]: database of decisions, orders and fills."""
 
     url: LedgerUrl = Field(
         default="sqlite:///{run_dir}/ledger.db",
@@ -315,13 +314,13 @@ class BarsPlan(PlanTable):
     """[bars]: when a minute counts as closed, and how long it may still change."""
 
     grace_s: float = Field(
-        default=1.0, ge=0, le=3600, description="wait after a minute's end before its bar is given, in s"
+        default=1.0, ge=0, le=3600, description="time after a minute's end at which strategies receive its bar, in s"
     )
     revise_s: float = Field(
         default=900.0,
         ge=0,
         le=86_400,
-        description="how long after its end a minute takes late trades, in s; later ones are late",
+        description="how long after its end late trades revise a minute, in s; later trades are rejected as `late`",
     )
 
     def disagreements(self) -> Iterator[PlanFault]:
@@ -340,7 +339,7 @@ class ScannerPlan(PlanTable):
     use: ClassPath = Field(description="the scanner's class")
     name: Name = Field(default_factory=class_name, description="unique name of the scanner; left out: the class's name")
     every_s: int = Field(default=60, ge=1, le=86_400, description="session time between two scans, in s")
-    max_symbols: int = Field(default=50, ge=1, le=20_000, description="symbols it may want at once")
+    max_symbols: int = Field(default=50, ge=1, le=20_000, description="most symbols that it may pick at once")
     params: dict[str, Any] = Field(default_factory=dict, description="the scanner's own parameters")
 
 
@@ -386,14 +385,14 @@ class StrategyPlan(PlanTable):
 class Plan(PlanTable):
     """A whole tradeplan. Two plans are equal when they would run the same."""
 
-    session: SessionPlan = Field(description="what the run is called, and its clock")
+    session: SessionPlan = Field(description="name, mode and times of the run")
     feed: FeedPlan = Field(default_factory=FeedPlan, description="where market data comes from")
     consumers: ConsumersPlan = Field(default_factory=ConsumersPlan, description="how many shards")
     flow: FlowPlan = Field(default_factory=FlowPlan, description="the lanes to the shards")
     guards: GuardsPlan = Field(default_factory=GuardsPlan, description="limits of age and slowness")
     risk: RiskPlan = Field(default_factory=RiskPlan, description="limits of every entry")
     broker: BrokerPlan = Field(default_factory=BrokerPlan, description="where orders go")
-    ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where orders are written down")
+    ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where decisions, orders and fills are recorded")
     results: ResultsPlan = Field(default_factory=ResultsPlan, description="where the run's files are copied")
     bars: BarsPlan = Field(default_factory=BarsPlan, description="when minutes close")
     scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")

@@ -1,4 +1,4 @@
-"""Mean reversion: trade against a price that left its own recent mean, until it comes back."""
+"""Mean reversion: trade against a price that left its recent mean, until it returns."""
 
 from collections import deque
 from math import sqrt
@@ -13,14 +13,14 @@ UNITS_PER_DOLLAR: Final = 10_000
 
 
 class MeanReversion(strategy.Strategy):
-    """Each second it counts the standard deviations of the price from the mean of the last `window` seconds.
+    """Each second it measures how many standard deviations the price is from the mean of the last `window` seconds.
 
-    Beyond `entry_z` it trades against the move, both ways; within `exit_z`, or past the mean, it gets out. After an
-    entry the price must come back once before the next: a refused order is not asked for again each second.
+    Beyond `entry_z` it trades against the move, long or short. Within `exit_z`, or past the mean, it closes. After an
+    entry the price must return once before the next entry, so a refused order is not sent again each second.
     """
 
     class Params(strategy.Params, frozen=True):
-        """`window` in seconds; `risk_usd` is the value of a position, the most that a long can lose."""
+        """`window` in seconds; `risk_usd` is the value of a position: the most that a long one can lose."""
 
         window: Annotated[int, Meta(ge=2)] = 20
         entry_z: Annotated[float, Meta(gt=0)] = 2.0

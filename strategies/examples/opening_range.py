@@ -1,4 +1,4 @@
-"""Opening range: trade the step out of the range of the session's first minutes, once."""
+"""Opening range: trade the breakout from the range of the session's first minutes, once."""
 
 from math import inf
 from typing import Annotated, Final
@@ -13,14 +13,14 @@ TARGET_R: Final = 2.0
 
 
 class OpeningRange(strategy.Strategy):
-    """Buys a breakout above the opening range; its low is the stop, twice its width the target.
+    """Buys a breakout above the opening range. The stop is the range's low, the target twice its width.
 
-    A breakout is a step from inside to outside, so that an instance which joins late does not chase a price
-    that left long ago. One entry per session. With `short`, a step below the low is sold likewise.
+    A breakout is a step from inside to outside, so an instance that starts late does not follow a price that left
+    the range long ago. One entry per session. With `short`, it sells a breakout below the low in the same way.
     """
 
     class Params(strategy.Params, frozen=True):
-        """`risk_usd` is lost about, when the stop is hit; `max_usd` bounds the position where the range is narrow."""
+        """`risk_usd` is about the loss at the stop; `max_usd` limits the position when the range is narrow."""
 
         minutes: Annotated[int, Meta(ge=1, le=390)] = 15
         risk_usd: Annotated[float, Meta(gt=0)] = 50.0
@@ -49,7 +49,7 @@ class OpeningRange(strategy.Strategy):
             self._seek(ctx, price)
 
     def _has_range(self, ctx: strategy.Context) -> bool:
-        """Whether the range is known; takes it from the bars once its last minute is closed."""
+        """Whether the range is known; reads it from the bars once its last minute is closed."""
         if self.low < self.high:
             return True
         start_ns = floor_to(ctx.session_start_ns, MINUTE_NS)
@@ -88,7 +88,7 @@ class OpeningRange(strategy.Strategy):
             ctx.sell(quantity)
 
     def _guard(self, ctx: strategy.Context, price: float) -> None:
-        """Leave at the stop or the target; what is left of the entry is taken back first."""
+        """Close at the stop or the target; cancel the rest of the entry first."""
         reach = TARGET_R * (self.high - self.low)
         entry = ctx.position.average_price
         if ctx.position.quantity > 0:

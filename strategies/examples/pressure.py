@@ -12,18 +12,18 @@ SMOOTHING: Final = 0.1
 """Weight of the newest quote in the averages: about the last twenty quotes count."""
 
 FIRST_QUOTES: Final = 20
-"""Averages of fewer quotes say nothing yet."""
+"""No entry before so many quotes."""
 
 
 class Pressure(strategy.Strategy):
     """Buys when the bid has been `ratio` times as large as the ask, sells when the ask has been that much larger.
 
-    It gets out after `hold_s`, or as soon as the other side is the larger one. Attempts are at least `hold_s`
-    apart, whether they were filled or not.
+    It closes after `hold_s`, or as soon as the other side is larger. Entries are at least `hold_s` apart, filled or
+    not.
     """
 
     class Params(strategy.Params, frozen=True):
-        """`ratio` of the average sizes; `risk_usd` is the value of a position, the most that a long can lose."""
+        """`ratio` of the average sizes; `risk_usd` is the value of a position, the most that a long one can lose."""
 
         ratio: Annotated[float, Meta(gt=1)] = 3.0
         hold_s: Annotated[int, Meta(ge=1)] = 20

@@ -1,1 +1,1 @@
-"""Scanners: what picks symbols out of the whole market."""
+"""Scanners: classes that pick symbols from the whole market."""

@@ -1,4 +1,4 @@
-"""Ranking: from scores to symbols, the same way every time.
+"""Rank symbols by scores; equal scores are ranked by symbol.
 
 Tests: tests/strategies/test_top_movers.py
 """

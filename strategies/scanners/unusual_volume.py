@@ -13,14 +13,14 @@ RECENT_MINUTES: Final = 3
 
 
 class UnusualVolume(Scanner):
-    """Compares the volume of the last complete minutes with the symbol's own mean of the minutes before.
+    """Compares a symbol's mean volume of the last complete minutes with its mean of the minutes before.
 
-    "Last" is three minutes, in the session's first minutes fewer: never more than half of those complete. Before
-    two are complete, and for symbols without earlier volume, there is nothing to compare.
+    The last minutes are three, and early in the session at most half of the complete ones. Symbols without earlier
+    volume are not picked, and no symbol is picked before two minutes are complete.
     """
 
     class Params(strategy.Params, frozen=True):
-        """`ratio` of the two means of volume per minute; `min_price` in dollars."""
+        """`ratio` of the two means; `min_price` in dollars."""
 
         min_price: Annotated[float, Meta(ge=0)] = 5.0
         ratio: Annotated[float, Meta(gt=0)] = 3.0

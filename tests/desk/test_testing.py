@@ -1,8 +1,4 @@
-import re
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -265,19 +261,3 @@ def test_markets_that_cannot_be_are_refused() -> None:
         market([MarketRow(symbol="A"), MarketRow(symbol="A")])
     with pytest.raises(BadInput, match="61 minutes"):
         market([MarketRow(symbol="A", minute_volume=[1.0] * 61)])
-
-
-def test_the_page_that_shows_it_holds_tests_that_pass(tmp_path: Path) -> None:
-    docs = Path(__file__).resolve().parents[2] / "docs"
-    for page in ("tutorial/first-strategy.md", "how-to/test-a-strategy.md"):
-        text = (docs / page).read_text(encoding="utf-8")
-        for name, content in re.findall(
-            r"Save this as `(\w+\.py)`:\n\n```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
-        ):
-            (tmp_path / name).write_text(content, encoding="utf-8")
-    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_breakout.py", "test_gainers.py"]
-
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout

@@ -54,7 +54,11 @@ def test_every_key_has_a_type_a_default_and_a_meaning(table: Location, key: Key)
 
 def test_a_key_shows_its_bounds_default_unit_and_meaning() -> None:
     assert key_of("bars", "grace_s") == Key(
-        "grace_s", "a number from 0 to 3600", "`1.0`", "s", "wait after a minute's end before its bar is given, in s"
+        "grace_s",
+        "a number from 0 to 3600",
+        "`1.0`",
+        "s",
+        "time after a minute's end at which strategies receive its bar, in s",
     )
 
 
