@@ -1,1 +1,1 @@
-"""Strategies and scanners: what the desk trades on. Start from `template.py`; `examples` and `scanners` show more."""
+"""Strategies and scanners. Start from `template.py`; `examples` and `scanners` show more."""

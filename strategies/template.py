@@ -9,7 +9,7 @@ from desk.model.bars import Bar
 
 
 class Template(strategy.Strategy):
-    """Buys when a minute closes above the mean of the last closes, and sells out when one closes below it.
+    """Buys when a minute closes above the mean of the last closes, and closes the position when one closes below it.
 
     PARAMS   `Params` lists what a plan may set, with types, bounds and defaults; read it as `self.params`.
     HOOKS    define those you need; one instance runs per symbol:
@@ -20,8 +20,8 @@ class Template(strategy.Strategy):
                                               count or average over them is short of that, and bars there are partial;
                                               with gap.is_open the feed is down: a second call follows at its return
     SEE      ctx.symbol, ctx.price (what the symbol is worth now by its newest valid print and quote, or None),
-             ctx.trade, ctx.quote (the last to arrive, whatever they are, or None), ctx.bars.close[-1] (numpy columns,
-             oldest first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),
+             ctx.trade, ctx.quote (the last to arrive, valid or not, or None), ctx.bars.close[-1] (numpy columns, oldest
+             first), ctx.warm (bars reach back to the session's start), ctx.position.quantity (negative = short),
              ctx.now_ns and ctx.session_start_ns; ctx.degraded and ctx.age_ns: data too old to enter on, and how old.
     ACT      ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") give an order's id;
              ctx.cancel(id), ctx.open_orders; ctx.close() flattens, and may be repeated. Orders sent before the open
@@ -29,7 +29,7 @@ class Template(strategy.Strategy):
              An order may be refused, filled in parts, or late: judge by ctx.position and ctx.open_orders, not by
              what you asked for. Entries on old data or above a limit of [risk] are refused; of exits, only those
              above max_orders_per_minute: ask again.
-    STATE    keep it in `self`, as plain data: it is pickled every second, and a restart goes on from there. No
+    STATE    keep it in `self`, as plain data: it is pickled every second, and a restart resumes from it. No
              clock, no random, no file, no global: ctx.now_ns and ctx.rng make a replay repeat itself exactly.
     PLAN     [[strategies]]
              use = "strategies.template:Template"

@@ -1,4 +1,4 @@
-"""Mean reversion: trade against a price that left its own recent mean, until it comes back."""
+"""Mean reversion: trade against a price far from its recent mean, until it returns."""
 
 from collections import deque
 from math import sqrt
@@ -13,10 +13,10 @@ UNITS_PER_DOLLAR: Final = 10_000
 
 
 class MeanReversion(strategy.Strategy):
-    """Each second it counts the standard deviations of the price from the mean of the last `window` seconds.
+    """Each second it computes the z-score of the price over the last `window` seconds.
 
-    Beyond `entry_z` it trades against the move, both ways; within `exit_z`, or past the mean, it gets out. After an
-    entry the price must come back once before the next: a refused order is not asked for again each second.
+    Beyond `entry_z` it trades against the move, both ways; within `exit_z`, or past the mean, it closes the position.
+    After an entry the price must return once before the next, so that a refused order is not repeated each second.
     """
 
     class Params(strategy.Params, frozen=True):

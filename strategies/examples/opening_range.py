@@ -1,4 +1,4 @@
-"""Opening range: trade the step out of the range of the session's first minutes, once."""
+"""Opening range: trade the first breakout from the range of the session's first minutes."""
 
 from math import inf
 from typing import Annotated, Final
@@ -15,12 +15,12 @@ TARGET_R: Final = 2.0
 class OpeningRange(strategy.Strategy):
     """Buys a breakout above the opening range; its low is the stop, twice its width the target.
 
-    A breakout is a step from inside to outside, so that an instance which joins late does not chase a price
-    that left long ago. One entry per session. With `short`, a step below the low is sold likewise.
+    A breakout is a step from inside to outside, so that an instance that starts late does not chase a price that left
+    the range long ago. One entry per session. With `short`, a step below the low is sold likewise.
     """
 
     class Params(strategy.Params, frozen=True):
-        """`risk_usd` is lost about, when the stop is hit; `max_usd` bounds the position where the range is narrow."""
+        """`risk_usd` is the approximate loss at the stop; `max_usd` limits the position when the range is narrow."""
 
         minutes: Annotated[int, Meta(ge=1, le=390)] = 15
         risk_usd: Annotated[float, Meta(gt=0)] = 50.0
@@ -60,7 +60,7 @@ class OpeningRange(strategy.Strategy):
         first, last = np.searchsorted(minutes, (start_ns, end_ns))
         ends_whole = last > first and minutes[last - 1] == end_ns - MINUTE_NS
         if not ends_whole and ctx.now_ns < end_ns + MINUTE_NS:
-            # Not closed yet, or a minute without a trade: only time can tell.
+            # The last minute is not closed yet, or had no trade: wait one more minute to know.
             return False
         if ctx.warm and last > first:
             self.low = float(ctx.bars.low[first:last].min())
@@ -88,7 +88,7 @@ class OpeningRange(strategy.Strategy):
             ctx.sell(quantity)
 
     def _guard(self, ctx: strategy.Context, price: float) -> None:
-        """Leave at the stop or the target; what is left of the entry is taken back first."""
+        """Leave at the stop or the target; cancel the rest of the entry first."""
         reach = TARGET_R * (self.high - self.low)
         entry = ctx.position.average_price
         if ctx.position.quantity > 0:

@@ -1,1 +1,1 @@
-"""Scanners: what picks symbols out of the whole market."""
+"""Example scanners, which pick symbols out of the whole market."""

@@ -1,4 +1,4 @@
-"""Ranking: from scores to symbols, the same way every time."""
+"""Ranking: symbols by score, deterministic for equal scores."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from strategies.scanners.ranking import best_first
 
 
 class TopMovers(Scanner):
-    """Wants what moved at least `min_change` from the session's open, up or down."""
+    """Wants the symbols that moved at least `min_change` from the session's open, up or down."""
 
     class Params(strategy.Params, frozen=True):
         """`min_change` is a fraction: 0.01 is one percent; `min_price` in dollars."""

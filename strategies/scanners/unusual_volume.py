@@ -15,8 +15,8 @@ RECENT_MINUTES: Final = 3
 class UnusualVolume(Scanner):
     """Compares the volume of the last complete minutes with the symbol's own mean of the minutes before.
 
-    "Last" is three minutes, in the session's first minutes fewer: never more than half of those complete. Before
-    two are complete, and for symbols without earlier volume, there is nothing to compare.
+    "Last" is three minutes, but at most half of the complete ones. It wants nothing before two minutes are complete,
+    and no symbol without earlier volume.
     """
 
     class Params(strategy.Params, frozen=True):
