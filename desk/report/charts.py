@@ -1,4 +1,4 @@
-"""Inline SVG: colours come from the page's classes, so that light and dark both work."""
+"""Inline SVG: colours come from the page's classes, so that both light and dark themes work."""
 
 from collections.abc import Mapping
 from typing import Final
