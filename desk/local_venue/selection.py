@@ -1,4 +1,4 @@
-"""Which events a subscription covers."""
+"""The events that a subscription covers."""
 
 import numpy as np
 from numpy.typing import NDArray
