@@ -1,4 +1,4 @@
-"""What a scanner is, and what it sees: the whole market by the minute, apart from the lanes.
+"""The base class of scanners, and the market snapshot that they get: the whole market by the minute.
 
 Tests: tests/strategies/test_top_movers.py
 """
@@ -15,13 +15,12 @@ from desk.strategy import BaseParams, Params
 class MarketSnapshot(msgspec.Struct, frozen=True):
     """The market up to `now_ns` (session time, exclusive), all arrays aligned with `symbols`.
 
-    `symbols` are those that had a trade or a quote so far, sorted: the index of a symbol may change from
-    one scan to the next.
-    `price` is the reference price (`desk.bars.reference_price`), NaN where there is none. `open`, `high`, `low` are the
-    session's, `volume` shares, `trades` a count: NaN or 0 before a symbol's first trade. `minute_volume` and
+    `symbols` are those with a trade or a quote so far, sorted: the index of a symbol may change from one scan to the
+    next. `price` is the reference price (`desk.bars.reference_price`), NaN if there is none. `open`, `high`, `low` are
+    the session's, `volume` shares, `trades` a count: NaN or 0 before a symbol's first trade. `minute_volume` and
     `minute_close` have shape (minutes, symbols), oldest first, one row per minute since the session's start, at most
-    the last 60; the last row is the minute still open. `minute_close` is NaN in minutes without a price.
-    The arrays are read-only.
+    the last 60; the last row is the minute still open. `minute_close` is NaN in minutes without a price. The arrays are
+    read-only.
     """
 
     now_ns: int
@@ -37,7 +36,7 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
 
 
 class Scanner:
-    """Base of all scanners: `scan` names the symbols it wants now, best first."""
+    """Base class of all scanners: `scan` returns the symbols that it wants now, best first."""
 
     Params: ClassVar[type[Params]] = Params
 

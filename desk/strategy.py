@@ -1,8 +1,8 @@
-"""What a strategy is, and what it sees.
+"""The base class of strategies, and the context that their hooks get.
 
-One instance runs per (strategy entry, symbol) and keeps only its own picklable state. It never reads a
-clock or a random source of its own: `ctx.now_ns` and `ctx.rng` stand for both, so that the same ticks give
-the same decisions in backtest, replay, paper and live, through crashes and moves.
+One instance runs per (strategy entry, symbol) and keeps only its own picklable state. It never reads a clock or a
+random source of its own: `ctx.now_ns` and `ctx.rng` replace both, so that the same ticks give the same decisions in
+backtest, replay, paper and live trading, also across crashes and moves.
 
 Tests: tests/desk/consumer/engine/test_instance.py
 """
@@ -21,24 +21,24 @@ HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_ga
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of a strategy's or scanner's typed params; the plan's `params` table is checked against it."""
+    """Base class of a strategy's or scanner's typed params; the plan's `params` table is checked against it."""
 
 
 BaseParams: TypeAlias = Params
-"""`Params` by a name that the attribute `Params` of strategies and scanners does not hide."""
+"""An alias of `Params` for class bodies, where the attribute `Params` hides the name."""
 
 
 class Strategy:
-    """Base of all strategies.
+    """Base class of all strategies.
 
-    A subclass may bring its own `Params` and any of the hooks; those it does not define cost nothing:
+    A subclass may define its own `Params` and any of these hooks; hooks that it does not define cost nothing:
 
         on_second(ctx)        at every whole second of session time
         on_bar(ctx, bar)      once per minute with a trade, `bar_grace_s` after its end
         on_trade(ctx, trade)  on every trade
         on_quote(ctx, quote)  on every quote that was not conflated
         on_fill(ctx, fill)    when one of this instance's orders is filled, in whole or in part
-        on_gap(ctx, gap)      when ticks of the symbol are missing: a process died, or the venue was out of reach
+        on_gap(ctx, gap)      when ticks of the symbol are missing: a process died, or the venue was unreachable
     """
 
     Params: ClassVar[type[Params]] = Params
@@ -73,7 +73,7 @@ class Bars(Protocol):
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """What one strategy holds in one symbol: signed quantity and its average entry price."""
+    """The position of one strategy in one symbol: signed quantity and average entry price."""
 
     quantity: float = 0.0
     average_price: float = 0.0
@@ -82,7 +82,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """One execution of one of this instance's orders; `side` is "buy" or "sell", `done` that nothing is left."""
+    """One execution of one of this instance's orders; `done`: the order is filled completely."""
 
     client_order_id: str
     side: str
@@ -94,13 +94,13 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False):
-    """Session time from `from_ns` to `to_ns` of which ticks are missing; `why` is one line.
+    """A period of session time, `from_ns` to `to_ns`, with missing ticks; `why` is the reason in one line.
 
-    Minutes in it are partial, and on_trade and on_quote were not called for what is missing. The marks of that time
-    have come or will come: on_second is called for each of them.
+    Minutes in it are partial, and on_trade and on_quote were not called for the missing ticks. on_second is still
+    called for each second of that time.
 
-    A live feed's gap is reported twice: with `is_open` when the feed is lost, or the venue does not grant the symbol
-    any more, `to_ns` being the time reached, and without it when the data are back. In between `ctx.degraded` is true.
+    A live feed's gap is reported twice: with `is_open` when the feed fails or the venue refuses the symbol, where
+    `to_ns` is the time reached, and without it when the data resume. In between `ctx.degraded` is true.
     """
 
     from_ns: int
@@ -113,12 +113,12 @@ class Context(Protocol):
     """A strategy's view of its symbol, and its orders. Valid during a hook call only; read-only.
 
     `price` is the reference price of the symbol (`desk.bars.reference_price`): that of the newest print that may set a
-    minute's close, held within the newest usable quote; the mid of that quote where nothing printed; None without both,
-    where entries are refused. `trade` and `quote` are the last ones that arrived, whatever they are worth as a price.
+    minute's close, limited to the newest usable quote; without such a print the mid of that quote; None without both,
+    and then entries are refused. `trade` and `quote` are the last that arrived, even if they may not set a price.
 
-    `now_ns` is session time: the last mark's. `age_ns` is the age of the data by that mark, and `degraded`
-    says that it is above `max_data_latency_s`, or that the live feed is down or not subscribed yet: entries would be
-    refused, exits are not. `warm` says that `bars` reach back to the session's start.
+    `now_ns` is session time: the last mark's. `age_ns` is the age of the data at that mark. `degraded`: the age is
+    above `max_data_latency_s`, or the live feed is down or not subscribed yet; entries are refused, exits are not.
+    `warm`: `bars` reach back to the session's start.
     """
 
     @property
@@ -163,13 +163,13 @@ class Context(Protocol):
         tif: TimeInForce = "day",
         extended_hours: bool = False,
     ) -> str:
-        """Ask for a buy; the kind follows from the prices given. Returns the client_order_id.
+        """Ask for a buy; `limit` and `stop` determine the kind of order. Returns the client_order_id.
 
         An order sent before the regular open waits for it; one sent after the regular close is refused. With
-        `extended_hours`, for limit orders with tif day or gtc alone, it may fill in the extended hours, too.
+        `extended_hours`, only for limit orders with tif day or gtc, it may also fill in the extended hours.
 
-        Raises ValueError for a quantity or price that is not a positive finite number (a bool is none), and for
-        `extended_hours` on any other order.
+        Raises ValueError for a quantity or price that is not a positive finite number (a bool is not a number), and for
+        `extended_hours` with any other order.
         """
         ...
 
@@ -182,17 +182,17 @@ class Context(Protocol):
         tif: TimeInForce = "day",
         extended_hours: bool = False,
     ) -> str:
-        """Ask for a sale, likewise."""
+        """Ask for a sale; arguments and errors as in `buy`."""
         ...
 
     def close(self, *, limit: float | None = None, extended_hours: bool = False) -> str | None:
-        """Ask for an order that flattens the position; None when there is nothing to close.
+        """Ask for an order that flattens the position. Returns its id; None if the position is flat.
 
-        A market order, or a limit order where `limit` is given; `extended_hours` needs one. Repeated calls while such
+        It is a market order, or a limit order at `limit`; `extended_hours` requires `limit`. Repeated calls while such
         an order is open do nothing and return its id.
         """
         ...
 
     def cancel(self, client_order_id: str) -> None:
-        """Ask to take back what is left of an order of this instance."""
+        """Ask to cancel the remainder of an order of this instance."""
         ...

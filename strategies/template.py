@@ -9,7 +9,7 @@ from desk.model.bars import Bar
 
 
 class Template(strategy.Strategy):
-    """Buys when a minute closes above the mean of the last closes, and sells out when one closes below it.
+    """Buys when a minute closes above the mean of the last closes, and closes the position when one closes below it.
 
     PARAMS   `Params` lists what a plan may set, with types, bounds and defaults; read it as `self.params`.
     HOOKS    define those that you need; one instance runs per symbol:

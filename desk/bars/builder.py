@@ -15,18 +15,18 @@ from desk.model.units import MINUTE_NS, floor_to
 _content: Final = attrgetter(
     "high", "low", "volume", "notional", "trades", "open_ns", "open_ordinal", "close_ns", "close_ordinal"
 )
-"""Fields by which two bars of one minute differ; open and close belong to the trades that these name."""
+"""Fields that decide whether two bars of one minute are equal; `open_*` and `close_*` determine open and close."""
 
 
 class BarBuilder:
     """Folds trades into minutes by venue time.
 
-    Minutes before `closed_to_ns`, which every call is given, are closed: what comes for them is a revision.
-    A bar is complete if the symbol was subscribed for the whole minute and no trade of it was dropped,
-    repaired if it began before that and the warm-up minutes reach to the subscription, else partial.
-    `memory` holds the trades that may be revised, from the first with an identity on; None before that.
-    The closed minutes that came or changed are written to `changed`, by symbol and minute, as they are still worked
-    on. The owner of the dict empties it; several builders may share one.
+    Minutes before `closed_to_ns`, an argument of every call, are closed: a later trade of such a minute revises it. A
+    bar is complete if the symbol was subscribed for the whole minute and no trade of it was dropped, repaired if the
+    symbol was subscribed within or after the minute and warm-up minutes cover the time before, else partial. `memory`
+    holds the trades that may be revised, from the first with an identity on; None before that. `changed` receives the
+    new and changed closed minutes, by symbol and minute, as mutable bars. The owner of the dict empties it; several
+    builders may share one.
     """
 
     __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "memory", "rows", "since_ns", "symbol")
@@ -50,10 +50,10 @@ class BarBuilder:
     def remember(
         self, trade: Trade, last: Trade | None, last_print: Trade | None = None, *, saving: bool = True
     ) -> None:
-        """Remember trades from this one on, the first with an identity, which is still to be added.
+        """Start the memory with `trade`, the first with an identity. The caller still calls `add` for it.
 
-        `last` is the trade before, `last_print` the newest one that may set a price. From then on `memory.take` comes
-        before `add`, and a trade that it knows is left out.
+        `last` is the trade before, `last_print` the newest one that may set a price. From then on the caller calls
+        `memory.take` before `add`, and skips a trade that `take` refuses.
         """
         minutes = self._minutes.values()
         self.memory = RememberedTrades(trade.ordinal, minutes, last, last_print, saving=saving)
@@ -62,9 +62,9 @@ class BarBuilder:
     def revise(
         self, revision: Revision, closed_to_ns: int, revisable_from_ns: int
     ) -> tuple[RevisionOutcome, int | None]:
-        """Correct or cancel a trade: its minute becomes what it would be if the trade had come so, or never.
+        """Correct or cancel a trade: recompute its minute as if the trade had arrived corrected, or not at all.
 
-        The outcome, and the minute's start if this opened a minute that is not closed yet.
+        Returns the outcome, and the minute's start if this opened a minute that is not closed yet.
         """
         if self.memory is None:
             return (LATE if revision.ts_ns < revisable_from_ns else UNMATCHED), None
@@ -82,9 +82,9 @@ class BarBuilder:
         return revised, opened
 
     def add(self, trade: Trade, closed_to_ns: int) -> int | None:
-        """Fold a trade in; the minute's start if this opened a minute that is still to be closed.
+        """Fold a trade in; returns the minute's start if this opened a minute that is not closed yet.
 
-        A trade that does not count for volume counts for nothing.
+        A trade that does not count for volume is ignored.
         """
         sets = eligibility(trade.conditions)
         if not sets.volume:
@@ -100,7 +100,7 @@ class BarBuilder:
         return opened
 
     def close(self, minute_ns: int) -> Bar | None:
-        """Close the minute; its bar as it is now, if a trade gave it a price."""
+        """Close the minute; returns its bar, or None if no trade set a price."""
         bar = self._minutes.get(minute_ns)
         if bar is None:
             return None
@@ -108,7 +108,7 @@ class BarBuilder:
         return bar.frozen() if bar.priced else None
 
     def spoil(self, minute_ns: int, closed_to_ns: int) -> None:
-        """Mark a minute as partial: one of its trades was dropped, or its end was not seen."""
+        """Mark a minute as partial: a trade was dropped, or the subscription ended before the minute did."""
         self._lost.add(minute_ns)
         bar = self._minutes.get(minute_ns)
         if bar is not None and bar.flags != "partial":
@@ -117,11 +117,10 @@ class BarBuilder:
                 self._publish(bar)
 
     def warm(self, bars: list[Bar], closed_to_ns: int, memory: RememberedTrades | None = None) -> list[int]:
-        """Take the session's earlier minutes in; gives the starts of those that are still to be closed.
+        """Apply the session's earlier minutes; returns the starts of those that are not closed yet.
 
-        They hold every trade received before `since_ns`, so they stand for what is here, and `memory` for what is
-        remembered. A minute that a subscription before this one saw whole, and that is no different now, is left as
-        it is.
+        They contain every trade received before `since_ns`, so they replace the known minutes, and `memory` replaces
+        the remembered trades. A minute that an earlier subscription covered completely, and that is equal, is kept.
         """
         self.memory = memory
         self._repaired_to_ns = self.since_ns
@@ -140,7 +139,7 @@ class BarBuilder:
         return opened
 
     def forget(self, before_ns: int, now_ns: int) -> None:
-        """Let go of the closed minutes before `before_ns`: nothing may revise them any more at `now_ns`."""
+        """Delete the minutes before `before_ns`, which can no longer be revised at session time `now_ns`."""
         if self.memory is not None:
             self.memory.forget(before_ns, now_ns)
         for minute_ns in [minute for minute in self._minutes if minute < before_ns]:
@@ -148,14 +147,14 @@ class BarBuilder:
         self._lost = {minute for minute in self._lost if minute >= before_ns}
 
     def state(self) -> tuple[int, int, list[WorkingBar], list[int]]:
-        """What a successor needs besides the closed minutes: since, repaired to, minutes at hand, lost minutes."""
+        """The state for a checkpoint, without the closed minutes: (since_ns, repaired_to_ns, minutes, lost minutes)."""
         minutes = [self._minutes[minute_ns] for minute_ns in sorted(self._minutes)]
         return self.since_ns, self._repaired_to_ns, minutes, sorted(self._lost)
 
     def restore(
         self, repaired_to_ns: int, minutes: Iterable[WorkingBar], lost: Iterable[int], closed: Iterable[Bar]
     ) -> None:
-        """Go on from a kept state; `closed` are the session's closed minutes, in any order."""
+        """Restore a kept state; `closed` are the session's closed minutes, in any order."""
         self._repaired_to_ns = repaired_to_ns
         self._minutes = {bar.minute_ns: bar for bar in minutes}
         self._lost = set(lost)

@@ -1,8 +1,7 @@
 """Bars from columns of trades: the fold of `desk.model.bars.Bar` over thousands of symbols at once.
 
-Folding block after block gives bit for bit what folding all at once gives: volume and notional are added
-one trade after the other in the order given (`np.add.at` is unbuffered), and open, high, low and close do
-not depend on the order at all.
+Folding block by block gives bit for bit the same bars as folding all trades at once: `np.add.at` is unbuffered and adds
+volume and notional in the order given, and open, high, low and close do not depend on the order.
 """
 
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ _FRESH: Final[dict[str, tuple[type[np.generic], float]]] = {
 
 
 class TradeColumns(NamedTuple):
-    """Trades as arrays of equal length; `allowed`, of shape (trades, 3), is what `allowance` gives."""
+    """Trades as arrays of equal length; `allowed`, of shape (trades, 3), is a result of `allowance`."""
 
     ts_ns: Ints
     ordinal: Ints
@@ -46,14 +45,14 @@ class TradeColumns(NamedTuple):
     allowed: NDArray[np.bool_]
 
     def only(self, mask: NDArray[np.bool_]) -> "TradeColumns":
-        """The trades that the mask names."""
+        """The trades for which `mask` is true."""
         return TradeColumns(self.ts_ns[mask], self.ordinal[mask], self.price[mask], self.size[mask], self.allowed[mask])
 
 
 class BarColumns:
-    """Bars as rows of parallel arrays, each array at least `rows` long; a row means what the caller says.
+    """Bars as rows of parallel arrays, each at least `rows` long; the caller assigns symbol and minute to a row.
 
-    `open_ns` is the greatest and `close_ns` the least int64 while no trade has set a price.
+    Until a trade sets a price, `open_ns` is the greatest and `close_ns` the least int64.
     """
 
     __slots__ = (*_FRESH, "rows")
@@ -76,7 +75,7 @@ class BarColumns:
             setattr(self, name, np.full(rows, value, kind))
 
     def grow(self, rows: int) -> None:
-        """Have at least this many rows, by doubling; the new ones are empty bars."""
+        """Grow to at least `rows` rows, by doubling; new rows are empty bars."""
         self.rows = max(rows, self.rows)
         room = len(self.volume)
         if rows <= room:
@@ -86,7 +85,7 @@ class BarColumns:
             setattr(self, name, np.concatenate((getattr(self, name), np.full(more, value, kind))))
 
     def fold(self, row: NDArray[np.intp], trades: TradeColumns) -> None:
-        """Fold trades in, in the order given, trade i into bar `row[i]`."""
+        """Fold trade i into bar `row[i]`, in the order given."""
         counts, ranges, sets = trades.allowed.T
         bars, price, size = row[counts], trades.price[counts], trades.size[counts]
         np.add.at(self.volume, bars, size)
@@ -100,7 +99,7 @@ class BarColumns:
         _keep(np.maximum, _EARLIEST, (self.close_ns, self.close_ordinal, self.close), bars, trades)
 
     def put(self, row: int, bar: BarFields) -> None:
-        """Let a row be this bar."""
+        """Replace a row by this bar."""
         for name in _FRESH:
             getattr(self, name)[row] = getattr(bar, name)
         if not bar.priced:
@@ -108,7 +107,7 @@ class BarColumns:
                 getattr(self, name)[row] = _FRESH[name][1]
 
     def bar(self, row: int, symbol: str, minute_ns: int, flags: BarFlag) -> Bar:
-        """One row as the bar of a symbol's minute."""
+        """The row as the bar of a symbol's minute."""
         priced = self.open_ns[row] != _LATEST
         return Bar(
             symbol,
@@ -141,7 +140,7 @@ class MinuteColumns:
         self.bars = BarColumns(0)
 
     def fold(self, symbol: NDArray[np.int32], trades: TradeColumns) -> None:
-        """Fold trades in, in the order of arrival, trade i of the symbol with number `symbol[i]`, from 0."""
+        """Fold trades in the order of arrival; trade i belongs to the symbol with index `symbol[i]`."""
         if not len(symbol):
             return
         row = np.empty(len(symbol), np.intp)
@@ -153,11 +152,11 @@ class MinuteColumns:
         self.bars.fold(row, trades)
 
     def rows(self, minute_ns: int) -> NDArray[np.int32] | None:
-        """By symbol, the row of `bars` that holds this minute, -1 where there is none; None if nothing traded."""
+        """Per symbol the row of `bars` with this minute, -1 for none; None if no symbol traded in the minute."""
         return self._rows_of.get(minute_ns)
 
     def put(self, symbol: int, bar: BarFields) -> None:
-        """Let one symbol's minute be this bar."""
+        """Replace one symbol's minute by this bar."""
         (row,) = self._place(bar.minute_ns, np.array([symbol], np.int32))
         self.bars.put(int(row), bar)
 
@@ -176,7 +175,7 @@ class MinuteColumns:
         ]
 
     def _place(self, minute_ns: int, symbol: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The rows of these symbols' bars of one minute; new ones are begun."""
+        """The rows of these symbols' bars of one minute; missing ones are created."""
         rows_of = self._rows_of.get(minute_ns)
         if rows_of is None:
             rows_of = self._rows_of[minute_ns] = np.full(self._symbols, -1, np.int32)
@@ -191,7 +190,7 @@ class MinuteColumns:
 
 
 def allowance(conditions: NDArray[np.int32], codes: Sequence[str]) -> NDArray[np.bool_]:
-    """What each trade may set: columns volume, high_low, open_close. Index -1 (no conditions) is regular."""
+    """The fields that each trade may set, as bool columns volume, high_low, open_close; index -1 is a regular trade."""
     table = np.array([eligibility(code) for code in (*codes, "")], np.bool_)
     return table[conditions]
 
@@ -199,10 +198,10 @@ def allowance(conditions: NDArray[np.int32], codes: Sequence[str]) -> NDArray[np
 def _keep(
     choose: Any, worst: int, held: tuple[Ints, Ints, Floats], bars: NDArray[np.intp], trades: TradeColumns
 ) -> None:
-    """Let each bar hold the (ts_ns, ordinal, price) with the least or greatest (ts_ns, ordinal).
+    """Keep in each bar the (ts_ns, ordinal, price) with the least or greatest (ts_ns, ordinal).
 
-    `choose` is np.minimum or np.maximum, `worst` the ordinal that loses to all others. Without sorting:
-    first the times are settled, then the ordinals among those who have the settled time.
+    `choose` is np.minimum or np.maximum, `worst` the ordinal that loses to all others. It does not sort: it finds the
+    extreme time of each bar, then the extreme ordinal among the trades of that time.
     """
     held_ns, held_ordinal, held_price = held
     before_ns = held_ns[bars]

@@ -1,4 +1,4 @@
-"""One trade into one minute: what every fold of trades is made of.
+"""Fold one trade into one minute: the step shared by every fold of trades.
 
 Tests: tests/desk/bars/test_builder.py
 """
@@ -22,11 +22,11 @@ CONTENT: Final = (
     "close_ns",
     "close_ordinal",
 )
-"""The fields of a bar that its trades set."""
+"""The fields of a bar that trades set."""
 
 
 def fold(bar: WorkingBar, trade: Trade, sets: Eligibility) -> None:
-    """Fold a trade that counts for volume into the bar of its minute; `sets` is what its conditions let it set."""
+    """Fold a trade that counts for volume into the bar of its minute; `sets` names the fields that it may set."""
     price = trade.price
     size = trade.size
     bar.volume += size
@@ -52,6 +52,6 @@ def fold(bar: WorkingBar, trade: Trade, sets: Eligibility) -> None:
 
 
 def take_content(bar: WorkingBar, other: BarFields) -> None:
-    """Let the bar have what the trades of another one set."""
+    """Copy to `bar` the fields that trades set in `other`."""
     for name in CONTENT:
         setattr(bar, name, getattr(other, name))

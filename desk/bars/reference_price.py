@@ -1,7 +1,7 @@
-"""The reference price of a symbol: which prints and quotes may set it, and how the two are put together.
+"""The reference price of a symbol: which prints and quotes may set it, and how the two combine.
 
-Everything that needs "the price" of a symbol takes it from here: valuation, the risk gate, the simulated venue,
-strategies (`ctx.price`) and, by the same rules over columns, the scanners' snapshot.
+Every part that needs the price of a symbol uses these rules: valuation, the risk gate, the simulated venue, strategies
+(`ctx.price`) and, by the same rules over columns, the scanners' snapshot.
 
 - An eligible print may set a minute's close by its sale conditions (`desk/bars/sale_conditions.py`) and has a size
   above 0 and a positive finite price.
@@ -33,7 +33,7 @@ may be broken, at prices up to $25; less is enough above. The two sides of a wid
 """
 
 _HALF_SPREAD: Final = MAX_SPREAD / 2
-"""Of the sum of both sides."""
+"""The same limit as a share of bid + ask."""
 
 
 def is_eligible_print(trade: Trade) -> bool:
@@ -42,7 +42,7 @@ def is_eligible_print(trade: Trade) -> bool:
 
 
 def is_usable(quote: Quote) -> bool:
-    """Whether the quote says where the market is."""
+    """Whether the quote is usable by the rule above."""
     bid = quote.bid
     ask = quote.ask
     return (
@@ -54,12 +54,12 @@ def is_usable(quote: Quote) -> bool:
 
 
 def newest_print(held: Trade | None, trade: Trade) -> Trade | None:
-    """The newer of an eligible print (None: there is none so far) and a trade, if that is eligible."""
+    """The newer of `held` (an eligible print, or None) and `trade`; an ineligible trade is ignored."""
     return trade if _is_newer(trade, held) and is_eligible_print(trade) else held
 
 
 def mid(bid: float, ask: float) -> float:
-    """The middle of a quote. Halves are added, so that no pair of finite prices overflows."""
+    """The middle of a quote. It adds halves, so that no pair of finite prices overflows."""
     return bid / 2 + ask / 2
 
 
@@ -73,7 +73,7 @@ def usable_rows(bid: Floats, bid_size: Floats, ask: Floats, ask_size: Floats) ->
 
 
 def reference_prices(printed: Floats, bid: Floats, ask: Floats) -> Floats:
-    """`Pricing.price` over columns: by symbol the newest eligible print and usable quote; NaN stands for none."""
+    """`Pricing.price` over columns: per symbol the newest eligible print and usable quote; NaN means none."""
     quoted = ~np.isnan(bid)
     held = np.where(quoted, np.clip(printed, bid, ask), printed)
     prices: Floats = np.where(np.isnan(printed) & quoted, bid / 2 + ask / 2, held)
@@ -85,7 +85,7 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
 
     `last_print` is the newest eligible print, `usable` the newest usable quote; `newest_ns` and `newest_ordinal` name
     the newest quote of any kind. Quotes stamped before `quotes_from_ns` are ignored: they are older than one that was
-    cleared. `unquoted_ns` is that of the last `QuotesLost` that was applied.
+    cleared. `unquoted_ns` is the `at_ns` of the last applied `QuotesLost`.
     """
 
     last_print: Trade | None = None
@@ -113,27 +113,27 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
         return quote if quote is not None and quote.ordinal == self.newest_ordinal else None
 
     def on_trade(self, trade: Trade) -> None:
-        """Take a trade in."""
+        """Apply a trade."""
         held = self.last_print
         if held is None or trade.ts_ns >= held.ts_ns:  # an older trade never replaces it
             self.last_print = newest_print(held, trade)
 
     def on_revised(self, old: Trade, new: Trade | None, newest: Trade | None) -> None:
-        """A print was corrected, or cancelled (None). `newest` is the newest eligible print of those that stand."""
+        """Apply a correction (`new`) or cancel (None) of print `old`; `newest`: the newest eligible standing print."""
         if self.last_print is not None and self.last_print.ordinal == old.ordinal:
             self.last_print = newest
         elif new is not None:
             self.on_trade(new)
 
     def on_quote(self, quote: Quote) -> None:
-        """Take a quote in."""
+        """Apply a quote."""
         ts_ns = quote.ts_ns
         newest_ns = self.newest_ns
         if ts_ns > newest_ns or (ts_ns == newest_ns and quote.ordinal > self.newest_ordinal):
             self.newest_ns = ts_ns
             self.newest_ordinal = quote.ordinal
             bid, ask = quote.bid, quote.ask
-            # `is_usable` without the calls: every quote of the market comes here.
+            # `is_usable`, inlined: this is the hot path of every quote.
             if (
                 0.0 < bid <= ask < inf
                 and quote.bid_size > 0.0
@@ -145,12 +145,12 @@ class Pricing(msgspec.Struct, array_like=True, gc=False):
             self.usable = quote
 
     def clear_quotes(self) -> None:
-        """Forget the quotes: newer ones are missing, so they say nothing about the market any more."""
+        """Discard the quotes: newer ones are missing, so the known ones are out of date."""
         self.usable = None
         self.quotes_from_ns = self.newest_ns
 
     def unquote(self, at_ns: int) -> None:
-        """Forget the quotes because the producer stopped or dropped some; the same once more changes nothing."""
+        """Discard the quotes because the producer stopped or dropped some. A repeat of `at_ns` changes nothing."""
         if at_ns > self.unquoted_ns:
             self.unquoted_ns = at_ns
             self.clear_quotes()

@@ -1,10 +1,10 @@
 """The remembered trades of one symbol: to detect duplicates, and to apply corrections and cancels.
 
 Theory. A minute from which a trade is taken out cannot be computed from its bar alone: its high may have been that
-trade's. So the newest trades are kept, encoded, in the order of their arrival. A trade that is
-evicted, by age or by number, cannot be revised any more; it is folded into the base of its minute. The base holds all
-evicted trades of the minute. A minute is then its base and the trades here that stand, folded
-in the order of arrival: to the bit what the fold of the surviving trades gives.
+trade's. So the newest trades are kept, encoded, in the order of their arrival. A trade that is evicted, by age or by
+number, cannot be revised any more; it is folded into the base of its minute. The base holds all evicted trades of the
+minute. A minute is its base, with the remembered trades that stand folded in by order of arrival: bit for bit the fold
+of all surviving trades.
 
 The oldest trade is always evicted first, so `from_ordinal` defines the content. The memory is restored exactly from
 `from_ordinal`, the bases and a log of remembered and revised trades, and need not be in every checkpoint.
@@ -36,11 +36,11 @@ LOGGED_NS: Final = 2 * MINUTE_NS
 ARRAY_32: Final = b"\xdd"
 BEFORE_SPLIT: Final = -2
 AFTER_SPLIT: Final = -1
-"""Keys of the bases of the split minute's two parts, in the place of a minute's start."""
+"""Keys of the bases of the two parts of the split minute; other keys are a minute's start."""
 
 
 class TradeVersions(msgspec.Struct, array_like=True, tag="v", gc=False):
-    """A trade that was revised: as it came, as it stands (None: cancelled), and the ids it had before."""
+    """A revised trade: as it arrived, as it stands (None: cancelled), and its earlier ids."""
 
     first: Trade
     now: Trade | None
@@ -48,7 +48,7 @@ class TradeVersions(msgspec.Struct, array_like=True, tag="v", gc=False):
 
 
 class TradeMemory(msgspec.Struct, array_like=True):
-    """A memory, for a snapshot. The entries come along where it moves; in a checkpoint they are left to the keeper."""
+    """A memory in a snapshot. A slot move includes the entries; a checkpoint leaves them to the keeper's log."""
 
     from_ordinal: int
     bases: list[WorkingBar]
@@ -88,17 +88,16 @@ _venues = _Venues()
 
 
 def identity(trade_id: int, exchange: str, tape: str) -> int:
-    """A key that is unique among the trades of the symbol, in this process; 0 is no id."""
+    """A key that is unique among the trades of the symbol, in this process. A `trade_id` of 0 is no identity."""
     return trade_id << 16 | _venues[exchange, tape]
 
 
 class RememberedTrades:
-    """The trades from `from_ordinal` on, at most MOST of them, and what else their minutes hold.
+    """The trades from `from_ordinal` on, at most MOST of them, and the bases of their minutes.
 
-    `minutes` are those that there are already. `earlier` is the last trade before these, and `earlier_print` the newest
-    one that may set a price. With `split_ns`, a time
-    within a minute, the parts of that minute before and from then on have bases of their own. `unsaved` is what the
-    keeper lacks; None where nothing is kept.
+    `minutes` are the existing bars. `earlier` is the last trade before these, and `earlier_print` the newest one that
+    may set a price. With `split_ns`, a time within a minute, the two parts of that minute have separate bases.
+    `unsaved` are the entries that the keeper does not have; None where there is no keeper.
     """
 
     __slots__ = (
@@ -135,7 +134,7 @@ class RememberedTrades:
         return len(self._entries)
 
     def take(self, trade: Trade) -> bool:
-        """Remember a trade. False where its identity is known: then nothing changes."""
+        """Remember a trade; False, without any change, if its identity is known."""
         trade_id = trade.trade_id
         key = trade_id << 16 | _venues[trade.exchange, trade.tape] if trade_id else -trade.ordinal - 1
         entries = self._entries
@@ -152,7 +151,7 @@ class RememberedTrades:
         return True
 
     def revise(self, revision: Revision, revisable_from_ns: int) -> RevisionOutcome:
-        """Correct or cancel a trade. A correction to an identity that another trade has leaves that one alone."""
+        """Correct or cancel a trade. A correction to the identity of another trade does not change that other trade."""
         key = identity(revision.original_id, revision.exchange, revision.tape)
         at = key if key in self._entries else self._aliases.get(key)
         if at is None or not revision.original_id:
@@ -173,11 +172,11 @@ class RememberedTrades:
         return RevisionOutcome("", old, entry.now)
 
     def fold(self, minute_ns: int) -> WorkingBar:
-        """The minute that begins here: its base and the trades that stand."""
+        """The bar of the minute that starts at `minute_ns`: its base and the trades that stand."""
         return self._fold(minute_ns, minute_ns, minute_ns + MINUTE_NS)
 
     def fold_part(self, *, in_session: bool) -> WorkingBar:
-        """The part of the split minute from the split on, or before it."""
+        """The bar of one part of the split minute: from the split on (`in_session`), or before it."""
         split_ns = self._split_ns
         assert split_ns is not None, "a part of a minute that is not split"
         minute_ns = floor_to(split_ns, MINUTE_NS)
@@ -194,14 +193,14 @@ class RememberedTrades:
         return bar
 
     def standing(self) -> Iterator[Trade]:
-        """The trades here that stand, as they are now, in the order of arrival."""
+        """The remembered trades that stand, as revised, in the order of arrival."""
         for packed in self._entries.values():
             now = _versions(_decode(packed)).now
             if now is not None:
                 yield now
 
     def last(self) -> Trade | None:
-        """The trade that came last of all that stand."""
+        """The last standing trade by order of arrival."""
         for packed in reversed(self._entries.values()):
             now = _versions(_decode(packed)).now
             if now is not None:
@@ -209,17 +208,17 @@ class RememberedTrades:
         return self.earlier
 
     def last_print(self) -> Trade | None:
-        """The newest trade by venue time that may set a price, of all that stand."""
+        """The newest standing trade by venue time that may set a price."""
         newest = self.earlier_print
         for trade in self.standing():
             newest = newest_print(newest, trade)
         return newest
 
     def forget(self, revisable_from_ns: int, now_ns: int) -> None:
-        """Let the oldest go that are too old to be of use, or ahead of the session by more than a minute.
+        """Evict the oldest trades while they are too old to be revised, or ahead of the session by more than a minute.
 
-        The first that is neither stays, with all behind it: so what was remembered at a time has left when the oldest
-        useful time is a minute after it.
+        Eviction stops at the first trade that is neither. So a trade remembered at some time is evicted when the oldest
+        useful time is a minute later.
         """
         oldest_ns, newest_ns = revisable_from_ns - LATE_NS, now_ns + MINUTE_NS
         count = 0
@@ -238,18 +237,18 @@ class RememberedTrades:
         return LoggedTrades(len(taken), b"".join(taken))
 
     def state(self, *, whole: bool) -> TradeMemory:
-        """The memory for a snapshot; `whole`: with its entries."""
+        """The memory for a snapshot, with its entries if `whole`."""
         entries = self._entries.values() if whole else ()
         bases = [self._bases[minute_ns] for minute_ns in sorted(self._bases) if minute_ns >= 0]
         packed = b"".join(entries)
         return TradeMemory(self.from_ordinal, bases, self.earlier, len(entries), packed, self.earlier_print)
 
     def packed(self) -> bytes:
-        """The whole memory, encoded, as `restore_trades` takes it."""
+        """The whole memory, encoded, as `unpack_trades` reads it."""
         return _encode(self.state(whole=True))
 
     def _leave(self, count: int, revisable_from_ns: int = 0) -> None:
-        """The oldest leave; those whose minute may still be revised count in its base."""
+        """Evict the oldest trades; fold those whose minute may still be revised into its base."""
         entries = self._entries
         for key in list(islice(entries, count)):
             entry = _decode(entries.pop(key))
@@ -270,7 +269,7 @@ class RememberedTrades:
                     _count_in(base, now)
 
     def _leave_revised(self, entry: TradeVersions) -> Trade | None:
-        """A revised trade leaves, with the ids that it had; what it stands for now."""
+        """Evict a revised trade with all its ids; the trade as it stands."""
         first, now = entry.first, entry.now
         self.from_ordinal = first.ordinal + 1
         for trade_id in entry.ids if now is None else [*entry.ids, now.trade_id]:
@@ -288,7 +287,7 @@ class RememberedTrades:
             _count_in(self._bases[base_of], trade)
 
     def _corrected(self, correction: Correction, old: Trade, at: int) -> Trade | None:
-        """The trade as corrected, at its old place; None where another trade is that already, and counts."""
+        """The corrected trade, at its old place; None if another trade already has the corrected identity."""
         if self._is_another(correction, at):
             return None
         key = identity(correction.trade_id, correction.exchange, correction.tape)
@@ -303,13 +302,13 @@ class RememberedTrades:
         )
 
     def _is_another(self, correction: Correction, at: int) -> bool:
-        """Whether the corrected identity is known already, of another trade than the one at this key."""
+        """Whether the corrected identity belongs to a trade other than the one at this key."""
         key = identity(correction.trade_id, correction.exchange, correction.tape)
         known = key if key in self._entries else self._aliases.get(key)
         return correction.trade_id > 0 and known is not None and known != at
 
     def _is_done(self, revision: Revision, entry: TradeVersions, at: int) -> bool:
-        """Whether the trade was revised under this identity, and is already what the message makes of it."""
+        """Whether this revision has already been applied to the trade."""
         if revision.original_id not in entry.ids:
             return False
         now = entry.now
@@ -324,7 +323,7 @@ class RememberedTrades:
         )
 
     def put_back(self, entries: Iterable[Trade | TradeVersions]) -> None:
-        """Take entries of a log or a snapshot in, of which the last of one trade counts."""
+        """Restore entries from a log or a snapshot; of several entries of one trade the last counts."""
         found = {_versions(entry).first.ordinal: entry for entry in entries}
         for ordinal in sorted(found):
             if ordinal < self.from_ordinal:
@@ -341,7 +340,7 @@ class RememberedTrades:
 
 
 def restore_trades(kept: TradeMemory, logged: LoggedTrades = NO_TRADES) -> RememberedTrades:
-    """The memory of a snapshot. Its entries come with it, or out of the keeper's log; those of a snapshot are unsaved.
+    """The memory of a snapshot. Its entries come from the snapshot (then they are unsaved) or from the keeper's log.
 
     Raises msgspec.MsgspecError.
     """
@@ -354,12 +353,12 @@ def restore_trades(kept: TradeMemory, logged: LoggedTrades = NO_TRADES) -> Remem
 
 
 def unpack_trades(remembered: bytes) -> RememberedTrades | None:
-    """The memory that `packed` encoded; None of nothing. Raises msgspec.MsgspecError."""
+    """The memory that `packed` encoded; None for empty bytes. Raises msgspec.MsgspecError."""
     return restore_trades(_decode_memory(remembered)) if remembered else None
 
 
 def _as_array(count: int, entries: bytes) -> bytes:
-    """Encoded entries, one behind the other, as one MessagePack array."""
+    """Concatenated encoded entries as one MessagePack array."""
     return ARRAY_32 + count.to_bytes(4, "big") + entries
 
 

@@ -8,7 +8,7 @@ FAQ", docs.alpaca.markets/docs/market-data-faq). The SIPs rule consolidated, dai
 things differ:
 
 - Form T (T) restricts nothing: outside regular hours every trade bears it, and those minutes have prices.
-- A corrected consolidated close (9) tells about the close of the day, minutes or hours later: it is
+- A corrected consolidated close (9) reports the close of the day, minutes or hours later: it is
   information, not a trade of its minute.
 
 Where the SIPs let a trade set the last price only if it is the first of the day (4, G, P, Z), it sets no
@@ -71,9 +71,9 @@ CONDITIONS: Final[dict[str, tuple[str, Eligibility]]] = {
 
 @cache
 def eligibility(conditions: str) -> Eligibility:
-    """What a trade with these condition letters, joined, may set; per field the most restrictive letter wins.
+    """The fields that a trade with these joined condition letters may set; per field the most restrictive letter wins.
 
-    No letters, blanks and letters that the tables do not know are regular.
+    No letters, blanks, and letters that are not in the tables count as regular.
     """
     found = [CONDITIONS[letter][1] for letter in conditions if letter in CONDITIONS]
     return Eligibility(

@@ -1,4 +1,4 @@
-"""The closed minutes of one symbol as numpy columns: what a strategy sees as `ctx.bars`."""
+"""The closed minutes of one symbol as numpy columns, read-only for strategies as `ctx.bars`."""
 
 from typing import Any, Final, Never
 
@@ -23,10 +23,10 @@ FIRST_ROWS: Final = 64
 
 
 class SeriesRows:
-    """Rows sorted by minute; grows by doubling. `series` is what strategies are handed of them.
+    """Rows sorted by minute; grows by doubling. `series` is the read-only view that strategies get.
 
-    Each column is copied once after a change, into immutable bytes: an array over them has nothing behind it that can
-    be written to, and stays as it was.
+    The first read of a column after a change copies it into immutable bytes. An array over these bytes is read-only,
+    and later changes do not reach it.
     """
 
     __slots__ = ("_copies", "_length", "_rows", "series")
@@ -58,7 +58,7 @@ class SeriesRows:
         self._rows[index] = row
 
     def remove(self, minute_ns: int) -> None:
-        """Take the minute's row out, if it has one."""
+        """Remove the minute's row, if it has one."""
         index, length = self._place(minute_ns), self._length
         if index < length and self._rows[index]["minute_ns"] == minute_ns:
             self._rows[index : length - 1] = self._rows[index + 1 : length].copy()
@@ -66,16 +66,16 @@ class SeriesRows:
             self._copies.clear()
 
     def holds(self, bar: BarFields) -> bool:
-        """Whether the minute has a row, and the row is this bar's."""
+        """Whether the minute has a row that equals this bar."""
         index = self._place(bar.minute_ns)
         return index < self._length and self._rows[index].item() == _row(bar)
 
     def packed(self) -> bytes:
-        """All rows, as `put_rows` takes them."""
+        """All rows as bytes, in the format that `put_rows` reads."""
         return self._rows[: self._length].tobytes()
 
     def put_rows(self, rows: bytes) -> None:
-        """Take the rows of another series of the symbol in the place of these, if there are any."""
+        """Replace the rows by those of another series of the symbol; empty `rows` change nothing."""
         more = np.frombuffer(rows, ROW)
         if len(more):
             self._rows = np.concatenate((more, np.empty(max(len(more), FIRST_ROWS), ROW)))
@@ -83,7 +83,7 @@ class SeriesRows:
             self._copies.clear()
 
     def column(self, name: str, kind: type[Any]) -> NDArray[Any]:
-        """A column as an array of its own, which nothing can be written to."""
+        """A column as a read-only array of its own."""
         copied = self._copies.get(name)
         if copied is None:
             copied = self._copies[name] = self._rows[name][: self._length].tobytes()
@@ -100,7 +100,7 @@ class SeriesRows:
 
 
 class BarSeries:
-    """The closed minutes of one symbol, oldest first: what strategies get as `ctx.bars`. Nothing here can be set."""
+    """The closed minutes of one symbol, oldest first: the read-only `ctx.bars` of strategies."""
 
     __slots__ = ("_of",)
 

@@ -1,4 +1,4 @@
-"""What a shard asks of the broker in lockstep: given with an ack, kept, and given again where that may be lost.
+"""A shard's requests to the broker in lockstep: sent with an ack, kept, and sent again if they may be lost.
 
 Tests: tests/desk/consumer/test_shard_recovery.py
 """
@@ -12,17 +12,17 @@ from desk.model.orders import Request
 
 
 class LockstepState(msgspec.Struct, array_like=True):
-    """What `LockstepReplies` leave with a checkpoint: requests taken out of the pending ones, by rising mark."""
+    """The state of `LockstepReplies` in a checkpoint: requests taken out of the pending outcome, by rising mark."""
 
     requests: list[Request] = []
 
 
 class LockstepReplies:
-    """The requests of one shard, each in its own mark of the producer's time; the rounds of a close have marks, too.
+    """The requests of one shard, one per mark of the producer; each round of a close has a mark, too.
 
-    They are taken out of what is `pending`. A producer decides what it was given at a mark before it goes on to the
-    next, so no more than what was given last may be lost with it. The broker answers what it decided before with the
-    same events.
+    They are taken out of the pending outcome. A producer has the requests of a mark decided before it sets the next
+    mark, so only the requests sent last can be lost with it. The broker answers a repeated request with the same
+    events.
     """
 
     def __init__(self) -> None:
@@ -30,33 +30,33 @@ class LockstepReplies:
         self._given = 0
 
     def restore(self, asked: LockstepState, engine: Engine, pending: Outcome) -> None:
-        """Go on from a checkpoint: what was given before it is given again.
+        """Restore from a checkpoint: requests sent before it are sent again.
 
-        A checkpoint comes before its request: what is pending is of its mark, no matter when it is asked for.
+        A checkpoint is taken before its request is sent: the pending outcome belongs to the checkpoint's mark.
         """
         self.asked = asked
         self._given = 0
         self.put_by(engine, pending)
 
     def begin(self, engine: Engine, pending: Outcome) -> None:
-        """Start anew with another producer, which comes once more to marks that its predecessor set.
+        """Start with a restarted producer, which repeats marks of its predecessor.
 
-        What belongs to the shard's last mark is put by now. What follows it - in order events that the new producer
-        gives first, in ticks of the second that was under way - belongs to the mark after, or to the close.
+        Stores the pending request of the shard's last mark. Intents that follow - caused by order events that the new
+        producer sends first, or by ticks of the unfinished second - belong to the next mark, or to the close.
         """
         self._given = 0
         self.put_by(engine, pending)
 
     def put_by(self, engine: Engine, pending: Outcome) -> None:
-        """Put by what belongs to the engine's mark, where that was not done: whatever is applied next follows it.
+        """Store the pending request of the engine's mark, unless it is stored: later items belong to the next mark.
 
-        Before a slot comes in, too: its requests at this mark were asked for where it was, and the rest is of the next.
+        Called before a slot is adopted, too: the slot's requests of this mark were sent by its former shard.
         """
         if self._last_ns < engine.mark_ns:
             self._keep(engine, pending, engine.mark_ns)
 
     def take(self, engine: Engine, pending: Outcome, mark_ns: int) -> Request:
-        """What to answer a producer whose last mark is `mark_ns`: nothing that it has not come to yet."""
+        """The reply to a producer whose last mark is `mark_ns`: the requests up to that mark."""
         if self._last_ns < mark_ns >= engine.mark_ns:
             self._keep(engine, pending, mark_ns)
         due = [request for request in self.asked.requests[self._given :] if request.mark_ns <= mark_ns]
@@ -68,9 +68,9 @@ class LockstepReplies:
         return self.asked.requests[-1].mark_ns if self.asked.requests else -1
 
     def _keep(self, engine: Engine, pending: Outcome, mark_ns: int) -> None:
-        """Keep what is pending as a request of this mark. What was given at earlier ones is decided.
+        """Store the pending outcome as a request of this mark; drop sent requests of earlier marks, which are decided.
 
-        That of a close's rounds is given again, so that a producer that closes once more comes to the same rounds.
+        Requests of a close's rounds are kept, so that a restarted producer repeats the same rounds.
         """
         requests = self.asked.requests
         decided = sum(request.mark_ns < engine.mark_ns for request in requests[: self._given])
@@ -79,5 +79,5 @@ class LockstepReplies:
 
 
 def _joined(first: Request, then: Request) -> Request:
-    """Both in one, as of the later one's mark: the prices are its own."""
+    """Both requests in one, with mark and prices of the later one."""
     return Request(first.intents + then.intents, first.reports + then.reports, then.prices, then.mark_ns)

@@ -1,4 +1,4 @@
-"""One consumer shard: batches in, acks out; an engine within, checkpoints on the side."""
+"""One consumer shard: applies batches to its engine, acknowledges them, and sends checkpoints to the keeper."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import Histogram, HistogramSnapshot
 
 MAX_UNCONFIRMED: Final = 8
-"""So many checkpoints may be under way to the keeper before the next waits: its bars go with a later one."""
+"""The most checkpoints that may be unconfirmed by the keeper; while there are more, the next one is postponed."""
 
 
 class ShardConfig(msgspec.Struct, frozen=True):
-    """Who this shard is.
+    """Identity and settings of a shard.
 
-    `lockstep`: what it asks for waits for a batch that wants a reply. `live`: session time is real time, so
-    that data latency can be told; `delay_ns`, how late the feed is by design, is no part of it.
+    `lockstep`: requests to the broker wait for a batch with `want_reply`. `live`: session time is real time, so that
+    data latency can be measured; it excludes `delay_ns`, the feed's delay by design.
     """
 
     shard: int
@@ -40,9 +40,9 @@ class ShardConfig(msgspec.Struct, frozen=True):
 
 
 class ShardStats(msgspec.Struct, array_like=True):
-    """What a shard has done so far: running totals as they were when asked for, latencies in ns.
+    """A shard's running totals at one moment; latencies in ns.
 
-    `slot_ticks` are estimates, and of this incarnation alone. `told_ns` is the wall time of all this.
+    `slot_ticks` are estimates, of this incarnation only. `told_ns` is the wall time of the reading.
     """
 
     shard: int
@@ -63,7 +63,7 @@ class ShardStats(msgspec.Struct, array_like=True):
 
 
 class _Totals(msgspec.Struct, array_like=True):
-    """What a checkpoint holds of the shard besides its engine."""
+    """The part of a checkpoint that belongs to the shard, not to its engine."""
 
     batches: int
     busy_ns: int
@@ -82,7 +82,7 @@ _decode_totals = msgspec.msgpack.Decoder(_Totals).decode
 
 
 class _Sent(NamedTuple):
-    """A checkpoint that went to the keeper: what its confirmation makes durable."""
+    """A checkpoint sent to the keeper, with the position that becomes durable when the keeper confirms it."""
 
     number: int
     source_epoch: int
@@ -91,12 +91,12 @@ class _Sent(NamedTuple):
 
 
 class Shard:
-    """Receives one batch at a time, in order; a batch may come in parts, and counts once its last part is there.
+    """Receives one batch at a time, in order; a batch in parts is acknowledged after its last part.
 
-    What it asks of the broker goes with the ack in lockstep, else straight through the broker door. `pending` is what
-    came of the batches and is not handed over yet, to the broker and to the keeper. A checkpoint is taken after a whole
-    batch, and before its request is handed over: what a successor was not told of, or may not have passed on, it asks
-    for again. To start is to recover: a fresh shard takes in its last checkpoint, if any.
+    Requests to the broker travel with the ack in lockstep, else directly through the broker port. `pending` is the
+    outcome of applied batches that is not yet handed over to the broker and the keeper. A checkpoint is taken after a
+    whole batch and before its request is handed over, so that a restarted shard repeats a request that may be lost.
+    Starting and recovering are the same: a fresh shard restores its last checkpoint, if any.
     """
 
     def __init__(
@@ -129,10 +129,10 @@ class Shard:
         self._slot_meter = SlotMeter()
 
     def restore(self, checkpoint: Checkpoint, bars: list[Bar]) -> None:
-        """Become, from a fresh shard, the one that sent this checkpoint.
+        """Restore a fresh shard from this checkpoint.
 
-        `bars` are the final closed minutes of its symbols (`checkpoint_symbols`), from the keeper, in any order, and
-        `checkpoint.trades` all that it has of remembered trades.
+        `bars` are the keeper's final closed minutes of the symbols in `checkpoint_symbols`, in any order;
+        `checkpoint.trades` are all its logged trades.
         """
         self.pending = self.engine.restore(checkpoint.state, bars, unpack_logged_trades(checkpoint.trades))
         totals = _decode_totals(checkpoint.totals)
@@ -153,9 +153,9 @@ class Shard:
         self._data_latency = Histogram.of(totals.data_latency)
 
     def receive(self, payload: bytes) -> Ack:
-        """Apply one batch or part of one. One from an older source, or one applied already, changes nothing.
+        """Apply one batch or part of one; refuse one of an older source epoch, ignore one already applied.
 
-        The ack of a part that is followed by another names the last whole batch.
+        The ack of a part that is not the last names the last whole batch.
         """
         began_ns = self._clock.wall_ns()
         batch = decode_batch(payload)
@@ -178,7 +178,7 @@ class Shard:
         self.pending = self.engine.apply(stops, self.pending)
 
     def position(self) -> ShardPosition:
-        """Where this shard stands, for a producer that takes it up."""
+        """The shard's position, for a restarted producer."""
         symbols = self.engine.symbols.values()
         return ShardPosition(
             self.config.shard,
@@ -197,7 +197,7 @@ class Shard:
         )
 
     def stats(self) -> ShardStats:
-        """What this shard has done so far."""
+        """The shard's running totals."""
         engine = self.engine
         return ShardStats(
             self.config.shard,
@@ -231,9 +231,9 @@ class Shard:
         self._checkpoint(self._clock.wall_ns(), wanted=batch.checkpoint)
 
     def _request(self, batch: Batch) -> Request | None:
-        """Hand over what the strategies ask for: with the ack, or straight to the broker.
+        """Hand over the strategies' request: with the ack, or directly to the broker.
 
-        At the end the last prices go, whatever is asked for: what is still held is worth that much.
+        After the close it is sent even if empty of intents: its prices value the positions still held.
         """
         if self.config.lockstep:
             return self._replies.take(self.engine, self.pending, batch.mark_ns) if batch.want_reply else None
@@ -243,7 +243,7 @@ class Shard:
         return None
 
     def _released(self, batch: Batch) -> dict[int, bytes] | None:
-        """What this batch asked to hand over; asked again, as long as it is held."""
+        """The states of the moves that this batch released; a repeated batch gets them again until they are settled."""
         held = self.engine.released
         if not held:
             return None
@@ -273,7 +273,7 @@ class Shard:
         )
 
     def _confirmed(self) -> _Sent:
-        """The last checkpoint that the keeper is known to have."""
+        """The last checkpoint that the keeper confirmed."""
         if self._sent:
             number = self._keeper.confirmed()
             while self._sent and self._sent[0].number <= number:
@@ -294,9 +294,9 @@ class Shard:
             self._data_latency.add(began_ns - self.config.delay_ns - np.array(venue, np.int64))
 
     def _checkpoint(self, now_ns: int, *, wanted: bool) -> None:
-        """Send a checkpoint after the first mark since the last one was due, where one is wanted, and at the end.
+        """Send a checkpoint at the first mark after it is due, when the batch wants one, and at the close.
 
-        A keeper that is behind is spared all but those that somebody waits for.
+        While the keeper is behind, only the wanted ones and the last one are sent.
         """
         engine = self.engine
         due = engine.mark_ns > self._checkpoint_mark_ns and (

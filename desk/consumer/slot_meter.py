@@ -1,4 +1,4 @@
-"""How busy each slot is: its ticks, counted in a sample of the batches.
+"""The load of each slot: its ticks, counted in a sample of the batches.
 
 Tests: tests/desk/report/test_rebalancing.py
 """
@@ -12,11 +12,11 @@ from desk.model.items import Item
 from desk.model.ticks import Quote, Trade
 
 EVERY: Final = 16
-"""One batch of so many is looked at: which costs one or two hundredths of a microsecond per tick."""
+"""One batch in EVERY is counted, which costs 0.01 to 0.02 µs per tick."""
 
 
 class SlotMeter:
-    """Estimates the ticks of each slot so far: those of the batches looked at, times EVERY."""
+    """Estimates the ticks of each slot so far: the ticks of the sampled batches, times EVERY."""
 
     def __init__(self) -> None:
         self.ticks: dict[int, int] = {}
@@ -24,7 +24,7 @@ class SlotMeter:
         self._slots: dict[str, int] = {}
 
     def count(self, items: Iterable[Item]) -> None:
-        """Look at a batch, if it is its turn."""
+        """Count a batch if it is in the sample."""
         self._batches += 1
         if self._batches % EVERY:
             return

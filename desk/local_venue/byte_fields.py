@@ -1,7 +1,7 @@
-"""Fields of many messages at once: bytes laid side by side by numpy, without a loop over messages.
+"""Writes the fields of many messages at once with numpy, without a loop over messages.
 
-A message is a run of fields, each at most as wide as its column. Fields are written column by column from
-left to right, each at full width: what a short value spills to its right is overwritten by the next column.
+A message is a run of fields, each at most as wide as its column. Fields are written column by column from left to
+right, each at full width: the bytes that a short value writes beyond its end are overwritten by the next column.
 
 Tests: tests/desk/local_venue/test_local_venue_messages.py
 """
@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 class Field:
     """One column: `values` is a void array (one item per message) or a single item for all.
 
-    `lengths` says how many bytes of each item count. `mark` names a column whose place is asked for later.
+    `lengths` is the number of valid bytes of each item. `mark` names a column whose offset is needed later.
     """
 
     values: NDArray[np.void]
@@ -58,9 +58,9 @@ class Layout:
 
 
 def lay_out(groups: Sequence[tuple[NDArray[np.intp], Sequence[Field]]]) -> Layout:
-    """Lay the groups' messages out; each group names its messages' positions in the whole.
+    """Write the groups' messages to one buffer; each group gives its messages' positions.
 
-    In every message the fields after a short value are together at least as long as what it spills.
+    In every message the fields after a short value must be at least as long as the bytes that it writes beyond its end.
     """
     count = sum(len(rows) for rows, _ in groups)
     widths = np.zeros(count, np.int64)
@@ -82,7 +82,7 @@ def lay_out(groups: Sequence[tuple[NDArray[np.intp], Sequence[Field]]]) -> Layou
 
 
 def scatter(buffer: Bytes, at: Ints, items: NDArray[Any]) -> None:
-    """Write items at byte offsets: the buffer is seen as overlapping items, one at each byte."""
+    """Write items at byte offsets, through a view of the buffer as overlapping items, one at each byte."""
     overlapping = np.ndarray((len(buffer) - items.itemsize + 1,), items.dtype, buffer, strides=(1,))
     overlapping[at] = items
 

@@ -17,9 +17,9 @@ from desk.model.blocks import TRADE, Block
 
 @dataclass(slots=True)
 class EncodedChunk:
-    """What one kind of client gets of a chunk.
+    """A chunk encoded for clients of one encoding and selection.
 
-    Frame g holds the bytes edges[g]:edges[g + 1] and counts[g + 1] - counts[g] events, perhaps none.
+    Frame g has the bytes edges[g]:edges[g + 1] and counts[g + 1] - counts[g] events, possibly none.
     """
 
     wire: Wire
@@ -29,7 +29,7 @@ class EncodedChunk:
     counts: list[int]
 
     def payloads(self, first: int, last: int) -> list[bytes]:
-        """The contents of the frames [first, last) that hold any event; only for bare messages."""
+        """The payloads of the frames [first, last) that have events; only for bare messages."""
         wire, trailing = self.wire, len(self.wire.separator)
         out = []
         for at in range(first, last):
@@ -40,7 +40,7 @@ class EncodedChunk:
         return out
 
     def frames(self, first: int, last: int) -> bytes:
-        """The same as websocket frames, one behind the other."""
+        """The frames [first, last) as concatenated websocket frames."""
         if self.framed:
             return self.buffer[self.edges[first] : self.edges[last]].tobytes()
         parts = []
@@ -50,7 +50,7 @@ class EncodedChunk:
 
 
 class Chunk:
-    """Consecutive events with the templates made of them; played once, or again in every loop.
+    """Consecutive events with their templates; played once, or again in every loop.
 
     `framed`: one event per frame. Templates and runs are made for the first client that needs them.
     """
@@ -69,11 +69,11 @@ class Chunk:
 
     @property
     def ts_ns(self) -> Ints:
-        """The times that its events bear in this play."""
+        """The times of its events in this play."""
         return self._ts_ns
 
     def begin(self, due_ns: Ints, ts_ns: Ints, frame_ns: int, first_number: int) -> None:
-        """Play it: events are due at `due_ns` and bear `ts_ns`; `first_number` counts the play's events so far.
+        """Start a play: events are due at `due_ns` with times `ts_ns`; `first_number` counts the play's events so far.
 
         Sets `release_ns`, the time at which each frame goes out: once all of its events are due.
         """
@@ -95,14 +95,14 @@ class Chunk:
         self._runs: dict[tuple[Wire, bool, Selection | None], EncodedChunk] = {}
 
     def prepare(self, wire: Wire, framed: bool) -> MessageTemplates:
-        """The templates in this encoding, made now if they are not there yet."""
+        """The templates in this encoding, created if necessary."""
         key = (wire, framed)
         if key not in self._templates:
             self._templates[key] = encode(self.events, wire, framed, self._fresh_ids)
         return self._templates[key]
 
     def run(self, wire: Wire, framed: bool, selection: Selection) -> EncodedChunk:
-        """What clients with this encoding and selection get."""
+        """The encoded chunk for clients with this encoding and selection."""
         key = (wire, framed, selection)
         if key not in self._runs:
             mask = selection.mask(self.events)
@@ -130,7 +130,7 @@ class Chunk:
         return EncodedChunk(templates.wire, templates.framed, buffer, edges[bounds].tolist(), counts[bounds].tolist())
 
     def _whole(self, wire: Wire, framed: bool) -> MessageTemplates:
-        """The templates with this play's times and ids in them."""
+        """The templates with this play's times and ids."""
         templates = self.prepare(wire, framed)
         if id(templates) not in self._written:
             templates.stamp(self._ts_ns)

@@ -1,4 +1,4 @@
-"""The reel: the source's events as chunks, once or round and round.
+"""The source's events as chunks, once or in a loop.
 
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """
@@ -20,10 +20,10 @@ _END: Final = object()
 
 
 class ChunkSource:
-    """Chunks in the order of play; None marks that the source begins again.
+    """Chunks in the order of play; None marks a restart of the source.
 
-    A looped source of at most KEPT_EVENTS is kept with its templates (about 150 bytes per event and
-    encoding), so that later rounds only write times and ids; a longer one is read and encoded anew.
+    A looped source of at most KEPT_EVENTS is kept with its templates (about 150 bytes per event and encoding), so that
+    later rounds only write times and ids; a longer one is read and encoded again.
     """
 
     def __init__(self, source: BlockSource, play: PlaySettings) -> None:
@@ -32,16 +32,16 @@ class ChunkSource:
         self._kept: list[Chunk] = []
 
     def keep(self) -> list[Chunk]:
-        """Read what can be kept: all of a short looped source, else nothing."""
+        """Read a short looped source into memory; does nothing for other sources."""
         if self._play.loop:
             self._kept = self._read_kept()
         return self._kept
 
     async def chunks(self) -> AsyncGenerator[Chunk | None, None]:
-        """What is played. Raises BadInput when the source holds nothing of the wanted kind.
+        """The chunks to play. Raises BadInput if the source has no event of the wanted kind.
 
-        What is not kept is read by a thread, one chunk ahead of the play, so that reading a block does not
-        stop the frames that are due meanwhile.
+        A thread reads chunks that are not kept, one ahead of the play, so that reading does not delay frames that are
+        due.
         """
         rounds = self._rounds()
         if self._kept:
@@ -85,11 +85,11 @@ class ChunkSource:
 
     def _read(self) -> Iterator[Chunk]:
         for events in playable(self._source, self._play.mix, self._play.limit):
-            # Round two would repeat the source's ids, which are a trade's identity.
+            # The source's ids, which are a trade's identity, would repeat in round two.
             fresh_ids = self._play.loop or not events.trade_id[events.kind == TRADE].any()
             kept = events
             if self._play.loop and events.originals is not None:
-                # They name trades by ids that those do not bear here.
+                # Corrections and cancels name trades by the source's ids, which are replaced here.
                 kept = taken(events, np.flatnonzero(events.kind < UNKNOWN))
             if len(kept):
                 yield Chunk(kept, self._play.single, fresh_ids)

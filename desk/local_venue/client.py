@@ -1,4 +1,4 @@
-"""One connected client: what it has subscribed, and what is sent to it.
+"""One connected client: its subscription, and sending to it.
 
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """
@@ -22,7 +22,7 @@ from desk.local_venue.server_protocol import Reply, ServerProtocol
 from desk.model.bars import Bar
 
 FAREWELL_S: Final = 10.0
-"""How long a dropped client may take to read what is under way and the reason why it was dropped."""
+"""The time that a dropped client has to read the pending data and the reason why it was dropped."""
 
 
 class Client:
@@ -46,7 +46,7 @@ class Client:
 
     @property
     def buffered_bytes(self) -> int:
-        """What the client has not taken and the system's socket buffer does not hold."""
+        """The bytes that neither the client nor the system's socket buffer has taken."""
         return self.connection.transport.get_write_buffer_size()
 
     @property
@@ -55,15 +55,15 @@ class Client:
         return bool(self.protocol.subscription)
 
     def resubscribed(self) -> None:
-        """Take up the changed subscription."""
+        """Apply the changed subscription."""
         self._selection = Selection(self.protocol.subscription, self._symbols)
 
     def prepare(self, chunk: Chunk, framed: bool) -> None:
-        """Have the chunk encoded ahead of the play."""
+        """Encode the chunk ahead of the play."""
         chunk.prepare(self._wire, framed and not self._compressed)
 
     def offer(self, chunk: Chunk, first: int, last: int, framed: bool, limit_bytes: int | None) -> None:
-        """Send the chunk's frames [first, last), or drop the client when more than `limit_bytes` would wait."""
+        """Send the chunk's frames [first, last), or drop the client if more than `limit_bytes` would be buffered."""
         if self.dropped or self.connection.state is not State.OPEN:
             return
         run = chunk.run(self._wire, framed and not self._compressed, self._selection)
@@ -85,7 +85,7 @@ class Client:
         return bool(self.protocol.subscription.symbols("bars"))
 
     def send_bars(self, bars: Sequence[Bar]) -> None:
-        """Send those of these bars that it is subscribed to, in one frame."""
+        """Send the subscribed bars of these, in one frame."""
         wanted = self.protocol.subscription.symbols("bars")
         messages = [bar_message(bar) for bar in bars if ALL in wanted or bar.symbol in wanted]
         if not messages or self.dropped or self.connection.state is not State.OPEN:
@@ -97,18 +97,18 @@ class Client:
             self.connection.transport.write(frame_header(self._wire.opcode, len(payload)) + payload)
 
     async def drained(self) -> None:
-        """Return once little waits for the client to read."""
+        """Wait until the client's buffer is nearly empty."""
         if self.connection.state is State.OPEN and not self.dropped:
             await self.connection.drain()
 
     async def send_reply(self, reply: Reply) -> None:
-        """Send a control message, and close the connection where it is the last. Raises ConnectionClosed."""
+        """Send a control message, and close the connection if it is the last. Raises ConnectionClosed."""
         await self.connection.send(reply.data, text=not self.protocol.binary)
         if reply.ends:
             await self.connection.close(CloseCode.POLICY_VIOLATION)
 
     async def wait_closed(self) -> None:
-        """Return once a dropped client has been told, or was cut off."""
+        """Wait until a dropped client has received the reason, or its connection was aborted."""
         if self._farewell is not None:
             await self._farewell
 

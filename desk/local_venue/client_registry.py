@@ -1,4 +1,4 @@
-"""The audience: all clients that are connected, and the places that each endpoint has.
+"""All connected clients, and the free connections of each endpoint.
 
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """
@@ -9,7 +9,7 @@ from desk.local_venue.client import Client
 
 
 class ClientRegistry:
-    """Clients in the order of their admission. `changed` is set when one subscribes, comes or goes."""
+    """Clients in the order of their admission. `changed` is set when a client subscribes, connects or disconnects."""
 
     def __init__(self, connection_limit: int | None) -> None:
         self.clients: list[Client] = []
@@ -20,7 +20,7 @@ class ClientRegistry:
         self._places: dict[str, int] = {}
 
     def admit(self, endpoint: str) -> bool:
-        """Take one of the endpoint's places, if there is one left."""
+        """Take one of the endpoint's connections; False if none is left."""
         taken = self._places.get(endpoint, 0)
         if self._limit is not None and taken >= self._limit:
             return False
@@ -28,12 +28,12 @@ class ClientRegistry:
         return True
 
     def join(self, client: Client) -> None:
-        """Show the client what is played from now on."""
+        """Add a client: it receives events from now on."""
         self.clients.append(client)
         self.changed.set()
 
     def leave(self, client: Client) -> None:
-        """The client's connection is over; its place is free."""
+        """Remove a disconnected client, and free its connection."""
         if client.protocol.authenticated:
             self._places[client.protocol.endpoint] -= 1
         if client in self.clients:
@@ -43,7 +43,7 @@ class ClientRegistry:
         self.changed.set()
 
     async def subscribed(self, count: int) -> None:
-        """Return once `count` clients have subscribed to something."""
+        """Wait until `count` clients have a subscription."""
         while sum(client.ready for client in self.clients) < count:
             self.changed.clear()
             await self.changed.wait()

@@ -1,4 +1,4 @@
-"""What one connection has subscribed: symbols by channel, in the order in which they were asked for.
+"""The subscription of one connection: symbols by channel, in the order of the requests.
 
 Tests: tests/desk/local_venue/test_server_protocol.py
 """
@@ -10,13 +10,13 @@ ALL: Final = "*"
 CHANNELS: Final[tuple[str, ...]] = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
 FOLLOWING_TRADES: Final = ("corrections", "cancelErrors")
 FOREIGN_CHANNELS: Final[tuple[str, ...]] = ("news", "orderbooks", "imbalances")
-"""Channels of other feeds, and of those that this venue does not carry."""
+"""Channels of other feeds, and channels that this venue does not support."""
 
 
 class ClientSubscription:
     """Symbols by channel; `version` rises with every change.
 
-    Corrections and cancels cannot be asked for: they follow the trades, as the venue documents it.
+    Corrections and cancels cannot be requested: they are subscribed with the trades, as the venue documents.
     """
 
     def __init__(self) -> None:
@@ -31,20 +31,20 @@ class ClientSubscription:
         return tuple(self._symbols[channel])
 
     def add(self, wanted: Mapping[str, Iterable[str]]) -> None:
-        """Subscribe these symbols beside those that are."""
+        """Add these symbols to the subscription."""
         for channel, symbols in wanted.items():
             self._symbols[channel].update(dict.fromkeys(symbols))
         self.version += 1
 
     def remove(self, unwanted: Mapping[str, Iterable[str]]) -> None:
-        """Unsubscribe these symbols; those that are not subscribed are no matter."""
+        """Unsubscribe these symbols; symbols not subscribed are ignored."""
         for channel, symbols in unwanted.items():
             for symbol in symbols:
                 self._symbols[channel].pop(symbol, None)
         self.version += 1
 
     def limited_with(self, wanted: Mapping[str, Iterable[str]]) -> int:
-        """How many trade and quote symbols there would be with these too."""
+        """The number of trade and quote symbols with these added."""
         return sum(len({*self._symbols[channel], *wanted.get(channel, ())}) for channel in ("trades", "quotes"))
 
     def acknowledgement(self) -> dict[str, Any]:

@@ -23,14 +23,14 @@ _JSON_NUMBERS: Final = msgspec.json.Encoder()
 
 
 class Wire(Protocol):
-    """How values and messages look in one encoding."""
+    """The interface of an encoding."""
 
     opcode: int
     array_close: bytes
     separator: bytes
 
     def array_open(self, count: int) -> bytes:
-        """What precedes the messages of a frame."""
+        """The bytes before the messages of a frame."""
         ...
 
     def keyed(self, fields: Sequence[tuple[str, Field]]) -> list[Field]:
@@ -46,7 +46,7 @@ class Wire(Protocol):
         ...
 
     def ids(self, values: NDArray[np.uint64]) -> Field:
-        """Trade ids as they are."""
+        """Trade ids, unchanged."""
         ...
 
     def id_items(self, values: Ints) -> NDArray[Any]:

@@ -25,9 +25,9 @@ _TABLES: Final = frozenset({"first_ordinal", "symbols", "exchanges", "condition_
 
 
 def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block]:
-    """The source's events in blocks of at most EVENTS_PER_CHUNK rows; unsound rows are left out.
+    """The source's events in blocks of at most EVENTS_PER_CHUNK rows; malformed rows are omitted.
 
-    Ordinals no longer follow from `first_ordinal`, since rows are missing.
+    Therefore ordinals no longer follow from `first_ordinal`.
     """
     left = limit
     for block in source.blocks():
@@ -41,7 +41,7 @@ def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block
 
 
 def taken(block: Block, rows: NDArray[np.intp]) -> Block:
-    """Some of the block's rows, with the same tables."""
+    """A block of some of the rows, with the same tables."""
     columns: dict[str, Any] = {
         field.name: _taken(getattr(block, field.name), rows) for field in fields(block) if field.name not in _TABLES
     }

@@ -1,4 +1,4 @@
-"""From events to message templates: everything encoded but the times, and the ids where those are fresh.
+"""Encodes events as message templates: complete except for the times, and for the ids if those are fresh.
 
 Keys: docs.alpaca.markets, "Real-time Stock Data", sections "Trades", "Quotes", "Trade Corrections" and "Trade
 Cancels/Errors".
@@ -19,15 +19,15 @@ from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, Originals
 REGULAR_QUOTE: Final = "R"
 SHORT_SYMBOL: Final = 3
 CANCELED: Final = "C"
-"""The action of a cancel, against "E" for an error; a tape does not tell them apart."""
+"""The action of a cancel; "E" would be an error, which a tape does not distinguish."""
 
 
 @dataclass(slots=True)
 class MessageTemplates:
     """Encoded events: event i is buffer[edges[i]:edges[i + 1]].
 
-    Bare messages, each with the separator of an array behind it; or, `framed`, each a whole websocket frame
-    with an array of one, so that any run of them can be sent as it is.
+    Either bare messages, each followed by the separator of an array; or, if `framed`, complete websocket frames with an
+    array of one message each, so that consecutive ones can be sent unchanged.
     """
 
     wire: Wire
@@ -42,13 +42,13 @@ class MessageTemplates:
         scatter(self.buffer, self._stamps_at, self.wire.stamp_items(ts_ns))
 
     def number(self, ids: Ints) -> None:
-        """Write fresh ids of all trades, in order; nothing where the events bear the source's own."""
+        """Write fresh ids of all trades, in order; does nothing if the events keep the source's ids."""
         if self._ids_at is not None:
             scatter(self.buffer, self._ids_at, self.wire.id_items(ids))
 
 
 def encode(events: Block, wire: Wire, framed: bool, fresh_ids: bool) -> MessageTemplates:
-    """Encode the events; times, and with `fresh_ids` the ids of trades, are still to be written."""
+    """Encode the events; `stamp` writes the times later, and `number` the ids of trades with `fresh_ids`."""
     groups = []
     for kind, columns in ((TRADE, _trade), (QUOTE, _quote), (CORRECTION, _correction), (CANCEL, _cancel)):
         rows = np.flatnonzero(events.kind == kind)
@@ -136,7 +136,7 @@ def _same(wire: Wire, text: str) -> Field:
 
 
 def _tapes(events: Block, wire: Wire) -> Field:
-    """The SIP tape; where the block names none: symbols of New York's lists are short, those of Nasdaq's are not."""
+    """The SIP tape; a block without tapes gets one by length: NYSE symbols are short, Nasdaq symbols are not."""
     if events.tape is not None:
         return wire.texts((*events.tapes, ""), events.tape)
     return wire.texts(["A" if len(symbol) <= SHORT_SYMBOL else "C" for symbol in events.symbols], events.symbol)
@@ -156,7 +156,7 @@ def _framed(message: Sequence[Field], wire: Wire, count: int) -> list[Field]:
 
 
 def frame_header(opcode: int, size: int) -> bytes:
-    """The header of a whole, unmasked frame with `size` bytes of payload (RFC 6455, section 5.2)."""
+    """The header of a complete, unmasked frame with `size` bytes of payload (RFC 6455, section 5.2)."""
     first = 0x80 | opcode
     if size < 126:
         return bytes((first, size))

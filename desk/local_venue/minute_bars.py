@@ -1,4 +1,4 @@
-"""Minute bars of what is played, for clients that subscribe to them."""
+"""Minute bars of the played events, for clients that subscribe to them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,9 +18,9 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MinuteBars:
-    """Folds played trades into minutes by venue time; a minute is over a second after its end.
+    """Folds played trades into minutes by venue time; a minute is published one second after its end.
 
-    The first minute is that which begins after the first event taken in: a part of one is not told.
+    The first minute published is the one that begins after the first event, because an earlier one would be incomplete.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class MinuteBars:
         self._closed_to_ns = 0
 
     def take(self, events: Block, ts_ns: Ints, first: int, last: int) -> list[Bar]:
-        """Take the events [first, last), which bear these times, in; the bars of minutes that are over, by symbol."""
+        """Apply the events [first, last) with these times; returns the bars of finished minutes, sorted by symbol."""
         if not self._reached_ns:
             self._closed_to_ns = ceil_to(int(ts_ns[first]), MINUTE_NS)
         for row in (np.flatnonzero(events.kind[first:last] != QUOTE) + first).tolist():
@@ -45,7 +45,7 @@ class MinuteBars:
         return self._over(to_ns) if to_ns > self._closed_to_ns else []
 
     def _apply(self, builder: BarBuilder, tick: Trade | Revision) -> None:
-        """Fold a trade that is news, or revise one whose minute is still open."""
+        """Fold a new trade, or revise one whose minute is still open."""
         if not isinstance(tick, Trade):
             builder.revise(tick, self._closed_to_ns, self._closed_to_ns)
             return

@@ -1,4 +1,4 @@
-"""The player: shows the reel to the audience, by its schedule.
+"""The player: sends the source's chunks to the clients, by a schedule.
 
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """
@@ -23,15 +23,15 @@ from desk.model.blocks import Block, BlockSource
 from desk.model.units import SECOND_NS
 
 FRAMES_PER_TURN: Final = 128
-"""Frames sent before the event loop gets its turn."""
+"""Frames sent before the event loop runs other tasks."""
 
 State = Literal["waiting", "playing", "ended"]
 
 
 class VenueClock(msgspec.Struct):
-    """The session time that the venue has reached, as it is published at /clock.
+    """The session time that the venue has reached, published at /clock.
 
-    `speed` is the factor by which session time runs, None while it follows no clock.
+    `speed` is the factor of session time over wall time; None while it follows no clock.
     """
 
     session_ns: int
@@ -41,10 +41,10 @@ class VenueClock(msgspec.Struct):
 
 
 class Player:
-    """Waits for the clients, then plays. Counts what was offered, and how late.
+    """Waits for the clients, then plays. Counts the offered events and their delay.
 
-    Times are of two clocks: the schedule follows the monotonic one, restamped times the wall clock that was
-    read when the play began, and so does the session clock then: a step of this machine's clock parts none of them.
+    The schedule uses the monotonic clock. Restamped times, and then the session clock, are wall time at the start of
+    the play plus monotonic time, so that a step of this machine's clock does not affect them.
     """
 
     def __init__(self, source: BlockSource, play: PlaySettings, registry: ClientRegistry, buffer_bytes: int) -> None:
@@ -69,7 +69,7 @@ class Player:
         self._minutes: MinuteBars | None = None
 
     async def run(self) -> None:
-        """Play to the end, or for the play's `seconds`. Raises BadInput when the source holds nothing to play."""
+        """Play to the end, or for the play's `seconds`. Raises BadInput if the source has no playable event."""
         kept = self._chunk_source.keep()
         async with aclosing(self._chunk_source.chunks()) as chunks:
             first = await anext(chunks)
@@ -104,7 +104,7 @@ class Player:
 
     @property
     def elapsed_ns(self) -> int:
-        """How long it has played."""
+        """The time since the play began."""
         return self._elapsed_ns() if self.state == "playing" else self.played_ns
 
     def _elapsed_ns(self) -> int:
@@ -137,8 +137,8 @@ class Player:
     def _stamps(self, events: Block, due_ns: Ints) -> Ints:
         """The events' times: their own, or moved to now.
 
-        By a factor of real time events keep their lateness (received - venue time); by a rate they happen
-        when they are due; as fast as possible, now.
+        With a speed, events keep their lag (received - venue time); with a rate, their time is the due time; as fast as
+        possible, it is now.
         """
         if not self._play.restamp:
             return events.ts_ns
@@ -178,7 +178,7 @@ class Player:
         self._session_ns = int(chunk.events.recv_ns[chunk.bounds[last] - 1])
 
     def _tell_minutes(self, chunk: Chunk, first: int, last: int) -> None:
-        """Minute bars are made only while somebody wants them: folding costs more than all the rest."""
+        """Send minute bars, made only while a client subscribes to them: folding costs more than all the rest."""
         wanting = [client for client in self._registry.clients if client.wants_bars]
         if not wanting:
             self._minutes = None

@@ -1,4 +1,4 @@
-"""When events are due, in nanoseconds since the play began: a schedule that does not wait for the clients."""
+"""The due times of events, in ns since the play began; the schedule does not wait for clients."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from desk.model.units import SECOND_NS
 class Schedule:
     """Due times of consecutive events: those of the source by a factor, or Poisson arrivals from a seed.
 
-    A play as fast as possible has the source's own times, which then only group events into frames.
+    A play as fast as possible uses the source's own times, only to group events into frames.
     """
 
     def __init__(self, play: PlaySettings) -> None:
@@ -23,7 +23,7 @@ class Schedule:
         self.last_ns = 0
 
     def due(self, recv_ns: Ints) -> Ints:
-        """Due times of the next events, which never go back."""
+        """Due times of the next events, never decreasing."""
         if self._gap_ns is not None:
             gaps: NDArray[np.float64] = self._rng.exponential(self._gap_ns, len(recv_ns))
             due = self.last_ns + np.cumsum(gaps).astype(np.int64)
@@ -35,6 +35,6 @@ class Schedule:
         return due
 
     def begin_again(self) -> None:
-        """The source's first event follows, one nanosecond after its last."""
+        """Restart the source: its first event follows one nanosecond after its last."""
         self._begun_ns = self.last_ns + 1
         self._first_recv_ns = None

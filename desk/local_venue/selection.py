@@ -1,4 +1,4 @@
-"""Which events a subscription covers.
+"""The events that a subscription covers.
 
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """

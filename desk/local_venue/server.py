@@ -25,7 +25,7 @@ CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class VenueServer:
-    """Listens on loopback while it is entered; `play` then shows the source to whoever subscribes."""
+    """Listens on loopback while entered; `play` sends the source's events to subscribed clients."""
 
     def __init__(
         self, source: BlockSource, play: PlaySettings, rules: AccessRules, port: int = 0, compress: bool = False
@@ -46,7 +46,7 @@ class VenueServer:
             process_request=self._answer_plain,
             compression="deflate" if self._compress else None,
             write_limit=MIB,
-            ping_timeout=None,  # who is slow is told by the buffer: 407
+            ping_timeout=None,  # the buffer limit detects slow clients (407), not a keepalive
             close_timeout=CLOSE_TIMEOUT_S,
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -63,7 +63,7 @@ class VenueServer:
         return venue_stats(self._player, self._registry)
 
     async def play(self) -> None:
-        """Wait for the clients and play to the end. Raises BadInput when the source holds nothing to play."""
+        """Wait for the clients and play to the end. Raises BadInput if the source has no playable event."""
         await self._player.run()
 
     async def _serve_client(self, connection: ServerConnection) -> None:
@@ -99,19 +99,19 @@ class VenueServer:
             reply = client.protocol.receive(message)
             if subscription.version != version:
                 client.resubscribed()
-            # Nothing is sent between the change and its acknowledgement: say() writes before it waits.
+            # No event is sent between the change and its acknowledgement: the reply is written before the first await.
             await client.send_reply(reply)
             self._registry.changed.set()
 
     def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
-        """The pages for plain HTTP; None lets a stream's handshake go on."""
+        """The pages for plain HTTP; None continues with a stream's handshake."""
         path = request.path.partition("?")[0]
         if path in ENDPOINTS:
             return None
         pages: dict[str, Callable[[], object]] = {"/clock": self._player.clock, "/stats": lambda: self.stats}
         if path not in pages:
             known = ", ".join((*ENDPOINTS, *pages))
-            return connection.respond(HTTPStatus.NOT_FOUND, f"{path} is not here; there are {known}\n")
+            return connection.respond(HTTPStatus.NOT_FOUND, f"{path} does not exist; use one of {known}\n")
         response = connection.respond(HTTPStatus.OK, msgspec.json.encode(pages[path]()).decode())
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "application/json"

@@ -1,4 +1,4 @@
-"""One connection's talk with the venue, without a socket: messages in, messages out.
+"""The protocol of one connection, without a socket: messages in, messages out.
 
 Codes and texts: docs.alpaca.markets, "WebSocket Stream", section "Errors"; the greeting, authentication and
 subscription flow from the same page.
@@ -26,11 +26,11 @@ ERRORS: Final = {
     500: "internal error",
 }
 ENDING: Final = frozenset({402, 404, 406, 407, 409})
-"""Codes after which the venue closes the connection: it would not become usable."""
+"""Codes after which the venue closes the connection."""
 
 
 class Reply(NamedTuple):
-    """An encoded control message; with `ends` the connection is closed after it."""
+    """An encoded control message; if `ends`, the connection is closed after it."""
 
     data: bytes
     ends: bool = False
@@ -39,8 +39,8 @@ class Reply(NamedTuple):
 class ServerProtocol:
     """The state of one connection: fresh, authenticated, with a subscription.
 
-    `binary` is MessagePack, chosen by the connect header, else JSON. `admit` is asked once the credentials
-    are right, and takes a place among the endpoint's connections unless there is none left.
+    `binary` is MessagePack, chosen by the connect header, else JSON. `admit` is called after correct credentials; it
+    takes one of the endpoint's connections, or returns False if none is left.
     """
 
     def __init__(self, rules: AccessRules, endpoint: str, binary: bool, admit: Callable[[], bool]) -> None:
@@ -53,15 +53,15 @@ class ServerProtocol:
         self.encode = msgspec.msgpack.encode if binary else msgspec.json.encode
 
     def greeting(self) -> Reply:
-        """What the venue says first."""
+        """The first message of the venue."""
         return self._success("connected")
 
     def error(self, code: int) -> Reply:
-        """An error that the server itself finds: a timeout, a slow client."""
+        """An error that the server detects: a timeout, a slow client."""
         return Reply(self.encode([{"T": "error", "code": code, "msg": ERRORS[code]}]), code in ENDING)
 
     def receive(self, message: str | bytes) -> Reply:
-        """Act on one message of the client; every message has one answer."""
+        """Handle one message of the client; every message gets one answer."""
         try:
             request = _decode(message, self.binary)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The standard load: Zipf rates over the symbols and Poisson arrivals, and nothing else that could matter.
+"""The standard load: Zipf rates over the symbols and Poisson arrivals, and no other structure.
 
 Tests: tests/console/test_console_venue.py
 """
@@ -21,9 +21,9 @@ START_NS: Final = 1_767_623_400 * SECOND_NS
 class StandardLoad:
     """A `BlockSource` for measuring: the market's activity never changes, prices walk by a cent or two.
 
-    Symbols are independent Poisson streams whose rates follow Zipf's law with exponent 1. Unlike the
-    synthetic market it has no regimes, bursts, late reports or session shape: any stretch is like any other.
-    `mix_quotes` adds QUOTES_PER_TRADE quotes per trade.
+    Symbols are independent Poisson streams whose rates follow Zipf's law with exponent 1. Unlike the synthetic market
+    it has no regimes, bursts, late reports or session shape: all periods are alike. `mix_quotes` adds QUOTES_PER_TRADE
+    quotes per trade.
     """
 
     def __init__(self, seed: int, symbols: int, events_per_s: float, events: int, mix_quotes: bool) -> None:

@@ -1,4 +1,4 @@
-"""How a local venue behaves: whom it lets in, and how it plays its source.
+"""The settings of a local venue: access rules, and how it plays its source.
 
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """
@@ -17,11 +17,11 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """Whom the venue lets in, and how far. None: no limit, any value.
+    """Credentials, entitlements and limits. None: no limit, any value.
 
-    `entitled` are the endpoints that the account may use; `buffer_bytes` bounds what the server keeps for a
-    client that does not read. Limits count per endpoint (connections) and per connection (symbols: the
-    trade and quote channels together, as Alpaca's basic plan counts them).
+    `entitled` are the endpoints that the account may use; `buffer_bytes` limits the server's buffer for a client that
+    does not read. Limits count per endpoint (connections) and per connection (symbols: the trade and quote channels
+    together, as Alpaca's basic plan counts them).
     """
 
     key: str | None = None
@@ -42,11 +42,10 @@ class AccessRules:
 class PlaySettings:
     """How the source is played.
 
-    At most one of `speed` (a factor of real time) and `rate_per_s` (Poisson arrivals from `seed`) is given;
-    neither means as fast as the slowest client reads. `frame_ns` is the time gathered into one array;
-    `single` puts every event into a frame of its own. With `restamp` times are moved to now. `limit` takes
-    only the source's first events; `loop` begins again at the end, with trade ids never used before
-    and without corrections and cancels.
+    At most one of `speed` (a factor of real time) and `rate_per_s` (Poisson arrivals from `seed`) is given; neither
+    means as fast as the slowest client reads. `frame_ns` is the time covered by one array; `single` sends every event
+    in its own frame. With `restamp` times are moved to now. `limit` plays only the source's first events; `loop`
+    restarts at the end, with fresh trade ids and without corrections and cancels.
     """
 
     speed: float | None = 1.0
@@ -73,7 +72,7 @@ class PlaySettings:
 
     @property
     def paced(self) -> bool:
-        """Whether events follow a schedule that does not wait for the clients."""
+        """Whether events follow a schedule that does not wait for clients."""
         return self.speed is not None or self.rate_per_s is not None
 
 

@@ -1,4 +1,4 @@
-"""What a venue has done so far, as it is published at /stats and told at the end.
+"""The figures of a venue, published at /stats and printed at the end.
 
 Tests: tests/console/test_console_venue.py
 """
@@ -11,7 +11,7 @@ from desk.model.units import MS_NS, SECOND_NS
 
 
 class ClientStats(msgspec.Struct):
-    """One connected client; `sent` counts events, `buffered_bytes` what waits for it in this process."""
+    """One connected client; `sent` counts events; `buffered_bytes` are buffered for it in this process."""
 
     endpoint: str
     encoding: str
@@ -20,9 +20,9 @@ class ClientStats(msgspec.Struct):
 
 
 class VenueStats(msgspec.Struct):
-    """Events offered by the schedule, and sent (to all clients, those that left too).
+    """Events offered by the schedule, and sent (to all clients, including former ones).
 
-    `schedule_lag_ms` is how late the last frame went out, `max_schedule_lag_ms` the worst so far.
+    `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far.
     """
 
     state: State

@@ -1,4 +1,4 @@
-"""Minute bars, with what is needed to revise them later."""
+"""Minute bars, with the fields needed to revise them later."""
 
 from typing import Literal, Self
 
@@ -13,9 +13,9 @@ NO_TIME = -1
 class BarFields(msgspec.Struct, array_like=True, gc=False):
     """One symbol's minute, [minute_ns, minute_ns + 60 s) by venue time, labelled by its start.
 
-    `notional` is the sum of price x size over the trades that count for volume. `open_*` and `close_*`
-    name the trades that set open and close: the least and greatest (ts_ns, ordinal) among the eligible.
-    A bar whose `open_ns` is NO_TIME has volume but no price yet: it is no row of bars.parquet.
+    `notional` is the sum of price x size over the trades that count for volume. `open_*` and `close_*` identify the
+    trades that set open and close: the least and greatest (ts_ns, ordinal) of the eligible trades. A bar whose
+    `open_ns` is NO_TIME has volume but no price yet, and no row in bars.parquet.
     """
 
     symbol: str
@@ -45,11 +45,11 @@ class BarFields(msgspec.Struct, array_like=True, gc=False):
 
 
 class Bar(BarFields, frozen=True):  # type: ignore[misc]  # msgspec allows it, dataclasses do not
-    """A minute as it is published: immutable."""
+    """A published minute; immutable."""
 
 
 class WorkingBar(BarFields):
-    """A minute that trades are still folded into. On the wire it is the same as a `Bar`."""
+    """A mutable minute into which trades are folded. It is encoded like a `Bar`."""
 
     @classmethod
     def of(cls, bar: BarFields) -> Self:
@@ -57,5 +57,5 @@ class WorkingBar(BarFields):
         return cls(*astuple(bar))
 
     def frozen(self) -> Bar:
-        """The minute as it is now."""
+        """An immutable copy."""
         return Bar(*astuple(self))

@@ -1,4 +1,4 @@
-"""What crosses the link under a lane: batches one way, acks the other. Encoded once, as bytes."""
+"""Messages of the link under a lane: batches one way, acks the other. A batch is encoded once."""
 
 from typing import Final
 
@@ -13,7 +13,8 @@ MAX_BATCH_BYTES: Final = 90 * 1024
 class LaneTotals(msgspec.Struct, array_like=True, gc=False):
     """Running totals of one lane, by class and cause. They only rise.
 
-    `revisions` are the corrections and cancels that were cut, which `trades` does not count: none is ever dropped.
+    `revisions` are the corrections and cancels that were cut into batches; `trades` does not include them. Lanes never
+    drop them.
     """
 
     trades: int = 0
@@ -28,11 +29,10 @@ class LaneTotals(msgspec.Struct, array_like=True, gc=False):
 class Batch(msgspec.Struct, array_like=True):
     """Consecutive items of one lane.
 
-    `seq` rises by one per (source, epoch, shard) and serves the window alone; what makes a tick count
-    once is its ordinal. `sent_ns` is wall time. `want_reply`: the ack carries what the shard asks of the
-    broker (lockstep), once it has reached `mark_ns`: the producer's last mark, and 1 ns more with each round of the
-    close. `checkpoint`: one is wanted now.
-    `more`: a part of the batch of this number, of which another follows.
+    `seq` rises by one per (source, epoch, shard) and serves the window only; ordinals detect repeated ticks. `sent_ns`
+    is wall time. `want_reply` (lockstep): the ack carries the shard's requests to the broker up to `mark_ns`, which is
+    the producer's last mark, plus 1 ns for each round of the close. `checkpoint`: the shard takes a checkpoint after
+    this batch. `more`: this is a part of batch `seq`, and another part follows.
     """
 
     source: str
@@ -50,10 +50,10 @@ class Batch(msgspec.Struct, array_like=True):
 
 
 class Ack(msgspec.Struct, array_like=True):
-    """A shard's answer to one batch: what it has applied, and how long it has been busy so far.
+    """A shard's answer to one batch: the last batch applied, and its total busy time.
 
-    `durable_seq` and `durable_mark_ns` are those of the last checkpoint that the keeper confirmed. `released` are
-    the states of moves that this batch asked for, by move.
+    `durable_seq` and `durable_mark_ns` are `seq` and mark of the last checkpoint that the keeper confirmed. `released`
+    are the states of the moves that this batch releases, by move.
     """
 
     shard: int
@@ -69,20 +69,19 @@ class Ack(msgspec.Struct, array_like=True):
 
 
 class Released(msgspec.Struct, array_like=True):
-    """What a shard handed over and still holds: it is forgotten when the other side's checkpoint has it."""
+    """A state that a shard handed over and keeps until the other shard's checkpoint contains it."""
 
     release: Release
     state: bytes
 
 
 class ShardPosition(msgspec.Struct, array_like=True):
-    """Where a shard stands, for a producer that takes it up: right after its restart, or after the producer's own.
+    """The position of a shard, for the producer: after a restart of the shard or of the producer.
 
-    `seq` is the last batch applied of the source's `source_epoch` (0: none of any). `durable_mark_ns` is that of its
-    last confirmed checkpoint. `released` is what it has handed over and still holds, `adopted` the slots that it took
-    over, both by move. `stops` counts the strategies that were stopped from outside, by symbol: more of them than
-    before explain why its predecessor died. `ordinals` are those of the last tick by symbol, of what was handed over
-    too.
+    `seq` is the last batch applied of the producer's `source_epoch` (0: none). `durable_mark_ns` is the mark of its
+    last confirmed checkpoint. `released` are the states that it handed over and still keeps, `adopted` the slots that
+    it took over, both by move. `stops` counts the instances stopped from outside; a rise explains why the shard's
+    predecessor died. `ordinals` are those of the last tick by symbol, including released symbols.
     """
 
     shard: int
@@ -101,20 +100,20 @@ class ShardPosition(msgspec.Struct, array_like=True):
 
 
 class ShardLost(msgspec.Struct, frozen=True):
-    """A shard's process is gone, or gave no sensible answer: what was under way to it may or may not be applied."""
+    """A shard's process has died, or its answer is invalid: unacknowledged batches may or may not be applied."""
 
     shard: int
     why: str
 
 
 class ShardBack(msgspec.Struct, frozen=True):
-    """A shard says where it stands: it was asked, or it is the successor of one that was lost, as far as restored."""
+    """A shard reports its position: in answer to a query, or after its restart."""
 
     position: ShardPosition
 
 
 News = Ack | ShardLost | ShardBack
-"""What comes back over the links."""
+"""Messages that arrive over the links."""
 
 
 _batch_encoder = msgspec.msgpack.Encoder()

@@ -1,4 +1,4 @@
-"""Which rows of a block are sound, and the class that each is counted under."""
+"""Checks of a block's rows: the cause of each rejection, and the class under which a row is counted."""
 
 from typing import Final
 
@@ -12,13 +12,12 @@ CAUSES: Final = ("", "size", "price", "time", "symbol", "kind")
 
 
 def rejection_causes(block: Block) -> NDArray[np.int8]:
-    """Per row an index into CAUSES, 0 for a sound row; of several faults the one furthest right there.
+    """Per row an index into CAUSES, 0 for a sound row; of several faults the last one in CAUSES.
 
-    kind: none of those that there are. symbol: null or empty. time: the venue's time is null, zero, negative
-    or more than a day after the row was received.
-    price: a trade's is not above 0, a quote's bid or ask below 0. size: likewise. Null and infinite numbers
-    are faults; 0 is a quote's way to say that a side is empty. A trade of no shares is none, and sets no price.
-    A correction is judged by the corrected trade; a cancel needs neither price nor size.
+    kind: unknown. symbol: null or empty. time: the venue's time is null, zero, negative or more than a day after the
+    row was received. price: a trade's is not above 0, a quote's bid or ask is below 0. size: likewise. Null and
+    infinite numbers are faults; 0 means that the side of a quote is empty. A correction is checked by the corrected
+    trade; a cancel needs neither price nor size.
     """
     trade = (block.kind == TRADE) | (block.kind == CORRECTION)
     good_price = np.where(trade, _within(block.price) & (block.price > 0), _within(block.bid) & _within(block.ask))
@@ -41,13 +40,13 @@ def counted_as_trade(block: Block) -> NDArray[np.bool_]:
 
 
 def class_is_trade(kind: NDArray[np.int8], price: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The same, from the two columns that it takes."""
+    """`counted_as_trade` from the kind and price columns."""
     known: NDArray[np.bool_] = np.isin(kind, (TRADE, CORRECTION, CANCEL))
     mask: NDArray[np.bool_] = known | ((kind == UNKNOWN) & ~np.isnan(price))
     return mask
 
 
 def _within(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether each is a finite number, 0 or more."""
+    """Whether each value is finite and not negative."""
     mask: NDArray[np.bool_] = (values >= 0) & (values < np.inf)
     return mask

@@ -1,6 +1,6 @@
-"""A block's rows as plain lists: what is handed over, what is skipped, what is rejected.
+"""A block's rows as plain lists: handed over, skipped, or rejected.
 
-Everything is decided and converted once per block; frames then only slice and count.
+Rows are classified and converted once per block; frames then only slice and count.
 
 Tests: tests/desk/venues/alpaca/test_alpaca_codec.py
 """
@@ -21,7 +21,7 @@ from desk.model.feed_position import FeedPosition
 from desk.model.ticks import Cancel, Correction, Trade
 
 Original = tuple[int, float, float, str]
-"""Of a correction or cancel: id, price, size and conditions of the trade that it changes."""
+"""Id, price, size and conditions of the trade that a correction or cancel changes."""
 Row = tuple[int, int, str, int, float, float, float, float, str, str, int, str, Original | None]
 
 EXAMPLES: Final = 5
@@ -29,7 +29,7 @@ EXAMPLES: Final = 5
 
 @dataclass(slots=True)
 class BlockFeedCounts:
-    """What a feed has counted since it began, by class. `received` counts the rejected, not the skipped."""
+    """The totals of a feed by class. `received` includes rejected rows, not skipped ones."""
 
     received: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
     rejected: dict[str, dict[str, int]] = field(default_factory=lambda: {"trades": {}, "quotes": {}})
@@ -37,7 +37,7 @@ class BlockFeedCounts:
     examples: list[str] = field(default_factory=list)
 
     def reject(self, kind: str, cause: str, place: str) -> None:
-        """Count a row that was received and is not usable; the first few are told in `examples`."""
+        """Count a rejected row; the first few are named in `examples`."""
         self.received[kind] += 1
         causes_of = self.rejected[kind]
         causes_of[cause] = causes_of.get(cause, 0) + 1
@@ -66,8 +66,8 @@ class BlockFeedCounts:
 class BlockRows:
     """The rows of a block from `start` on, taken in order; row numbers are the block's.
 
-    `wanted` says by symbol index whether its ticks are handed over (null symbols: the last entry), `classes`
-    which of "trades" and "quotes" are; rows received before `from_ns` are skipped like those of others.
+    `wanted` says by symbol index whether its ticks are handed over (null symbols: the last entry), `classes` which of
+    "trades" and "quotes" are; all other rows, and rows received before `from_ns`, are skipped.
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class BlockRows:
         self._rejected_at = 0
 
     def limit(self, row: int, upto: int, room: int) -> int:
-        """How far to go from `row` towards `upto` so that at most `room` ticks are taken."""
+        """The row up to which at most `room` ticks are taken, from `row` on and not beyond `upto`."""
         end = self._at + room
         if end < len(self._kept) and self._kept[end] < upto:
             return self._kept[end - 1] + 1 if room else row
         return upto
 
     def take(self, upto: int, counts: BlockFeedCounts, place: str) -> tuple[Iterator[Row], list[int]]:
-        """Go on to row `upto` (exclusive), counting: the usable rows passed, and their lags."""
+        """Advance to row `upto` (exclusive) and count the rows; returns the usable rows passed, and their lags."""
         before = self._at
         after = self._at = bisect_left(self._kept, upto, before)
         trades = self._trades.count(1, before, after)
@@ -130,7 +130,7 @@ class BlockRows:
         return islice(self._columns, after - before), self._lags(before, after)
 
     def _lags(self, before: int, after: int) -> list[int]:
-        """The lags of these ticks; the time of a correction or cancel may be that of the trade that it changes."""
+        """The lags of these ticks, without corrections and cancels, whose time may be that of the original trade."""
         lags = self._lag_ns[before:after]
         if self._revisions is None:
             return lags
@@ -138,7 +138,7 @@ class BlockRows:
 
 
 def tick_of(block: Block, row: int, ordinal: int, ts_ns: int) -> Trade | Correction | Cancel:
-    """One sound row that is no quote as a tick, where there are few."""
+    """One sound row as a tick, for rows other than quotes."""
     symbol = block.symbols[block.symbol[row]]
     exchange = (*block.exchanges, "")[block.exchange[row]]
     tape = "" if block.tape is None else (*block.tapes, "")[block.tape[row]]
@@ -155,7 +155,7 @@ def tick_of(block: Block, row: int, ordinal: int, ts_ns: int) -> Trade | Correct
 
 
 def columns_of(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
-    """The rows `kept` as tuples; of what is no quote the third and fourth number mean nothing."""
+    """The rows `kept` as tuples; the third and fourth number are meaningful for quotes only."""
     kind = block.kind[kept]
     quote = kind == QUOTE
     return zip(
@@ -187,6 +187,6 @@ def _originals(block: Block, originals: Originals) -> Iterator[Original]:
 
 
 def _names(table: tuple[str, ...], index: NDArray[np.int32]) -> list[Any]:
-    """The strings that the indices stand for; "" for -1."""
+    """The strings of these indices; "" for -1."""
     names: list[Any] = np.array((*table, ""), object)[index].tolist()
     return names

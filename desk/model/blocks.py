@@ -17,7 +17,7 @@ TRADE, QUOTE, UNKNOWN, CORRECTION, CANCEL = 0, 1, 2, 3, 4
 class Originals:
     """The original trades that corrections and cancels name, one entry for each row of a block.
 
-    `trade_id` names the trade; the rest is what it was, NaN and -1 where the row does not say.
+    `trade_id` names the trade; the other columns are its original values, NaN and -1 if the row has none.
     """
 
     trade_id: NDArray[np.uint64]
@@ -26,7 +26,7 @@ class Originals:
     conditions: NDArray[np.int32]
 
     def only(self, rows: NDArray[np.intp]) -> "Originals":
-        """Those of some of the rows."""
+        """The entries of some of the rows."""
         return Originals(self.trade_id[rows], self.price[rows], self.size[rows], self.conditions[rows])
 
 
@@ -37,8 +37,8 @@ class Block:
     `kind` holds TRADE, QUOTE, CORRECTION, CANCEL or UNKNOWN; `symbol`, `exchange`, `conditions` and `tape` are indices
     into the tables of the same name (-1: null); `tape` is None where no row has one. Price columns are NaN where the
     kind has none or the row is null. `trade_id` is 0 where a row has none. `originals` is None where no row is a
-    correction or cancel; a correction's own columns are those of the corrected trade.
-    Times are ns since the epoch, UTC; `recv_ns` never goes back within and across blocks.
+    correction or cancel; a correction's own columns are those of the corrected trade. Times are ns since the epoch,
+    UTC; `recv_ns` never decreases within and across blocks.
     """
 
     first_ordinal: int
@@ -78,7 +78,7 @@ class Block:
 
 
 class BlockSource(Protocol):
-    """Something that can be read from the start, again and again, with the same rows each time."""
+    """A source that can be read repeatedly from the start, with the same rows each time."""
 
     place: str
     symbols: tuple[str, ...]
@@ -86,5 +86,5 @@ class BlockSource(Protocol):
     end_ns: int
 
     def blocks(self) -> Iterator[Block]:
-        """The rows in arrival order; every call begins anew."""
+        """The rows in arrival order; every call starts from the beginning."""
         ...

@@ -1,4 +1,4 @@
-"""Checkpoints: what a shard leaves with the keeper, so that a successor goes on where it stood."""
+"""Checkpoints: the state that the keeper stores, from which shards and producers recover."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from desk.model.records import GapRecord
 
 
 class LoggedTrades(msgspec.Struct, array_like=True, frozen=True):
-    """Trades that were remembered or revised: how many, and their bytes (`desk.bars.remembered_trades`)."""
+    """Remembered and revised trades: their count and their encoding (`desk.bars.remembered_trades`)."""
 
     count: int = 0
     entries: bytes = b""
@@ -22,15 +22,15 @@ NO_TRADES: Final = LoggedTrades()
 class Checkpoint(msgspec.Struct, array_like=True):
     """One shard's state after a mark, with the bars closed or revised since the checkpoint before.
 
-    `number` rises within a shard, through its incarnations too: a successor goes on above the number it was
-    restored from. `session_ns` is the last mark, `seq` the last batch applied in this epoch. `final`: the session is
-    over, nothing follows. `trades` are those remembered or revised since the checkpoint before, by symbol; they were
-    remembered until `trades_ns`, and what was remembered before `trades_from_ns` is not needed any more.
-    `source_epoch` is the incarnation of the producer that cut the batch `seq`. `last_move` is the
-    highest number of a slot move that this shard has done its part of.
+    `number` rises within a shard, also across restarts: a restarted shard continues above the number it was restored
+    from. `session_ns` is the last mark, `seq` the last batch applied in this epoch. `final`: the session is over,
+    nothing follows. `trades` are those remembered or revised since the checkpoint before, by symbol; they were
+    remembered until `trades_ns`, and those remembered before `trades_from_ns` are no longer needed. `source_epoch` is
+    the incarnation of the producer that cut the batch `seq`. `last_move` is the highest number of a slot move that this
+    shard took part in.
 
-    The keeper stores what is encoded as it is: `bars` (see `pack_bars`), `trades`, the engine's `state`,
-    and the shard's `totals`. What it needs to know of them stands beside them.
+    The keeper stores the encoded fields unread: `bars` (see `pack_bars`), `trades`, the engine's `state`, and the
+    shard's `totals`. The other fields are those that the keeper reads.
     """
 
     shard: int
@@ -50,12 +50,12 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
 
 class ProducerState(msgspec.Struct, array_like=True):
-    """What a producer leaves with the keeper, so that a successor goes on from its mark.
+    """The producer's checkpoint at a mark.
 
-    It is kept once every shard has a confirmed checkpoint at `mark_ns` or later: a successor that begins there
-    misses nothing. It was taken at the mark, before the scanners' answers took effect; `asked_ns` is the mark at
-    which they were asked last, None if no answer is outstanding. `feed_lag_ns` is the lag that the mark told.
-    `subscriptions`, `table` and `watch` are what their owners encoded.
+    It is stored once every shard has a confirmed checkpoint at `mark_ns` or later, so that a producer that restarts
+    there loses nothing. It is taken at the mark, before the scanners' answers take effect; `asked_ns` is the mark of
+    the last question to the scanners, None if no answer is outstanding. `feed_lag_ns` is the mark's feed lag.
+    `subscriptions`, `table` and `watch` are encoded by their owners.
     """
 
     epoch: int
@@ -88,20 +88,20 @@ decode_producer = _producer_decoder.decode
 
 
 def pack_bars(bars: list[Bar]) -> bytes:
-    """Bars, encoded; of none nothing."""
+    """Encode bars; no bars give empty bytes."""
     return _encoder.encode(bars) if bars else b""
 
 
 def unpack_bars(packed: bytes) -> list[Bar]:
-    """Bars as `pack_bars` encoded them."""
+    """Decode bars encoded by `pack_bars`."""
     return _bars_decoder.decode(packed) if packed else []
 
 
 def pack_logged_trades(trades: dict[str, LoggedTrades]) -> bytes:
-    """Trades by symbol, encoded; of none nothing."""
+    """Encode trades by symbol; no trades give empty bytes."""
     return _encoder.encode(trades) if trades else b""
 
 
 def unpack_logged_trades(packed: bytes) -> dict[str, LoggedTrades]:
-    """Trades as `pack_logged_trades` encoded them."""
+    """Decode trades encoded by `pack_logged_trades`."""
     return _trades_decoder.decode(packed) if packed else {}

@@ -1,4 +1,4 @@
-"""What other threads, the broker and operators ask of the producer, by its mailbox."""
+"""Commands to the producer from other threads, the broker and operators, through its mailbox."""
 
 from collections.abc import Sequence
 
@@ -14,26 +14,26 @@ class Deliver(msgspec.Struct, frozen=True):
 
 
 class MoveSlots(msgspec.Struct, frozen=True):
-    """Let these slots belong to another shard soon."""
+    """Move these slots to another shard."""
 
     slots: Sequence[int]
     to: int
 
 
 class AddShard(msgspec.Struct, frozen=True):
-    """Open a lane to a shard that is there, or soon will be. A repeat changes nothing."""
+    """Open a lane to a shard that runs or is starting. A repeat changes nothing."""
 
     shard: int
 
 
 class RemoveShard(msgspec.Struct, frozen=True):
-    """Close the lane of a shard once it owns nothing and all is durable. A repeat changes nothing."""
+    """Close the lane of a shard once it owns no slot and its state is durable. A repeat changes nothing."""
 
     shard: int
 
 
 class EndSession(msgspec.Struct, frozen=True):
-    """End after the current frame, or once this producer has caught up with the one before."""
+    """End the session after the current frame, or once this producer has caught up with its predecessor."""
 
 
 Command = Deliver | MoveSlots | AddShard | RemoveShard | EndSession

@@ -1,4 +1,4 @@
-"""Everything that raydesk raises on purpose, grouped by what the caller can do.
+"""The errors that raydesk raises on purpose, grouped by what the caller can do.
 
 DeskError
 ├── BadInput            fix the input                     exit 2
@@ -8,9 +8,9 @@ DeskError
 │   └── RunFolderError  a run folder that cannot be used
 ├── CredentialsError    provide the credentials           exit 3
 ├── StoppedEarly        begin again                       exit 128 + signal
-└── RunFailed           stop; the run cannot go on        exit 1
-    ├── ActorDied       a process of the desk is gone
-    ├── ClusterLost     Ray itself is gone: no actor can be called or made
+└── RunFailed           stop; the run cannot continue     exit 1
+    ├── ActorDied       a process of the desk has died
+    ├── ClusterLost     Ray itself has died: no actor can be called or created
     └── LedgerError     the ledger cannot be written or read
 
 Tests: tests/console/test_error_messages.py
@@ -20,13 +20,13 @@ import signal
 from typing import Final
 
 BY_SIGNAL: Final = 128
-"""A process that a signal ends has this + the signal's number as its exit status."""
+"""The exit status of a process ended by a signal is this + the signal's number."""
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""The signals that ask a desk to end."""
+"""The signals that stop a desk."""
 
 
 class DeskError(Exception):
-    """One fault, told so that its reader can act: where it is, what was found and expected, the remedy."""
+    """One fault, described so that the reader can act: its place, what was found, what was expected, the remedy."""
 
     exit_status: int = 1
 
@@ -75,7 +75,7 @@ class CredentialsError(DeskError):
 
 
 class StoppedEarly(DeskError):
-    """A signal ended the run in good order, before its first second was complete."""
+    """A signal stopped the run cleanly before its first second was complete."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name, "the run was stopped before its first second was complete")
@@ -83,15 +83,15 @@ class StoppedEarly(DeskError):
 
 
 class RunFailed(DeskError):
-    """The run cannot go on."""
+    """The run cannot continue."""
 
 
 class ActorDied(RunFailed):
-    """A process of the desk is gone."""
+    """A process of the desk has died."""
 
 
 class ClusterLost(RunFailed):
-    """A process of Ray's has died, without which actors can neither be called nor made."""
+    """A process of Ray has died that is needed to call and create actors."""
 
 
 class LedgerError(RunFailed):

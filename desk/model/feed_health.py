@@ -1,29 +1,29 @@
-"""The state of a live feed: what it has been through since the session began."""
+"""The health of a live feed: its connection now, and its failures since the session began."""
 
 from typing import Final
 
 import msgspec
 
 NO_CONNECTION_YET: Final = "no connection yet"
-"""Why a feed is down that has not tried to the end even once."""
+"""The reason of a feed that is down and has not yet completed its first attempt."""
 
 
 class FeedHealth(msgspec.Struct, array_like=True):
-    """Totals of a live feed, carried on through restarts of the producer.
+    """Totals of a live feed, kept across restarts of the producer.
 
-    `subscribed`: the venue has acknowledged a subscription at least once. `up`: it stands now, or the venue has ended
-    its play. `failures` counts attempts to connect that ended before a subscription stood. `outages` are the times
-    without one, `down_ns` their length in session time, `last_outage` why the last one began. `last_failure` is why the
-    last attempt or connection ended. `slow_clients` counts connections that the venue closed because the desk read too
-    slowly; `mutes` those that the desk closed because nothing came, `mutes_in_a_row` the last of them without a tick
-    since. `down_from_ns` is the session time since which the feed is down, where it has failed; `down_why` is why.
-    `refused` are symbols by channel that the venue does not grant, `unknown` the messages of unknown kinds.
-    `encoding` is the one that the venue used although another was asked for; "" where it did not. `is_failed`: a fault
-    ended the feed, and is reported as that of the run. `early` and `late` count the ticks that were received before the
-    session's start and after its stop.
-    `jumps` counts the times that session time went ahead too far to make up for its seconds. `clock_steps` counts how
-    often this machine's clock was set, `clock_silences` how often the venue's clock gave no answer of use for long;
-    `clock_why` is why it gives none now, "" while it does.
+    `subscribed`: the venue has acknowledged a subscription at least once. `up`: the subscription is in force, or the
+    venue has ended its play. `failures` counts attempts to connect that ended before a subscription was acknowledged.
+    `outages` counts the times without one, `down_ns` is their length in session time, `last_outage` the reason of the
+    last one. `last_failure` is the reason why the last attempt or connection ended. `slow_clients` counts connections
+    that the venue closed because the desk read too slowly; `mutes` those that the desk closed because no data arrived,
+    `mutes_in_a_row` the most recent of them, without a tick in between. `down_from_ns` is the session time since which
+    a failed feed is down, `down_why` the reason. `refused` are the symbols that the venue refuses, by channel;
+    `unknown` counts messages of unknown kinds. `encoding` is the encoding that the venue used instead of the requested
+    one; "" if it used that. `is_failed`: a fault ended the feed and is reported as the run's. `early` and `late` count
+    the ticks received before the session's start and after its stop. `jumps` counts advances of session time that were
+    too large to produce every second in between. `clock_steps` counts how often this machine's clock was set,
+    `clock_silences` how often the venue's clock gave no usable answer for long; `clock_why` is the reason if it gives
+    none now, "" while it does.
     """
 
     subscribed: bool = False
@@ -52,15 +52,15 @@ class FeedHealth(msgspec.Struct, array_like=True):
 
     @property
     def refused_symbols(self) -> list[str]:
-        """The symbols of which any channel is refused, sorted."""
+        """The symbols that the venue refuses on any channel, sorted."""
         return sorted(set().union(*self.refused.values()))
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """How far a live feed's data can be trusted at one moment.
+    """The freshness of a live feed's data at one moment.
 
-    `why` is why its data do not count as fresh; "" while the subscription stands and the venue answers. `silent_ns` is
-    the wall time since the last proof that nothing is missing: a message or a pong under a subscription.
+    `why` is the reason why the data do not count as fresh; "" while the subscription is in force and the venue answers.
+    `silent_ns` is the wall time since the last proof that nothing is missing: a message or a pong under a subscription.
     """
 
     why: str = ""

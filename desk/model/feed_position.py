@@ -1,4 +1,4 @@
-"""Where a feed stands after a mark, so that another one can continue there."""
+"""The position of a feed after a mark, from which another feed can continue."""
 
 import msgspec
 
@@ -6,10 +6,10 @@ from desk.model.feed_health import FeedHealth
 
 
 class FeedPosition(msgspec.Struct, array_like=True, frozen=True):
-    """The last mark that a feed handed over, and its totals until then; see `Feed.position`.
+    """The last mark that a feed handed over, and its totals up to it; see `Feed.position`.
 
     `received`, `rejected` and `skipped` count by class ("trades", "quotes"), `rejected` by cause within it. `examples`
-    name the first rows that were rejected. `health` is that of a live feed's connection.
+    name the first rejected rows. `health` is that of a live feed's connection.
     """
 
     mark_ns: int

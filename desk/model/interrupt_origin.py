@@ -1,4 +1,4 @@
-"""Whose KeyboardInterrupt it is: the user's, by ctrl-c, or that of a strategy's or scanner's own code.
+"""The origin of a KeyboardInterrupt: the user's ctrl-c, or the code of a strategy or scanner.
 
 Tests: tests/desk/consumer/engine/test_guard.py
 """
@@ -9,10 +9,11 @@ from desk.model.interrupts import SignalInterrupt
 
 
 def is_from_signal(fault: BaseException) -> bool:
-    """Whether SIGINT caused this exception, as far as it can be told.
+    """Whether SIGINT may have caused this exception.
 
-    Only Python's own handler raises KeyboardInterrupt. A desk that runs has another handler, and its actors ignore
-    SIGINT: there, the code raised it. Where Python's handler is in place, ctrl-c has to work.
+    Only Python's default handler raises KeyboardInterrupt. A running desk installs another handler, and its actors
+    ignore SIGINT: there, the strategy's code raised it. With the default handler installed, the answer is yes, so that
+    ctrl-c works.
     """
     if not isinstance(fault, KeyboardInterrupt):
         return False

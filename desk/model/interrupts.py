@@ -1,5 +1,5 @@
-"""KeyboardInterrupts that a signal caused, told from those that a strategy's own code raises."""
+"""A KeyboardInterrupt caused by a signal, as distinct from one that a strategy's code raises."""
 
 
 class SignalInterrupt(KeyboardInterrupt):
-    """Raised by a signal handler of the desk: it passes through strategies and scanners."""
+    """Raised by a signal handler of the desk; strategy and scanner guards do not catch it."""

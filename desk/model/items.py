@@ -1,4 +1,4 @@
-"""Items: everything that may change a shard. All of it enters through the shard's lane, in one order."""
+"""Items: all changes of a shard. They enter through the shard's lane, in one order."""
 
 import msgspec
 
@@ -8,11 +8,11 @@ from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 
 class Mark(msgspec.Struct, array_like=True, tag="s", gc=False):
-    """A mark: one whole second of session time is complete. Time flows in-band; there is no other clock.
+    """A mark: one whole second of session time is complete. Marks are the only clock of a shard.
 
-    `feed_lag_ns` is received - venue time of the last ticks, and the time since the last proof that a live feed is up;
-    `lane_age_ns` how long the mark itself waited in the lane (0 where the feed waits for the lanes). `degraded`: either
-    is above `max_data_latency_s`, or the feed is not up.
+    `feed_lag_ns` is received - venue time of the last ticks, plus the time since the last proof of freshness of a live
+    feed; `lane_age_ns` the time that the mark itself waited in the lane (0 if the feed waits for the lanes).
+    `degraded`: either is above `max_data_latency_s`, or the feed is not up.
     """
 
     session_ns: int
@@ -25,10 +25,10 @@ class Mark(msgspec.Struct, array_like=True, tag="s", gc=False):
 class Watch(msgspec.Struct, array_like=True, tag="w"):
     """The symbol is subscribed from `since_ns` on, wanted by these scanners and, if "" is among them, by the plan.
 
-    Sent again when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes,
-    oldest first, from every row received before `since_ns`; the last may still be open. `remembered` are the trades
-    behind them that may still be corrected, as `desk.bars.remembered_trades` encodes them. `first`: the market had
-    nothing of the symbol in the session before this, so that all of its minutes will be whole.
+    Repeated when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes, oldest first, from
+    every row received before `since_ns`; the last may still be open. `remembered` are the trades behind them that may
+    still be corrected, as `desk.bars.remembered_trades` encodes them. `first`: the source had no data of the symbol
+    earlier in the session, so that all of its minutes are complete.
     """
 
     symbol: str
@@ -56,8 +56,8 @@ class LostTrades(msgspec.Struct, array_like=True, tag="l"):
 class QuotesLost(msgspec.Struct, array_like=True, tag="n", gc=False):
     """Quotes of the symbol are missing from here on: the producer asked the venue for no more, or dropped the newest.
 
-    What the shard knows of its quotes says nothing about the market any more, until the next one. `at_ns` is the
-    producer's wall time; of one symbol it rises.
+    The quotes that the shard knows are out of date until the next one. `at_ns` is the producer's wall time; it rises
+    within a symbol.
     """
 
     symbol: str
@@ -65,7 +65,7 @@ class QuotesLost(msgspec.Struct, array_like=True, tag="n", gc=False):
 
 
 class Stop(msgspec.Struct, array_like=True, tag="x", gc=False):
-    """The strategy is stopped for the symbol, from outside: it hung, or diverged. `why` is one line."""
+    """The strategy is stopped for the symbol from outside, because it hung or diverged. `why` is one line."""
 
     strategy: str
     symbol: str
@@ -73,11 +73,11 @@ class Stop(msgspec.Struct, array_like=True, tag="x", gc=False):
 
 
 class GapItem(msgspec.Struct, array_like=True, tag="g", gc=False):
-    """Session time from `from_ns` to `to_ns` of which ticks are missing: minutes in it are partial.
+    """A period of session time, `from_ns` to `to_ns`, with missing ticks: minutes in it are partial.
 
-    `trades` and `quotes` were received and are lost for this shard (it died unprotected); 0 where nothing could be
-    received. `symbols` None: all of the shard. `is_open`: the feed is down, or the venue does not grant these symbols,
-    and the gap lasts beyond `to_ns`; it comes again as it grows, and once more without `is_open` when it is over.
+    `trades` and `quotes` count ticks received and lost for this shard (it died, and they could not be replayed); 0 if
+    nothing was received. `symbols` None: all of the shard. `is_open`: the feed is down, or the venue refuses these
+    symbols, and the gap extends beyond `to_ns`; it is repeated as it grows, and once without `is_open` when it ends.
     """
 
     from_ns: int
@@ -90,7 +90,7 @@ class GapItem(msgspec.Struct, array_like=True, tag="g", gc=False):
 
 
 class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
-    """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settle`, bear their state.
+    """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settle`, carry their state.
 
     `move` rises with every move of a session.
     """
@@ -103,7 +103,7 @@ class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
 class Adopt(msgspec.Struct, array_like=True, tag="a", gc=False):
     """The shard takes over what another released in `move`: its state, then the items held meanwhile.
 
-    `items` are encoded (`encode_items`): ticks of the moved slots, and the marks that this shard has had already.
+    `items` are encoded (`encode_items`): ticks of the moved slots, and the marks that this shard has already applied.
     """
 
     move: int
@@ -113,13 +113,13 @@ class Adopt(msgspec.Struct, array_like=True, tag="a", gc=False):
 
 
 class Settle(msgspec.Struct, array_like=True, tag="m", gc=False):
-    """The other side's checkpoint holds what was released in `move`: it can be forgotten here."""
+    """The other shard's checkpoint contains the state released in `move`: this shard may discard it."""
 
     move: int
 
 
 class Close(msgspec.Struct, array_like=True, tag="c", gc=False):
-    """The session ends here: minutes are closed, day orders expire, nothing follows."""
+    """The end of the session: minutes are closed, day orders expire, no item follows."""
 
     session_ns: int
 

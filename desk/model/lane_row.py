@@ -1,4 +1,4 @@
-"""One lane at one moment, as the producer tells it to the live view and to scaling."""
+"""One lane at one moment, as the producer reports it to the live view and to scaling."""
 
 import msgspec
 
@@ -6,8 +6,8 @@ import msgspec
 class LaneRow(msgspec.Struct, array_like=True):
     """`depth` of `capacity` ticks wait, `in_flight` of `window` batches are not acknowledged.
 
-    `conflated` (quotes) and `dropped` (ticks) are totals since the run began. `busy_ns` is how long the shard has
-    worked in all, `age_ns` how long the oldest tick has waited.
+    `conflated` (quotes) and `dropped` (ticks) are totals since the run began. `busy_ns` is the total time that the
+    shard has worked, `age_ns` the time that the oldest tick has waited.
     """
 
     shard: int

@@ -6,7 +6,7 @@ from desk.model.plain_text import one_line
 
 
 class LogLine(logging.Formatter):
-    r"""Time, level and message on one line; line breaks, a traceback's too, are spelled out as \n."""
+    r"""Time, level and message on one line; line breaks, also in tracebacks, are escaped as \n."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")

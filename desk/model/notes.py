@@ -1,4 +1,4 @@
-"""Notes: what happened in a process of the desk, for log and live view."""
+"""Notes: messages of a process of the desk, for log and live view."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Level = Literal["info", "warning", "error"]
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
-    """One line. `error`: needs attention; `warning`: heals, or has healed; `info`: good to know."""
+    """One line. `error`: needs attention; `warning`: recovers by itself, or has recovered; `info`: for information."""
 
     text: str
     level: Level = "warning"

@@ -1,4 +1,4 @@
-"""Orders, from a strategy's intent to the venue's last word."""
+"""Orders: intents, requests, reports and events."""
 
 from typing import Literal
 
@@ -14,12 +14,12 @@ TERMINAL: frozenset[OrderStatus] = frozenset({"refused", "filled", "canceled", "
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=False):
-    """A strategy's decision to trade, before anyone approved it.
+    """A strategy's decision to trade, before the risk gate's approval.
 
-    `number` counts the decisions of (strategy, symbol) from 1; `client_order_id` is built from session,
-    strategy, symbol and number, so that the same decision has the same id in every incarnation.
-    `decision_ns` is session time. `reference_price` is the symbol's (`desk.bars.reference_price`), for notionals before
-    a fill; 0 or NaN where it has none. `extended_hours`: the order may fill outside of the regular hours, too.
+    `number` counts the decisions of (strategy, symbol) from 1; `client_order_id` is built from session, strategy,
+    symbol and number, so that the same decision has the same id after a restart. `decision_ns` is session time.
+    `reference_price` is the symbol's (`desk.bars.reference_price`), for notionals before a fill; 0 or NaN if it has
+    none. `extended_hours`: the order may fill outside of the regular hours, too.
     """
 
     client_order_id: str
@@ -40,7 +40,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=Fals
 
 
 class CancelIntent(msgspec.Struct, frozen=True, array_like=True, tag="cancel", gc=False):
-    """A strategy's wish to take back what is left of one of its orders."""
+    """A strategy's decision to cancel the remainder of one of its orders."""
 
     client_order_id: str
     strategy: str
@@ -49,7 +49,7 @@ class CancelIntent(msgspec.Struct, frozen=True, array_like=True, tag="cancel", g
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report", gc=False):
-    """What the simulated venue, matching on the symbol's ticks, did to one order.
+    """One action of the simulated venue on an order, matched on the symbol's ticks.
 
     `number` counts the reports of that order from 1: (client_order_id, number) is the execution id.
     For a fill, `quantity` and `price` are this execution's; `fee` in account currency.
@@ -67,10 +67,10 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report", gc=Fals
 
 
 class Request(msgspec.Struct, array_like=True):
-    """What shards ask of the broker door in one call.
+    """A shard's request to the broker.
 
-    `prices` are the reference prices of symbols in which something is held, for profit and loss. `mark_ns` is the mark
-    at which it is asked: the events that answer it bear it.
+    `prices` are the reference prices of symbols with a position, for profit and loss. `mark_ns` is the mark of the
+    request; the events in answer carry it.
     """
 
     intents: list[Intent | CancelIntent] = []
@@ -83,12 +83,12 @@ class Request(msgspec.Struct, array_like=True):
 
 
 class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
-    """One step of one order, as every shard and the ledger see it: given after the ledger's commit.
+    """One step of one order, sent to shards after the ledger's commit.
 
-    `number` counts the events of the symbol from 1. `filled` is the order's running total,
-    `fill_quantity` and `fill_price` belong to this event alone. `simulated` orders are matched by the
-    shard that owns the symbol. `report` is the number of the report that it answers, 0 where it answers the desk's
-    own doing; `given_ns` is the mark at which it was given.
+    `number` counts the events of the symbol from 1. `filled` is the order's running total, `fill_quantity` and
+    `fill_price` belong to this event alone. `simulated` orders are matched by the shard that owns the symbol. `report`
+    is the number of the venue's report that caused it, 0 if the desk caused it; `given_ns` is the mark at which it was
+    sent.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Rows and answers that cross doors now and then: scans, decisions."""
+"""Infrequent records between processes: scan answers, gaps, decisions."""
 
 import msgspec
 
@@ -7,11 +7,11 @@ from desk.model.orders import Intent
 
 
 class ScanAnswer(msgspec.Struct, array_like=True):
-    """What one scanner wants now, best first. Of one that is `stopped` the last answer stands.
+    """The symbols that one scanner wants now, best first. The last answer of a `stopped` scanner stays in force.
 
-    `bars` holds the session's earlier minutes of those symbols that were not subscribed when it was
-    asked, from the rows received before the mark at which the answer takes effect; `remembered` the trades behind
-    them that may still be corrected, where they have identities.
+    `bars` are the session's earlier minutes of the symbols that were not subscribed at the time of the scan, from the
+    rows received before the mark at which the answer takes effect. `remembered` are those of their trades that may
+    still be corrected, encoded by symbol; symbols without trade identities have none.
     """
 
     scanner: str
@@ -23,7 +23,7 @@ class ScanAnswer(msgspec.Struct, array_like=True):
 
 
 class GapRecord(msgspec.Struct, array_like=True):
-    """Session time in which nothing came from the venue, for so many subscribed symbols, and why."""
+    """A period of session time without data from the venue, the number of subscribed symbols, and the reason."""
 
     from_ns: int
     to_ns: int
@@ -33,7 +33,7 @@ class GapRecord(msgspec.Struct, array_like=True):
 
 
 class Decision(msgspec.Struct, array_like=True):
-    """An intent and what became of it: the final status of its order, or `refused: why`."""
+    """An intent and its outcome: the final status of its order, or `refused: <reason>`."""
 
     intent: Intent
     outcome: str

@@ -1,4 +1,4 @@
-"""What everybody in the desk must know alike about the session that is run."""
+"""The session, which every process of the desk knows identically."""
 
 import msgspec
 
@@ -6,14 +6,13 @@ from desk.model.hours import ALWAYS_OPEN, TradingDay
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One session, worked out once from plan and market data: an exchange day, or a part of it.
+    """One session, derived once from plan and market data: an exchange day, or a part of it.
 
-    `id` is the first part of every client_order_id; in replay it is plan name and tape date, so that a rerun
-    makes the same ids. `day` is the exchange's date. `market` are all symbols that the source knows,
-    `always` those subscribed by the plan. `history`: the source has rows before `start_ns`.
-    `live`: session time is real time. `hours` are those of the exchange day. `has_trades`: the feed carries trades.
-    `outside` counts the rows of a tape that belong to no part of this day, by class. `waits` says why a live session
-    starts later than now; "" where it starts at once.
+    `id` is the first part of every client_order_id; in replay it is plan name and tape date, so that a rerun makes the
+    same ids. `day` is the exchange's date. `market` are all symbols of the source, `always` those subscribed by the
+    plan. `history`: the source has rows before `start_ns`. `live`: session time is real time. `hours` are those of the
+    exchange day. `has_trades`: the feed carries trades. `outside` counts the rows of a tape that belong to no part of
+    this day, by class. `waits` is the reason why a live session starts later than now; "" if it starts at once.
     """
 
     id: str

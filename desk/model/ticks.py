@@ -1,4 +1,4 @@
-"""Ticks: what a venue reports. Every tick bears the venue's time, the time it was received, and an ordinal."""
+"""Ticks: the events that a venue reports, each with venue time, received time and ordinal."""
 
 from typing import Final
 
@@ -8,10 +8,10 @@ import msgspec
 class Trade(msgspec.Struct, frozen=True, array_like=True, tag="t", gc=False):
     """One reported trade.
 
-    `ordinal` rises within a symbol (tape: row number; live: a counter). `ts_ns` is the venue's own time,
-    `received_ns` the wall-clock time at which the frame that held it was read.
-    `conditions` are SIP sale-condition letters, joined; `tape` is the SIP tape (A, B, C) or empty. A `trade_id`, at
-    most 64 bits without a sign, is an identity within symbol, exchange and tape; 0 is none.
+    `ordinal` rises within a symbol (tape: row number; live: a counter). `ts_ns` is the venue's own time, `received_ns`
+    the wall-clock time at which the frame that held it was read. `conditions` are SIP sale-condition letters, joined;
+    `tape` is the SIP tape (A, B, C) or empty. A `trade_id`, unsigned with at most 64 bits, is an identity within
+    symbol, exchange and tape; 0 is none.
     """
 
     ordinal: int
@@ -44,7 +44,7 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, tag="q", gc=False):
 class Correction(msgspec.Struct, frozen=True, array_like=True, tag="k", gc=False):
     """The venue corrects the trade `original_id` of this symbol, exchange and tape; it is `trade_id` from now on.
 
-    `ts_ns` is the venue's time of the message. `original_*` are what the message says of the trade as it was.
+    `ts_ns` is the venue's time of the message. `original_*` describe the original trade, as the message gives it.
     """
 
     ordinal: int
@@ -64,7 +64,7 @@ class Correction(msgspec.Struct, frozen=True, array_like=True, tag="k", gc=False
 
 
 class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="y", gc=False):
-    """The venue takes the trade `original_id` of this symbol, exchange and tape back; the rest as in `Correction`."""
+    """The venue cancels the trade `original_id` of this symbol, exchange and tape; fields as in `Correction`."""
 
     ordinal: int
     symbol: str
@@ -85,11 +85,10 @@ Tick = Trade | Quote | Correction | Cancel
 
 
 class Frame(msgspec.Struct):
-    """What a feed hands over at once: ticks in arrival order, and the session time reached with them.
+    """The unit that a feed hands over: ticks in arrival order, and the session time reached with them.
 
-    With `mark` the session time is a whole second and a `Mark` follows the ticks. `lag_ns` is the median
-    of received - venue time, on the session clock, over the ticks, `fastest_ns` the least; None when there is none to
-    judge by.
+    With `mark` the session time is a whole second and a `Mark` follows the ticks. `lag_ns` is the median of received -
+    venue time over the ticks, on the session clock, `fastest_ns` the least; None without ticks.
     """
 
     ticks: list[Tick]

@@ -9,7 +9,7 @@ DAY_NS: Final = 86_400 * SECOND_NS
 
 FIRST_NS: Final = 631_152_000 * SECOND_NS
 END_NS: Final = 4_102_444_800 * SECOND_NS
-"""Market data are of times from 1990 to 2099; the same number in another unit is a time far outside."""
+"""The range of plausible market data, 1990 to 2099; a time in another unit falls far outside."""
 
 
 def floor_to(time_ns: int, step_ns: int) -> int:

@@ -1,1 +1,1 @@
-"""A run's figures: summary.json, the live view, the report page. No file, no clock."""
+"""A run's figures: summary.json, the live view, the report page. This package reads no file and no clock."""

@@ -1,4 +1,4 @@
-"""Inline SVG: colours come from the page's classes, so that light and dark both work.
+"""Inline SVG: colours come from the page's classes, so that both light and dark themes work.
 
 Tests: tests/desk/report/test_report_page.py
 """

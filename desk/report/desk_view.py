@@ -1,4 +1,4 @@
-"""The live view: what a running desk looks like at one moment.
+"""The live view: a running desk at one moment.
 
 Tests: tests/desk/report/test_viewer.py
 """
@@ -13,9 +13,9 @@ DeskState = Literal["starting", "waiting", "running", "draining", "closed"]
 
 
 class ConsumerView(msgspec.Struct):
-    """One shard's process; `busy` is the fraction of the last moments that it worked.
+    """One shard's process; `busy` is the fraction of time that it worked since the previous view.
 
-    The quantiles of time in queue are None while nothing was applied.
+    The quantiles of time in queue are None if no tick was applied.
     """
 
     shard: int
@@ -37,10 +37,11 @@ class OrdersView(msgspec.Struct):
 
 
 class DeskView(msgspec.Struct, kw_only=True):
-    """The desk at one moment; `notes` holds the latest problems and warnings, newest last, `alerts` what is wrong now.
+    """The desk at one moment; `notes` holds the latest problems and warnings, newest last, `alerts` the current faults.
 
-    `session_ns` is None before the first mark, `waits` says why the first mark of a `waiting` desk is not yet due.
-    `progress` (0..1) is None where no end is known; `pnl` is realized and unrealized less fees, in account currency.
+    `session_ns` is None before the first mark; `waits` is the reason why the first mark of a `waiting` desk is not yet
+    due. `progress` (0..1) is None if the end is unknown; `pnl` is realized and unrealized less fees, in account
+    currency.
     """
 
     state: DeskState = "starting"

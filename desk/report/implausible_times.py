@@ -1,4 +1,4 @@
-"""Times that cannot be right, seen in what became of the ticks.
+"""Detects implausible times of ticks from the accounting.
 
 Tests: tests/desk/inprocess/test_in_process_times.py
 """
@@ -9,8 +9,8 @@ from desk.report.summary import ClassCounts
 from desk.telemetry import formatting
 
 IMPLAUSIBLE = {
-    "late": "came later than [bars] revise_s allows",
-    "time": "bear a time that cannot be one: none, or far ahead of their reception",
+    "late": "arrived later than [bars] revise_s allows",
+    "time": "have an invalid time: none, or far ahead of the time received",
 }
 REMEDY = "Check the time zone and the unit of the venue's times (`ts_ns`): local time taken for UTC looks like this."
 

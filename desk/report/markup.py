@@ -1,6 +1,6 @@
 """HTML built from escaped parts: only this module makes `Html`, so nothing unescaped reaches a page.
 
-What cannot be printed is spelled out: a mark of writing direction would reorder a line of the page.
+Unprintable characters are escaped: a bidirectional control would reorder a line of the page.
 
 Tests: tests/desk/report/test_report_page.py
 """
@@ -12,7 +12,7 @@ from desk.model.plain_text import lines
 
 
 class Html(str):
-    """Text that is markup already; every other string is escaped when it enters one."""
+    """Text that is markup; every other string is escaped when it is inserted."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ def tag(name: str, *children: str, **attributes: str | float) -> Html:
 
 
 def joined(children: Iterable[str]) -> Html:
-    """The parts one after the other."""
+    """The concatenated parts."""
     return Html("".join(child if isinstance(child, Html) else _text(child) for child in children))
 
 

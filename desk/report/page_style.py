@@ -1,4 +1,4 @@
-"""The report page's style sheet: system fonts, one accent, light and dark by the reader's own preference."""
+"""The report page's style sheet: system fonts, one accent, light or dark by the browser's preference."""
 
 from typing import Final
 

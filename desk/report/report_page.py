@@ -12,11 +12,11 @@ from desk.report.summary import ClassCounts, Quantiles, Summary
 from desk.telemetry import formatting
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-"""What a browser may load or run for the page: nothing but its own styles."""
+"""The Content-Security-Policy of the page: only its own styles, no script, no other load."""
 
 
 def report_html(summary: Summary, figures: RowFigures) -> str:
-    """The whole page. It loads nothing, runs no script, and escapes every text that comes from a run."""
+    """The whole page. It loads nothing, runs no script, and escapes every text of the run."""
     head = tag(
         "head",
         Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -53,11 +53,11 @@ def _header(summary: Summary) -> Html:
 
 def _verdict(summary: Summary) -> Html:
     if summary.ok:
-        text = "Complete and balanced: every tick that came in is accounted for, and nothing went wrong."
+        text = "Complete and balanced: every tick that arrived is accounted for, and there were no problems."
         return tag("div", tag("strong", "ok"), text, class_="verdict good")
     wrong = list(summary.problems)
     if summary.failed is True:
-        wrong.insert(0, "The run broke off before its end.")
+        wrong.insert(0, "The run was aborted before its end.")
     if not summary.balanced:
         wrong += [_imbalance(name, counts) for name, counts in _classes(summary) if not counts.balanced]
     title = tag("strong", f"not ok: {formatting.some(len(wrong), 'problem')}")
@@ -65,7 +65,7 @@ def _verdict(summary: Summary) -> Html:
 
 
 def _problem(text: str) -> Html:
-    """The first line; what follows (a traceback) folds away."""
+    """The first line of a problem; a traceback is folded."""
     line, _, details = problem(text).partition("\n")
     more = tag("details", tag("summary", "details"), tag("pre", details)) if details else ""
     return tag("li", line, more)

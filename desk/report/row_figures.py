@@ -1,4 +1,4 @@
-"""What the report page shows of bars and decisions, counted from the rows themselves."""
+"""The report page's figures of bars and decisions, counted from their rows."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from desk.model.units import MS_NS
 
 
 class StrategyFigures(msgspec.Struct):
-    """The decisions of one strategy, by outcome (refusals by reason: `refused: why`)."""
+    """The decisions of one strategy, by outcome (refusals by reason: `refused: <reason>`)."""
 
     strategy: str
     decisions: int = 0

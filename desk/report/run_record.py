@@ -1,4 +1,4 @@
-"""What a run comes to: the accounts of all parts, put together as the summary."""
+"""The record of a run: the accounts of all parts, combined into the summary."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -36,7 +36,7 @@ MAX_PROBLEMS = 50
 
 
 class ProcessUsage(msgspec.Struct, array_like=True):
-    """What one process has used."""
+    """The CPU time and memory of one process."""
 
     pid: int = 0
     node: str = ""
@@ -45,9 +45,9 @@ class ProcessUsage(msgspec.Struct, array_like=True):
 
 
 class FeedRecord(msgspec.Struct, array_like=True):
-    """Counts of a feed, by class ("trades", "quotes") and cause; the last notes of its producer.
+    """Counts of a feed, by class ("trades", "quotes") and cause, and the last notes of its producer.
 
-    `marked`: a second of the session was complete.
+    `marked`: at least one second of the session was complete.
     """
 
     received: dict[str, int]
@@ -64,7 +64,7 @@ class FeedRecord(msgspec.Struct, array_like=True):
 
 
 def feed_record(loop: ProducerLoop) -> FeedRecord:
-    """What the producer's work came to."""
+    """The record of the producer's feed."""
     counts, report = loop.feed.counts, loop.watch.report()
     return FeedRecord(
         counts.received,
@@ -82,7 +82,7 @@ def feed_record(loop: ProducerLoop) -> FeedRecord:
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
-    """Everything that the summary is made of."""
+    """The input of the summary."""
 
     run_id: str
     plan: str
@@ -107,7 +107,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
 
 
 def summarize_run(record: RunRecord) -> Summary:
-    """The figures of summary.json, judged."""
+    """The figures of summary.json with their verdict."""
     applied = sum(shard.audit.trades + shard.audit.quotes for shard in record.shards)
     played_s = max(record.play_ns, 1) / SECOND_NS
     summary = Summary(
@@ -164,7 +164,7 @@ def summarize_run(record: RunRecord) -> Summary:
 
 
 def problems(record: RunRecord) -> list[str]:
-    """Problems of all parts, and those that only the accounts as a whole show."""
+    """Problems of all parts, and those that follow from the accounts as a whole."""
     by_class = {kind: _counts(record, kind) for kind in ("trades", "quotes")}
     return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
 
@@ -180,7 +180,7 @@ def strategy_problems(shards: list[ShardStats]) -> list[str]:
 
 
 def warnings(record: RunRecord) -> list[str]:
-    """What is worth a line in log and figures: notices, the first rejected rows, the first calls that took too long."""
+    """The warnings of a run: notices, the first rejected rows, the first slow calls."""
     slow = sum(shard.audit.slow_calls for shard in record.shards)
     lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
@@ -195,7 +195,7 @@ def warnings(record: RunRecord) -> list[str]:
 
 
 def _outside(session: Session) -> list[str]:
-    """The rows of a tape that no session of this exchange day plays, in one line."""
+    """One line about the rows of a tape outside this exchange day."""
     outside = {kind: count for kind, count in session.outside.items() if count}
     if not outside:
         return []
@@ -207,7 +207,7 @@ def _outside(session: Session) -> list[str]:
 
 
 def revision_warnings(shards: list[ShardStats]) -> list[str]:
-    """One line for trades that came again, and one for corrections and cancels that could not be carried out."""
+    """One line for duplicate trades, and one for corrections and cancels without a known trade."""
     causes = {
         cause: sum(shard.audit.rejected_trades.get(cause, 0) for shard in shards)
         for cause in ("duplicate", "unmatched")

@@ -12,13 +12,13 @@ from desk.telemetry.histogram import Histogram
 
 TickClass = Literal["trades", "quotes"]
 RECORDED: Final = frozenset({"", *(name for name, kind in FEED_KINDS.items() if not kind.is_live)})
-"""Kinds of feeds that no connection is needed for; "" in summaries that tell no kind."""
+"""Kinds of feeds without a connection; "" in summaries without a kind."""
 
 
 class ClassCounts(msgspec.Struct):
-    """Where the ticks of one class went; `dropped` and `rejected` by cause.
+    """The accounting of one class of ticks; `dropped` and `rejected` by cause.
 
-    `skipped` rows of a tape, which nobody subscribed, stand outside the balance.
+    `skipped` rows of a tape, of symbols not subscribed, are outside the balance.
     """
 
     received: int = 0
@@ -31,17 +31,17 @@ class ClassCounts(msgspec.Struct):
 
     @property
     def came(self) -> int:
-        """What came in: received + backfilled."""
+        """The ticks that arrived: received + backfilled."""
         return self.received + self.backfilled
 
     @property
     def went(self) -> int:
-        """What is accounted for: applied + conflated + dropped + rejected."""
+        """The ticks accounted for: applied + conflated + dropped + rejected."""
         return self.applied + self.conflated + sum(self.dropped.values()) + sum(self.rejected.values())
 
     @property
     def balanced(self) -> bool:
-        """Whether every tick that came in is accounted for."""
+        """Whether every tick that arrived is accounted for."""
         return self.came == self.went
 
 
@@ -76,17 +76,18 @@ class Quantiles(msgspec.Struct):
 
     @classmethod
     def of(cls, histogram: Histogram) -> Self | None:
-        """What the histogram tells; None when nothing was counted."""
+        """The quantiles of the histogram; None if it is empty."""
         if not histogram.count:
             return None
         return cls(*(round((histogram.quantile(q) or 0) / MS_NS, 3) for q in (0.5, 0.95, 0.99, 1.0)))
 
 
 class LatencySection(msgspec.Struct):
-    """Latencies by name; null where nothing was measured.
+    """Latencies by name; null if not measured.
 
-    `data_latency` is venue time → applied, null in replay at speed "max": there is no live clock to compare
-    with. `time_in_queue` is from entering the lane to taken up by the shard; `in_lane` and `on_link` are its parts.
+    `data_latency` is venue time → applied, null in replay at speed "max", which has no live clock to compare with.
+    `time_in_queue` is from entering the lane to the start of processing in the shard; `in_lane` and `on_link` are its
+    parts.
     """
 
     data_latency: Quantiles | None = None
@@ -96,7 +97,7 @@ class LatencySection(msgspec.Struct):
 
 
 class GapSection(msgspec.Struct):
-    """A stretch of session time without data for so many symbols."""
+    """A period of session time without data, and the number of symbols concerned."""
 
     from_ns: int
     to_ns: int
@@ -129,7 +130,7 @@ class ProducerSection(msgspec.Struct):
 
 
 class FeedSection(msgspec.Struct):
-    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed always is."""
+    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up."""
 
     kind: str = ""
     name: str = ""
@@ -139,7 +140,7 @@ class FeedSection(msgspec.Struct):
 
 
 class OrdersSection(msgspec.Struct):
-    """Orders by what became of them; `refused_by_risk` never reached the venue, `refused` by rule."""
+    """Orders by outcome; those in `refused_by_risk` never reached the venue; `refused` counts them by rule."""
 
     submitted: int = 0
     filled: int = 0
@@ -150,7 +151,7 @@ class OrdersSection(msgspec.Struct):
 
 
 class PnlSection(msgspec.Struct):
-    """Profit and loss in account currency; fees are not yet taken off the other two."""
+    """Profit and loss in account currency; the other two are before fees."""
 
     realized: float = 0.0
     unrealized: float = 0.0
@@ -162,10 +163,10 @@ class PnlSection(msgspec.Struct):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """The figures of one run. `ok` and `balanced` are false until `judged`.
+    """The figures of one run; `ok` and `balanced` are false before `judged`.
 
-    `failed` says that the run broke off, and is absent otherwise. `warnings` are no problems, but worth knowing: the
-    first rejected rows, the first slow calls.
+    `failed` is the reason why the run was aborted, and absent otherwise. `warnings` are notable events that are no
+    problems, such as the first rejected rows and the first slow calls.
     """
 
     run_id: str
@@ -195,19 +196,19 @@ class Summary(msgspec.Struct, kw_only=True):
 
     @property
     def had_feed(self) -> bool:
-        """Whether a live feed brought anything, and was up at the end."""
+        """Whether a live feed delivered data and was up at the end."""
         received = sum(counts.received for counts in self.ticks.by_class().values())
         return self.feed.kind in RECORDED or (self.feed.up and received > 0)
 
     @property
     def complete(self) -> bool:
-        """Whether the run came to its end with its feed, and balances; there may have been problems on the way."""
+        """Whether the run reached its end with its feed and balances, even with problems."""
         return self.balanced and self.had_feed and self.failed is not True
 
     def judged(self, *, failed: bool = False) -> Self:
-        """The same figures with their verdict.
+        """A copy of the figures with their verdict.
 
-        Ok when there is no problem, the ticks balance, nothing failed, and a live feed was there.
+        Ok if there is no problem, the ticks balance, the run did not fail, and a live feed delivered data.
         """
         balanced = self.ticks.balanced
         return msgspec.structs.replace(
@@ -218,18 +219,18 @@ class Summary(msgspec.Struct, kw_only=True):
         )
 
     def builtins(self) -> dict[str, Any]:
-        """The content of summary.json; texts are plain, only tracebacks have lines. `run_id` is the folder's name."""
+        """The content of summary.json; texts are on one line, except tracebacks. `run_id` is the folder's name."""
         figures: dict[str, Any] = _plain(msgspec.to_builtins(self))
         return figures | {"run_id": self.run_id, "problems": [problem(text) for text in self.problems]}
 
     @classmethod
     def of(cls, figures: Mapping[str, Any]) -> Self:
-        """The summary that summary.json holds. Raises msgspec.ValidationError where a field is not as it should be."""
+        """The summary in summary.json. Raises msgspec.ValidationError for an invalid field."""
         return msgspec.convert(figures, cls)
 
 
 def _plain(value: Any) -> Any:
-    """The same tables and lists with every text on one line."""
+    """A copy of tables and lists with every text on one line."""
     if isinstance(value, str):
         return one_line(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The live view, made of what producer, shards and broker tell at one moment."""
+"""Makes the live view from the figures of producer, shards and broker."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ LEVELS: Final[dict[Level, int]] = {"info": logging.INFO, "warning": logging.WARN
 
 
 class DeskViewer:
-    """Makes views. Rates, busy fractions and latencies are those since the view before.
+    """Makes views; rates, busy fractions and latencies are those since the previous view.
 
-    `waits` says why a session does not start at once.
+    `waits` is the reason why a session does not start at once.
     """
 
     def __init__(self, session_start_ns: int, waits: str = "") -> None:
@@ -84,7 +84,7 @@ class DeskViewer:
 
 
 class NoteSource(Protocol):
-    """The latest `notes` of the `noted` that a producer has written, and which producer it is."""
+    """The latest `notes` of a producer, their total number `noted`, and the producer's identity."""
 
     epoch: int
     notes: list[Note]
@@ -92,7 +92,7 @@ class NoteSource(Protocol):
 
 
 class NewNotes:
-    """Writes each of the producer's notes into the log once; a producer's successor begins anew."""
+    """Writes each of the producer's notes to the log once; a restarted producer counts from 0."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
@@ -100,7 +100,7 @@ class NewNotes:
         self._logged = 0
 
     def write(self, noted: NoteSource) -> None:
-        """Log the notes since the last call, as far as they are still there; those of an older producer never."""
+        """Log the notes since the last call that are still kept; notes of an older producer are ignored."""
         if noted.epoch < self._epoch:
             return
         if noted.epoch > self._epoch:
@@ -117,7 +117,7 @@ def _ms(value_ns: int | None) -> float | None:
 
 
 def _notes(stats: ShardStats) -> list[str]:
-    """The latest of what went wrong in the shard's strategies."""
+    """Notes about the latest faults of the shard's strategies."""
     audit = stats.audit
     notes = []
     if audit.slow:

@@ -1,4 +1,4 @@
-"""How many shards there should be, and which slots belong to which shard: pure decisions, from loads."""
+"""Pure decisions from loads: the number of shards, and the assignment of slots to shards."""
 
 from desk.scaling.balance import SlotMove
 from desk.scaling.even_assignment import assign_evenly

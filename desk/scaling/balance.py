@@ -1,4 +1,4 @@
-"""Steps that take load from the busiest shard, each with as few slots as can be.
+"""Steps that take load from the busiest shard, each with as few slots as possible.
 
 Tests: tests/desk/scaling/test_planner.py
 """
@@ -10,11 +10,11 @@ import msgspec
 from desk.scaling.slot_assignment import SlotAssignment, clearly_less, mean
 
 Step = dict[int, int]
-"""Slots and where they go, at once."""
+"""Slots and their new shards, moved together."""
 
 
 class SlotMove(msgspec.Struct, frozen=True, array_like=True):
-    """These slots shall go from one shard to another."""
+    """A move of slots from one shard to another."""
 
     slots: tuple[int, ...]
     origin: int
@@ -22,10 +22,10 @@ class SlotMove(msgspec.Struct, frozen=True, array_like=True):
 
 
 def next_step(assignment: SlotAssignment, target: float) -> Step | None:
-    """The step that helps the busiest shard that can be helped, of those above `target` times the fair share.
+    """The step that relieves the busiest shard above `target` times the fair share that can be relieved.
 
-    The two shards that it touches end below what the helped one had, so the greatest load never grows. None where
-    there is no need, or no single move or swap helps.
+    Both shards of the step end below the load of the relieved one, so the greatest load never grows. None if no shard
+    is above the target, or no single move or swap helps.
     """
     shards = assignment.shared()
     loads = assignment.shard_loads(shards)
@@ -42,7 +42,7 @@ def next_step(assignment: SlotAssignment, target: float) -> Step | None:
 
 
 def _gift(assignment: SlotAssignment, busiest: int, idlest: int, room: float) -> Step | None:
-    """One slot for the idlest shard: the dearest for which it has room, else what leaves the two most alike."""
+    """Move a slot to the idlest shard: the heaviest with room there, else the one that leaves the two most equal."""
     high, low = assignment.load(busiest), assignment.load(idlest)
     slots = assignment.loaded_slots(busiest)
     for slot in slots:
@@ -57,7 +57,7 @@ def _gift(assignment: SlotAssignment, busiest: int, idlest: int, room: float) ->
 
 
 def _swap(assignment: SlotAssignment, busiest: int, others: Sequence[int]) -> Step | None:
-    """A dear slot for a cheaper one of another shard: the pair that leaves the two shards most alike."""
+    """Swap a heavy slot for a lighter one of another shard: the pair that leaves the two shards most equal."""
     high = assignment.load(busiest)
     best: tuple[float, int, int, int] | None = None
     for other in others:
@@ -74,7 +74,7 @@ def _swap(assignment: SlotAssignment, busiest: int, others: Sequence[int]) -> St
 
 
 def _pairs(assignment: SlotAssignment, busiest: int, other: int) -> Iterator[tuple[int, int]]:
-    """Slots of the two that would lighten the busiest if they were swapped."""
+    """Pairs of slots whose swap would relieve the busiest shard."""
     theirs = assignment.loaded_slots(other)
     for dear in assignment.loaded_slots(busiest):
         yield from ((dear, cheap) for cheap in theirs if clearly_less(assignment.loads[cheap], assignment.loads[dear]))

@@ -1,4 +1,4 @@
-"""Slots for shards that have none, by number alone: where nothing is known of what slots cost."""
+"""Slots for shards without any, by number of slots only: the assignment while loads are unknown."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,7 +6,7 @@ from desk.scaling.balance import SlotMove
 
 
 def assign_evenly(owners: Sequence[int], shards: Collection[int]) -> list[SlotMove]:
-    """Moves that give each of the `shards` that owns nothing its share of the slots, from those that own most.
+    """Moves that give each of the `shards` without slots its share, taken from the shards with most slots.
 
     Slot i belongs to shard `owners[i]`.
     """

@@ -1,4 +1,4 @@
-"""The planner: from what slots cost to which slots should move, one observation at a time."""
+"""The planner: slot moves from slot loads, one observation at a time."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -11,16 +11,16 @@ from desk.scaling.slot_assignment import SlotAssignment, level, mean
 
 NOISE: Final = 0.25
 """Relative change below which a slot's load counts as unchanged: more than 1.1 / 0.9 - 1, so that noise of ±10 %
-around a constant never counts, and the planner comes to rest as it does under constant load."""
+around a constant never counts, and the planner stops moving slots as under constant load."""
 
 
 class MovePlanner(msgspec.Struct, frozen=True):
-    """How soon and how much is moved.
+    """The thresholds and rates of moves.
 
-    The busiest shard is too busy above `high` times the fair share; after `patience` observations in a row slots go,
-    at most `at_once` per observation, until it is below `target` times the fair share or nothing helps. Shards to be
-    emptied lose `drain_at_once` slots per observation, and `fill_at_once` go while a shard has less than half of the
-    fair share. A slot's load is smoothed: the newest observation has `weight`.
+    The busiest shard is too busy above `high` times the fair share; after `patience` such observations in a row slots
+    move, at most `at_once` per observation, until it is below `target` times the fair share or no move helps. Shards
+    being drained lose `drain_at_once` slots per observation, and `fill_at_once` move while a shard has less than half
+    of the fair share. A slot's load is smoothed: the newest observation has `weight`.
     """
 
     high: float = 1.3
@@ -33,11 +33,11 @@ class MovePlanner(msgspec.Struct, frozen=True):
 
 
 class PlannerState(msgspec.Struct, frozen=True):
-    """What the planner remembers between observations; a fresh one to begin with.
+    """The planner's state between observations.
 
-    `smoothed` and `known` are loads by slot: the running average, and what it was when it last changed by more than
-    NOISE, by which everything is decided. `hot` counts the observations in a row in which some shard was too busy;
-    `acting` says that moves are under way until the target is reached.
+    `smoothed` and `known` are loads by slot: the running average, and its value at the last change by more than NOISE,
+    which decisions use. `hot` counts consecutive observations with a shard that is too busy; `acting`: moves continue
+    until the target is reached.
     """
 
     smoothed: tuple[float, ...] = ()
@@ -47,7 +47,7 @@ class PlannerState(msgspec.Struct, frozen=True):
 
 
 def by_slot(loads: Mapping[str, float]) -> dict[int, float]:
-    """Loads of symbols as loads of their slots."""
+    """The loads of slots, from loads of symbols."""
     slots: dict[int, float] = {}
     for symbol, load in sorted(loads.items()):
         slots[slot_of(symbol)] = slots.get(slot_of(symbol), 0.0) + load
@@ -57,12 +57,12 @@ def by_slot(loads: Mapping[str, float]) -> dict[int, float]:
 def plan_moves(
     planner: MovePlanner, state: PlannerState, loads: Mapping[int, float], table: RoutingTable, shards: Iterable[int]
 ) -> tuple[list[SlotMove], PlannerState]:
-    """The moves that this observation calls for, and the state for the next.
+    """The moves that follow from this observation, and the state for the next.
 
-    `loads` are what slots cost, in any unit, 0 or more; a slot that is not named costs nothing. `shards` are those
-    that may own slots: whatever else the table names is emptied, onto the idlest, before anything is evened out. The
-    table is the one in force, with the moves under way as if they were done. Moves of one observation belong
-    together: between them the greatest load may grow. Raises ValueError without shards.
+    `loads` are slot loads in any unit, not negative; a missing slot has none. `shards` are those that may own slots:
+    other shards of the table are drained onto the idlest before loads are balanced. `table` is the routing table in
+    force, with pending moves applied. The moves of one observation belong together: between them the greatest load may
+    grow. Raises ValueError without shards.
     """
     smoothed, known = _observe(planner, state, loads)
     assignment = SlotAssignment(known, table.shards, shards)
@@ -83,7 +83,7 @@ def plan_moves(
 def _observe(
     planner: MovePlanner, state: PlannerState, loads: Mapping[int, float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Smoothed and known loads after this observation; the first is taken as it is."""
+    """Smoothed and known loads after this observation; the first one is not smoothed."""
     seen = tuple(loads.get(slot, 0.0) for slot in range(SLOTS))
     if not state.known:
         return seen, seen
@@ -93,12 +93,12 @@ def _observe(
 
 
 def _unfair(planner: MovePlanner, assignment: SlotAssignment) -> bool:
-    """Whether a shard that could share is too busy."""
+    """Whether a shard that could be relieved is too busy."""
     return level(assignment.shard_loads(assignment.shared())) > planner.high
 
 
 def _drain(planner: MovePlanner, assignment: SlotAssignment) -> None:
-    """Empty the shards that may own nothing, dearest slots first, each onto the idlest shard."""
+    """Drain the shards that may not own slots, heaviest slots first, each onto the idlest shard."""
     loads = assignment.shard_loads(assignment.shards)
     allowed = frozenset(assignment.shards)
     for leaving in sorted(assignment.slots.keys() - allowed):
@@ -109,7 +109,7 @@ def _drain(planner: MovePlanner, assignment: SlotAssignment) -> None:
 
 
 def _even_out(planner: MovePlanner, assignment: SlotAssignment) -> None:
-    """Take the steps of one observation, as long as there is one that helps."""
+    """Take the steps of one observation, while one helps."""
     moved = 0
     loads = assignment.shard_loads(assignment.shared()).values()
     most = planner.fill_at_once if min(loads) < mean(loads) / 2 else planner.at_once
@@ -123,7 +123,7 @@ def _even_out(planner: MovePlanner, assignment: SlotAssignment) -> None:
 
 
 def _moves(table: RoutingTable, assignment: SlotAssignment) -> list[SlotMove]:
-    """What differs between the table and the board, by where it goes from and to."""
+    """The differences between table and assignment, grouped by old and new shard."""
     ways: dict[tuple[int, int], list[int]] = {}
     for slot, (origin, to) in enumerate(zip(table.shards, assignment.owners, strict=True)):
         if origin != to:

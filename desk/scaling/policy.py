@@ -1,4 +1,4 @@
-"""The scaling policy: from how busy the consumers are to how many there should be, one reading at a time."""
+"""The scaling policy: the number of consumers from their busy fractions and waits, one reading at a time."""
 
 import math
 from typing import Final, Self
@@ -11,20 +11,20 @@ from desk.scaling.policy_state import ConsumerNeed, ConsumerPeak, PolicyState, Q
 from desk.scaling.slot_assignment import GRAIN
 
 CLEARLY: Final = 0.8
-"""What is clearly less: below 0.9 / 1.1, so that noise of ±10 % around a constant never looks like a change."""
+"""The ratio of a clear decrease: below 0.9 / 1.1, so that noise of ±10 % around a constant is no change."""
 
 LONGER: Final = 4.0
-"""How many times longer than before the next attempt has to wait when the last one was in vain."""
+"""The factor by which the delay before the next attempt grows when the last one did not help."""
 
 
 class ScalingPolicy(msgspec.Struct, frozen=True):
-    """How many consumers there may be, what they shall keep, and how soon their number changes.
+    """The bounds of the number of consumers, their objectives, and the delays of changes.
 
-    `time_in_queue_ns` is the objective for its 99th percentile. More are asked for when the need lasts `up_delay_s`;
-    fewer when fewer would have done for all of `down_delay_s`: a minute by default, as market load repeats by the
-    minute. For `settle_s` after the working shards change, waits and backlogs are still those of before. Where one
-    more did not mend the time in queue, the next is not tried for `retry_s`, then for LONGER times that, and so on.
-    Saturated shards that miss the objective, nothing telling by how much, grow in number by the factor `growth`.
+    `time_in_queue_ns` is the objective for its 99th percentile. The number rises when the need lasts `up_delay_s`, and
+    falls when fewer would have sufficed for all of `down_delay_s`: a minute by default, because market load repeats by
+    the minute. For `settle_s` after the working shards change, waits and backlogs still come from before. If one more
+    consumer did not reduce the time in queue, the next attempt is delayed by `retry_s`, then by LONGER times that, and
+    so on. If saturated shards miss the objective by an unknown amount, their number grows by the factor `growth`.
     """
 
     least: int
@@ -39,12 +39,12 @@ class ScalingPolicy(msgspec.Struct, frozen=True):
 
 
 class ScalingReading(msgspec.Struct, frozen=True):
-    """What the consumers did since the reading before.
+    """The figures of the consumers since the previous reading.
 
-    `now_ns` never goes back. `busy` is the busy fraction of each shard that works, those about to leave included;
-    `time_in_queue_ns` the 99th percentile of the worst shard's, None without ticks; `dropped` counts ticks dropped or
-    conflated by overload; `pending` consumers asked for that are not there yet. `lopsided` says that slots are under
-    way, or one shard is far above the others: more shards would not help yet.
+    `now_ns` never decreases. `busy` is the busy fraction of each working shard, including those about to leave;
+    `time_in_queue_ns` the 99th percentile of the worst shard, None without ticks; `dropped` counts ticks dropped or
+    conflated by overload; `pending` the requested consumers that have not joined yet. `lopsided`: slots are moving, or
+    one shard is far above the others, so more shards would not help yet.
     """
 
     now_ns: int
@@ -56,10 +56,10 @@ class ScalingReading(msgspec.Struct, frozen=True):
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """One reading in the light of the one before.
+    """The assessment of one reading by the previous one.
 
-    `demand` is the work asked for, in shards, and `needed` how many should share it. `missed`: the time in queue is
-    above its objective, or ticks were dropped. `wants_one_more`: one more might mend that.
+    `demand` is the offered work, in shards, and `needed` the number of shards that should share it. `missed`: the time
+    in queue is above its objective, or ticks were dropped. `wants_one_more`: one more consumer might help.
     """
 
     demand: float
@@ -69,10 +69,10 @@ class Assessment(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -> Self:
-        """What the reading says.
+        """Assess a reading.
 
-        What saturated shards hide counts where nobody has room for it, and nothing is on its way: else it is the
-        backlog of a shard that is helped already, or of one symbol that no number of shards helps.
+        The hidden demand of saturated shards counts only if no shard has room for it and no consumer is pending: else
+        it is the backlog of a shard that is already being relieved, or of one symbol, which more shards cannot help.
         """
         busy, objective_ns = reading.busy.values(), policy.time_in_queue_ns
         wait_ns, dropped = reading.time_in_queue_ns or 0, reading.dropped > 0
@@ -99,9 +99,9 @@ class Assessment(msgspec.Struct, frozen=True):
 
 
 def decide(policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -> tuple[int, PolicyState]:
-    """The number of consumers there should be after this reading, and the state for the next.
+    """The desired number of consumers after this reading, and the state for the next.
 
-    Without a state whoever works or was asked for is wanted. A reading without a working shard tells nothing.
+    Without a state the working and pending consumers are desired. A reading without a working shard changes nothing.
     """
     state = _begun(policy, state, reading)
     if not reading.busy:
@@ -122,12 +122,12 @@ def decide(policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -
 
 
 def consumers(demand: float, busy: float) -> int:
-    """How many it takes for none to be above this busy fraction, if the demand is shared out evenly."""
+    """The least number of consumers whose busy fraction stays within `busy` if they share the demand evenly."""
     return math.ceil(demand / busy - GRAIN)
 
 
 def _begun(policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -> PolicyState:
-    """The state with who is there."""
+    """The state with the working and pending consumers."""
     now_ns, working = reading.now_ns, len(reading.busy)
     if not state.desired:
         state = PolicyState(working + reading.pending, since_ns=now_ns, missed_ns=now_ns)
@@ -139,7 +139,7 @@ def _begun(policy: ScalingPolicy, state: PolicyState, reading: ScalingReading) -
 def _remembered(
     policy: ScalingPolicy, state: PolicyState, reading: ScalingReading, assessment: Assessment
 ) -> PolicyState:
-    """The state with what this reading adds to it."""
+    """The state after this reading."""
     missed_ns = reading.now_ns if assessment.missed else state.missed_ns
     attempt = state.attempt
     if attempt is not None and reading.now_ns - missed_ns >= _ns(policy.down_delay_s):
@@ -158,7 +158,7 @@ def _remembered(
 
 
 def _need(state: PolicyState, reading: ScalingReading, assessment: Assessment) -> ConsumerNeed | None:
-    """The need with this reading, if it lasts."""
+    """The run of needs with this reading; None if it ends."""
     if assessment.needed <= state.desired:
         return None
     if state.need is None:
@@ -167,7 +167,7 @@ def _need(state: PolicyState, reading: ScalingReading, assessment: Assessment) -
 
 
 def _wait(state: PolicyState, reading: ScalingReading, assessment: Assessment) -> QueueWait | None:
-    """The wait with this reading, if it lasts."""
+    """The run of waits with this reading; None if it ends."""
     if not assessment.wants_one_more:
         return None
     wait_ns = reading.time_in_queue_ns or 0
@@ -180,8 +180,8 @@ def _peaks(
 ) -> tuple[ConsumerPeak, ...]:
     """The peaks of the last `down_delay_s`, with this reading's.
 
-    Who misses the objective, by a drop or twice in a row, could not do with fewer; neither could a demand like that
-    with which fewer missed it before. While one of the shards is away, nothing is known.
+    Consumers that miss the objective, by a drop or twice in a row, are all needed; so are they for a demand like that
+    with which fewer missed it before. While a shard is down, nothing is known.
     """
     number = consumers(assessment.demand, CLEARLY * policy.target_busy)
     away = len(reading.busy) + reading.pending < state.desired
@@ -195,14 +195,14 @@ def _peaks(
 
 
 def _for_load(policy: ScalingPolicy, state: PolicyState) -> int:
-    """The number that a lasting load needs; as it is where there is none."""
+    """The number of consumers that a lasting load needs; unchanged without one."""
     if state.need is None or state.seen_ns - state.need.since_ns < _ns(policy.up_delay_s):
         return state.desired
     return min(state.need.number, policy.most)
 
 
 def _attempt(policy: ScalingPolicy, state: PolicyState, assessment: Assessment) -> ScaleUpAttempt | None:
-    """One more for the sake of a lasting wait, unless the one before has just been in vain."""
+    """One more consumer for a lasting wait, unless the last attempt has just failed to help."""
     wait, last, pause_s = state.wait, state.attempt, policy.retry_s
     if wait is None or state.seen_ns - wait.since_ns < _ns(policy.up_delay_s):
         return None
@@ -214,7 +214,7 @@ def _attempt(policy: ScalingPolicy, state: PolicyState, assessment: Assessment) 
 
 
 def _fewer(policy: ScalingPolicy, state: PolicyState) -> int:
-    """The largest peak, where that is fewer and the whole delay has been seen."""
+    """The largest peak, if it is below the desired number and the whole delay has been observed."""
     if state.seen_ns - state.since_ns < _ns(policy.down_delay_s):
         return state.desired
     return max(min(state.peaks[0].number, state.desired), policy.least)

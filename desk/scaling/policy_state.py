@@ -1,4 +1,4 @@
-"""What the scaling policy remembers between readings.
+"""The state of the scaling policy between readings.
 
 Tests: tests/desk/scaling/test_policy.py
 """
@@ -7,14 +7,14 @@ import msgspec
 
 
 class ConsumerNeed(msgspec.Struct, frozen=True):
-    """Consecutive readings whose load asks for more: since when, and the most that one of them asks for."""
+    """A run of readings whose load needs more consumers: its start, and the highest need."""
 
     since_ns: int
     number: int
 
 
 class QueueWait(msgspec.Struct, frozen=True):
-    """Consecutive readings whose time in queue calls for one more: since when; its least and its most."""
+    """A run of readings whose time in queue calls for one more consumer: its start, and the least and greatest wait."""
 
     since_ns: int
     least_ns: int
@@ -22,10 +22,10 @@ class QueueWait(msgspec.Struct, frozen=True):
 
 
 class ScaleUpAttempt(msgspec.Struct, frozen=True):
-    """The last step for the sake of time in queue alone.
+    """The last scale-up caused by time in queue alone.
 
-    When it was; how many consumers, with which demand, had been too few; the least wait that led to it; how long the
-    next one has to wait if this one was in vain.
+    Its time; the number of consumers before it and their demand; the least wait that led to it; the delay before the
+    next attempt if this one did not help.
     """
 
     at_ns: int
@@ -36,19 +36,19 @@ class ScaleUpAttempt(msgspec.Struct, frozen=True):
 
 
 class ConsumerPeak(msgspec.Struct, frozen=True):
-    """How many consumers one reading could not have done without."""
+    """The least number of consumers that one reading needed."""
 
     at_ns: int
     number: int
 
 
 class PolicyState(msgspec.Struct, frozen=True):
-    """The policy's memory; a fresh one to begin with. It stays small, however long the run.
+    """The policy's state; its size does not grow with the run.
 
-    `desired` is the last answer, given since `since_ns`. Of the last reading: `seen_ns`, `working`, `wait_ns`, and
-    whether it `missed` the objective; `missed_ns` is when that was last so. `settled_ns` is when waits tell something
-    again. `need` and `wait` are what lasts, `attempt` what was tried last. `peaks` are those of late that no later
-    one reaches: the first is the largest, and there are no more of them than numbers.
+    `desired` is the last answer, unchanged since `since_ns`. Of the last reading: `seen_ns`, `working`, `wait_ns`, and
+    whether it `missed` the objective; `missed_ns` is the time of the last miss. `settled_ns` is the time from which
+    waits are meaningful again. `need` and `wait` are the current runs, `attempt` the last attempt. `peaks` are the
+    recent peaks that no later one reaches, in falling order, so at most one per number of consumers.
     """
 
     desired: int = 0

@@ -1,4 +1,4 @@
-"""What scaling goes by: from the figures that producer and shards tell to one reading a second."""
+"""The input of scaling: one reading a second from the figures of producer and shards."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -12,15 +12,15 @@ from desk.telemetry.histogram import HistogramSnapshot, counted_since
 
 EVERY_NS: Final = SECOND_NS
 LOPSIDED: Final = 1.5
-"""A shard this far above the mean, with more than LEAST_BUSY, is helped by moves first."""
+"""A shard this far above the mean, and above LEAST_BUSY, is relieved by moves first."""
 LEAST_BUSY: Final = 0.3
 
 
 class ScalingReadings:
-    """Takes readings, at least EVERY_NS apart by the producer's clock; each is of the time since the one before.
+    """Takes readings, at least EVERY_NS apart by the producer's clock; each covers the time since the previous one.
 
-    How busy a shard is its acks tell the producer, as part of batches: a shard that has too much to do is slow to
-    answer anything else. So the oldest tick that waits in a lane counts beside what shards tell of those applied.
+    Busy times come from the acks that the producer received, because an overloaded shard is slow to answer anything
+    else. For the same reason the age of the oldest tick in a lane counts beside the shards' own times in queue.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class ScalingReadings:
     def take(
         self, loop: LoopStats, shards: Sequence[ShardStats], working: Collection[int], pending: int
     ) -> ScalingReading | None:
-        """The reading that is due, if any. `working` are the shards with a lane, `pending` counts those awaited."""
+        """The reading, if one is due; `working`: the shards with a lane; `pending`: the shards yet to join."""
         before = self._before
         if before is not None and loop.wall_ns - before.wall_ns < EVERY_NS:
             return None
@@ -60,9 +60,9 @@ class ScalingReadings:
 
 
 def _busy(lane: LaneRow, before: LaneRow | None, passed_ns: int) -> float:
-    """The busy fraction since then; 0 of a shard that had no lane, or counts anew.
+    """The busy fraction since then; 0 for a shard that had no lane, or has restarted.
 
-    With ticks that have waited all the time and no ack, it has worked all the time.
+    If ticks waited all the time without an ack, the shard was busy all the time.
     """
     if before is None:
         return 0.0
@@ -73,7 +73,7 @@ def _busy(lane: LaneRow, before: LaneRow | None, passed_ns: int) -> float:
 
 
 def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
-    """The 99th percentile of time in queue since then; a successor that counts anew is taken as it is."""
+    """The 99th percentile of time in queue since then; for a restarted shard, since its restart."""
     known = before.time_in_queue if before is not None else HistogramSnapshot()
     if sum(known.buckets.values()) > sum(stats.time_in_queue.buckets.values()):
         known = HistogramSnapshot()
@@ -81,7 +81,7 @@ def _wait_ns(stats: ShardStats, before: ShardStats | None) -> int | None:
 
 
 def _dropped(lane: LaneRow, before: LaneRow | None) -> int:
-    """Ticks dropped or conflated since then; a lane opened anew counts on from what its shard knew."""
+    """Ticks dropped or conflated since then; a reopened lane continues its shard's totals."""
     if before is None:
         return 0
     return max(lane.conflated + lane.dropped - before.conflated - before.dropped, 0)

@@ -1,4 +1,4 @@
-"""When slots should move, by what the shards tell: once a second, while the market does not wait."""
+"""Decides when slots move, from the shards' figures: once a second."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,17 +11,15 @@ from desk.scaling import MovePlanner, PlannerState, SlotMove, assign_evenly, pla
 
 OBSERVE_NS: Final = SECOND_NS
 LEAST_BUSY: Final = 0.05
-"""A desk whose busiest shard works less than this part of the time gains nothing by moves."""
+"""Below this busy fraction of the busiest shard a desk gains nothing by moves."""
 
 
 class Rebalancing:
-    """From figures to moves. A slot's load are its ticks since the observation before.
+    """Turns figures into moves; a slot's load are its ticks since the previous observation.
 
-    Shards that shall own nothing are emptied. With `level` the others are levelled out by load; else those that own
-    nothing are given slots by number, and nothing more.
-
-    While a move is under way, or a shard's successor is waited for, nothing is observed: figures would be of two
-    tables. The clock is the caller's.
+    Shards that may not own slots are drained. With `level` the others are balanced by load; else shards without slots
+    get their share by number, and nothing else moves. No observation is made while a move is under way or a shard
+    restarts, because the figures would belong to two routing tables.
     """
 
     def __init__(self, planner: MovePlanner | None = None, *, level: bool = True) -> None:
@@ -33,10 +31,10 @@ class Rebalancing:
         self._ticks: dict[int, dict[int, int]] = {}
 
     def observe(self, loop: LoopStats, shards: Sequence[ShardStats], staying: Sequence[int]) -> list[SlotMove]:
-        """The moves that these figures call for; none within OBSERVE_NS of the observation before.
+        """The moves that follow from these figures; none within OBSERVE_NS of the previous observation.
 
-        None either until every shard has told something new: one that has much to do is slow to tell it. `staying` are
-        the shards that may own slots, one at least; whoever else does is emptied.
+        Also none until every shard has reported new figures; a busy one reports late. `staying` are the shards that may
+        own slots, at least one; all others are drained.
         """
         before = self._seen
         if before is not None and loop.wall_ns - before.wall_ns < OBSERVE_NS:
@@ -63,7 +61,7 @@ class Rebalancing:
         for stats in shards:
             before = self._ticks.get(stats.shard, {})
             for slot, ticks in stats.slot_ticks.items():
-                # Fewer than before are those of a successor, which counts anew.
+                # A restarted shard counts from 0.
                 grown = ticks - before.get(slot, 0) if ticks >= before.get(slot, 0) else ticks
                 if grown:
                     loads[slot] = loads.get(slot, 0.0) + grown
@@ -72,7 +70,7 @@ class Rebalancing:
 
 
 def _busiest(loop: LoopStats, before: LoopStats) -> float:
-    """The greatest part of the time since then that any shard has worked."""
+    """The busy fraction of the busiest shard since then."""
     passed_ns = loop.wall_ns - before.wall_ns
     known_ns = {lane.shard: lane.busy_ns for lane in before.lanes}
     grown_ns = (lane.busy_ns - known_ns.get(lane.shard, 0) for lane in loop.lanes)

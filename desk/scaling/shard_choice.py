@@ -1,4 +1,4 @@
-"""Who comes and who goes when another number of shards is wanted."""
+"""The shards to start and stop when their desired number changes."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -7,10 +7,7 @@ import msgspec
 
 
 class ShardChanges(msgspec.Struct, frozen=True):
-    """Shards by number, and what is to become of them.
-
-    `start` are to be made, `keep` stay though they were to leave, `cancel` are not awaited any more, `stop` leave.
-    """
+    """Shards by number: `start` and `stop`, `keep` those that were leaving, and `cancel` pending starts."""
 
     start: tuple[int, ...] = ()
     keep: tuple[int, ...] = ()
@@ -21,12 +18,12 @@ class ShardChanges(msgspec.Struct, frozen=True):
 def choose_changes(
     wanted: int, nodes: Mapping[int, str], pending: Collection[int], leaving: Collection[int], home: str
 ) -> ShardChanges:
-    """What makes the shards that stay or are awaited as many as `wanted`, which is 1 or more.
+    """The changes after which the staying and pending shards are `wanted` (1 or more).
 
-    `nodes` are the nodes of the shards that work, those that are `leaving` among them. Those that were to leave are
-    recalled before others are made, lowest numbers first; those awaited are given up before others are sent away.
-    Away goes who is on the node with the fewest shards, so that nodes become idle, and on `home`, where the control
-    actors keep the node busy, last; then the highest number. One that works always stays.
+    `nodes` are the nodes of the working shards, including those that are `leaving`. Leaving shards are kept before new
+    ones are started, lowest numbers first; pending ones are cancelled before others are stopped. Shards stop first on
+    the node with the fewest shards, so that nodes become idle, and last on `home`, which the control actors keep busy
+    anyway; then by highest number. At least one working shard stays.
     """
     staying = [shard for shard in nodes if shard not in leaving]
     lacking = wanted - len(staying) - len(pending)

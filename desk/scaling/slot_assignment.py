@@ -1,4 +1,4 @@
-"""Slots on shards with their loads: the board on which moves are tried before they are asked for.
+"""An assignment of slots with their loads to shards, on which moves are tried out before they are requested.
 
 Tests: tests/desk/scaling/test_planner.py
 """
@@ -11,9 +11,9 @@ GRAIN: Final = 1e-9
 
 
 class SlotAssignment:
-    """Slot i, of load `loads[i]`, lies on shard `owners[i]`; `shards` are those that may own slots.
+    """Slot i, of load `loads[i]`, belongs to shard `owners[i]`; `shards` are those that may own slots.
 
-    Loads are of any unit, and 0 or more. Ties are broken by number, so that the same board has the same moves.
+    Loads have any unit and are not negative. Ties are broken by number, so that equal assignments give equal moves.
     """
 
     def __init__(self, loads: Sequence[float], owners: Iterable[int], shards: Iterable[int]) -> None:
@@ -25,32 +25,32 @@ class SlotAssignment:
             self.slots[owner].add(slot)
 
     def load(self, shard: int) -> float:
-        """What lies on the shard."""
+        """The load of the shard."""
         return sum(self.loads[slot] for slot in sorted(self.slots[shard]))
 
     def loaded_slots(self, shard: int) -> list[int]:
-        """The shard's slots that cost anything, dearest first."""
+        """The shard's slots with any load, heaviest first."""
         return sorted((slot for slot in self.slots[shard] if self.loads[slot] > 0), key=self.dear)
 
     def dear(self, slot: int) -> tuple[float, int]:
-        """Sorts slots dearest first."""
+        """The sort key for slots, heaviest first."""
         return -self.loads[slot], slot
 
     def shard_loads(self, shards: Iterable[int]) -> dict[int, float]:
-        """What lies on each of these shards."""
+        """The load of each of these shards."""
         return {shard: self.load(shard) for shard in shards}
 
     def move(self, slot: int, to: int) -> None:
-        """Let the slot lie on shard `to`."""
+        """Assign the slot to shard `to`."""
         self.slots[self.owners[slot]].discard(slot)
         self.slots[to].add(slot)
         self.owners[slot] = to
 
     def shared(self) -> list[int]:
-        """The shards among which slots can be shared out.
+        """The shards among which load can be balanced.
 
-        A slot that costs a fair share or more and lies alone is not to be helped: its shard is left out, and what
-        is fair is what remains.
+        A shard whose only slot has the fair share or more cannot be relieved: it is left out, and the fair share is
+        computed from the rest.
         """
         loads = self.shard_loads(self.shards)
         rest = sorted(self.shards, key=lambda shard: (-loads[shard], shard))
@@ -70,11 +70,11 @@ def mean(loads: Iterable[float]) -> float:
 
 
 def clearly_less(one: float, other: float) -> bool:
-    """Whether a load is less than another by more than rounding."""
+    """Whether a load is less than another beyond rounding errors."""
     return one < other * (1.0 - GRAIN)
 
 
 def level(loads: Mapping[int, float]) -> float:
-    """The busiest shard's load over the fair share; 1 where nothing costs anything."""
+    """The busiest shard's load over the fair share; 1 without load."""
     fair = mean(loads.values())
     return max(loads.values()) / fair if fair > 0 else 1.0

@@ -1,1 +1,1 @@
-"""What runs in the scanners' process: the market by the minute, and the scanners that look at it."""
+"""The scanners' process: the market by the minute, and the scanners that run on it."""

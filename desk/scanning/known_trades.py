@@ -1,4 +1,4 @@
-"""The trades that the scanners' view remembers: the same ones as a shard that watches every symbol from the start.
+"""The trades that the scanners' view remembers: those that a shard watching every symbol from the start would have.
 
 Tests: tests/desk/scanning/test_market_view_revisions.py
 """
@@ -12,7 +12,7 @@ from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to, floor_to
 
 
 class KnownTrades:
-    """Memories by the number of the symbol, kept at the marks at which a shard would; `revise_ns` is the plan's.
+    """Memories by symbol index, evicted at the same marks as in a shard; `revise_ns` is the plan's.
 
     A symbol without trade identities has none.
     """
@@ -30,17 +30,17 @@ class KnownTrades:
         return number in self._memories
 
     def begin(self, number: int, trade: Trade, minutes: Iterable[Bar], earlier: Trade | None) -> None:
-        """Remember the trades of a symbol from this one on; `minutes` are those that it has."""
+        """Start remembering a symbol's trades with this one; `minutes` are its existing minutes."""
         self._memories[number] = RememberedTrades(
             trade.ordinal, minutes, earlier, split_ns=self._split_ns, saving=False
         )
 
     def take(self, number: int, trade: Trade) -> bool:
-        """Remember a trade; False where its identity is known."""
+        """Remember a trade; False if its identity is known."""
         return self._memories[number].take(trade)
 
     def revise(self, number: int, revision: Revision) -> tuple[RevisionOutcome, RememberedTrades] | None:
-        """Correct or cancel a trade, which changes the memory given back; None where nothing changes."""
+        """Correct or cancel a trade; returns the changed memory, None if nothing changed."""
         memory = self._memories.get(number)
         if memory is None:
             return None
@@ -48,12 +48,12 @@ class KnownTrades:
         return None if revised.old is None else (revised, memory)
 
     def packed(self, number: int) -> bytes:
-        """The memory of a symbol, as a shard takes it with a `Watch`; empty where there is none."""
+        """The encoded memory of a symbol, for a `Watch`; empty if it has none."""
         memory = self._memories.get(number)
         return b"" if memory is None else memory.packed()
 
     def reach(self, recv_ns: int) -> None:
-        """Take in that time has come to this: forget what shards forget at the marks until then."""
+        """Advance to this time: evict the trades that shards evict at the marks up to it."""
         if not self._memories:
             reached_ns = floor_to(floor_to(recv_ns, SECOND_NS) - self._revise_ns, MINUTE_NS)
             self.revisable_from_ns = max(reached_ns, self.revisable_from_ns)
@@ -64,5 +64,5 @@ class KnownTrades:
 
     @property
     def next_mark_ns(self) -> int:
-        """The first whole second at which another minute can be revised no more."""
+        """The first whole second at which another minute stops being revisable."""
         return ceil_to(self.revisable_from_ns + MINUTE_NS + self._revise_ns, SECOND_NS)

@@ -1,4 +1,4 @@
-"""The scanners' view: the whole market by the minute, from an iteration of the source of its own."""
+"""The scanners' view: the whole market by the minute, from its own iteration of the source."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -25,14 +25,14 @@ BOTH: Final = frozenset({"trades", "quotes"})
 
 
 class MarketView:
-    """Reads the source up to a session time (`recv_ns`, exclusive, to the row), and tells what it has seen.
+    """Reads the source up to a session time (`recv_ns`, exclusive), and gives snapshots and minutes.
 
-    Time only goes forward: take the snapshot of a mark before asking for bars up to a later one. The
-    session's figures are of trades whose venue time is `start_ns` or later (None: the source's first row);
-    the reference price and the minutes go back to the source's beginning. Malformed rows are passed over, those of
-    other `channels` ("trades", "quotes") than the desk is given, and what shards reject: trades of minutes that may be
-    revised no more (with `revise_ns`, which is the plan's), and those that come again. Corrections and cancels change
-    minutes and figures. A symbol is in a snapshot from its first sound row on, of whatever kind.
+    Time only advances: take the snapshot of a mark before asking for bars up to a later one. The session's figures
+    count trades whose venue time is `start_ns` or later (None: the source's first row); the reference price and the
+    minutes cover the source from its start. It ignores malformed rows, rows of `channels` ("trades", "quotes") that the
+    plan does not use, and trades that shards reject: trades of minutes that are no longer revisable (by the plan's
+    `revise_ns`), and duplicates. Corrections and cancels change minutes and figures. A symbol is in snapshots from its
+    first sound row of any kind.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class MarketView:
         self._named = False
 
     def advance(self, until_ns: int) -> None:
-        """See every row received before `until_ns`. Raises ValueError for a time before the last one."""
+        """Read every row received before `until_ns`. Raises ValueError for a time before the previous one."""
         if until_ns < self.now_ns:
             raise ValueError(f"the view has reached {self.now_ns} and does not go back to {until_ns}")
         self.now_ns = until_ns
@@ -86,7 +86,7 @@ class MarketView:
                 return
 
     def snapshot(self) -> MarketSnapshot:
-        """The market as advanced to, of the symbols met so far."""
+        """The market at the time reached, with the symbols seen so far."""
         session, earlier = self._figures.session, self._figures.earlier
         minutes = range(self._first_minute(), self.now_ns + 1, MINUTE_NS)
         known = self._met_so_far()
@@ -109,8 +109,7 @@ class MarketView:
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
         """The minutes of these symbols from all rows received before `until_ns`, to which the view advances.
 
-        Oldest first, flagged repaired, the last perhaps still open. Symbols that the source does not know
-        have none.
+        Oldest first, flagged repaired, the last perhaps still open. Symbols unknown to the source have none.
         """
         self.advance(until_ns)
         return {
@@ -119,16 +118,16 @@ class MarketView:
         }
 
     def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
-        """A shard's remembered trades of these symbols, as far as the view has advanced.
+        """The remembered trades of these symbols at the time reached, encoded for a `Watch`.
 
-        Those without any are left out.
+        Symbols without any are left out.
         """
         self._known.reach(self.now_ns)
         packed = {name: self._known.packed(self._number[name]) for name in symbols if name in self._number}
         return {name: memory for name, memory in packed.items() if memory}
 
     def _met_so_far(self) -> NDArray[np.intp]:
-        """The numbers of the symbols met so far, in their order."""
+        """The indices of the symbols seen so far, sorted by symbol."""
         listed = np.flatnonzero(self._met[:-1])
         if len(listed) != len(self._listed):
             self._listed = listed
@@ -150,14 +149,14 @@ class MarketView:
         self._named = block.originals is not None or bool(np.any(block.trade_id))
 
     def _take(self, block: Block, rows: NDArray[np.intp]) -> None:
-        """Take rows in: quotes, and then trades."""
+        """Apply rows: quotes, then trades."""
         quote = block.kind[rows] == QUOTE
         quotes = rows[quote]
         self._quotes.fold(self._numbers[block.symbol[quotes]], block, quotes)
         self._take_trades(block, rows[~quote])
 
     def _take_trades(self, block: Block, rows: NDArray[np.intp]) -> None:
-        """Take trades in: whole blocks at once, or row by row where trades have identities."""
+        """Apply trades: whole blocks at once, or row by row if trades have identities."""
         if not (self._named or self._known) or not len(rows):
             self._fold(block, rows)
             return

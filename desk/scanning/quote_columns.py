@@ -11,7 +11,7 @@ from desk.model.blocks import Block
 
 
 class QuoteColumns:
-    """By symbol number the bid and ask of its newest usable quote, NaN before the first."""
+    """By symbol index the bid and ask of the newest usable quote, NaN before the first."""
 
     def __init__(self, symbols: int) -> None:
         self.bid = np.full(symbols, np.nan)
@@ -19,9 +19,9 @@ class QuoteColumns:
         self._ts_ns = np.full(symbols, np.iinfo(np.int64).min)
 
     def fold(self, symbol: NDArray[np.int32], block: Block, rows: NDArray[np.intp]) -> None:
-        """Take these rows of a block in, in the order of arrival, row i of the symbol with number `symbol[i]`.
+        """Apply these rows of a block in the order of arrival; row i belongs to the symbol with index `symbol[i]`.
 
-        Ordinals rise with the rows, so of quotes with the same venue time the one that arrived last is the newest.
+        Ordinals rise with the rows, so of quotes with the same venue time the last to arrive is the newest.
         """
         usable = usable_rows(block.bid[rows], block.bid_size[rows], block.ask[rows], block.ask_size[rows])
         symbol, rows = symbol[usable], rows[usable]
@@ -29,6 +29,6 @@ class QuoteColumns:
         np.maximum.at(self._ts_ns, symbol, ts_ns)
         newest = ts_ns == self._ts_ns[symbol]
         symbol, rows = symbol[newest], rows[newest]
-        # Of the rows of one symbol the last assignment stands (NumPy, "Assigning values to indexed arrays").
+        # For a repeated index NumPy keeps the last assignment ("Assigning values to indexed arrays").
         self.bid[symbol] = block.bid[rows]
         self.ask[symbol] = block.ask[rows]

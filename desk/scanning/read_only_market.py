@@ -1,4 +1,4 @@
-"""A market snapshot that scanners cannot change, not for themselves and not for the next.
+"""A market snapshot that scanners cannot change.
 
 Tests: tests/desk/scanning/test_runner.py
 """
@@ -11,10 +11,9 @@ from desk.scanner import MarketSnapshot
 
 
 class ReadOnlyMarket:
-    """The values of a snapshot as immutable bytes; every `snapshot` has arrays of its own over them.
+    """The values of a snapshot as immutable bytes; every `snapshot` call makes new arrays over them.
 
-    An array can be given another shape or type in place, which read-only arrays allow too: so no two scanners get the
-    same one.
+    Even a read-only array can be given another shape or dtype in place, so scanners do not share arrays.
     """
 
     def __init__(self, market: MarketSnapshot) -> None:
@@ -28,7 +27,7 @@ class ReadOnlyMarket:
                 self._plain[name] = value
 
     def snapshot(self) -> MarketSnapshot:
-        """The market as it was taken in."""
+        """A new snapshot of the market."""
         arrays: dict[str, Any] = {
             name: np.ndarray(shape, kind, content) for name, (shape, kind, content) in self._arrays.items()
         }

@@ -1,4 +1,4 @@
-"""The scanners' work: on their period, look at the market and name the symbols they want."""
+"""Runs scanners on their periods, and answers with the symbols that they want."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -26,11 +26,11 @@ class ScannerView(Protocol):
     """The scanners' own view of the market."""
 
     def advance(self, until_ns: int) -> None:
-        """Take in the rows received before `until_ns`."""
+        """Read the rows received before `until_ns`."""
         ...
 
     def snapshot(self) -> MarketSnapshot:
-        """The market as taken in so far."""
+        """The market at the time reached."""
         ...
 
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:
@@ -38,7 +38,7 @@ class ScannerView(Protocol):
         ...
 
     def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:
-        """A shard's remembered trades of these symbols, as taken in so far; without those that have none."""
+        """The encoded remembered trades of these symbols at the time reached; symbols without any are left out."""
         ...
 
 
@@ -50,7 +50,7 @@ class SymbolHistory(NamedTuple):
 
 
 class ScannerEntry(msgspec.Struct):
-    """A `[[scanners]]` entry with its scanner; None for one that is stopped, and why."""
+    """A `[[scanners]]` entry with its scanner; for a stopped one None and the reason."""
 
     name: str
     scanner: Scanner | None
@@ -61,18 +61,18 @@ class ScannerEntry(msgspec.Struct):
 
 
 class ScannerRunner:
-    """Runs the scanners that are due at a mark, and answers the same question twice alike.
+    """Runs the scanners that are due at a mark, and gives the same answer to a repeated question.
 
-    Scanners are run once at every mark at which they are due, in order, from the session's start on: those marks
-    that nobody has asked about are made up for first. So whoever takes the place of another that died stands where
-    that one stood, at the cost of one pass over the market. The answers of the last MAX_ANSWERED marks are
-    remembered.
+    Scanners run once at every mark at which they are due, in order, from the session's start on; marks without a
+    question are made up for first. So a restarted runner reaches the state of its predecessor with one pass over the
+    market. The answers of the last MAX_ANSWERED marks are kept.
 
-    `afresh` gives another view of the same market, which has seen nothing: minutes of a time that `view` is beyond
-    are read from there. Without it there are none to be had.
+    `afresh` makes another, unread view of the same market, for minutes of a time that `view` has already passed.
+    Without it such minutes are not available.
 
-    A scanner that raises keeps its last wish and is reported, once per kind of fault; the others go on. One that is
-    stopped is not called: its answer says so, and what it wanted last stays. `cells` bear the call under way.
+    A scanner that raises keeps its last answer and is reported, once per kind of fault; the others continue. A stopped
+    scanner is not called: its answer is marked `stopped`, and its last symbols stay in force. `cells` hold the call
+    under way.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class ScannerRunner:
         return [entry for entry in self._entries if elapsed_s > 0 and elapsed_s % entry.every_s == 0]
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
-        """Answers of the scanners due now, with the minutes of new symbols as they will be at the next mark.
+        """Answers of the scanners due now, with the minutes of new symbols up to the next mark.
 
-        `subscribed` decides for which symbols minutes come along, and nothing else. Raises RunFailed for a mark
-        that is forgotten.
+        `subscribed` only decides for which symbols minutes are included. Raises RunFailed for a mark whose answers are
+        no longer kept.
         """
         if not self.due(mark_ns):
             return []
@@ -111,9 +111,9 @@ class ScannerRunner:
         if mark_ns not in self._answers:
             raise RunFailed(
                 "scanners",
-                f"asked again about {mark_ns}, which is forgotten",
-                f"a mark that may be asked about again, and one of the last {MAX_ANSWERED:,}",
-                "Run again; a shorter [flow] checkpoint_s leaves fewer marks to be asked about again.",
+                f"the answers at mark {mark_ns} are no longer kept",
+                f"one of the last {MAX_ANSWERED:,} marks with an answer",
+                "Run again; with a shorter [flow] checkpoint_s fewer marks are repeated after a restart.",
             )
         answers = self._answers[mark_ns]
         known = frozenset(subscribed)
@@ -140,19 +140,19 @@ class ScannerRunner:
         return {symbol: past.bars for symbol, past in self._past(list(symbols), until_ns).items()}
 
     def remembered(self, symbols: Iterable[str], until_ns: int) -> dict[str, bytes]:
-        """A shard's remembered trades of these symbols at that time, without those that have none."""
+        """The encoded remembered trades of these symbols at that time; symbols without any are left out."""
         past = self._past(list(symbols), until_ns)
         return {symbol: each.remembered for symbol, each in past.items() if each.remembered}
 
     def _past(self, wanted: list[str], until_ns: int) -> dict[str, SymbolHistory]:
         if not wanted:
             return {}
-        # The view must not pass a mark at which scanners still have to look.
+        # The view must not pass a mark at which scanners have yet to run.
         self._run(until_ns - 1)
         return self._view.past(wanted, until_ns)
 
     def _run(self, upto_ns: int) -> None:
-        """Run what is due at every mark to this one, as far as it has not been run."""
+        """Run the scanners due at every mark up to this one that have not run yet."""
         for mark_ns in self._marks(upto_ns):
             market = ReadOnlyMarket(self._view.at(mark_ns))
             self._cells[AT] = mark_ns
@@ -161,7 +161,7 @@ class ScannerRunner:
             _keep(self._answers, MAX_ANSWERED)
 
     def _marks(self, upto_ns: int) -> list[int]:
-        """The marks at which anything is due, after the last at which it was run; oldest first."""
+        """The marks up to this one at which a scanner is due and has not run, oldest first."""
         start_ns = ceil_to(self._start_ns, SECOND_NS)
         ran_s = max(self._ran_ns - start_ns, 0) // SECOND_NS
         return sorted(
@@ -175,7 +175,7 @@ class ScannerRunner:
         )
 
     def _minutes_at(self, mark_ns: int, symbols: Iterable[str]) -> dict[str, SymbolHistory]:
-        """The minutes of these symbols that go with the answers of a mark."""
+        """The minutes of these symbols for the answers of a mark."""
         kept = self._minutes.get(mark_ns, {})
         missing = [symbol for symbol in symbols if symbol not in kept]
         if missing:
@@ -209,7 +209,7 @@ class ScannerRunner:
 
 
 class _Market:
-    """A view that goes forward, and another for what lies behind it: that is read once for rising times, too."""
+    """A view that advances, and a second one for times that it has passed; for rising times that is read once, too."""
 
     def __init__(self, view: ScannerView, afresh: Callable[[], ScannerView] | None) -> None:
         self._view = view
@@ -219,13 +219,13 @@ class _Market:
         self._past_ns = 0
 
     def at(self, mark_ns: int) -> MarketSnapshot:
-        """The market at a time that was not passed yet."""
+        """The market at a time that the view has not passed."""
         self._view.advance(mark_ns)
         self._reached_ns, self._past = mark_ns, None
         return self._view.snapshot()
 
     def past(self, symbols: list[str], until_ns: int) -> dict[str, SymbolHistory]:
-        """The minutes of these symbols from the rows received before `until_ns`, whenever that is."""
+        """The minutes of these symbols from the rows received before `until_ns`, which may have been passed."""
         if until_ns >= self._reached_ns or self._afresh is None:
             view = self._view
             self._reached_ns, self._past = until_ns, None
@@ -239,19 +239,19 @@ class _Market:
 
 
 def _keep(remembered: dict[int, Any], most: int) -> None:
-    """Let the oldest go."""
+    """Delete the oldest entries."""
     while len(remembered) > most:
         del remembered[next(iter(remembered))]
 
 
 def _symbols(answer: object, most: int) -> list[str]:
-    """What `scan` returned as plain text, which numpy's is not: a list, a tuple or an array of symbols."""
+    """The symbols that `scan` returned (a list, a tuple or an array) as plain str, not numpy's."""
     if isinstance(answer, list | tuple | np.ndarray):
         return [str(symbol) for symbol in answer[:most]]
     raise TypeError(f"scan returned {type(answer).__name__}; expected a list of symbols")
 
 
 def _require_known(symbols: list[str], market: MarketSnapshot) -> None:
-    strangers = sorted(set(symbols).difference(market.symbols))
-    if strangers:
-        raise LookupError(f"it names symbols that the market does not have: {', '.join(strangers[:5])}")
+    unknown = sorted(set(symbols).difference(market.symbols))
+    if unknown:
+        raise LookupError(f"it names unknown symbols: {', '.join(unknown[:5])}")

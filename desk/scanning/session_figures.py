@@ -1,4 +1,4 @@
-"""The session's open, high, low, close and volume of many symbols, which corrections and cancels revise.
+"""The session's open, high, low, close and volume of many symbols, revised by corrections and cancels.
 
 Tests: tests/desk/scanning/test_market_view.py
 """
@@ -17,8 +17,8 @@ from desk.model.units import MINUTE_NS, floor_to
 class SessionFigures:
     """`session` holds the trades whose venue time is `start_ns` or later, `earlier` those before; one row per symbol.
 
-    A revised symbol's row is put together anew from its minutes. So the minute in which the session starts, if it
-    starts within one, is kept in two parts; `split_ns` is then the start.
+    A revised symbol's row is recomputed from its minutes. If the session starts within a minute, that minute is
+    therefore kept in two parts, and `split_ns` is the session's start.
     """
 
     def __init__(self, symbols: int, start_ns: int) -> None:
@@ -30,7 +30,7 @@ class SessionFigures:
         self._parts = None if self.split_ns is None else (BarColumns(symbols), BarColumns(symbols))
 
     def fold(self, symbol: NDArray[np.int32], trades: TradeColumns) -> None:
-        """Fold trades in, trade i of the symbol with number `symbol[i]`."""
+        """Fold trades; trade i belongs to the symbol with index `symbol[i]`."""
         in_session = trades.ts_ns >= self._start_ns
         sides = [(self.session, in_session), (self.earlier, ~in_session)]
         if self._parts is not None:
@@ -41,7 +41,7 @@ class SessionFigures:
                 bars.fold(symbol[mask].astype(np.intp), trades.only(mask))
 
     def revise(self, number: int, old_ns: int, memory: RememberedTrades, minutes: MinuteColumns) -> None:
-        """A trade of this symbol with this venue time was revised, and so was its minute."""
+        """Recompute a symbol's row after a trade with this venue time, and its minute, were revised."""
         in_session = old_ns >= self._start_ns
         first_ns = self._first_ns
         if self._parts is not None and floor_to(old_ns, MINUTE_NS) == first_ns:
@@ -61,7 +61,7 @@ class SessionFigures:
 
 
 def _together(bars: Iterable[BarFields]) -> WorkingBar:
-    """Several bars of one symbol, merged into one."""
+    """The bars of one symbol merged into one."""
     whole = WorkingBar("", 0)
     for bar in bars:
         whole.volume += bar.volume

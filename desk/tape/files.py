@@ -1,4 +1,4 @@
-"""Where a tape's files are: on this machine, or in a store that a URL names.
+"""Finds the files of a tape, on this machine or in the store of a URL.
 
 Tests: tests/desk/tape/test_tape_names.py
 """
@@ -22,7 +22,7 @@ NAMED: Final = 3
 
 
 class TapeFile(NamedTuple):
-    """One file: `place` tells it to people; `filesystem` is None for a path on this machine."""
+    """One file: `place` names it in messages; `filesystem` is None for a path on this machine."""
 
     place: str
     path: str
@@ -36,18 +36,18 @@ class TapeFile(NamedTuple):
 
 
 class TapeFiles(NamedTuple):
-    """A tape's files in name order, and the places of Parquet files beside them that are no part of it."""
+    """A tape's files in name order, and the places of Parquet files beside them that do not belong to it."""
 
     files: list[TapeFile]
     left_out: list[str]
 
 
 def find_files(place: str) -> TapeFiles:
-    """The files of a tape: the path or URL itself, a folder's *.parquet or what a glob matches, in name order.
+    """The files of a tape: the path or URL itself, a folder's *.parquet, or the matches of a glob, in name order.
 
-    A name that begins with "." or "_" is no part of a folder, nor of a glob unless the glob itself begins so: such
-    names belong to operating systems and to writers at work. Raises TapeError when there is no file, and what
-    desk.files.storage raises.
+    Names that begin with "." or "_" are left out of a folder, and of a glob unless its own pattern begins so: operating
+    systems and unfinished writers use such names. Raises TapeError when there is no file, and the errors of
+    desk.files.storage.
     """
     found = _in_store(place) if is_url(place) else _on_disk(Path(place))
     if found.files:
@@ -64,7 +64,7 @@ def find_files(place: str) -> TapeFiles:
 
 
 def describe_left_out(places: list[str]) -> str:
-    """Names that are no part of a folder or glob, in words."""
+    """The names left out of a folder or glob, in words."""
     names = ", ".join(place.rpartition("/")[2] for place in places[:NAMED])
     more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
     return f'{names}{more}, whose {"name begins" if len(places) == 1 else "names begin"} with "." or "_"'
@@ -87,7 +87,7 @@ def _local(path: Path) -> TapeFile:
 
 
 def _sorted_out(paths: list[Path], above: int, patterns: Sequence[str]) -> TapeFiles:
-    """The files among what the patterns matched; `above` parts of each path stand before the patterns."""
+    """The files among the matches of the patterns; `above` parts of each path precede the patterns."""
     found = TapeFiles([], [])
     for path in paths:
         if _is_left_out(path.parts[above:], patterns):

@@ -1,4 +1,4 @@
-"""Fingerprints of a tape's files, which tell a changed tape without reading it."""
+"""Fingerprints of a tape's files, which detect a changed tape without reading it."""
 
 import hashlib
 from typing import Any, Final
@@ -15,16 +15,16 @@ SHOWN_DIGITS: Final = 16
 
 
 def tape_fingerprints(place: str) -> dict[str, str]:
-    """Size and SHA-256, shortened, of the Parquet footer, by file; for the files that `place` names now.
+    """Size and shortened SHA-256 of the Parquet footer by file, for the files that `place` names now.
 
-    A footer has the place, size, checksums where written, and statistics of every column of every row group. Raises
-    TapeError, and what desk.files.storage raises.
+    A footer has the place, size, checksums if written, and statistics of every column of every row group. Raises
+    TapeError, and the errors of desk.files.storage.
     """
     return {_name(file): _fingerprint(file) for file in find_files(place).files}
 
 
 def _name(file: TapeFile) -> str:
-    """The same for a relative path and the absolute one that a resume has."""
+    """The absolute name, so that it is equal for a relative path and for the absolute one of a resumed run."""
     return file.path if file.filesystem is None else file.place
 
 

@@ -1,4 +1,4 @@
-"""What a tape holds: the figures of `desk tape info`."""
+"""The figures of `desk tape info` about a tape."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,7 +13,7 @@ from desk.tape.schema import open_file, version_of
 
 
 class TapeInfo(msgspec.Struct, frozen=True):
-    """Times are when rows were received, ns since the epoch, UTC; lag is received - venue time, of rows that have one.
+    """Figures of a tape; times are received times, ns since the epoch, UTC; lag is received - venue time.
 
     `version` is the first file's. `other` are rows of kinds that tapes do not have; `symbols` counts each symbol's
     rows, most first; `peak_ns` is the start of the busiest second, `peak_events` its rows; `notes` are the source's.
@@ -39,7 +39,7 @@ class TapeInfo(msgspec.Struct, frozen=True):
 
 
 def tape_info(path: Path | str) -> TapeInfo:
-    """Read a whole tape and count; takes 8 bytes of memory per row. Raises what TapeSource raises."""
+    """Read a whole tape and count; needs 8 bytes of memory per row. Raises the errors of TapeSource."""
     source = TapeSource(path)
     kinds = np.zeros(CANCEL + 1, np.int64)
     symbols = np.zeros(len(source.symbols), np.int64)

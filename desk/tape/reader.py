@@ -23,17 +23,16 @@ _CHECKED: Final = ["recv_ns", "ts_ns", "symbol", "kind", "price", "size"]
 
 
 class TapeSource:
-    """The rows of one Parquet file, of a folder of them, or of those that a glob matches, in name order.
+    """The rows of one Parquet file, of a folder of them, or of the matches of a glob, in name order.
 
-    They are named by a path, or by a URL that desk.files.storage takes.
+    The argument is a path, or a URL that desk.files.storage supports.
 
-    `start_ns` is when the first row was received, `end_ns` the instant after the last; `symbols` are sorted; `tally`
-    are its rows by the minute; `notes` name files beside them that a folder or a glob leaves out.
-    Opening it checks it all: every file is a tape of this version with the columns and types of
-    desk/tape/schema.py, no row lacks a symbol, and rows are in the order of arrival, across files too. `require_ns`
-    checks the unit of its times.
-    Raises TapeError for the first fault, with file and row (counted from 0 in each file), and what
-    desk.files.storage raises.
+    `start_ns` is the time at which the first row was received, `end_ns` the instant after the last; `symbols` are
+    sorted; `tally` counts its rows by minute; `notes` name files that a folder or a glob leaves out. The constructor
+    checks everything: every file is a tape of this version with the columns and types of desk/tape/schema.py, every row
+    has a symbol, and rows are in the order of arrival, also across files. `require_ns` checks the unit of the times.
+    Raises TapeError for the first fault, with file and row (counted from 0 in each file), and the errors of
+    desk.files.storage.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -61,12 +60,12 @@ class TapeSource:
         self._number = {name: index for index, name in enumerate(self.symbols)}
 
     def require_ns(self) -> None:
-        """Raise TapeError where times are in another unit than ns since the epoch."""
+        """Raise TapeError if times are in another unit than ns since the epoch."""
         for place, column, time in self._times:
             refuse_implausible(place, column, time)
 
     def symbols_between(self, from_ns: int, until_ns: int) -> tuple[str, ...]:
-        """The symbols of the row groups that reach into that time, sorted."""
+        """The symbols of the row groups that overlap that period, sorted."""
         symbols: set[str] = set()
         for group in self._groups:
             if group.tally.start_ns < until_ns and group.tally.end_ns > from_ns:
@@ -76,7 +75,7 @@ class TapeSource:
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> Iterator[Block]:
         """The rows in arrival order; ordinals are row numbers over all files. Raises TapeError for damage.
 
-        Files without a row from `from_ns` on and before `until_ns` are passed over.
+        Files without a row from `from_ns` on and before `until_ns` are skipped.
         """
         ordinal = 0
         for tape, (start_ns, end_ns, rows) in zip(self.files, self._spans, strict=True):
@@ -98,7 +97,7 @@ class TapeSource:
 
     def _block(self, batch: Any, first_ordinal: int) -> Block:
         symbol, names = _texts(batch, "symbol")
-        # A dictionary may hold names that no row has.
+        # A dictionary may have names without a row.
         numbers = np.array([*(self._number.get(name, -1) for name in names), -1], np.int32)
         exchange, exchanges = _texts(batch, "exchange")
         conditions, codes = _texts(batch, "conditions")
@@ -134,7 +133,7 @@ class TapeSource:
 
 
 class _Group(NamedTuple):
-    """One row group, checked."""
+    """One checked row group."""
 
     rows: int
     tally: MinuteCounts
@@ -142,14 +141,14 @@ class _Group(NamedTuple):
 
 
 def _span(groups: Sequence[_Group]) -> tuple[int, int, int]:
-    """First time, end and rows of a file, whose groups these are."""
+    """Start, end and number of rows of a file with these groups."""
     if not groups:
         return 0, 0, 0
     return groups[0].tally.start_ns, groups[-1].tally.end_ns, sum(group.rows for group in groups)
 
 
 def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, int]]) -> Iterator[_Group]:
-    """The row groups of a file; raises TapeError for the first fault. `times` gets those that tell the unit."""
+    """The row groups of a file; raises TapeError for the first fault. `times` receives times to check the unit by."""
     file = open_file(tape)
     row = 0
     medians: list[tuple[int, int]] = []
@@ -181,7 +180,7 @@ def _tally(batch: Any) -> MinuteCounts:
 
 
 def _median(column: Any) -> list[tuple[int, int]]:
-    """The median of the venue's times, with their number; nothing where there are none, as null and 0 are none."""
+    """The median of the venue's times, with their number; nothing without times (null and 0 do not count)."""
     times = column.drop_null().to_numpy()
     times = times[times != 0]
     return [(int(np.partition(times, len(times) // 2)[len(times) // 2]), len(times))] if len(times) else []
@@ -265,7 +264,7 @@ def _floats(batch: Any, name: str) -> NDArray[np.float64]:
 
 
 def _texts(batch: Any, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Indices, -1 for null, and the table they point into."""
+    """Indices into a table of strings, -1 for null, and the table."""
     column = batch.column(name)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()

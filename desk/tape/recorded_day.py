@@ -14,7 +14,7 @@ from desk.tape.row_counts import MinuteCounts
 
 @runtime_checkable
 class RecordedSource(Protocol):
-    """A block source that knows when its rows were received, and so can be read in part."""
+    """A block source that can be read by time received."""
 
     place: str
     symbols: tuple[str, ...]
@@ -23,19 +23,19 @@ class RecordedSource(Protocol):
     tally: MinuteCounts
 
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> Iterator[Block]:
-        """The rows in arrival order; those before `from_ns` and from `until_ns` on may be left out."""
+        """The rows in arrival order; it may omit those before `from_ns` and from `until_ns` on."""
         ...
 
     def symbols_between(self, from_ns: int, until_ns: int) -> tuple[str, ...]:
-        """The symbols of that time, sorted; of what is read together with it, too."""
+        """The symbols of that period, sorted; also those of rows that are read together with it."""
         ...
 
 
 class DaySource:
-    """The rows of a recording that were received from `from_ns` on and before `until_ns`, which are whole minutes.
+    """The rows of a recording received from `from_ns` on and before `until_ns`, which are whole minutes.
 
-    A block source that is as if the recording held nothing else, but for ordinals: those are the recording's.
-    At least one row lies in between.
+    A block source like a recording of these rows alone, except that ordinals are the whole recording's. At least one
+    row lies in between.
     """
 
     def __init__(self, source: RecordedSource, from_ns: int, until_ns: int) -> None:
@@ -49,7 +49,7 @@ class DaySource:
         self._until_ns = until_ns
 
     def blocks(self) -> Iterator[Block]:
-        """The rows in arrival order; every call begins anew."""
+        """The rows in arrival order; every call starts from the beginning."""
         for block in self._source.blocks(self._from_ns, self._until_ns):
             first, stop = np.searchsorted(block.recv_ns, (self._from_ns, self._until_ns)).tolist()
             if first < stop:

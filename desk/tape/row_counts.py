@@ -1,4 +1,4 @@
-"""Row counts of a recording by the minute of arrival: enough to choose a day without reading it again."""
+"""Row counts of a recording by minute of arrival, to choose a day without reading it again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -12,10 +12,10 @@ from desk.model.units import MINUTE_NS
 
 @dataclass(frozen=True, slots=True)
 class MinuteCounts:
-    """Rows by the minute in which they were received, oldest first; minutes without rows are left out.
+    """Rows by the minute in which they were received, oldest first; minutes without rows are omitted.
 
-    `trades` and `quotes` count rows by class, as a feed does; `prints` those that are trades indeed, with a price and
-    a size above 0. `first_ns` and `last_ns` are when the first and the last row of the minute were received.
+    `trades` and `quotes` count rows by class, as a feed does; `prints` counts trades with a price and a size above 0.
+    `first_ns` and `last_ns` are the received times of the minute's first and last row.
     """
 
     minute_ns: NDArray[np.int64]
@@ -27,7 +27,7 @@ class MinuteCounts:
 
     @classmethod
     def of(cls, recv_ns: NDArray[np.int64], as_trade: NDArray[np.bool_], prints: NDArray[np.bool_]) -> Self:
-        """The tally of some rows in arrival order."""
+        """The counts of some rows in arrival order."""
         minutes = recv_ns // MINUTE_NS
         heads = np.flatnonzero(np.diff(minutes, prepend=-1))
         tails = np.append(heads[1:], len(recv_ns)) - 1
@@ -39,7 +39,7 @@ class MinuteCounts:
 
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:
-        """The tally of consecutive parts of a recording, at least one."""
+        """The counts of consecutive parts of a recording, at least one."""
         columns = zip(*([getattr(part, field.name) for field in fields(cls)] for part in parts), strict=True)
         minute_ns, first_ns, last_ns, *counts = (np.concatenate(column) for column in columns)
         heads = np.flatnonzero(np.diff(minute_ns, prepend=-1))
@@ -56,7 +56,7 @@ class MinuteCounts:
 
     @property
     def start_ns(self) -> int:
-        """When the first row was received."""
+        """The time at which the first row was received."""
         return int(self.first_ns[0])
 
     @property

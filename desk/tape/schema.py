@@ -1,12 +1,12 @@
 """Tape version 2: its columns, and how a file of this version or of version 1 is opened and checked.
 
-One row per event in arrival order. `recv_ns` is when it was received and never goes back; `ts_ns` is the
-venue's own time and may. Both are ns since the epoch, UTC. Prices and sizes are null where the kind has none.
-Version 1 knows trades and quotes alone, and its trade ids have a sign. See docs/reference/tape-format.md.
+One row per event in arrival order. `recv_ns` is the time received and never decreases; `ts_ns` is the venue's own time
+and may. Both are ns since the epoch, UTC. Prices and sizes are null if the kind has none. Version 1 has only trades and
+quotes, and signed trade ids. See docs/reference/tape-format.md.
 
 Files of other writers are tapes too: text of any width, with or without a dictionary; whole numbers, sizes and floats
-of any width, decimals; times as Parquet timestamps, which say their unit, and are UTC where they name no zone. The
-version is looked for in the file's key-value metadata and in those of the Arrow schema.
+of any width, decimals; times as Parquet timestamps, which have a unit, and are UTC without a zone. The version is read
+from the file's key-value metadata or from those of the Arrow schema.
 
 Tests: tests/desk/tape/test_tape_reader.py
 """
@@ -56,9 +56,9 @@ WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL], metadata={VERSION_KEY: VERS
 
 
 def open_file(tape: TapeFile) -> Any:
-    """The opened pyarrow.parquet.ParquetFile, its version and columns checked.
+    """Open a pyarrow.parquet.ParquetFile and check its version and columns.
 
-    Raises TapeError, and what desk.files.storage raises.
+    Raises TapeError, and the errors of desk.files.storage.
     """
     try:
         file = pq.ParquetFile(tape.path, filesystem=tape.filesystem)
@@ -72,14 +72,14 @@ def open_file(tape: TapeFile) -> Any:
             tape.place,
             f"{found} `{VERSION_KEY.decode()}`",
             " or ".join(f"`{each.decode()}`" for each in READABLE),
-            "It is no tape, or one of another version of raydesk.",
+            "It is not a tape, or a tape of another version of raydesk.",
         )
     _check_columns(tape.place, file.schema_arrow)
     return file
 
 
 def version_of(file: Any) -> bytes | None:
-    """The tape's version, from the file's key-value metadata, or from those of the Arrow schema within them."""
+    """The tape's version, from the file's key-value metadata or from those of the embedded Arrow schema."""
     own = file.metadata.metadata or {}
     version: bytes | None = own.get(VERSION_KEY, (file.schema_arrow.metadata or {}).get(VERSION_KEY))
     return version
@@ -96,13 +96,13 @@ def in_tape_types(data: Any) -> Any:
 
 
 def unreadable(tape: TapeFile, error: Exception) -> DeskError:
-    """What to raise when a file that opened well fails in the middle."""
+    """The TapeError for a file that opened without error and fails during reading."""
     damaged = TapeError(tape.place, f"damaged ({_words(error)})", "a whole Parquet file", "Record or copy it again.")
     return _fault(tape, error, damaged)
 
 
 def _fault(tape: TapeFile, error: Exception, otherwise: TapeError) -> DeskError:
-    """What the store says of itself rather than of the file, or else the file's own fault."""
+    """The store's own error, if the store caused the failure; else the file's."""
     if tape.filesystem is None:
         return otherwise
     told = storage.storage_error(tape.place, TapeError, error)
@@ -110,7 +110,7 @@ def _fault(tape: TapeFile, error: Exception, otherwise: TapeError) -> DeskError:
 
 
 def _cast(column: Any, wanted: Any) -> Any:
-    if column.type == wanted or (wanted == _ID and pa.types.is_integer(column.type)):  # the reader takes any sign
+    if column.type == wanted or (wanted == _ID and pa.types.is_integer(column.type)):  # ids of version 1 have a sign
         return column
     if wanted == _TEXT:
         return column.cast(pa.string()).dictionary_encode()
@@ -131,17 +131,21 @@ def _check_columns(place: str, schema: Any) -> None:
 
 
 def _check_type(place: str, name: str, found: Any, wanted: Any) -> None:
-    """Raises TapeError for a type whose values are not those of the tape's own type, whatever their width."""
+    """Raise TapeError for a type that cannot hold the column's values, of any width."""
     kinds = pa.types
     place = f"{place}: column `{name}`"
-    if kinds.is_null(found):  # of a column without a single value, some writers know no type
+    if kinds.is_null(found):  # some writers give a column without values no type
         return
     if wanted == _TEXT:
         if not _is_text(found):
             raise TapeError(place, f"{found}", "text: string, or a dictionary of strings", "Write it as text.")
     elif name in TIMES:
         if not (kinds.is_integer(found) or kinds.is_timestamp(found)):
-            remedy = "Write it as a whole number: a float keeps no ns." if kinds.is_floating(found) else "Convert it."
+            remedy = (
+                "Write it as a whole number: a float cannot represent ns."
+                if kinds.is_floating(found)
+                else "Convert it."
+            )
             raise TapeError(place, f"{found}", "int64 (ns since the epoch, UTC) or a timestamp", remedy)
     elif wanted == _ID:
         if not kinds.is_integer(found):

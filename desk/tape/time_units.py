@@ -1,4 +1,4 @@
-"""In which unit a tape's times are: the desk's are ns since the epoch, other writers' may be anything."""
+"""The unit of a tape's times: raydesk uses ns since the epoch, other writers may use another."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,12 +13,12 @@ PICOSECONDS_PER_NS: Final = 1_000
 
 
 def is_plausible(time_ns: int) -> bool:
-    """Whether market data may have been received then."""
+    """Whether market data may have been received at this time."""
     return FIRST_NS <= time_ns < END_NS
 
 
 def refuse_implausible(place: str, column: str, time: int) -> None:
-    """Raise TapeError for a time before 1990 or after 2099; it names the unit that the number looks like."""
+    """Raise TapeError for a time before 1990 or after 2099, with the unit that the number suggests."""
     if is_plausible(time):
         return
     looks = next(_guesses(time), None)
@@ -47,5 +47,5 @@ def _guesses(time: int) -> Iterator[tuple[str, str, int]]:
 
 
 def _shown(time_ns: int) -> str:
-    """The time to the second, UTC; NaT's number has none."""
+    """The time to the second, UTC."""
     return str(np.datetime64(time_ns, "ns").astype("datetime64[s]"))

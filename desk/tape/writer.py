@@ -19,15 +19,15 @@ from desk.tape.schema import WRITTEN
 ROWS_PER_GROUP: Final = 131_072
 TEXT: Final = WRITTEN.field("tape").type
 KINDS: Final = ("trade", "quote", "", "correction", "cancel")
-"""By the numbers of desk.model.blocks."""
+"""Indexed by the kinds of desk.model.blocks."""
 KIND_OF: Final = {Trade: "trade", Quote: "quote", Correction: "correction", Cancel: "cancel"}
 
 
 class TapeWriter:
-    """A tape in the making: a neighbour file `*.part` until it is closed, then renamed in one step.
+    """Writes a tape to a file `*.part` beside the target, and renames it atomically on `close`.
 
-    As a context manager it closes at the end and leaves nothing behind after an exception. Rows must come
-    in the order of arrival. Holds at most one row group in memory. Raises TapeError where it cannot write.
+    As a context manager it closes at the end, and deletes its file after an exception. Rows must be in the order of
+    arrival. Holds at most one row group in memory. Raises TapeError if it cannot write.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -55,13 +55,13 @@ class TapeWriter:
             self.discard()
 
     def write(self, block: Block) -> None:
-        """Append a block. Raises TapeError if its `recv_ns` goes back, within it or from what came before."""
+        """Append a block. Raises TapeError if `recv_ns` decreases, within it or against earlier rows."""
         if len(block):
             self._refuse_disorder(block)
             self._append(_from_block(block))
 
     def write_ticks(self, ticks: Sequence[Tick]) -> None:
-        """Append ticks; `received_ns` becomes `recv_ns`, held back to the newest where a clock was set back."""
+        """Append ticks; `received_ns` becomes `recv_ns`, raised to the newest so far if a clock was set back."""
         if ticks:
             received_ns = np.array([tick.received_ns for tick in ticks], np.int64)
             if self._newest_ns is not None:
@@ -69,7 +69,7 @@ class TapeWriter:
             self._append(_from_ticks(ticks, np.maximum.accumulate(received_ns)))
 
     def close(self) -> None:
-        """Write what waits and give the tape its name; does nothing the second time."""
+        """Write the buffered rows and rename the file to its final name; a repeated call does nothing."""
         if self._file is None:
             return
         self._flush()
@@ -81,9 +81,9 @@ class TapeWriter:
         self._file = None
 
     def discard(self) -> None:
-        """Give up: nothing is left behind."""
+        """Delete the unfinished file."""
         if self._file is not None:
-            # The file is deleted anyway: what is wrong with it is no news.
+            # The file is deleted anyway, so its errors do not matter.
             with suppress(OSError):
                 self._file.close()
             self._file = None
@@ -129,7 +129,7 @@ def _from_block(block: Block) -> Any:
         "recv_ns": block.recv_ns,
         "ts_ns": block.ts_ns,
         "kind": _texts(kinds, KINDS),
-        # A row without a symbol stays one that a feed rejects; null would make the whole tape unreadable.
+        # A row without a symbol is kept as one that a feed rejects; null would make the whole tape unreadable.
         "symbol": _texts(np.where(block.symbol < 0, len(block.symbols), block.symbol), (*block.symbols, "")),
         "exchange": _texts(block.exchange, block.exchanges),
         "conditions": _texts(block.conditions, block.condition_codes),

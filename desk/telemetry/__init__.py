@@ -1,1 +1,1 @@
-"""What is measured and reported, in any process: histograms, a shard's audit, notes, breadcrumbs, figures as text."""
+"""Measurements and reports of any process: histograms, a shard's audit, notes, breadcrumbs, figures as text."""

@@ -1,4 +1,4 @@
-"""What a shard tells about itself: counts by class and cause, and what went wrong in strategies.
+"""A shard's audit: counts by class and cause, and faults of strategies.
 
 Tests: tests/desk/consumer/engine/test_guard.py
 """
@@ -19,8 +19,8 @@ MAX_TEXT = 64 * 1024
 class StrategyFault(msgspec.Struct, array_like=True):
     """A strategy that raised, or took longer than its budget, in one call.
 
-    `hook` is the hook's name, or "__init__", "checkpoint" or "restore"; "watchdog" where it was stopped from outside,
-    and `what` says why. `what` is one line, `detail` the traceback.
+    `hook` is the hook's name, or "__init__", "checkpoint" or "restore"; "watchdog" for a stop from outside. `what` is
+    the fault in one line, `detail` the traceback.
     """
 
     strategy: str
@@ -32,11 +32,11 @@ class StrategyFault(msgspec.Struct, array_like=True):
 
 
 class Audit(msgspec.Struct, array_like=True):
-    """Running totals of one shard. `repeated` ticks came again after they were applied: not in the balance.
+    """Running totals of one shard.
 
+    `repeated` ticks were replayed after they had been applied; they are not in the balance.
     `stopped` holds one fault per instance that was stopped, the first MAX_EXAMPLES with their tracebacks; `slow` the
-    first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard, but a gap swallowed
-    them.
+    first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard and lost in a gap.
     """
 
     trades: int = 0
@@ -52,7 +52,7 @@ class Audit(msgspec.Struct, array_like=True):
     lost_quotes: int = 0
 
     def add(self, other: Self) -> None:
-        """Count everything that another one counted, too."""
+        """Add the counts of another audit."""
         for name in self.__struct_fields__:
             own, more = getattr(self, name), getattr(other, name)
             if isinstance(more, dict):
@@ -62,7 +62,7 @@ class Audit(msgspec.Struct, array_like=True):
                 setattr(self, name, own + more)
 
     def copy(self) -> Self:
-        """The totals as they are now, which stay so."""
+        """A copy of the totals."""
         return msgspec.structs.replace(
             self,
             rejected_trades=dict(self.rejected_trades),
@@ -73,14 +73,14 @@ class Audit(msgspec.Struct, array_like=True):
 
 
 def count_cause(causes: dict[str, int], cause: str) -> None:
-    """Add one under its cause."""
+    """Add one to a cause."""
     causes[cause] = causes.get(cause, 0) + 1
 
 
 def fault_line(fault: BaseException) -> str:
     """The exception's type and message, on one line."""
     told = traceback.format_exception_only(fault)
-    # Lines of source come before it (SyntaxError), notes after it.
+    # Source lines precede it (SyntaxError), notes follow it.
     line = next(line for line in told if not line.startswith(" "))
     return plain_text.one_line(" ".join(line.split())[:MAX_LINE])
 
@@ -91,7 +91,7 @@ def fault_trace(fault: BaseException) -> str:
 
 
 def cut_text(text: str) -> str:
-    """The text, cut at MAX_TEXT characters: its start and its end, which names the exception."""
+    """The text, cut at MAX_TEXT characters: its start, and its end, which has the exception's name."""
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2 - 64

@@ -1,4 +1,4 @@
-"""How figures are told to people: counts, rates, latencies, money and times as short text."""
+"""Figures for people: counts, rates, latencies, money and times as short text."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ NOTHING: Final = "-"
 
 
 def count(number: int) -> str:
-    """A whole number with its thousands apart: 1,221,347."""
+    """A whole number with thousands separators: 1,221,347."""
     return f"{number:,}"
 
 
@@ -47,7 +47,7 @@ def signed_milliseconds(value_ms: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A stretch of wall time: 0.84 s, 42.0 s, 3 min 12 s, 6 h 30 min."""
+    """A duration: 0.84 s, 42.0 s, 3 min 12 s, 6 h 30 min."""
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 60:
@@ -82,10 +82,10 @@ def utc_time(time_ns: int) -> str:
 
 
 def names(found: Collection[str], most: int = 10) -> str:
-    """The first few of these in order, and a sign that there are more: A, B, …."""
+    """The first `most` of these in order, with an ellipsis if there are more: A, B, …."""
     return ", ".join(sorted(found)[:most]) + (", …" if len(found) > most else "")
 
 
 def some(number: int, noun: str) -> str:
-    """A number of things: no gaps, 1 gap, 2 gaps."""
+    """A number with its noun: no gaps, 1 gap, 2 gaps."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s" if number else f"no {noun}s"

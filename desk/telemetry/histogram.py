@@ -27,7 +27,7 @@ _TOP: Final = _index(MAX_NS)
 
 
 class HistogramSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A histogram as it travels: the buckets that hold something, by index, and the exact maximum."""
+    """An encodable histogram: the non-empty buckets by index, and the exact maximum."""
 
     buckets: dict[int, int] = {}
     max_ns: int = 0
@@ -36,8 +36,8 @@ class HistogramSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Histogram:
     """Log-linear histogram of durations in ns: 32 buckets to each power of two.
 
-    A quantile is told as the middle of its bucket, so it is at most 1/64 (1.6 %) off, from 1 ns to one
-    hour. Negative durations (clocks that disagree) count as 0, longer ones as an hour; the maximum is exact.
+    A quantile is the middle of its bucket, so its error is at most 1/64 (1.6 %), from 1 ns to one hour. Negative
+    durations (clocks that disagree) count as 0, longer ones as an hour; the maximum is exact.
     """
 
     __slots__ = ("_counts", "count", "max_ns")
@@ -68,7 +68,7 @@ class Histogram:
         self.max_ns = max(self.max_ns, value_ns)
 
     def quantile(self, q: float) -> int | None:
-        """The least duration that at least the fraction `q` (0..1) does not exceed; None when empty."""
+        """The least recorded duration that is not exceeded by the fraction `q` (0..1) of them; None when empty."""
         if not self.count:
             return None
         rank = min(max(int(np.ceil(q * self.count)), 1), self.count)
@@ -78,24 +78,24 @@ class Histogram:
         return min(_middle_ns(index), self.max_ns)
 
     def merge(self, other: "Histogram | HistogramSnapshot") -> None:
-        """Count everything that `other` has counted."""
+        """Add the counts of `other`."""
         if isinstance(other, HistogramSnapshot):
             for index, count in other.buckets.items():
                 self._counts[index] += count
                 self.count += count
         else:
-            self._counts += other._counts  # noqa: SLF001 - its own class
+            self._counts += other._counts  # noqa: SLF001 - the same class
             self.count += other.count
         self.max_ns = max(self.max_ns, other.max_ns)
 
     def snapshot(self) -> HistogramSnapshot:
-        """What has been counted so far, small and encodable."""
+        """The counts so far, small and encodable."""
         filled = np.flatnonzero(self._counts)
         return HistogramSnapshot(dict(zip(filled.tolist(), self._counts[filled].tolist(), strict=True)), self.max_ns)
 
     @classmethod
     def of(cls, *snapshots: HistogramSnapshot) -> "Histogram":
-        """The histogram of everything in these snapshots."""
+        """The histogram of all these snapshots."""
         histogram = cls()
         for snapshot in snapshots:
             histogram.merge(snapshot)
@@ -103,7 +103,7 @@ class Histogram:
 
 
 def counted_since(now: HistogramSnapshot, before: HistogramSnapshot) -> Histogram:
-    """What was counted since; its maximum is exact if it is the highest ever, else the middle of its bucket."""
+    """The difference `now` - `before`; its maximum is exact if it is a new maximum, else the middle of a bucket."""
     grown = ((index, count - before.buckets.get(index, 0)) for index, count in now.buckets.items())
     buckets = {index: count for index, count in grown if count}
     max_ns = now.max_ns

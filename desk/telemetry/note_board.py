@@ -1,4 +1,4 @@
-"""The notes of one process: the latest of them, and how many there were.
+"""The notes of one process: the latest of them, and their total number.
 
 Tests: tests/desk/producer/test_loop.py
 """
@@ -20,15 +20,15 @@ class NoteBoard:
         self._latest: deque[Note] = deque(maxlen=MOST)
 
     def add(self, text: str, level: Level = "warning") -> None:
-        """Write a line."""
+        """Add a note."""
         self.extend([Note(text, level)])
 
     def extend(self, notes: Iterable[Note]) -> None:
-        """Write several."""
+        """Add several notes."""
         for note in notes:
             self._latest.append(note)
             self.count += 1
 
     def latest(self) -> list[Note]:
-        """The latest, newest last."""
+        """The latest notes, newest last."""
         return list(self._latest)

@@ -1,1 +1,1 @@
-"""One order's life, positions, exposure, the risk limits, and the gate that alone approves orders."""
+"""One order's life, positions, exposure, the risk limits, and the gate through which every order passes."""

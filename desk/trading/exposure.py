@@ -1,4 +1,4 @@
-"""Exposure: what the desk holds, and what it would hold if its open orders filled.
+"""Exposure: the desk's positions, and the positions after its open orders fill.
 
 Tests: tests/desk/trading/test_risk_gate.py
 """
@@ -21,7 +21,7 @@ class Stake(NamedTuple):
 
     @property
     def worst(self) -> float:
-        """The most shares, long or short, that it may come to hold, whichever of its orders fill."""
+        """The most shares, long or short, that it may hold, whichever of its orders fill."""
         return max(abs(self.held + self.buys), abs(self.held - self.sells))
 
     def plus(self, side: Side, quantity: float) -> "Stake":
@@ -31,18 +31,18 @@ class Stake(NamedTuple):
         return self._replace(sells=self.sells + quantity)
 
     def is_reduced_by(self, side: Side, quantity: float) -> bool:
-        """Whether such an order only reduces what is held, even when the exits already open fill first."""
+        """Whether such an order only reduces the position, even if the open exits fill first."""
         if side == "sell":
             return self.held > 0.0 and self.sells + quantity <= self.held + DUST
         return self.held < 0.0 and self.buys + quantity <= -self.held + DUST
 
 
 class Exposure:
-    """The book, the open orders and the last known prices: what the gate judges by.
+    """The positions, open orders and last known prices: the input of the risk gate.
 
-    A symbol's shares are the sum of its strategies' worst cases, without netting between strategies: one
-    that gets out, as it always may, must not raise what the others were allowed. `carried_loss` is what earlier
-    sessions of the same exchange day have lost.
+    A symbol's shares are the sum of its strategies' worst cases, without netting between strategies: exits are always
+    allowed, and one strategy's exit must not increase the exposure beyond the limit. `carried_loss` is the loss of
+    earlier sessions of the same exchange day.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Exposure:
         strategies.setdefault(intent.strategy, {})[intent.client_order_id] = order
 
     def discard(self, order: Order) -> None:
-        """Count the order no more; what it filled is in the book."""
+        """Remove a closed order; its fills are in the book."""
         intent = order.intent
         self._open[intent.symbol][intent.strategy].pop(intent.client_order_id, None)
 
@@ -67,7 +67,7 @@ class Exposure:
         return [order for of in self._open.values() for orders in of.values() for order in orders.values()]
 
     def mark(self, symbol: str, price: float) -> bool:
-        """Learn the symbol's last price, and whether it is news; what is no positive finite price is ignored."""
+        """Set the symbol's last price; returns whether it changed. A non-positive or infinite price is ignored."""
         news = 0.0 < price < inf and self.prices.get(symbol) != price
         if news:
             self.prices[symbol] = price
@@ -83,11 +83,11 @@ class Exposure:
         return Stake(self.book.position(pair).quantity, sides["buy"], sides["sell"])
 
     def shares(self, symbol: str) -> float:
-        """The most shares that the strategies together may come to hold, longs and shorts added."""
+        """The most shares that the strategies together may hold, longs and shorts added."""
         return sum(self.stake((strategy, symbol)).worst for strategy in self._open.get(symbol, ()))
 
     def gross_notional(self) -> float:
-        """The same over all symbols, at the last prices, in account currency."""
+        """The sum of `shares` x last price over all symbols, in account currency."""
         return sum(self.shares(symbol) * self.prices.get(symbol, 0.0) for symbol in self._open)
 
     def loss(self) -> float:

@@ -1,4 +1,4 @@
-"""One order's life: its states, the legal steps between them, and what a late report does."""
+"""The life of one order: its statuses, the legal steps between them, and the effect of late reports."""
 
 from math import inf, isfinite
 from types import MappingProxyType
@@ -25,17 +25,17 @@ STEPS: Final = MappingProxyType[OrderStatus, frozenset[OrderStatus]](
         "refused": frozenset(),
     }
 )
-"""From a status to those that may follow. Out of a terminal status only a late fill leads, as `apply_report` says."""
+"""The statuses that may follow each status. Only a late fill leaves a terminal status; see `apply_report`."""
 
 
 class IllegalTransitionError(ValueError):
-    """A report or a request asks for a step that an order in this status cannot take."""
+    """A report or request implies a step that is illegal in the order's status."""
 
 
 class Order(msgspec.Struct):
-    """One order as the desk knows it: the intent, its status, and how much is filled.
+    """One order: its intent, its status, and the shares filled.
 
-    `seen` holds the numbers of the reports that changed it.
+    `seen` are the numbers of the reports that changed it.
     """
 
     intent: Intent
@@ -51,38 +51,38 @@ class Order(msgspec.Struct):
 
     @property
     def is_open(self) -> bool:
-        """Whether the order may still fill by itself."""
+        """Whether the order may still fill at the venue."""
         return self.status not in TERMINAL
 
 
 class ReportEffect(NamedTuple):
-    """What a report did to its order: the shares that count, and those beyond the order's quantity."""
+    """The effect of a report on its order: the shares that count, and those beyond the order's quantity."""
 
     counted: float = 0.0
     excess: float = 0.0
 
     @property
     def void(self) -> bool:
-        """Whether it brought nothing but shares beyond the order's quantity."""
+        """Whether it brought only shares beyond the order's quantity."""
         return not self.counted and bool(self.excess)
 
 
 def change_status(order: Order, status: OrderStatus) -> None:
-    """Take a step that brings no fill. Raises IllegalTransitionError."""
+    """Change the status without a fill. Raises IllegalTransitionError."""
     _check(order, status)
     order.status = status
 
 
 def apply_report(order: Order, report: Report) -> ReportEffect | None:
-    """Apply one report; None when it changes nothing.
+    """Apply one report; returns None if it changes nothing.
 
-    - The number of a report that changed the order is ignored from then on, whatever it says. Numbers may come
-      out of order. So an order is what its events tell, and what changed nothing need not be remembered.
+    - A report whose number already changed the order is ignored. Numbers may arrive out of order. So an order is
+      restored from its events alone; reports that changed nothing need not be stored.
     - A fill always counts, up to the order's quantity, also after canceled, expired or rejected: the
-      shares changed hands at the venue before its last word was heard here. It makes the order filled
-      when nothing remains; otherwise a terminal status, or pending_cancel, stays as it is.
-    - What is not a fill changes nothing in a terminal status, nor when it repeats the order's status or
-      its acceptance, from which every order set out.
+      shares changed hands at the venue before its terminal report arrived. It makes the order filled when nothing
+      remains; otherwise a terminal status, or pending_cancel, stays as it is.
+    - Any other report changes nothing in a terminal status, nor when it repeats the order's status or
+      its acceptance.
     - A refused order was never sent: any report on it is illegal.
 
     Raises IllegalTransitionError, and leaves the order as it was, for any other step.

@@ -1,4 +1,4 @@
-"""Positions: what each strategy holds in each symbol, what it cost, and what it has earned."""
+"""Positions: the shares of each strategy in each symbol, their cost, and the realized profit."""
 
 from collections.abc import Mapping
 
@@ -15,8 +15,8 @@ FLAT = Position()
 def after_fill(position: Position, side: Side, quantity: float, price: float, fee: float = 0.0) -> Position:
     """The position after one execution, by average cost.
 
-    What reduces the position realizes `price` less average cost, per share; what crosses zero opens the other side
-    at `price`. `realized` is before fees.
+    Shares that reduce the position realize `price` less average cost each; shares beyond zero open the other side at
+    `price`. `realized` is before fees.
     """
     held = position.quantity
     change = quantity if side == "buy" else -quantity
@@ -34,7 +34,7 @@ def after_fill(position: Position, side: Side, quantity: float, price: float, fe
 
 
 class PositionBook:
-    """Every (strategy, symbol) that ever had a fill. Money in account currency."""
+    """The positions of every (strategy, symbol) with a fill. Money in account currency."""
 
     def __init__(self) -> None:
         self.realized = 0.0
@@ -42,7 +42,7 @@ class PositionBook:
         self._positions: dict[Pair, Position] = {}
 
     def fill(self, pair: Pair, side: Side, quantity: float, price: float, fee: float = 0.0) -> Position:
-        """Apply one execution; the position after it."""
+        """Apply one execution; returns the position after it."""
         before = self.position(pair)
         after = after_fill(before, side, quantity, price, fee)
         self.realized += after.realized - before.realized
@@ -51,15 +51,15 @@ class PositionBook:
         return after
 
     def position(self, pair: Pair) -> Position:
-        """What the strategy holds in the symbol; flat when it never traded."""
+        """The strategy's position in the symbol; flat if it never traded."""
         return self._positions.get(pair, FLAT)
 
     def positions(self) -> dict[Pair, Position]:
-        """All positions, flat ones too: they bear realized profit and fees."""
+        """All positions, including flat ones, which have realized profit and fees."""
         return dict(self._positions)
 
     def unrealized(self, prices: Mapping[str, float]) -> float:
-        """Profit of what is held, at these prices; a symbol without one is worth what it cost."""
+        """Unrealized profit at these prices; a symbol without a price is valued at cost."""
         return sum(
             position.quantity * (prices[symbol] - position.average_price)
             for (_, symbol), position in self._positions.items()
@@ -67,11 +67,11 @@ class PositionBook:
         )
 
     def gross(self, prices: Mapping[str, float]) -> float:
-        """Sum of |quantity| x price; a symbol without a price is taken at its average cost."""
+        """Sum of |quantity| x price; a symbol without a price is valued at average cost."""
         return sum(abs(value) for value in self._values(prices))
 
     def net(self, prices: Mapping[str, float]) -> float:
-        """Sum of quantity x price, shorts negative; likewise."""
+        """Sum of quantity x price, shorts negative; a symbol without a price is valued at average cost."""
         return sum(self._values(prices))
 
     def _values(self, prices: Mapping[str, float]) -> list[float]:

@@ -17,7 +17,7 @@ _RULES: Final = {"stale data": "stale_data", "no price known for the symbol": "n
 
 
 class Approved:
-    """An intent that the gate let through: the only thing a venue takes. Only the gate can make one."""
+    """An intent approved by the gate, the only kind of order that brokers accept. Only the gate creates one."""
 
     __slots__ = ("intent", "is_exit")
 
@@ -29,13 +29,13 @@ class Approved:
 
 
 class RiskGate:
-    """Judges intents against the limits, one after the other; remembers only when it approved the last ones.
+    """Judges intents against the limits, one after the other; its only state are the times of its last approvals.
 
-    Each strategy has its own limit of entries per minute, over all symbols: none can use up what others need.
+    Each strategy has its own limit of entries per minute, over all symbols, so that none exhausts the others' share.
 
-    An exit (an order that does nothing but reduce the strategy's position in the symbol) is held back by
-    max_orders_per_minute alone, for at most a minute: a desk must be able to get out with old data, after its loss
-    limit, and of a position that grew beyond an order's limit. Everything else is an entry.
+    An exit (an order that only reduces the strategy's position in the symbol) is subject to max_orders_per_minute only,
+    which delays it by at most a minute: exits must be possible with old data, beyond the loss limit, and from a
+    position that grew beyond an order's limit. Every other order is an entry.
 
     Entries need a reference price. Orders decided after their hours are refused, exits too: they could not fill.
     """
@@ -47,7 +47,7 @@ class RiskGate:
         self._entries = {name: _Minute(limit) for name, limit in limits.entries_per_minute.items()}
 
     def judge(self, intent: Intent, exposure: Exposure) -> Approved | str:
-        """The approval, or the reason for refusing. Whoever gets an approval adds the order to `exposure`."""
+        """The approval, or the reason for refusing. On approval the caller adds the order to `exposure`."""
         is_exit = _is_exit(intent, exposure)
         now_ns = self._now_ns(intent)
         reason = _malformed(intent) or self._over(intent) or self._orders.full("max_orders_per_minute", now_ns)
@@ -58,7 +58,7 @@ class RiskGate:
         return self._approve(intent, is_exit=is_exit)
 
     def recall(self, intent: Intent, exposure: Exposure) -> Approved:
-        """The approval that a gate gave before, in the same order and at the same exposure, and remember it."""
+        """Repeat an approval from before a restart; calls must have the original order and exposure."""
         return self._approve(intent, is_exit=_is_exit(intent, exposure))
 
     def _approve(self, intent: Intent, *, is_exit: bool) -> Approved:
@@ -72,7 +72,7 @@ class RiskGate:
         return max(intent.decision_ns, self._orders.last_ns)
 
     def _over(self, intent: Intent) -> str:
-        """Why the order could not fill any more when it was decided; "" where its hours were not over."""
+        """The reason if the order's hours were over when it was decided; else ""."""
         hours = self.hours
         end_ns, what = (
             (hours.end_ns, "extended hours end") if intent.extended_hours else (hours.close_ns, "the regular close is")
@@ -111,7 +111,7 @@ class RiskGate:
 
 
 class _Minute:
-    """The times of the last orders that were approved, as many as are allowed per minute."""
+    """The times of the last approvals, as many as are allowed per minute."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -123,18 +123,18 @@ class _Minute:
         return self._approved_ns[-1] if self._approved_ns else 0
 
     def add(self, now_ns: int) -> None:
-        """Count one. What is remembered follows from the approvals alone, so that it can be recalled."""
+        """Count an approval. The state depends on approvals only, so that `recall` can restore it."""
         self._approved_ns.append(now_ns)
 
     def full(self, rule: str, now_ns: int) -> str:
-        """Why there is no room for another by this rule; "" where there is."""
+        """The reason if another order would exceed this rule; else ""."""
         limit = self._limit
         full = len(self._approved_ns) >= limit and (not limit or self._approved_ns[0] > now_ns - MINUTE_NS)
         return f"{rule}: {limit + 1} > {limit}" if full else ""
 
 
 def rule_of(reason: str) -> str:
-    """The rule's name in a reason for refusing: what stands before the colon."""
+    """The rule's name in a reason for refusing: the text before the colon."""
     if reason.endswith("orders are not taken by this venue"):
         return "order_kind"
     rule = reason.partition(":")[0]
@@ -150,7 +150,7 @@ def _above(name: str, value: float, limit: float) -> str:
 
 
 def _price(intent: Intent) -> float:
-    """The most that a share may cost or bring, as far as is known before the fill.
+    """The highest price at which a share may trade, as far as known before the fill.
 
     A buy never pays more than its limit. Everything else may trade at the market, which is at the stop
     when that triggers; a sale may bring more than its limit.

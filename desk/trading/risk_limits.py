@@ -1,4 +1,4 @@
-"""The limits of the plan's [risk] table, and how many entries a minute each strategy may ask for."""
+"""The limits of the plan's [risk] table, and the entries per minute of each strategy."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,10 @@ import msgspec
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Money in account currency; a limit is the highest value still allowed, but for the loss, which stops at it.
+    """Risk limits; money in account currency.
 
-    `entries_per_minute` is a strategy's own limit, by its name. A strategy that it does not name has the account's.
+    A limit is the highest value still allowed; but `max_daily_loss` refuses entries as soon as it is reached.
+    `entries_per_minute` is a strategy's own limit, by its name. A strategy without one has the account's limit.
     """
 
     max_order_notional: float = 10_000.0

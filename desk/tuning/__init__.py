@@ -1,4 +1,4 @@
-"""The figures of `desk tune`: what a plan's market asks, what a tick costs here, and the settings that follow.
+"""The figures of `desk tune`: the load of a plan's market, the cost of a tick here, and the settings that follow.
 
 market_load     the market's rates: busiest window, busiest second, share of each symbol
 advice          consumers, capacity, linger and window from load and costs

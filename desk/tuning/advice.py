@@ -1,4 +1,4 @@
-"""Consumers, capacity, linger and window for a load, from what ticks, strategies and calls cost."""
+"""Consumers, capacity, linger and window for a load, from the costs of ticks, strategies and calls."""
 
 from collections.abc import Mapping
 from math import ceil, floor, inf
@@ -12,7 +12,7 @@ from desk.tuning.market_load import MarketLoad
 
 TARGET_BUSY: Final = 0.6
 CALL_MS: Final = 0.45
-"""CPU of an actor call on each side, whatever it carries: 0.3 to 0.6 ms, measured on two cores with Ray 2.60."""
+"""CPU time of an actor call on each side, whatever its payload: 0.3 to 0.6 ms, measured on two cores with Ray 2.60."""
 
 CALLS_SHARE: Final = 0.2
 ROUND_TRIP_MS: Final = 2.0
@@ -28,7 +28,7 @@ MOST_CAPACITY: Final = 10_000_000
 
 
 class Costs(msgspec.Struct, frozen=True):
-    """What work costs, in µs of one core: per tick in producer and shard, per symbol and session second in strategies.
+    """Costs in µs of one core: per tick in producer and shard, per symbol and session second in strategies.
 
     `tick_bytes` is a tick's size in a batch.
     """
@@ -40,7 +40,7 @@ class Costs(msgspec.Struct, frozen=True):
 
 
 class AdviceBounds(msgspec.Struct, frozen=True):
-    """What the advice must keep to: the plan's most consumers; capacity is for `safety` times the burst."""
+    """The bounds of the advice: the plan's greatest number of consumers; capacity for `safety` times the burst."""
 
     max_consumers: int
     safety: float = 2.0
@@ -58,8 +58,8 @@ class BusiestLane(msgspec.Struct, frozen=True):
 class LingerAdvice(msgspec.Struct, frozen=True):
     """The linger and the four bounds it comes from, in ms: it is the least that is not below the first three.
 
-    `producer_ms` and `shard_ms` keep the calls affordable on either side; 0 where the ticks are so few that even one
-    call for each is. `most_ms` is how long a full batch takes to gather: a longer linger would slow the lane down.
+    `producer_ms` and `shard_ms` keep the cost of calls affordable on either side; 0 if even one call per tick is.
+    `most_ms` is the time in which a batch fills: a longer linger would slow the lane down.
     """
 
     value_ms: float
@@ -69,7 +69,7 @@ class LingerAdvice(msgspec.Struct, frozen=True):
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows; `work` is in cores, `needed` the consumers before the plan's bound, `producer_work` without calls.
+    """The advice; `work` is in cores, `needed` the consumers before the plan's bound, `producer_work` without calls.
 
     `batch_ticks` fit into one batch.
     """
@@ -86,7 +86,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def advise(load: MarketLoad, costs: Costs, bounds: AdviceBounds) -> Advice:
-    """Work the figures out for the load's burst."""
+    """Compute the advice for the load's burst."""
     rate = load.burst.per_s
     work = (rate * costs.shard_us + len(load.by_symbol) * costs.strategy_us) / 1e6
     needed = max(1, ceil(round(work / TARGET_BUSY, 6)))
@@ -110,7 +110,7 @@ def advise(load: MarketLoad, costs: Costs, bounds: AdviceBounds) -> Advice:
 
 
 def busiest_lane(by_symbol: Mapping[str, int], consumers: int) -> BusiestLane:
-    """The lane with most of these ticks when so many shards share the symbols as the producer deals them out."""
+    """The lane with most of these ticks, if so many shards share the symbols by the producer's first assignment."""
     table = RoutingTable.even(range(consumers))
     total = max(sum(by_symbol.values()), 1)
     ticks = [0] * consumers
@@ -125,7 +125,7 @@ def busiest_lane(by_symbol: Mapping[str, int], consumers: int) -> BusiestLane:
 
 
 def choose_capacity(ticks: float) -> int:
-    """So many ticks, rounded up to the next thousand, within what a lane may hold."""
+    """The number of ticks rounded up to the next thousand, within the limits of a lane's capacity."""
     stepped = CAPACITY_STEP * ceil(ticks / CAPACITY_STEP)
     return min(max(stepped, LEAST_CAPACITY), MOST_CAPACITY)
 
@@ -133,7 +133,7 @@ def choose_capacity(ticks: float) -> int:
 def choose_linger(
     rate: float, lane_rate: float, consumers: int, producer_work: float, batch_ticks: int
 ) -> LingerAdvice:
-    """The least linger at which calls fit in what the ticks leave of the producer, and in CALLS_SHARE of a shard."""
+    """The least linger at which calls fit in the producer's time left by ticks, and in CALLS_SHARE of a shard."""
     spare = TARGET_BUSY - producer_work
     producer_ms = _calls_fit(rate, consumers, spare)
     shard_ms = _calls_fit(lane_rate, 1, CALLS_SHARE)
@@ -144,12 +144,12 @@ def choose_linger(
 
 
 def choose_window(linger_ms: float) -> int:
-    """Twice what is under way in a round trip, because acks are looked for when the window is half full."""
+    """Twice the batches in flight during a round trip, because acks are polled when the window is half full."""
     return min(max(LEAST_WINDOW, 2 * ceil(ROUND_TRIP_MS / linger_ms)), MOST_WINDOW)
 
 
 def calls_work(rate: float, lanes: int, linger_ms: float) -> float:
-    """Cores that the calls of so many lanes take on one side: one per linger and lane, at most one per tick."""
+    """Cores used by the calls of so many lanes on one side: one call per linger and lane, at most one per tick."""
     return min(lanes * 1000 / linger_ms, rate) * CALL_MS / 1000
 
 

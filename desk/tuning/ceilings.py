@@ -1,4 +1,4 @@
-"""What limits a desk: the rate at which each of its parts would have no time left.
+"""The ceilings of a desk: the rate at which each of its parts is saturated.
 
 Tests: tests/desk/tuning/test_advice.py
 """
@@ -12,16 +12,16 @@ from desk.tuning.market_load import MarketLoad
 
 
 class Ceiling(msgspec.Struct, frozen=True):
-    """The most ticks per second of the whole market that one part can take, all else being able to."""
+    """The most ticks per second of the whole market that one part can process, if no other part limits."""
 
     part: str
     per_s: float
 
 
 def ceilings(load: MarketLoad, costs: Costs, advice: Advice) -> list[Ceiling]:
-    """All parts, the one that limits first; symbols keep the shares that they have in the burst.
+    """All parts, the most limiting first; symbols keep their shares of the burst.
 
-    The busiest symbol is told as if it had a shard of its own: no number of consumers raises that.
+    The ceiling of the busiest symbol assumes a shard of its own: more consumers do not raise it.
     """
     busiest, linger_ms = advice.busiest, advice.linger.value_ms
     producer_calls = calls_work(load.burst.per_s, advice.consumers, linger_ms)
@@ -55,7 +55,7 @@ def producer_busy(load: MarketLoad, advice: Advice) -> float:
 
 
 def concerns(load: MarketLoad, costs: Costs, advice: Advice, cores: int) -> list[str]:
-    """What the advice does not cure, in sentences; `cores` are those of the machine it is given on."""
+    """The problems that the advice does not solve, in sentences; `cores` are those of this machine."""
     found = []
     if advice.needed > advice.consumers:
         found.append(
@@ -82,5 +82,5 @@ def concerns(load: MarketLoad, costs: Costs, advice: Advice, cores: int) -> list
 
 
 def _rate(left: float, cost: float, per: float = 1e6) -> float:
-    """Ticks per second that cost so much each and have so much time; what costs nothing has no limit."""
+    """The ticks per second that fit in the time left at this cost per tick; no limit at no cost."""
     return max(left, 0.0) * per / cost if cost > 0 else inf

@@ -1,4 +1,4 @@
-"""Whose time it is: CPU of this thread, by the part that used it."""
+"""CPU time of this thread by the part that used it."""
 
 import time
 from collections import defaultdict
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class CpuMeter:
-    """Gives every stretch of CPU time to one part: to the innermost that is at work, else to `rest`."""
+    """Assigns CPU time to the innermost active part, else to `rest`."""
 
     def __init__(self, rest: str) -> None:
         self._spent_ns: defaultdict[str, int] = defaultdict(int)
@@ -16,7 +16,7 @@ class CpuMeter:
 
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
-        """The time within is this part's."""
+        """A context manager: the CPU time within belongs to this part."""
         self._settle()
         self._working.append(part)
         try:

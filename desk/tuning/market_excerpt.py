@@ -1,4 +1,4 @@
-"""The market that a plan takes: how busy it gets, and an excerpt of its busiest moments to try things on.
+"""The market of a plan: its load, and an excerpt of its busiest moments for trials.
 
 Tests: tests/desk/tuning/test_study.py
 """
@@ -21,7 +21,7 @@ from desk.model.units import SECOND_NS, floor_to
 from desk.tuning.market_load import BIN_NS, MarketLoad, RowFilter, TickRates, window_bins
 
 MADE_UP_ROWS: Final = 2_000_000
-"""A made-up market is like itself all day, and takes a second for every 400,000 rows: so much of it is enough."""
+"""The rows read of a made-up market: it is alike all day, and generating 400,000 rows takes a second."""
 
 EXCERPT_TICKS: Final = 100_000
 EXCERPT_S: Final = 300
@@ -30,7 +30,7 @@ MOST_TICKS: Final = 500_000
 
 
 class MarketExcerpt:
-    """A stretch of a source, kept in memory: a `BlockSource` like the whole."""
+    """A part of a source, kept in memory; a `BlockSource`."""
 
     def __init__(self, source: BlockSource, blocks: list[Block], start_ns: int) -> None:
         self.place = source.place
@@ -45,9 +45,10 @@ class MarketExcerpt:
 
 
 def chosen_symbols(plan: Plan, session: Session, source: BlockSource) -> tuple[frozenset[str], frozenset[str]]:
-    """The symbols that the plan takes by itself, and those that stand for what its scanners pick.
+    """The symbols that the plan names, and those that replace the choice of its scanners.
 
-    What they will pick nobody knows beforehand: the most active of the others, as many as they may want together.
+    Their choice is not known in advance: the most active of the others are taken, as many as the scanners may want
+    together.
     """
     always = frozenset(source.symbols if "*" in session.always else session.always)
     room = sum(scanner.max_symbols for scanner in plan.scanners)
@@ -61,7 +62,7 @@ def chosen_symbols(plan: Plan, session: Session, source: BlockSource) -> tuple[f
 
 
 def market_load(source: BlockSource, wanted: RowFilter, window_s: float) -> tuple[MarketLoad, MarketExcerpt]:
-    """How busy the market gets, and an excerpt from its busiest window on. Raises PlanError if it has no ticks."""
+    """The load of the market, and an excerpt from its busiest window on. Raises PlanError if it has no ticks."""
     rates = TickRates(wanted.start_ns)
     rows = 0
     for block in limited_source(source):
@@ -70,9 +71,9 @@ def market_load(source: BlockSource, wanted: RowFilter, window_s: float) -> tupl
     if not rates.ticks:
         raise PlanError(
             "[feed] symbols, channels",
-            f"nothing of {source.place} that the plan takes",
-            "symbols and channels that tick",
-            "Take others, or move [session] start and stop.",
+            f"no tick of {source.place} is selected by the plan",
+            "symbols and channels with ticks",
+            "Select others, or move [session] start and stop.",
         )
     burst = rates.busiest(window_s)
     window = (burst.start_ns, burst.start_ns + window_bins(window_s) * BIN_NS)
@@ -102,7 +103,7 @@ def limited_source(source: BlockSource) -> Iterator[Block]:
 
 
 def _extent(rates: TickRates, burst_ns: int) -> tuple[int, int]:
-    """From the whole second in which the burst begins: enough ticks and marks to tell, of neither too many."""
+    """The excerpt's period, from the burst's first second on, with enough ticks and marks to measure."""
     first_ns = floor_to(burst_ns, SECOND_NS)
     enough_ns = max(rates.reached_ns(first_ns, EXCERPT_TICKS), first_ns + LEAST_S * SECOND_NS)
     return first_ns, min(enough_ns, rates.reached_ns(first_ns, MOST_TICKS), first_ns + EXCERPT_S * SECOND_NS)

@@ -1,4 +1,4 @@
-"""What the market asks of a desk: the rates of its busiest moments, and which symbols they come from."""
+"""The load of a market: the rates of its busiest moments, and the shares of symbols."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -17,18 +17,18 @@ MINUTE_S: Final = 60
 
 
 class LoadPeak(msgspec.Struct, frozen=True):
-    """The busiest stretch of its length: where it begins, and its ticks per second."""
+    """The busiest window of one length: its start, and its ticks per second."""
 
     start_ns: int
     per_s: float
 
 
 class MarketLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """The market as a plan sees it.
+    """The load of a market under a plan.
 
     `burst` is the busiest window of `window_s`, `second` the busiest second, `mean_per_s` is over all `span_s`.
-    `by_symbol` holds the ticks in the burst of every symbol subscribed, 0 for the silent. `assumed` says what of it
-    was not measured.
+    `by_symbol` holds the ticks in the burst of every symbol subscribed, 0 for symbols without any. `assumed` explains
+    the figures that were not measured.
     """
 
     place: str
@@ -43,7 +43,7 @@ class MarketLoad(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowFilter(msgspec.Struct, frozen=True):
-    """Which rows of the market a plan takes: by symbol, class ("trades", "quotes") and time received."""
+    """The rows of the market that a plan uses: by symbol, class ("trades", "quotes") and time received."""
 
     symbols: frozenset[str]
     channels: frozenset[str]
@@ -51,7 +51,7 @@ class RowFilter(msgspec.Struct, frozen=True):
     stop_ns: int | None = None
 
     def rows(self, block: Block) -> NDArray[np.intp]:
-        """Their numbers within the block, rising."""
+        """Their indices within the block, rising."""
         mask = np.array([name in self.symbols for name in block.symbols] + [False])[block.symbol]
         mask &= block.recv_ns >= self.start_ns
         if self.stop_ns is not None:
@@ -74,7 +74,7 @@ class TickRates:
 
     @property
     def ticks(self) -> int:
-        """All that were counted."""
+        """All ticks counted."""
         return int(self._bins.sum(dtype=np.int64))
 
     @property
@@ -95,7 +95,7 @@ class TickRates:
         self._bins[first : first + len(counts)] += counts.astype(np.uint32)
 
     def busiest(self, window_s: float) -> LoadPeak:
-        """The busiest window, to a tenth of a second; one longer than the market is the market, spread over it."""
+        """The busiest window, to a tenth of a second; a window longer than the market contains all of it."""
         width = window_bins(window_s)
         running = np.concatenate(([0], np.cumsum(self._bins[: max(self._used, width)], dtype=np.int64)))
         counts = running[width:] - running[:-width] if width < len(running) else running[-1:]
@@ -103,7 +103,7 @@ class TickRates:
         return LoadPeak(self._start_ns + first * BIN_NS, float(counts[first]) * BINS_PER_S / width)
 
     def reached_ns(self, from_ns: int, ticks: int) -> int:
-        """When so many ticks have come since `from_ns`, to a tenth of a second; the end if they never do."""
+        """The time at which so many ticks have arrived since `from_ns`, to a tenth of a second; else the end."""
         first = (from_ns - self._start_ns) // BIN_NS
         running = np.cumsum(self._bins[first : self._used], dtype=np.int64)
         bins = min(int(np.searchsorted(running, ticks)) + 1, len(running))
@@ -111,7 +111,7 @@ class TickRates:
 
 
 def window_bins(window_s: float) -> int:
-    """How many bins a window has."""
+    """The number of bins of a window."""
     return max(1, round(window_s * BINS_PER_S))
 
 
@@ -151,7 +151,7 @@ def minutes_load(
 
 
 def burst_factor(window_s: float) -> float:
-    """How much busier than its minute the busiest window in it is taken to be: 1 + 10 s / window.
+    """The assumed rate of the busiest window in a minute over the minute's mean: 1 + 10 s / window.
 
     An envelope of recorded days of single large stocks, whose busiest second, 5, 10 and 30 seconds had 6 to 11,
     2 to 3.4, 1.4 to 2.2 and 1.1 to 1.3 times the rate of their busiest minute.

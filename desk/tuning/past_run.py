@@ -1,4 +1,4 @@
-"""What a run says of its market: the minutes that its keeper holds, and the figures it left, if it is over.
+"""The market of a run: the minutes in its keeper, and its figures if it is finished.
 
 Tests: tests/desk/tuning/test_study.py
 """
@@ -17,9 +17,9 @@ from desk.tuning.market_load import MarketLoad, minutes_load
 
 
 class PastRun(msgspec.Struct, frozen=True):
-    """What a run tells, over or not.
+    """The market of a run, finished or not.
 
-    `producer_us` is the CPU time of the producer's process per tick; None while the run goes on, and where the
+    `producer_us` is the CPU time of the producer's process per tick; None while the run is under way, and if the
     producer had no process of its own.
     """
 
@@ -28,9 +28,9 @@ class PastRun(msgspec.Struct, frozen=True):
 
 
 def read_run(path: Path, window_s: float) -> PastRun:
-    """The market of the run in the folder `path`, as far as it has got.
+    """The market so far of the run in the folder `path`.
 
-    Raises RunFolderError where no minute is closed yet or there is no run, RunFailed for damaged files.
+    Raises RunFolderError if there is no run or no closed minute yet, RunFailed for damaged files.
     """
     folder = RunFolder(path)
     minutes: defaultdict[int, dict[str, int]] = defaultdict(dict)

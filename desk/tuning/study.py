@@ -1,4 +1,4 @@
-"""What a plan's lanes should be: its market and its costs measured, and the advice that follows."""
+"""The study of a plan: its market and its costs, measured, and the advice that follows."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,9 +31,9 @@ STAND_IN_MOST_S: Final = 120
 
 
 class TuningStudy(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. `costs` are those that count: the measured ones, or what the run's producer really used.
+    """The result. `costs` are the measured ones, or the real cost of the run's producer.
 
-    `picked` symbols stand for what scanners pick. `stand_in`: costs are of a made-up market with the run's symbols.
+    `picked` symbols replace the choice of scanners. `stand_in`: costs are of a made-up market with the run's symbols.
     """
 
     load: MarketLoad
@@ -47,7 +47,7 @@ class TuningStudy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def study_plan(plan: Plan, window_s: float, safety: float, run_dir: Path | None = None) -> TuningStudy:
-    """Measure and advise; takes some seconds. Raises PlanError, TapeError, RunFolderError, StrategyError."""
+    """Measure and advise; needs some seconds. Raises PlanError, TapeError, RunFolderError, StrategyError."""
     run = None if run_dir is None else read_run(run_dir, window_s)
     source = market_source(plan)
     if source is None:
@@ -64,13 +64,13 @@ def study_plan(plan: Plan, window_s: float, safety: float, run_dir: Path | None 
 
 
 def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) -> TuningStudy:
-    """A live stream shows its market only in a run; its costs are tried on a made-up one of the same kind."""
+    """Study a live stream, with the market of a run and the costs of a made-up market like it."""
     if run is None:
         raise PlanError(
             "[feed] kind",
-            f'`"{plan.feed.kind}"`, a live stream, which cannot be looked at beforehand',
-            "a market that can be played, or a run that has seen this one",
-            "Give the folder of a run of this plan, over or under way, with --from-run DIR; or tune a plan for a tape.",
+            f'`"{plan.feed.kind}"`, a live stream, whose market is not known in advance',
+            "a market that can be replayed, or a run on this one",
+            "Give the folder of a run of this plan, finished or under way, with --from-run DIR; or tune a plan for a tape.",
         )
     named = {symbol for entry in plan.strategies for symbol in entry.symbols if symbol != "*"}
     source = StandInMarket(plan, run.load, frozenset(run.load.by_symbol) | named)
@@ -86,7 +86,7 @@ def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) ->
 
 
 def tried_plan(plan: Plan, picked: frozenset[str]) -> Plan:
-    """The plan as a trial plays it: at once, in one shard, with `picked` for what its scanners pick."""
+    """The plan of a trial: at full speed, in one shard, with the symbols `picked` instead of scanners."""
     strategies = tuple(
         entry.model_copy(update={"scanner": "", "symbols": tuple(sorted(picked))}) if entry.scanner else entry
         for entry in plan.strategies
@@ -102,7 +102,7 @@ def tried_plan(plan: Plan, picked: frozenset[str]) -> Plan:
 
 
 def excerpt_session(session: Session, source: BlockSource, excerpt: MarketExcerpt, symbols: frozenset[str]) -> Session:
-    """The session cut to the excerpt, all of these symbols subscribed, without lockstep: as the tick flows."""
+    """The session cut to the excerpt, with all of these symbols subscribed, without lockstep."""
     return msgspec.structs.replace(
         session,
         start_ns=excerpt.start_ns,
@@ -115,7 +115,7 @@ def excerpt_session(session: Session, source: BlockSource, excerpt: MarketExcerp
 
 
 class StandInMarket:
-    """A made-up market with the names and the rate of a run's: a `BlockSource`."""
+    """A made-up market with the symbols and the rate of a run's: a `BlockSource`."""
 
     def __init__(self, plan: Plan, load: MarketLoad, symbols: frozenset[str]) -> None:
         per_s = max(load.burst.per_s, 1.0)
@@ -131,7 +131,7 @@ class StandInMarket:
         self.start_ns, self.end_ns = self._market.start_ns, self._market.end_ns
 
     def blocks(self) -> Iterator[Block]:
-        """The made-up rows under the run's names: the most active symbol bears the name of the most active."""
+        """The made-up rows with the run's symbols, matched by activity."""
         for block in self._market.blocks():
             yield replace(block, symbols=self.symbols)
 

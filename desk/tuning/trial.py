@@ -1,4 +1,4 @@
-"""An excerpt of a market played through producer and one shard in this process, with a meter at their doors.
+"""An excerpt of a market played through producer and one shard in this process, with a CPU meter at their ports.
 
 Tests: tests/desk/tuning/test_study.py
 """
@@ -35,7 +35,7 @@ MEMORY: Final = "sqlite://"
 
 
 class TrialResult(msgspec.Struct):
-    """One trial: CPU time of producer and shard, and what it was spent on.
+    """One trial: CPU time of producer and shard, and the work done.
 
     `marks` are the session seconds that the shard completed, `stopped` the strategies that raised.
     """
@@ -51,7 +51,7 @@ class TrialResult(msgspec.Struct):
 
 
 class MeasuredCosts(msgspec.Struct, frozen=True):
-    """What the trials came to: the costs, and what they were measured on."""
+    """The result of the trials: the costs, and the amounts that they were measured on."""
 
     costs: Costs
     ticks: int
@@ -63,8 +63,8 @@ class MeasuredCosts(msgspec.Struct, frozen=True):
 def measure_costs(plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> MeasuredCosts:
     """Play the excerpt without and with the plan's strategies, twice each; the lesser figures count.
 
-    What strategies cost is the difference that they make in the shard. `session` is the excerpt's, `whole` the
-    market that it was taken from: the minutes before it warm the symbols up.
+    The cost of strategies is the difference in the shard's time. `session` is the excerpt's, `whole` the market that it
+    was taken from, whose earlier minutes warm the symbols up.
     """
     bare = plan.model_copy(update={"strategies": ()})
     plain = [run_trial(bare, session, whole, excerpt) for _ in range(PASSES)]
@@ -93,7 +93,7 @@ def run_trial(plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSo
 
 
 class _Bench:
-    """The pipeline without processes, its doors metered. Checkpoints are made and not kept."""
+    """The pipeline in one process, with metered ports. Checkpoints are made and not stored."""
 
     def __init__(self, plan: Plan, session: Session, whole: BlockSource, excerpt: BlockSource) -> None:
         clock = SystemClock()
@@ -115,7 +115,7 @@ class _Bench:
         self._ends_ns = clock.wall_ns() + TRIAL_S * SECOND_NS
 
     def play(self) -> TrialResult:
-        """Play, and give the reading of the last batch before the session's close."""
+        """Play; returns the reading at the last batch before the session's close."""
         try:
             with closing(self._loop.play()) as frames:
                 for _ in frames:
@@ -137,10 +137,10 @@ class _Bench:
 
 
 class MeteredLinks(LocalLinks):
-    """A batch is the shard's time. Its figures are those of the last batch before the session's close.
+    """Links that count the time of a batch as the shard's; the figures are those of the last batch before the close.
 
-    Until so many symbols are warm, batches bear the minutes before the excerpt: they count for nothing, unless
-    nothing comes after them.
+    Until `warm_symbols` symbols are warm, batches carry the minutes before the excerpt and are not counted, unless no
+    batch follows.
     """
 
     def __init__(self, shard: Shard, meter: CpuMeter, warm_symbols: int) -> None:
@@ -175,20 +175,20 @@ class MeteredLinks(LocalLinks):
 
 
 class MeteredBroker(LocalBroker):
-    """What the broker decides is nobody's time but its own."""
+    """A broker whose time is counted separately."""
 
     def __init__(self, manager: OrderManager, mailbox: Mailbox, meter: CpuMeter) -> None:
         super().__init__(manager, mailbox)
         self._meter = meter
 
     def submit(self, request: Request) -> None:
-        """Decide at once, and deliver."""
+        """Decide immediately, and deliver."""
         with self._meter.of("broker"):
             super().submit(request)
 
 
 class MeteredHistory(LocalScanners):
-    """No scanner is ever due; the minutes before the excerpt are read at nobody's cost."""
+    """A history without scanners; the time to read the minutes before the excerpt is not counted."""
 
     def __init__(self, scanning: ScannerRunner, meter: CpuMeter) -> None:
         super().__init__(scanning)
@@ -201,21 +201,21 @@ class MeteredHistory(LocalScanners):
 
 
 class NoKeeper:
-    """Takes checkpoints and lets them go."""
+    """Discards checkpoints."""
 
     def __init__(self) -> None:
         self._given = 0
 
     def save(self, number: int, checkpoint: bytes) -> None:  # noqa: ARG002 - nothing is kept
-        """Take it as kept."""
+        """Confirm the checkpoint without storing it."""
         self._given = number
 
     def confirmed(self) -> int:
-        """All that was given."""
+        """The number of the last checkpoint."""
         return self._given
 
     def save_producer(self, state: bytes) -> None:
-        """Nothing is kept."""
+        """Do nothing."""
 
     def latest(self, shard: int) -> None:
         """Nothing is there."""

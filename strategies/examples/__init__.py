@@ -1,1 +1,1 @@
-"""Small strategies, written to be read: not advice, and not tuned for profit."""
+"""Small example strategies: not advice, and not tuned for profit."""

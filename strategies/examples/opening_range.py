@@ -60,7 +60,7 @@ class OpeningRange(strategy.Strategy):
         first, last = np.searchsorted(minutes, (start_ns, end_ns))
         ends_whole = last > first and minutes[last - 1] == end_ns - MINUTE_NS
         if not ends_whole and ctx.now_ns < end_ns + MINUTE_NS:
-            # Not closed yet, or a minute without a trade: only time can tell.
+            # The last minute is not closed yet, or had no trade: wait one more minute to know.
             return False
         if ctx.warm and last > first:
             self.low = float(ctx.bars.low[first:last].min())

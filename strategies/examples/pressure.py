@@ -16,7 +16,7 @@ FIRST_QUOTES: Final = 20
 
 
 class Pressure(strategy.Strategy):
-    """Buys when the bid has been `ratio` times as large as the ask, sells when the ask has been that much larger.
+    """Buys when the average bid size is above `ratio` times the average ask size, and sells in the opposite case.
 
     It closes after `hold_s`, or as soon as the other side is larger. Entries are at least `hold_s` apart, filled or
     not.
@@ -40,7 +40,7 @@ class Pressure(strategy.Strategy):
 
     def on_quote(self, ctx: strategy.Context, quote: Quote) -> None:  # noqa: ARG002 - the hook's signature
         if not (0 < quote.bid < quote.ask and quote.bid_size > 0 and quote.ask_size > 0):
-            # Empty, crossed or locked: no book to lean on, and an empty side would weigh infinitely.
+            # An empty, crossed or locked quote is unusable; an empty side would make the ratio infinite.
             return
         weight = SMOOTHING if self.quotes else 1.0
         self.bid_size += weight * (quote.bid_size - self.bid_size)

@@ -1,9 +1,10 @@
 """The engine of one shard: items in, in the lane's order; bars, intents, reports and audit out.
 
-No clock, no file, no socket: what the engine does is a function of its items.
+No clock, no file, no socket: the engine is a function of its items.
 """
 
-from desk.consumer.engine.engine import Engine, EngineConfig
+from desk.consumer.engine.engine import Engine
+from desk.consumer.engine.engine_config import EngineConfig
 from desk.consumer.engine.instance import StrategyEntry
 from desk.consumer.engine.outcome import Outcome
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class InstanceContext:
-    """Implements `desk.strategy.Context` by what the instance says: properties and methods, and no attribute."""
+    """Implements `desk.strategy.Context`: delegates to the instance, without attributes that can be set."""
 
     __slots__ = ("_of",)
 
@@ -128,5 +128,5 @@ class InstanceContext:
         return self._of.close(limit=limit, extended_hours=extended_hours)
 
     def cancel(self, client_order_id: str) -> None:
-        """Ask to take back what is left of an order."""
+        """Ask to cancel the remainder of an order."""
         self._of.cancel(client_order_id)

@@ -1,36 +1,18 @@
-"""The engine: one function of items. Everything that changes a shard passes through `apply`, in order."""
+"""The engine: a function of items. Every change of a shard passes through `apply`, in order."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-import msgspec
-
 from desk.bars.remembered_trades import LATE_NS, LOGGED_NS
-from desk.consumer.engine.engine_clock import EngineClock
-from desk.consumer.engine.guard import MOST_STATE_BYTES, Guard
+from desk.consumer.engine.engine_config import EngineConfig
+from desk.consumer.engine.engine_state import EngineCheckpoint, EngineState
 from desk.consumer.engine.instance import StrategyEntry
-from desk.consumer.engine.lost_ticks import LostTicks
-from desk.consumer.engine.open_minutes import OpenMinutes
-from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.outcome import Outcome
-from desk.consumer.engine.shard_moves import ShardMoves
-from desk.consumer.engine.snapshot import (
-    EngineSnapshot,
-    SymbolSnapshot,
-    decode_state,
-    encode_state,
-    ordinals_of,
-    pack_symbol,
-)
-from desk.consumer.engine.strategy_instances import StrategyInstances
-from desk.consumer.engine.strategy_orders import StrategyOrders
-from desk.consumer.engine.symbol_handover import held_items, pack_whole, symbols_in_slots
+from desk.consumer.engine.snapshot import encode_state, ordinals_of
+from desk.consumer.engine.symbol_handover import held_items, symbols_in_slots
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.consumer.engine.symbols import ShardSymbols
-from desk.consumer.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.batch import Released
-from desk.model.checkpoint import NO_TRADES, LoggedTrades
-from desk.model.hours import ALWAYS_OPEN, TradingDay
+from desk.model.checkpoint import LoggedTrades
 from desk.model.items import (
     Adopt,
     Close,
@@ -53,46 +35,16 @@ from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 
 
-class EngineConfig(msgspec.Struct, frozen=True):
-    """Settings of an engine; see `[bars]`, `[broker]`, `[feed]` and `[guards]` in the tradeplan.
-
-    `hours` are those of the exchange day. `delay_ns` is how late the feed is by design: added to a tick's venue time
-    wherever that is compared with session time. `has_trades`: the feed carries trades. `live`: no data are fresh before
-    the first mark says so.
-    """
-
-    session: str
-    session_start_ns: int
-    bar_grace_ns: int
-    bar_revise_ns: int
-    strategy_budget_ns: int
-    slippage_bps: float = 0.0
-    fee_per_share: float = 0.0
-    hours: TradingDay = ALWAYS_OPEN
-    delay_ns: int = 0
-    has_trades: bool = True
-    live: bool = False
-    state_bytes: int = MOST_STATE_BYTES
-
-
-class EngineCheckpoint(msgspec.Struct):
-    """What `Engine.restore` needs: the encoded state, and by symbol the trades that the keeper does not have yet."""
-
-    state: bytes
-    trades: dict[str, LoggedTrades]
-
-
 class Engine:
-    """One shard: its symbols, their bars, their strategies, their simulated orders.
+    """Applies the items of one shard to its bars, strategies and simulated orders.
 
-    What was applied before changes nothing when it comes again: ticks by their ordinal, marks, watches and their
-    ends by session time, order events by their number, gaps by being the same, moves by theirs, missing quotes
-    by the producer's time.
-    What comes for slots that left was applied before they did.
+    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches),
+    number (order events, moves), equality (gaps) and the producer's time (lost quotes); items for released slots were
+    applied before the release.
 
-    What comes of the items is returned, and what of that is not handed over yet is given with the next ones: symbols
-    that leave take it along. Strategies in `never_restored`, by name and symbol, do not run again after `restore`.
-    With an `audit` the engine counts in another one's.
+    `apply` returns the outcome; the caller passes the part not yet handed over to the next call, because a released
+    symbol takes its part along. Instances in `never_restored`, by (strategy, symbol), do not run again after `restore`.
+    `audit` lets the engine count in another engine's audit.
     """
 
     def __init__(
@@ -105,71 +57,65 @@ class Engine:
         audit: Audit | None = None,
     ) -> None:
         self.config = config
-        self.audit = audit or Audit()
-        self.mark_ns = 0
-        self.closed = False
-        self._entries = tuple(strategies)
-        self._now = now = EngineClock(config.session, config.session_start_ns)
-        now.degraded = config.live
+        self._strategies = tuple(strategies)
         self._stopwatch = stopwatch
         self._crumbs = crumbs or NoBreadcrumbs()
-        self._outbox = outbox = EngineOutbox()
-        self._symbols = ShardSymbols(self._entries, outbox)
-        self._watched = self._symbols.watched
-        self._minutes = OpenMinutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
-        self._guard = Guard(
-            now,
-            outbox,
-            self._symbols,
-            self.audit,
-            config.strategy_budget_ns,
-            stopwatch,
-            self._crumbs,
-            never_restored,
-            config.state_bytes,
+        self._state = state = EngineState(
+            config, self._strategies, stopwatch, self._crumbs, never_restored, audit or Audit()
         )
-        self._instances = StrategyInstances(
-            self._entries, self._symbols, self._minutes, self._guard, config.session_start_ns
-        )
-        rules = MatchingRules(
-            config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
-        )
-        self._orders = StrategyOrders(self._symbols, self._guard, now, outbox, rules, live=config.live)
-        self._losses = LostTicks(self.symbols, self._minutes)
-        self._moves = ShardMoves()
+        self.audit = state.audit
+        self._now = state.now
+        self._outbox = state.outbox
+        self._symbols = state.symbols
+        self._watched = state.symbols.watched
+        self._minutes = state.minutes
+        self._guard = state.guard
+        self._instances = state.instances
+        self._orders = state.orders
+        self._losses = state.losses
+
+    @property
+    def mark_ns(self) -> int:
+        """The last mark, session time; 0 before the first."""
+        return self._state.mark_ns
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has been closed."""
+        return self._state.closed
 
     @property
     def symbols(self) -> dict[str, SymbolState]:
-        """All that is kept, by symbol."""
+        """The states of all known symbols, by symbol."""
         return self._symbols.known
 
     @property
     def released(self) -> dict[int, Released]:
-        """What was handed over and is not settled yet, by move."""
-        return self._moves.released
+        """The released moves that are not settled yet, by number."""
+        return self._state.moves.released
 
     @property
     def last_move(self) -> int:
-        """The highest number of a move in which anything went or came; 0 before the first."""
-        return self._moves.last
+        """The highest number of a move that this shard took part in; 0 before the first."""
+        return self._state.moves.last
 
     @property
     def ordinals(self) -> dict[str, int]:
-        """The ordinals of the last ticks by symbol, of what was handed over and is still held too."""
+        """The ordinals of the last ticks by symbol, including symbols that were released and are not settled."""
         found: dict[str, int] = {}
-        for held in self._moves.released.values():
+        for held in self._state.moves.released.values():
             found |= ordinals_of(held.state)
         return found | {state.symbol: state.last_ordinal for state in self.symbols.values() if state.last_ordinal >= 0}
 
     @property
     def adopted(self) -> dict[int, list[int]]:
-        """The slots that were taken over, by move."""
-        return self._moves.adopted
+        """The adopted slots, by move."""
+        return self._state.moves.adopted
 
     def apply(self, items: Iterable[Item], pending: Outcome | None = None) -> Outcome:
-        """Apply items in order; `pending` with what came of them.
+        """Apply items in order; returns `pending` with their outcome added.
 
-        `pending` is what came of earlier items and is not handed over yet: symbols that leave take their share of it.
+        `pending` is the outcome of earlier items that is not handed over yet; a released symbol takes its part along.
         """
         if pending is None:
             pending = Outcome()
@@ -203,11 +149,11 @@ class Engine:
                         self._guard.call_hook(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
                 self._apply_rare(item, pending)
-        self._hand_over(pending)
+        self._state.hand_over(pending)
         return pending
 
     def prices(self) -> dict[str, float]:
-        """Reference prices of the symbols in which something is held."""
+        """Reference prices of the symbols with a position."""
         return self._orders.prices()
 
     @property
@@ -227,71 +173,26 @@ class Engine:
 
     @property
     def trades_from_ns(self) -> int:
-        """The keeper's trades from before this mark are not needed any more."""
+        """The mark before which the keeper's logged trades are no longer needed."""
         return self._minutes.revisable_from_ns - LATE_NS - LOGGED_NS
 
     def checkpoint(self, pending: Outcome) -> EngineCheckpoint:
-        """Everything that `restore` needs to continue from here, but the closed minutes.
+        """The state for `restore`, without the closed minutes.
 
         Intents and reports that are `pending` are part of the state; its bars are not. The trades are those remembered
         or revised since the last call.
         """
-        symbols = [pack_symbol(state, self._guard) for state in self.symbols.values()]
-        self._hand_over(pending)
-        whole = self._packed(symbols, pending, self.audit)
-        whole.gaps = list(self._losses.gaps)
-        whole.moves = self._moves
-        memories = ((symbol, state.bars.memory) for symbol, state in self.symbols.items())
-        trades = {symbol: memory.take_unsaved() for symbol, memory in memories if memory is not None and memory.unsaved}
-        return EngineCheckpoint(encode_state(whole), trades)
+        return self._state.checkpoint(pending)
 
     def restore(
         self, snapshot: bytes, closed_bars: Iterable[Bar], trades: Mapping[str, LoggedTrades] | None = None
     ) -> Outcome:
-        """Become, from a fresh engine, the shard that made the snapshot; what was not handed over then.
+        """Restore a fresh engine from a snapshot; returns the outcome that was pending then.
 
-        `closed_bars` are its closed minutes, from the keeper; of several versions of one the last counts. `trades` are
-        those of all its checkpoints up to the snapshot, of a symbol one behind the other.
+        `closed_bars` are the keeper's closed minutes of its symbols; of several versions of a minute the last counts.
+        `trades` are the logged trades of all its checkpoints up to the snapshot, concatenated by symbol.
         """
-        kept = decode_state(snapshot)
-        self.mark_ns = kept.mark_ns
-        self.closed = kept.closed
-        self.audit.add(kept.audit)
-        now = self._now
-        now.session_ns, now.age_ns, now.degraded = kept.session_ns, kept.age_ns, kept.degraded
-        pending = Outcome(kept.intents, kept.reports)
-        self._losses.gaps.extend(kept.gaps)
-        self._moves = kept.moves
-        self._minutes.closed_to_ns = kept.closed_to_ns
-        self._minutes.revisable_from_ns = kept.revisable_from_ns
-        bars: dict[str, list[Bar]] = {}
-        for bar in closed_bars:
-            bars.setdefault(bar.symbol, []).append(bar)
-        for symbol in kept.symbols:
-            logged = (trades or {}).get(symbol.symbol, NO_TRADES)
-            self._orders.note(self._instances.restore(symbol, bars.get(symbol.symbol, []), logged))
-            pending.bars |= {(symbol.symbol, bar.minute_ns): bar for bar in symbol.changed}
-        return pending
-
-    def _hand_over(self, pending: Outcome) -> None:
-        self.audit.intents += len(self._outbox.intents)
-        self._outbox.empty_into(pending)
-
-    def _packed(self, symbols: list[SymbolSnapshot], pending: Outcome, audit: Audit) -> EngineSnapshot:
-        now, minutes = self._now, self._minutes
-        return EngineSnapshot(
-            self.mark_ns,
-            now.session_ns,
-            now.age_ns,
-            now.degraded,
-            self.closed,
-            minutes.closed_to_ns,
-            minutes.revisable_from_ns,
-            audit,
-            pending.intents,
-            pending.reports,
-            symbols,
-        )
+        return self._state.restore(snapshot, closed_bars, trades or {})
 
     def _trade(self, state: SymbolState, trade: Trade) -> None:
         state.last_ordinal = trade.ordinal
@@ -317,7 +218,7 @@ class Engine:
             self._guard.call_hook(state.on_trade, "on_trade", trade, trade.ordinal)
 
     def _revise(self, revision: Revision) -> None:
-        """Correct or cancel a trade. Hooks are not called: strategies see the minute as revised in their bars."""
+        """Correct or cancel a trade. No hook is called: strategies see the revised minute in their bars."""
         state = self._watched.get(revision.symbol)
         if state is None:
             self._reject(revision, self.audit.rejected_trades)
@@ -337,8 +238,8 @@ class Engine:
         state.print_changed(revised.old, revised.new)
 
     def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
-        """Count a tick of a symbol that is not watched, once."""
-        if self._moves.has_left(tick.symbol):
+        """Count a tick of an unwatched symbol, once."""
+        if self._state.moves.has_left(tick.symbol):
             self.audit.repeated += 1
             return
         state = self._symbols.get_or_create(tick.symbol, self.mark_ns)
@@ -373,7 +274,7 @@ class Engine:
             case Adopt():
                 self._adopt(item, pending)
             case Settle():
-                self._moves.settle(item.move)
+                self._state.moves.settle(item.move)
             case Close():
                 self._close(item)
             case _:
@@ -382,7 +283,7 @@ class Engine:
     def _second(self, mark: Mark) -> None:
         if mark.session_ns <= self.mark_ns:
             return
-        self.mark_ns = mark.session_ns
+        self._state.mark_ns = mark.session_ns
         now = self._now
         now.session_ns = mark.session_ns
         now.age_ns = mark.feed_lag_ns + mark.lane_age_ns
@@ -398,7 +299,7 @@ class Engine:
         self._guard.call_on_second(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:
-        if event.symbol not in self.symbols and self._moves.has_left(event.symbol):
+        if event.symbol not in self.symbols and self._state.moves.has_left(event.symbol):
             return
         state = self._symbols.get_or_create(event.symbol, self.mark_ns)
         if event.number <= state.last_event:
@@ -408,7 +309,7 @@ class Engine:
         self._orders.on_event(state, event)
 
     def _watch(self, watch: Watch) -> None:
-        if watch.since_ns >= self.mark_ns and not self._moves.has_left(watch.symbol):
+        if watch.since_ns >= self.mark_ns and not self._state.moves.has_left(watch.symbol):
             self._instances.watch(watch)
 
     def _unwatch(self, unwatch: Unwatch) -> None:
@@ -418,7 +319,7 @@ class Engine:
     def _stop(self, stop: Stop) -> None:
         if not stop.strategy:
             self._guard.note_stopped_everywhere("of no known name", stop.why)
-        elif not self._moves.has_left(stop.symbol):
+        elif not self._state.moves.has_left(stop.symbol):
             self._instances.stop(stop, self.mark_ns)
 
     def _gap(self, gap: GapItem) -> None:
@@ -430,18 +331,18 @@ class Engine:
         self.audit.lost_quotes += gap.quotes
         for symbol in symbols:
             self.symbols[symbol].pricing.clear_quotes()
-        told = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
-        self._guard.call_hook(told, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
+        instances = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
+        self._guard.call_hook(instances, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
 
     def _unquoted(self, unquoted: QuotesLost) -> None:
-        if not self._moves.has_left(unquoted.symbol):
+        if not self._state.moves.has_left(unquoted.symbol):
             self._symbols.get_or_create(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
 
     def _close(self, close: Close) -> None:
-        """End the session: minutes that were not seen to their end are partial; day orders expire."""
+        """End the session: minutes that had not ended are partial, day orders expire."""
         if self.closed:
             return
-        self.closed = True
+        self._state.closed = True
         for minute_ns, state in self._minutes.close_all():
             if minute_ns + MINUTE_NS > self._minutes.data_ns(close.session_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
@@ -449,48 +350,32 @@ class Engine:
         self._orders.expire(close.session_ns)
 
     def _release(self, release: Release, pending: Outcome) -> None:
-        if self._moves.has_released(release.move):
+        if self._state.moves.has_released(release.move):
             return
-        leaving = self._take_out(symbols_in_slots(release.slots, self.symbols), pending)
-        self._moves.release(release, encode_state(leaving))
+        leaving = self._state.take_out(symbols_in_slots(release.slots, self.symbols), pending)
+        self._state.moves.release(release, encode_state(leaving))
 
     def _adopt(self, adopt: Adopt, pending: Outcome) -> None:
-        """Let an engine of the moved symbols alone catch up, then let them live here with all that is theirs."""
-        if adopt.move in self._moves.adopted:
+        """Apply the held items in an engine of the moved symbols alone, then add these symbols to this engine."""
+        if adopt.move in self._state.moves.adopted:
             return
         late = Engine(
-            self.config, self._entries, self._stopwatch, self._crumbs, self._guard.never_restored, audit=self.audit
+            self.config, self._strategies, self._stopwatch, self._crumbs, self._guard.never_restored, audit=self.audit
         )
         moved = late.restore(adopt.state, [])
         stops = [Stop(strategy, EVERYWHERE, "") for strategy in self._instances.stopped_everywhere]
         moved = late.apply([*stops, *held_items(adopt)], moved)
         if late.mark_ns > self.mark_ns:
-            # The marks between went lost with what else was let go while this shard was away.
+            # This shard was down meanwhile, and its lane dropped the marks in between.
             self._second(Mark(late.mark_ns, 0, late.age_ns, 0, late.degraded))
         if (late.mark_ns, late.closed) != (self.mark_ns, self.closed):
             raise ValueError(
                 f"move {adopt.move} comes at mark {late.mark_ns}, closed {late.closed}; "
                 f"this shard is at mark {self.mark_ns}, closed {self.closed}"
             )
-        self._moves.adopt(adopt)
-        self._hand_over(pending)
+        self._state.moves.adopt(adopt)
+        self._state.hand_over(pending)
         pending.add(moved)
         for state in late.symbols.values():
             self._instances.take_over(state, self._now, self._outbox)
             self._orders.note(state)
-
-    def _take_out(self, states: list[SymbolState], pending: Outcome) -> EngineSnapshot:
-        """Let these symbols leave with all that is theirs; what was counted here stays counted here."""
-        symbols = [pack_whole(state, self._guard) for state in states]
-        for state in states:
-            self._symbols.remove(state.symbol)
-            self._orders.forget(state.symbol)
-            self._minutes.forget(state.symbol)
-        self._hand_over(pending)
-        taken = pending.take_symbols({state.symbol for state in states})
-        by_symbol = {symbol.symbol: symbol for symbol in symbols}
-        for bar in taken.bars.values():
-            by_symbol[bar.symbol].changed.append(bar)
-        packed = self._packed(symbols, taken, Audit())
-        packed.gaps = [gap for gap in self._losses.gaps if gap.is_open][-1:]
-        return packed

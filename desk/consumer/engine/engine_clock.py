@@ -1,4 +1,4 @@
-"""What all instances of a shard share at one moment of session time."""
+"""The session time that all instances of a shard share."""
 
 
 class EngineClock:

@@ -1,4 +1,4 @@
-"""Running strategies: whatever one raises stops it for its symbol, and nothing else; what takes long is told.
+"""Runs strategies: an exception stops the strategy for its symbol and nothing else; slow calls are reported.
 
 Only a KeyboardInterrupt by ctrl-c passes through.
 """
@@ -24,10 +24,10 @@ MOST_STATE_BYTES: Final = 16 * MIB
 class Guard:
     """The one place from which strategies' code is called.
 
-    `stopwatch` gives ns of a running timer, for the audit of slow calls: no decision depends on it. The hooks of an
-    instance that is stopped leave those that `symbols` run. `crumbs` bear the call under way, for who looks from
-    outside. What is in `never_restored`, by strategy and symbol, is not brought back: what hung may have been just
-    that. A strategy whose state is above `state_bytes` in a checkpoint is stopped.
+    `stopwatch` returns ns of a running timer, for the audit of slow calls: no decision depends on it. Stopping an
+    instance refreshes the hooks that `symbols` run. `crumbs` hold the call under way, readable from outside the
+    process. The instances in `never_restored`, by (strategy, symbol), are not unpickled, because unpickling may be the
+    call that hung. A strategy whose state exceeds `state_bytes` in a checkpoint is stopped.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Guard:
         return Instance(entry, view, self._now, self._outbox, self._crumbs.register(entry.name, view.symbol))
 
     def create(self, entry: StrategyEntry, view: SymbolView) -> Instance:
-        """A fresh instance; a stopped one where the strategy cannot be built."""
+        """A fresh instance; a stopped one if its constructor fails."""
         instance = self.create_empty(entry, view)
         self._enter(instance, "__init__")
         try:
@@ -71,13 +71,13 @@ class Guard:
         return instance
 
     def create_stopped(self, entry: StrategyEntry, view: SymbolView, why: str) -> Instance:
-        """An instance that is stopped before it begins: what hung may have been the building of it."""
+        """A stopped instance whose strategy is not constructed, because the constructor may be the call that hung."""
         instance = self.create_empty(entry, view)
         self.stop_from_outside(instance, why)
         return instance
 
     def call_hook(self, instances: Iterable[Instance], hook: str, argument: object, at: int) -> None:
-        """Call a hook of each instance that is not stopped; `at` tells this call from the next one."""
+        """Call a hook of each instance that is not stopped; `at` distinguishes this call from the next one."""
         stopwatch = self._stopwatch
         cells = self._cells
         code = CODES[hook]
@@ -99,7 +99,7 @@ class Guard:
         cells[CALL] = 0
 
     def call_on_second(self, hooks: Iterable[SecondHook]) -> None:
-        """Call these `on_second` hooks: the hottest of all, so one reading of the stopwatch serves two calls."""
+        """Call these `on_second` hooks. This is the hottest loop, so one reading of the stopwatch serves two calls."""
         stopwatch = self._stopwatch
         budget_ns = self._budget_ns
         cells = self._cells
@@ -120,7 +120,7 @@ class Guard:
         cells[CALL] = 0
 
     def pickle_strategy(self, instance: Instance) -> bytes:
-        """The strategy as a pickle; empty for one that is stopped, or that does not pickle and is stopped now."""
+        """The strategy as a pickle; empty for a stopped one. A strategy that does not pickle is stopped."""
         if instance.stopped:
             return b""
         self._enter(instance, "checkpoint")
@@ -137,7 +137,7 @@ class Guard:
         return frozen
 
     def unpickle_strategy(self, instance: Instance, strategy: bytes) -> None:
-        """Put a pickled strategy back: this desk's own, from its keeper."""
+        """Unpickle the instance's strategy; one that does not unpickle is stopped."""
         if {(instance.entry.name, instance.symbol), (instance.entry.name, EVERYWHERE)} & self.never_restored:
             return
         self._enter(instance, "restore")
@@ -150,7 +150,7 @@ class Guard:
         self._cells[CALL] = 0
 
     def stop(self, instance: Instance, hook: str, fault: BaseException) -> None:
-        """Stop a strategy for its symbol; its orders and its position are still followed."""
+        """Stop a strategy for its symbol; its orders and position are still tracked."""
         if isinstance(fault, MemoryError):
             self._free(instance, fault)
         instance.deactivate()
@@ -159,29 +159,29 @@ class Guard:
         self._symbols.refresh(instance.symbol)
 
     def stop_from_outside(self, instance: Instance, why: str) -> None:
-        """Stop a strategy for its symbol on word from outside: it never came back from a call, or diverged."""
+        """Stop a strategy for its symbol on an outside decision: a call hung, or the strategy diverged."""
         instance.deactivate()
         self.audit.stopped.append(self._fault(instance, "watchdog", why))
         self._symbols.refresh(instance.symbol)
 
     def note_stopped_everywhere(self, strategy: str, why: str) -> None:
-        """Note, once, that the strategy is stopped for all symbols."""
+        """Audit, once, that the strategy is stopped for all symbols."""
         if not any(fault.strategy == strategy and fault.symbol == EVERYWHERE for fault in self.audit.stopped):
             self.audit.stopped.append(StrategyFault(strategy, EVERYWHERE, "watchdog", self._now.session_ns, why))
 
     def _enter(self, instance: Instance, call: str) -> None:
-        """Say which call is under way; who says so sets the cell back afterwards."""
+        """Record the call under way; the caller resets the cell afterwards."""
         self._cells[AT] = 0
         self._cells[CALL] = instance.crumb + CODES[call]
 
     def _free(self, instance: Instance, fault: MemoryError) -> None:
-        """Let go at once of what the strategy holds, in its call and in itself: others may refer to it still."""
+        """Free the strategy's memory, in its frames and attributes, even if other objects still refer to it."""
         traceback.clear_frames(fault.__traceback__)
         getattr(instance.strategy, "__dict__", {}).clear()
         self._crumbs.on_memory_exhausted()
 
     def _told(self, fault: BaseException) -> tuple[str, str]:
-        """What was raised in one line, and the traceback of the first ones, as far as there is memory to tell it."""
+        """The exception in one line, and for the first faults the traceback; shorter if memory is short."""
         try:
             return fault_line(fault), fault_trace(fault) if len(self.audit.stopped) < MAX_EXAMPLES else ""
         except Exception:  # noqa: BLE001 - a MemoryError, or what the exception's own code raises

@@ -1,4 +1,4 @@
-"""One strategy on one symbol: its state, its orders, its position, and what it may see and do."""
+"""One strategy on one symbol: its state, orders and position, and the calls behind its context."""
 
 from collections.abc import Callable
 from random import Random
@@ -30,11 +30,11 @@ from desk.trading.positions import after_fill
 
 TIMES_IN_FORCE: Final = get_args(TimeInForce)
 AT_REST: Final = Strategy(Params())
-"""A strategy without hooks: what an instance has before its own is built, and when it is stopped."""
+"""A strategy without hooks: the placeholder of an instance before its own is built, and after it is stopped."""
 
 
 class StrategyEntry(msgspec.Struct, frozen=True):
-    """A `[[strategies]]` entry: on which symbols instances run, and how one is made.
+    """A `[[strategies]]` entry: the symbols on which its instances run, and its factory.
 
     `symbols` is None for all of the desk's symbols; `scanner` names the scanner that chooses them instead.
     """
@@ -45,14 +45,14 @@ class StrategyEntry(msgspec.Struct, frozen=True):
     scanner: str | None = None
 
     def wants(self, symbol: str, scanners: list[str]) -> bool:
-        """Whether an instance should run on this symbol, which these scanners want now."""
+        """Whether an instance should run on this symbol, given the scanners that want it now."""
         if self.scanner is not None:
             return self.scanner in scanners
         return self.symbols is None or symbol in self.symbols
 
 
 class SymbolView(Protocol):
-    """What the instances on one symbol share."""
+    """The state of a symbol that its instances read."""
 
     symbol: str
     bars: BarBuilder
@@ -64,7 +64,7 @@ class SymbolView(Protocol):
 
 
 class Instance:
-    """The strategy object with what belongs to it. `context` is what its hooks are handed of it."""
+    """A strategy object with its orders and position. `context` is the view that its hooks get."""
 
     __slots__ = (
         "_now",
@@ -102,32 +102,32 @@ class Instance:
         self._outbox = outbox
 
     def resume(self, position: Position) -> None:
-        """Hold what a checkpoint says."""
+        """Set the position from a checkpoint."""
         self._position = position
 
     def use_clock(self, now: EngineClock, outbox: EngineOutbox) -> None:
-        """Read another engine's time from now on, and write intents to its outbox."""
+        """Switch to another engine's clock and outbox."""
         self._now = now
         self._outbox = outbox
 
     def deactivate(self) -> None:
-        """Let no hook run any more."""
+        """Stop all hooks."""
         self.stopped = True
         self.strategy = AT_REST
 
     @property
     def symbol(self) -> str:
-        """What it trades."""
+        """The symbol that it trades."""
         return self._view.symbol
 
     @property
     def position(self) -> Position:
-        """What it holds."""
+        """The position of the instance."""
         return self._position
 
     @property
     def active(self) -> bool:
-        """Whether its hooks run: it is wanted, or has something open to look after."""
+        """Whether its hooks run: it is wanted, or has an open order or position."""
         return not self.stopped and (self.wanted or bool(self.orders) or self._position.quantity != 0)
 
     @property
@@ -167,13 +167,13 @@ class Instance:
 
     @property
     def age_ns(self) -> int:
-        """Age of the data by the last mark; of a symbol that is not granted, since it is not."""
+        """Age of the data by the last mark, ns; for a symbol that the venue refuses, the time since the refusal."""
         now, refused_ns = self._now, self._view.refused_ns
         return now.age_ns if refused_ns is None else max(now.age_ns, now.session_ns - refused_ns)
 
     @property
     def degraded(self) -> bool:
-        """Whether the data are too old for entries, by the last mark or because the symbol is not granted."""
+        """Whether the data are too old for entries, by the last mark or because the venue refuses the symbol."""
         return self._now.degraded or self._view.refused_ns is not None
 
     @property
@@ -223,7 +223,7 @@ class Instance:
         return self.closing
 
     def cancel(self, client_order_id: str) -> None:
-        """Ask to take back what is left of an order."""
+        """Ask to cancel the remainder of an order."""
         key = plain_text(client_order_id)
         if key not in self.orders:
             raise ValueError(f"{client_order_id!r} is no open order of {self.entry.name} on {self.symbol}")
@@ -231,9 +231,9 @@ class Instance:
         self._outbox.intents.append(intent)
 
     def recover_order(self, event: OrderEvent) -> None:
-        """Know an order that was placed after the checkpoint from which this instance was restored.
+        """Record an order placed after the checkpoint from which this instance was restored.
 
-        Its number is not used again: under an id that is taken, an order would be refused.
+        Its number is not reused: the ledger refuses a second order with the same id.
         """
         number = order_number(event.client_order_id)
         if number > self.number:
@@ -241,7 +241,7 @@ class Instance:
             self.orders[event.client_order_id] = event.side
 
     def on_event(self, event: OrderEvent) -> Fill | None:
-        """Take one step of one of its orders in; the fill, if it is one."""
+        """Apply one event of one of its orders; returns the fill, if the event is one."""
         done = event.status in TERMINAL
         if done:
             self.orders.pop(event.client_order_id, None)

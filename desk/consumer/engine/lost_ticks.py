@@ -1,4 +1,4 @@
-"""Ticks that a shard will never see, and the minutes that are partial for it."""
+"""Ticks that a shard does not receive, and the minutes that are partial because of them."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,10 @@ MAX_GAPS: Final = 64
 
 
 class LostTicks:
-    """Spoils minutes: those that lost trades in the lane, and those of gaps.
+    """Marks minutes as partial whose trades were dropped in the lane, or which overlap a gap.
 
-    `gaps` are the last MAX_GAPS gaps, so that one that comes again does not count twice. An open one takes the place
-    of the open one before it.
+    `gaps` are the last MAX_GAPS gaps, so that a replayed gap does not count twice. A grown open gap replaces its
+    earlier version.
     """
 
     def __init__(self, symbols: Mapping[str, SymbolState], minutes: OpenMinutes) -> None:
@@ -24,16 +24,16 @@ class LostTicks:
         self._minutes = minutes
 
     def lost(self, lost: LostTrades) -> None:
-        """Trades of these minutes were dropped. One that nothing may revise any more stays as it is."""
+        """Mark the minutes of dropped trades as partial, except those that can no longer be revised."""
         for symbol, minute_ns in lost.minutes:
             state = self._symbols.get(symbol)
             if state is not None and minute_ns >= self._minutes.revisable_from_ns:
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
 
     def gap(self, gap: GapItem) -> list[str] | None:
-        """Minutes that overlap the gap are partial, those that nobody has begun too; of which symbols it was.
+        """Mark the minutes that overlap the gap as partial, also those without a bar yet; returns the symbols affected.
 
-        None for a gap that is known, or has grown.
+        None for a known gap, or one that has grown.
         """
         if gap in self.gaps:
             return None
@@ -58,12 +58,12 @@ class LostTicks:
         return None if grown is not None else [state.symbol for state in touched]
 
     def _before(self, gap: GapItem) -> GapItem | None:
-        """The furthest that is known of an open gap; None where it is new."""
+        """The known version of this gap that reaches furthest; None for a new gap."""
         same = [known for known in self.gaps if (known.from_ns, known.symbols) == (gap.from_ns, gap.symbols)]
         return max(same, key=lambda known: known.to_ns, default=None)
 
 
 def _refuse(states: Iterable[SymbolState], gap: GapItem) -> None:
-    """Note of which symbols the venue sends nothing from now on, or something again."""
+    """Record since when the venue refuses these symbols, or that it grants them again."""
     for state in states:
         state.refused_ns = (state.refused_ns or gap.from_ns) if gap.is_open else None

@@ -1,4 +1,4 @@
-"""Where a shard stands in time by the minute: which minutes are open, which may still be revised."""
+"""The minutes of a shard that are open, and those that may still be revised."""
 
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.model.units import DAY_NS, MINUTE_NS, floor_to
@@ -7,10 +7,10 @@ from desk.model.units import DAY_NS, MINUTE_NS, floor_to
 class OpenMinutes:
     """The open minutes of all symbols, and two limits that only rise.
 
-    Minutes before `closed_to_ns` are closed; of those, the ones from `revisable_from_ns` on still take late trades.
-    A minute closes at the first mark `grace_ns` or more after its end, and takes late trades until the first mark
-    `revise_ns` or more after it. `delay_ns` is how late the feed is by design: at a mark the data are those of so much
-    earlier (`data_ns`), and minutes are seen to their end so much later.
+    Minutes before `closed_to_ns` are closed; of those, the ones from `revisable_from_ns` on still take late trades. A
+    minute closes at the first mark `grace_ns` or more after its end, and takes late trades until the first mark
+    `revise_ns` or more after it. `delay_ns` is how late the feed is by design: at a mark the data are `delay_ns` older
+    than the mark (`data_ns`), so minutes end that much later.
     """
 
     def __init__(self, session_start_ns: int, grace_ns: int, revise_ns: int, delay_ns: int = 0) -> None:
@@ -26,16 +26,16 @@ class OpenMinutes:
         return session_ns - self._delay_ns
 
     def opened(self, minute_ns: int, state: SymbolState) -> None:
-        """The symbol has something in this minute, which is not closed yet."""
+        """Register an open minute of the symbol."""
         self._open.setdefault(minute_ns, {})[state.symbol] = state
 
     def forget(self, symbol: str) -> None:
-        """Nothing of the symbol is to be closed here any more."""
+        """Remove the symbol's open minutes."""
         for states in self._open.values():
             states.pop(symbol, None)
 
     def close_until(self, mark_ns: int) -> list[tuple[int, SymbolState]]:
-        """What closes at this mark, by minute and symbol."""
+        """Remove and return the minutes that close at this mark, by minute and symbol."""
         closed_to_ns = floor_to(self.data_ns(mark_ns) - self._grace_ns, MINUTE_NS)
         if closed_to_ns <= self.closed_to_ns:
             return []
@@ -43,11 +43,11 @@ class OpenMinutes:
         return self._take(closed_to_ns)
 
     def close_all(self) -> list[tuple[int, SymbolState]]:
-        """Everything still open, by minute and symbol."""
+        """Remove and return all open minutes, by minute and symbol."""
         return self._take(max(self._open, default=0) + 1)
 
     def expire_until(self, mark_ns: int) -> bool:
-        """Let what is too old at this mark be revised no more; whether that is more than before."""
+        """Raise `revisable_from_ns` to the limit at this mark; returns whether it rose."""
         revisable_from_ns = floor_to(self.data_ns(mark_ns) - self._revise_ns, MINUTE_NS)
         if revisable_from_ns <= self.revisable_from_ns:
             return False
@@ -55,7 +55,7 @@ class OpenMinutes:
         return True
 
     def touched(self, from_ns: int, to_ns: int) -> range:
-        """The minutes whose data came in [from_ns, to_ns), of at most a day; not those that nothing may revise more."""
+        """The revisable minutes whose data are received in session time [from_ns, to_ns), at most a day of them."""
         first_ns = floor_to(self.data_ns(max(from_ns, to_ns - DAY_NS)), MINUTE_NS)
         return range(max(first_ns, self.revisable_from_ns), self.data_ns(to_ns), MINUTE_NS)
 

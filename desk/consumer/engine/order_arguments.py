@@ -1,4 +1,4 @@
-"""What strategies pass with an order, as plain values: their own types cannot be sent, and may say anything.
+"""The order arguments of strategies as plain values: subclasses of float and str cannot be sent, and may misbehave.
 
 Tests: tests/desk/consumer/engine/test_instance.py
 """
@@ -11,9 +11,9 @@ import numpy as np
 
 
 def positive(name: str, value: object) -> float:
-    """The value as a plain float. It is converted once: a second look may find another number.
+    """The value as a plain float. It is converted once, because a subclass may return another number the next time.
 
-    Raises ValueError for what is no positive finite number, and what the value's own methods raise.
+    Raises ValueError for a value that is not a positive finite number, and any exception of the value's own methods.
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
@@ -29,5 +29,5 @@ def positive(name: str, value: object) -> float:
 
 
 def plain_text(value: object) -> str:
-    """The text itself, without a call of a subclass's methods; "" for what is no text."""
+    """The text without a call of a subclass's methods; "" for a value that is no str."""
     return str.__str__(value) if isinstance(value, str) else ""

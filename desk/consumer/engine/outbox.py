@@ -1,4 +1,4 @@
-"""Where strategies, matchers, and minutes write what comes of an item.
+"""The buffer to which strategies, matchers and bar builders write while an item is applied.
 
 Tests: tests/desk/consumer/engine/test_outcome.py
 """
@@ -9,9 +9,9 @@ from desk.model.orders import CancelIntent, Intent, Report
 
 
 class EngineOutbox:
-    """Filled while items are applied, and empty between two calls of `Engine.apply`.
+    """Intents, reports and bars of the items being applied; empty between two calls of `Engine.apply`.
 
-    `bars` are the closed minutes that came or changed, by symbol and minute, as they are still worked on.
+    `bars` are the new and changed closed minutes, by symbol and minute, as mutable bars.
     """
 
     __slots__ = ("bars", "intents", "reports")
@@ -22,7 +22,7 @@ class EngineOutbox:
         self.bars: dict[tuple[str, int], WorkingBar] = {}
 
     def empty_into(self, outcome: Outcome) -> None:
-        """Hand everything over, the minutes as they are now."""
+        """Move everything into `outcome`, with frozen copies of the minutes."""
         if self.intents:
             outcome.intents += self.intents
             self.intents.clear()

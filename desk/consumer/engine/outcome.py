@@ -1,4 +1,4 @@
-"""What items brought about: what the broker and the keeper have yet to receive of it."""
+"""The outcome of items: the part that broker and keeper have not received yet."""
 
 from collections.abc import Container
 
@@ -11,7 +11,7 @@ from desk.model.orders import CancelIntent, Intent, Report, Request
 class Outcome(msgspec.Struct):
     """Intents and reports for the broker, and bars for the keeper, that are not handed over yet.
 
-    `bars` are the closed minutes that came or changed, by symbol and minute.
+    `bars` are the new and changed closed minutes, by symbol and minute.
     """
 
     intents: list[Intent | CancelIntent] = []
@@ -19,21 +19,21 @@ class Outcome(msgspec.Struct):
     bars: dict[tuple[str, int], Bar] = {}
 
     def take_request(self, prices: dict[str, float], mark_ns: int) -> Request:
-        """Hand the broker's share over, as of this mark, with the reference prices of what is held.
+        """Take out the broker's part as a request of this mark, with the reference prices of open positions.
 
-        The prices always come along: the risk gate must not know less of a shard that asks for nothing.
+        The prices are always included: the risk gate needs them from shards without intents, too.
         """
         request = Request(self.intents, self.reports, prices, mark_ns)
         self.intents, self.reports = [], []
         return request
 
     def take_bars(self) -> list[Bar]:
-        """Hand the keeper's share over."""
+        """Take out the bars for the keeper."""
         bars, self.bars = self.bars, {}
         return list(bars.values())
 
     def take_symbols(self, symbols: Container[str]) -> "Outcome":
-        """Hand over everything of these symbols."""
+        """Take out the outcome of these symbols."""
         taken = Outcome(
             [intent for intent in self.intents if intent.symbol in symbols],
             [report for report in self.reports if report.symbol in symbols],
@@ -45,7 +45,7 @@ class Outcome(msgspec.Struct):
         return taken
 
     def add(self, other: "Outcome") -> None:
-        """Hold what another one holds too. Both are of different symbols, or `other` came later."""
+        """Add another outcome, of other symbols or of later items."""
         self.intents += other.intents
         self.reports += other.reports
         self.bars |= other.bars

@@ -1,4 +1,4 @@
-"""The moves of one shard: which slots went and came, and what was handed over.
+"""The slot moves of one shard: released, adopted and settled.
 
 Tests: tests/desk/consumer/engine/test_symbol_handover.py
 """
@@ -13,9 +13,9 @@ from desk.model.items import Adopt, Release
 class ShardMoves(msgspec.Struct, array_like=True):
     """The moves of one shard, by their number.
 
-    `released` are those whose state is held until the other side has it durably, `settled` those before them,
-    `adopted` the slots that came. `away` are the slots that went and have not come back: what an old producer's
-    successor says about them again was applied before they went.
+    `released` are moves whose state is held until the other shard has it in a durable checkpoint, `settled` the moves
+    before those, `adopted` the slots taken over. `away` are released slots that were not adopted again: items that a
+    restarted producer replays for them were applied before the release.
     """
 
     released: dict[int, Released] = {}
@@ -29,24 +29,24 @@ class ShardMoves(msgspec.Struct, array_like=True):
         return max((0, *self.released, *self.settled, *self.adopted))
 
     def has_released(self, move: int) -> bool:
-        """Whether the move's slots went already."""
+        """Whether the move's slots were released already."""
         return move in self.released or move in self.settled
 
     def release(self, release: Release, state: bytes) -> None:
-        """The slots went, with this state."""
+        """Record that the slots were released, with this state."""
         self.released[release.move] = Released(release, state)
         self.away = sorted({*self.away, *release.slots})
 
     def adopt(self, adopt: Adopt) -> None:
-        """The slots came."""
+        """Record that the slots were adopted."""
         self.adopted[adopt.move] = adopt.slots
         self.away = sorted({*self.away}.difference(adopt.slots))
 
     def settle(self, move: int) -> None:
-        """Forget what was handed over. A move that is settled already, or was never released, changes nothing."""
+        """Discard the state that was handed over. A move already settled, or never released, changes nothing."""
         if self.released.pop(move, None) is not None:
             self.settled.append(move)
 
     def has_left(self, symbol: str) -> bool:
-        """Whether the symbol belongs to another shard now, and belonged to this one."""
+        """Whether the symbol's slot was released and not adopted again."""
         return bool(self.away) and slot_of(symbol) in self.away

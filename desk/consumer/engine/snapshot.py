@@ -1,7 +1,7 @@
-"""A shard's state as bytes, and back: what a checkpoint carries and a successor starts from.
+"""Encode a shard's state for checkpoints and moves, and restore it.
 
-Strategies and matchers are pickled one by one: a strategy that grew something unpicklable is stopped for its
-symbol and reported; it does not cost the shard its checkpoint.
+Strategies and matchers are pickled one by one: a strategy that does not pickle is stopped for its symbol and reported,
+and the shard's checkpoint is still written.
 
 Tests: tests/desk/consumer/engine/test_engine_restore.py
 """
@@ -42,10 +42,10 @@ class InstanceSnapshot(msgspec.Struct, array_like=True):
 
 
 class SymbolSnapshot(msgspec.Struct, array_like=True):
-    """One symbol: `minutes` are the open and still revisable ones.
+    """One symbol; `minutes` are the open and still revisable ones.
 
-    Where it moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` what the keeper lacks,
-    and `memory` holds the trades that are remembered.
+    In moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` the minutes that the keeper
+    does not have, and `memory` includes the remembered trades.
     """
 
     symbol: str
@@ -71,7 +71,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
-    """One shard, or the symbols of it that move, right after some item."""
+    """One shard, or its symbols that move, between two items."""
 
     mark_ns: int
     session_ns: int
@@ -119,7 +119,7 @@ def symbols_of(state: bytes) -> list[str]:
 
 
 def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
-    """What there is to keep of one symbol; strategies that do not pickle are stopped."""
+    """The snapshot of one symbol; strategies that do not pickle are stopped."""
     return SymbolSnapshot(
         state.symbol,
         state.last_ordinal,
@@ -140,7 +140,7 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
 
 
 def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades = NO_TRADES) -> SymbolState:
-    """The symbol as it was, still without its instances; `closed` are its closed minutes, `trades` its logged ones."""
+    """The symbol of a snapshot, without its instances; `closed` are its closed minutes, `trades` its logged trades."""
     state = SymbolState(kept.symbol, kept.since_ns, watched=kept.watched)
     state.last_ordinal, state.last_event = kept.last_ordinal, kept.last_event
     state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
@@ -154,7 +154,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades 
 
 
 def unpack_instance(kept: InstanceSnapshot, instance: Instance, guard: Guard) -> None:
-    """Put a kept state into a fresh instance; a strategy that does not unpickle is stopped."""
+    """Restore a kept state into a fresh instance; a strategy that does not unpickle is stopped."""
     instance.number = kept.number
     instance.orders = kept.orders
     instance.resume(kept.position)

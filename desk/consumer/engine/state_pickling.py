@@ -1,4 +1,4 @@
-"""Pickling a strategy's state up to a limit: what is larger is not built in memory first.
+"""Pickle a strategy's state up to a limit, without building a larger pickle in memory.
 
 Tests: tests/desk/consumer/engine/test_guard.py
 """
@@ -11,14 +11,14 @@ class StateTooLargeError(Exception):
 
 
 def pickle_within(value: object, most_bytes: int) -> bytes:
-    """The value's pickle. Raises StateTooLargeError once it exceeds `most_bytes`, and what pickling raises."""
+    """The value's pickle. Raises StateTooLargeError once it exceeds `most_bytes`, and any exception of pickling."""
     pieces = _Pieces(most_bytes)
     pickle.Pickler(pieces).dump(value)
     return b"".join(pieces.pieces)
 
 
 class _Pieces:
-    """A file for a pickler."""
+    """The file object that a pickler writes to."""
 
     def __init__(self, most_bytes: int) -> None:
         self.pieces: list[bytes] = []

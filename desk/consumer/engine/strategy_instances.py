@@ -1,4 +1,4 @@
-"""The seats of strategies on symbols: given, taken away, and forbidden from outside.
+"""The strategy instances of a shard: created, activated, deactivated, and stopped from outside.
 
 Tests: tests/desk/consumer/engine/test_engine_watching.py
 """
@@ -22,10 +22,10 @@ from desk.telemetry.breadcrumb_port import EVERYWHERE
 
 
 class StrategyInstances:
-    """Lets instances run where they are wanted, in the plan's order, and rest where they are not.
+    """Creates instances for watched symbols, in the plan's order, and deactivates those that are no longer wanted.
 
-    A symbol watched from the session's start on needs no history to be warm. `stopped_everywhere` strategies run on no
-    symbol.
+    A symbol watched since the session's start is warm without history. `stopped_everywhere` are the strategies stopped
+    for all symbols.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class StrategyInstances:
         self.stopped_everywhere: set[str] = set()
 
     def watch(self, watch: Watch) -> None:
-        """The symbol is subscribed, or wanted by others than before."""
+        """Apply a new subscription of the symbol, or a change of the scanners that want it."""
         state = self._symbols.get_or_create(watch.symbol, watch.since_ns)
         if not state.watched:
             since_ns = self._session_start_ns if watch.first else watch.since_ns
@@ -55,10 +55,10 @@ class StrategyInstances:
         self._seat(state)
 
     def create_owner(self, state: SymbolState, strategy: str) -> None:
-        """Create the instance that an order belongs to, where it is missing.
+        """Create the instance that owns an order, if it is missing.
 
-        A shard that lost everything receives the order's events before it watches the symbol again, and a scanner may
-        not want the symbol any more: the instance holds the position all the same.
+        A shard restarted without a checkpoint receives the order's events before its symbol's `Watch`, or without one
+        if no scanner wants the symbol any more. The position needs its instance all the same.
         """
         entry = self._entries.get(strategy)
         if entry is None or any(instance.entry is entry for instance in state.instances):
@@ -68,7 +68,7 @@ class StrategyInstances:
         state.instances = [by_name[name] for name in self._entries if name in by_name]
 
     def unwatch(self, unwatch: Unwatch) -> None:
-        """The symbol is not subscribed any more: its open minutes stay partial."""
+        """Apply the end of a subscription: the symbol's open minutes stay partial."""
         state = self._symbols.watched.get(unwatch.symbol)
         if state is None:
             return
@@ -80,7 +80,7 @@ class StrategyInstances:
         self._seat(state)
 
     def stop(self, stop: Stop, mark_ns: int) -> None:
-        """Stop an instance from outside, or see to it that it never begins; all of them, where none is named."""
+        """Stop the strategy on one symbol, or on all (EVERYWHERE); it is not created there later either."""
         if stop.strategy not in self._entries:
             return
         if stop.symbol == EVERYWHERE:
@@ -102,7 +102,7 @@ class StrategyInstances:
             self._symbols.refresh(state.symbol)
 
     def restore(self, kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades = NO_TRADES) -> SymbolState:
-        """Take a symbol in with its instances as they were; `closed` and `trades` are what the keeper has of it."""
+        """Restore a symbol with its instances, its closed minutes and its logged trades."""
         state = unpack_symbol(kept, closed, trades)
         self._add(state)
         for seat in kept.instances:
@@ -113,7 +113,7 @@ class StrategyInstances:
         return state
 
     def take_over(self, state: SymbolState, now: EngineClock, outbox: EngineOutbox) -> None:
-        """Take a symbol in from another engine that stands at the same mark; `now` and `outbox` are this one's."""
+        """Add a symbol from another engine at the same mark; `now` and `outbox` are this engine's."""
         self._add(state)
         for instance in state.instances:
             instance.use_clock(now, outbox)

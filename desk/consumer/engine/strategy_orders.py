@@ -1,4 +1,4 @@
-"""The orders of a shard's strategies: events taken in, simulated orders matched, and what is held because of them.
+"""The orders of a shard's strategies: order events, simulated matching, and the symbols with positions.
 
 Tests: tests/desk/consumer/engine/test_engine_hours.py
 """
@@ -14,10 +14,10 @@ from desk.model.orders import OrderEvent
 
 
 class StrategyOrders:
-    """Follows orders by their events. The simulated venue's matchers write their reports to the outbox.
+    """Tracks orders by their events. The simulated venue's matchers write their reports to the outbox.
 
-    In a `live` session a restored strategy does not decide again what it had decided: it recalls its orders from their
-    events. Of a feed that can be read again the decisions come again, each under its old id.
+    In a `live` session the ticks are not replayed after a restart: a restored instance recovers its later orders from
+    their events. A replayable feed repeats the decisions, each with its old id.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class StrategyOrders:
         self._matched: set[str] = set()
 
     def on_event(self, state: SymbolState, event: OrderEvent) -> None:
-        """Take an event in that is news, and tell the strategy whose order it is."""
+        """Apply an event that is not a repeat, and call the hooks of the strategy that owns the order."""
         if event.simulated:
             self._match(state, event)
         for instance in state.instances:
@@ -49,14 +49,14 @@ class StrategyOrders:
         self.note(state)
 
     def on_mark(self, mark_ns: int) -> None:
-        """Let orders open and expire whose hours begin and end, by symbol."""
+        """Open and expire orders whose hours begin and end, by symbol."""
         for symbol in sorted(self._matched):
             state = self._symbols.known[symbol]
             if state.matcher is not None:
                 self._outbox.reports += state.matcher.on_mark(mark_ns, state.pricing)
 
     def prices(self) -> dict[str, float]:
-        """Reference prices of the symbols in which something is held."""
+        """Reference prices of the symbols with a position."""
         last = ((symbol, self._symbols.known[symbol].pricing.price) for symbol in sorted(self._held))
         return {symbol: price for symbol, price in last if price is not None}
 
@@ -67,7 +67,7 @@ class StrategyOrders:
                 self._outbox.reports += state.matcher.expire(session_ns)
 
     def note(self, state: SymbolState) -> None:
-        """Look again whether anything is held of the symbol, and whether it has a matcher."""
+        """Recompute whether the symbol has a position, and whether it has a matcher."""
         held = any(instance.position.quantity for instance in state.instances)
         for symbols, is_in in ((self._held, held), (self._matched, state.matcher is not None)):
             if is_in:
@@ -76,7 +76,7 @@ class StrategyOrders:
                 symbols.discard(state.symbol)
 
     def forget(self, symbol: str) -> None:
-        """The symbol goes, with what is held of it."""
+        """Remove the symbol."""
         self._held.discard(symbol)
         self._matched.discard(symbol)
 

@@ -1,7 +1,7 @@
-"""Slots that come and go: what is handed over with them.
+"""The state that is handed over with slots.
 
-A moved symbol leaves nothing behind. The state that goes is the engine's own snapshot of these symbols alone, with
-what a checkpoint leaves to the keeper: their closed minutes.
+A move hands over the whole state of a symbol: the engine's snapshot of the moved symbols, and their closed minutes,
+which a checkpoint leaves to the keeper.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from desk.model.items import Adopt, Item, Release, Settle, decode_items
 
 
 def symbols_in_slots(slots: Iterable[int], symbols: Mapping[str, SymbolState]) -> list[SymbolState]:
-    """Those of the symbols that belong to these slots."""
+    """The symbols that belong to these slots."""
     moving = frozenset(slots)
     return [state for symbol, state in symbols.items() if slot_of(symbol) in moving]
 
@@ -29,7 +29,7 @@ def pack_whole(state: SymbolState, guard: Guard) -> SymbolSnapshot:
 
 
 def held_items(adopt: Adopt) -> list[Item]:
-    """What was held for the moved slots. Raises ValueError where a move is among it: one at a time."""
+    """The items held for the moved slots. Raises ValueError if another move is among them."""
     items = decode_items(adopt.items)
     if any(isinstance(item, Release | Adopt | Settle) for item in items):
         raise ValueError(f"move {adopt.move} has another move among the items held for it")

@@ -1,4 +1,4 @@
-"""Everything a shard keeps about one symbol.
+"""The state of one symbol in a shard.
 
 Tests: tests/desk/consumer/engine/test_open_minutes.py
 """
@@ -13,8 +13,8 @@ from desk.model.ticks import Quote, Trade
 class SymbolState:
     """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event.
 
-    `stops` are the strategies that are stopped as soon as they are seated here, and why. `refused_ns` is the session
-    time since which the venue does not grant the symbol; None where it does.
+    `stops` are the strategies that may not run here, by name with the reason. `refused_ns` is the session time since
+    which the venue refuses the symbol; None while it does not.
     """
 
     __slots__ = (
@@ -57,14 +57,14 @@ class SymbolState:
         self.on_quote: list[Instance] = []
 
     def refresh(self) -> None:
-        """Work out again whose hooks run on ticks and bars."""
+        """Recompute the instances whose hooks run on ticks and bars."""
         active = [instance for instance in self.instances if instance.active]
         self.on_bar = [instance for instance in active if hasattr(instance.strategy, "on_bar")]
         self.on_trade = [instance for instance in active if hasattr(instance.strategy, "on_trade")]
         self.on_quote = [instance for instance in active if hasattr(instance.strategy, "on_quote")]
 
     def print_changed(self, old: Trade, new: Trade | None) -> None:
-        """A print was corrected, or cancelled (None): the last print and the reference price follow."""
+        """Update last print and reference price after a correction (`new`) or cancel (None) of `old`."""
         memory = self.bars.memory
         assert memory is not None, "a revised trade is a remembered one"
         if self.trade is not None and self.trade.ordinal == old.ordinal:

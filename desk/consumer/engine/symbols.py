@@ -1,4 +1,4 @@
-"""The symbols of a shard: which are known, which are watched, and whose strategies run at a mark.
+"""The symbols of a shard: known, watched, and with active strategies.
 
 Tests: tests/desk/consumer/engine/test_engine_watching.py
 """
@@ -14,9 +14,9 @@ SecondHook = tuple[Instance, Callable[[Context], None]]
 
 
 class ShardSymbols:
-    """`known` are all that the shard keeps anything about, `watched` those of them that are subscribed.
+    """The symbol states of a shard: `known` are all of them, `watched` the subscribed ones.
 
-    The closed minutes of all of them are written to the outbox.
+    Their builders write closed minutes to the outbox.
     """
 
     def __init__(self, entries: Sequence[StrategyEntry], outbox: EngineOutbox) -> None:
@@ -27,7 +27,7 @@ class ShardSymbols:
         self._second_hooks: list[SecondHook] | None = None
 
     def get_or_create(self, symbol: str, since_ns: int) -> SymbolState:
-        """The symbol's state, made where the symbol was never heard of."""
+        """The symbol's state; created if the symbol is unknown."""
         state = self.known.get(symbol)
         if state is None:
             state = SymbolState(symbol, since_ns, watched=False)
@@ -35,14 +35,14 @@ class ShardSymbols:
         return state
 
     def add(self, state: SymbolState) -> None:
-        """Take a symbol in as it is."""
+        """Add a symbol's state."""
         self.known[state.symbol] = state
         state.bars.changed = self._outbox.bars
         if state.watched:
             self.watched[state.symbol] = state
 
     def watch(self, state: SymbolState, *, on: bool) -> None:
-        """A known symbol is subscribed from now on, or no longer."""
+        """Mark a known symbol as subscribed or not."""
         state.watched = on
         if on:
             self.watched[state.symbol] = state
@@ -50,13 +50,13 @@ class ShardSymbols:
             del self.watched[state.symbol]
 
     def remove(self, symbol: str) -> None:
-        """Let a symbol go with its strategies."""
+        """Remove a symbol with its strategies."""
         del self.known[symbol]
         self.watched.pop(symbol, None)
         self._second_hooks = None
 
     def refresh(self, symbol: str) -> None:
-        """Work out again whose hooks run: an instance of this symbol has become active, or is not any more."""
+        """Recompute which hooks run, after an instance of this symbol became active or inactive."""
         self.known[symbol].refresh()
         self._second_hooks = None
 
@@ -68,7 +68,7 @@ class ShardSymbols:
                 yield from (each for each in state.instances if each.entry is entry and each.active)
 
     def second_hooks(self) -> list[SecondHook]:
-        """What is called at a mark, in canonical order."""
+        """The `on_second` hooks of the active instances, in canonical order."""
         if self._second_hooks is None:
             active = self.active(self.known)
             self._second_hooks = [

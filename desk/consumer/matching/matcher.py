@@ -16,13 +16,13 @@ from desk.trading.order_life import DUST
 class Matcher(msgspec.Struct, array_like=True):
     """The orders of ONE symbol. The struct is its whole state: it pickles and encodes.
 
-    The rules stand in docs/reference/simulated-venue.md. `orders` are open, in order of opening; those in `waiting`
-    were accepted before their hours began. `bought` and `sold` are the shares that our orders took of the quote with
-    the ordinal `quote_ordinal`: each quote update shows its sizes anew. Only ticks with an ordinal above every tick
-    seen before count.
+    The rules are in docs/reference/simulated-venue.md. `orders` are open, in order of opening; those in `waiting` were
+    accepted before their hours began. `bought` and `sold` are the shares that our orders took of the quote with the
+    ordinal `quote_ordinal`: each quote update shows its sizes anew. Only ticks with an ordinal above every tick seen
+    before count.
 
-    Every call is given the symbol's pricing, which has taken the tick in already. Reports bear the time of what
-    caused them, but none before the order's opening.
+    Every call takes the symbol's pricing, to which the tick has already been applied. A report carries the time of its
+    cause, or the order's opening if that is later.
     """
 
     rules: MatchingRules = MatchingRules()
@@ -39,14 +39,14 @@ class Matcher(msgspec.Struct, array_like=True):
         return not self.orders and not self.waiting
 
     def is_idle(self, pricing: Pricing) -> bool:
-        """Whether there is nothing to remember: no order, and nothing taken of the standing quote."""
+        """Whether the matcher has no state: no order, and no shares taken of the standing quote."""
         quote = pricing.standing
         return self.empty and (quote is None or quote.ordinal != self.quote_ordinal or not (self.bought or self.sold))
 
     def open(self, event: OrderEvent, now_ns: int, pricing: Pricing) -> list[Report]:
-        """Open the order of an accepted event at session time `now_ns`, or let it wait for its hours.
+        """Open the order of an accepted event at session time `now_ns`, or queue it until its hours begin.
 
-        A second opening does nothing.
+        A repeated call does nothing.
         """
         if self._find(event.client_order_id) is not None:
             return []
@@ -60,7 +60,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return reports
 
     def cancel(self, client_order_id: str, ts_ns: int) -> list[Report]:
-        """Take back what is left of the order; nothing to report when it is not open (any more)."""
+        """Cancel the remainder of the order; no report if the order is not open."""
         order = self._find(client_order_id)
         if order is None:
             return []
@@ -68,7 +68,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return [_end(order, "canceled", ts_ns)]
 
     def on_mark(self, mark_ns: int, pricing: Pricing) -> list[Report]:
-        """Let a second of session time be complete: day orders expire at the end of their hours, others open."""
+        """Expire day orders whose hours have ended, and open orders whose hours have begun."""
         reports = self._expire(
             mark_ns,
             lambda order: order.until_ns <= mark_ns,
@@ -133,7 +133,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return due
 
     def _look(self, order: RestingOrder, at_ns: int, pricing: Pricing) -> list[Report]:
-        """Let an order that opens see the market as it stands."""
+        """Offer the standing quote and reference price to an order that opens."""
         if order.is_stop or not order.is_live(at_ns):
             return []
         standing = pricing.standing
@@ -143,7 +143,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return self._take(order, standing, at_ns)
 
     def _take(self, order: RestingOrder, quote: Quote, at_ns: int) -> list[Report]:
-        """Let an order take what is left of the standing quote's far side."""
+        """Fill an order from the remaining shares of the standing quote's far side."""
         if quote.ordinal != self.quote_ordinal:
             self.quote_ordinal, self.bought, self.sold = quote.ordinal, 0.0, 0.0
         order.quoted = True
@@ -158,14 +158,14 @@ class Matcher(msgspec.Struct, array_like=True):
         return self._settle(order, taken, price, at_ns)
 
     def _offer_standing(self, quote: Quote, at_ns: int) -> list[Report]:
-        """A quote that is the standing one now: every order may take of it."""
+        """Offer the new standing quote to every order."""
         reports: list[Report] = []
         for order in self._live(at_ns):
             reports += self._take(order, quote, at_ns)
         return reports
 
     def _offer_late(self, quote: Quote, at_ns: int, *, quoted: bool) -> list[Report]:
-        """A usable quote that is older than the newest: orders that have the standing quote do without it."""
+        """Offer a usable quote that is older than the newest to the orders without a standing quote."""
         shown: dict[Side, float] = {"buy": quote.ask_size, "sell": quote.bid_size}
         far: dict[Side, float] = {"buy": quote.ask, "sell": quote.bid}
         reports: list[Report] = []
@@ -189,7 +189,7 @@ class Matcher(msgspec.Struct, array_like=True):
         return reports
 
     def _trigger(self, at_ns: int, pricing: Pricing, prices: dict[Side, float]) -> list[Report]:
-        """Trigger the stops that these prices are at or through: they open now, behind the orders that are open."""
+        """Trigger the stops that these prices have reached; they open now, after the orders that are already open."""
         triggered = [
             order
             for order in self.orders
@@ -236,7 +236,7 @@ class Matcher(msgspec.Struct, array_like=True):
 
 
 def _share(order: RestingOrder, price: float | None, left: float) -> float:
-    """The part of the remaining size that the order takes; 0 without a price."""
+    """The shares that the order takes of the remaining size; 0 without a price."""
     return 0.0 if price is None or left <= DUST else min(order.remaining, left)
 
 

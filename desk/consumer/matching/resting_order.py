@@ -1,4 +1,4 @@
-"""One order in the simulated venue, and the price that the market offers it.
+"""One order in the simulated venue, and the prices at which the market fills it.
 
 Tests: tests/desk/consumer/matching/test_matcher.py
 """
@@ -11,11 +11,11 @@ from desk.trading.order_life import DUST
 
 
 class RestingOrder(msgspec.Struct, array_like=True, gc=False):
-    """What is left of an order. A triggered stop is a market order from then on, a stop_limit a limit order.
+    """The open remainder of an order. Once triggered, a stop is a market order and a stop_limit a limit order.
 
     `opened_ns` is the moment from which ticks may fill or trigger it, `until_ns` (exclusive) the end of its hours.
-    `reports` numbers the order's reports. `quoted`: it was offered a standing quote. `rested`: it is a limit order, and
-    the market was seen on the other side of its limit since it opened.
+    `reports` counts the order's reports. `quoted`: a standing quote was offered to it. `rested`: it is a limit order,
+    and since it opened the market has been on the other side of its limit.
     """
 
     client_order_id: str
@@ -43,7 +43,7 @@ class RestingOrder(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing of the order can fill any more."""
+        """Whether the order cannot fill any further."""
         return self.canceled or not self.remaining
 
     @property
@@ -52,13 +52,13 @@ class RestingOrder(msgspec.Struct, array_like=True, gc=False):
         return self.kind in {"stop", "stop_limit"}
 
     def is_live(self, at_ns: int) -> bool:
-        """Whether what happened at this time may fill or trigger the order."""
+        """Whether an event at this time may fill or trigger the order."""
         return self.opened_ns <= at_ns < self.until_ns
 
     def offered(self, price: float, slippage: float) -> float | None:
         """The price at which the far side of a quote fills the order; None when it does not.
 
-        A limit that it does not reach rests from now on; one that rested gets its limit, never better.
+        A limit order that the quote does not reach rests from now on; a rested one fills at its limit, never better.
         """
         limit = self.limit_price
         if limit is None:
@@ -71,8 +71,8 @@ class RestingOrder(msgspec.Struct, array_like=True, gc=False):
     def printed(self, price: float, slippage: float, *, quoted: bool) -> float | None:
         """The price at which an eligible print fills the order; None when it does not.
 
-        A print at a rested limit proves nothing about our place in that queue; one beyond it passed us. All other
-        orders wait for quotes where they have a standing one (`quoted`).
+        A print at a rested limit proves nothing about our place in the queue; a print beyond it passed us. All other
+        orders fill on quotes only, once they have a standing quote (`quoted`).
         """
         limit = self.limit_price
         if self.rested:
@@ -80,7 +80,7 @@ class RestingOrder(msgspec.Struct, array_like=True, gc=False):
         return None if quoted else self.offered(price, slippage)
 
     def rest_beyond(self, price: float | None) -> None:
-        """Let the limit rest where the reference price at its opening is on the other side of it."""
+        """Mark the limit as rested if the reference price at its opening is on the other side of it."""
         if self.limit_price is not None and price is not None and self._is_worse(price, self.limit_price):
             self.rested = True
 
@@ -90,7 +90,7 @@ class RestingOrder(msgspec.Struct, array_like=True, gc=False):
         return stop is not None and (price >= stop if self.side == "buy" else price <= stop)
 
     def trigger(self, at_ns: int) -> None:
-        """Become the order that the stop was to bring into the market, which opens now."""
+        """Turn the stop into a market or limit order that opens at `at_ns`."""
         self.kind = "market" if self.kind == "stop" else "limit"
         self.opened_ns = max(self.opened_ns, at_ns)
 
@@ -105,7 +105,7 @@ class RestingOrder(msgspec.Struct, array_like=True, gc=False):
 
 
 def open_resting_order(event: OrderEvent, now_ns: int, rules: MatchingRules) -> RestingOrder:
-    """The order that an accepted event brings at session time `now_ns`."""
+    """The order of an accepted event, opened at session time `now_ns`."""
     opens_ns, until_ns = rules.span_ns(extended_hours=event.extended_hours)
     return RestingOrder(
         client_order_id=event.client_order_id,

@@ -1,4 +1,4 @@
-"""Activity: which symbol has an event when."""
+"""Activity: the times of events by symbol."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ from desk.model.units import SECOND_NS
 class Arrivals:
     """The events of one span, by symbol and, within a symbol, by strictly rising time.
 
-    `at_ns` counts from the span's start, `push` is the log return that a burst adds, `runs` tells the symbols
-    apart. `activity`, `drift` (per symbol) and `agitation` are the regimes in which the events happen.
+    `at_ns` counts from the span's start, `push` is the log return that a burst adds, `runs` are the runs of symbols.
+    `activity`, `drift` (per symbol) and `agitation` are the regimes in which the events happen.
     """
 
     symbol: NDArray[np.int32]
@@ -33,8 +33,8 @@ class Arrivals:
 class Activity:
     """Poisson arrivals under the session's shape, slow regimes per symbol, and bursts on top.
 
-    Over the session the market has `events_per_s` on average, with bursts as without: the regimes share the
-    market's activity out differently, they don't add to it.
+    Over the session the market has `events_per_s` on average, bursts included: regimes redistribute the market's
+    activity and do not add to it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Activity:
         return events
 
     def _one_at_a_time(self, at_ns: NDArray[np.int64], runs: SymbolRuns, from_ns: int) -> NDArray[np.int64]:
-        """No two events of a symbol share a time, so that venue time alone orders them."""
+        """Make the times of a symbol's events distinct, so that venue time alone orders them."""
         at_ns[runs.heads] = np.maximum(at_ns[runs.heads], self._last_ns[runs.symbols] + 1 - from_ns)
         rising = runs.strictly_rising(at_ns)
         self._last_ns[runs.symbols] = rising[runs.tails] + from_ns

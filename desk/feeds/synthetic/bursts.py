@@ -1,4 +1,4 @@
-"""Bursts: short episodes in which a few symbols trade many times as much, and move."""
+"""Bursts: short episodes in which a few symbols trade many times as much, and their prices move."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ from desk.feeds.synthetic.universe import Universe
 from desk.model.units import SECOND_NS
 
 ARRIVAL: Final = np.dtype([("at_ns", np.int64), ("symbol", np.int32), ("push", np.float64)])
-"""One event to come: when (since the session's start), whose, and the log return that the burst adds to it."""
+"""One future event: its time since the session's start, its symbol, and the log return that the burst adds."""
 
 BURST_SHARE = 0.15
 MULTIPLE = (5.0, 50.0)
@@ -52,7 +52,7 @@ class Bursts:
     def arrivals(self, from_ns: int, span_ns: int, usual_rate: float, rng: np.random.Generator) -> NDArray[np.void]:
         """The bursts' events, as ARRIVAL rows, in [from_ns, from_ns + span_ns): spans follow one another.
 
-        `usual_rate` is what the whole market does without bursts, per second.
+        `usual_rate` is the whole market's rate without bursts, per second.
         """
         fresh = self._events(self._clusters(span_ns / SECOND_NS, rng), usual_rate, rng)
         fresh["at_ns"] += from_ns

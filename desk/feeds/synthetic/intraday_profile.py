@@ -1,4 +1,4 @@
-"""The session's shape: how busy the market is at each second of its day."""
+"""The session's shape: the market's activity at each second of its day."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class IntradayProfile:
         self._mean = float(days * self._curve.sum() + self._curve[:rest_s].sum()) / duration_s
 
     def level(self, second: float) -> float:
-        """The multiple of the mean at this second since the session's start."""
+        """Activity at this second since the session's start, as a multiple of the session's mean."""
         return float(self._curve[int(second) % REGULAR_SESSION_S]) / self._mean
 
     def agitation(self, second: float) -> float:

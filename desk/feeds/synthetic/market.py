@@ -1,4 +1,4 @@
-"""The synthetic market: a believable US equities session from a seed, as much of it as is asked for."""
+"""The synthetic market: a realistic US equities session from a seed, of any length."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SPANS_MS = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10)
 
 @dataclass(frozen=True, slots=True)
 class SyntheticConfig:
-    """What the synthetic market shall be like. Raises PlanError for a value that makes no market.
+    """The settings of the synthetic market. Raises PlanError for an invalid value.
 
     `events_per_s` is the mean of trades and quotes per second over the whole market and the whole session;
     the session begins with the day's open and covers the beginning of the 390-minute day's shape.
@@ -64,9 +64,9 @@ def _check(key: str, found: float, good: bool, expected: str) -> None:
 class SyntheticMarket:
     """A `BlockSource`: the same rows for the same config in every call, process and run.
 
-    The random numbers of a block come from (seed, block number), and the market's state is carried from
-    block to block. Rows are in the order of their arrival; those that would arrive after `end_ns` never do.
-    A longer session is another market, not this one continued: its mean rate spans another part of the day.
+    The random numbers of a block come from (seed, block number), and the market's state is carried from block to block.
+    Rows are in the order of their arrival; those that would arrive after `end_ns` are omitted. A longer session is
+    another market, not a continuation, because its mean rate covers another part of the day.
     """
 
     def __init__(self, config: SyntheticConfig) -> None:
@@ -93,7 +93,7 @@ class SyntheticMarket:
 
 
 class _Session:
-    """One run through the market: everything that is carried from span to span."""
+    """One iteration over the market: the state carried from span to span."""
 
     def __init__(self, config: SyntheticConfig, universe: Universe) -> None:
         self._config = config
@@ -152,5 +152,5 @@ def _span_ns(events_per_s: float) -> int:
 
 
 def _rng(seed: int, *stream: int) -> np.random.Generator:
-    """Random numbers of their own for each (seed, stream)."""
+    """A generator of independent random numbers for each (seed, stream)."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))

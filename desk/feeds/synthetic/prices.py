@@ -18,10 +18,10 @@ INSIDE_CHANCE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class PricedEvents:
-    """What each event is and at which prices, in ticks of 0.01.
+    """The kind and prices of each event, in ticks of 0.01.
 
-    `bid` and `ask` prevail after the event: a quote's own, or those that a trade met. `trade` lies between
-    the two, both included; it means nothing where `is_quote`.
+    `bid` and `ask` prevail after the event: a quote's own, or those that a trade met. `trade` lies between the two,
+    both included; it is undefined for quotes.
     """
 
     is_quote: NDArray[np.bool_]

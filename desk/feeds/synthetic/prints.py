@@ -47,7 +47,7 @@ def quote_sizes(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def trade_exchanges(late: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int32]:
-    """Exchange indices; what is reported late was traded off exchange."""
+    """Exchange indices of trades; late reports are off-exchange trades."""
     return np.where(late, OFF_EXCHANGE, _exchanges(rng.random(len(late))))
 
 
@@ -70,8 +70,7 @@ def trade_conditions(
 ) -> NDArray[np.int32]:
     """Condition codes: odd lots by size, sweeps on exchanges only, a few prints of extended hours.
 
-    The latter would not stand in a regular session; here they see to it that trades which must not set a
-    price are always about.
+    A real regular session has no such prints; here they ensure that there are always trades that may not set a price.
     """
     count = len(size)
     sweep = (rng.random(count) < SWEEP_CHANCE) & (exchange != OFF_EXCHANGE)

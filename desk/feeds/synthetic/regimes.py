@@ -16,8 +16,8 @@ MAX_IN_PLAY_SHARE = 0.2
 class Regimes:
     """Each symbol's present regime: `activity` as a factor, `drift` as log return per second.
 
-    Lives are exponential, so that no two symbols change at the same time. A few symbols are in play: they
-    trade many times as much and move by per cents within minutes, which is what scanners look for.
+    Durations are exponential, so that no two symbols change at the same time. A few symbols are in play: they trade
+    many times as much and move by per cents within minutes, which is what scanners look for.
     """
 
     def __init__(self, universe: Universe, rng: np.random.Generator) -> None:
@@ -27,7 +27,7 @@ class Regimes:
         self._renew(np.arange(len(universe)), rng)
 
     def advance(self, span_s: float, rng: np.random.Generator) -> None:
-        """Let `span_s` seconds pass: those whose regime ends in them get another."""
+        """Advance by `span_s` seconds; symbols whose regime ends get another."""
         ends = rng.random(len(self.activity)) < -np.expm1(-span_s / MEAN_LIFE_S)
         self._renew(np.flatnonzero(ends), rng)
 

@@ -1,4 +1,4 @@
-"""Reporting: when an event is received, and the rows in the order in which they are."""
+"""Reporting delay: the received time of each event, and rows in the order of arrival."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ OUT_OF_SEQUENCE_AFTER_NS = 10 * SECOND_NS
 
 
 def lateness_ns(late: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """How long after its execution each event is reported beyond the usual: 0 where it is not late."""
+    """The extra delay of each event's report; 0 if it is not late."""
     delays = np.zeros(len(late), np.int64)
     delays[late] = (rng.uniform(*LATENESS_S, int(late.sum())) * SECOND_NS).astype(np.int64)
     return delays
@@ -45,7 +45,7 @@ def lateness_ns(late: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np
 class ReportingLine:
     """The line from the venues: lognormal latency, first in, first out per symbol.
 
-    Late reports stand outside their symbol's line: they hold nothing up, and come when they come.
+    Late reports are outside their symbol's queue: they delay no other report.
     """
 
     def __init__(self, symbols: int) -> None:
@@ -59,7 +59,7 @@ class ReportingLine:
         from_ns: int,
         rng: np.random.Generator,
     ) -> NDArray[np.int64]:
-        """When the events are received; both times count from `from_ns`, the span's start."""
+        """The received times of the events; all times count from `from_ns`, the span's start."""
         latency = LATENCY_MEDIAN_NS * np.exp(LATENCY_SPREAD * rng.standard_normal(len(at_ns)))
         sent = at_ns + latency.astype(np.int64)
         late = lateness > 0
@@ -72,7 +72,7 @@ class ReportingLine:
 
 
 class Recorder:
-    """Puts rows into the order of their arrival, holds back what is not due, and numbers the trades."""
+    """Sorts rows by arrival, holds back rows that are not due, and numbers the trades."""
 
     def __init__(self, start_ns: int, symbols: tuple[str, ...]) -> None:
         self._start_ns = start_ns
@@ -87,7 +87,7 @@ class Recorder:
         due = rows["recv_ns"] < before_ns
         self._held = rows[~due]
         rows = rows[due]
-        # Stable: what one symbol's line delivers at the same time stays in the venue's order.
+        # Stable: rows of one symbol with the same received time keep the venue's order.
         return self._block(rows[np.argsort(rows["recv_ns"], kind="stable")])
 
     def _block(self, rows: NDArray[np.void]) -> Block:

@@ -1,4 +1,4 @@
-"""The universe: which symbols the synthetic market lists, and what sets them apart."""
+"""The universe: the symbols of the synthetic market and their properties."""
 
 from dataclasses import dataclass
 from typing import Self

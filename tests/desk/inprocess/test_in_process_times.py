@@ -57,7 +57,7 @@ def play(folder: Path, tape: Path, shards: int = 2, delay_s: float = 0.0) -> tup
     [
         (5 * HOUR_NS, "behind those of reception (lag or clock; 5 h: local time taken for UTC?)", "came later"),
         (-5 * HOUR_NS, "ahead of those of reception (clock; 5 h: local time taken for UTC?)", "ahead of the session"),
-        (-30 * HOUR_NS, "", "bear a time that cannot be one"),
+        (-30 * HOUR_NS, "", "have an invalid time"),
     ],
 )
 def test_times_in_a_wrong_zone_are_named_and_never_ok(tmp_path: Path, off_ns: int, skew: str, outcome: str) -> None:

@@ -101,7 +101,7 @@ def test_the_details_of_a_problem_fold_away() -> None:
 def test_a_run_that_broke_off_says_so() -> None:
     page = Page(report_html(a_run().judged(failed=True), figures()))
 
-    assert "The run broke off before its end." in page.text
+    assert "The run was aborted before its end." in page.text
 
 
 def test_an_imbalance_is_named_with_both_sides() -> None:

@@ -124,7 +124,7 @@ def test_a_scanner_that_raises_keeps_its_last_wish_and_is_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "cause"), [(["NOPE"], "NOPE"), (None, "TypeError"), (["A", 7], "market does not have: 7")]
+    ("answer", "cause"), [(["NOPE"], "NOPE"), (None, "TypeError"), (["A", 7], "unknown symbols: 7")]
 )
 def test_an_answer_that_makes_no_sense_is_a_fault_of_the_scanner(answer: Any, cause: str) -> None:
     one = scanning(a_scanner(lambda market: answer))
@@ -368,7 +368,7 @@ def test_no_more_than_so_many_marks_are_remembered(monkeypatch: pytest.MonkeyPat
 
     assert one.scan(at(2), [])[0].bars == view().bars(["A"], at(3))
     assert len(one._minutes) == MAX_WITH_MINUTES
-    with pytest.raises(RunFailed, match="which is forgotten"):
+    with pytest.raises(RunFailed, match="no longer kept"):
         one.scan(at(1), [])
 
 
