@@ -155,7 +155,7 @@ class InProcessDesk:
         """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
         left = running_descendants(self._children) if self._owns_process else []
         end_processes(left)
-        self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
+        self._left += [f"a strategy or scanner left {child} running: it was killed" for child in left]
 
     def _write_failed(self, fault: DeskError) -> None:
         """After a failure: a summary that says so. The session stays open in the ledger."""
