@@ -1,4 +1,4 @@
-"""`python -m actors PLAN …`: what `desk run PLAN …` does, as the entry point of a Ray job.
+"""The entry point of a Ray job: `python -m actors PLAN …` is `desk run PLAN …`.
 
 Tests: tests/actors/test_submit.py
 """

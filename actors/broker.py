@@ -1,4 +1,4 @@
-"""The broker actor: the one door to the venue, with the risk gate and the order lifecycle behind it."""
+"""The broker actor: the risk gate, the order lifecycle, and the only access to the venue."""
 
 from actors.calls.order_encoding import decode_numbers, decode_request, encode
 from actors.calls.settling import ProducerPort
@@ -12,9 +12,9 @@ from desk.wiring import broker_factory
 
 
 class Broker:
-    """Decides one request at a time. What it gives back or delivers is committed in the ledger.
+    """Decide one request at a time. The ledger has committed every event that a call returns or delivers.
 
-    It begins where the ledger says that another stood.
+    The state is restored from the ledger, so a successor continues where its predecessor died.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class Broker:
         return "broker"
 
     def usage(self) -> ProcessUsage:
-        """What this process has used."""
+        """CPU time and memory that this process has used."""
         return process_usage(self._meters.node)
 
     def decide(self, request: bytes) -> bytes:
-        """Decide an encoded request; the encoded order events."""
+        """Decide an encoded request; return the encoded order events."""
         return encode(self._manager.decide(decode_request(request)))
 
     def submit(self, request: bytes) -> None:
@@ -47,23 +47,23 @@ class Broker:
             self._producer.deliver(encode(events))
 
     def events_after(self, numbers: bytes) -> bytes:
-        """The encoded events of all symbols above these encoded numbers, 0 where a symbol is not named."""
+        """Return the encoded events of all symbols above these encoded numbers; 0 for symbols without a number."""
         return encode(self._manager.events_after(decode_numbers(numbers)))
 
     def begin_close(self, session_ns: int) -> None:
-        """Note where the ledger stands before the session's close."""
+        """Record the ledger's position before the session closes."""
         self._manager.begin_close(session_ns)
 
     def close(self, session_ns: int) -> bytes:
-        """End every order that is still open; the encoded order events."""
+        """End every open order; return the encoded order events."""
         return encode(self._manager.close(session_ns))
 
     def problems(self) -> list[str]:
-        """What should not have happened."""
+        """Unexpected reports and diverged decisions, as messages."""
         return self._manager.problems
 
     def stats(self) -> OrderSummary:
-        """Orders and money so far."""
+        """Return counts of orders and money so far, and export them as metrics."""
         summary = self._manager.summary()
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals(

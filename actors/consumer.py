@@ -28,10 +28,11 @@ MIB: Final = 1024 * 1024
 
 
 class Consumer:
-    """Calls come one at a time, in the order in which they were sent. It begins where the keeper says it stood.
+    """Apply batches one at a time, in the order in which they were sent, from the shard's last checkpoint on.
 
-    `stops` are the strategies that the supervisor has stopped. `desk` is the desk's name on its machines; without it
-    the process is not the shard's own: it leaves no breadcrumbs, and neither its memory nor its children are watched.
+    `stops` are the strategies that the supervisor has stopped. `desk` is the desk's name on its machines. Without it
+    the process belongs to other code, too: then no breadcrumbs are written, and memory and child processes are not
+    watched.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class Consumer:
         return self._name
 
     def usage(self) -> ProcessUsage:
-        """What this process has used; answered once everything sent before is done."""
+        """CPU time and memory that this process has used; answered after all earlier calls."""
         return process_usage(self._meters.node)
 
     def apply(self, batch: bytes) -> bytes:
-        """Apply one encoded batch; the encoded ack."""
+        """Apply one encoded batch; return the encoded ack."""
         if self._trail is not None:
             self._trail.batch()
         ack = self._shard.receive(batch)
@@ -77,11 +78,11 @@ class Consumer:
         return encode(ack)
 
     def position(self) -> bytes:
-        """Where the shard stands, encoded."""
+        """The shard's position, encoded."""
         return encode(self._shard.position())
 
     def stats(self) -> ShardStats:
-        """What the shard has done so far."""
+        """Return the shard's counts so far, and export them as metrics."""
         self._end_children()
         stats = self._shard.stats()
         queue = Histogram.of(stats.time_in_queue)
@@ -106,13 +107,13 @@ class Consumer:
         return stats
 
     def settle(self) -> None:
-        """Return once the broker has decided, and the keeper kept, everything this shard has sent."""
+        """Wait until the broker has decided and the keeper has saved everything that this shard sent."""
         self._end_children()
         self._broker.settle()
         self._keeper.settle()
 
     def _end_children(self) -> None:
-        """End the processes that a strategy's call left running, and stop the strategy."""
+        """Kill the processes that a strategy's call left running, and stop the strategy."""
         if self._watch is None or self._trail is None:
             return
         for child in self._watch.end_left():

@@ -1,4 +1,4 @@
-"""The keeper actor: keeps the shards' checkpoints and their closed bars in its own files.
+"""The keeper actor: saves the shards' checkpoints and closed bars in its own files.
 
 Tests: tests/actors/test_plain_actors.py
 """
@@ -19,9 +19,9 @@ _encode_bars = msgspec.msgpack.Encoder().encode
 
 
 class Keeper:
-    """What a call has saved outlives this process when it returns.
+    """Save checkpoints and producer states. On return of a call its data survives the death of this process.
 
-    It alone signs and checks: what it hands to shards and producer is this run's own, so they need no key.
+    Only the keeper signs and verifies files; shards and producer get verified data and need no key.
     """
 
     def __init__(self, folder: Path, seal: Seal, meters: MetersFactory = NoMetrics) -> None:
@@ -34,17 +34,17 @@ class Keeper:
         return "keeper"
 
     def usage(self) -> ProcessUsage:
-        """What this process has used."""
+        """CPU time and memory that this process has used."""
         return process_usage(self._meters.node)
 
     def save(self, checkpoint: bytes) -> bool:
-        """Keep an encoded checkpoint; False when it comes from an incarnation that is over."""
+        """Save an encoded checkpoint; return False, and save nothing, for a checkpoint of an earlier incarnation."""
         self._saved += 1
         self._bytes += len(checkpoint)
         return self._store.save(decode_checkpoint(checkpoint))
 
     def save_producer(self, state: bytes) -> bool:
-        """Keep an encoded producer state in the place of the last; False when it comes from a producer that is over."""
+        """Replace the saved producer state; return False, and save nothing, for a state of an earlier incarnation."""
         return self._store.save_producer(decode_producer(state))
 
     def latest(self, shard: int) -> bytes | None:
@@ -58,15 +58,15 @@ class Keeper:
         return None if state is None else encode_producer(state)
 
     def bars(self, symbols: Iterable[str]) -> bytes:
-        """The final version of every kept minute of these symbols, over all shards: a list of bars, encoded."""
+        """The final version of every saved minute of these symbols, over all shards: a list of bars, encoded."""
         return _encode_bars(list(self._store.bars(symbols)))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._store.close()
 
     def stats(self) -> int:
-        """How many checkpoints were kept."""
+        """Return the number of saved checkpoints, and export metrics."""
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"checkpoints_total": self._saved, "checkpoint_bytes_total": self._bytes})
         return self._saved

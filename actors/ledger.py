@@ -21,7 +21,7 @@ from desk.wiring import broker_factory
 
 
 class Ledger:
-    """What a call has written is committed when it returns. Calls are served one at a time, but for `stats`."""
+    """Write decisions and order events. A call returns after its commit. Calls run one at a time, except `stats`."""
 
     def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMetrics) -> None:
         self._clock = SystemClock()
@@ -34,7 +34,7 @@ class Ledger:
         return "ledger"
 
     def usage(self) -> ProcessUsage:
-        """What this process has used."""
+        """CPU time and memory that this process has used."""
         return process_usage(self._meters.node)
 
     def record(
@@ -68,7 +68,7 @@ class Ledger:
         self._book.close()
 
     def stats(self) -> LedgerReport:
-        """What is known of the server, and the number of commits. Answered while a commit waits for the server."""
+        """Return the server's state and the number of commits. Answers also while a commit waits for the server."""
         self._book.ping()
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"commits_total": self._commits, "commit_seconds_total": self._commit_ns / 1e9})

@@ -1,4 +1,4 @@
-"""The producer actor: holds the feed and the lanes. Nothing else lives in its process.
+"""The producer actor: runs the feed and the lanes in a process of its own.
 
 Tests: tests/actors/test_plain_actors.py
 """
@@ -28,18 +28,18 @@ STATS_EVERY_NS = 200 * MS_NS
 
 
 class ProducerStats(msgspec.Struct):
-    """What the producer tells at one moment."""
+    """The producer's figures at one moment."""
 
     loop: LoopStats
     usage: ProcessUsage
 
 
 class Producer:
-    """`play` runs in one thread until the feed ends; the other calls come in another thread.
+    """Run the producer's loop from the last saved producer state on.
 
-    They touch nothing but the mailbox, and the stats that `play` publishes now and then. It goes on where the keeper
-    says that another producer left the session. `first` are the shards with which the session began, `joined` those
-    that there are, `asleep` the lane totals of those that are not needed.
+    `play` runs in one thread until the feed ends. The other calls run in another thread and use only the mailbox and
+    the stats that `play` publishes. `first` are the shards with which the session began, `joined` the current ones,
+    `asleep` the lane totals of shards that have been scaled down.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class Producer:
         return "producer"
 
     def usage(self) -> ProcessUsage:
-        """What this process has used."""
+        """CPU time and memory that this process has used."""
         return process_usage(self._meters.node)
 
     def play(self) -> FeedRecord:
-        """Run the feed to its end, or until `stop`; what it counted. Raises what stops a run."""
+        """Run the feed to its end, or until `stop`; return the record. Raises the error that ends the run."""
         try:
             with closing(self._loop.play()) as frames:
                 for _ in frames:
@@ -96,27 +96,27 @@ class Producer:
         return feed_record(self._loop)
 
     def deliver(self, events: bytes) -> None:
-        """Take committed order events in."""
+        """Put committed order events into the mailbox."""
         self._mailbox.post(Deliver(decode_events(events)))
 
     def move(self, slots: Sequence[int], to: int) -> None:
-        """Let these slots belong to another shard soon."""
+        """Request a move of these slots to another shard."""
         self._mailbox.post(MoveSlots(slots, to))
 
     def enlist(self, shard: int) -> None:
-        """Open a lane to a consumer that is there."""
+        """Open a lane to a running consumer."""
         self._mailbox.post(AddShard(shard))
 
     def dismiss(self, shard: int) -> None:
-        """Close the lane of a consumer as soon as it owns nothing."""
+        """Close a consumer's lane as soon as it owns no slots."""
         self._mailbox.post(RemoveShard(shard))
 
     def stop(self) -> None:
-        """End after the current frame, drained."""
+        """Drain the lanes and end after the current frame."""
         self._loop.stop()
 
     def stats(self) -> ProducerStats:
-        """What there was to see at most `STATS_EVERY_NS` ago while the feed runs."""
+        """The figures as published at most `STATS_EVERY_NS` ago."""
         loop = self._stats.loop
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({f"{kind}_received_total": count for kind, count in loop.received.items()})

@@ -1,4 +1,4 @@
-"""The scanner actor: looks at the whole market on its own, apart from the lanes.
+"""The scanner actor: reads the whole market itself, independently of the lanes.
 
 Tests: tests/actors/test_plain_actors.py
 """
@@ -24,17 +24,17 @@ from desk.wiring import markets, shard_factory
 
 
 class ScanStats(msgspec.Struct, array_like=True):
-    """What the scanners have done so far."""
+    """Counts and problems of the scanners so far."""
 
     scans: int
     problems: list[str]
 
 
 class Scanners:
-    """Runs all scanners of the plan, and knows the session's earlier minutes of every symbol.
+    """Run all scanners of the plan, and serve the session's earlier bars of every symbol.
 
-    `stops` name the scanners that the supervisor has stopped. `desk` is the desk's name on its machines; without it the
-    process is not the scanners' own: it leaves no breadcrumbs, and its memory is not limited.
+    `stops` name the scanners that the supervisor has stopped. `desk` is the desk's name on its machines. Without it the
+    process belongs to other code, too: then no breadcrumbs are written, and memory is not limited.
     """
 
     DASHBOARD_NAME: Final = "Scanner"
@@ -62,25 +62,25 @@ class Scanners:
         return "scanner"
 
     def usage(self) -> ProcessUsage:
-        """What this process has used."""
+        """CPU time and memory that this process has used."""
         return process_usage(self._meters.node)
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
-        """Answers of the scanners that are due at the mark."""
+        """Run the scanners that are due at the mark; return their answers."""
         if self._trail is not None:
             self._trail.batch()
         return self._scanning.scan(mark_ns, subscribed)
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
-        """The session's minutes of these symbols from the rows received before `until_ns`."""
+        """The session's bars of these symbols from the rows received before `until_ns`."""
         return self._scanning.history(symbols, until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        """A shard's remembered trades of these symbols at that time."""
+        """The encoded remembered trades of these symbols at `until_ns`."""
         return self._scanning.remembered(symbols, until_ns)
 
     def stats(self) -> ScanStats:
-        """How many scans have run, and what scanners raised or left running."""
+        """Return counts of scans, and the problems of scanners."""
         self._end_children()
         self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
         self._meters.totals({"scans_total": self._scanning.scans})
@@ -91,4 +91,4 @@ class Scanners:
             return
         for child in self._watch.end_left():
             name, _ = self._trail.suspect or ("of no known name", "")
-            self._left.append(f"scanner {name} left {child} running: it was ended")
+            self._left.append(f"scanner {name} left {child} running: it was killed")

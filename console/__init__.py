@@ -1,1 +1,1 @@
-"""What people see: the command line, the live table, the figures of a run."""
+"""The user interface: the command line, the live table, the figures of a run."""

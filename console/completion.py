@@ -1,4 +1,4 @@
-"""What the shell offers for an argument after the tab key: plans, folders of finished runs, runs to resume."""
+"""Shell completion of arguments: plans, folders of finished runs, runs to resume."""
 
 import os
 import re

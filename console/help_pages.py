@@ -1,4 +1,4 @@
-"""What a help page has besides arguments and options: examples, and the command's exit statuses."""
+"""Examples and exit statuses for the help pages of commands."""
 
 from typing import Final, NamedTuple
 

@@ -1,1 +1,1 @@
-"""Calls between actors: by name, through restarts, with the ports of `desk.ports` made of them."""
+"""Calls between actors by name, retried after restarts, and the ports of `desk.ports` built on them."""

@@ -1,4 +1,4 @@
-"""Actors whose constructor fails: their first call raises the fault itself, where Ray keeps a traceback as text."""
+"""Errors of actor constructors: the first call raises the original exception; Ray would give a traceback as text."""
 
 import functools
 from collections.abc import Callable
@@ -13,10 +13,10 @@ FAULT = "_construction_fault"
 
 
 def reporting_faults(plain: type) -> type:
-    """The class for Ray: an instance whose constructor raised stays alive, and every method raises that fault.
+    """Return a subclass for Ray that survives an error in its constructor; every method then raises that error.
 
-    Ray tells callers of a failed constructor that the actor died; a fault of the plan would be retried like a death.
-    Errors of Ray in a constructor pass through: they are deaths of other actors or of the node. The dashboard shows the
+    Without this, Ray reports a failed constructor as a death of the actor, and an error in the plan would be retried.
+    Ray's own errors in a constructor propagate: they are deaths of other actors or of the node. The dashboard shows the
     class by its `DASHBOARD_NAME` if it has one.
     """
     methods = {
@@ -32,7 +32,7 @@ def reporting_faults(plain: type) -> type:
             plain.__init__(self, *args)  # type: ignore[misc]  # the plain class's own constructor, on its subclass
         except RayError:
             raise
-        except BaseException as fault:  # noqa: BLE001 - SystemExit would be a death that is retried
+        except BaseException as fault:  # noqa: BLE001 - SystemExit would count as a death and be retried
             setattr(self, FAULT, _as_desk_error(plain, fault))
 
     def describe(self: Any) -> str:

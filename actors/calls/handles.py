@@ -1,6 +1,6 @@
-"""Typed calls of actors: by a method of the actor's class or of a protocol that it has, never by a name in a string.
+"""Typed calls of actors: by a method of the actor's class or protocol, never by a name in a string.
 
-Ray types the calls of methods that `@ray.method` decorates, and only those; the desk's actors are plain classes.
+Ray types only calls of methods decorated with `@ray.method`; the desk's actors are plain classes.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ R = TypeVar("R")
 def call(
     handle: ActorHandle[A], method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs
 ) -> ObjectRef[R]:
-    """Call without waiting for the result."""
+    """Call the method without waiting for the result."""
     return bound(handle, method)(*args, **kwargs)
 
 
 def bound(handle: ActorHandle[A], method: Callable[Concatenate[A, P], R]) -> Callable[P, ObjectRef[R]]:
-    """The method of this actor, for many calls: making it costs more than a call of it."""
+    """Return the bound method for repeated calls: binding costs more than a call."""
     remote: Any = getattr(handle, method.__name__)
     made: Callable[P, ObjectRef[R]] = remote.remote
     return made

@@ -1,6 +1,6 @@
-"""The methods of each actor that other actors call. The classes themselves import much more than their callers need.
+"""The methods of each actor that other actors call. The actor classes import much more than their callers need.
 
-`actors.driver.actor_specs` has mypy compare them with the classes. What the bytes hold is in
+`actors.driver.actor_specs` has mypy compare them with the classes. The encodings are in
 `actors.calls.order_encoding` and `desk.model`.
 
 Tests: tests/actors/test_handles.py
@@ -16,22 +16,22 @@ from desk.report.run_record import ProcessUsage
 
 
 class SupervisedActor(Protocol):
-    """What the supervisor calls of every actor."""
+    """Calls of the supervisor to every actor."""
 
     def usage(self) -> ProcessUsage:
-        """What the actor's process has used."""
+        """CPU time and memory that the actor's process has used."""
         ...
 
     def stats(self) -> object:
-        """What the actor has done so far."""
+        """The actor's counts so far."""
         ...
 
 
 class BrokerActor(Protocol):
-    """What consumers and the producer call of the broker."""
+    """Calls of consumers and the producer to the broker."""
 
     def decide(self, request: bytes, /) -> bytes:
-        """Decide an encoded request; the encoded order events."""
+        """Decide an encoded request; return the encoded order events."""
         ...
 
     def submit(self, request: bytes, /) -> None:
@@ -39,27 +39,27 @@ class BrokerActor(Protocol):
         ...
 
     def events_after(self, numbers: bytes, /) -> bytes:
-        """The encoded events of all symbols above these encoded numbers."""
+        """Return the encoded events of all symbols above these encoded numbers."""
         ...
 
     def begin_close(self, session_ns: int, /) -> None:
-        """Note where the ledger stands before the session's close."""
+        """Record the ledger's position before the session closes."""
         ...
 
     def close(self, session_ns: int, /) -> bytes:
-        """End every order that is still open; the encoded order events."""
+        """End every open order; return the encoded order events."""
         ...
 
 
 class KeeperActor(Protocol):
-    """What consumers and the producer call of the keeper."""
+    """Calls of consumers and the producer to the keeper."""
 
     def save(self, checkpoint: bytes, /) -> bool:
-        """Keep an encoded checkpoint."""
+        """Save an encoded checkpoint."""
         ...
 
     def save_producer(self, state: bytes, /) -> bool:
-        """Keep an encoded producer state."""
+        """Save an encoded producer state."""
         ...
 
     def latest(self, shard: int, /) -> bytes | None:
@@ -71,49 +71,49 @@ class KeeperActor(Protocol):
         ...
 
     def bars(self, symbols: Sequence[str], /) -> bytes:
-        """The kept minutes of these symbols, encoded."""
+        """The saved bars of these symbols, encoded."""
         ...
 
 
 class LedgerActor(OrderLedger, Protocol):
-    """What the broker calls of the ledger."""
+    """Calls of the broker to the ledger."""
 
 
 class ScannerActor(Protocol):
-    """What the producer calls of the scanners."""
+    """Calls of the producer to the scanners."""
 
     def scan(self, mark_ns: int, subscribed: Sequence[str], /) -> list[ScanAnswer]:
-        """Answers of the scanners that are due at the mark."""
+        """Run the scanners that are due at the mark; return their answers."""
         ...
 
     def history(self, symbols: Sequence[str], until_ns: int, /) -> dict[str, list[Bar]]:
-        """The session's minutes of these symbols."""
+        """The session's bars of these symbols."""
         ...
 
     def remembered(self, symbols: Sequence[str], until_ns: int, /) -> dict[str, bytes]:
-        """A shard's remembered trades of these symbols."""
+        """The encoded remembered trades of these symbols."""
         ...
 
 
 class ConsumerActor(Protocol):
-    """What the producer calls of a consumer."""
+    """Calls of the producer to a consumer."""
 
     def apply(self, batch: bytes, /) -> bytes:
-        """Apply one encoded batch; the encoded ack."""
+        """Apply one encoded batch; return the encoded ack."""
         ...
 
     def position(self) -> bytes:
-        """Where the shard stands, encoded."""
+        """The shard's position, encoded."""
         ...
 
     def settle(self) -> None:
-        """Return once everything that the shard has sent is decided and kept."""
+        """Wait until the broker has decided and the keeper has saved everything that the shard sent."""
         ...
 
 
 class ProducerActor(Protocol):
-    """What the broker calls of the producer."""
+    """Calls of the broker to the producer."""
 
     def deliver(self, events: bytes, /) -> None:
-        """Take committed order events, encoded, into the inbox."""
+        """Put committed order events, encoded, into the inbox."""
         ...

@@ -1,4 +1,4 @@
-"""The link under the lanes as calls to consumer actors. Bound methods are kept: making one costs per access.
+"""The shard links of the lanes, as calls to consumer actors. Bound methods are cached: binding costs per access.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -21,7 +21,7 @@ WAIT_S: Final = 0.05
 
 
 class ShardLink:
-    """One consumer: its incarnation called last, and since when it is missed."""
+    """One consumer: the incarnation last called, and since when it is down."""
 
     def __init__(self, shard: int) -> None:
         self.shard = shard
@@ -31,20 +31,20 @@ class ShardLink:
         self._apply: Callable[[bytes], ObjectRef[bytes]] | None = None
 
     def send(self, batch: bytes) -> ObjectRef[bytes]:
-        """Call without waiting for the answer."""
+        """Call the consumer without waiting for the ack."""
         if self._apply is None:
             self._apply = self.peer.bound(ConsumerActor.apply)
         return self._apply(batch)
 
     def lost(self) -> None:
-        """It is dead, or as good as: its process is ended, so that its successor is the only one."""
+        """Mark the incarnation as dead and kill its process, so that no two incarnations run."""
         self._apply = None
         self.missed_s = time.monotonic()
         self.peer.kill()
         self.peer.lost(self.peer.incarnation)
 
     def successor(self) -> ObjectRef[bytes] | None:
-        """The call that asks a successor where it stands, once there is one. Raises ActorDied after PATIENCE_S."""
+        """Request a successor's position, if a successor exists; None if not. Raises ActorDied after PATIENCE_S."""
         now_s = time.monotonic()
         if self.missed_s is None or now_s - self.looked_s < LOOK_EVERY_S:
             return None
@@ -57,24 +57,24 @@ class ShardLink:
 
 
 class RayShardLinks:
-    """Batches to consumer actors. One `ray.wait` over all calls under way learns of the acks."""
+    """Send batches to consumer actors; receive acks by one `ray.wait` over all pending calls."""
 
     def __init__(self) -> None:
         self._links: dict[int, ShardLink] = {}
-        self._under_way: dict[ObjectRef[bytes], ShardLink] = {}
-        self._coming: dict[ObjectRef[bytes], ShardLink] = {}
-        self._told: list[News] = []
+        self._pending: dict[ObjectRef[bytes], ShardLink] = {}
+        self._locating: dict[ObjectRef[bytes], ShardLink] = {}
+        self._news_ready: list[News] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (RayShardLinks, ())
 
     def send(self, shard: int, batch: bytes) -> None:
-        """Call the consumer without waiting."""
+        """Call the consumer without waiting for the ack."""
         link = self._links[shard]
-        self._under_way[link.send(batch)] = link
+        self._pending[link.send(batch)] = link
 
     def wait(self, wait: Wait) -> list[News]:
-        """Wait for this; the acks are in the order in which batches were sent per shard."""
+        """Wait as `wait` says; return acks per shard in the order in which its batches were sent."""
         match wait.acks:
             case AckWait.SKIP:
                 return []
@@ -89,52 +89,52 @@ class RayShardLinks:
                 return self._news(wait=False)
 
     def _news(self, *, wait: bool) -> list[News]:
-        """What is there, in the order in which it was sent per shard; with `wait` at least one."""
+        """Return the news so far, per shard in sending order; with `wait` at least one item."""
         while True:
             self._look()
-            refs = [*self._under_way, *self._coming]
+            refs = [*self._pending, *self._locating]
             if refs:
-                timeout_s = WAIT_S if wait and not self._told else 0
+                timeout_s = WAIT_S if wait and not self._news_ready else 0
                 done, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
                 if not done and timeout_s:
                     done, _ = ray.wait(refs, num_returns=1, timeout=timeout_s, fetch_local=False)
                 for ref in done:
                     self._take(ref)
-            elif wait and not self._told and self._missing():
+            elif wait and not self._news_ready and self._missing():
                 time.sleep(LOOK_EVERY_S)
-            if self._told or not wait or not (refs or self._missing()):
-                told, self._told = self._told, []
-                return told
+            if self._news_ready or not wait or not (refs or self._missing()):
+                ready, self._news_ready = self._news_ready, []
+                return ready
 
     def _drain(self) -> list[News]:
-        """All acks under way, in one `ray.get`: the cheapest when there is nothing else to do meanwhile."""
-        refs = list(self._under_way)
+        """Wait for all pending acks in one `ray.get`, the cheapest call when nothing else has to be done."""
+        refs = list(self._pending)
         if not refs or self._missing():
             return self._news(wait=True)
         try:
             acks: list[News] = [decode_ack(ack) for ack in ray.get(refs)]
         except RayError:
-            # One of them is gone: taken one by one, the fault finds its shard.
+            # One consumer died: taking acks one by one finds which.
             return self._news(wait=True)
-        self._under_way.clear()
-        told, self._told = self._told, []
-        return told + acks
+        self._pending.clear()
+        ready, self._news_ready = self._news_ready, []
+        return ready + acks
 
     def locate(self, shard: int) -> None:
-        """Ask a consumer where it stands: at once where it is known to be there, else as soon as it is."""
+        """Request a consumer's position: now if it is running, else when its successor starts."""
         link = self._links.get(shard)
         if link is None:
             link = self._links[shard] = ShardLink(shard)
             link.missed_s = time.monotonic()
         elif link.missed_s is None:
-            self._coming[link.peer.call(ConsumerActor.position)] = link
+            self._locating[link.peer.call(ConsumerActor.position)] = link
 
     def forget(self, shard: int) -> None:
-        """Forget the consumer."""
+        """Drop the link to this consumer."""
         del self._links[shard]
 
     def _settle(self) -> None:
-        """Wait until every consumer has settled what it sent; who dies meanwhile is told next."""
+        """Wait until every consumer has settled; a death in the meantime is reported by the next call."""
         for link in self._links.values():
             if link.missed_s is not None:
                 continue
@@ -147,32 +147,32 @@ class RayShardLinks:
         return any(link.missed_s is not None for link in self._links.values())
 
     def _look(self) -> None:
-        """Ask successors that have come where they stand."""
+        """Request the positions of successors that have started."""
         for link in self._links.values():
-            if link.missed_s is not None and link not in self._coming.values():
+            if link.missed_s is not None and link not in self._locating.values():
                 ref = link.successor()
                 if ref is not None:
-                    self._coming[ref] = link
+                    self._locating[ref] = link
 
     def _take(self, ref: ObjectRef[bytes]) -> None:
-        link = self._under_way.pop(ref, None)
+        link = self._pending.pop(ref, None)
         if link is not None:
             try:
-                self._told.append(_ack(ref))
+                self._news_ready.append(_ack(ref))
             except RayError as error:
                 self._lose(link, error)
-        elif ref in self._coming:
-            link = self._coming.pop(ref)
+        elif ref in self._locating:
+            link = self._locating.pop(ref)
             try:
                 position = decode_position(ray.get(ref))
             except RayError as error:
                 self._not_located(link, error)
                 return
             link.missed_s = None
-            self._told.append(ShardBack(position))
+            self._news_ready.append(ShardBack(position))
 
     def _not_located(self, link: ShardLink, error: Exception) -> None:
-        """It died before it said where it stands: its successor is asked."""
+        """The consumer died before it answered: request the position of its successor."""
         if link.missed_s is None:
             self._lose(link, error)
         else:
@@ -180,19 +180,19 @@ class RayShardLinks:
             link.peer.lost(link.peer.incarnation)
 
     def _lose(self, link: ShardLink, error: Exception) -> None:
-        """Tell it once; whatever else is under way to it gets no ack.
+        """Report the loss once; the shard's other pending batches get no ack.
 
-        Raises what ends the run and was no death, such as a ledger or a disk that takes nothing more.
+        Raises errors that end the run, such as a failure of the ledger or a full disk.
         """
         _raise_fault(error)
-        for ref in [ref for ref, other in self._under_way.items() if other is link]:
-            del self._under_way[ref]
+        for ref in [ref for ref, other in self._pending.items() if other is link]:
+            del self._pending[ref]
         link.lost()
-        self._told.append(ShardLost(link.shard, ray_error_line(error)))
+        self._news_ready.append(ShardLost(link.shard, ray_error_line(error)))
 
 
 def _raise_fault(error: Exception) -> None:
-    """Raise what ends the run and was no death."""
+    """Raise the error if it ends the run, that is, if it is not a death."""
     fault = getattr(error, "cause", None)
     if isinstance(fault, DeskError) and not isinstance(fault, ActorDied):
         raise fault from error

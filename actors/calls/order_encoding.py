@@ -1,4 +1,4 @@
-"""How requests and order events cross between actors: encoded once, as bytes.
+"""The encoding of requests and order events between actors: encoded once, as bytes.
 
 Tests: tests/actors/test_plain_actors.py
 """

@@ -1,6 +1,6 @@
-"""Calls to other actors by name: they outlive the death of whoever is called, and are made again to its successor.
+"""Calls to other actors by name, repeated to a successor when the actor dies.
 
-Everything that is asked in this way is idempotent: whether the dead one had done it does not matter.
+All these calls are idempotent: it does not matter whether the dead actor had executed the call.
 
 Tests: tests/actors/test_actor_registry.py
 """
@@ -20,7 +20,7 @@ from actors.calls.handles import bound, call
 from desk.model.errors import ActorDied
 
 PATIENCE_S: Final = 900.0
-"""How long a successor is waited for: as long as it may take a new machine to come."""
+"""The limit of the wait for a successor: as long as a new machine may take to start."""
 LOOK_EVERY_S: Final = 0.02
 COLLECT_EVERY_S: Final = 0.05
 A = TypeVar("A")
@@ -29,13 +29,13 @@ R = TypeVar("R")
 
 
 def consumer_name(shard: int) -> str:
-    """The consumer actor's name."""
+    """The name of the consumer actor."""
     return f"consumer-{shard:02}"
 
 
 @contextmanager
 def translate_task_errors() -> Iterator[None]:
-    """What an actor raised is raised as it was; its death passes through."""
+    """Raise the original error of the actor's code; a death propagates as Ray's error."""
     try:
         yield
     except RayTaskError as error:
@@ -46,7 +46,7 @@ def translate_task_errors() -> Iterator[None]:
 
 @contextmanager
 def translate_ray_errors(actor: str) -> Iterator[None]:
-    """Turn Ray's words into ours: a dead actor is ActorDied, and what an actor raised is raised as it was."""
+    """Raise ActorDied for a dead actor, and the original error for an error of the actor's code."""
     try:
         with translate_task_errors():
             yield
@@ -55,32 +55,32 @@ def translate_ray_errors(actor: str) -> Iterator[None]:
 
 
 def actor_died(actor: str, error: Exception) -> ActorDied:
-    """The fault of an actor whose process is gone."""
+    """The error for an actor whose process has died."""
     return ActorDied(
         actor,
-        f"its process is gone ({ray_error_line(error)})",
-        "a process that lives as long as the run",
-        "Look into desk.log and the machine's memory, and run again.",
+        f"its process has died ({ray_error_line(error)})",
+        "a process that runs until the run ends",
+        "Check desk.log and the machine's memory, and run again.",
     )
 
 
 def no_successor(actor: str) -> ActorDied:
-    """The fault of an actor whose successor does not come."""
+    """The error for an actor whose successor does not start in time."""
     return ActorDied(
         actor,
-        f"its process is gone, and no other has come within {PATIENCE_S:.0f} s",
+        f"its process has died, and no successor started within {PATIENCE_S:.0f} s",
         "a successor",
-        "Look into desk.log and the machine's memory, and run again with --resume.",
+        "Check desk.log and the machine's memory, and run again with --resume.",
     )
 
 
 def ray_error_line(error: Exception) -> str:
-    """What Ray says, on one line."""
+    """The message of Ray's error, on one line."""
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
 
 
 class Peer(Generic[A]):
-    """The actor of this name with the methods of A, whichever incarnation lives."""
+    """The running incarnation of the actor of this name, with the methods of A."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -91,7 +91,7 @@ class Peer(Generic[A]):
         return (Peer, (self.name,))
 
     def find(self) -> bool:
-        """Look once for an incarnation that is not known to be dead; whether one is there."""
+        """Look up the actor once; whether there is an incarnation not known to be dead."""
         if self._handle is None:
             try:
                 handle = ray.get_actor(self.name)
@@ -104,29 +104,29 @@ class Peer(Generic[A]):
 
     @property
     def incarnation(self) -> ActorHandle[A] | None:
-        """Whoever is called now; to be named when it turns out to be dead."""
+        """The incarnation that calls go to; pass it to `lost` when it has died."""
         return self._handle
 
     def lost(self, incarnation: ActorHandle[A] | None) -> None:
-        """The incarnation is dead. Of one that was called before the one that is called now nothing follows."""
+        """Mark this incarnation as dead. An earlier one than the current is ignored."""
         if incarnation is not None and incarnation == self.incarnation:
             self._dead, self._handle = incarnation, None
 
     def kill(self) -> None:
-        """End the incarnation called last, so that its successor is the only one."""
+        """Kill the incarnation last called, so that no two incarnations run."""
         if self._handle is not None:
             ray.kill(self._handle, no_restart=True)
 
     def call(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
-        """Call without waiting for the answer; waits for a successor while there is none. Raises ActorDied."""
+        """Call without waiting for the answer; wait for a successor if the actor is down. Raises ActorDied."""
         return call(self._wait(), method, *args, **kwargs)
 
     def bound(self, method: Callable[Concatenate[A, P], R]) -> Callable[P, ObjectRef[R]]:
-        """The method of the incarnation that is there, to be called without waiting. Waits and raises as `call`."""
+        """Return the bound method of the running incarnation. Waits and raises as `call`."""
         return bound(self._wait(), method)
 
     def ask(self, method: Callable[Concatenate[A, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call and wait; called again where the actor dies before it has answered. Raises what the actor raises."""
+        """Call and wait for the answer; repeat the call if the actor dies first. Raises the actor's error."""
         while True:
             ref = self.call(method, *args, **kwargs)
             asked = self.incarnation
@@ -148,7 +148,7 @@ class Peer(Generic[A]):
 
 
 class Outbox(Generic[A]):
-    """Calls of one method made without waiting; kept until answered, and made again to a successor, in their order."""
+    """Asynchronous calls of one method: kept until acknowledged, and repeated in order to a successor."""
 
     def __init__(self, peer: Peer[A], method: Callable[[A, bytes], object]) -> None:
         self.answered = 0
@@ -160,19 +160,19 @@ class Outbox(Generic[A]):
         self._collected_s = 0.0
 
     def put(self, number: int, payload: bytes) -> None:
-        """Send, as far as there is somebody to send to."""
+        """Send the call, or keep it until a successor starts."""
         self._waiting.append((number, payload))
         self._send()
         self.collect()
 
     def replace(self, number: int, payload: bytes) -> None:
-        """Send, and forget what waits for its answer: this says all that it said."""
+        """Send, and drop all unacknowledged calls, which this one supersedes."""
         self._waiting.clear()
         self._refs.clear()
         self.put(number, payload)
 
     def collect(self) -> None:
-        """See which are answered, now and then. Raises what the actor raised."""
+        """Drop acknowledged calls; checks at most once per interval. Raises the actor's error."""
         now_s = time.monotonic()
         if self._waiting and now_s - self._collected_s >= COLLECT_EVERY_S:
             self._collected_s = now_s
@@ -180,13 +180,13 @@ class Outbox(Generic[A]):
             self._take(wait=False)
 
     def waiting(self) -> list[bytes]:
-        """What is not known to be answered, oldest first."""
+        """The unacknowledged calls, oldest first."""
         self._collected_s = 0.0
         self.collect()
         return [payload for _, payload in self._waiting]
 
     def settle(self) -> None:
-        """Wait until all are answered. Raises what the actor raised, ActorDied where no successor comes."""
+        """Wait until all calls are acknowledged. Raises the actor's error; ActorDied if no successor starts."""
         while self._waiting:
             if not self._refs:
                 self._call(self._waiting[0][1])

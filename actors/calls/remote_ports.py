@@ -1,4 +1,4 @@
-"""The doors of `desk.ports` as calls to other actors.
+"""The ports of `desk.ports` as calls to other actors.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -23,7 +23,7 @@ from desk.model.units import SECOND_NS
 
 
 class RayBroker:
-    """The broker, as the producer and the shards call it."""
+    """The broker port of the producer and the shards."""
 
     def __init__(self) -> None:
         self._peer = Peer[BrokerActor]("broker")
@@ -34,36 +34,36 @@ class RayBroker:
         return (RayBroker, ())
 
     def decide(self, request: Request) -> list[OrderEvent]:
-        """Ask and wait."""
+        """Decide, and wait for the events."""
         return decode_events(self._peer.ask(BrokerActor.decide, encode(request)))
 
     def submit(self, request: Request) -> None:
-        """Ask without waiting; a fault of an earlier request is raised here or at the next settling."""
+        """Send without waiting; an error of an earlier request is raised here or by `settle`."""
         self._submitted.put(next(self._numbers), encode(request))
 
     def unanswered(self) -> list[Request]:
-        """What waits for its answer."""
+        """The requests without an answer."""
         return [decode_request(request) for request in self._submitted.waiting()]
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
-        """Ask and wait."""
+        """Fetch the events."""
         return decode_events(self._peer.ask(BrokerActor.events_after, encode(numbers)))
 
     def begin_close(self, session_ns: int) -> None:
-        """Have it noted where the ledger stands, and wait."""
+        """Have the ledger's position recorded, and wait."""
         self._peer.ask(BrokerActor.begin_close, session_ns)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
-        """End what is open, and wait."""
+        """End all open orders, and wait."""
         return decode_events(self._peer.ask(BrokerActor.close, session_ns))
 
     def settle(self) -> None:
-        """Wait for everything submitted."""
+        """Wait until every submitted request is decided."""
         self._submitted.settle()
 
 
 class RayKeeper:
-    """The keeper, as the producer and the shards call it."""
+    """The keeper port of the producer and the shards."""
 
     def __init__(self) -> None:
         self._peer = Peer[KeeperActor]("keeper")
@@ -75,40 +75,40 @@ class RayKeeper:
         return (RayKeeper, ())
 
     def save(self, number: int, checkpoint: bytes) -> None:
-        """Send without waiting; a fault of an earlier one is raised here or at the next settling."""
+        """Send without waiting; an error of an earlier checkpoint is raised here or by `settle`."""
         self._checkpoints.put(number, checkpoint)
 
     def confirmed(self) -> int:
-        """The last checkpoint that the keeper has confirmed, as far as it is known."""
+        """The last checkpoint whose ack has arrived."""
         self._checkpoints.collect()
         return self._checkpoints.answered
 
     def save_producer(self, state: bytes) -> None:
-        """Send without waiting; only the newest matters."""
+        """Send without waiting; a newer state supersedes older ones."""
         self._states.replace(next(self._numbers), state)
 
     def latest(self, shard: int) -> Checkpoint | None:
-        """Ask and wait."""
+        """Fetch the shard's last checkpoint."""
         found = self._peer.ask(KeeperActor.latest, shard)
         return None if found is None else decode_checkpoint(found)
 
     def producer(self) -> ProducerState | None:
-        """Ask and wait."""
+        """Fetch the producer's last state."""
         found = self._peer.ask(KeeperActor.producer)
         return None if found is None else decode_producer(found)
 
     def bars(self, symbols: Iterable[str]) -> list[Bar]:
-        """Ask and wait."""
+        """Fetch the saved bars of these symbols."""
         return decode_bars(self._peer.ask(KeeperActor.bars, list(symbols)))
 
     def settle(self) -> None:
-        """Wait for everything sent."""
+        """Wait until everything sent is saved."""
         self._checkpoints.settle()
         self._states.settle()
 
 
 class RayLedger:
-    """The ledger port."""
+    """The ledger port of the broker."""
 
     def __init__(self) -> None:
         self._peer = Peer[LedgerActor]("ledger")
@@ -119,7 +119,7 @@ class RayLedger:
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
-        """Write, and wait for the commit; written again to a successor, which changes nothing that was committed."""
+        """Write, and wait for the commit; repeated to a successor, which ignores committed rows."""
         self._peer.ask(LedgerActor.record, decisions, events, notes)
 
     def notes(self) -> dict[str, str]:
@@ -135,12 +135,12 @@ class RayLedger:
         return self._peer.ask(LedgerActor.decisions)
 
     def history(self) -> tuple[list[Decision], list[OrderEvent]]:
-        """What was recorded so far."""
+        """The decisions and events recorded so far."""
         return self._peer.ask(LedgerActor.history)
 
 
 class RayScanners:
-    """The scanners, as the producer calls them: `periods_s` are their periods, and none is called before it is due."""
+    """The scanner port of the producer. `periods_s` are the scanners' periods; none is called before it is due."""
 
     def __init__(self, periods_s: Sequence[int], session_start_ns: int) -> None:
         self._peer = Peer[ScannerActor]("scanner")
@@ -154,7 +154,7 @@ class RayScanners:
         return (RayScanners, (self._periods_s, self._start_ns))
 
     def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
-        """Call without waiting, if any scanner is due."""
+        """Start a scan without waiting, if any scanner is due."""
         elapsed_s = (mark_ns - self._start_ns) // SECOND_NS
         if elapsed_s <= 0 or not any(elapsed_s % period_s == 0 for period_s in self._periods_s):
             return False
@@ -163,7 +163,7 @@ class RayScanners:
         return True
 
     def answers(self) -> list[ScanAnswer]:
-        """What was asked for, waited for; a successor is asked again."""
+        """Wait for the answers of the scan; the call is repeated to a successor."""
         if self._under_way is None:
             return []
         while True:
@@ -178,16 +178,16 @@ class RayScanners:
             return answers
 
     def _scan(self) -> None:
-        assert self._question is not None, "nothing was asked"
+        assert self._question is not None, "no scan was started"
         self._under_way = self._peer.call(ScannerActor.scan, *self._question)
         self._asked = self._peer.incarnation
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
-        """Ask and wait."""
+        """Fetch the session's bars of these symbols."""
         return self._peer.ask(ScannerActor.history, list(symbols), until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        """Ask and wait."""
+        """Fetch the remembered trades of these symbols."""
         return self._peer.ask(ScannerActor.remembered, list(symbols), until_ns)
 
 
@@ -201,5 +201,5 @@ class RayProducer:
         return (RayProducer, ())
 
     def deliver(self, events: bytes) -> None:
-        """Hand over, and wait until they are in the inbox."""
+        """Send order events, and wait until they are in the inbox."""
         self._peer.ask(ProducerActor.deliver, events)

@@ -1,4 +1,4 @@
-"""Doors that can be waited for: what an actor sent without waiting, it can settle later.
+"""Ports with `settle`: wait later for everything that was sent without waiting.
 
 Tests: tests/actors/test_plain_actors.py
 """
@@ -9,24 +9,24 @@ from desk.ports import ShardBroker, ShardKeeper
 
 
 class SettlingBroker(ShardBroker, Protocol):
-    """A broker door that knows what it has under way."""
+    """A broker port that tracks its pending requests."""
 
     def settle(self) -> None:
-        """Return once everything submitted is decided and delivered. Raises ActorDied."""
+        """Wait until everything submitted is decided and delivered. Raises ActorDied."""
         ...
 
 
 class SettlingKeeper(ShardKeeper, Protocol):
-    """A letter box that knows what it has under way."""
+    """A keeper port that tracks its pending checkpoints."""
 
     def settle(self) -> None:
-        """Return once everything sent is kept. Raises ActorDied."""
+        """Wait until everything sent is saved. Raises ActorDied."""
         ...
 
 
 class ProducerPort(Protocol):
-    """The way to the producer's lanes for order events."""
+    """The port that delivers order events to the producer."""
 
     def deliver(self, events: bytes) -> None:
-        """Hand encoded order events over; they are in the producer's inbox when this returns."""
+        """Deliver encoded order events; on return they are in the producer's inbox."""
         ...

@@ -1,1 +1,1 @@
-"""What runs in the driver's process: the supervisor, which creates, watches and restarts all actors, and its parts."""
+"""The driver's process: the supervisor, which creates, watches and restarts all actors, and its parts."""

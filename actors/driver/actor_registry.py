@@ -1,4 +1,4 @@
-"""The crew: every actor of a desk by its name, and a successor for whichever dies."""
+"""The registry of a desk's actors by name; it starts a successor for an actor that dies."""
 
 import os
 import signal
@@ -24,14 +24,14 @@ MOST_QUICK: Final = 6
 FIRST_PAUSE_S: Final = 0.05
 
 ActorSpec = Callable[[int], ActorHandle[Any]]
-"""Makes one actor, given the epoch of its incarnation; its handle."""
+"""Creates one actor with this epoch; returns its handle."""
 
 
 class ActorRegistry:
-    """Makes actors by their specs, and again when they die. Those in `answered` have answered; the others are pending.
+    """Create actors by their specs, and restart those that die. Actors not in `answered` are pending.
 
-    An actor that dies more than MOST_QUICK times in a row, each within QUICK_S of its first answer or before it, is
-    given up: a successor would die too. Pauses between such deaths double.
+    A death within QUICK_S of the first answer, or before it, is a quick death. After more than MOST_QUICK quick deaths
+    in a row the actor is not restarted. The pauses between quick deaths double.
     """
 
     def __init__(self, cluster: Cluster, specs: Mapping[str, ActorSpec], first_epoch: int, log: Logger) -> None:
@@ -49,18 +49,21 @@ class ActorRegistry:
 
     @property
     def answered(self) -> list[str]:
-        """Whose incarnation has answered."""
+        """The actors whose current incarnation has answered."""
         return list(self._answered_s)
 
     def create(self, name: str) -> None:
-        """Make one, and await it."""
+        """Create an actor; it is pending until it answers."""
         with translate_ray_errors(name):
             handle = self.handles[name] = self._specs[name](self._epochs[name])
             self._calls[call(handle, SupervisedActor.usage)] = name
         self.awaited_since_s[name] = time.monotonic()
 
     def accept_answers(self, timeout_s: float = 0.0) -> int:
-        """Take in who of those awaited has answered; how many. Raises what building one raised, ActorDied."""
+        """Note the pending actors that have answered; return their number.
+
+        Raises the error of an actor's constructor, or ActorDied.
+        """
         if not self._calls:
             return 0
         done, _ = ray.wait(list(self._calls), num_returns=1, timeout=timeout_s)
@@ -76,14 +79,14 @@ class ActorRegistry:
 
     @property
     def calls(self) -> list[ObjectRef[ProcessUsage]]:
-        """Calls by which those awaited will answer."""
+        """The first calls of the pending actors."""
         return list(self._calls)
 
     def restart(self, name: str, fault: ActorDied) -> None:
-        """End what is left of the actor and make its successor.
+        """Kill the rest of the actor and start its successor.
 
-        Raises ActorDied when the actor is given up, and `fault` itself where it is not this actor's own death: an actor
-        that waited in vain for another says so in the same words.
+        Raises ActorDied after too many quick deaths, and `fault` itself if it is the death of another actor, for which
+        this one waited in vain.
         """
         if fault.place != name:
             raise fault
@@ -94,43 +97,43 @@ class ActorRegistry:
             raise ActorDied(
                 name,
                 f"it died {self._quick[name]} times in a row within {QUICK_S:g} s; the last time: {fault.found}",
-                "a process that lives",
-                "Look into desk.log; correct what kills it, and go on with `desk run --resume`.",
+                "a process that runs",
+                "Check desk.log; correct what kills it, and continue with `desk run --resume`.",
             ) from fault
         if self._quick[name] > 1:
             time.sleep(FIRST_PAUSE_S * 2 ** self._quick[name])
-        self._log.warning("%s; a successor is made", fault)
+        self._log.warning("%s; a successor is started", fault)
         self._forget(name)
         self._epochs[name] += 1
         self.restarts[name] += 1
         self.create(name)
 
     def dismiss(self, name: str) -> None:
-        """End an actor that is not needed any more; another made under its name has a higher epoch."""
+        """Stop an actor; a later one of the same name has a higher epoch."""
         self._forget(name)
         del self.handles[name]
         self._epochs[name] += 1
 
     def forget_quick_deaths(self, name: str) -> None:
-        """Its quick deaths so far do not count: it got further, or why it dies is known and mended."""
+        """Reset the count of quick deaths: the actor has made progress, or the cause has been removed."""
         self._quick[name] = 0
 
     def note_usage(self, name: str, usage: ProcessUsage) -> None:
-        """What the actor said of its process."""
+        """Store the actor's report of its process."""
         self.usage[name] = usage
 
     def dead_actors(self) -> list[tuple[str, ActorDied]]:
-        """Who has no process any more, of those on this node: known at once, where a call would tell it later."""
+        """The actors on this node whose process has ended, each with its error; found before a call would fail."""
         found = []
         for name in self._answered_s:
             usage = self.usage[name]
             if usage.node == self._cluster.node and not is_running(usage.pid):
-                fault = ActorDied(name, f"its process {usage.pid} is gone", "a process that lives as long as the run")
+                fault = ActorDied(name, f"its process {usage.pid} has died", "a process that runs until the run ends")
                 found.append((name, fault))
         return found
 
     def kill(self) -> None:
-        """Kill the actors on this node: a process that is stopped (SIGSTOP) does not end when Ray asks it to."""
+        """Kill the actors on this node by signal: Ray cannot end a process stopped by SIGSTOP."""
         for name in self._answered_s:
             usage = self.usage[name]
             if usage.node == self._cluster.node and is_running(usage.pid):

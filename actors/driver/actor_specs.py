@@ -1,4 +1,4 @@
-"""How each actor of a desk is made.
+"""How each actor of a desk is created.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -38,7 +38,7 @@ from desk.runs import RunFolder
 
 PRODUCER_THREADS = 4
 
-# mypy compares: each class has the methods that other actors call of it.
+# mypy compares each actor class with the protocol that its callers use.
 _CALLED: Final[
     tuple[
         type[BrokerActor],
@@ -53,10 +53,10 @@ _SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, Keeper,
 
 
 class ActorSpecs:
-    """Recipes by actor name, in the order in which the actors need one another.
+    """The specs of all actors, in the order in which the actors depend on one another.
 
-    `lanes` tells the producer about the shards: those with which the session began, those that are joined, and the
-    lane totals of those that are asleep.
+    `lanes` returns for the producer: the shards with which the session began, the joined ones, and the lane totals of
+    those asleep.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ActorSpecs:
         self._lanes = lanes
 
     def by_name(self, numbers: Mapping[str, int]) -> dict[str, ActorSpec]:
-        """The recipes of all actors, with a consumer for each of these names."""
+        """The specs of all actors, with one consumer per name in `consumers`."""
         plan, session, make = self._plan, self._session, self._make
         return {
             "keeper": lambda _: make(Keeper, "keeper", self._folder.keeper, self._seal),

@@ -1,4 +1,4 @@
-"""The end of a desk on Ray: last figures, closed books, written results.
+"""The end of a desk on Ray: collect the last figures, close the ledger, write the results.
 
 Tests: tests/actors/test_stops.py
 """
@@ -25,11 +25,11 @@ from desk.report.summary import Summary
 from desk.wiring.run_end import RunTimes
 
 LAST_WORDS_S: Final = 10.0
-"""So long the ledger has to give its decisions after a failure."""
+"""The limit of the wait for the ledger's decisions after a failure."""
 
 
 class SessionCloser:
-    """Closes a session that is over, or writes what is left of one that failed."""
+    """Closes a finished session, or writes the partial results of a failed one."""
 
     def __init__(
         self,
@@ -50,20 +50,19 @@ class SessionCloser:
         self._log = log
 
     def close(self, feed: FeedRecord, times: RunTimes, show: Callable[[], None]) -> Summary:
-        """Collect the last figures of all actors, let ledger and keeper close, and write the results.
+        """Collect the last figures of all actors, close ledger and keeper, and write the results.
 
-        An actor is ended as soon as nothing more is needed of it: a successor made for it now would open what it had
-        closed. Raises DeskError.
+        Each actor is stopped as soon as it has no more work: a successor would reopen closed files. Raises DeskError.
         """
         registry, ask = self._registry, self._monitor.ask
         self._monitor.limit(CLOSE_S)
         for name in [name for name in registry.handles if name in self._numbers]:
             if self._numbers[name] not in self._scaler.joined:
-                registry.dismiss(name)  # it came too late, if it came at all
+                registry.dismiss(name)  # it did not start in time
                 continue
             ask(name, Consumer.settle)
         for name in list(registry.handles):
-            if name != PRODUCER:  # its record tells all
+            if name != PRODUCER:  # the producer's record has its last figures
                 self._monitor.answers.take(name, ask(name, SupervisedActor.stats))
                 registry.note_usage(name, ask(name, SupervisedActor.usage))
         show()
@@ -84,7 +83,7 @@ class SessionCloser:
         return [*self._watchdog.problems, *self._monitor.answers.scanner_problems.all]
 
     def write_what_is_left(self, times: RunTimes, fault: DeskError) -> None:
-        """After a failure: a summary that says so, with the last known figures.
+        """Write a summary with the error and the last known figures.
 
         The session stays open in the ledger: it can be resumed.
         """

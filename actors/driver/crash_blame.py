@@ -1,4 +1,4 @@
-"""Which strategy or scanner is to blame for the deaths and hangs of an actor's process."""
+"""Finds the strategy or scanner that caused deaths and hangs of an actor's process."""
 
 from collections import defaultdict
 from typing import Final, TypeVar
@@ -15,16 +15,16 @@ K = TypeVar("K")
 
 
 class CrashBlame:
-    """Judges by the crumbs of dead processes.
+    """Choose the strategy to stop, by the breadcrumbs of dead processes.
 
-    - A process that ended itself has left a note: the strategy that did it is stopped at once. Where another thread did
-      it, that is the strategy that did something suspicious last, such as starting a thread.
-    - Without a note the process may have been killed from outside, which meets a call by chance, and seldom the same
-      again in the next life: a strategy is stopped after CRASHES fatal signals in a row (with a trace), after
-      DEATHS_IN_A_CALL deaths in the very same call, and as a whole after DEATHS_OF_A_STRATEGY deaths in any of its
-      calls or, outside of calls, with it as the suspect.
+    - A process that ended itself has left a note: the strategy that ended it is stopped at once. If another thread
+      ended it, the last suspect is stopped: the strategy that last did something suspicious, such as starting a thread.
+    - Without a note the process may have been killed from outside, at a random moment, rarely twice in the same call.
+      So a strategy is stopped after CRASHES fatal signals in a row (with a trace) or DEATHS_IN_A_CALL deaths in the
+      same call, and for all symbols after DEATHS_OF_A_STRATEGY deaths in any of its calls or, outside of calls, as the
+      suspect.
 
-    A strategy that was stopped for MOST_SYMBOLS symbols is stopped for all.
+    A strategy that has been stopped for MOST_SYMBOLS symbols is stopped for all.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class CrashBlame:
         self._stopped: defaultdict[str, set[str]] = defaultdict(set)
 
     def blame_for_hang(self, actor: str, crumb: Breadcrumb, hang_s: float) -> Stop:
-        """The stop for a call that did not end."""
+        """Return the stop for a call that hangs."""
         return self._stop(actor, crumb.strategy, crumb.symbol, f"no progress for {hang_s:g} s in {crumb.hook}")
 
     def blame_for_death(self, actor: str, crumb: Breadcrumb | None) -> Stop | None:
-        """The stop for a process that is gone; None where nothing accuses a strategy, or not yet."""
+        """Return the stop for a process that died; None if no strategy is to blame, or not yet."""
         blamed = _blamed(crumb)
         if crumb is None or blamed is None:
             self._forget(actor)

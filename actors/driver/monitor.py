@@ -1,4 +1,4 @@
-"""The monitor: polls the actors of a desk, and replaces those that die, hang, or have to leave their node.
+"""The monitor: polls the actors of a desk, and restarts those that die, hang, or have to leave their node.
 
 Tests: tests/actors/test_deaths.py
 """
@@ -34,7 +34,7 @@ R = TypeVar("R")
 
 
 class Monitor:
-    """Start-up, session and closing wait through `turn`, so actors are supervised alike in all of them.
+    """Polls and restarts actors during start-up, session and closing: all of them wait through `turn`.
 
     `stats` holds the last answer of each actor to a poll. `playing` is the producer's call that runs the session.
     `stop_wanted` is polled in each turn. After `limit`, a turn raises RunFailed once the time is up.
@@ -86,26 +86,26 @@ class Monitor:
         self._polls = {ref: other for ref, other in self._polls.items() if other != name}
 
     def play(self) -> None:
-        """Let the producer run the session."""
+        """Start the session in the producer."""
         handle = self._registry.handles[PRODUCER]
         self.playing = call(handle, Producer.play)
         if self.stopping:
             call(handle, Producer.stop)
 
     def stop(self) -> None:
-        """Let the producer drain its lanes and end the session; CLOSE_S begins."""
+        """Let the producer drain its lanes and end the session; start the CLOSE_S limit."""
         self.stopping = True
         self.limit(CLOSE_S)
         if self.playing is not None:
             call(self._registry.handles[PRODUCER], Producer.stop)
 
     def limit(self, seconds: float) -> None:
-        """Let turns raise RunFailed after so long, unless an earlier limit stands."""
+        """Let turns raise RunFailed after this time, unless an earlier limit is set."""
         end_s = time.monotonic() + seconds
         self._end_s = end_s if self._end_s is None else min(self._end_s, end_s)
 
     def leave_ray(self) -> None:
-        """Ray is not needed any more: a death of one of its processes is no loss from now on."""
+        """Ignore deaths of Ray's processes from now on: Ray is no longer needed."""
         self._cluster.loss.leave()
 
     def relimit(self, seconds: float) -> None:
@@ -113,10 +113,10 @@ class Monitor:
         self._end_s = time.monotonic() + seconds
 
     def turn(self, refs: Sequence[ObjectRef[Any]] = (), wait_s: float = LOOK_EVERY_S) -> list[ObjectRef[Any]]:
-        """Replace dead actors, take answers in, and wait for any; those of `refs` that are done.
+        """Restart dead actors and take answers; return those of `refs` that are done, after a wait for any.
 
-        Raises what the constructor of an actor raised, ActorDied for an actor that is given up, and RunFailed when
-        the time is up.
+        Raises the error of an actor's constructor, ActorDied for an actor that is not restarted, and RunFailed when the
+        time is up.
         """
         self._cluster.loss.require_alive()
         if not self.stopping and self.stop_wanted():
@@ -135,7 +135,7 @@ class Monitor:
         return [ref for ref in refs if ref in done]
 
     def play_turn(self, wait_s: float) -> FeedRecord | None:
-        """One turn of the session; the producer's record once the session is over."""
+        """Take one turn of the session; return the producer's record once the session is over."""
         playing = self.playing
         if playing is None or not self.turn([playing], wait_s):
             return None
@@ -143,14 +143,14 @@ class Monitor:
             with translate_ray_errors(PRODUCER):
                 record = ray.get(playing)
         except ActorDied as fault:
-            if playing is self.playing:  # else its successor plays already
+            if playing is self.playing:  # else its successor already runs the session
                 self.restart(PRODUCER, fault)
             return None
         self.playing = None
         return record
 
     def ask(self, name: str, method: Callable[[A], R]) -> R:
-        """Call one actor and wait; its successor, where it dies. Other actors are supervised meanwhile."""
+        """Call one actor and wait; repeat the call to a successor. Other actors are supervised meanwhile."""
         while True:
             handle = self._registry.handles[name]
             ref = call(handle, method)
@@ -168,9 +168,9 @@ class Monitor:
                 self._asked = ""
 
     def restart(self, name: str, fault: ActorDied) -> None:
-        """Make a successor, without the strategy or scanner of which it died, if known. A dead producer's plays on.
+        """Start a successor, without the strategy or scanner that caused the death, if known.
 
-        Raises ActorDied when the actor is given up.
+        A producer's successor continues the session. Raises ActorDied when the actor is not restarted.
         """
         self.forget_poll(name)
         if self._watchdog.died(name):
@@ -186,7 +186,7 @@ class Monitor:
         raise not_closed(f"within {CLOSE_S:g} s: it waited for {waits}")
 
     def _inspect(self) -> None:
-        """Replace actors whose process is gone; now and then look for those that hang or have to leave their node."""
+        """Restart actors whose process has died; at intervals check for hanging actors and draining nodes."""
         for name, fault in self._registry.dead_actors():
             self.restart(name, fault)
         now_s = time.monotonic()
@@ -197,10 +197,10 @@ class Monitor:
             self.restart(name, fault)
         nodes = {name: self._registry.usage[name].node for name in self._registry.answered if name in self._numbers}
         for name, why in self._draining.leaving(nodes):
-            self.restart(name, ActorDied(name, why, "a node that stays", "Nothing: it goes on elsewhere."))
+            self.restart(name, ActorDied(name, why, "a node that stays", "None: it restarts on another node."))
 
     def _silent_actors(self, now_s: float) -> Collection[str]:
-        """The actors that owe an answer, or have had a process for long and have not answered yet."""
+        """The actors that owe an answer to a poll, or have a process for long without a first answer."""
         since_s = self._registry.awaited_since_s
         starting = [
             name for name, since in since_s.items() if now_s - since > self._hang_s and self._cluster.placed(name)
@@ -208,7 +208,7 @@ class Monitor:
         return {*self._polls.values(), *starting, self._asked}
 
     def _welcome(self) -> None:
-        """Take in actors that answered first, each in place of a spare; one that died before gets a successor."""
+        """Take first answers, and start a spare process for each; restart actors that died before answering."""
         try:
             arrived = self._registry.accept_answers()
         except ActorDied as fault:

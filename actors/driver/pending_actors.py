@@ -1,4 +1,4 @@
-"""Actors that wait for room on the cluster: told with what is missing, once they have waited for a while."""
+"""Reports actors that wait for room on the cluster, and the resources that are missing."""
 
 from collections.abc import Callable, Mapping
 from logging import Logger
@@ -12,10 +12,10 @@ MOST_BETWEEN_S: Final = 300.0
 
 
 class PendingActors:
-    """Looks at who is awaited, and logs it after TOLD_S, then each time after twice as long, up to MOST_BETWEEN_S.
+    """Logs each pending actor after TOLD_S, then at doubling intervals up to MOST_BETWEEN_S.
 
-    `notes` are what there is to say at this moment, for the live view; `reported` what was said last of each that
-    waited LONG_S, for the summary.
+    `notes` are the current messages, for the live view; `reported` the last message per actor that waited LONG_S, for
+    the summary.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class PendingActors:
         self._due_s: dict[str, float] = {}
 
     def look(self, since_s: Mapping[str, float], now_s: float) -> None:
-        """Look at those awaited, each with the time since when; all times are monotonic."""
+        """Update the notes. `since_s` has the pending actors and the start of each wait; all times are monotonic."""
         self._due_s = {name: due_s for name, due_s in self._due_s.items() if name in since_s}
         late = {name: now_s - since for name, since in since_s.items() if now_s - since >= TOLD_S}
         if not late:

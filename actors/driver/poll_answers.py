@@ -1,4 +1,4 @@
-"""What the actors of a desk answered to polls.
+"""The answers of a desk's actors to polls.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -11,7 +11,7 @@ from actors.driver.scanner_problems import ScannerProblems
 
 
 class PollAnswers:
-    """The last answer of each actor in `stats`, by its name, and all that scanners and ledger reported so far."""
+    """The last answer of each actor by its name (`stats`), and the reports of scanners and ledger so far."""
 
     def __init__(self, log: Logger) -> None:
         self.stats: dict[str, Any] = {}
@@ -19,7 +19,7 @@ class PollAnswers:
         self.ledger = LedgerReports(log)
 
     def take(self, name: str, stats: Any) -> None:
-        """Take an actor's answer in."""
+        """Store an actor's answer."""
         self.stats[name] = stats
         self.scanner_problems.take(stats)
         self.ledger.take(stats)

@@ -1,4 +1,4 @@
-"""The rebalancer: watches what the shards tell, and asks the producer to move slots.
+"""The rebalancer: watches the shards' figures, and requests slot moves from the producer.
 
 Tests: tests/actors/test_moves_on_ray.py
 """
@@ -12,13 +12,13 @@ from desk.scaling.rebalancing import Rebalancing
 from desk.wiring.producer_factory import market_waits
 
 Move = Callable[[Sequence[int], int], None]
-"""Asks for a move, without waiting: these slots, to that shard."""
+"""Requests a move of these slots to this shard, without waiting."""
 
 
 class Rebalancer:
-    """Lives with the supervisor. Shards that join are given slots, those that leave are emptied.
+    """Moves slots to shards that join and from shards that leave.
 
-    The others are levelled out if the plan says so, and the market does not wait for them.
+    The load of the others is balanced if the plan has `rebalance` and the feed is live.
     """
 
     def __init__(self, plan: Plan, move: Move) -> None:
@@ -26,7 +26,7 @@ class Rebalancer:
         self._move = move
 
     def look(self, loop: LoopStats, shards: Sequence[ShardStats], leaving: Collection[int]) -> None:
-        """Take the newest figures in, and ask for what they call for."""
+        """Take the newest figures, and request the moves that follow from them."""
         staying = [lane.shard for lane in loop.lanes if lane.shard not in leaving]
         for move in self._rebalancing.observe(loop, shards, staying):
             self._move(move.slots, move.to)

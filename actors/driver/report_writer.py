@@ -1,4 +1,4 @@
-"""The end of a run on Ray: what everybody told last, put together as record, summary and files.
+"""The end of a run on Ray: makes record, summary and files of the last answers of all actors.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -31,9 +31,10 @@ from desk.wiring.run_end import RunTimes, run_record, write_results
 
 
 class ReportWriter:
-    """Writes down what a run came to. `stats` is what each actor told last, by its name; `crew` is None before it.
+    """Writes the results of a run.
 
-    `notices` gives what healed, or what the user should change: it stands in every summary, of a run that fails, too.
+    `stats` has the last answer of each actor by its name. `notices` returns the warnings of every summary, also of a
+    run that fails: faults that are over, and settings that the user should change.
     """
 
     def __init__(self, plan: Plan, session: Session, folder: RunFolder, stats: Mapping[str, Any], log: Logger) -> None:
@@ -46,23 +47,23 @@ class ReportWriter:
         self._log = log
 
     def shard_stats(self) -> list[ShardStats]:
-        """What every shard told last, those that sleep among them, by number."""
+        """The last figures of every shard by number, including shards asleep."""
         return sorted(
             (stats for stats in self._stats.values() if isinstance(stats, ShardStats)), key=lambda stats: stats.shard
         )
 
     def write(self, feed: FeedRecord, times: RunTimes, found: list[str], decisions: list[Decision]) -> Summary:
-        """Write the run's files; `found` are the problems of the desk's parts. Raises RunFailed."""
+        """Write the run's files. `found` are the problems of the desk's parts. Raises RunFailed."""
         return self._write(self._record(feed, times, found), decisions)
 
     def write_failed(
         self, times: RunTimes, found: list[str], received: dict[str, int], decisions: list[Decision]
     ) -> Summary:
-        """Write what is known after a failure, which is the first of what was `found`."""
+        """Write the partial results after a failure; the first of `found` is the failure."""
         return self._write(self._failed(times, found, received), decisions)
 
     def write_summary(self, times: RunTimes, found: list[str], received: dict[str, int]) -> None:
-        """Write no more than a summary after a failure."""
+        """Write only a summary after a failure."""
         try:
             self._folder.write_summary(summarize_run(self._failed(times, found, received)).builtins())
         except RunFailed as error:

@@ -1,4 +1,4 @@
-"""The scaler: sees to it that as many consumers work as the load asks for.
+"""The scaler: adjusts the number of consumers to the load.
 
 Tests: tests/actors/test_elastic_on_ray.py
 """
@@ -19,11 +19,11 @@ from desk.scaling.readings import ScalingReadings
 
 
 class Scaler:
-    """Lives with the supervisor, and knows which shards there are.
+    """Starts and stops consumers.
 
-    `joined` are those that have a lane or are about to get one; `leaving` those of them that shall not own anything
-    any more; `asleep` those that worked and are not needed. A shard that sleeps has its state with the keeper, and is
-    made again from there. With `policy` None their number is fixed: who comes late joins, nobody leaves.
+    `joined` are the shards with a lane, open or about to open; `leaving` those of them whose slots move away; `asleep`
+    those stopped by a scale-down. The keeper has the state of a shard asleep; it is restored at the next start. With
+    `policy` None the number is fixed: a consumer that starts late joins, and none leaves.
     """
 
     def __init__(
@@ -43,16 +43,16 @@ class Scaler:
 
     @property
     def awake(self) -> list[int]:
-        """The shards that have a process, or are to get one."""
+        """The shards that have a process, or are starting."""
         return [number for number in self._numbers if consumer_name(number) in self._registry.handles]
 
     def begin(self, first: Sequence[int]) -> None:
-        """The session begins with these."""
+        """Begin the session with these shards."""
         self.joined = set(first)
         self.wanted = len(self.awake)
 
     def look(self, loop: LoopStats, shards: Sequence[ShardStats], sleep: Callable[[int], None]) -> None:
-        """Take the newest figures in, and do what they call for. `sleep` is called for a shard whose lane is closed."""
+        """Take the newest figures, and start or stop consumers. `sleep` is called for a shard whose lane is closed."""
         lanes = {lane.shard for lane in loop.lanes}
         if not lanes:  # the producer has just begun
             return
@@ -63,14 +63,14 @@ class Scaler:
         if self._policy is None:
             return
         working = lanes & self.joined
-        awaited = [number for number in self.awake if number not in working]
-        reading = self._readings.take(loop, shards, working, len(awaited))
+        pending = [number for number in self.awake if number not in working]
+        reading = self._readings.take(loop, shards, working, len(pending))
         if reading is not None:
             self.wanted, self._state = decide(self._policy, self._state, reading)
-            self._staff(sorted(working), awaited)
+            self._staff(sorted(working), pending)
 
     def _connect(self, lanes: set[int]) -> None:
-        """Have lanes opened to who is here, and closed to who shall leave; said again until it is so."""
+        """Request lanes to running consumers, and the closing of lanes to leaving ones; repeat until done."""
         producer = self._registry.handles["producer"]
         here = set(self._registry.answered)
         for number in self.awake:
@@ -81,23 +81,23 @@ class Scaler:
                 self.asleep.discard(number)
                 call(producer, Producer.enlist, number)
 
-    def _staff(self, working: Sequence[int], awaited: Sequence[int]) -> None:
-        """Hire, recall, give up and send away until as many as wanted stay or are awaited."""
+    def _staff(self, working: Sequence[int], pending: Sequence[int]) -> None:
+        """Start, keep, cancel and stop consumers until the wanted number runs or is pending."""
         nodes = {number: self._registry.usage[consumer_name(number)].node for number in working}
-        change = choose_changes(self.wanted, nodes, awaited, self.leaving, self._home)
+        change = choose_changes(self.wanted, nodes, pending, self.leaving, self._home)
         for number in change.start:
-            self._log.info("%s is hired: %d are wanted", consumer_name(number), self.wanted)
+            self._log.info("%s is started: %d are wanted", consumer_name(number), self.wanted)
             self._registry.create(consumer_name(number))
         for number in change.keep:
-            self._log.info("%s stays: %d are wanted", consumer_name(number), self.wanted)
+            self._log.info("%s is kept: %d are wanted", consumer_name(number), self.wanted)
             self.leaving.discard(number)
             call(self._registry.handles["producer"], Producer.enlist, number)
         for number in change.cancel:
             if number not in self.joined:
-                self._log.info("%s is not waited for any more: %d are wanted", consumer_name(number), self.wanted)
+                self._log.info("%s is canceled before it started: %d are wanted", consumer_name(number), self.wanted)
                 self._registry.dismiss(consumer_name(number))
         for number in change.stop:
-            self._log.info("%s is to leave: %d are wanted", consumer_name(number), self.wanted)
+            self._log.info("%s is to stop: %d are wanted", consumer_name(number), self.wanted)
             self.leaving.add(number)
 
     def _end(self, number: int) -> None:
@@ -105,11 +105,11 @@ class Scaler:
         self.leaving.discard(number)
         self.asleep.add(number)
         self._registry.dismiss(consumer_name(number))
-        self._log.info("%s sleeps: its state is with the keeper", consumer_name(number))
+        self._log.info("%s is stopped: the keeper has its state", consumer_name(number))
 
 
 def scaling_policy(plan: Plan, most: int | None) -> ScalingPolicy:
-    """What the plan says about the number of consumers; `most` of them have room, None where nodes are added."""
+    """Return the plan's policy for the number of consumers. `most` have room; None if nodes can be added."""
     consumers = plan.consumers
     limit = consumers.max if most is None else min(consumers.max, max(most, consumers.min))
     return ScalingPolicy(

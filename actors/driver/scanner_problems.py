@@ -1,4 +1,4 @@
-"""The problems of all incarnations of the scanners: a successor does not know those of the dead.
+"""The problems of all incarnations of the scanners: a successor does not know those of its predecessors.
 
 Tests: tests/actors/test_scanner_watch.py
 """
@@ -7,17 +7,17 @@ from actors.scanners import ScanStats
 
 
 class ScannerProblems:
-    """What each incarnation has told, once."""
+    """Collects the problems of all incarnations, each once."""
 
     def __init__(self) -> None:
-        self._told: dict[str, None] = {}
+        self._problems: dict[str, None] = {}
 
     def take(self, stats: object) -> None:
-        """Take in what an actor answered, if it is the scanners."""
+        """Take an actor's answer, if it is the scanners'."""
         if isinstance(stats, ScanStats):
-            self._told |= dict.fromkeys(stats.problems)
+            self._problems |= dict.fromkeys(stats.problems)
 
     @property
     def all(self) -> list[str]:
-        """In the order in which they were told first."""
-        return list(self._told)
+        """The problems in the order of their first report."""
+        return list(self._problems)

@@ -1,4 +1,4 @@
-"""The start-up of a desk on Ray: actors are made and awaited until the session can begin.
+"""The start-up of a desk on Ray: creates the actors and waits until the session can begin.
 
 Tests: tests/actors/test_stops.py
 """
@@ -19,33 +19,33 @@ from desk.runs import RunFolder
 from desk.wiring.run_start import RunStart
 
 LATE_S: Final = 20.0
-"""So long the start-up waits for all consumers; then for one alone, as long as it takes a node to come."""
+"""The limit of the wait for all consumers; the wait for a first one may take as long as a node takes to start."""
 NOBODY_S: Final = 1200.0
 
 
 class StartUp:
-    """Makes the actors in two steps: all but the producer, then the producer."""
+    """Creates the actors in two steps: all but the producer, then the producer."""
 
     def __init__(
         self,
         registry: ActorRegistry,
         monitor: Monitor,
         scaler: Scaler,
-        awaited: PendingActors,
+        pending: PendingActors,
         numbers: Mapping[str, int],
     ) -> None:
         self._registry = registry
         self._monitor = monitor
         self._scaler = scaler
-        self._awaited = awaited
+        self._pending = pending
         self._numbers = numbers
 
     def run(self, begun: RunStart, first_count: int, folder: RunFolder) -> RunStart:
-        """Make the actors; what was begun, with the consumers with which the session begins.
+        """Create the actors; return the run with the consumers with which its session begins.
 
-        Once control actors answer and some consumers are late, the session begins with those that answered. A consumer
-        that holds a part of a session that was broken off is waited for in any case. Raises what a constructor raised,
-        and ActorDied where no consumer comes.
+        Consumers that are late do not delay the session: it begins with those that answered. A resume waits for each
+        consumer that holds a part of the session. Raises the error of a constructor, and ActorDied if no consumer
+        starts.
         """
         names = [name for name, number in self._numbers.items() if number in begun.shards or number < first_count]
         needed = {consumer_name(number) for number in begun.shards}
@@ -53,7 +53,7 @@ class StartUp:
 
         def enough() -> bool:
             now_s = time.monotonic()
-            self._awaited.look(self._registry.awaited_since_s, now_s)
+            self._pending.look(self._registry.awaited_since_s, now_s)
             here = set(self._registry.answered)
             missing = (set(self._registry.handles) - set(names) | needed) - here
             if not missing and not here.isdisjoint(names):
@@ -72,17 +72,17 @@ class StartUp:
         return begun
 
     def make_producer(self) -> None:
-        """Make the producer, and wait until it answers."""
+        """Create the producer, and wait until it answers."""
         self._make([PRODUCER], lambda: PRODUCER in self._registry.answered)
 
     def _make(self, names: Sequence[str], enough: Callable[[], bool]) -> None:
-        """Make these, and wait until all of them answer, or it is `enough`."""
+        """Create these actors, and wait until all of them answer or `enough` is true."""
         for name in names:
             self._registry.create(name)
         while self._registry.awaited_since_s and not enough():
             self._monitor.turn()
 
     def _nobody(self, missing: set[str]) -> DeskError:
-        waiting = "; ".join(self._awaited.notes) or ", ".join(sorted(missing)) + " did not answer"
+        waiting = "; ".join(self._pending.notes) or ", ".join(sorted(missing)) + " did not answer"
         remedy = "Lower [consumers] count or cpus, or add nodes."
         return ActorDied(min(missing), waiting, "room for it on the cluster", remedy)

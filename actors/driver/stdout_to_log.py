@@ -1,4 +1,4 @@
-"""What Ray prints into this process's standard output goes into the run's log, one line each, and not on the table."""
+"""Redirects Ray's output on stdout to the run's log, so that it does not disturb the live table."""
 
 import io
 import re
@@ -9,7 +9,7 @@ COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class StdoutToLog(io.TextIOBase):
-    """A text stream whose lines are logged; for `contextlib.redirect_stdout`. May be written to from any thread."""
+    """A text stream that logs each line; for `contextlib.redirect_stdout`. Thread-safe."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log

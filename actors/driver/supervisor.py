@@ -1,6 +1,6 @@
-"""The supervisor: the driver that creates every actor, watches them all, and closes the books.
+"""The supervisor: the driver that creates, watches and restarts all actors, and closes the session.
 
-It owns every actor and none is detached: its death ends the desk, and another `desk run` is the recovery.
+It owns every actor and none is detached: its death ends the desk, and `desk run --resume` recovers it.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -71,7 +71,7 @@ class Supervisor:
         self._rebalancer = Rebalancer(plan, self.move)
         self._state: DeskState = "starting"
         self._began_ns = time.time_ns()
-        # A folder's name may be long, and hold what no other name may.
+        # A folder's name may be longer than an actor's, and have other characters.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
         self.log = logging.getLogger(LOG)
         self._has_log = False
@@ -100,12 +100,12 @@ class Supervisor:
         )
         self.registry = ActorRegistry(self.cluster, specs.by_name(self._numbers), self._begun.epoch, self.log)
         self.scaler = Scaler(self.registry, numbers, policy, self.cluster.node, self.log)
-        self._awaited = PendingActors(plan.consumers.cpus, lambda: self.cluster.capacity, self.cluster.placed, self.log)
+        self._pending = PendingActors(plan.consumers.cpus, lambda: self.cluster.capacity, self.cluster.placed, self.log)
         self._spares = self.cluster.spares(self.log)
         self._monitor = Monitor(
             self.registry, self.cluster, self._watchdog, self._spares, self._numbers, plan.guards.hang_s, self._answers
         )
-        self._start_up = StartUp(self.registry, self._monitor, self.scaler, self._awaited, self._numbers)
+        self._start_up = StartUp(self.registry, self._monitor, self.scaler, self._pending, self._numbers)
         self._report_writer.registry = self.registry
         self._report_writer.notices = self._notices
         self._closing = SessionCloser(
@@ -113,7 +113,7 @@ class Supervisor:
         )
 
     def run(self, show: Show) -> Summary:
-        """Run to the end, close the books, give the summary. Raises DeskError; the books are closed then, too.
+        """Run to the end, close the session, and return the summary. Raises DeskError, after closing.
 
         Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
         """
@@ -146,7 +146,7 @@ class Supervisor:
             self._say_ray_is_lost(fault)
             raise
         except DeskError as fault:
-            self.log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            self.log.error("run failed: %s", fault)  # noqa: TRY400 - the error needs no traceback
             raise
         finally:
             self.registry.kill()
@@ -156,7 +156,7 @@ class Supervisor:
             self.cluster.close()
 
     def _close_unplayed(self, stopped: StoppedEarly) -> None:
-        """Close a new session of which nothing was played, and write a summary that says so."""
+        """Close a new session before its first frame, and write a summary that says so."""
         now_ns = time.time_ns()
         try:
             book = broker_factory.open_ledger(self.plan, self.session, self.folder.dir, now_ns)
@@ -169,13 +169,13 @@ class Supervisor:
         self.folder.resume.done()
 
     def _room(self) -> int | None:
-        """How many consumers there can ever be; None where the cluster may grow."""
+        """The highest possible number of consumers; None if the cluster may grow."""
         return int(self.cluster.capacity.cpus // self.plan.consumers.cpus) if self.cluster.own else None
 
     def _first_count(self) -> int:
-        """How many consumers to begin with: the plan's, else as many as this machine or what is free bears.
+        """The number of consumers at the start: the plan's, else as many as the machine or the free CPUs allow.
 
-        Where they follow the load on a cluster that may grow, as few as may be.
+        If the number follows the load and the cluster may grow, it is the plan's minimum.
         """
         consumers = self.plan.consumers
         if consumers.count or self.cluster.own:
@@ -186,7 +186,7 @@ class Supervisor:
         return choose_consumers(free + 1, 0.0, consumers.min, consumers.max)
 
     def _lanes(self) -> tuple[list[int], list[int], dict[int, LaneTotals]]:
-        """What a producer has to know of the shards; see ActorSpecs."""
+        """The shards as a producer's spec needs them; see ActorSpecs."""
         asleep = {number: self.stats[consumer_name(number)].lane for number in self.scaler.asleep}
         return self._begun.resume.first, sorted(self.scaler.joined), asleep
 
@@ -212,27 +212,27 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The processes by name of the actors that are there."""
+        """The process ids of the running actors by name."""
         return {name: usage.pid for name, usage in self.registry.usage.items() if name in self.registry.handles}
 
     def move(self, slots: Sequence[int], to: int) -> None:
-        """Ask the producer to let these slots belong to another shard, without waiting."""
+        """Request a move of these slots to another shard, without waiting."""
         call(self.registry.handles[PRODUCER], Producer.move, list(slots), to)
 
     def stop(self) -> None:
-        """Ask for an orderly end: the lanes are drained, the books are closed."""
+        """Request an orderly end: the lanes are drained, then the session is closed."""
         self._state = "draining"
-        self.log.info("stopping: the lanes are drained, then the books are closed")
+        self.log.info("stopping: draining the lanes, then closing the session")
         self._monitor.stop()
 
     def _watch(self, show: Show) -> FeedRecord:
-        """Wait for the feed's end; meanwhile poll the actors and show their figures."""
+        """Poll the actors and show their figures until the feed ends."""
         monitor = self._monitor
         due_s = 0.0
         while True:
             if time.monotonic() >= due_s:
                 due_s = time.monotonic() + POLL_EVERY_S
-                if monitor.polling:  # an actor that is slow to answer keeps no other from being shown
+                if monitor.polling:  # one slow actor must not delay the display of the others
                     self._show(show)
                 monitor.poll()
             polling = monitor.polling
@@ -244,7 +244,7 @@ class Supervisor:
 
     def _show(self, show: Show) -> None:
         now_ns = time.time_ns()
-        self._awaited.look(self.registry.awaited_since_s, time.monotonic())
+        self._pending.look(self.registry.awaited_since_s, time.monotonic())
         producer: ProducerStats | None = self.stats.get(PRODUCER)
         orders: OrderSummary | None = self.stats.get("broker")
         if producer is None or orders is None:
@@ -256,12 +256,12 @@ class Supervisor:
             self._rebalancer.look(producer.loop, shards, self.scaler.leaving)
             self.scaler.look(producer.loop, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.loop, shards, here, orders)
-        notes = [*view.notes, *self._awaited.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
+        notes = [*view.notes, *self._pending.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
         alerts = [*view.alerts, *self._answers.ledger.alerts]
         show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
 
     def _note_last(self, number: int) -> None:
-        """Take the last figures of a consumer that is about to end."""
+        """Store the last figures of a consumer before it stops."""
         name = consumer_name(number)
         self._answers.take(name, self._monitor.ask(name, Consumer.stats))
         self.registry.note_usage(name, self._monitor.ask(name, Consumer.usage))
@@ -280,7 +280,7 @@ class Supervisor:
         return summary
 
     def _say_ray_is_lost(self, fault: ClusterLost) -> None:
-        """Log it and write a summary that says so, without a call of Ray's; the ledger's session stays open."""
+        """Log the loss of Ray and write a summary, without calls of Ray; the ledger's session stays open."""
         if not self._has_log:
             open_log(self.folder)
         self.log.error("run failed: %s", fault)
@@ -289,7 +289,7 @@ class Supervisor:
         self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
 
     def _notices(self) -> list[str]:
-        return [*self.cluster.warnings, *self._awaited.reported.values(), *self._answers.ledger.warnings]
+        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]
 
     def _times(self, ended_ns: int) -> RunTimes:
         return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)
@@ -298,6 +298,6 @@ class Supervisor:
 def run_desk(
     plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: ResumeState | None = None
 ) -> Summary:
-    """Run the plan on a Ray cluster, or go on with it, and give its summary. Raises DeskError."""
+    """Run or resume the plan on a Ray cluster, and return its summary. Raises DeskError."""
     with stop_signals():
         return Supervisor(plan, folder, address, resume).run(show)

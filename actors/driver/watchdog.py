@@ -1,6 +1,7 @@
 """The watchdog: finds the strategy or scanner in which a consumer or the scanners hang or die, and stops it.
 
-They leave breadcrumbs (`desk.process.breadcrumbs`). They are read on this machine, else by a task on the other nodes.
+It reads the breadcrumbs of their processes (`desk.process.breadcrumbs`): on this machine, else by a task on the other
+nodes.
 """
 
 from collections import defaultdict
@@ -28,11 +29,11 @@ ELSEWHERE_TIMEOUT_S: Final = 3.0
 
 
 Elsewhere = Callable[..., list[Any]]
-"""Calls a function with arguments on the cluster's other nodes; what it gives there."""
+"""Calls a function with arguments on the cluster's other nodes; returns the results."""
 
 
 class Stall(msgspec.Struct):
-    """An actor that does not answer: where it was when looked at last, and for how long it has been just there."""
+    """An actor that does not answer: the call it was in at the last look, and for how long."""
 
     crumb: Breadcrumb | None
     looked_s: float
@@ -40,15 +41,15 @@ class Stall(msgspec.Struct):
 
 
 class Watchdog:
-    """Tells which consumers hang, and what to stop so that their successors live. Leftovers are removed first.
+    """Finds the actors that hang, and the strategies to stop so that successors survive. Old trails are removed first.
 
-    A consumer hangs when it does not answer and has been in one call of a strategy for `hang_s`; outside of
-    strategies, where it may restore itself or wait for others, it has OUTSIDE times as long. The scanners hang in calls
-    of a scanner alone: reading the market may take long. Time in which the watchdog did not look counts for no more
-    than MOST_STEP_S: a desk that was suspended does not hang.
+    A consumer hangs when it does not answer and has been in one call of a strategy for `hang_s`; outside of strategies,
+    while restoring or waiting for other actors, the limit is OUTSIDE times as long. For the scanners only calls of a
+    scanner count: reading the market may take long. The time between two looks counts at most MOST_STEP_S: a desk that
+    was suspended does not hang.
 
-    A strategy is stopped for its symbol when it hangs, and as `actors.driver.crash_blame` judges when the process dies;
-    a scanner is stopped likewise. `problems` are those of scanners, `notes` all, newest last.
+    A strategy that hangs is stopped for its symbol; after a death `actors.driver.crash_blame` decides. Scanners are
+    stopped likewise. `problems` are those of scanners, `notes` are all stops, newest last.
     """
 
     def __init__(self, desk: str, hang_s: float, log: Logger, elsewhere: Elsewhere) -> None:
@@ -67,19 +68,19 @@ class Watchdog:
         self.close()
 
     def begins(self, actor: str, epoch: int) -> tuple[Stop, ...]:
-        """Another incarnation begins; the strategies, or scanners, that are stopped in it."""
+        """Begin another incarnation; return the strategies, or scanners, that are stopped in it."""
         self._epochs[actor] = epoch
         self._stalls.pop(actor, None)
         return (*self._stops[actor], *(() if actor == SCANNER else self._everywhere))
 
     def hanging(self, silent: Collection[str], now_s: float) -> list[tuple[str, ActorDied]]:
-        """Look at the actors that owe an answer; those that hang, each with its fault. `now_s` is monotonic."""
+        """Check the actors that owe an answer; return those that hang, each with its error. `now_s` is monotonic."""
         silent = [actor for actor in silent if actor in self._epochs]
         self._stalls = {actor: stall for actor, stall in self._stalls.items() if actor in silent}
         return [(actor, self._fault(actor)) for actor in silent if self._hangs(actor, now_s)]
 
     def died(self, actor: str) -> bool:
-        """Take in that this incarnation is dead, or hangs and is to be ended; whether anything is stopped for it."""
+        """Handle the death, or the coming kill, of an incarnation; return whether a strategy or scanner is stopped."""
         if actor not in self._epochs:
             return False
         hung = self._hung.pop(actor, None)
@@ -96,7 +97,7 @@ class Watchdog:
         return True
 
     def close(self) -> None:
-        """Remove every trail of this desk, as far as its nodes can be reached."""
+        """Remove every trail of this desk on the nodes that can be reached."""
         breadcrumbs.remove_trails(self._desk)
         self._elsewhere(breadcrumbs.remove_trails, self._desk)
 
@@ -143,8 +144,8 @@ class Watchdog:
         return ActorDied(
             actor,
             f"it has made no progress for {stall.lasts_s:.1f} s, {where}",
-            "calls of strategies and scanners that end",
-            "Mend it, or raise [guards] hang_s.",
+            "calls of strategies and scanners that return",
+            "Correct it, or raise [guards] hang_s.",
         )
 
     def _look(self, actor: str) -> Breadcrumb | None:
@@ -158,7 +159,7 @@ class Watchdog:
 
 
 def on_other_nodes(other_nodes: Callable[[], list[str]], function: Callable[..., Any], *args: Any) -> list[Any]:
-    """What the function gives on each of the cluster's other nodes, as far as they answer."""
+    """Return the function's result on each of the cluster's other nodes that answers."""
     calls = [_on(node, function, *args) for node in other_nodes()]
     if not calls:
         return []
@@ -167,7 +168,7 @@ def on_other_nodes(other_nodes: Callable[[], list[str]], function: Callable[...,
     for call in done:
         try:
             found.append(ray.get(call))
-        except RayError:  # the node is gone, and what was on it
+        except RayError:  # the node has died
             continue
     return found
 

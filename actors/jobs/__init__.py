@@ -1,1 +1,1 @@
-"""Ray Jobs: the job server's client, and the files that a job takes with it."""
+"""Ray Jobs: the job server's client, and the files that are packed for a job."""

@@ -1,4 +1,4 @@
-"""Files that hold secrets, told by their names and by what stands in them.
+"""Recognition of files with secrets, by name and by content.
 
 Tests: tests/actors/test_working_copy.py
 """
@@ -12,7 +12,7 @@ from typing import Final
 from desk.config import Settings, secrets_folder
 
 SHORTEST: Final = 8
-"""Values below this length stand in files by chance."""
+"""Shorter values occur in files by chance."""
 TOKEN: Final = "RAY_AUTH_TOKEN"  # noqa: S105 - the name of a variable
 TOKEN_PATH: Final = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - likewise
 TOKEN_FILE: Final = Path(".ray", "auth_token")
@@ -28,7 +28,7 @@ _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 
 def is_named_like_a_secret(below: Path) -> bool:
-    """Whether a file's path within the project says so: hidden, or named after keys, tokens, passwords."""
+    """Whether a file's path within the project is hidden, or named after keys, tokens or passwords."""
     if any(part.startswith(".") for part in below.parts):
         return True
     if any(_WORDS.search(part) for part in (*below.parts[:-1], below.stem)):
@@ -52,7 +52,7 @@ def known_secrets(settings: Settings) -> dict[str, bytes]:
 
 
 def secret_in(content: bytes, known: Mapping[str, bytes]) -> str:
-    """What secret stands in the content of a file, in words; "" for none that is known."""
+    """Describe the secret that a file's content has, "" for none."""
     if _PRIVATE_KEY.search(content):
         return "it holds a private key"
     return next((f"it holds the value of {name}" for name, value in known.items() if value in content), "")

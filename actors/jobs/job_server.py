@@ -1,4 +1,4 @@
-"""Ray's job server: a desk submitted as a job, what it says, its stop and its end.
+"""The client of Ray's job server: submit a desk as a job, follow its log, stop it.
 
 Tests: tests/console/test_console_submit.py
 """
@@ -25,7 +25,7 @@ from desk.model.errors import CredentialsError, PlanError, RunFailed
 ADDRESS: Final = re.compile(r"https?://([^\s/:@]+|\[[^\s\]]+\])(:[0-9]{1,5})?/?")
 ADDRESS_VARIABLE: Final = "RAY_API_SERVER_ADDRESS"
 
-# What they have to say of the packing and of the connection is told by the desk in its own words.
+# The desk reports packing and connection itself.
 CHATTY: Final = (
     "ray.dashboard.modules.dashboard_sdk",
     "ray.dashboard.modules.job.sdk",
@@ -36,11 +36,11 @@ CHATTY: Final = (
 AGENT_PATIENCE_S: Final = 30.0
 AGENT_RETRY_S: Final = 1.0
 NO_AGENT: Final = "No available agent"
-"""What Ray's head answers (2.60, dashboard/modules/job/job_head.py) before an agent has registered with it."""
+"""The answer of Ray's head (2.60, dashboard/modules/job/job_head.py) before an agent has registered."""
 
 
 class RetryClock:
-    """Time for tries that are repeated."""
+    """Time for retries."""
 
     def now_s(self) -> float:
         return time.monotonic()
@@ -50,7 +50,7 @@ class RetryClock:
 
 
 class JobEnd(msgspec.Struct, frozen=True):
-    """How a job ended. Of one that was stopped, or that never ran, Ray knows no `exit_code`: None."""
+    """The end of a job. `exit_code` is None for a job that was stopped or never ran."""
 
     stopped: bool
     exit_code: int | None
@@ -60,8 +60,9 @@ class JobEnd(msgspec.Struct, frozen=True):
 class JobClient:
     """The job server of the cluster whose dashboard is at `address`, as http://host:port.
 
-    Building it raises PlanError where no cluster answers, CredentialsError where it wants another token. What is asked
-    later raises RunFailed. `place` says where the address was written; no proxy is between here and this machine.
+    The constructor raises PlanError if no cluster answers, CredentialsError if the cluster rejects the token. Methods
+    raise RunFailed. `place` names the source of the address, for errors. A server on this machine is reached without a
+    proxy.
     """
 
     def __init__(self, address: str, place: str = "--address", clock: RetryClock = RetryClock()) -> None:  # noqa: B008 - it has no state
@@ -71,7 +72,7 @@ class JobClient:
         go_direct_to_loopback(address)
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.ERROR)
-        # Ray lets these variables win over an argument; here what was asked for wins.
+        # Ray prefers these variables to an argument; here the argument wins.
         os.environ[ADDRESS_VARIABLE] = address
         with _connecting(address, place):
             self._client = JobSubmissionClient(address)
@@ -79,7 +80,7 @@ class JobClient:
     def submit(
         self, command: Sequence[str], folder: Path, variables: Mapping[str, str], tell: Callable[[str], None]
     ) -> str:
-        """Start the command in a copy of the folder on the cluster; the job's id.
+        """Start the command in a copy of the folder on the cluster; return the job's id.
 
         Everyone with access to the dashboard can read the variables. A head that was just started may have no job
         agent yet: this is reported once, and the call is retried for AGENT_PATIENCE_S.
@@ -99,27 +100,27 @@ class JobClient:
                 else:
                     return job
                 if tries == 0:
-                    tell(f"! the cluster's job agent is not up yet: tried again for up to {AGENT_PATIENCE_S:g} s")
+                    tell(f"! the cluster's job agent is not up yet: retrying for up to {AGENT_PATIENCE_S:g} s")
                 tries += 1
                 self._clock.sleep(AGENT_RETRY_S)
 
     def stop(self, job: str) -> None:
-        """Ask the job to end, as `ray job stop` does, without waiting for it."""
+        """Request the job's end, as `ray job stop` does, without waiting."""
         with _asking(f"job {job}"):
             self._client.stop_job(job)
 
     def end(self, job: str) -> JobEnd | None:
-        """How the job ended; None while it has not."""
+        """The job's end; None while it runs."""
         with _asking(f"job {job}"):
-            told = self._client.get_job_info(job)
-        if not told.status.is_terminal():
+            info = self._client.get_job_info(job)
+        if not info.status.is_terminal():
             return None
-        return JobEnd(told.status is JobStatus.STOPPED, told.driver_exit_code, told.message or "")
+        return JobEnd(info.status is JobStatus.STOPPED, info.driver_exit_code, info.message or "")
 
     async def log(self, job: str) -> AsyncIterator[str]:
-        """The job's log from its beginning, piece by piece, until the job ends or the reading breaks off.
+        """Yield the job's log from its beginning, piece by piece, until the job ends or the connection fails.
 
-        Which of the two it was, `end` tells, and whether there is a connection still.
+        Call `end` to tell the two apart; it raises if the connection is lost.
         """
         with suppress(RuntimeError, OSError, aiohttp.ClientError):
             async for text in self._client.tail_job_logs(job):
@@ -135,12 +136,12 @@ def _connecting(address: str, place: str) -> Iterator[None]:
             address,
             _first_line(error.message),
             "RAY_AUTH_MODE=token, and the cluster's token in ~/.ray/auth_token or the file RAY_AUTH_TOKEN_PATH names",
-            "Set RAY_AUTH_MODE as the cluster has it, and fetch its token.",
+            "Set RAY_AUTH_MODE to the cluster's value, and copy its token here.",
         ) from error
     except ConnectionError as error:
         raise _no_cluster(place, f"nothing answers at {address}", proxy_variable(address)) from error
     except (RuntimeError, OSError, ValueError, KeyError) as error:
-        found = f"what answers at {address} is no job server of Ray ({_first_line(str(error))})"
+        found = f"the server at {address} is no job server of Ray ({_first_line(str(error))})"
         raise _no_cluster(place, found, proxy_variable(address)) from error
 
 
@@ -150,41 +151,41 @@ def _no_cluster(place: str, found: str, proxy: str = "") -> PlanError:
         place,
         f"no cluster to submit to: {found}{f', by way of the proxy in {proxy}' if proxy else ''}",
         "the dashboard of a running Ray cluster, as http://127.0.0.1:8265",
-        "Name its host in no_proxy, if the proxy does not lead there."
+        "Add its host to no_proxy, if the proxy does not reach it."
         if proxy
-        else "Start one with `ray start --head`; `ray dashboard cluster.yaml` opens the way to one elsewhere.",
+        else "Start one with `ray start --head`; `ray dashboard cluster.yaml` forwards the port of a remote one.",
     )
 
 
 def _no_agent() -> RunFailed:
     return RunFailed(
         "the job",
-        f"the cluster takes no job: its job agent did not come up in {AGENT_PATIENCE_S:g} s",
+        f"the cluster accepts no job: its job agent did not start within {AGENT_PATIENCE_S:g} s",
         "a head whose job agent runs",
-        "Look into logs/dashboard_agent.log of its Ray session, and submit again.",
+        "Check logs/dashboard_agent.log of its Ray session, and submit again.",
     )
 
 
 @contextmanager
 def _asking(what: str) -> Iterator[None]:
-    """Turns what Ray raises within into RunFailed: a refusal, or the loss of the connection."""
+    """Translate Ray's errors within the block to RunFailed: a rejected request, or a lost connection."""
     try:
         yield
     except AuthenticationError as error:
-        raise RunFailed(what, _first_line(error.message), "the cluster's token", "Fetch it anew.") from error
+        raise RunFailed(what, _first_line(error.message), "the cluster's token", "Copy it here again.") from error
     except OSError as error:
         raise RunFailed(
             what,
             f"the connection to the cluster is lost: {_first_line(str(error))}",
             "a cluster that answers",
-            "What runs there goes on: `ray job list` shows it, `ray job logs --follow ID` what it says.",
+            "The job continues there: `ray job list` shows it, `ray job logs --follow ID` prints its log.",
         ) from error
     except (RuntimeError, ValueError) as error:
         raise RunFailed(
             what,
-            f"the cluster refuses: {_last_line(str(error))}",
-            "a job server that takes jobs",
-            "Look into logs/dashboard_JobHead.log of its Ray session.",
+            f"the cluster rejects the request: {_last_line(str(error))}",
+            "a job server that accepts jobs",
+            "Check logs/dashboard_JobHead.log of its Ray session.",
         ) from error
 
 
@@ -193,5 +194,5 @@ def _first_line(text: str) -> str:
 
 
 def _last_line(text: str) -> str:
-    """What a traceback ends with."""
+    """The last line of a traceback."""
     return next(reversed(text.strip().splitlines()), "")

@@ -1,4 +1,4 @@
-"""Proxies that the environment names, on the way to a cluster's dashboard.
+"""Proxies from the environment, for connections to a cluster's dashboard.
 
 Tests: tests/console/test_console_submit.py
 """
@@ -15,7 +15,7 @@ EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 
 
 def go_direct_to_loopback(url: str) -> None:
-    """Have no proxy of the environment between this process and a server on this machine."""
+    """Let connections to servers on this machine bypass the environment's proxies."""
     host = urlsplit(url).hostname or ""
     if not is_loopback(host):
         return
@@ -26,7 +26,7 @@ def go_direct_to_loopback(url: str) -> None:
 
 
 def proxy_variable(url: str) -> str:
-    """The variable whose proxy the way to this URL takes; empty for a direct way."""
+    """The variable that names the proxy for this URL; empty for a direct connection."""
     if not select_proxy(url, get_environ_proxies(url)):
         return ""
     scheme = urlsplit(url).scheme

@@ -1,4 +1,4 @@
-"""What goes to a cluster as a job's working directory: the files that were named, and no others."""
+"""A job's working directory for a cluster: the named files, and no others."""
 
 import os
 import shutil
@@ -19,15 +19,15 @@ MOST_BYTES: Final = 50 * MIB
 """Code and configuration are far smaller; Ray itself refuses packages above 512 MiB, after the upload."""
 NAMED: Final = 3
 IGNORE_FILES: Final = frozenset({".gitignore", ".rayignore"})
-"""They say nothing to the copy, and Ray would obey them there."""
+"""Files that Ray would apply to the copy; they are left out."""
 
 
 class WorkingCopy:
     """Files below `folder`, added one by one, and copied to a private folder for Ray to pack.
 
-    `bytes_by_file` has them by their path below the folder. `secrets` are values that no file may hold, by name.
-    `left` are data files of packages that stay here. All that adds raises PlanError for links that lead out of the
-    folder, files that cannot be read, and files that hold secrets.
+    `bytes_by_file` has their sizes by path below the folder. `secrets` are values that no file may contain, by name.
+    `left` are data files of packages that are not copied. The methods that add files raise PlanError for links out of
+    the folder, unreadable files, and files with secrets.
     """
 
     def __init__(self, folder: Path, secrets: Mapping[str, bytes] | None = None) -> None:
@@ -38,7 +38,7 @@ class WorkingCopy:
         self._ray_excludes = job_excludes(self.folder)
 
     def __contains__(self, path: Path) -> bool:
-        """Whether the file, or a file of the folder, at this absolute path goes along."""
+        """Whether the copy has the file, or a file of the folder, at this absolute path."""
         if not path.is_relative_to(self.folder):
             return False
         below = path.relative_to(self.folder)
@@ -46,11 +46,11 @@ class WorkingCopy:
 
     @property
     def size(self) -> int:
-        """Bytes of all files together, before they are compressed."""
+        """The uncompressed size of all files together, in bytes."""
         return sum(self.bytes_by_file.values())
 
     def entries(self) -> list[tuple[str, int, int]]:
-        """The names at the top of the copy, each with its number of files and their bytes."""
+        """The top-level names of the copy, each with its number of files and their bytes."""
         files: Counter[str] = Counter()
         sizes: Counter[str] = Counter()
         for file, size in self.bytes_by_file.items():
@@ -60,12 +60,15 @@ class WorkingCopy:
         return [(name, files[name], sizes[name]) for name in sorted(files)]
 
     def add(self, path: Path, *, any_name: bool = False, any_content: bool = False) -> None:
-        """Add one file. Its name and its content may be those of a secret only where the user asked for this file."""
+        """Add one file.
+
+        `any_name` and `any_content` allow a name or content like a secret's, for a file that the user named.
+        """
         below = self._below(path)
         if below in self.bytes_by_file or below.name in IGNORE_FILES:
             return
         if self._ray_excludes(self.folder / below):
-            raise self._refused(below, "Ray leaves it out of every package, by its name", "another name", "Rename it.")
+            raise self._refused(below, "Ray excludes files of this name", "another name", "Rename it.")
         size, content = self._read(below)
         what = "" if any_content else secret_in(content, self._secrets)
         if not any_name and is_named_like_a_secret(below):
@@ -73,14 +76,14 @@ class WorkingCopy:
         if what:
             raise self._refused(
                 below,
-                f"{what}, and would go to the cluster",
+                f"{what}, and would be uploaded to the cluster",
                 "files without secrets: all users of the cluster can read a job's package",
                 f"Move it away, or name it: --include {below}.",
             )
         self.bytes_by_file[below] = size
 
     def add_package(self, name: str) -> None:
-        """Add the Python files of a top-level package, less those that are hidden or named like secrets."""
+        """Add the Python files of a top-level package, except hidden ones and those named like secrets."""
         for file in self._walk(self.folder / name):
             if file.suffix == ".py" and not is_named_like_a_secret(file.relative_to(self.folder)):
                 self.add(file)
@@ -90,7 +93,7 @@ class WorkingCopy:
     def include(self, written: str) -> None:
         """Add a file that the user named, or the files of a folder."""
         path = Path(os.path.normpath(self.folder / written))
-        if not os.path.exists(path):  # noqa: PTH110 - a path may be too long to be one, and `Path.exists` raises then
+        if not os.path.exists(path):  # noqa: PTH110 - `Path.exists` raises for a path that is too long
             raise PlanError("--include", f"`{written}`: no such file or folder", "one below this folder", "Correct it.")
         if not path.is_dir():
             self.add(path, any_name=True, any_content=True)
@@ -100,20 +103,20 @@ class WorkingCopy:
             self.add(file)
 
     def require_small(self) -> None:
-        """Raises PlanError, naming what is biggest, for a copy that can hardly be meant."""
+        """Raise PlanError, naming the largest entries, for a copy above MOST_BYTES."""
         if self.size > MOST_BYTES:
             biggest = sorted(self.entries(), key=lambda entry: -entry[2])[:NAMED]
             named = ", ".join(f"{name} {_megabytes(size)}" for name, _, size in biggest)
             raise PlanError(
                 str(self.folder),
-                f"{len(self.bytes_by_file):,} files of {_megabytes(self.size)} would go to the cluster: {named}",
+                f"{len(self.bytes_by_file):,} files of {_megabytes(self.size)} would be uploaded: {named}",
                 f"at most {_megabytes(MOST_BYTES)}: code, plans and little more",
-                "Include less, and have tapes where the cluster can read them.",
+                "Include less, and keep tapes in storage that the cluster can read.",
             )
 
     @contextmanager
     def copied(self) -> Iterator[Path]:
-        """A folder that only this user can read, with the files as they are now; removed at the end."""
+        """Copy the files to a temporary folder that only this user can read."""
         with TemporaryDirectory(prefix="raydesk-job-") as made:
             self.copy_to(Path(made))
             yield Path(made)
@@ -125,7 +128,7 @@ class WorkingCopy:
             shutil.copyfile(self.folder / below, target / below)
 
     def _walk(self, folder: Path) -> Iterator[Path]:
-        """The files below a folder in name order, without what Ray and Python keep beside them."""
+        """Yield the files below a folder in name order, without those that Ray excludes and virtual environments."""
         try:
             entries = sorted(folder.iterdir())
         except OSError as error:
@@ -135,20 +138,20 @@ class WorkingCopy:
                 continue
             if entry.is_dir():
                 self._below(entry)
-                if not entry.parent.resolve().is_relative_to(entry.resolve()):  # a link to what it lies in has no end
+                if not entry.parent.resolve().is_relative_to(entry.resolve()):  # a link to a parent folder
                     yield from self._walk(entry)
             else:
                 yield entry
 
     def _below(self, path: Path) -> Path:
-        """The path below the folder. Raises PlanError where it, or what it links to, lies outside."""
+        """Return the path below the folder. Raises PlanError if it, or its link target, is outside."""
         place = Path(os.path.normpath(self.folder / path))
         if not place.is_relative_to(self.folder):
             raise PlanError(
                 str(path),
-                f"it does not go to the cluster with {self.folder}: it lies outside",
-                "a file in the folder in which this is run",
-                "Go to the project's folder, or copy it there.",
+                f"it is outside {self.folder}, which is uploaded to the cluster",
+                "a file below the working directory",
+                "Change to the project's folder, or copy it there.",
             )
         below = place.relative_to(self.folder)
         leads_to = place.resolve()
@@ -162,7 +165,7 @@ class WorkingCopy:
         return below
 
     def _read(self, below: Path) -> tuple[int, bytes]:
-        """Size and content of a file; of one that is too large to go anyway no content."""
+        """Return size and content of a file; no content if it is too large for a copy."""
         try:
             found = (self.folder / below).stat()
             if not stat.S_ISREG(found.st_mode):
@@ -172,7 +175,7 @@ class WorkingCopy:
             raise self._unreadable(below, error) from error
 
     def _unreadable(self, below: Path, error: OSError) -> PlanError:
-        found = f"it cannot be read, and would go to the cluster: {error.strerror}"
+        found = f"it cannot be read, and would be uploaded to the cluster: {error.strerror}"
         return self._refused(below, found, "files that can be read", "Correct permissions, or move it away.")
 
     def _refused(self, below: Path, found: str, expected: str, remedy: str) -> PlanError:

@@ -1,1 +1,1 @@
-"""Counters that actors export, and their form in Ray's metrics."""
+"""Metrics of actors, and their export to Ray."""

@@ -1,4 +1,4 @@
-"""The counters that an actor exports, whoever takes them.
+"""The interface to which an actor exports its metrics.
 
 Tests: tests/actors/test_on_ray.py
 """
@@ -8,34 +8,34 @@ from typing import Protocol
 
 
 class ActorMetrics(Protocol):
-    """Takes running totals and momentary values by name; told at most once per second, never per tick.
+    """Exports totals and momentary values by name; called at most once per second, never per tick.
 
-    `node` is where the actor lives: the id of a node of the cluster, "" outside of one.
+    `node` is the id of the actor's node, "" outside of a cluster.
     """
 
     node: str
 
     def totals(self, values: Mapping[str, float]) -> None:
-        """Counters, as what they stand at now."""
+        """Set counters to these totals."""
         ...
 
     def levels(self, values: Mapping[str, float]) -> None:
-        """Gauges."""
+        """Set gauges."""
         ...
 
 
 class NoMetrics:
-    """Takes everything and exports nothing: for actors that run outside a cluster."""
+    """Ignores all metrics: for actors that run outside a cluster."""
 
     def __init__(self, actor: str) -> None:
         self.actor = actor
         self.node = ""
 
     def totals(self, values: Mapping[str, float]) -> None:
-        """Nothing to export to."""
+        """Do nothing."""
 
     def levels(self, values: Mapping[str, float]) -> None:
-        """Nothing to export to."""
+        """Do nothing."""
 
 
 MetersFactory = Callable[[str], ActorMetrics]

@@ -12,24 +12,24 @@ TAG_KEYS = ("actor",)
 
 
 class RayMetrics:
-    """One actor's counters and gauges, named `raydesk_<name>` and made when first told."""
+    """One actor's counters and gauges, named `raydesk_<name>` and created at first use."""
 
     def __init__(self, actor: str) -> None:
         self.node: str = ray.get_runtime_context().get_node_id()
         self._tags = {"actor": actor}
         self._counters: dict[str, Counter] = {}
-        self._told: dict[str, float] = {}
+        self._exported: dict[str, float] = {}
         self._gauges: dict[str, Gauge] = {}
 
     def totals(self, values: Mapping[str, float]) -> None:
-        """Count what came since the last call; Ray's Counter refuses an increase of 0."""
+        """Add the increase since the last call; Ray's Counter rejects an increase of 0."""
         for name, value in values.items():
-            risen = value - self._told.get(name, 0.0)
-            if risen > 0:
+            increase = value - self._exported.get(name, 0.0)
+            if increase > 0:
                 if name not in self._counters:
                     self._counters[name] = Counter(f"raydesk_{name}", name.replace("_", " "), TAG_KEYS)
-                self._counters[name].inc(risen, self._tags)
-                self._told[name] = value
+                self._counters[name].inc(increase, self._tags)
+                self._exported[name] = value
 
     def levels(self, values: Mapping[str, float]) -> None:
         """Set gauges."""

@@ -1,7 +1,7 @@
 """Token authentication between the processes of the desk's own Ray.
 
-Ray's processes get the path of the token's file by their environment and read the file; the token itself is in no
-environment and on no command line. The file has to stay as long as Ray runs: each new worker reads it.
+The environment of Ray's processes has the path of the token file, not the token itself; nor has a command line. The
+file must exist while Ray runs: each new worker reads it.
 
 Tests: tests/actors/test_closed_ray.py
 """
@@ -20,19 +20,19 @@ TOKEN_BYTES: Final = 32
 
 
 class EnvironmentVariables:
-    """Variables set for the time of a Ray of one's own, a variable with None unset; `restore` undoes it."""
+    """Environment variables set while the desk's own Ray runs; None unsets a variable. `restore` undoes it."""
 
     def __init__(self, values: Mapping[str, str | None]) -> None:
         self._before = {name: os.environ.get(name) for name in values}
         _set(values)
 
     def restore(self) -> None:
-        """Set every variable to what it was."""
+        """Restore the previous value of every variable."""
         _set(self._before)
 
 
 def write_token(file: Path) -> dict[str, str | None]:
-    """Write a new token to this new file, 0600; the variables by which Ray finds it, whatever they were."""
+    """Write a new token to this new file, mode 0600; return the environment variables that make Ray use it."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as opened:
         opened.write(secrets.token_hex(TOKEN_BYTES))

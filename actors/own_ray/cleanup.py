@@ -1,11 +1,11 @@
-"""Ends the processes of a desk's own Ray and removes its folder, once the desk's process has ended.
+"""Kills the processes of a desk's own Ray and removes its folder, once the desk's process has ended.
 
-    python -I -S broom.py PID FOLDER [FOLDER ...]
+    python -I -S cleanup.py PID FOLDER [FOLDER ...]
 
-The first folder is Ray's; others are removed with it.
+The first folder is Ray's; the others are removed, too.
 
 The processes are found by their environment, which names the folder's token, and by their logs in the folder. This file
-runs as a program of its own, from the standard library alone: it starts within milliseconds and survives the desk.
+runs as a separate program that imports only the standard library: it starts within milliseconds and survives the desk.
 
 Tests: tests/actors/test_ray_folder.py
 """
@@ -26,7 +26,7 @@ KILL_TIMEOUT_S = 5.0
 
 
 def kill_all(folder: str, timeout_s: float = KILL_TIMEOUT_S) -> None:
-    """Kill every process of the Ray that lives in this folder, this one excepted, and wait until all are gone."""
+    """Kill every process of the Ray in this folder, except this one, and wait until all have ended."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s and (pidfds := list(_members(folder))):
         for pidfd in pidfds:
@@ -38,7 +38,7 @@ def kill_all(folder: str, timeout_s: float = KILL_TIMEOUT_S) -> None:
 
 
 def _members(folder: str) -> Iterator[int]:
-    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes as long to import as all the rest
+    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes as long to import as everything else
         if not name.isdigit() or int(name) == os.getpid():
             continue
         try:
@@ -52,7 +52,7 @@ def _members(folder: str) -> Iterator[int]:
 
 
 def _has_token(pid: str, folder: str) -> bool:
-    """Whether its environment names the token; a process that sets its title may have overwritten that."""
+    """Whether the process's environment names the token; a process that sets its title may have overwritten it."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - as above
             return f"{VARIABLE}={folder}/{TOKEN}\0".encode() in file.read()  # empty when it has ended
@@ -61,7 +61,7 @@ def _has_token(pid: str, folder: str) -> bool:
 
 
 def _writes_below(pid: str, folder: str) -> bool:
-    """Whether it has a file below the folder open for writing, as each process of Ray's has its log."""
+    """Whether the process writes to a file below the folder, as each process of Ray writes to its log."""
     with contextlib.suppress(OSError):
         for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - as above
             with contextlib.suppress(OSError):
@@ -74,7 +74,7 @@ def _writes_below(pid: str, folder: str) -> bool:
 
 
 def main() -> None:
-    """Wait for the end of the desk, then clean up."""
+    """Wait for the desk's end, then clean up."""
     pid, folders = int(sys.argv[1]), sys.argv[2:]
     with contextlib.suppress(ProcessLookupError):
         select.select([os.pidfd_open(pid)], [], [])

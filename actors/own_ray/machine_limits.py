@@ -1,4 +1,4 @@
-"""What the desk's own Ray needs of the machine, looked at before it starts: where it is missing, Ray hangs or aborts.
+"""The resources that the desk's own Ray needs, checked before it starts: without them Ray hangs or aborts.
 
 The figures are minima, measured with Ray 2.60 and 2 to 6 consumers: below them a desk does not start.
 """
@@ -17,7 +17,7 @@ MB: Final = 1024 * 1024
 CONTROL_PROCESSES: Final = 6
 """Producer, broker, ledger, keeper, scanner, and a spare."""
 FILES: Final = (64, 8)
-"""Open files of a process of Ray's: so many, and for each process of the desk."""
+"""Open files of each Ray process: a fixed number, and a number per process of the desk."""
 MEMORY_MB: Final = (350, 60)
 TASKS: Final = (100, 25)
 """Processes and threads."""
@@ -27,14 +27,14 @@ LIMITS_MB: Final = (
     ("file size", "-f", resource.RLIMIT_FSIZE, 256),
 )
 TEMPORARY_MB: Final = 64
-SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps objects
+SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - Ray's object store
 MEMORY_INFO: Final = Path("/proc/meminfo")
 
 
 def require_limits(consumers: int, temporary: Path, shared: Path = SHARED_MEMORY) -> str:
-    """Look at limits, memory and disk for so many consumers, and raise PlanError where one is too small.
+    """Check limits, memory and disk for this number of consumers. Raises PlanError if one is too small.
 
-    Returns a warning where Ray can do without, else an empty string.
+    Returns a warning if the shared memory is small, which Ray works around, else an empty string.
     """
     processes = CONTROL_PROCESSES + consumers
     _require_files(processes)
@@ -52,7 +52,7 @@ def require_limits(consumers: int, temporary: Path, shared: Path = SHARED_MEMORY
 
 
 def available_memory(info: Path = MEMORY_INFO, groups: Path = Path("/")) -> tuple[int, str]:
-    """Bytes that are free, of the machine or of a control group that this process is in, and of which."""
+    """Free memory in bytes, and the machine or control group that limits it."""
     fields = dict(line.split(":") for line in info.read_text().splitlines())
     found = [(int(fields["MemAvailable"].split()[0]) * 1024, "memory of this machine")]
     for folder in control_groups("memory", groups):
@@ -69,7 +69,7 @@ def available_memory(info: Path = MEMORY_INFO, groups: Path = Path("/")) -> tupl
 
 
 def control_groups(controller: str, root: Path = Path("/")) -> Iterator[Path]:
-    """The folders of the groups that limit this process, of version 2 and of the controller of version 1."""
+    """The folders of the control groups that limit this process: of version 2, and of this controller in version 1."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -96,7 +96,7 @@ def _require_files(processes: int) -> None:
 def _require_tasks(processes: int) -> None:
     needed = TASKS[0] + TASKS[1] * processes
     found, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    if os.geteuid() and found != resource.RLIM_INFINITY and found < needed:  # it does not bind root
+    if os.geteuid() and found != resource.RLIM_INFINITY and found < needed:  # the limit does not apply to root
         raise _too_little("processes and threads (ulimit -u)", str(found), str(needed), f"ulimit -u {4 * needed}")
     for folder in control_groups("pids"):
         limit = _number(folder / "pids.max")
@@ -120,7 +120,7 @@ def _require_disk(temporary: Path, shared: Path) -> str:
 
 
 def _number(file: Path) -> int | None:
-    """What a limit's file says; None for no limit, or no such file."""
+    """The number in a limit's file; None for no limit, or no such file."""
     try:
         text = file.read_text().strip()
     except OSError:
@@ -130,5 +130,5 @@ def _number(file: Path) -> int | None:
 
 def _too_little(what: str, found: str, needed: str, remedy: str) -> PlanError:
     if remedy.startswith("ulimit"):
-        remedy = f"Run `{remedy}` before, or raise the limit of the service."
+        remedy = f"Run `{remedy}` first, or raise the limit of the service."
     return PlanError("environment", f"too little {what}: {found}", f"at least {needed}", remedy)

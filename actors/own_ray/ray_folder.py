@@ -1,7 +1,7 @@
-"""Where the desk's own Ray keeps its sockets, logs and token: a folder of this user's alone, removed at the end.
+"""The private folder for sockets, logs and token of the desk's own Ray; removed at the end.
 
-A Unix socket's path has 107 bytes at most (unix(7)), of which Ray needs some behind the folder. Ray makes the folders
-that it is given accessible to everybody, so it gets one below the private one.
+A Unix socket's path has at most 107 bytes (unix(7)), and Ray appends its own names to the folder. Ray makes its folder
+accessible to all users, so it uses one below the private folder.
 """
 
 import contextlib
@@ -20,25 +20,25 @@ PREFIX: Final = "raydesk-"
 LOCK: Final = "lock"
 SESSION: Final = "s"
 RANDOM_BYTES: Final = 8
-"""Length of the random part of a name that tempfile.mkdtemp gives."""
+"""Length of the random part of a name from tempfile.mkdtemp."""
 SOCKET_BYTES: Final = 107
 MOST_BYTES: Final = SOCKET_BYTES - len(f"/{PREFIX}/{RAY}/{SESSION}/sockets/plasma_store") - RANDOM_BYTES
-SHORT: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - what is made there is a folder of this user's alone
+SHORT: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - folders made there are private to this user
 VARIABLES: Final = ("RAY_TMPDIR", "TMPDIR")
 
 
 class RayFolder:
-    """A new folder, 0700, with a lock that is free again when this process has ended; `note` says why it is elsewhere.
+    """A new folder, mode 0700, locked while this process runs; `note` explains a location other than TMPDIR.
 
-    Raises PlanError where the environment names a folder that cannot be used, or none can be made.
+    Raises PlanError if the environment names an unusable folder, or none can be created.
     """
 
     def __init__(self, short: tuple[str, ...] = SHORT) -> None:
-        said = _said()
+        named = _temporary_folder()
         self.note = ""
-        parents: tuple[str, ...] = (said, *short) if said else short
-        if said and len(os.fsencode(said)) > MOST_BYTES:
-            self.note = f"{_variable()}={said} is too long for sockets below it"
+        parents: tuple[str, ...] = (named, *short) if named else short
+        if named and len(os.fsencode(named)) > MOST_BYTES:
+            self.note = f"{_variable()}={named} is too long for sockets below it"
             parents = short
         self.path = _make(parents)
         if self.note:
@@ -52,24 +52,24 @@ class RayFolder:
 
     @property
     def for_ray(self) -> str:
-        """The folder to give to Ray."""
+        """The folder that Ray uses."""
         return str(self.path / RAY)
 
     @property
     def logs(self) -> Path:
-        """Where Ray's processes write their logs."""
+        """The folder of the logs of Ray's processes."""
         return self.path / RAY / SESSION / "logs"
 
     def remove(self) -> None:
-        """Remove the folder, then free its lock."""
+        """Remove the folder, then release its lock."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 
 def remove_leftovers(parents: tuple[str, ...] = SHORT) -> list[Path]:
-    """Remove the folders of desks that were killed, end what is left of their processes, and return the folders.
+    """Kill the remaining processes of killed desks, remove their folders, and return those.
 
-    A folder counts when it is this user's alone (0700) and no process holds its lock.
+    Only folders of this user, mode 0700, whose lock no process holds are removed.
     """
     swept = []
     for parent in dict.fromkeys((tempfile.gettempdir(), *parents)):
@@ -100,14 +100,14 @@ def _make(parents: tuple[str, ...]) -> Path:
             return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))  # 0700
     raise PlanError(
         f"environment, {_variable() or VARIABLES[0]}",
-        f"no folder can be made in any of {', '.join(parents)}",
-        f"a folder that can be written, with a path of at most {MOST_BYTES} bytes",
+        f"no folder can be created in any of {', '.join(parents)}",
+        f"a writable folder with a path of at most {MOST_BYTES} bytes",
         f"Set {VARIABLES[0]} to such a folder.",
     )
 
 
 def _lock(folder: Path) -> int:
-    """Make the lock file. It gets its name once it is locked, so that no sweep can come between."""
+    """Create the lock file: locked first, then named, so that no other desk removes the folder in between."""
     unnamed = folder / f"{LOCK}.new"
     lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,8 +115,8 @@ def _lock(folder: Path) -> int:
     return lock
 
 
-def _said() -> str:
-    """The folder for temporary files that the environment names, as Ray looks for it; empty where none is named."""
+def _temporary_folder() -> str:
+    """The folder for temporary files from the environment variables that Ray reads; empty if none is set."""
     variable = _variable()
     if not variable:
         return ""
@@ -125,15 +125,15 @@ def _said() -> str:
     if not folder.is_absolute():
         fault = "is not absolute"
     elif not folder.is_dir():
-        fault = "is no folder"
+        fault = "is not a folder"
     elif not os.access(folder, os.W_OK | os.X_OK):
-        fault = "cannot be written"
+        fault = "is not writable"
     if fault:
         raise PlanError(
             f"environment, {variable}",
             f"`{folder}` {fault}",
-            "an absolute path of a folder that can be written, for temporary files",
-            f"Make the folder, or unset {variable}.",
+            "an absolute path of a writable folder, for temporary files",
+            f"Create the folder, or unset {variable}.",
         )
     return str(folder)
 

@@ -1,4 +1,4 @@
-"""The watch over Ray's processes: it tells a process that ended from one that pauses, without polling.
+"""Watches Ray's processes by pidfds: without polling, and a stopped process (SIGSTOP) does not count as ended.
 
 Tests: tests/actors/test_ray_deaths.py
 """
@@ -31,7 +31,7 @@ class RayProcessWatch:
         self._thread.start()
 
     def add(self, name: str, pid: int) -> None:
-        """Watch this process, too; of one that is not there any more nothing is known."""
+        """Watch this process, too; a process that has already ended is ignored."""
         with self._lock:
             if pid in self._pids or self._poll.closed:
                 return
@@ -42,7 +42,7 @@ class RayProcessWatch:
                 self._poll.register(pidfd, select.EPOLLIN)
 
     def add_agents(self, raylet: int) -> int:
-        """Watch the agents that this raylet has started so far; how many it has."""
+        """Watch the agents that this raylet has started so far; return their number."""
         found = 0
         for pid in _children(raylet):
             with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ class RayProcessWatch:
         return found
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Starting the desk's own Ray, and ending it with everything that came of it.
+"""Start and end of the desk's own Ray, with all its processes and files.
 
 Tests: tests/actors/test_closed_ray.py
 """
@@ -32,16 +32,16 @@ KEPT_LOGS: Final = ("gcs_server*", "raylet*", "dashboard_agent*", "runtime_env_a
 KEPT_BYTES: Final = 64 * 1024
 AGENTS_EVERY_S: Final = 0.05
 ALONE_S: Final = 3.0
-"""A raylet starts its agents at one moment: when one is missing for so long, it has died already."""
+"""A raylet starts its agents at one moment: an agent missing for this long has already died."""
 
 
 class OwnRay:
-    """A Ray of this process's own. `lost` is called once, in another thread, with the process of Ray's that has died.
+    """A Ray that belongs to this process.
 
-    It may be called while Ray starts. Has to be made, started and closed in the main thread: Ray's processes die with
-    the thread that started them. Raises PlanError where there is no folder for it, and where limits, memory or disk are
-    too small for so many consumers; `notes` are for the log. Where this process is killed, the folders in `others` are
-    removed with its own.
+    `lost` is called once, in another thread, with the name of the Ray process that has died; also while Ray starts.
+    Create, start and close it in the main thread: Ray's processes die with the thread that started them. Raises
+    PlanError if no folder can be created, or limits, memory or disk are too small for this number of consumers. `notes`
+    are for the log. If this process is killed, the folders in `others` are removed, too.
     """
 
     def __init__(self, lost: Callable[[str], None], consumers: int, others: Iterable[Path] = ()) -> None:
@@ -62,7 +62,7 @@ class OwnRay:
         self._started = threading.Event()
 
     def start(self, cpus: int, namespace: str, environment: Mapping[str, str]) -> None:
-        """Start it with this environment. Raises what `init_own_ray` raises."""
+        """Start Ray with this environment. Raises as `init_own_ray`."""
         kept = {name: os.environ.get(name) for name in SET_BY_RAY}
         self._environment = EnvironmentVariables({**kept, **environment, **write_token(self.folder.token)})
         init_own_ray(
@@ -79,11 +79,11 @@ class OwnRay:
         self._started.set()
 
     def kill(self) -> None:
-        """End every process of it at once, also those that are no children of this one any more."""
+        """Kill every process of this Ray at once, including those that are no longer children of this process."""
         kill_all(str(self.folder.path))
 
     def keep_logs(self, into: Path) -> None:
-        """Copy the ends of the logs of Ray's processes into this folder, as far as that can be done."""
+        """Copy the ends of the readable logs of Ray's processes into this folder."""
         with contextlib.suppress(OSError):
             into.mkdir(mode=0o700, exist_ok=True)
             for pattern in KEPT_LOGS:
@@ -91,13 +91,13 @@ class OwnRay:
                     _copy_end(log, into / log.name)
 
     def remove(self) -> None:
-        """Remove the folder, of a Ray that was killed."""
+        """Remove the folder of a killed Ray."""
         shutil.rmtree(self.folder.path, ignore_errors=True)
 
     def close(self) -> None:
-        """End it and remove its folder. No other thread may be inside a call of Ray's: that would end the process."""
+        """End Ray and remove its folder. No other thread may be inside a call of Ray: that would end the process."""
         self._started.set()
-        self._lost_lock.acquire(blocking=False)  # what ends from here on is meant to
+        self._lost_lock.acquire(blocking=False)  # deaths from here on are intended
         ray.shutdown()
         self.kill()
         if self._environment is not None:
@@ -114,7 +114,7 @@ class OwnRay:
             threading.Thread(target=self._find_agents, args=(pid,), name="ray-agents", daemon=True).start()
 
     def _find_agents(self, raylet: int) -> None:
-        """Watch both agents. The raylet itself waits for 15 s for one that died before it was seen."""
+        """Watch both agents. If one died before it was found, the raylet notices after 15 s."""
         alone_s = 0.0
         while (found := self._watch.add_agents(raylet)) < len(AGENTS) and not self._started.wait(AGENTS_EVERY_S):
             if found and not alone_s:
@@ -137,7 +137,7 @@ def _copy_end(log: Path, to: Path) -> None:
 
 
 def _start_cleaner(folders: list[Path]) -> "subprocess.Popen[bytes]":
-    """Start the process that cleans up where this one is killed; it is no process of Ray's."""
+    """Start the process that cleans up if this one is killed; it is not a process of Ray."""
     program = Path(__file__).with_name("cleanup.py")
     return subprocess.Popen(  # noqa: S603 - a program of this package
         [sys.executable, "-I", "-S", str(program), str(os.getpid()), *map(str, folders)],

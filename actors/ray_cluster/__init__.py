@@ -1,1 +1,1 @@
-"""Starting or joining Ray, creating and ending actors, and what Ray reports of nodes and processes."""
+"""Starting or joining Ray, creating and stopping actors, and Ray's reports of nodes and processes."""

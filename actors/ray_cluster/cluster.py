@@ -1,4 +1,4 @@
-"""Starting or joining Ray, creating actors, ending them.
+"""Starting or joining Ray, creating and stopping actors.
 
 Tests: tests/actors/test_cluster_address.py
 """
@@ -45,18 +45,18 @@ APART: Final = "apart"
 A = TypeVar("A")
 R = TypeVar("R")
 
-# Of every process of the desk: string hashes must not differ between incarnations of a shard.
+# For every process of the desk: string hashes must not differ between incarnations of a shard.
 ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def _say_nothing(_: ClusterLost) -> None:
-    """The last words of a process that has none."""
+    """Do nothing: the default of `last_words`."""
 
 
 class Cluster:
-    """A connection to Ray, and the actors made through it. Closing it ends them all.
+    """A connection to Ray, and the actors created through it. `close` stops them all.
 
-    Control actors live on the node of this process: they share its fate, and its disk.
+    Control actors run on the node of this process, since they use its disk.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class Cluster:
     ) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
-        `notes` are for the log, `warnings` are what the user should change. A cluster of its own has
-        at least `cpus` logical CPUs and room for `consumers`, listens on loopback only, wants a token of every caller,
-        and ends with this process; when it dies, its logs are kept in `run_dir`. When Ray dies and this process cannot
-        leave it, it ends after `last_words`. Raises PlanError when there is no cluster at the address, no room for one
-        here, or a Ray without the internals that the desk uses, CredentialsError when the cluster turns this process
-        away, and ClusterLost.
+        `notes` are for the log, `warnings` for the user. A cluster of the desk's own has at least `cpus` logical CPUs
+        and room for `consumers`, listens on loopback only, requires a token of every caller, and ends with this
+        process; if it dies, its logs are copied to `run_dir`. If Ray dies and blocks the main thread, the process ends
+        after calling `last_words`. Raises PlanError if no cluster answers at the address, the machine is too small for
+        one, or Ray lacks internals that the desk uses; CredentialsError if the cluster rejects this process; and
+        ClusterLost.
         """
         self._made: dict[str, ActorHandle[Any]] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
-        # As Ray has it: "auto" is what the environment says.
+        # As in Ray, "auto" means the address from the environment.
         by_environment = bool(said) and address in {None, "", "auto"}
         joined = said if by_environment else address or ""
         self.notes = [f"on the cluster at {joined}, as {ADDRESS_VARIABLE} says"] if by_environment else []
@@ -110,7 +110,7 @@ class Cluster:
 
     @property
     def own(self) -> bool:
-        """Whether it is a cluster of the desk's own."""
+        """Whether the desk started this cluster."""
         return self._ray is not None
 
     def create(
@@ -122,11 +122,11 @@ class Cluster:
         threads: int = 1,
         apart: Sequence[Callable[[A], object]] = (),
     ) -> ActorHandle[A]:
-        """Make an actor of a plain class; its last argument, its meters, is given here.
+        """Create an actor of a plain class; its last argument, the meters, is added here.
 
-        Without `cpus` it is a control actor: on this node, asking for none. The methods in `apart` have a thread of
-        their own (Ray's concurrency groups): their calls do not wait behind other calls. A name is free again a
-        moment after its actor was ended, which is waited for. Raises ClusterLost.
+        Without `cpus` it is a control actor: on this node, without a CPU reservation. The methods in `apart` run in a
+        thread of their own (Ray's concurrency groups), so their calls do not wait behind others. Waits until the name
+        of a stopped actor is free again. Raises ClusterLost.
         """
         self.loss.require_alive()
         here = NodeAffinitySchedulingStrategy(self.node, soft=False)
@@ -148,7 +148,7 @@ class Cluster:
         while True:
             try:
                 handle: ActorHandle[A] = actor.remote(*args, RayMetrics)
-            except ValueError:  # the name is taken still
+            except ValueError:  # the name is still in use
                 if time.monotonic() > end_s:
                     raise
                 time.sleep(NAME_RETRY_S)
@@ -157,39 +157,39 @@ class Cluster:
                 return handle
 
     def end(self, name: str) -> None:
-        """End what is left of the actor of this name."""
+        """Stop the actor of this name, if it exists."""
         if (handle := self._made.pop(name, None)) is not None:
             ray.kill(handle, no_restart=True)
 
     def get(self, call: ObjectRef[R]) -> R:
-        """The result of a call, waited for as long as Ray lives. Raises what the call raised, and ClusterLost."""
+        """Wait for the result of a call. Raises the call's error, and ClusterLost if Ray dies."""
         while not ray.wait([call], timeout=LOOK_EVERY_S)[0]:
             self.loss.require_alive()
         return ray.get(call)
 
     def placed(self, name: str) -> bool:
-        """Whether the actor of this name has got a process, which may still be starting."""
+        """Whether the actor of this name has a process, which may still be starting."""
         return self._gcs.has_process(self._made[name])
 
     @property
     def capacity(self) -> ClusterCapacity:
-        """What the cluster has at this moment, as far as it is known. Raises ClusterLost."""
+        """The cluster's capacity as last reported. Raises ClusterLost."""
         return self._gcs.capacity()
 
     def draining(self) -> dict[str, int]:
-        """The nodes that are about to go, with their deadlines in ms since the epoch. Raises ClusterLost."""
+        """The nodes that are being drained, with their deadlines in ms since the epoch. Raises ClusterLost."""
         return {} if self.own else self._gcs.draining()
 
     def other_nodes(self) -> list[str]:
-        """The ids of the nodes that are alive, but for this one; none once Ray has died."""
+        """The ids of the other nodes that are alive; none after Ray has died."""
         if self.own or self.loss.is_lost:
             return []
         return [node.id for node in self._gcs.nodes() if node.id != self.node]
 
     def close(self) -> None:
-        """End every actor made here, the youngest first, and leave the cluster.
+        """Stop every actor, the youngest first, and disconnect.
 
-        The channel to the GCS is closed first: gRPC tells on stderr of a server that ends before its client.
+        The channel to the GCS is closed first: gRPC prints an error if its server ends before the client.
         """
         self.loss.wait_until_clean()
         for handle in reversed(self._made.values()):
@@ -208,7 +208,7 @@ class Cluster:
         self.loss.leave()
 
     def spares(self, log: Logger) -> SparePool | None:
-        """Processes in waiting on a cluster of the desk's own; of another's nodes it is not known what they may run."""
+        """Spare processes, only on a cluster of the desk's own: other clusters may not allow them."""
         if not self.own:
             return None
         (node,) = self._gcs.nodes()
@@ -230,7 +230,7 @@ class Cluster:
         gcs = ray.get_runtime_context().gcs_address
         if not has_authentication(gcs):
             self.warnings.append(
-                f"the cluster at {gcs} asks for no token: whoever can reach its ports can run programs on it as its "
+                f"the cluster at {gcs} requires no token: anyone with access to its ports can run programs as its "
                 "user; start it with RAY_AUTH_MODE=token"
             )
 

@@ -1,10 +1,10 @@
-"""The address of a cluster to join: where it is said, whether a cluster answers there, whether it asks for a token."""
+"""The address of a cluster to join: its source, and checks of whether a cluster answers and requires a token."""
 
 import re
 import socket
 from typing import Final
 
-import grpc  # type: ignore[import-untyped]  # it ships without types
+import grpc  # type: ignore[import-untyped]  # it has no types
 from ray.exceptions import AuthenticationError
 
 from actors.ray_internals.calls import check_alive
@@ -15,30 +15,30 @@ NAMES: Final = ("auto", "local")
 HOST_AND_PORT: Final = re.compile(r"(?P<host>[^\s:/]+|\[[^\s\]]+\]):(?P<port>[0-9]{1,5})")
 LISTENER_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
-"""A GCS that pauses for 20 s is waited for."""
+"""The limit of the wait for the GCS, which may pause for 20 s."""
 
 
 def no_cluster(joined: str, found: str, *, by_environment: bool) -> PlanError:
-    """The error for a Ray that does not start or a cluster that cannot be joined; names the source of the address."""
+    """The error for a Ray that does not start or cannot be joined; it names the source of the address."""
     if joined in {"", "local"}:
         return PlanError(
             "Ray",
             f"it does not start: {found}",
             "a Ray of the desk's own on this machine",
-            "Look at the machine's memory, processes and limits (`ulimit -a`).",
+            "Check the machine's memory, processes and limits (`ulimit -a`).",
         )
     return PlanError(
         f"environment, {ADDRESS_VARIABLE}" if by_environment else "--address",
-        f"no cluster to work on: {found}",
+        f"no cluster to join: {found}",
         "the address of a running Ray cluster as host:port, or none for a cluster of the desk's own",
-        f"Unset {ADDRESS_VARIABLE}, or name a cluster with --address, which goes before it."
+        f"Unset {ADDRESS_VARIABLE}, or name a cluster with --address, which overrides it."
         if by_environment
         else "Start one with `ray start --head`, or leave --address out.",
     )
 
 
 def require_listener(address: str) -> None:
-    """Where nobody listens, Ray tries for more than a minute and a socket knows at once. Raises OSError, ValueError."""
+    """Check by a socket that a server listens: Ray would retry for more than a minute. Raises OSError, ValueError."""
     if address in NAMES:
         return
     if address.startswith(("http://", "https://")):
@@ -47,7 +47,7 @@ def require_listener(address: str) -> None:
         )
     if address.startswith("ray://"):
         raise ValueError(
-            f"`{address}` is for Ray's client, and a desk works on a node of the cluster: `desk submit` it"
+            f"`{address}` is for Ray's client, but a desk runs on a node of the cluster: use `desk submit`"
         )
     found = HOST_AND_PORT.fullmatch(address)
     if found is None:
@@ -59,9 +59,9 @@ def require_listener(address: str) -> None:
 
 
 def require_access(gcs: str) -> None:
-    """Ask the GCS at this host:port with the token, where one is in use, since `ray.init` would wait for 20 s.
+    """Check that the GCS at this host:port accepts this process's token, if any; `ray.init` would wait for 20 s.
 
-    Raises CredentialsError where it turns this process away, ConnectionError where no GCS answers.
+    Raises CredentialsError if it rejects this process, ConnectionError if no GCS answers.
     """
     try:
         check_alive(gcs, ANSWER_TIMEOUT_S)
@@ -74,7 +74,7 @@ def require_access(gcs: str) -> None:
 
 
 def has_authentication(gcs: str) -> bool:
-    """Whether the GCS at this host:port turns a caller without a token away. Raises ConnectionError as above."""
+    """Whether the GCS at this host:port rejects callers without a token. Raises ConnectionError if no GCS answers."""
     try:
         check_alive(gcs, ANSWER_TIMEOUT_S, token=False)
     except grpc.RpcError as error:
@@ -87,7 +87,7 @@ def has_authentication(gcs: str) -> bool:
 def _turned_away(gcs: str, found: str) -> CredentialsError:
     return CredentialsError(
         gcs,
-        f"the cluster turns the desk away: {found}",
+        f"the cluster rejects the desk: {found}",
         "RAY_AUTH_MODE=token, and the cluster's token in ~/.ray/auth_token or the file RAY_AUTH_TOKEN_PATH names",
-        "Set RAY_AUTH_MODE as the cluster has it, and fetch its token.",
+        "Set RAY_AUTH_MODE to the cluster's value, and copy its token here.",
     )

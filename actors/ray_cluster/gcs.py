@@ -1,4 +1,4 @@
-"""What Ray's GCS knows of the cluster. Where it does not answer in time, its last answer of the kind stands.
+"""Queries of Ray's GCS. If it does not answer in time, its last answer to the query is used.
 
 Tests: tests/actors/test_pending_actors.py
 """
@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-import grpc  # type: ignore[import-untyped]  # it ships without types
+import grpc  # type: ignore[import-untyped]  # it has no types
 
 from actors.ray_internals.calls import GcsCalls, Node
 from desk.model.errors import ClusterLost
 
 TIMEOUT_S: Final = 1.0
 PATIENCE_S: Final = 60.0
-"""So long a first answer is waited for."""
+"""The limit of the wait for a first answer."""
 T = TypeVar("T")
 
 
 class ClusterCapacity(NamedTuple):
-    """What a cluster has of CPUs, in all and free, on how many nodes."""
+    """A cluster's CPUs, total and free, and its number of nodes."""
 
     cpus: float
     free: float
@@ -27,9 +27,9 @@ class ClusterCapacity(NamedTuple):
 
 
 class GcsClient:
-    """Asks the GCS at this host:port.
+    """A client of the GCS at this host:port.
 
-    Every method but `has_process` raises ClusterLost where there never was an answer, and what `require_alive` raises.
+    Every method but `has_process` raises ClusterLost if there never was an answer, and the error of `require_alive`.
     """
 
     def __init__(self, address: str, require_alive: Callable[[], None]) -> None:
@@ -42,23 +42,23 @@ class GcsClient:
         return self._answer("nodes", self._calls.nodes)
 
     def capacity(self) -> ClusterCapacity:
-        """CPUs in all and free, and the number of nodes."""
+        """The cluster's CPUs, total and free, and its number of nodes."""
         cpus, free = self._answer("cpus", self._calls.cpus), self._answer("free", self._calls.free_cpus)
         return ClusterCapacity(cpus, free, len(self.nodes()))
 
     def draining(self) -> dict[str, int]:
-        """The nodes that are drained, each with its deadline in ms since the epoch; 0 where there is none."""
+        """The nodes that are being drained, each with its deadline in ms since the epoch; 0 for none."""
         return self._answer("draining", self._calls.draining)
 
     def has_process(self, handle: Any) -> bool:
-        """Whether this actor has got a process, which may still be starting; False where that is not known."""
+        """Whether this actor has a process, which may still be starting; False if unknown."""
         try:
             return self._calls.has_process(handle)
         except grpc.RpcError:
             return False
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the connection."""
         self._calls.close()
 
     def _answer(self, what: str, call: Callable[[], T]) -> T:
@@ -81,5 +81,5 @@ def _silent(error: grpc.RpcError) -> ClusterLost:
         "Ray",
         f"its GCS does not answer: {error.details()}",
         f"an answer within {PATIENCE_S:.0f} s",
-        "Look at the head node, and run again.",
+        "Check the head node, and run again.",
     )

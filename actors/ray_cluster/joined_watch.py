@@ -1,7 +1,7 @@
-"""The watch over the processes of Ray's on this node, where the desk works on a cluster that it joined.
+"""Watches Ray's processes on this node of a cluster that the desk has joined.
 
-The raylet, its agents, and the GCS where it runs on this machine are found by their command lines. A GCS elsewhere is
-looked at by connecting to it.
+The raylet, its agents, and a GCS on this machine are found by their command lines. A GCS on another machine is checked
+by connecting to it.
 
 Tests: tests/actors/test_joining.py
 """
@@ -21,11 +21,11 @@ from actors.ray_internals.names import GCS_SESSION_FLAG, RAYLET_SOCKET_FLAG
 
 LOOK_EVERY_S: Final = 2.0
 PATIENCE_S: Final = 30.0
-"""A GCS that restarts (with a store of its own) is waited for; Ray ends the driver after 60 s."""
+"""The time in which a GCS (with external storage) may restart; Ray ends the driver after 60 s."""
 
 
 class JoinedRayWatch:
-    """Calls `lost` once with the process that has died. This process is connected to the cluster."""
+    """Calls `lost` once with the name of the process that has died. Create it when connected to the cluster."""
 
     def __init__(self, lost: Callable[[str], None]) -> None:
         self._watch = RayProcessWatch(lost)
@@ -48,7 +48,7 @@ class JoinedRayWatch:
             threading.Thread(target=self._look, args=(host.strip("[]"), int(port)), name="gcs", daemon=True).start()
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._closed.set()
         self._watch.close()
 

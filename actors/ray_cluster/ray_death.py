@@ -1,7 +1,7 @@
-"""The death of Ray itself: what the desk's driver does when a process of Ray's on its node has died.
+"""The driver's reaction to the death of a Ray process on its node.
 
-Every wait of the driver on Ray ends with ClusterLost then. Some calls of Ray's cannot be interrupted: a driver that is
-inside one of them ends itself, after its last words.
+Every wait of the driver on Ray then ends with ClusterLost. Some calls of Ray cannot be interrupted: if the main thread
+is inside one, the driver calls `last_words` and ends its process.
 
 Tests: tests/actors/test_ray_deaths.py
 """
@@ -19,16 +19,19 @@ from ray.exceptions import RayError
 from desk.model.errors import ClusterLost, DeskError
 
 LEAVE_S: Final = 5.0
-"""So long the main thread has to leave Ray: calls of actors that were killed return within 3 s."""
+"""The time for the main thread to leave Ray: calls of killed actors return within 3 s."""
 NOTICE_S: Final = 0.5
-"""A call may fail before the death of the process that it failed of is noticed."""
+"""The wait for a notice of death after a call failed: the call may fail first."""
 
 LastWords = Callable[[ClusterLost], None]
-"""Writes what can be written without Ray; called in another thread than the main one."""
+"""Writes the results that do not need Ray; called in another thread than the main one."""
 
 
 class RayDeath:
-    """Takes the news of a death; `clean` ends what is left of a Ray of the desk's own, with its logs in `run_dir`."""
+    """Handles the death of a Ray process.
+
+    `clean` kills the rest of the desk's own Ray and copies its logs to `run_dir`.
+    """
 
     def __init__(
         self, clean: Callable[[Path | None], None], last_words: LastWords, run_dir: Path | None = None
@@ -43,15 +46,15 @@ class RayDeath:
         self._lock = threading.Lock()
 
     def died(self, name: str) -> None:
-        """Take in that this process of Ray's has died. Waits for the main thread, and ends the process if it has to."""
+        """Handle the death of this Ray process. Waits for the main thread to leave Ray, else ends this process."""
         with self._lock:
             if self._left.is_set():
                 return
             self._fault = ClusterLost(
                 "Ray",
                 f"its {name} has died",
-                "processes of Ray's that live as long as the run",
-                f"Look at the machine's memory and Ray's logs, and continue with `desk run --resume {self._run_dir}`.",
+                "Ray processes that run until the run ends",
+                f"Check the machine's memory and Ray's logs, and continue with `desk run --resume {self._run_dir}`.",
             )
             self._noticed.set()
         try:
@@ -62,18 +65,18 @@ class RayDeath:
             self._force(self._fault)
 
     def require_alive(self) -> None:
-        """Raises ClusterLost once a process of Ray's has died."""
+        """Raise ClusterLost if a Ray process has died."""
         if self._fault is not None:
             raise self._fault
 
     @property
     def is_lost(self) -> bool:
-        """Whether a process of Ray's has died."""
+        """Whether a Ray process has died."""
         return self._fault is not None
 
     @contextmanager
     def translate_failures(self) -> Iterator[None]:
-        """A failure in here that came of the loss is raised as ClusterLost."""
+        """Translate a failure within the block that Ray's death caused to ClusterLost."""
         try:
             yield
         except (DeskError, RayError) as error:
@@ -83,17 +86,17 @@ class RayDeath:
             raise lost from error
 
     def cause_of_failure(self) -> ClusterLost | None:
-        """The loss that a failure just seen came of, if any."""
+        """The ClusterLost that caused the failure just raised, if any."""
         self._noticed.wait(NOTICE_S)
         return self._fault
 
     def wait_until_clean(self) -> None:
-        """After a loss: wait until its remains are gone and Ray's logs are kept."""
+        """After a loss, wait until Ray's processes have ended and its logs are copied."""
         if self._fault is not None:
             self._cleaned.wait(LEAVE_S)
 
     def leave(self) -> None:
-        """The main thread has left Ray: a death of one of its processes is no loss from now on."""
+        """Ignore deaths of Ray processes from now on: the main thread has left Ray."""
         with self._lock:
             self._left.set()
 

@@ -1,6 +1,6 @@
-"""Spare processes: a restarted actor takes one of them, and need not wait until a process has started.
+"""Spare processes: a restarted actor uses one, and does not wait for a process to start.
 
-The node's raylet starts them ahead of need; WORKERS says what they import.
+The node's raylet starts them in advance; WORKERS names their imports.
 
 Tests: tests/actors/test_ray_internals.py
 """
@@ -8,7 +8,7 @@ Tests: tests/actors/test_ray_internals.py
 from logging import Logger
 from typing import Final
 
-import grpc  # type: ignore[import-untyped]  # it ships without types
+import grpc  # type: ignore[import-untyped]  # it has no types
 
 from actors.ray_internals.calls import SpareProcesses
 from desk.model.errors import PlanError
@@ -18,9 +18,9 @@ TIMEOUT_S: Final = 2.0
 
 
 class SparePool:
-    """Keeps a spare process on the node of this address, "host:port" of its raylet.
+    """Keeps a spare process on the node of the raylet at this "host:port".
 
-    A raylet that refuses, or has no such call, is logged once: without spares, starts take longer.
+    An error of the raylet is logged once: without spares, restarts take longer.
     """
 
     def __init__(self, address: str, log: Logger) -> None:
@@ -32,7 +32,7 @@ class SparePool:
             log.warning("no spare processes: %s", fault)
 
     def add(self, spares: int) -> None:
-        """Start so many more."""
+        """Start this number of spare processes."""
         if self._processes is None or spares < 1:
             return
         try:
@@ -42,7 +42,7 @@ class SparePool:
             self.close()
 
     def close(self) -> None:
-        """Ask for no more."""
+        """Stop keeping spares."""
         if self._processes is not None:
             self._processes.close()
             self._processes = None

@@ -1,6 +1,6 @@
 """Ray's gRPC services, called with time limits: Ray's own functions wait without limit for a GCS that has died.
 
-Every method that calls raises grpc.RpcError where no answer comes in time.
+Every method that calls a service raises grpc.RpcError after its time limit.
 
 Tests: tests/actors/test_ray_internals.py
 """
@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-import grpc  # type: ignore[import-untyped]  # it ships without types
+import grpc  # type: ignore[import-untyped]  # it has no types
 
 from actors.ray_internals import names
 
@@ -39,7 +39,7 @@ MESSAGES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "node_manager_pb2": {"PrestartWorkersRequest": ("language", "num_workers", "keep_alive_duration_secs")},
     "common_pb2": {"Address": ("ip_address",)},
 }
-"""The messages that are used, with their fields and constants, by the module that Ray generates them in."""
+"""The messages used, with their fields and constants, by generated module."""
 
 
 class Node(NamedTuple):
@@ -50,14 +50,14 @@ class Node(NamedTuple):
 
 
 def generated(module: str) -> ModuleType:
-    """A module that Ray generates from its protobuf files. Raises PlanError where this Ray has no such module."""
+    """Return a module that Ray generates from its protobuf files. Raises PlanError if this Ray lacks it."""
     path = f"ray.core.generated.{module}"
     names.PrivateName(path, "__name__").get()
     return import_module(path)
 
 
 def channel(address: str, *, token: bool = True) -> grpc.Channel:
-    """A channel to a service at host:port, with the token of this process if one is in use, or without."""
+    """Open a channel to a service at host:port, with or without this process's token."""
     if token:
         return names.CHANNEL.get()(address)
     if os.environ.get("RAY_USE_TLS", "0").lower() not in {"1", "true"}:
@@ -67,7 +67,7 @@ def channel(address: str, *, token: bool = True) -> grpc.Channel:
 
 
 def check_alive(gcs: str, timeout_s: float, *, token: bool = True) -> None:
-    """Ask the GCS at this host:port whether it is alive. Raises grpc.RpcError, and Ray's AuthenticationError."""
+    """Check that the GCS at this host:port is alive. Raises grpc.RpcError, and Ray's AuthenticationError."""
     with channel(gcs, token=token) as opened:
         stub = names.NODE_INFO.get()(opened)
         stub.CheckAlive(generated("gcs_service_pb2").CheckAliveRequest(), timeout=timeout_s)
@@ -102,18 +102,18 @@ class GcsCalls:
         return float(sum(node.resources_total.get("CPU", 0.0) for node in reply.resources_list))
 
     def free_cpus(self) -> float:
-        """CPUs of all nodes that no task or actor has."""
+        """Free CPUs of all nodes: not reserved by any task or actor."""
         request = self._messages.GetAllAvailableResourcesRequest()
         reply = self._resources.GetAllAvailableResources(request, timeout=self._timeout_s)
         return float(sum(node.resources_available.get("CPU", 0.0) for node in reply.resources_list))
 
     def draining(self) -> dict[str, int]:
-        """The nodes that are drained, each with its deadline in ms since the epoch; 0 where there is none."""
+        """The nodes that are being drained, each with its deadline in ms since the epoch; 0 for none."""
         reply = self._resources.GetDrainingNodes(self._messages.GetDrainingNodesRequest(), timeout=self._timeout_s)
         return {node.node_id.hex(): node.draining_deadline_timestamp_ms for node in reply.draining_nodes}
 
     def has_process(self, handle: Any) -> bool:
-        """Whether the actor of this handle has a process, which may still be starting; False where it is not known."""
+        """Whether the actor of this handle has a process, which may still be starting; False if unknown."""
         if self._actors is None or names.ACTOR_ID.find() is None:
             return False
         request = self._messages.GetActorInfoRequest(actor_id=handle._actor_id.binary())  # noqa: SLF001 - names.ACTOR_ID
@@ -126,9 +126,9 @@ class GcsCalls:
 
 
 class SpareProcesses:
-    """The raylet at this host:port starts worker processes ahead of need, for the actors that are created next.
+    """Lets the raylet at this host:port start worker processes in advance, for the actors created next.
 
-    Raises PlanError where this Ray has no such call.
+    Raises PlanError if this Ray has no such call.
     """
 
     def __init__(self, raylet: str, timeout_s: float) -> None:
@@ -138,7 +138,7 @@ class SpareProcesses:
         self._call: Any = stub(self._channel).PrestartWorkers
 
     def add(self, count: int, keep_s: int) -> None:
-        """Start so many more Python processes; one that no actor has taken after `keep_s` ends."""
+        """Start this number of Python processes; each ends if no actor uses it within `keep_s`."""
         request = generated("node_manager_pb2").PrestartWorkersRequest(
             language=generated("common_pb2").PYTHON, num_workers=count, keep_alive_duration_secs=keep_s
         )

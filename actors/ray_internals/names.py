@@ -1,4 +1,4 @@
-"""The private names of Ray that the desk uses: where each one is, how it is called, what happens without it.
+"""The private names of Ray that the desk uses: the module, the parameters used, and the desk's behaviour without it.
 
 Tests: tests/actors/test_ray_internals.py
 """
@@ -15,16 +15,16 @@ import ray
 from desk.model.errors import PlanError
 
 RELEASE: Final = "2.60"
-"""The release that the names were taken from; pyproject.toml pins it."""
+"""The Ray release of these names; pyproject.toml pins it."""
 
 
 @dataclass(frozen=True)
 class PrivateName:
     """A private name in a module of Ray.
 
-    `parameters` are those that the desk passes by keyword or replaces; of a protobuf message its fields, of a gRPC stub
-    its methods, of a class its attributes. `without` says what the desk does where Ray has no such name; without the
-    names where it is empty, the desk does not start.
+    `parameters` are those that the desk passes by keyword or replaces; for a protobuf message its fields, for a gRPC
+    stub its methods, for a class its attributes. `without` describes the desk's behaviour on a Ray without the name; if
+    it is empty, the desk does not start then.
     """
 
     module: str
@@ -33,7 +33,7 @@ class PrivateName:
     without: str = ""
 
     def find(self) -> Any:
-        """The object, None where this Ray has no such name."""
+        """Return the object; None if this Ray has no such name."""
         try:
             found: Any = import_module(self.module)
             for part in self.name.split("."):
@@ -43,7 +43,7 @@ class PrivateName:
         return found
 
     def get(self) -> Any:
-        """The object. Raises PlanError where this Ray has no such name."""
+        """Return the object. Raises PlanError if this Ray has no such name."""
         found = self.find()
         if found is None:
             raise missing(self)
@@ -51,7 +51,7 @@ class PrivateName:
 
     @contextmanager
     def replaced(self, value: Any) -> Iterator[None]:
-        """Give the name another value within the context. Nothing happens where this Ray has no such name."""
+        """Replace the name's value within the context. Does nothing if this Ray has no such name."""
         before = self.find()
         if before is None:
             yield
@@ -64,7 +64,7 @@ class PrivateName:
             setattr(owner, self.name, before)
 
     def set(self, value: Any) -> None:
-        """Give the name another value, for good. Nothing happens where this Ray has no such name."""
+        """Replace the name's value permanently. Does nothing if this Ray has no such name."""
         if self.find() is not None:
             setattr(import_module(self.module), self.name, value)
 
@@ -110,7 +110,7 @@ OWN_RAY: Final = (
     DASHBOARD_NAMESPACE,
 )
 
-# gRPC (calls.py). Ray's public functions wait without limit for a GCS that has died: they are no replacement.
+# gRPC (calls.py). Ray's public functions wait without limit for a GCS that has died: they cannot replace these calls.
 CHANNEL: Final = PrivateName("ray._private.grpc_utils", "init_grpc_channel", ("address",))
 CERTIFICATES: Final = PrivateName("ray._common.tls_utils", "load_certs_from_env")
 NODE_INFO: Final = PrivateName(
@@ -197,7 +197,7 @@ AGENTS: Final = {
     "dashboard agent": (b"ray::DashboardAgent", b"dashboard/agent.py"),
     "runtime env agent": (b"ray::RuntimeEnvAgent", b"runtime_env/agent/main.py"),
 }
-"""The processes that a raylet needs to live, by what their command lines hold."""
+"""The agents that a raylet needs, by parts of their command lines."""
 RAYLET_SOCKET_FLAG: Final = "--raylet_socket_name"
 GCS_SESSION_FLAG: Final = "--session-name"
 
@@ -208,7 +208,7 @@ EXCLUDED_NAMES: Final = frozenset({".git", ".venv", "venv", "__pycache__"})
 
 
 def job_excludes(folder: Path) -> Callable[[Path], bool]:
-    """Whether Ray leaves a file below this folder out of every job's package, by its name."""
+    """Return a function: whether Ray leaves a file below this folder out of every job's package, by its name."""
     default, matcher = DEFAULT_EXCLUDES.find(), EXCLUDES.find()
     if default is None or matcher is None:
         return lambda path: not EXCLUDED_NAMES.isdisjoint(path.relative_to(folder).parts)
@@ -217,12 +217,12 @@ def job_excludes(folder: Path) -> Callable[[Path], bool]:
 
 
 def require(names: tuple[PrivateName, ...]) -> None:
-    """Raises PlanError for the first of these names that this Ray does not have."""
+    """Raise PlanError for the first of these names that this Ray does not have."""
     for name in names:
         name.get()
 
 
 def degraded() -> list[str]:
-    """Each name that this Ray does not have and the desk can do without, with what it does then."""
+    """Describe each missing name that the desk can do without, and its behaviour then."""
     absent = [name for name in REPLACEABLE if name.find() is None]
     return [f"Ray {ray.__version__} has no `{name.module}.{name.name}`: {name.without}" for name in absent]

@@ -1,4 +1,4 @@
-"""What the desk changes in Ray while `ray.init` runs (signals, processes, ports), and its undocumented settings.
+"""The desk's changes to Ray while `ray.init` runs (signals, processes, ports), and Ray's undocumented settings.
 
 Tests: tests/actors/test_ray_internals.py
 """
@@ -17,9 +17,9 @@ from actors.ray_internals import names
 from desk.process.signals import SIGNALS, StopSignals
 
 LOOPBACK: Final = "127.0.0.1"
-"""Ray binds to loopback when its node has just this address, else to all interfaces."""
+"""Ray binds to loopback if its node has exactly this address, else to all interfaces."""
 NO_DASHBOARD: Final = b"127.0.0.1:9"
-"""A port on which only root could listen: agents send events there, with the token."""
+"""The port to which agents send events with the token; only root could listen on it."""
 LOOK_EVERY_S: Final = 0.02
 RAYLET: Final = "raylet"
 """The process type of a raylet."""
@@ -38,17 +38,17 @@ WORKERS: Final = {
     "RAY_worker_num_grpc_internal_threads": "1",
     "RAY_preload_python_modules": "actors.consumer,actors.producer",  # a spare process has imported them
 }
-"""Variables of the desk's own Ray for the processes that it starts."""
+"""Environment variables for the processes of the desk's own Ray."""
 
 JOINED: Final = {"RAY_gcs_rpc_server_reconnect_timeout_s": "86400", "RAY_task_events_report_interval_ms": "0"}
-"""Variables of the driver on a cluster that it joined, for the same reasons as in SYSTEM."""
+"""Environment variables of a driver on a joined cluster, for the same reasons as in SYSTEM."""
 
 Started = Callable[[str, int], None]
-"""Takes the type (`raylet`, `gcs_server`) and id of a process that was started."""
+"""Receives the type (`raylet`, `gcs_server`) and id of each process started."""
 
 
 def reread_authentication() -> None:
-    """Have Ray read the environment and the token again: it reads the variables at its import, and the token once."""
+    """Let Ray reread the environment and the token; it reads the variables only at import, and the token only once."""
     names.CONFIG.get().initialize("")
     names.TOKENS.get().instance().reset_cache()
 
@@ -56,8 +56,8 @@ def reread_authentication() -> None:
 def init_own_ray(folder: str, session: str, started: Started, **options: Any) -> None:
     """Start Ray below this folder, on loopback alone. Calls `started` for each process that it starts.
 
-    `session` names a folder below it. `options` are those of `ray.init`. Raises what `ray.init` raises, and PlanError
-    where this Ray cannot be started in this way.
+    `session` names a folder below it. `options` are those of `ray.init`. Raises the errors of `ray.init`, and PlanError
+    if this Ray lacks a private name used here.
     """
     names.require(names.OWN_RAY)
     names.AUTO_CONNECT.set(value=False)  # else a call after the end would start another Ray
@@ -70,7 +70,7 @@ def init_own_ray(folder: str, session: str, started: Started, **options: Any) ->
         return info
 
     def wait_for_port(session_dir: str, node_id: Any, name: str, timeout_ms: int) -> Any:
-        """As Ray does, which keeps the interpreter's lock for up to 30 s, so that no other thread runs."""
+        """Replace Ray's function, which holds the interpreter's lock for up to 30 s, so that no other thread runs."""
         file = Path(session_dir, names.PORT_FILE.get()(node_id, name))
         end_s = time.monotonic() + timeout_ms / 1000
         while not file.exists() and time.monotonic() < end_s:
@@ -88,7 +88,7 @@ def _own_node(session: str) -> type:
     """The class of Ray's node without autoscaler, log monitor, dashboard and metrics."""
     plain: Any = names.NODE.get()
 
-    class OwnNode(plain):  # type: ignore[misc]  # Ray ships without types
+    class OwnNode(plain):  # type: ignore[misc]  # Ray has no types
         def __init__(self, ray_params: Any, **how: Any) -> None:
             ray_params.update(
                 node_ip_address=LOOPBACK,  # ray.init replaces a loopback address by the host's
@@ -100,13 +100,13 @@ def _own_node(session: str) -> type:
             super().__init__(ray_params, **how)
 
         def start_api_server(self, **_: Any) -> None:
-            """Start none. The agent asks for its address, with a traceback a second in its log, until it has one."""
+            """Start no API server, but publish an address: without one, the agent logs a traceback every second."""
             self._webui_url = ""
             address, namespace = names.DASHBOARD_ADDRESS.get(), names.DASHBOARD_NAMESPACE.get()
             self.get_gcs_client().internal_kv_put(address.encode(), NO_DASHBOARD, True, namespace)
 
         def start_raylet(self, *args: Any, **how: Any) -> None:
-            """Start the raylet, with a dashboard agent of the minimal kind: it listens on no port."""
+            """Start the raylet with a minimal dashboard agent, which listens on no port."""
             with names.DASHBOARD_DEPENDENCIES.replaced(lambda: ImportError("left out")):
                 super().start_raylet(*args, **how)
 
@@ -115,11 +115,11 @@ def _own_node(session: str) -> type:
 
 @contextmanager
 def own_signals(signals: StopSignals) -> Iterator[None]:
-    """Within, `ray.init` takes no signal from the desk, and each process that it starts has a session of its own.
+    """Within the block, `ray.init` installs no signal handlers, and its processes get sessions of their own.
 
-    Ray 2.60 has no option for any of this. Its handlers end this process on SIGTERM, with status 15 or 1; the one of
-    its core worker, which is compiled, aborts it. Its processes are in the terminal's process group: SIGQUIT or a
-    hang-up would end them before the lanes are drained.
+    Ray 2.60 has no option for any of this. Its handlers end this process on SIGTERM, with status 15 or 1; the handler
+    of its compiled core worker aborts it. Its processes are in the terminal's process group: SIGQUIT or a hang-up would
+    end them before the lanes are drained.
     """
     popen, core_worker = names.PROCESS_CLASS.find(), names.CORE_WORKER.find()
 

@@ -31,7 +31,7 @@ DeskRunner = Callable[[Plan, RunFolder, ResumeState | None, Show], Summary]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of `desk run`, except the plan's path and the choice of the house."""
+    """The options of `desk run`, except the plan's path and the choice of process."""
 
     run_dir: Path | None = None
     consumers: int | None = None
@@ -46,7 +46,7 @@ class RunOptions:
 def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Console, faults: ErrorReporter) -> int:
     """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1.
 
-    Raises DeskError for a bad plan, before the folder is created, and the errors of the house, after printing the last
+    Raises DeskError for a bad plan, before the folder is created, and the errors of the desk, after printing the last
     line. If bad input or missing credentials stop the run before it starts, the folder is removed.
     """
     settings = load_settings()
@@ -83,8 +83,8 @@ def resume_run(
 ) -> int:
     """Resume the run in this folder from its last checkpoint; return the exit status, as `run_plan` does.
 
-    `house` returns the house to use, from whether the run was started in one process. Raises RunFolderError if the
-    folder holds no run to resume, and the errors of the house. The folder is kept in any case.
+    `runner` returns the desk to run: the argument is whether the run was started in one process. Raises
+    RunFolderError if the folder has no run to resume, and the errors of the desk. The folder is kept in any case.
     """
     folder, resume = RunFolder.take_up(run_dir)
     faults.log = folder.log
@@ -122,7 +122,7 @@ class _Run:
     """Of the folder, as the last line shows it."""
 
     def shown(self, runner: DeskRunner) -> Summary:
-        """Run the plan in the house, and show the desk meanwhile."""
+        """Run the plan, and show the desk meanwhile."""
         title = f"{self.plan.session.name} · {self.plan.session.mode}"
         screen = screen_for(self.console, title, time.time_ns, quiet=self.options.quiet)
         with stop_signals() as signals, screen:
@@ -166,14 +166,14 @@ def refuse_unasked_live(path: Path, plan: Plan, *, asked: bool) -> None:
 
 
 def in_process(plan: Plan, folder: RunFolder, resume: ResumeState | None, show: Show) -> Summary:
-    """The house in this process, without Ray."""
+    """Run the desk in this process, without Ray."""
     from desk.inprocess.in_process_desk import run_in_process  # noqa: PLC0415 - `desk --help` starts quickly
 
     return run_in_process(plan, folder, show=show, resume=resume, owns_process=True)
 
 
 def on_ray(address: str | None) -> DeskRunner:
-    """The house as Ray actors, in the cluster at `address` or in a Ray of its own."""
+    """Return a function that runs the desk as Ray actors, in the cluster at `address` or in a Ray of its own."""
 
     def run(plan: Plan, folder: RunFolder, resume: ResumeState | None, show: Show) -> Summary:
         from actors.driver.supervisor import run_desk  # noqa: PLC0415 - Ray takes a second to import
@@ -184,7 +184,7 @@ def on_ray(address: str | None) -> DeskRunner:
 
 
 def desk_at(address: str | None) -> Callable[[bool], DeskRunner]:
-    """A function from "in this process?" to the house; `address` is the Ray cluster for the other one."""
+    """Return a function from "in this process?" to the function that runs the desk; `address` is the Ray cluster."""
 
     def runner(alone: bool) -> DeskRunner:
         return in_process if alone else on_ray(address)

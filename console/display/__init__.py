@@ -1,1 +1,1 @@
-"""What is printed and drawn: the live table, lines, figures, and the terminal under them."""
+"""Output: the live table, lines, figures, and the terminal."""

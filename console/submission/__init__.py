@@ -1,1 +1,1 @@
-"""What `desk submit` sends to a cluster, what it checks before, and how it follows the job."""
+"""The parts of `desk submit`: checks, the files to upload, the job and its log."""

@@ -24,8 +24,8 @@ def plan_in_copy(path: Path, copy: WorkingCopy) -> str:
     if place not in copy:
         raise PlanError(
             str(path),
-            f"it does not go to the cluster with {copy.folder}",
-            "a plan in the folder in which this is run",
+            f"it is outside {copy.folder}, which is uploaded to the cluster",
+            "a plan below the working directory",
             "Run the command in the project's folder, or copy the plan there.",
         )
     return place.relative_to(copy.folder).as_posix()
@@ -42,7 +42,7 @@ def check_market(path: Path, plan: Plan, copy: WorkingCopy) -> list[str]:
     if feed.path:
         written = tomllib.loads(path.read_text("utf-8-sig"))["feed"]["path"]
         if "://" in written or Path(written).is_absolute():
-            return [f"the tape {written} is looked for on the cluster, not on this machine"]
+            return [f"the tape {written} is expected on the cluster, not on this machine"]
         _add_tape(path, written, feed.path, copy)
     derive_session(plan, market_source(plan), SystemClock())
     return []
@@ -52,7 +52,7 @@ def _stream(plan: Plan) -> list[str]:
     if plan.session.clock == "real":
         derive_session(plan, None, SystemClock())
     if is_loopback(urlsplit(plan.feed.url).hostname or ""):
-        return [f"the venue at {plan.feed.url} is looked for on the cluster's head, not on this machine"]
+        return [f"the venue at {plan.feed.url} is expected on the cluster's head, not on this machine"]
     return ["the stream's keys are the cluster's, from the folder that RAYDESK_SECRETS_DIR names there"]
 
 
@@ -61,7 +61,7 @@ def _add_tape(path: Path, written: str, found: str, copy: WorkingCopy) -> None:
     if not Path(found).is_relative_to(copy.folder):
         raise PlanError(
             f"{path}, [feed] path",
-            f'`"{written}"`, which does not go to the cluster with {copy.folder}',
+            f'`"{written}"`, which is outside {copy.folder} and is not uploaded',
             "a tape on the cluster, by its absolute path or URL, or one in this folder",
             "Copy the tape to the cluster, and name its path there.",
         )

@@ -1,4 +1,4 @@
-"""The keeper's store: the last checkpoint of every shard, and every bar that shards have closed."""
+"""The keeper's store: the last checkpoint of every shard, and every closed bar."""
 
 from desk.checkpoint.store import KeeperStore
 

@@ -1,9 +1,9 @@
 """A shard's bars as an append-only log: one checksummed record per checkpoint that had any.
 
 A record is a header (body length, checksum, epoch, number, session_ns, last_move; little-endian) and a body, the bars
-as msgpack. The checksum covers both. What a killed writer left after the last confirmed record is not
-looked at, and is cut off by the next append. The records form a chain: each link is the SHA-256 of the link before it
-and the record. The shard's sealed state has the last link, and so authenticates the whole log.
+as msgpack. The checksum covers both. Bytes that a killed writer left after the last confirmed record are ignored, and
+removed by the next append. The records form a chain: each link is the SHA-256 of the link before it and the record. The
+shard's sealed state has the last link, and so authenticates the whole log.
 
 Tests: tests/desk/checkpoint/test_store.py
 """
@@ -38,7 +38,7 @@ _decode_names = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
 class BarLogRecord(NamedTuple):
-    """Where a checkpoint's bars stand, and of which checkpoint they are."""
+    """The place of a checkpoint's bars in the log, and the checkpoint's order."""
 
     session_ns: int
     last_move: int
@@ -48,14 +48,14 @@ class BarLogRecord(NamedTuple):
 
 
 class BarLog:
-    """The log file at `path`. Offsets are bytes; all calls raise RunFailed for what the disk refuses."""
+    """The log file at `path`. Offsets are bytes; all calls raise RunFailed for errors of the disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: FileIO | None = None
 
     def append(self, checkpoint: Checkpoint, start: int, link: bytes = b"") -> tuple[int, bytes]:
-        """Write the checkpoint's bars at `start`, cutting off what stands there; where they end, and the next link."""
+        """Truncate the log at `start` and write the checkpoint's bars there; return their end and the next link."""
         body = checkpoint.bars
         key = (checkpoint.epoch, checkpoint.number, checkpoint.session_ns, checkpoint.last_move)
         record = HEADER.pack(len(body), _checksum(body, *key), *key) + body
@@ -68,21 +68,21 @@ class BarLog:
         return start + len(record), next_link(link, record)
 
     def read(self, end: int) -> "BarLogReader":
-        """The log up to byte `end`, which is above 0: a writer beside changes nothing there any more."""
+        """Return a reader of the log up to byte `end`, above 0; a concurrent writer only appends after it."""
         with translate_disk_errors(self.path), self.path.open("rb") as file:
             if file.seek(0, SEEK_END) < end:
                 raise damaged_file(self.path, f"it ends before byte {end}")
             return BarLogReader(self.path, mmap(file.fileno(), end, access=ACCESS_READ))
 
     def close(self) -> None:
-        """Let go of the file that `append` keeps open."""
+        """Close the file that `append` keeps open."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 class BarLogReader:
-    """A log's records as they were at one moment. All calls raise RunFailed for damage."""
+    """A snapshot of a log's records. All calls raise RunFailed for damage."""
 
     def __init__(self, path: Path, content: mmap) -> None:
         self._path = path
@@ -99,7 +99,7 @@ class BarLogReader:
             raise damaged_file(self._path, f"no record ends at byte {end}")
 
     def body(self, start: int) -> bytes:
-        """The bars of the record that begins at `start`, as they were given."""
+        """The encoded bars of the record that begins at `start`."""
         length, checksum, *key = self._header(start)
         body = self._content[start + HEADER.size : start + HEADER.size + length]
         if _checksum(body, *key) != checksum:
@@ -107,7 +107,7 @@ class BarLogReader:
         return body
 
     def bars(self, start: int, symbols: Container[str] | None = None) -> list[Bar]:
-        """The bars of the record that begins at `start`, those of `symbols` alone if they are given."""
+        """The decoded bars of the record that begins at `start`; only those of `symbols`, if given."""
         body = self.body(start)
         if symbols is None:
             return unpack_bars(body)
@@ -130,7 +130,7 @@ class BarLogReader:
 
 
 def next_link(link: bytes, record: bytes) -> bytes:
-    """The link of a record behind that of the record before it."""
+    """Return the link of a record, from the link of the record before it."""
     return hashlib.sha256(link + record).digest()
 
 

@@ -1,7 +1,7 @@
-"""One file, written so that a killed process leaves a whole one, and faults told with their place.
+"""One file that is replaced as a whole, also if the writer is killed, and its errors.
 
-A file that `write_checked` wrote is a checksum, a tag and a body. The checksum tells damage; the tag tells content that
-this run did not write there (desk/files/sealing.py).
+A file that `write_checked` wrote is a checksum, a tag and a body. The checksum detects damage; the tag detects content
+that this run did not write there (desk/files/sealing.py).
 
 Tests: tests/desk/checkpoint/test_store.py
 """
@@ -21,7 +21,7 @@ CHECKSUM_BYTES: Final = 4
 
 @contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
-    """Turns what the operating system raises within into a RunFailed at `path`."""
+    """Translate OSErrors within the block to RunFailed at `path`."""
     try:
         yield
     except FileNotFoundError as error:
@@ -35,13 +35,13 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
         raise RunFailed(
             str(path),
             error.strerror or str(error),
-            "a folder that can be read and written, with free space",
-            "Free space or correct permissions there; what was confirmed before is safe.",
+            "a readable and writable folder, with free space",
+            "Free space or correct permissions there; confirmed checkpoints are safe.",
         ) from error
 
 
 def damaged_file(path: Path, found: str) -> RunFailed:
-    """The fault of a file that holds something else than the keeper wrote."""
+    """The error for a file whose content the keeper did not write."""
     return RunFailed(
         str(path),
         found,
@@ -51,10 +51,10 @@ def damaged_file(path: Path, found: str) -> RunFailed:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` in the file's place at once: a reader finds the old content or the new, never a part.
+    """Replace the file atomically: a reader finds the old content or the new, never a part.
 
-    Not synced: a process that is killed loses nothing, since the operating system keeps what it wrote; a
-    machine that loses power ends the desk anyway, and the checksums tell what it left behind.
+    Not synced: the operating system keeps the data of a killed process. After a loss of power the checksums detect
+    incomplete files.
     """
     beside = path.with_name(path.name + ".new")
     write_private(beside, content)
@@ -62,16 +62,16 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def write_checked(path: Path, body: bytes, seal: Seal | None) -> None:
-    """Put `body`, checksummed and sealed, in the file's place at once. Raises RunFailed."""
+    """Replace the file atomically by `body` with checksum and tag. Raises RunFailed."""
     tag = bytes(TAG_BYTES) if seal is None else seal.tag(path.name, body)
     with translate_disk_errors(path):
         replace_file(path, crc32(tag + body).to_bytes(CHECKSUM_BYTES, "little") + tag + body)
 
 
 def read_checked(path: Path, seal: Seal | None) -> bytes | None:
-    """What was `write_checked` there last, None before the first. Raises RunFailed.
+    """Return the body last written by `write_checked`, None before the first. Raises RunFailed.
 
-    Without a seal what it holds is not authentic: nothing in it may be unpickled.
+    Without a seal the body is not authenticated: do not unpickle it.
     """
     with translate_disk_errors(path):
         if not path.exists():
@@ -87,10 +87,10 @@ def read_checked(path: Path, seal: Seal | None) -> bytes | None:
 
 
 def foreign_file(path: Path, found: str) -> RunFailed:
-    """The fault of a file that this run did not write there, or not last."""
+    """The error for a file whose content this run did not write there last."""
     return RunFailed(
         str(path),
-        f"it is not what this run wrote there last: {found}",
+        f"its content is not the last that this run wrote: {found}",
         "the keeper's own files, as it wrote them",
-        "Do not trust this folder: what it holds is run as code. Start the run anew in another folder.",
+        "Do not trust this folder: its content is run as code. Start the run anew in another folder.",
     )

@@ -1,4 +1,4 @@
-"""What the keeper wrote last of each file: it tells a file from an older one of the same run.
+"""The order of the keeper's last write to each file, which exposes a file replaced by an older one of the same run.
 
 Tests: tests/desk/checkpoint/test_store.py
 """

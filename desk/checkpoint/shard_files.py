@@ -1,11 +1,11 @@
 """One shard's files: its last state, the log of its bars, and the segments of its remembered trades.
 
-The state names the byte at which the log ended when it was written. A checkpoint is first appended to the
-log, then its state takes the old one's place at once: from that moment it counts, and with it exactly the
-bars up to that byte. Whenever the writer is killed, the files agree. Segments of trades are deleted once no state
+The state names the byte at which the log ended when it was written. The bars of a checkpoint are first appended
+to the log, then its state replaces the old one atomically. From then on the checkpoint is valid, with exactly the bars
+up to that byte. The files are consistent whenever the writer is killed. Segments of trades are deleted once no state
 names them.
 
-The first state after the shard's close holds the state before it, which `undo_close` puts in its place.
+The first state after the shard's close contains the state before it, which `undo_close` restores.
 
 Tests: tests/desk/checkpoint/test_store.py
 """
@@ -23,7 +23,7 @@ from desk.model.checkpoint import Checkpoint, pack_logged_trades
 
 
 class ShardState(msgspec.Struct, array_like=True):
-    """The last checkpoint without its bars, which stand in the log from `log_start` to `log_end`, and its trades.
+    """The last checkpoint without its trades and its bars, which are in the log from `log_start` to `log_end`.
 
     `link` is the last of the log's chain. `before_close` is, once the shard has closed, the encoded state before that.
     """
@@ -41,7 +41,7 @@ _decode = msgspec.msgpack.Decoder(ShardState).decode
 
 
 class ShardFiles:
-    """What the keeper holds of one shard. All calls raise RunFailed for damage and what the disk refuses."""
+    """The saved data of one shard. All calls raise RunFailed for damage and errors of the disk."""
 
     def __init__(self, folder: Path, shard: int, seal: Seal | None = None) -> None:
         self._seal = seal
@@ -57,7 +57,7 @@ class ShardFiles:
     def write(
         self, checkpoint: Checkpoint, log_start: int, segments: Sequence[Segment] = (), link: bytes = b""
     ) -> ShardState:
-        """Append bars and trades at `log_start` and behind `segments`, then let the state take the old one's place."""
+        """Append bars at `log_start` and trades after `segments`, then replace the state."""
         log_end = log_start
         if checkpoint.bars:
             log_end, link = self.log.append(checkpoint, log_start, link)
@@ -78,7 +78,7 @@ class ShardFiles:
         return _decode(state.before_close) if state is not None and state.before_close else None
 
     def undo_close(self) -> None:
-        """Let the state from before the shard's close, if any, take the place of the last."""
+        """Restore the state from before the shard's close, if any."""
         before = self.before_close()
         if before is not None:
             write_checked(self.path, _encode(before), self._seal)
@@ -87,7 +87,7 @@ class ShardFiles:
                 self.path.unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
-        """The last checkpoint as it was given, but with the trades of all those before it that still count."""
+        """The last checkpoint as saved, with all trades still remembered."""
         state = self.state()
         if state is None:
             return None
@@ -96,7 +96,7 @@ class ShardFiles:
         return msgspec.structs.replace(state.checkpoint, bars=bars, trades=trades)
 
     def verify(self) -> None:
-        """Read everything that counts, and compare it with what the state says of it."""
+        """Read all valid data, and check it against the state."""
         state = self.state()
         if state is None:
             return
@@ -106,7 +106,7 @@ class ShardFiles:
         self.latest()
 
     def reading(self) -> BarLogReader | None:
-        """The log as far as it counts; None where it is empty."""
+        """A reader of the valid part of the log; None if it is empty."""
         state = self.state()
         return self.log.read(state.log_end) if state is not None and state.log_end else None
 

@@ -27,18 +27,18 @@ class LastCheckpoint(NamedTuple):
 class KeeperStore:
     """Checkpoints in `folder`, written by one process and read by any.
 
-    However the writer ends, kill -9 included, a reader finds per shard one checkpoint and exactly the bars
-    of the checkpoints up to it. Reading changes nothing, so that it may go on beside the writer. All calls
-    raise RunFailed for damaged files and for what the disk refuses; what was saved before stays whole.
+    After any end of the writer, kill -9 included, a reader finds one checkpoint per shard and exactly the bars of the
+    checkpoints up to it. Reading changes nothing and may run beside the writer. All calls raise RunFailed for damaged
+    files and errors of the disk; earlier data stay valid.
 
-    With a `seal` only what this run wrote is read, and what it wrote last: a state that was swapped or put back is
-    refused. Without one what is read may come from anywhere: nothing in it may be unpickled.
+    With a `seal` only the last content that this run wrote is accepted: an exchanged or older file is rejected. Without
+    a seal the content is not authenticated: do not unpickle it.
     """
 
     def __init__(self, folder: Path, seal: Seal | None = None) -> None:
         self.folder = folder
         self._seal = seal
-        # Beside the folder: a folder that is put back to an earlier moment does not bring it along.
+        # Beside the folder: restoring an older copy of the folder does not restore this file.
         self._order_path = folder.with_name(f"{folder.name}.order")
         self._order: LastWrites | None = None
         self._files: dict[int, ShardFiles] = {}
@@ -50,11 +50,10 @@ class KeeperStore:
                 make_private_folder(folder, parents=True)
 
     def save(self, checkpoint: Checkpoint) -> bool:
-        """Keep the checkpoint and its bars; True once it would outlive this process.
+        """Save the checkpoint and its bars; on return True they survive the death of this process.
 
-        An incarnation sends its checkpoints in order: what is not above the last of the same epoch is a repeat,
-        and changes nothing. One of a lower epoch comes from an incarnation that is over: it is refused, and the
-        answer is False.
+        An incarnation sends its checkpoints in order: one that is not above the last of its epoch is a repeat, and
+        changes nothing. A checkpoint of a lower epoch comes from an earlier incarnation: it is rejected (False).
         """
         files = self._shard(checkpoint.shard)
         if checkpoint.shard not in self._last:
@@ -81,10 +80,10 @@ class KeeperStore:
             return sorted(int(path.stem.removeprefix("shard-")) for path in self.folder.glob("shard-*.state"))
 
     def save_producer(self, state: ProducerState) -> bool:
-        """Keep the state in the place of the last; True once it, or a later one, would outlive this process.
+        """Replace the saved state; on return True it, or a later one, survives the death of this process.
 
-        One of a lower epoch comes from an incarnation that is over: it is refused. One of the same epoch and an
-        earlier mark comes again, and changes nothing.
+        A state of a lower epoch comes from an earlier incarnation: it is rejected (False). One of the same epoch and an
+        earlier mark is a repeat, and changes nothing.
         """
         if self._producer is None:
             last = self.producer()
@@ -99,7 +98,7 @@ class KeeperStore:
         return True
 
     def producer(self) -> ProducerState | None:
-        """The producer's last state as it was saved, None where there is none."""
+        """The producer's last saved state; None without one."""
         body = read_checked(self._producer_path, self._seal)
         state = None if body is None else decode_producer(body)
         given = (-1, -1) if state is None else (state.epoch, state.mark_ns)
@@ -107,16 +106,17 @@ class KeeperStore:
         return state
 
     def verify(self) -> None:
-        """Read everything that a successor needs. Raises RunFailed for what is damaged, gone, or not this run's."""
+        """Read all data that a successor needs. Raises RunFailed for damaged, missing or foreign files."""
         self.producer()
         for shard in {*self.shards(), *self._written().shards}:
             self._shard(shard).verify()
             self.latest(shard)
 
     def undo_close(self) -> bool:
-        """Let every shard stand where it stood before it closed; whether any had.
+        """Restore every shard's state from before its close; return whether any shard had closed.
 
-        The order is lowered first: a writer that is killed in between leaves files ahead of it.
+        The recorded order is lowered first: if the writer is killed in between, files are ahead of the order, which is
+        valid.
         """
         states = {shard: self._shard(shard).state() for shard in self.shards()}
         closed = [shard for shard, state in states.items() if state is not None and state.checkpoint.final]
@@ -134,11 +134,11 @@ class KeeperStore:
         return bool(closed)
 
     def begin(self) -> None:
-        """Note that nothing is kept yet: a store from which everything was taken away is told from a fresh one."""
+        """Record that the store is empty: this distinguishes a fresh store from one whose files were removed."""
         self._write_order(LastWrites())
 
     def epochs(self) -> int:
-        """The highest epoch of anybody who has left something here, 0 where nobody has: a new start must be above."""
+        """The highest epoch in the store, 0 if it is empty; a new start must use a higher one."""
         producer = self.producer()
         epochs = [0 if producer is None else producer.epoch]
         for shard in self.shards():
@@ -150,10 +150,10 @@ class KeeperStore:
     def bars(self, symbols: Iterable[str] | None = None) -> Iterator[Bar]:
         """The final version of every (symbol, minute_ns) over all shards, or of these symbols alone, in no set order.
 
-        A symbol may have lived in several shards. The version of the checkpoint with the later mark is final: who has
-        a symbol after a move is never behind who had it before. Among those of one mark it is the one with the higher
-        last move: who fell back to before a move has not done it; then the higher epoch, then the higher number.
-        Memory: one record's bars and the set of minutes met.
+        A symbol may have lived in several shards. The version of the checkpoint with the later mark is final: after a
+        move, the new owner of a symbol is never behind the previous one. At equal marks the higher last move decides (a
+        shard restored to before a move has not made it), then the higher epoch, then the higher number. Memory: one
+        record's bars and the set of minutes met.
         """
         wanted = None if symbols is None else frozenset(symbols)
         met: defaultdict[str, set[int]] = defaultdict(set)
@@ -169,7 +169,7 @@ class KeeperStore:
                     yield bar
 
     def close(self) -> None:
-        """Let go of the files that `save` keeps open."""
+        """Close the files that `save` keeps open."""
         for files in self._files.values():
             files.close()
 
@@ -177,7 +177,7 @@ class KeeperStore:
         return self._files.setdefault(shard, ShardFiles(self.folder, shard, self._seal))
 
     def _written(self) -> LastWrites:
-        """What this run wrote last, by the file that says so; without a seal there is none."""
+        """The order of this run's last writes, from its file; empty without a seal."""
         if self._order is None:
             body = None if self._seal is None else read_checked(self._order_path, self._seal)
             if body is None and self._seal is not None:
@@ -191,9 +191,9 @@ class KeeperStore:
             write_checked(self._order_path, encode_order(order), self._seal)
 
     def _require_last(self, path: Path, given: tuple[int, int], last: tuple[int, int] | None) -> None:
-        """A writer that was killed between a file and the order leaves the file ahead of it, never behind."""
+        """Raise RunFailed for a file behind the recorded order; a killed writer leaves files ahead of it."""
         if self._seal is not None and last is not None and given < last:
-            raise foreign_file(path, "it is gone" if given == (-1, -1) else "it was put back to an earlier moment")
+            raise foreign_file(path, "it is gone" if given == (-1, -1) else "it was replaced by an older version")
 
 
 def _kept(state: ShardState | None) -> LastCheckpoint:

@@ -1,8 +1,8 @@
 """A shard's remembered trades as an append-only log in segments, of which the oldest are deleted.
 
 A record is a header (body length, checksum) and a body: the trades of one checkpoint, by symbol, as msgpack. A segment
-is a file; the shard's state names those that count, each with the byte at which it ends. What a killed writer left
-after that is not looked at, and is cut off by the next append. The records of a segment form a chain, as those of the
+is a file; the shard's state names the valid ones, each with the byte at which it ends. Bytes that a killed writer left
+after it are ignored, and removed by the next append. The records of a segment form a chain, as those of the
 bars do (desk/checkpoint/bar_log.py).
 """
 
@@ -25,7 +25,7 @@ _HEADER: Final = struct.Struct("<II")
 
 
 class Segment(msgspec.Struct, array_like=True, frozen=True):
-    """One file of the log: where it ends, the session time of the last checkpoint in it, and its last link."""
+    """One file of the log: its end, the session time of its last checkpoint, and its last link."""
 
     number: int
     end: int
@@ -34,7 +34,7 @@ class Segment(msgspec.Struct, array_like=True, frozen=True):
 
 
 class TradeLog:
-    """The segments `shard-N.trades-M` in `folder`. All calls raise RunFailed for damage and what the disk refuses."""
+    """The segments `shard-N.trades-M` in `folder`. All calls raise RunFailed for damage and errors of the disk."""
 
     def __init__(self, folder: Path, shard: int) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class TradeLog:
         self._number = -1
 
     def append(self, checkpoint: Checkpoint, segments: Sequence[Segment]) -> list[Segment]:
-        """Write the checkpoint's trades behind these segments; those that count from now on."""
+        """Append the checkpoint's trades after these segments; return the valid segments."""
         kept = [segment for segment in segments if segment.newest_ns >= checkpoint.trades_from_ns]
         if not checkpoint.trades:
             return kept
@@ -59,7 +59,7 @@ class TradeLog:
         return kept
 
     def delete_all_but(self, segments: Sequence[Segment]) -> None:
-        """Delete the files that the state does not name; what is appended later begins a file anew."""
+        """Delete the files that the state does not name; the next append starts a new file."""
         names = {self._path(segment.number).name for segment in segments}
         if self._path(self._number).name not in names:
             self.close()
@@ -69,7 +69,7 @@ class TradeLog:
                     path.unlink()
 
     def read(self, segments: Sequence[Segment]) -> dict[str, LoggedTrades]:
-        """The trades of these segments, of each symbol one behind the other."""
+        """The trades of these segments by symbol, in order."""
         counts: dict[str, int] = {}
         parts: dict[str, list[bytes]] = {}
         for segment in segments:

@@ -13,9 +13,9 @@ from desk.model.errors import RunFailed
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file of mode 0600 beside `path` to write to; it takes the place of `path` when the block ends well.
+    """Yield a file of mode 0600 beside `path`; it replaces `path` when the block ends without an error.
 
-    Raises RunFailed for what the disk refuses; what stood at `path` before is still there then.
+    Raises RunFailed for errors of the disk; `path` is unchanged then.
     """
     beside = path.with_name(path.name + ".new")
     try:
@@ -30,10 +30,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> RunFailed:
-    """The fault of a file that the disk does not take."""
+    """The error for a file that cannot be written."""
     return RunFailed(
         str(path),
         f"it cannot be written: {error.strerror or error}",
-        "a folder that can be written, with free space",
+        "a writable folder with free space",
         "Free space or correct permissions there, and run again.",
     )

@@ -1,4 +1,4 @@
-"""Files and folders of a run: for their owner alone, whatever the umask says.
+"""Files and folders of a run: private to their owner, independent of the umask.
 
 Tests: tests/desk/inprocess/test_resume_judged.py
 """
@@ -17,7 +17,7 @@ FOLDER_MODE: Final = 0o700
 def private_opener(path: str, flags: int) -> int:
     """Open a file with mode 0600; for the `opener` argument of `open` and `FileIO`. Refuses a symlink.
 
-    Raises OSError, for a file of another owner too.
+    Raises OSError, also for a file of another owner.
     """
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
@@ -29,7 +29,7 @@ def private_opener(path: str, flags: int) -> int:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600, over what it holds. Raises OSError."""
+    """Write a file of mode 0600, replacing its content. Raises OSError."""
     with FileIO(path, "w", opener=private_opener) as file:
         rest = memoryview(content)
         while rest:

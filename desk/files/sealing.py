@@ -1,4 +1,4 @@
-"""Authentication of what a run leaves for its successor: HMAC-SHA256 (RFC 2104) with a key of this run alone.
+"""Authentication of a run's files for its successor: HMAC-SHA256 (RFC 2104) with a key of this run alone.
 
 Tests: tests/desk/checkpoint/test_trade_log.py
 """

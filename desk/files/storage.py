@@ -1,6 +1,6 @@
 """Files by URL: object stores and file systems that pyarrow knows, read and written as local ones are.
 
-Who may do so is settled where each store's own tools look: the environment, files in the home folder, the machine's
+Credentials come from the sources of each store's own tools: the environment, files in the home folder, the machine's
 role.
 """
 
@@ -18,10 +18,10 @@ from desk.model.errors import CredentialsError, DeskError, RunFailed
 GS_RETRY_S: Final = 30
 LONGEST: Final = 300
 
-# In these a folder is no more than the beginning of names: there is none to be made.
+# In these stores a folder is only a prefix of names; it is not created.
 WITHOUT_FOLDERS: Final = frozenset({"s3", "gcs", "abfs"})
 
-# Words of pyarrow's messages that tell of missing or refused credentials, in the stores' own terms.
+# Words in pyarrow's messages for missing or rejected credentials, by store.
 _REFUSED: Final = (
     "ACCESS_DENIED",
     "INVALID_ACCESS_KEY_ID",
@@ -40,7 +40,7 @@ _AWAY: Final = ("NETWORK_CONNECTION", "curlCode", "UNAVAILABLE", "SLOW_DOWN", "S
 
 
 class StoragePath(NamedTuple):
-    """A place in a file system: `url` tells it to people, without options; `path` is what the file system calls it."""
+    """A place in a file system: `url` is for messages, without options; `path` is the file system's name."""
 
     url: str
     filesystem: Any
@@ -51,9 +51,9 @@ class StoragePath(NamedTuple):
 
 
 def storage_path(url: str, kind: type[DeskError]) -> StoragePath:
-    """The place that the URL names; whether anything is there is not looked at.
+    """Return the place that the URL names, without a check that it exists.
 
-    Raises `kind` for what is no such URL, and what `translate_storage_errors` raises.
+    Raises `kind` for an invalid URL, and the errors of `translate_storage_errors`.
     """
     if has_secret(url):
         raise kind(
@@ -71,9 +71,9 @@ def storage_path(url: str, kind: type[DeskError]) -> StoragePath:
 
 @contextmanager
 def translate_storage_errors(place: str, kind: type[DeskError]) -> Iterator[None]:
-    """Turns what a store refuses within into a fault at `place`.
+    """Translate errors of a store within the block to an error at `place`.
 
-    It is a CredentialsError, RunFailed where the store is away, or else `kind`.
+    It is CredentialsError, RunFailed if the store cannot be reached, or else `kind`.
     """
     try:
         yield
@@ -82,7 +82,7 @@ def translate_storage_errors(place: str, kind: type[DeskError]) -> Iterator[None
 
 
 def storage_error(place: str, kind: type[DeskError], error: Exception) -> DeskError:
-    """What to raise for what a store said."""
+    """Return the DeskError for a store's error."""
     found = str(error).split("\n", maxsplit=1)[0].rstrip(".")
     refused = isinstance(error, PermissionError) or any(words in found for words in _REFUSED)
     if len(found) > LONGEST:
@@ -100,13 +100,13 @@ def storage_error(place: str, kind: type[DeskError], error: Exception) -> DeskEr
             place,
             found,
             "a store that answers",
-            "See that it can be reached from here, and try again; a run that had begun goes on with --resume.",
+            "Check that it can be reached from here, and try again; `desk run --resume` continues a run.",
         )
     return kind(place, found, "a file or folder that can be used", "Correct the URL.")
 
 
 def _bounded(url: str) -> str:
-    """The URL with an end to trying again; Google's client tries for a quarter of an hour where nothing is said."""
+    """The URL with a limit on retries; Google's client retries for a quarter of an hour by default."""
     if scheme_of(url) in {"gs", "gcs"} and "retry_limit_seconds" not in url:
         return f"{url}{'&' if '?' in url else '?'}retry_limit_seconds={GS_RETRY_S}"
     return url

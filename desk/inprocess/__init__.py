@@ -2,7 +2,7 @@
 
     in_process_desk wires all parts and runs them to the end of the session
     direct_calls  the ports between the parts as plain calls
-    hang_watch    ends calls of strategies and scanners that hang
+    hang_watch    interrupts hanging calls of strategies and scanners
 
 The actors are the same objects with Ray calls between them.
 """

@@ -1,4 +1,4 @@
-"""The doors of the house as plain calls: everything in one process.
+"""The ports between the parts as plain calls in one process.
 
 Tests: tests/desk/inprocess/test_in_process_desk.py
 """
@@ -19,18 +19,18 @@ from desk.scanning.runner import ScannerRunner
 
 
 class CheckpointStore(Protocol):
-    """Where checkpoints are kept."""
+    """A store of checkpoints and producer states."""
 
     def save(self, checkpoint: Checkpoint) -> bool:
-        """Keep one; whether it was not refused."""
+        """Save a checkpoint; return False if it was rejected."""
         ...
 
     def save_producer(self, state: ProducerState) -> bool:
-        """Keep a producer's state; whether it was not refused."""
+        """Save a producer state; return False if it was rejected."""
         ...
 
     def latest(self, shard: int) -> Checkpoint | None:
-        """The shard's last one."""
+        """The shard's last checkpoint."""
         ...
 
     def producer(self) -> ProducerState | None:
@@ -38,12 +38,12 @@ class CheckpointStore(Protocol):
         ...
 
     def bars(self, symbols: Iterable[str] | None = None) -> Iterable[Bar]:
-        """The final version of every kept minute, of all symbols or of these."""
+        """The final version of every saved minute, of all symbols or of these."""
         ...
 
 
 class LocalLinks:
-    """A batch is applied as it is sent; its ack waits to be fetched."""
+    """Applies each batch as it is sent, and keeps the ack for the next `wait`."""
 
     def __init__(self, shards: Mapping[int, Shard]) -> None:
         self._shards = shards
@@ -54,24 +54,24 @@ class LocalLinks:
         self._news.append(self._shards[shard].receive(batch))
 
     def wait(self, wait: Wait) -> list[News]:
-        """Every ack since the last call that looked for any: nothing is ever under way."""
+        """Return every ack since the last call that asked for acks; no call is ever pending."""
         if wait.acks is AckWait.SKIP:
             return []
         news, self._news = self._news, []
         return news
 
     def locate(self, shard: int) -> None:
-        """It says so at once."""
+        """Add the shard's position to the news."""
         self._news.append(ShardBack(self._shards[shard].position()))
 
     def forget(self, shard: int) -> None:
-        """Nothing is ever under way."""
+        """Do nothing: no call is ever pending."""
 
 
 class LocalBroker:
-    """The broker as the producer and the shards see it: an order manager in this process.
+    """The broker port: an order manager in this process.
 
-    What is decided for shards goes into the producer's mailbox.
+    Events of submitted requests go into the producer's mailbox.
     """
 
     def __init__(self, manager: OrderManager, mailbox: Mailbox) -> None:
@@ -79,15 +79,15 @@ class LocalBroker:
         self._mailbox = mailbox
 
     def decide(self, request: Request) -> list[OrderEvent]:
-        """Decide at once."""
+        """Decide the request."""
         return self._manager.decide(request)
 
     def submit(self, request: Request) -> None:
-        """Decide at once, and deliver."""
+        """Decide the request, and deliver the events."""
         self._mailbox.post(Deliver(self._manager.decide(request)))
 
     def unanswered(self) -> list[Request]:
-        """Nothing is ever under way."""
+        """None: every request is answered at once."""
         return []
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
@@ -95,7 +95,7 @@ class LocalBroker:
         return self._manager.events_after(numbers)
 
     def begin_close(self, session_ns: int) -> None:
-        """Note where the ledger stands."""
+        """Record the ledger's position."""
         self._manager.begin_close(session_ns)
 
     def close(self, session_ns: int) -> list[OrderEvent]:
@@ -111,42 +111,42 @@ class LocalScanners:
         self._answers: list[ScanAnswer] = []
 
     def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
-        """Scan at once; the answers wait to be fetched."""
+        """Scan, and keep the answers."""
         self._answers = self._scanning.scan(mark_ns, subscribed)
         return bool(self._answers)
 
     def answers(self) -> list[ScanAnswer]:
-        """The answers of the last scan, once."""
+        """Return the answers of the last scan, once."""
         answers, self._answers = self._answers, []
         return answers
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
-        """The session's minutes of these symbols."""
+        """The session's bars of these symbols."""
         return self._scanning.history(symbols, until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        """A shard's remembered trades of these symbols."""
+        """The encoded remembered trades of these symbols."""
         return self._scanning.remembered(symbols, until_ns)
 
 
 class LocalKeeper:
-    """The keeper as the producer and the shards see it: a store in this process."""
+    """The keeper port: a store in this process."""
 
     def __init__(self, store: CheckpointStore) -> None:
         self._store = store
         self._confirmed = 0
 
     def save(self, number: int, checkpoint: bytes) -> None:
-        """Keep it at once."""
+        """Save the checkpoint."""
         self._store.save(decode_checkpoint(checkpoint))
         self._confirmed = number
 
     def confirmed(self) -> int:
-        """Everything given is kept."""
+        """The last checkpoint: each is saved at once."""
         return self._confirmed
 
     def save_producer(self, state: bytes) -> None:
-        """Keep it at once."""
+        """Save the state."""
         self._store.save_producer(decode_producer(state))
 
     def latest(self, shard: int) -> Checkpoint | None:
@@ -158,5 +158,5 @@ class LocalKeeper:
         return self._store.producer()
 
     def bars(self, symbols: Iterable[str]) -> list[Bar]:
-        """The kept minutes of these symbols."""
+        """The saved bars of these symbols."""
         return list(self._store.bars(symbols))

@@ -1,7 +1,7 @@
-"""Calls of strategies and scanners that do not end, where the whole desk is one process.
+"""Interrupts hanging calls of strategies and scanners in a desk of one process.
 
-A thread looks at the call under way. When it lasts too long, a signal makes the main thread raise in it, which stops
-the strategy as its own exception would. A call of native code that does not return to Python cannot be ended.
+A thread watches the current call. When it lasts too long, a signal raises an exception in the main thread, which stops
+the strategy as its own exception would. A call of native code that does not return to Python cannot be interrupted.
 
 Tests: tests/desk/inprocess/test_in_process_desk.py
 """
@@ -20,7 +20,7 @@ from desk.telemetry.breadcrumb_port import AT, CALL, CALLS, CELLS, PER_INSTANCE
 LOOK_EVERY_S: Final = 0.25
 MOST_STEP_S: Final = 1.0
 SIGNAL: Final = signal.SIGURG
-"""Ignored by default; SIGALRM is that of the time limit."""
+"""A signal that is ignored by default; SIGALRM is in use by the time limit."""
 CALLERS: Final = (guard.__file__, runner.__file__)
 
 
@@ -31,7 +31,7 @@ class CallHangsError(Exception):
 class HangWatch:
     """The breadcrumbs (`desk.telemetry.breadcrumb_port.BreadcrumbWriter`) of a desk in one process, watched.
 
-    Time in which the process did not run counts for no more than MOST_STEP_S a look.
+    The time between two looks counts at most MOST_STEP_S: a suspended process does not hang.
     """
 
     def __init__(self, hang_s: float, log: Logger) -> None:
@@ -45,12 +45,12 @@ class HangWatch:
         self._thread = threading.Thread(target=self._watch, name="hang watch", daemon=True)
 
     def register(self, strategy: str, symbol: str) -> int:
-        """The crumb of an instance."""
+        """Return the breadcrumb number of an instance."""
         self._names.append((strategy, symbol))
         return len(self._names) * PER_INSTANCE
 
     def on_memory_exhausted(self) -> None:
-        """There is no limit of memory here."""
+        """Do nothing: memory is not limited here."""
 
     def __enter__(self) -> Self:
         self._before = signal.signal(SIGNAL, self._on_signal)
@@ -86,7 +86,7 @@ class HangWatch:
         return f"{CALLS[code]} of {strategy}" + (f" on {symbol}" if symbol else "")
 
     def _on_signal(self, _number: int, frame: FrameType | None) -> None:
-        """Raise in the call, unless it has ended meanwhile, or its caller is just about to see its end."""
+        """Raise in the call, unless it has ended or is about to return."""
         if self._hung != (self.cells[CALL], self.cells[AT]):
             return
         if frame is not None and frame.f_code.co_filename not in CALLERS:

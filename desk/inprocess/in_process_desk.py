@@ -1,4 +1,4 @@
-"""The whole desk in one process: what `desk run --in-process` starts. The pipeline, wired and run to its end."""
+"""The whole desk in one process: started by `desk run --in-process`."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -38,7 +38,7 @@ Show = Callable[[DeskView], None]
 class InProcessDesk:
     """All parts of the desk, built from a plan, connected by plain calls.
 
-    Where the process is the desk's own (`owns_process`), processes that were started during the run are ended with it.
+    With `owns_process`, child processes that the run started are killed at its end.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class InProcessDesk:
         self._began_ns = self._ended_ns = self.started_ns
 
     def run(self, show: Show) -> Summary:
-        """Run to the end, write the results, give the summary. Raises what stops a run; the books are closed.
+        """Run to the end, write the results, and return the summary. Raises the error that ends the run, after closing.
 
         Raises StoppedEarly, with the results written, where a signal came before the first second was complete.
         """
@@ -121,7 +121,7 @@ class InProcessDesk:
                 summary = self._write(log)
         except DeskError as fault:
             self._new_notes.write(self.loop.stats())
-            log.error("run failed: %s", fault)  # noqa: TRY400 - the fault tells what there is to tell
+            log.error("run failed: %s", fault)  # noqa: TRY400 - the error needs no traceback
             self._write_failed(fault)
             raise
         finally:
@@ -152,13 +152,13 @@ class InProcessDesk:
         return summary
 
     def _end_children(self) -> None:
-        """End and name the processes that strategies or scanners left; whose they are is not known in one process."""
+        """Kill and report child processes of strategies or scanners; their owners are unknown in one process."""
         left = running_descendants(self._children) if self._owns_process else []
         end_processes(left)
-        self._left += [f"a strategy or scanner left {child} running: it was ended" for child in left]
+        self._left += [f"a strategy or scanner left {child} running: it was killed" for child in left]
 
     def _write_failed(self, fault: DeskError) -> None:
-        """After a failure: a summary that says so. The session stays open in the ledger."""
+        """Write a summary of the failure. The session stays open in the ledger."""
         self._end_children()
         record = self._record(self.clock.wall_ns())
         record.problems.insert(0, str(fault))
@@ -184,7 +184,7 @@ class InProcessDesk:
         show(self._with_ledger(view))
 
     def _show_outage(self) -> None:
-        """The ledger's server is away, or has returned, while nothing else moves: show what was shown last."""
+        """Show the last view again when the ledger's server fails or answers again."""
         self._ledger_notes.write(self.book.outages.report())
         if self._last is not None:
             show, view = self._last
@@ -222,5 +222,5 @@ class InProcessDesk:
 def run_in_process(
     plan: Plan, folder: RunFolder, *, show: Show, resume: ResumeState | None = None, owns_process: bool = False
 ) -> Summary:
-    """Run the plan in this process, or resume it, and give its summary; see InProcessDesk. Raises DeskError."""
+    """Run or resume the plan in this process, and return its summary; see InProcessDesk. Raises DeskError."""
     return InProcessDesk(plan, folder, resume, owns_process=owns_process).run(show)

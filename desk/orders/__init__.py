@@ -1,4 +1,4 @@
-"""What runs in the broker's process: the order manager, its journal, and what it needs of ledger and venue."""
+"""The parts of the broker's process: the order manager, its journal, and its ports to ledger and venue."""
 
 from desk.orders.manager import OrderManager, restore_manager
 from desk.orders.order_ledger import OrderLedger

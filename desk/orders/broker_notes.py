@@ -1,7 +1,7 @@
-"""The order manager's notes: what it must know after a restart and neither decisions nor order events tell.
+"""The order manager's notes: the state that a restart needs beside decisions and order events.
 
 Names and JSON texts, written in the commit of the call that changed them: last prices, problems, diverged pairs,
-that the session was closed, and where its ledger stood when the close began.
+the session's close, and the ledger's position when the close began.
 
 Tests: tests/desk/ledger/test_ledger_sessions.py
 """
@@ -17,36 +17,36 @@ CLOSING = "closing"
 
 
 class CloseStart(msgspec.Struct):
-    """Where the session's ledger stood when its close began: the last event's number by symbol, and the notes."""
+    """The ledger's position when the session's close began: the last event number by symbol, and the notes."""
 
     events: dict[str, int]
     notes: dict[str, str]
 
 
 class NoteChanges:
-    """What one call changed, by name."""
+    """The notes that one call changed, by name."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
 
     def price(self, symbol: str, price: float) -> None:
-        """The symbol's last price is this now."""
+        """Note the symbol's last price."""
         self._write(f"price {symbol}", price)
 
     def problem(self, number: int, text: str) -> None:
-        """The problem of this number, from 1."""
+        """Note the problem of this number, from 1."""
         self._write(f"problem {number}", text)
 
     def diverged(self, pair: Pair) -> None:
-        """The pair decided differently than before."""
+        """Note that the pair has diverged."""
         self._write("diverged " + _json(pair), True)
 
     def closing(self, closing: CloseStart) -> None:
-        """The session's close begins here."""
+        """Note the start of the session's close."""
         self.texts[CLOSING] = msgspec.json.encode(closing, order="sorted").decode()
 
     def closed(self) -> None:
-        """The session was closed."""
+        """Note that the session is closed."""
         self._write(CLOSED, True)
 
     def _write(self, name: str, value: float | str | bool) -> None:
@@ -54,7 +54,7 @@ class NoteChanges:
 
 
 class RecoveredNotes(msgspec.Struct):
-    """All that was noted in a session."""
+    """All notes of a session."""
 
     prices: dict[str, float]
     problems: list[str]
@@ -63,7 +63,7 @@ class RecoveredNotes(msgspec.Struct):
 
 
 def read_notes(texts: Mapping[str, str]) -> RecoveredNotes:
-    """What these notes say, whatever their order."""
+    """Decode these notes, in any order."""
     prices: dict[str, float] = {}
     problems: dict[int, str] = {}
     diverged: set[Pair] = set()
@@ -79,7 +79,7 @@ def read_notes(texts: Mapping[str, str]) -> RecoveredNotes:
 
 
 def read_closing(text: str) -> CloseStart:
-    """What a note of the name CLOSING says."""
+    """Decode a note of the name CLOSING."""
     return msgspec.json.decode(text, type=CloseStart)
 
 

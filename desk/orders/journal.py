@@ -1,4 +1,4 @@
-"""The journal: every order event of the session, numbered per symbol, and what each of them answered.
+"""The journal: every order event of the session, numbered per symbol, with the question that it answered.
 
 Tests: tests/desk/orders/test_manager_restored.py
 """
@@ -10,11 +10,11 @@ from desk.model.orders import OrderEvent
 from desk.trading.order_life import Order
 
 Question = Literal["intent", "cancel", "close"] | int
-"""What an event of an order answers: its intent, a cancel, the session's close, or the report of that number."""
+"""The question that an event answers: the intent, a cancel, the session's close, or the report of that number."""
 
 
 class Journal:
-    """Makes the events, and finds them again: by symbol and number, and by order and question."""
+    """Creates events, and finds them by symbol and number, and by order and question."""
 
     def __init__(self, *, simulated: bool) -> None:
         self._simulated = simulated
@@ -31,7 +31,7 @@ class Journal:
         fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
         reason: str = "",
     ) -> OrderEvent:
-        """The next event of the order's symbol; `fill` is (quantity, price, fee)."""
+        """Append the next event of the order's symbol; `fill` is (quantity, price, fee)."""
         intent = order.intent
         events = self._events.setdefault(intent.symbol, [])
         event = OrderEvent(
@@ -62,18 +62,18 @@ class Journal:
         return event
 
     def answer(self, client_order_id: str, question: Question) -> OrderEvent | None:
-        """The event that answered the question, if it was asked before and changed anything."""
+        """The event that answered a repeated question; None if the question is new or changed nothing."""
         return self._answers.get((client_order_id, question))
 
     def recall(self, event: OrderEvent) -> Question:
-        """Take in an event that was written before, the next of its symbol; what it answered."""
+        """Restore a recorded event, the next of its symbol; return the question that it answered."""
         question = self._question(event)
         self._events.setdefault(event.symbol, []).append(event)
         self._answers[event.client_order_id, question] = event
         return question
 
     def after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
-        """All symbols' events above these numbers, 0 where a symbol is not named, by symbol and number."""
+        """The events of all symbols above these numbers (0 for others), by symbol and number."""
         return [event for symbol in sorted(self._events) for event in self._events[symbol][numbers.get(symbol, 0) :]]
 
     def numbers(self) -> dict[str, int]:

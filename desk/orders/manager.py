@@ -1,4 +1,4 @@
-"""The order manager: what the broker actor and the in-process desk run behind the broker door."""
+"""The order manager: the work of the broker actor, and of the in-process desk's broker."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,21 +24,21 @@ MAX_PROBLEMS: Final = 100
 
 
 class OrderManager:
-    """Decides requests, keeps orders and positions, and lets nothing out that the ledger has not committed.
+    """Decides requests and keeps orders and positions; returns nothing that the ledger has not committed.
 
-    The same question has the same answer: a repeated intent, cancel or report gives back the event it gave
-    the first time, under its old number, and writes nothing; so does a repeated close. So a shard that is restored
-    and decides again finds its events at the same place in its lane, and drops those whose number it already has.
+    Answers are idempotent: a repeated intent, cancel, report or close returns its first event under the same number,
+    and writes nothing. So a restored shard that repeats a decision gets the same events at the same place in its lane,
+    and drops those whose number it already has.
 
-    All that it knows is in the ledger: decisions, events in the order in which they were recorded, and notes of the
-    rest. A fresh manager that was given them back (`restore`) answers everything as this one would.
+    All state is in the ledger: decisions, events in the order in which they were recorded, and notes. After `restore`
+    from these a new manager answers as this one would.
 
-    A failure of the ledger is fatal: what the call had worked out was neither committed nor given, but the state has
-    moved, so every later call raises the same error. Single-threaded.
+    A failure of the ledger is fatal: the state has changed without a commit, so every later call raises the same error.
+    Single-threaded.
 
-    `problems` names what should not happen (unknown or impossible reports, divergence), at most
+    `problems` describes unexpected input (unknown or impossible reports, divergence), at most
     MAX_PROBLEMS of them. `diverged` holds the (strategy, symbol) pairs that decided differently under an id already
-    used: they must be stopped, and their further intents are refused.
+    used: they must be stopped, and their further intents are rejected.
     """
 
     def __init__(self, session: str, gate: RiskGate, ledger: OrderLedger, venue: OrderVenue) -> None:
@@ -56,11 +56,11 @@ class OrderManager:
         self._closing: list[OrderEvent] | None = None
 
     def decide(self, request: Request) -> list[OrderEvent]:
-        """Decide all of it in canonical order; the events are committed when this returns.
+        """Decide the request in canonical order, and commit the events.
 
         Reports come first, by (symbol, client_order_id, number), then prices, then cancels by (decision_ns,
         strategy, symbol, client_order_id), then intents by (decision_ns, strategy, symbol, number), last the
-        cancels of those intents that are new. The answers are by symbol and number. Raises LedgerError.
+        cancels of those intents that are new. Returns the events by symbol and number. Raises LedgerError.
         """
         self._check_ledger()
         work = UnitOfWork(request.mark_ns, request.prices)
@@ -82,7 +82,7 @@ class OrderManager:
         return work.in_order()
 
     def begin_close(self, session_ns: int) -> None:
-        """Note where the ledger stands before the session's close, which a resumed run takes back. Raises LedgerError.
+        """Record the ledger's position before the close, so that a resumed run can undo the close. Raises LedgerError.
 
         A repeat changes nothing.
         """
@@ -96,7 +96,7 @@ class OrderManager:
     def close(self, session_ns: int) -> list[OrderEvent]:
         """End the session: day and ioc orders expire, gtc orders are canceled, later intents are refused.
 
-        Late fills still count. A repeat gives the same events, and ends nothing more. Raises LedgerError.
+        Late fills still count. A repeat returns the same events, and ends nothing more. Raises LedgerError.
         """
         self._check_ledger()
         if self._closing is not None:
@@ -116,9 +116,9 @@ class OrderManager:
     def restore(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
-        """Become, from fresh, the manager that had these recorded: `events` in that order. Raises LedgerError.
+        """Restore a new manager from recorded data; `events` in recording order. Raises LedgerError.
 
-        The venue is told again what is open and what was taken back: that manager may have died before it said so.
+        Open orders and cancels are sent to the venue again: the previous manager may have died before it sent them.
         """
         intents = {decision.intent.client_order_id: decision.intent for decision in decisions}
         approved: dict[str, Approved] = {}
@@ -148,11 +148,11 @@ class OrderManager:
         )
 
     def carry(self, loss: float) -> None:
-        """Count what earlier sessions of this exchange day have lost as a loss of the day."""
+        """Add the loss of earlier sessions of this exchange day to the loss of the day."""
         self._exposure.carried_loss = loss
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
-        """Events of all symbols above these numbers, 0 where a symbol is not named, by (symbol, number)."""
+        """The events of all symbols above these numbers (0 for others), by (symbol, number)."""
         self._check_ledger()
         return self._journal.after(numbers)
 
@@ -218,7 +218,7 @@ class OrderManager:
                 self._diverge((intent.strategy, intent.symbol), work)
                 self._problem(f"divergence: {intent.client_order_id} was decided before, and differently", work)
             return
-        # What the request itself tells stands: when it is repeated, its prices are all that is marked again.
+        # Prices from the request itself win: a repeated request marks only its own prices.
         if intent.symbol not in work.priced:
             self._mark(intent.symbol, intent.reference_price, work)
         verdict = self._verdict(intent)
@@ -301,7 +301,7 @@ class OrderManager:
 
 
 def restore_manager(manager: OrderManager, ledger: OrderLedger) -> OrderManager:
-    """The fresh manager, as it stood when the ledger was written last. Raises LedgerError."""
+    """Restore the new manager to the ledger's last commit; return it. Raises LedgerError."""
     manager.restore(*ledger.history(), ledger.notes())
     return manager
 
@@ -309,14 +309,14 @@ def restore_manager(manager: OrderManager, ledger: OrderLedger) -> OrderManager:
 def _incomplete(session: str, event: OrderEvent) -> LedgerError:
     return LedgerError(
         f"session {session}",
-        f"order event {event.number} of {event.symbol} on {event.client_order_id}, whose decision is not there",
+        f"order event {event.number} of {event.symbol} on {event.client_order_id}, whose decision is missing",
         "every order's decision beside its events",
-        "The ledger was changed by another hand: give the run its own.",
+        "Another program changed the ledger: give the run its own.",
     )
 
 
 def _content(intent: Intent) -> tuple[object, ...]:
-    """What makes two intents the same: the order and its decision, not how old the data was in that run."""
+    """The parts in which equal intents must agree: the order and its decision, not the age of the data."""
     prices = (intent.limit_price, intent.stop_price)
     order = (intent.side, intent.quantity, intent.kind, *prices, intent.tif, intent.extended_hours)
     return (intent.strategy, intent.symbol, intent.number, intent.decision_ns, *order)

@@ -1,4 +1,4 @@
-"""What the order manager needs of a ledger: to write all that a call brought about, and to read it back."""
+"""The order manager's ledger port: write all results of a call, and read them back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,14 +9,14 @@ from desk.ports import LedgerPort
 
 
 class OrderLedger(LedgerPort, Protocol):
-    """A ledger that also keeps the manager's notes: what neither a decision nor an order event tells."""
+    """A ledger of decisions, order events, and the manager's notes."""
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
         """Write decisions with their verdict, events, and notes by name, in one commit.
 
-        Idempotent by client_order_id and by (symbol, event number); a note takes the place of the last of its name.
+        Idempotent by client_order_id and by (symbol, event number); a note replaces the last of its name.
         Raises LedgerError.
         """
         ...

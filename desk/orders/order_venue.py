@@ -1,4 +1,4 @@
-"""What the order manager needs of a venue: it takes approved orders, and nothing else."""
+"""The order manager's venue port: it takes only approved orders."""
 
 from typing import Protocol
 
@@ -7,9 +7,9 @@ from desk.trading.risk_gate import Approved
 
 
 class OrderVenue(Venue, Protocol):
-    """A venue that can be told. Both calls come after the ledger's commit and do not wait for the venue.
+    """A venue for orders. Both calls follow the ledger's commit and do not wait for the venue.
 
-    Whatever becomes of them, failures too, comes back as `Report`s in a later Request; they do not raise.
+    They do not raise: results and failures arrive as `Report`s in a later Request.
     Both are idempotent by client_order_id.
     """
 
@@ -18,5 +18,5 @@ class OrderVenue(Venue, Protocol):
         ...
 
     def cancel(self, client_order_id: str) -> None:
-        """Ask to take back what is left of an order."""
+        """Request the cancel of an order's open quantity."""
         ...

@@ -11,7 +11,7 @@ from desk.trading.exposure import Exposure
 
 
 def session_loss(events: Iterable[OrderEvent], notes: Mapping[str, str]) -> float:
-    """The loss by a session's order events, fees included, at the last prices that it noted; negative for a gain."""
+    """The loss of a session's order events, fees included, at its last noted prices; negative for a gain."""
     exposure = Exposure()
     for event in events:
         if event.fill_quantity:

@@ -1,4 +1,4 @@
-"""What one call of the order manager brings about, until it is committed and told.
+"""The results of one call of the order manager, until they are committed and returned.
 
 Tests: tests/desk/orders/test_manager.py
 """
@@ -16,8 +16,8 @@ from desk.trading.risk_gate import Approved
 class UnitOfWork:
     """Rows for the ledger, answers for the shards, orders for the venue.
 
-    `given_ns` is the mark at which the call was made. `priced` are the symbols whose last price the request itself
-    tells.
+    `given_ns` is the mark at which the call was made. `priced` are the symbols with a last price in the
+    request itself.
     """
 
     given_ns: int
@@ -30,13 +30,13 @@ class UnitOfWork:
     notes: NoteChanges = field(default_factory=NoteChanges)
 
     def tell(self, event: OrderEvent) -> None:
-        """The event is new: it is written, and answers what was asked."""
+        """Add a new event: to the ledger's rows and to the answers."""
         self.events.append(event)
         self.answers.append(event)
 
     def in_order(self) -> list[OrderEvent]:
-        """The answers by symbol and number; known ones come in the order of the question.
+        """The answers by symbol and number, including repeated ones.
 
-        In any other order a shard would drop events as below the last it has.
+        In any other order a shard would drop events as below its last number.
         """
         return sorted(self.answers, key=lambda event: (event.symbol, event.number))

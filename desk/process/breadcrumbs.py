@@ -1,10 +1,9 @@
-"""Breadcrumbs in shared memory: which strategy a consumer's process is in, for who looks from outside or afterwards.
+"""Breadcrumbs in shared memory: a process's current strategy call, which others can read, also after its death.
 
-Each incarnation of a consumer or of the scanners lays a trail of files: cells that are written before each call, with
+Each incarnation of a consumer or of the scanners writes a trail of files: cells that are written before each call, with
 room for a last note; the instances' names, a line each; what faulthandler writes in a crash; and the processes that it
-started. A process that is killed leaves them as they were. Whoever watches the desk removes them; they stay where
-nobody did: when the watching process itself is killed and the run never resumed, or on a node that could not be
-reached at the desk's end.
+started. The files survive the process. The desk's watchdog removes them; they remain if the driver is killed and the
+run never resumed, or on a node that could not be reached at the desk's end.
 """
 
 import contextlib
@@ -37,12 +36,12 @@ _LINE: Final = re.compile(rb'File "(.+)", line (\d+)')
 
 
 class Breadcrumb(msgspec.Struct, frozen=True):
-    """What was found of a process: the call it is or was in, and how many batches it had taken up.
+    """The content of a trail: the process's current or last call, and the number of batches it had started.
 
-    `hook` is empty outside of strategies. `at` is as in `desk.telemetry.breadcrumb_port`. Equal twice, with time
-    between: nothing has moved. `suspect` is the strategy, symbol and hook of the last call that did something that may
-    end the process later. `ended` says by which call of its own the process ended, `in_thread` that another thread than
-    the main one made it, and `crash` which fatal signal it got, and where it was then.
+    `hook` is empty outside of strategies. `at` is as in `desk.telemetry.breadcrumb_port`. Two equal readings at
+    different times: no progress. `suspect` is the strategy, symbol and hook of the last call that did something that
+    may end the process later. `ended` is the call by which the process ended itself, `in_thread` whether another thread
+    than the main one made it, `crash` the fatal signal and its place.
     """
 
     strategy: str = ""
@@ -57,7 +56,7 @@ class Breadcrumb(msgspec.Struct, frozen=True):
 
     @property
     def call(self) -> tuple[str, str, str, int]:
-        """The call, whichever batch of whichever incarnation made it."""
+        """The call without batch and incarnation, for comparisons."""
         return self.strategy, self.symbol, self.hook, self.at
 
     def __str__(self) -> str:
@@ -68,7 +67,7 @@ class BreadcrumbTrail:
     """The trail of this process: `desk.telemetry.breadcrumb_port.BreadcrumbWriter`, in files."""
 
     def __init__(self, path: Path) -> None:
-        """Lay it. Raises OSError where there is no room."""
+        """Create the trail. Raises OSError if there is no space."""
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with path.open("wb+") as file:
             os.posix_fallocate(file.fileno(), 0, LAYOUT.size)  # else a full file system would kill at the first write
@@ -83,7 +82,7 @@ class BreadcrumbTrail:
 
     @classmethod
     def create(cls, desk: str, actor: str, epoch: int) -> Self:
-        """Lay it in shared memory, else where temporary files go. Raises OSError where neither has room."""
+        """Create a trail in shared memory, else in the temporary folder. Raises OSError if neither has space."""
         first, *others = _paths(desk, actor, epoch)
         try:
             return cls(first)
@@ -93,7 +92,7 @@ class BreadcrumbTrail:
             return cls(others[0])
 
     def register(self, strategy: str, symbol: str) -> int:
-        """Write the names down; the instance's crumb. From where there is no room any more, nobody is told apart."""
+        """Write the instance's names; return its number. When the space is used up, later instances share a number."""
         line = _encode((strategy, symbol)) + b"\n"
         try:
             self._full = self._full or os.write(self._names, line) < len(line)
@@ -105,12 +104,12 @@ class BreadcrumbTrail:
         return len(self._met) * PER_INSTANCE
 
     def on_memory_exhausted(self) -> None:
-        """Leave room for the others."""
+        """Raise the memory limit again, for the other strategies."""
         if self._make_room is not None:
             self._make_room()
 
     def when_exhausted(self, make_room: Callable[[], None]) -> None:
-        """Call this when a strategy had no more memory and was stopped."""
+        """Set the function to call after a strategy was stopped for lack of memory."""
         self._make_room = make_room
 
     @property
@@ -120,7 +119,7 @@ class BreadcrumbTrail:
         return self._met[number - 1] if number else None
 
     def note_end(self, text: str, *, in_thread: bool) -> None:
-        """Say by what the process ends itself in this moment."""
+        """Note the call by which the process is ending itself."""
         note = (IN_THREAD if in_thread else IN_CALL) + text.encode(errors="replace")[: NOTE_BYTES - 2]
         self._note[: len(note) + 1] = note + b"\0"
 
@@ -129,17 +128,17 @@ class BreadcrumbTrail:
         return os.open(_crash(self._path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
     def note_children(self, children: list[ChildProcess]) -> None:
-        """Say which processes this one has started that still run."""
-        with contextlib.suppress(OSError):  # no room: they are found by their parent while that lives
+        """Write the running child processes."""
+        with contextlib.suppress(OSError):  # no space: they can be found by their parent while it runs
             _children(self._path).write_bytes(_encode(children))
 
     def batch(self) -> None:
-        """Another batch is taken up."""
+        """Note the start of another batch."""
         self.cells[BATCHES] += 1
 
 
 def read_breadcrumb(desk: str, actor: str, epoch: int) -> Breadcrumb | None:
-    """What this incarnation's trail on this machine says; None where there is none."""
+    """Read this incarnation's trail on this machine; None if there is none."""
     for path in _paths(desk, actor, epoch):
         try:
             call, at, suspect, batches, note = LAYOUT.unpack(path.read_bytes())
@@ -163,7 +162,7 @@ def read_breadcrumb(desk: str, actor: str, epoch: int) -> Breadcrumb | None:
 
 
 def remove_trail(desk: str, actor: str, epoch: int) -> None:
-    """Remove this incarnation's trail on this machine, and end the processes that it started."""
+    """Remove this incarnation's trail on this machine, and kill the processes that it started."""
     for path in _paths(desk, actor, epoch):
         _end_children(path)
         for file in (path, _names(path), _crash(path), _children(path)):
@@ -171,7 +170,7 @@ def remove_trail(desk: str, actor: str, epoch: int) -> None:
 
 
 def remove_trails(desk: str) -> None:
-    """Remove all trails of this desk on this machine, and end the processes that its strategies left."""
+    """Remove all trails of this desk on this machine, and kill the processes that its strategies left."""
     for folder in trail_folders(desk):
         for path in folder.glob("*.crumbs"):
             _end_children(path)
@@ -204,7 +203,7 @@ def _end_children(path: Path) -> None:
 
 
 def trail_folders(desk: str) -> Iterator[Path]:
-    """Where trails of this desk may be on this machine."""
+    """The folders on this machine that may have trails of this desk."""
     for root in dict.fromkeys((SHARED_MEMORY, Path(tempfile.gettempdir()))):
         if root.is_dir():
             yield root / desk

@@ -1,4 +1,4 @@
-"""Processes that a strategy's or scanner's code started: found, told apart, ended.
+"""Processes that code of strategies or scanners started: find, identify, kill.
 
 Tests: tests/desk/process/test_exit_watch.py
 """
@@ -23,7 +23,7 @@ ENDED: Final = ("Z", "X")
 
 
 class ChildProcess(msgspec.Struct, frozen=True, array_like=True):
-    """A process: its id, and when it began, in the kernel's ticks, which tells it from a later one of the same id."""
+    """A process: its id, and its start in the kernel's ticks, which excludes a later process of the same id."""
 
     pid: int
     start: int
@@ -34,12 +34,12 @@ class ChildProcess(msgspec.Struct, frozen=True, array_like=True):
 
 
 def adopt_orphans() -> None:
-    """Let what a child of this process leaves running become a child of this process, in whatever session it is."""
+    """Let orphaned descendants become children of this process, in any session."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def mark_children(desk: str) -> None:
-    """Let programs that this process starts have the desk's name in their environment."""
+    """Put the desk's name in the environment of programs that this process starts."""
     os.environ[MARK] = desk
 
 
@@ -53,7 +53,7 @@ def has_children() -> bool:
 
 
 def running_descendants(known: Collection[ChildProcess] = ()) -> list[ChildProcess]:
-    """The processes below this one that run, without those that are known and what is below them."""
+    """The running descendants of this process, without the known ones and their descendants."""
     if not has_children():
         return []
     processes = dict(_processes())
@@ -77,7 +77,7 @@ def running_descendants(known: Collection[ChildProcess] = ()) -> list[ChildProce
 
 
 def end_processes(children: Iterable[ChildProcess]) -> None:
-    """End those that still run, and reap those that are this process's own."""
+    """Kill those that still run, and reap this process's own children."""
     for child in children:
         if _start_of(child.pid) == child.start:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -87,7 +87,7 @@ def end_processes(children: Iterable[ChildProcess]) -> None:
 
 
 def end_marked_processes(desk: str) -> None:
-    """End every process on this machine that has the desk's mark in its environment."""
+    """Kill every process on this machine that has the desk's mark in its environment."""
     mark = f"{MARK}={desk}".encode()
     for folder in PROC.glob("[0-9]*"):
         try:

@@ -4,15 +4,15 @@ import time
 from typing import Final
 
 STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Passes evenly, while the machine sleeps too, whatever its clock is set to."""
+"""A steady clock: it advances also while the machine sleeps, and ignores changes of the machine's time."""
 
 LOOKS: Final = 5
 
 
 class SystemClock:
-    """Real time since the epoch as it was when this was made, and the time that has passed since.
+    """Time since the epoch: the machine's time at construction plus the steady time since then.
 
-    So a step of the machine's clock (NTP, by hand) makes nothing look old: it shows in `step_ns` alone.
+    A step of the machine's clock (NTP, by hand) does not change it; only `step_ns` shows the step.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class SystemClock:
         return self._epoch_ns + time.clock_gettime_ns(STEADY)
 
     def step_ns(self) -> int:
-        """By how much the machine's clock was set since this was made; forward is positive."""
+        """The step of the machine's clock since construction, in ns; forward is positive."""
         return _epoch_ns() - self._epoch_ns
 
     def sleep(self, seconds: float) -> None:
@@ -33,15 +33,15 @@ class SystemClock:
 
 
 def _epoch_ns() -> int:
-    """The machine's time at which its steady clock was 0: by the quickest of some looks at both clocks.
+    """The machine's time at 0 of its steady clock, by the fastest of several readings of both clocks.
 
-    A process that has to wait between the two looks sees them apart.
+    A process that is suspended between two readings gets a wrong difference.
     """
     return min(_look() for _ in range(LOOKS))[1]
 
 
 def _look() -> tuple[int, int]:
-    """How long a look at both clocks took, and the difference that it saw."""
+    """The duration of one reading of both clocks, and the difference."""
     before_ns = time.clock_gettime_ns(STEADY)
     now_ns = time.time_ns()
     after_ns = time.clock_gettime_ns(STEADY)

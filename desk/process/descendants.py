@@ -1,4 +1,4 @@
-"""The processes that this one started, and those that they started in turn.
+"""The descendants of this process, and how to kill them.
 
 Tests: tests/desk/inprocess/test_signals.py
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 spared: Final[set[int]] = set()
-"""Processes that outlive this one to clean up behind it; they end by themselves."""
+"""Processes that clean up after this one; they end by themselves."""
 
 
 def kill_descendants() -> None:

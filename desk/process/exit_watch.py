@@ -1,6 +1,6 @@
-"""Notes in this process's trail what code in it does that ends the process, at once or later.
+"""Notes in this process's trail calls that end the process, at once or later.
 
-For processes of their own: an audit hook cannot be removed, and signals that timers send are ignored from then on.
+Only for processes that the desk owns: an audit hook cannot be removed, and timer signals are ignored from then on.
 """
 
 import _thread
@@ -55,7 +55,7 @@ UNAUDITED: Final = (
     (_thread, "start_new_thread"),
     (_thread, "start_joinable_thread"),
 )
-"""What raises no audit event in every supported Python, and may end the process later."""
+"""Functions that may end the process later and raise no audit event in some supported Python."""
 OWN_CODE: Final = str(Path(desk.__file__).parent)
 
 
@@ -86,13 +86,13 @@ class ProcessWatch:
         sys.addaudithook(self._on_event)
 
     def note_started(self) -> None:
-        """Write down the processes that the last calls started, if any: they are ended with this one."""
+        """Write the processes that the last calls started, if any: they are killed when this process ends."""
         if self._started:
             self._started = False
             self._trail.note_children(running_descendants())
 
     def end_left(self) -> list[ChildProcess]:
-        """End the processes that run though the call that started them is over; which they were."""
+        """Kill processes that outlived the call that started them; return them."""
         left = running_descendants()
         end_processes(left)
         return left
@@ -130,7 +130,7 @@ class ProcessWatch:
         self._trail.note_end(text, in_thread=threading.get_ident() != self._main)
 
     def _noting_exit(self) -> Callable[[int], NoReturn]:
-        """os._exit with a note of who calls it; pickles name it as the original."""
+        """Return os._exit with a note of its caller; it is pickled under the original's name."""
 
         def leave_noted(status: int) -> NoReturn:
             if self._is_self():
@@ -144,7 +144,7 @@ class ProcessWatch:
         return leave_noted
 
     def _suspecting(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, which makes the call under way suspect where it is used."""
+        """Wrap the function: a use marks the current call as suspect."""
 
         @functools.wraps(function)
         def call(*args: Any, **named: Any) -> Any:
@@ -154,7 +154,7 @@ class ProcessWatch:
         return call
 
     def _in_child(self) -> None:
-        """A fork of the actor that returns from the strategy's code must not work as a second actor: it ends there."""
+        """End a fork of the actor when it returns from the strategy's code: it must not work as a second actor."""
         if self._forks_in_call:
             sys.setprofile(self._leave_at_return)
 

@@ -1,7 +1,7 @@
 """Python's cyclic garbage collector, moved out of the hot path.
 
-Ticks and batches hold no cycles; left to itself the collector walks them all the same and costs up to a
-quarter of the rate. So what was built at the start is frozen, and a collection runs once a session minute.
+Ticks and batches have no cycles, but the collector visits them, which costs up to a quarter of the rate. So the objects
+of the start are frozen, and a collection runs once a session minute.
 
 Tests: tests/actors/test_plain_actors.py
 """
@@ -27,6 +27,6 @@ class GarbageCollector:
             gc.collect()
 
     def release(self) -> None:
-        """Give the collector back to Python."""
+        """Restore Python's automatic collection."""
         gc.enable()
         gc.unfreeze()

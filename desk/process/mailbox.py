@@ -1,4 +1,4 @@
-"""A mailbox in this process: what other threads post, the loop's own thread takes.
+"""A mailbox in this process: other threads post commands, the loop's thread takes them.
 
 Tests: tests/desk/producer/test_shape.py
 """

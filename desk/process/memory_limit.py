@@ -1,4 +1,4 @@
-"""How much memory this process may still take, as the operating system holds it to."""
+"""A limit on this process's memory, enforced by the operating system."""
 
 import os
 import resource
@@ -12,10 +12,10 @@ _UNLIMITED: Final = resource.RLIM_INFINITY
 
 
 class MemoryLimit:
-    """What this process has when it is granted, and `more_bytes`; who asks for more is given MemoryError.
+    """The memory in use at `renew` plus `more_bytes`; allocations above it raise MemoryError.
 
-    It counts what is private and writable (Linux setrlimit(2), RLIMIT_DATA; proc_pid_statm(5)), used or not. There is
-    no limit where the system does not tell, or gives us less than that anyway.
+    It counts private writable memory (Linux setrlimit(2), RLIMIT_DATA; proc_pid_statm(5)), used or not. No limit is set
+    if the system does not report the usage, or has a lower limit already.
     """
 
     def __init__(self, more_bytes: int) -> None:
@@ -25,7 +25,7 @@ class MemoryLimit:
         self.renew()
 
     def renew(self) -> None:
-        """Grant the same again on top of what is in use now. Done with next to no memory."""
+        """Set the limit again above the memory in use now. Needs almost no memory itself."""
         if self._statm is None:
             return
         if self._limit:

@@ -1,4 +1,4 @@
-"""Signals that end a desk: the first asks for an orderly end, a second ends the process at once."""
+"""Signals that end a desk: the first requests an orderly end, a second ends the process at once."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from desk.process.descendants import kill_descendants
 
 SIGNALS: Final = STOP_SIGNALS
 IGNORABLE: Final = frozenset({signal.SIGHUP, signal.SIGQUIT})
-"""Where these are ignored as the desk starts (nohup, a shell's background), they stay ignored."""
+"""Signals that stay ignored if they are ignored when the desk starts (nohup, a shell's background)."""
 STDERR: Final = 2
 
 
@@ -41,7 +41,7 @@ class StopSignals:
         return self.catch()
 
     def catch(self) -> Self:
-        """Begin; for a command that catches signals to the end of its process."""
+        """Start catching; for a command that catches signals to the end of its process."""
         for number in SIGNALS:
             handler = signal.getsignal(number)
             if number not in IGNORABLE or handler is not signal.SIG_IGN:
@@ -51,7 +51,7 @@ class StopSignals:
         return self
 
     def catch_again(self) -> None:
-        """Catch the signals again, where other code has caught them. Call it in the main thread."""
+        """Install the handlers again after other code replaced them. Call it in the main thread."""
         for number in self._before:
             signal.signal(number, self._on_signal)
 
@@ -65,9 +65,10 @@ class StopSignals:
     def orderly(
         self, stop: Callable[[int], object] | None = None, again: Callable[[int], object] | None = None
     ) -> None:
-        """From now on the first signal only asks for an end.
+        """From now on the first signal only requests an end.
 
-        `stop` is called with the first signal, at once where it has come; `again` with a second one, before the end.
+        `stop` is called with the first signal, at once if it has already arrived; `again` with a second one, before the
+        end.
         """
         self._orderly = True
         self._stop, self._again = stop or _nothing, again or _nothing
@@ -75,7 +76,7 @@ class StopSignals:
             self._stop(self.received)
 
     def on_sudden_end(self, clean_up: Callable[[], object]) -> None:
-        """Call this, too, where a signal ends the process at once; the last one added is called first."""
+        """Register a function to call when a signal ends the process at once; the last registered is called first."""
         self._clean_ups.append(clean_up)
 
     def finish(self) -> None:
@@ -84,12 +85,12 @@ class StopSignals:
             signal.signal(number, signal.SIG_IGN)
 
     def require_none(self) -> None:
-        """Raises StoppedEarly where a signal has come: for a run that has not begun."""
+        """Raise StoppedEarly if a signal has arrived: for a run that has not begun."""
         if self.received is not None:
             raise StoppedEarly(self.received)
 
     def require_begun(self, *, marked: bool) -> None:
-        """Raises StoppedEarly where a signal came and no second of the session was complete (`marked`)."""
+        """Raise StoppedEarly if a signal has arrived before the first complete second of the session (`marked`)."""
         if not marked:
             self.require_none()
 
@@ -120,7 +121,7 @@ class StopSignals:
 
 
 def be_orderly() -> None:
-    """From now on the first signal only asks for an end, where the command line catches signals."""
+    """From now on the first signal only requests an end, if the command line catches signals."""
     if StopSignals.current is not None:
         StopSignals.current.orderly()
 

@@ -12,7 +12,7 @@ from desk.model.errors import RunFailed
 from desk.model.interrupts import SignalInterrupt
 
 CLOSE_S: Final = 60.0
-"""So long a desk has from a stop until its books are closed."""
+"""The limit from a stop to the end of the session's close."""
 AGAIN_S: Final = 5.0
 
 
@@ -28,13 +28,13 @@ class TimeLimit:
         self._seconds = 0.0
 
     def start(self) -> None:
-        """Begin CLOSE_S. Call it in the main thread."""
+        """Start the CLOSE_S limit. Call it in the main thread."""
         self._seconds = CLOSE_S
         self._before = signal.signal(signal.SIGALRM, self._up)
         signal.setitimer(signal.ITIMER_REAL, CLOSE_S, AGAIN_S)
 
     def end(self) -> None:
-        """Raise no more."""
+        """Cancel the limit."""
         if self._seconds:
             self._seconds = 0.0
             signal.setitimer(signal.ITIMER_REAL, 0.0)
@@ -46,10 +46,10 @@ class TimeLimit:
 
 
 def not_closed(found: str) -> RunFailed:
-    """The fault of a desk that was stopped and did not come to an end in time."""
+    """The error for a desk that did not end in time after a stop."""
     return RunFailed(
         "the desk",
         f"its books were not closed {found}",
         "a drain that ends",
-        "Look into desk.log, and finish the run with `desk run --resume`.",
+        "Check desk.log, and finish the run with `desk run --resume`.",
     )

@@ -1,4 +1,4 @@
-"""What this process has used, as the operating system counts it."""
+"""The CPU time and memory of this process, from the operating system."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Run folders: what one run leaves behind, and how it is found again."""
+"""Run folders: the files of one run, and the data for a resume."""
 
 from desk.runs.folder import RunFolder
 

@@ -73,7 +73,7 @@ class BarsFileColumns:
 
 
 def write_bars(path: Path, bars: Iterable[Bar]) -> int:
-    """Write the priced bars among these, in row groups; how many rows they are.
+    """Write the priced bars among these, in row groups; return the number of rows.
 
     Where a minute comes more than once, its last version counts. Raises RunFailed.
     """

@@ -27,7 +27,7 @@ SCHEMA: Final = pa.schema(
 
 
 def write_decisions(path: Path, decisions: Iterable[Decision]) -> int:
-    """Write these by (decision_ns, strategy, symbol, number); how many rows they are. Raises RunFailed.
+    """Write these by (decision_ns, strategy, symbol, number); return the number of rows. Raises RunFailed.
 
     `limit_price` is null for an order without one.
     """

@@ -1,4 +1,4 @@
-"""Fingerprints of what a run works on, by which a resume knows it again.
+"""Fingerprints of a run's inputs, which a resume compares.
 
 Tests: tests/desk/runs/test_resume_file.py
 """

@@ -1,4 +1,4 @@
-"""The run folder: where one run's summary, bars, decisions, ledger, log and report stand."""
+"""The run folder: summary, bars, decisions, ledger, log and report of one run."""
 
 import os
 import re
@@ -71,10 +71,10 @@ class RunFolder:
 
     @classmethod
     def take_up(cls, folder: Path) -> tuple[Self, ResumeState]:
-        """The folder of a run that was broken off, claimed, and what the run left there for a resume.
+        """Claim the folder of an interrupted run; return it with the run's resume state.
 
-        Raises RunFolderError where there is none, another desk works on it, others can have changed it, or the file is
-        not authentic.
+        Raises RunFolderError if there is none, another desk works on it, other users could have changed it, or the file
+        is not authentic.
         """
         run = cls(folder.absolute())
         run.resume.require()
@@ -89,7 +89,7 @@ class RunFolder:
             raise
 
     def discard(self) -> None:
-        """Take away what `create` made if its run never began, as its log would tell; a run that did is kept."""
+        """Remove the created folder if its run never began, that is, if it has no log."""
         if self.log.exists():
             return
         for path in (self.ledger, self.ledger_rows):
@@ -106,7 +106,7 @@ class RunFolder:
         return run
 
     def read_summary(self) -> dict[str, Any]:
-        """What summary.json says. Raises RunFolderError when there is none to read."""
+        """Read summary.json. Raises RunFolderError if it cannot be read."""
         try:
             return msgspec.json.decode(read_regular(self.summary), type=dict[str, Any])
         except (OSError, msgspec.DecodeError, RecursionError) as error:
@@ -139,7 +139,7 @@ class RunFolder:
 
 
 def _require_text(folder: Path) -> None:
-    """Raises RunFolderError for a path that is no text: databases, Parquet and JSON take names in UTF-8 alone."""
+    """Raise RunFolderError for a path that is not UTF-8: databases, Parquet and JSON accept only UTF-8."""
     shown = os.fsencode(folder.absolute()).decode("utf-8", errors="backslashreplace")
     if shown != str(folder.absolute()):
         raise RunFolderError(

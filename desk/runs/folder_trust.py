@@ -1,4 +1,4 @@
-"""What a resume trusts: a run folder in which only its user can have written.
+"""Checks that only this user can have written in a run folder.
 
 Tests: tests/desk/inprocess/test_resume_judged.py
 """
@@ -14,7 +14,7 @@ OTHERS_ANY = 0o077
 
 
 def require_own_folder(folder: Path) -> list[str]:
-    """Check a run folder and everything in it; a note where others could read, which they no longer can.
+    """Check a run folder and everything in it; return a note if the right of others to read was removed.
 
     Raises RunFolderError for what belongs to another user, what group or others can write, and whatever is neither a
     folder nor a file with a single name: links, pipes, sockets, devices.

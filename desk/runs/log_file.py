@@ -1,4 +1,4 @@
-"""desk.log: a line that the disk does not take ends nothing, and is reported."""
+"""desk.log: lines that cannot be written are counted and reported; the run continues."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from desk.files.private import private_opener
 class LogFile(logging.Handler):
     """Appends each record to a file of mode 0600. Making it raises OSError.
 
-    What cannot be written is counted, and reported on stderr the first time; `fault` says it for the summary.
+    Lost lines are counted, and reported on stderr once; `fault` describes them for the summary.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,7 +23,7 @@ class LogFile(logging.Handler):
 
     @property
     def fault(self) -> str:
-        """What was lost, "" for nothing."""
+        """A message about lost lines, "" for none."""
         return f"{self._path}: {self._lost:,} lines were lost: {self._why}" if self._lost else ""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""A finished run's files, copied to where its plan wants them besides: a store that a URL names."""
+"""Copies a finished run's files to the store of [results] url."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ from desk.runs.folder import RunFolder
 
 
 class RunName(msgspec.Struct):
-    """What tells one run's summary from another's."""
+    """The fields that identify the run of a summary."""
 
     started_ns: int
 
@@ -21,8 +21,8 @@ class RunName(msgspec.Struct):
 def copy_results(folder: RunFolder, files: Iterable[Path]) -> str:
     """Copy these files and then summary.json into a folder of the run's name under `folder.results_url`; its URL.
 
-    So where there is a summary, everything is there. What another run of that name left is never overwritten.
-    Raises RunFailed, CredentialsError.
+    The summary is written last: if it exists, the copy is complete. Files of another run of that name are not
+    overwritten. Raises RunFailed, CredentialsError.
     """
     place = storage.storage_path(folder.results_url, RunFailed) / folder.dir.name
     with storage.translate_storage_errors(place.url, RunFailed):
@@ -42,7 +42,7 @@ def copy_results(folder: RunFolder, files: Iterable[Path]) -> str:
 
 
 def _refuse_others(place: StoragePath, folder: RunFolder) -> None:
-    """Raises RunFailed where another run's results are."""
+    """Raise RunFailed if the folder has another run's results."""
     there = place / folder.summary.name
     if there.filesystem.get_file_info(there.path).type == fs.FileType.NotFound:
         return

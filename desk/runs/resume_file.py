@@ -1,4 +1,4 @@
-"""What a run leaves in its folder for another desk that resumes it: plan, session, and what it ran on."""
+"""The file for a resume in a run's folder: plan, session, and fingerprints of the inputs."""
 
 import errno
 import fcntl
@@ -22,7 +22,7 @@ VERSION: Final = 3
 
 
 class ResumeState(msgspec.Struct):
-    """A run under way: its resolved plan, its session, and the shards with which it began; none before it did.
+    """A started run: its resolved plan, its session, and its first shards; no shards before the session begins.
 
     `run` is a random name that no other run has. `accepted` are the changes of code that an earlier resume accepted.
     """
@@ -47,9 +47,9 @@ class SealedResume(msgspec.Struct):
 
 
 class ResumeFile:
-    """resume.json: present from the first moment of a run to its orderly end.
+    """resume.json: it exists from the start of a run to its orderly end.
 
-    It names modules to import, so it is read only where its tag matches (desk/runs/state_key.py).
+    It names modules to import, so it is used only if its tag matches (desk/runs/state_key.py).
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,10 +69,10 @@ class ResumeFile:
         return self.key.seal(run)
 
     def claim(self) -> None:
-        """Keep every other desk away from the folder until this process ends, however it does.
+        """Lock the folder against other desks until this process ends.
 
-        The folder itself is locked: no file in it has to stay for that. Raises RunFolderError where another desk is
-        at work on it, or where the file system knows no locks.
+        The lock is on the folder itself, not on a file. Raises RunFolderError if another desk has the lock, or the file
+        system has no locks.
         """
         if self._lock is not None:
             return
@@ -101,7 +101,7 @@ class ResumeFile:
         self._lock = lock
 
     def write(self, resume: ResumeState) -> None:
-        """Write it at once. Raises RunFailed, and what `key` raises."""
+        """Write the file atomically. Raises RunFailed, and the errors of `key`."""
         run = msgspec.to_builtins(msgspec.structs.replace(resume, plan={})) | {"plan": to_json(resume.plan)}
         content = {"version": VERSION, "key": self.key.name, "tag": self._tag(self.key, run), "run": run}
         with replacing(self.path) as beside:
@@ -118,7 +118,7 @@ class ResumeFile:
             )
 
     def read(self) -> ResumeState:
-        """What it says. Raises RunFolderError where it is missing, of another release, or not authentic."""
+        """Read the file. Raises RunFolderError if it is missing, of another release, or not authentic."""
         self.require()
         try:
             file = msgspec.convert(json.loads(self.path.read_bytes()), SealedResume)
@@ -136,12 +136,12 @@ class ResumeFile:
             ) from error
 
     def done(self) -> None:
-        """The run came to its end: there is nothing to go on with."""
+        """Delete the file: the run has ended."""
         self.path.unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
-        """Let other desks work on the folder."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

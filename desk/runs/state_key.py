@@ -1,4 +1,4 @@
-"""The user's key, with which runs authenticate what they leave for a resume. It lies outside all run folders."""
+"""The user's key, which authenticates the files of runs for a resume. It is stored outside all run folders."""
 
 import errno
 import hmac
@@ -25,7 +25,7 @@ REMEDY: Final = (
 
 
 class StateKey(NamedTuple):
-    """The key; `note` says why a run under it cannot be resumed, "" where it can."""
+    """The key; `note` says why its runs cannot be resumed, "" if they can."""
 
     secret: bytes
     note: str = ""
@@ -35,7 +35,7 @@ class StateKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A name that tells keys apart and does not reveal them."""
+        """A name that identifies the key and does not reveal it."""
         return hmac.digest(self.secret, b"name", "sha256").hex()[:16]
 
     def seal(self, run: str) -> Seal:
@@ -44,7 +44,7 @@ class StateKey(NamedTuple):
 
 
 def find_state_key() -> StateKey:
-    """The key of this user. Raises RunFolderError where there is none, or one that others can read or write."""
+    """Read this user's key. Raises RunFolderError if there is none, or others can read or write it."""
     settings = load_settings()
     if settings.state_key is not None:
         return _from_environment(settings.state_key.get_secret_value())
@@ -61,7 +61,7 @@ def find_state_key() -> StateKey:
 
 
 def make_state_key() -> StateKey:
-    """The key of this user, made at the first use; a key of this process alone where none can be kept.
+    """Read this user's key, or create it; if it cannot be stored, use a key for this process alone.
 
     Raises RunFolderError for a key that others can read or write, PlanError for one in the environment that is too
     short.
@@ -79,7 +79,7 @@ def make_state_key() -> StateKey:
 
 
 def state_folder(settings: Settings) -> Path:
-    """The folder for what outlives runs and belongs to this user alone. Raises OSError where there is no home."""
+    """The user's private folder for state that outlives runs. Raises OSError if there is no home folder."""
     if settings.state_dir is not None:
         return settings.state_dir.absolute()
     base = settings.xdg_state_home
@@ -104,7 +104,7 @@ def _from_environment(text: str) -> StateKey:
 
 
 def _create(path: Path) -> None:
-    """Make the key file at once: another desk that starts now finds it whole or not at all. Raises OSError."""
+    """Create the key file atomically, since another desk may start at the same time. Raises OSError."""
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         make_private_folder(path.parent)
@@ -149,7 +149,7 @@ def _read(path: Path) -> bytes:
 
 
 def _require_own_folder(folder: Path) -> None:
-    """Raises RunFolderError for a folder in which others can put a key; takes away others' right to read it."""
+    """Raise RunFolderError for a folder in which others can write; remove others' right to read it."""
     found = folder.stat()
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))

@@ -28,7 +28,7 @@ def test_an_address_where_nobody_listens_is_told_at_once() -> None:
     "address", ["nowhere", "http://127.0.0.1:8265", "host:port", "127.0.0.1:99999", "ray://127.0.0.1:10001"]
 )
 def test_what_is_no_address_is_told_before_ray_is_asked(address: str) -> None:
-    with pytest.raises(PlanError, match="no cluster to work on"):
+    with pytest.raises(PlanError, match="no cluster to join"):
         Cluster(address, 1.0, "test")
 
     assert not ray.is_initialized()

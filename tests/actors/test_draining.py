@@ -14,7 +14,7 @@ from slice_plans import minute_ns
 from actors.ray_cluster.draining import DrainingNodes
 
 DEADLINE_S = 60
-LEAVES = re.compile(r"(consumer-\d\d): its node (\w{8}) is drained, which goes in (\d+) s")
+LEAVES = re.compile(r"(consumer-\d\d): its node (\w{8}) is drained, and will stop in (\d+) s")
 
 
 class Notices:
@@ -37,14 +37,16 @@ def test_whoever_is_on_a_node_that_goes_is_told_once_and_again_if_it_comes_back_
 
     notices.deadlines_ms = {"b" * 16: 0, "c" * 16: 0}
 
-    assert draining.leaving(nodes) == [("consumer-01", "its node bbbbbbbb is drained, which is to go")]
+    assert draining.leaving(nodes) == [("consumer-01", "its node bbbbbbbb is drained, and will stop")]
     assert draining.leaving(nodes) == []
     assert draining.leaving(nodes | {"consumer-01": "c" * 16}) == [
-        ("consumer-01", "its node cccccccc is drained, which is to go")
+        ("consumer-01", "its node cccccccc is drained, and will stop")
     ]
 
 
-@pytest.mark.parametrize(("left_s", "told"), [(100.0, r"which goes in (100|99|9\d) s"), (-100.0, "which goes in 0 s")])
+@pytest.mark.parametrize(
+    ("left_s", "told"), [(100.0, r"and will stop in (100|99|9\d) s"), (-100.0, "and will stop in 0 s")]
+)
 def test_the_deadline_is_told_in_seconds_from_now(left_s: float, told: str) -> None:
     notices = Notices()
     notices.deadlines_ms = {"a" * 16: round((time.time() + left_s) * 1000)}

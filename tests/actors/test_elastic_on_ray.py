@@ -50,12 +50,16 @@ def test_the_number_of_consumers_follows_the_load_and_no_tick_or_bar_is_another(
 
     with closing(RunningDesk(plan, tmp_path / "run", ray_head.environment, "--address", ray_head.address)) as desk:
         wait_until(lambda: "joins" in desk.log() or desk.ended, 60.0, "another consumer")
-        wait_until(lambda: "sleeps" in desk.log() or desk.ended, 90.0, "the end of a consumer that is not needed")
+        wait_until(
+            lambda: "is stopped: the keeper has its state" in desk.log() or desk.ended,
+            90.0,
+            "the end of a consumer that is not needed",
+        )
         desk.process.send_signal(signal.SIGTERM)
         status, _, err = desk.finish()
 
         assert status == 0, err
-        assert "consumer-01 is hired: " in desk.log()
+        assert "consumer-01 is started: " in desk.log()
         summary = desk.summary()
         assert_accounts_hold(summary)
         assert sum(consumer["applied"] for consumer in summary["consumers"]) == summary["ticks"]["trades"]["applied"]
@@ -67,9 +71,9 @@ def test_the_number_of_consumers_follows_the_load_and_no_tick_or_bar_is_another(
 @pytest.mark.parametrize(
     "moment",
     [
-        "consumer-01 is hired",
+        "consumer-01 is started",
         pytest.param("shard 1 joins", marks=pytest.mark.trial),
-        pytest.param("is to leave", marks=pytest.mark.trial),
+        pytest.param("is to stop", marks=pytest.mark.trial),
     ],
 )
 def test_a_stop_while_consumers_come_or_go_is_balanced(moment: str, ray_head: RayHead, tmp_path: Path) -> None:

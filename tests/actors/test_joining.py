@@ -30,7 +30,7 @@ def test_a_desk_without_the_clusters_token_is_turned_away_with_one_error(
         status, _, err = desk.finish()
 
     assert status == 3, err
-    assert err.startswith(f"error: {ray_head.address}: the cluster turns the desk away: ")
+    assert err.startswith(f"error: {ray_head.address}: the cluster rejects the desk: ")
     assert "RAY_AUTH_MODE=token" in err
     assert "Traceback" not in err
     assert not desk.run_dir.exists()

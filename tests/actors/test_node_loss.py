@@ -30,7 +30,7 @@ def test_shards_of_a_lost_node_go_on_elsewhere_as_soon_as_there_is_room(
 
             nodes.remove(0)
             if room == "after":
-                wait_until(lambda: desk.log().count("a successor is made") == 2 or desk.ended, 60.0, "the notice")
+                wait_until(lambda: desk.log().count("a successor is started") == 2 or desk.ended, 60.0, "the notice")
                 nodes.add(1)
             status, _, err = desk.finish()
 

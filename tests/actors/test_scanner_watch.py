@@ -53,7 +53,7 @@ SCANNERS: Final = {
         r"was stopped: its process was ended in scan by os\._exit\(3\) at .*; its last answer stays",
     ),
     "interrupt": ("interrupt", 3.0, r"failed: KeyboardInterrupt\nTraceback "),
-    "start_daemon": ("start_daemon", 4.0, r"left process \d+ \(\S+\) running: it was ended"),
+    "start_daemon": ("start_daemon", 4.0, r"left process \d+ \(\S+\) running: it was killed"),
     "spin": ("spin", AT_THE_END, r"was stopped: no progress for 1 s in scan; its last answer stays"),
 }
 

@@ -47,17 +47,17 @@ def a_linked_folder(folder: Path) -> str:
 
 def a_secret_by_name(folder: Path) -> str:
     (folder / "data" / "prod.env").write_text("")
-    return "it is named like a secret, and would go to the cluster"
+    return "it is named like a secret, and would be uploaded to the cluster"
 
 
 def a_private_key(folder: Path) -> str:
     (folder / "data" / "host").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
-    return "it holds a private key, and would go to the cluster"
+    return "it holds a private key, and would be uploaded to the cluster"
 
 
 def a_known_secret(folder: Path) -> str:
     (folder / "data" / "notes.txt").write_text(f"key: {KEY}\n")
-    return "it holds the value of ALPACA_API_KEY, and would go to the cluster"
+    return "it holds the value of ALPACA_API_KEY, and would be uploaded to the cluster"
 
 
 def the_clusters_token(folder: Path) -> str:

@@ -297,7 +297,7 @@ def test_a_process_that_a_strategy_leaves_is_ended_and_named(tmp_path: Path) -> 
     summary, _ = run(text, tmp_path / "run", 2)
 
     (problem,) = summary.problems
-    found = re.fullmatch(r"a strategy or scanner left process (\d+) \(sleep\) running: it was ended", problem)
+    found = re.fullmatch(r"a strategy or scanner left process (\d+) \(sleep\) running: it was killed", problem)
     assert found is not None, problem
     assert not Path("/proc", found[1]).exists()
 

@@ -305,7 +305,7 @@ def test_keeper_files_that_were_put_back_to_an_earlier_moment_are_refused(
     for name in names or []:
         shutil.copy(earlier / "keeper" / name, later / "keeper" / name)
 
-    assert_refused(later, RunFailed, "put back to an earlier moment", "anew")
+    assert_refused(later, RunFailed, "replaced by an older version", "anew")
 
 
 def test_a_ledger_that_was_put_back_to_an_earlier_moment_is_refused(

@@ -277,5 +277,5 @@ def test_an_event_without_its_decision_is_told() -> None:
     a_manager(ledger).decide(Request([an_intent()]))
     ledger.verdicts.clear()
 
-    with pytest.raises(LedgerError, match="order event 1 of X on day-s-X-1, whose decision is not there"):
+    with pytest.raises(LedgerError, match="order event 1 of X on day-s-X-1, whose decision is missing"):
         restore_manager(a_manager(ledger), ledger)
