@@ -65,7 +65,7 @@ def test_a_folder_for_temporary_files_that_is_missing_is_one_error(
     done = run(endless, tmp_path, temporary, **{variable: "/nowhere/at/all"})
 
     assert done.returncode == 2, done.stderr
-    assert done.stderr.splitlines()[0] == f"error: environment, {variable}: `/nowhere/at/all` is no folder"
+    assert done.stderr.splitlines()[0] == f"error: environment, {variable}: `/nowhere/at/all` is not a folder"
 
 
 def mounted(folder: Path, size: str) -> list[str]:

@@ -136,7 +136,7 @@ def test_what_ray_would_leave_out_by_its_name_is_refused(folder: Path, name: str
     (folder / name).parent.mkdir()
     (folder / name).write_text("")
 
-    with pytest.raises(PlanError, match="Ray leaves it out"):
+    with pytest.raises(PlanError, match="Ray excludes files of this name"):
         copy_of(folder).include(name)
 
 

@@ -140,7 +140,7 @@ def test_a_lost_connection_exits_1_and_says_that_the_job_goes_on(serve: Callable
 
     assert result.exit_code == 1
     assert f"error: job {JOB}: the connection to the cluster is lost" in result.stderr
-    assert "goes on" in result.stderr
+    assert "continues there" in result.stderr
 
 
 def test_a_refused_job_exits_1_with_the_clusters_last_word(serve: Callable[[JobLife], JobServer]) -> None:

@@ -1,4 +1,7 @@
-"""The state of an engine: its parts, and their snapshot and restore."""
+"""The state of an engine: its parts, and their snapshot and restore.
+
+Tests: tests/desk/consumer/engine/test_engine_restore.py.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
