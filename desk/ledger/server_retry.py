@@ -1,4 +1,4 @@
-"""A server that is away for a moment, as when it is started again, is waited for."""
+"""Retries while a server does not answer for a moment, such as during a restart."""
 
 import time
 from collections.abc import Callable
