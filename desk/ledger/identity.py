@@ -1,7 +1,4 @@
-"""Which ledger this is, and how many rows a session has in it: by these a resume knows its ledger again.
-
-Tests: tests/desk/ledger/test_known_ledger.py
-"""
+"""The ledger's identity and a session's row counts, by which a resume recognizes its ledger."""
 
 import secrets
 from typing import Final

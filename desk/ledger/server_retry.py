@@ -1,7 +1,4 @@
-"""A server that is away for a moment, as when it is started again, is waited for.
-
-Tests: tests/desk/ledger/test_postgres_lost.py
-"""
+"""Retries while a server does not answer for a moment, such as during a restart."""
 
 import time
 from collections.abc import Callable

@@ -8,7 +8,7 @@ from desk.ledger.ledger_tables import sessions
 def open_session(connection: Connection, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
     """`session`, if it is there, opened again; else the latest unclosed of (plan, mode, day); else `session`, begun.
 
-    Who knows the name resumes that session and no other, however many of the day were left unclosed.
+    A caller that passes the name resumes exactly that session, however many of the day are unclosed.
     """
     if close_session(connection, session, None):
         return session

@@ -36,14 +36,13 @@ Result = TypeVar("Result")
 
 
 class SqlLedger:
-    """The book of one session: desk.orders.OrderLedger on a database.
+    """The ledger of one session: desk.orders.OrderLedger on a database.
 
-    Several sessions may share a database; all that is written and read here belongs to `session`. One
-    process writes; every call is one transaction, committed when it returns and undone when it raises.
-    A server that goes away is waited for, `patience_s` at most, and what it has not confirmed is done again.
-    Whatever the database refuses is a LedgerError, or a CredentialsError. The password stays out of all of them.
-    What is done to the files of a SQLite ledger beside the desk is a LedgerError at the next commit. `rows` is where
-    the number of committed rows is kept for a resume.
+    Several sessions may share a database; all that is written and read here belongs to `session`. One process writes;
+    every call is one transaction, committed when it returns and undone when it raises. While a server does not answer,
+    unconfirmed transactions are retried, for `patience_s` at most. Errors of the database are raised as LedgerError or
+    CredentialsError, without the password. What is done to the files of a SQLite ledger beside the desk is a
+    LedgerError at the next commit. `rows` is where the number of committed rows is kept for a resume.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class SqlLedger:
             self._watch.require_content(self.session, self._counts)
 
     def undo_close(self) -> bool:
-        """Undo what was written since the close of the session began; whether it had begun."""
+        """Undo all writes since the close of the session began; return whether it had begun."""
 
         def work(connection: Connection) -> RowCounts | None:
             if not undo_close(connection, self.session):
@@ -224,7 +223,7 @@ class SqlLedger:
         return {"submitted": submitted, **ended, "refused_by_risk": sum(by_verdict.values()) - submitted}
 
     def ping(self) -> None:
-        """See whether a server answers, where nothing else is under way: an outage is noted without a commit, too."""
+        """Check whether the server answers, unless a transaction is running: this detects outages between commits."""
         if not self._is_remote or not self._using.acquire(blocking=False):
             return
         try:
@@ -238,7 +237,7 @@ class SqlLedger:
             self._using.release()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
         if self._watch is not None:
             self._watch.close()
@@ -267,7 +266,7 @@ class SqlLedger:
             self._rows.write(CommittedRows(self.identity, counts))
 
     def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
-        """Do it in one transaction, as the only one that writes under the name."""
+        """Run it in one transaction, as the only writer under the name."""
 
         def attempt() -> Result:
             with self._engine.connect().execution_options(**{WRITES: name}) as connection:
@@ -289,7 +288,7 @@ class SqlLedger:
         return self._attended(attempt)
 
     def _attended(self, attempt: Callable[[], Result]) -> Result:
-        """Do it until the database answers, and note when it does not."""
+        """Retry until the database answers, and note outages."""
         with translate_database_errors(self.place), self._using:
             result = retry_until_answered(attempt, self._patience_s, self.outages.failed)
         self.outages.answered()

@@ -1,7 +1,4 @@
-"""What a session's close wrote, taken out of the ledger again: the session goes on where the close began.
-
-Tests: tests/desk/inprocess/test_cut_close.py
-"""
+"""Undo of a session's close: the session continues from the ledger's state before the close."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

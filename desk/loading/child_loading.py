@@ -70,9 +70,9 @@ def try_in_child(entries: Sequence[LoadEntry], tell: Callable[[str], None], pati
 
 
 class _Child:
-    """The child as its parent sees it. Progress comes in lines: number and stage of an entry, or the place of an exit.
+    """The parent's side of the child. The child writes lines: number and stage of an entry, or the place of an exit.
 
-    Its end is seen at its pipes; where a process that it started holds them open, within LOOK_EVERY_S.
+    Its end is noticed when its pipes close, or, if a grandchild holds them open, within LOOK_EVERY_S.
     """
 
     def __init__(self, pid: int, progress: int, output: int) -> None:
@@ -96,7 +96,7 @@ class _Child:
         return self._lines[-1:] == [DONE]
 
     def wait(self, entries: Sequence[LoadEntry], tell: Callable[[str], None], patience_s: float) -> None:
-        """Wait until it is done or has ended."""
+        """Wait until the child is done or has died."""
         due_s = time.monotonic() + patience_s
         reported = False
         while self._open and not self.is_done and not self._ended():
@@ -109,7 +109,7 @@ class _Child:
                 tell(f"{stage} `{entry.use}` takes longer than {patience_s:g} s ({entry.place}); ctrl-c ends it")
 
     def close(self) -> None:
-        """End what is left of it."""
+        """Kill the child if it still runs, and close the pipes."""
         if self._status is None:
             if not self.is_done and not self._ends():
                 with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What a plan's entry becomes: a factory that was tried once, and pickles its way into any process."""
+"""The factory of a plan's entry: tried once, and picklable into other processes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

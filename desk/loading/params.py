@@ -112,7 +112,7 @@ def _written(value: object) -> str:
 
 
 def _words(kind: inspect.Type) -> str:
-    """What the type asks for, in plain words."""
+    """Describe the type's values in words."""
     match kind:
         case inspect.BoolType():
             return "true or false"

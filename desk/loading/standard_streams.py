@@ -30,7 +30,7 @@ class StandardStreams:
         return cls(copies)
 
     def put_back(self) -> list[str]:
-        """Let each be the file that it was, and release the copies; the names of those that were not."""
+        """Restore each descriptor and close the copies; return the names of those that had changed."""
         changed = []
         for number, copy in self._copies.items():
             with contextlib.suppress(OSError):  # the copy is closed, too

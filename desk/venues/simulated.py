@@ -11,8 +11,8 @@ ALL_KINDS: Final[frozenset[OrderKind]] = frozenset({"market", "limit", "stop", "
 class SimulatedVenue:
     """Takes every kind of order.
 
-    There is nobody to tell: the committed order event, which reaches the shard through its lane, opens or
-    cancels the order there. Telling the shard by another way would break the one order of its items.
+    Sends nothing: the committed order event reaches the shard through its lane, and opens or cancels the order there. A
+    second path to the shard would break the order of its items.
     """
 
     simulated = True

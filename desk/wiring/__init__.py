@@ -1,4 +1,4 @@
-"""From the plan to objects: the one place that knows which class stands behind a word of the plan.
+"""Builds objects from the plan: the only place that maps words of the plan to classes.
 
 Each module names what one kind of process needs, so that a consumer does not load what the ledger does:
 

@@ -102,7 +102,7 @@ def _rows(run_dir: Path) -> RowCountFile:
 
 
 def build_order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:
-    """The work behind the broker door, which goes on from what the ledger has of the session."""
+    """Build the order manager, restored from the session in the ledger."""
     own = {strategy.name: strategy.max_orders_per_minute for strategy in plan.strategies}
     shares = entry_shares(plan.risk.max_orders_per_minute, own)
     limits = RiskLimits(**plan.risk.model_dump(), entries_per_minute=shares)

@@ -58,7 +58,7 @@ def run_record(
     in_process: bool,
     restarts: dict[int, int] | None = None,
 ) -> RunRecord:
-    """What the parts of the desk counted, as one record."""
+    """The counts of all parts as one record."""
     return RunRecord(
         run_id=folder.dir.name,
         plan=plan.session.name,

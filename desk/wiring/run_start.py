@@ -95,7 +95,7 @@ def _begin(
 
 
 def _take_back_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
-    """A run whose results were not written is not over: what its close did is undone, and the session goes on."""
+    """Undo a close whose results were not written: the session continues."""
     kept = store.undo_close()
     written = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
     if kept or written:

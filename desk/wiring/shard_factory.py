@@ -111,7 +111,7 @@ def build_scanner_runner(
 
 
 class NoMarketView:
-    """The view of a live market: nobody sees it whole, and plans with scanners on it are refused."""
+    """The market view of a live feed: empty, since plans with scanners on a live feed are rejected."""
 
     def advance(self, until_ns: int) -> None:
         """There is nothing to take in."""
@@ -169,7 +169,7 @@ def build_shard(
     stops: Sequence[Stop] = (),
     crumbs: BreadcrumbWriter | None = None,
 ) -> Shard:
-    """One consumer shard, which begins where the keeper says that it stood."""
+    """Build one shard, restored from its last checkpoint."""
     delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
     config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns)
     checkpoint = keeper.latest(number)
