@@ -64,13 +64,13 @@ def study_plan(plan: Plan, window_s: float, safety: float, run_dir: Path | None 
 
 
 def _of_live(plan: Plan, window_s: float, safety: float, run: PastRun | None) -> TuningStudy:
-    """Study a live stream, with the market of a run and the costs of a made-up market like it."""
+    """Study a live stream, with the market of a run and the costs of a made-up one."""
     if run is None:
         raise PlanError(
             "[feed] kind",
             f'`"{plan.feed.kind}"`, a live stream, whose market is not known in advance',
             "a market that can be replayed, or a run on this one",
-            "Give the folder of a run of this plan, finished or not, with --from-run DIR; or tune a plan for a tape.",
+            "Give the folder of a run of this plan, finished or under way, with --from-run DIR; or tune a tape's plan.",
         )
     named = {symbol for entry in plan.strategies for symbol in entry.symbols if symbol != "*"}
     source = StandInMarket(plan, run.load, frozenset(run.load.by_symbol) | named)

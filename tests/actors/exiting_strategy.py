@@ -1,4 +1,4 @@
-"""A strategy that plans of tests name: it ends its process, not only itself."""
+"""A strategy for test plans that ends its process."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Scanners that plans of tests name: from a minute on they do what no scanner should."""
+"""Scanners for test plans that misbehave from a minute on."""
 
 import os
 from collections.abc import Callable

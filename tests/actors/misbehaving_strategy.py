@@ -1,4 +1,4 @@
-"""A strategy that plans of tests name: it decides nothing, and when it is time, it does what no strategy should."""
+"""A strategy for test plans that decides nothing, and misbehaves from a minute on."""
 
 import ctypes
 import multiprocessing

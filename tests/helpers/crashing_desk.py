@@ -1,4 +1,4 @@
-"""A desk whose parts may die at any call: what each of them keeps elsewhere is all that its successor has."""
+"""A desk whose parts may die at any call; a restarted part has only the state that its predecessor stored elsewhere."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -65,7 +65,7 @@ class BrokerDead(Exception):
 
 
 class Death(NamedTuple):
-    """After so many calls since the last death this part dies; `how` chooses what of its unfinished work is done."""
+    """This part dies after so many calls since the last death; `how` chooses which of its unfinished work is done."""
 
     after: int
     who: int
@@ -73,7 +73,7 @@ class Death(NamedTuple):
 
 
 class Move(NamedTuple):
-    """From this second of the session on, the symbol's slot shall belong to that shard."""
+    """From this second of the session on, the symbol's slot is to belong to that shard."""
 
     second: int
     symbol: str
@@ -140,7 +140,7 @@ class KeeperFiles:
 
 
 class Letter(NamedTuple):
-    """Something under way: it arrives at this step."""
+    """A message in transit, which arrives at this step."""
 
     due: int
     number: int
@@ -148,7 +148,7 @@ class Letter(NamedTuple):
 
 
 class ShardKeeper:
-    """A shard's letter box: what it saves is kept a while later, and known to be kept later still."""
+    """A shard's keeper: checkpoints are stored after a delay, and confirmed after another."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -186,7 +186,7 @@ class ShardKeeper:
 
 
 class ProducerKeeper(ShardKeeper):
-    """The producer's letter box: of its states the newest takes the place of those not delivered yet."""
+    """The producer's keeper: a newer state replaces those not delivered yet."""
 
     def save_producer(self, state: bytes) -> None:
         self._world.step()
@@ -242,7 +242,7 @@ class Ledger:
 
 
 class ShardBroker:
-    """A shard's broker door: what it submits is decided a while later, and dies with it before."""
+    """A shard's broker port: requests are decided after a delay, and lost if the shard dies before."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -262,7 +262,7 @@ class ShardBroker:
 
 
 class ProducerBroker:
-    """The producer's broker door: a broker that dies is asked again, once it is restored."""
+    """The producer's broker port: a request is repeated after the broker's restart."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -291,7 +291,7 @@ class ProducerBroker:
 
 
 class ProducerScanners:
-    """The scanner door: a question stays asked until it is answered, by whoever is there then."""
+    """The scanner port: a question stays open until the scanners, or restarted ones, answer it."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -319,7 +319,7 @@ class ProducerScanners:
 
 
 class Consumer:
-    """One incarnation of a shard, with what is under way to it and from it."""
+    """One incarnation of a shard, with the messages in transit to and from it."""
 
     def __init__(self, world: "World", number: int) -> None:
         self.number = number
@@ -378,7 +378,7 @@ class Link:
 
 
 class CrashingLinks:
-    """Links that learn of a death by a call that is not answered: answers under way die with the shard."""
+    """Links that detect a death by an unanswered call: answers in transit are lost with the shard."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -458,7 +458,7 @@ class CrashingLinks:
 
 
 class CrashingClock(Clock):
-    """The producer's clock: to look at it is a call at which it may die."""
+    """The producer's clock: reading it is a call at which the producer may die."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -469,7 +469,7 @@ class CrashingClock(Clock):
 
 
 class Frames:
-    """A feed that cannot wait: what nobody is there to read is gone. Ordinals rise with the frames."""
+    """A feed that cannot wait: frames are lost while no producer runs. Ordinals rise with the frames."""
 
     lossless = False
     repeatable = False
@@ -597,7 +597,7 @@ class World:
             self._resume()
 
     def _resume(self) -> None:
-        """What `desk run --resume` does once everything has died."""
+        """Resume after the death of all parts, like `desk run --resume`."""
         self.cut_at = self.stop_at = 0
         for consumer in self.consumers.values():
             if consumer.alive:
@@ -622,7 +622,7 @@ class World:
             return
 
     def step(self) -> None:
-        """Let time pass: kill who is due to die, deliver what is due. Raises ProducerDead where it is the producer."""
+        """Advance time: kill the parts and deliver the messages that are due. Raises ProducerDead for the producer."""
         self.steps += 1
         assert self.steps < MAX_STEPS, "the desk hangs"
         if self.steps == self.stop_at:
@@ -682,7 +682,7 @@ class World:
             self._revive_at[number] = self.steps + 1 + self.revive_delay
 
     def _stray(self, how: int) -> None:
-        """Of what a dead producer sent, some may never arrive, and the rest whenever."""
+        """Lose some of a dead producer's messages, and delay the others."""
         for consumer in self.consumers.values():
             for _ in range(how % (len(consumer.inbox) + 1)):
                 consumer.inbox.pop()

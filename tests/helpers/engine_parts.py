@@ -1,4 +1,4 @@
-"""Short ways to build engines and items in tests, and strategies that tell what they were shown."""
+"""Short ways to build engines and items in tests, and strategies that record their calls."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -96,7 +96,7 @@ class RecordingStrategy(strategy.Strategy):
 
 
 class IgnoringLedger:
-    """A ledger for a broker that is not the matter here."""
+    """A ledger that discards everything."""
 
     def record(self, *written: Sequence[object]) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Blocks made by hand, and a clock that stands still until somebody sleeps."""
+"""Blocks made by hand, and a clock that advances only in sleep."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

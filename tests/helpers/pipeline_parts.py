@@ -1,4 +1,4 @@
-"""A whole desk in a test: real feed, lanes, shards, engines, risk gate; only disk and time are stood in for."""
+"""A whole desk in a test: real feed, lanes, shards, engines, risk gate; only disk and time are replaced."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,7 +135,7 @@ class RecordingLinks(LocalLinks):
 
 
 class LateLinks(RecordingLinks):
-    """Links whose acks are there one look later than they could be."""
+    """Links that deliver each ack one poll late."""
 
     def __init__(self, shards: Mapping[int, Shard]) -> None:
         super().__init__(shards)
@@ -205,7 +205,7 @@ class Book:
 
 
 class ScriptedScanner(Scanner):
-    """Wants what it is told to, by the second of the session at which it is asked."""
+    """Wants the planned symbols, by the second of the session at which it runs."""
 
     def __init__(self, plan: Mapping[int, Sequence[str]]) -> None:
         super().__init__(NO_PARAMS)

@@ -18,7 +18,7 @@ import pytest
 
 START_DEADLINE_S = 60.0
 PASSWORD = "swordfish"
-# Everybody is let in, but `locked`, who needs the password.
+# All roles connect without a password, except `locked`.
 HBA = "local all locked scram-sha-256\nlocal all all trust\n"
 
 
@@ -70,7 +70,7 @@ class PostgresServer:
                 return
 
     def stop(self) -> None:
-        """End it at once, as a crash does: whoever is connected is cut off."""
+        """Stop it immediately, like a crash: clients are disconnected."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait()

@@ -1,4 +1,4 @@
-"""Random days, whole and disturbed: what is fed, who dies and what moves, and what must not depend on it."""
+"""Random days, undisturbed and disturbed by deaths and moves, and the results that must be equal."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -124,7 +124,7 @@ paced = st.builds(Taped, rows, symbols, plans, live_flows)
 
 
 class Trouble(NamedTuple):
-    """Who dies, which symbols move, and how late everything comes."""
+    """The deaths, the moves, and the delays of messages."""
 
     dying: list[Death]
     moving: list[Move]

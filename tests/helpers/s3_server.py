@@ -37,7 +37,7 @@ class S3Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def leave(self) -> None:
-        """Be gone: nobody is let in any more, and who is connected is cut off."""
+        """Stop: refuse new connections, and close the existing ones."""
         self.shutdown()
         self.server_close()
         for line in self._lines:
