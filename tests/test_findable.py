@@ -22,6 +22,7 @@ NAMED = re.compile(r"\bTests: ([^\"]*?)\.?$", re.MULTILINE)
 
 WITHOUT_LOGIC = {
     "desk.consumer.engine.engine_clock",
+    "desk.consumer.engine.engine_config",
     "desk.flow.held_counts",
     "desk.flow.lane_config",
     "desk.model.bars",

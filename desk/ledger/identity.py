@@ -1,4 +1,7 @@
-"""The ledger's identity and a session's row counts, by which a resume recognizes its ledger."""
+"""The ledger's identity and a session's row counts, by which a resume recognizes its ledger.
+
+Tests: tests/desk/ledger/test_known_ledger.py
+"""
 
 import secrets
 from typing import Final

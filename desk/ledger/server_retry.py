@@ -1,4 +1,7 @@
-"""Retries while a server does not answer for a moment, such as during a restart."""
+"""Retries while a server does not answer for a moment, such as during a restart.
+
+Tests: tests/desk/ledger/test_postgres_lost.py
+"""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Undo of a session's close: the session continues from the ledger's state before the close."""
+"""Undo of a session's close: the session continues from the ledger's state before the close.
+
+Tests: tests/desk/inprocess/test_cut_close.py
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
