@@ -55,7 +55,7 @@ def play(folder: Path, tape: Path, shards: int = 2, delay_s: float = 0.0) -> tup
 @pytest.mark.parametrize(
     ("off_ns", "skew", "outcome"),
     [
-        (5 * HOUR_NS, "behind those of reception (lag or clock; 5 h: local time taken for UTC?)", "came later"),
+        (5 * HOUR_NS, "behind those of reception (lag or clock; 5 h: local time taken for UTC?)", "arrived later"),
         (-5 * HOUR_NS, "ahead of those of reception (clock; 5 h: local time taken for UTC?)", "ahead of the session"),
         (-30 * HOUR_NS, "", "have an invalid time"),
     ],
@@ -90,7 +90,7 @@ def test_most_trades_in_a_wrong_zone_are_a_problem_though_the_clock_is_right(tmp
     summary, _ = play(tmp_path, tmp_path / "day.parquet")
 
     (problem,) = summary.problems
-    assert "came later" in problem
+    assert "arrived later" in problem
     assert summary.clock_skew_ms == 0.0
 
 

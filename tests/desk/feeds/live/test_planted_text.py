@@ -52,7 +52,7 @@ kind = "tape"
 path = "day.parquet"
 symbols = ["*"]
 [[strategies]]
-use = "planted_secrets:Planted"
+use = "planted:Planted"
 """
 LIVE: Final = """
 [session]

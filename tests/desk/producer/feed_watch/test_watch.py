@@ -392,10 +392,10 @@ def counts(received: int, **rejected: int) -> ClassCounts:
 @pytest.mark.parametrize(
     ("trades", "ahead", "words"),
     [
-        (counts(30, late=30), 0, ["all trades came later"]),
-        (counts(30, late=16), 0, ["16 of 30 trades came later"]),
+        (counts(30, late=30), 0, ["all trades arrived later"]),
+        (counts(30, late=16), 0, ["16 of 30 trades arrived later"]),
         (counts(30, late=15), 0, []),
-        (counts(30, time=16), 0, ["16 of 30 trades bear a time"]),
+        (counts(30, time=16), 0, ["16 of 30 trades have an invalid time"]),
         (counts(30), 16, ["16 of 30 trades are stamped an hour or more ahead"]),
         (counts(30), 15, []),
         (counts(0), 0, []),
