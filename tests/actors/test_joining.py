@@ -57,7 +57,7 @@ def test_a_raylet_that_dies_on_the_drivers_node_ends_the_desk_and_no_token_is_a_
         desk = RunningDesk(endless, tmp_path / "run", nodes.environment, "--address", nodes.address)
         with closing(desk):
             desk.wait_for_ticks()
-            assert f"the cluster at {nodes.address} asks for no token" in desk.log()
+            assert f"the cluster at {nodes.address} requires no token" in desk.log()
 
             os.kill(raylet_of_head(nodes.pid), signal.SIGKILL)
             killed_s = time.monotonic()

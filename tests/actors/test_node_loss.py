@@ -40,6 +40,6 @@ def test_shards_of_a_lost_node_go_on_elsewhere_as_soon_as_there_is_room(
             assert all(name.startswith("consumer-") for name in moved)
             summary = desk.summary()
             assert_accounts_hold(summary)
-            assert any("asks for no token" in warning for warning in summary["warnings"])
+            assert any("requires no token" in warning for warning in summary["warnings"])
             assert sum(consumer["restarts"] for consumer in summary["consumers"]) == 2
             assert_same_results(desk.run_dir, undisturbed)
