@@ -17,6 +17,7 @@ from desk.model.bars import Bar
 from desk.model.errors import RunFolderError
 from desk.model.records import Decision
 from desk.model.units import SECOND_NS
+from desk.report.summary import Summary
 from desk.runs.bars_file import write_bars
 from desk.runs.decisions_file import write_decisions
 from desk.runs.folder_trust import require_own_folder
@@ -114,6 +115,18 @@ class RunFolder:
             raise RunFolderError(
                 str(self.summary),
                 f"it cannot be read: {found}",
+                "the folder of a finished run",
+                "Name one; `desk run` prints it at its end.",
+            ) from error
+
+    def figures(self) -> Summary:
+        """The run's figures, from summary.json. Raises RunFolderError if it cannot be read or is no summary."""
+        try:
+            return Summary.of(self.read_summary())
+        except msgspec.ValidationError as error:
+            raise RunFolderError(
+                str(self.summary),
+                f"it is no summary of a run: {error}",
                 "the folder of a finished run",
                 "Name one; `desk run` prints it at its end.",
             ) from error

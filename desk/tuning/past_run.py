@@ -11,7 +11,6 @@ import msgspec
 from desk.checkpoint import KeeperStore
 from desk.consumer.engine.snapshot import decode_state
 from desk.model.errors import RunFolderError
-from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.tuning.market_load import MarketLoad, minutes_load
 
@@ -54,22 +53,10 @@ def read_run(path: Path, window_s: float) -> PastRun:
             "the folder of a run, over or under way, that has seen at least one minute",
             "Name one, or let the run go on for some minutes.",
         )
-    summary = _summary(folder) if folder.summary.exists() else None
+    summary = folder.figures() if folder.summary.exists() else None
     received = ticks if summary is None else sum(count.came for count in summary.ticks.by_class().values())
     state_of = "under way" if summary is None else "over"
     load = minutes_load(f"{path}, a run that is {state_of}", minutes, symbols, max(received / trades, 1.0), window_s)
     if summary is None or summary.in_process:
         return PastRun(load, None)
     return PastRun(load, 1e6 * summary.producer.cpu_s / max(received, 1))
-
-
-def _summary(folder: RunFolder) -> Summary:
-    try:
-        return Summary.of(folder.read_summary())
-    except msgspec.ValidationError as error:
-        raise RunFolderError(
-            str(folder.summary),
-            f"it is no summary of a run: {error}",
-            "the folder of a run",
-            "Name one; `desk run` prints it at its end.",
-        ) from error
