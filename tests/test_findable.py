@@ -48,7 +48,6 @@ WITHOUT_LOGIC = {
     "desk.ports.clock",
     "desk.ports.feed",
     "desk.ports.keeper",
-    "desk.ports.ledger",
     "desk.ports.mailbox",
     "desk.ports.scanners",
     "desk.ports.shard_links",

@@ -184,8 +184,8 @@ class Lane:
         """The next batch, encoded, if the window is open and something waits; None otherwise.
 
         `hurry` sends before `linger_ns` has passed. `full_only` waits for a batch of full size: cheapest per
-        tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. What is to be
-        sent again comes first, as it was, whatever these say; then a reply that died with its shard is asked for again.
+        tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. Before
+        all else, batches to be replayed are sent unchanged; then a lost reply is requested again.
         """
         if self._replay:
             return self._send_again()

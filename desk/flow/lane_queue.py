@@ -7,8 +7,8 @@ index is built when the lane fills up and dropped when it has drained below half
 for none of it; between the two, quotes go on being conflated, so that the lane does not flutter.
 
 The first trade that is dropped of a (symbol, minute) leaves a `LostTrades` in its place: after the symbol's `Watch`,
-before whatever of the symbol comes later. One that is shed before it gets here leaves a `LostTrades` at the end, which
-says nothing for what is dropped before it. Of one (symbol, minute) at most one of each kind waits, so their number
+before all later items of the symbol. A trade that is shed before it enters the queue leaves a `LostTrades` at the end,
+which does not cover trades dropped before it. Of one (symbol, minute) at most one of each kind waits, so their number
 does not depend on the rate of trades. In the same way a quote that is dropped leaves an `QuotesLost` in its place:
 no newer quote of its symbol waits behind it, so the shard would keep an older one. Of one symbol one waits at most.
 """

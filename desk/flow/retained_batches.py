@@ -39,8 +39,8 @@ class RetainedBatches:
 
     With `lossless` nothing is let go before it is durable: more than `limit_bytes` makes it full, and the lane
     takes no more ticks. (Empty batches alone do not: asking for what is durable would never end.) Else the oldest
-    go, and until what is durable reaches up to them the shard is unprotected. `last_released` is the last batch that is
-    not kept any more for whatever reason; at first, what the lane began from.
+    go, and until what is durable reaches up to them the shard is unprotected. `last_released` is the newest batch that
+    is no longer kept; before the first, the batch at which the lane began.
     """
 
     def __init__(self, limit_bytes: int, gone: BatchHeader, *, lossless: bool) -> None:

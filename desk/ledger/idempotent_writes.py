@@ -1,4 +1,4 @@
-"""Writing rows so that a repeat changes nothing, and a contradiction is told.
+"""Idempotent writes: a repeated row changes nothing, a row that contradicts a written one is an error.
 
 Tests: tests/desk/ledger/test_postgres_lost.py
 """

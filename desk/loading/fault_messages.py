@@ -1,4 +1,4 @@
-"""Messages about faults in user code. No function raises, whatever that code defines.
+"""Messages about faults in user code. No function raises, even if objects of that code do.
 
 Tests: tests/desk/loading/test_factory.py
 """

@@ -5,20 +5,23 @@ from typing import Protocol
 
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
-from desk.ports import LedgerPort
 
 
-class OrderLedger(LedgerPort, Protocol):
-    """A ledger of decisions, order events, and the manager's notes."""
+class OrderLedger(Protocol):
+    """A ledger of decisions, order events, and the manager's notes. A call's writes are committed when it returns."""
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
         """Write decisions with their verdict, events, and notes by name, in one commit.
 
-        Idempotent by client_order_id and by (symbol, event number); a note replaces the last of its name.
-        Raises LedgerError.
+        A verdict is "accepted" or "refused: why". Idempotent by client_order_id and by (symbol, event number); a note
+        replaces the last of its name. Raises LedgerError.
         """
+        ...
+
+    def decisions(self) -> list[Decision]:
+        """Every decision with its outcome, by (decision_ns, strategy, symbol, number)."""
         ...
 
     def history(self) -> tuple[list[Decision], list[OrderEvent]]:

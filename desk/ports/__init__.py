@@ -7,13 +7,13 @@ from desk.ports.broker import ProducerBroker, ShardBroker
 from desk.ports.clock import Clock
 from desk.ports.feed import Feed, FeedCounts, FeedGap, LiveFeed
 from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter
-from desk.ports.ledger import LedgerPort
 from desk.ports.mailbox import Mailbox
 from desk.ports.scanners import ScannerPort
-from desk.ports.shard_links import NOTHING, AckWait, DirectoryLinks, ShardDirectory, ShardLinks, Wait, Waits
+from desk.ports.shard_links import LOOK, NOTHING, AckWait, DirectoryLinks, ShardDirectory, ShardLinks, Wait, Waits
 from desk.ports.venue import Venue
 
 __all__ = [
+    "LOOK",
     "NOTHING",
     "AckWait",
     "CheckpointWriter",
@@ -22,7 +22,6 @@ __all__ = [
     "Feed",
     "FeedCounts",
     "FeedGap",
-    "LedgerPort",
     "LiveFeed",
     "Mailbox",
     "ProducerBroker",

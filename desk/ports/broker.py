@@ -1,4 +1,4 @@
-"""The broker as its two callers see it: behind it stand the risk gate, the ledger and the order lifecycle."""
+"""The broker, for its two callers. It owns the risk gate, the ledger and the order life cycle."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,14 +7,14 @@ from desk.model.orders import OrderEvent, Request
 
 
 class ProducerBroker(Protocol):
-    """What the producer asks of the broker, and waits for.
+    """Calls of the producer, which waits for the result.
 
-    Every call raises LedgerError where the ledger takes nothing more, RunFailed where a repeated decision differs from
-    the recorded one, and ActorDied where no successor of the broker comes.
+    Every call raises LedgerError if the ledger cannot be written, RunFailed if a repeated decision differs from the
+    recorded one, and ActorDied if no successor of the broker starts.
     """
 
     def decide(self, request: Request) -> list[OrderEvent]:
-        """Decide all of it in canonical order; the events are committed when this returns."""
+        """Decide the request in canonical order; the events are committed when this returns."""
         ...
 
     def events_after(self, numbers: Mapping[str, int]) -> list[OrderEvent]:
@@ -22,7 +22,7 @@ class ProducerBroker(Protocol):
         ...
 
     def begin_close(self, session_ns: int) -> None:
-        """The close of the session begins: what follows is taken back if the run is resumed. A repeat is nothing."""
+        """Mark the begin of the close: a resume takes back what follows. A repeated call changes nothing."""
         ...
 
     def close(self, session_ns: int) -> list[OrderEvent]:
@@ -31,12 +31,12 @@ class ProducerBroker(Protocol):
 
 
 class ShardBroker(Protocol):
-    """What a shard asks of the broker without waiting; the events come to the producer's lanes by themselves."""
+    """Calls of a shard, which does not wait; the broker delivers the events to the producer."""
 
     def submit(self, request: Request) -> None:
-        """Have all of it decided in canonical order. Raises the fault of an earlier request."""
+        """Send a request, which is decided in canonical order. Raises the error of an earlier request."""
         ...
 
     def unanswered(self) -> list[Request]:
-        """What was submitted and is not known to be decided, oldest first. Raises the fault of an earlier request."""
+        """The submitted requests not known to be decided, oldest first. Raises the error of an earlier request."""
         ...

@@ -1,7 +1,7 @@
-"""The keeper of checkpoints as its callers see it: what is saved is not waited for, and is kept in its order.
+"""The keeper of checkpoints, for its callers. Writes are asynchronous and kept in order.
 
-The names say which part of a process holds the port: a shard writes, its wiring reads first. Every call raises
-ActorDied where no successor of the keeper comes.
+A shard or producer holds the writing port; its wiring reads first. Every call raises ActorDied if no successor of the
+keeper starts.
 """
 
 from collections.abc import Iterable
@@ -12,40 +12,40 @@ from desk.model.checkpoint import Checkpoint, ProducerState
 
 
 class CheckpointWriter(Protocol):
-    """Takes a shard's checkpoints. Raises RunFailed of an earlier one: damaged files, or a disk that takes no more."""
+    """Saves a shard's checkpoints. Raises RunFailed for an earlier one: damaged files, or a full disk."""
 
     def save(self, number: int, checkpoint: bytes) -> None:
-        """Keep an encoded checkpoint, whose number it is."""
+        """Save an encoded checkpoint under this number."""
         ...
 
     def confirmed(self) -> int:
-        """The number of the last checkpoint, of those given here, that is known to be kept; 0 before the first."""
+        """The highest number whose checkpoint is known to be saved; 0 before the first."""
         ...
 
 
 class ShardKeeper(CheckpointWriter, Protocol):
-    """Also has what a shard starts from. Raises RunFailed where the files are damaged."""
+    """Also reads the state from which a shard starts. Raises RunFailed if the files are damaged."""
 
     def latest(self, shard: int) -> Checkpoint | None:
-        """The shard's last checkpoint, waited for."""
+        """Wait for the shard's last checkpoint."""
         ...
 
     def bars(self, symbols: Iterable[str]) -> list[Bar]:
-        """The final version of every kept minute of these symbols, over all shards, waited for; in no set order."""
+        """Wait for the final version of every saved minute of these symbols, from all shards; unordered."""
         ...
 
 
 class StateWriter(Protocol):
-    """Takes the producer's states. Raises RunFailed of an earlier one: damaged files, or a disk that takes no more."""
+    """Saves the producer's states. Raises RunFailed for an earlier one: damaged files, or a full disk."""
 
     def save_producer(self, state: bytes) -> None:
-        """Keep an encoded producer state in the place of the last."""
+        """Save an encoded producer state; it replaces the last one."""
         ...
 
 
 class ProducerKeeper(StateWriter, Protocol):
-    """Also has what a producer starts from. Raises RunFailed where the files are damaged."""
+    """Also reads the state from which a producer starts. Raises RunFailed if the files are damaged."""
 
     def producer(self) -> ProducerState | None:
-        """The last producer state, waited for."""
+        """Wait for the last producer state."""
         ...

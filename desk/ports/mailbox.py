@@ -1,4 +1,4 @@
-"""The producer's mailbox: the one way from other threads into its loop."""
+"""The producer's mailbox, through which other threads send commands to its loop."""
 
 from collections.abc import Sequence
 from typing import Protocol

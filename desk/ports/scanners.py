@@ -1,4 +1,4 @@
-"""The scanners, which see the market apart from the lanes, as the producer uses them."""
+"""The scanners, for the producer. They read the market themselves, not through the lanes."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,14 +8,14 @@ from desk.model.records import ScanAnswer
 
 
 class ScannerPort(Protocol):
-    """Asked at one mark, answered at the next. What waits raises ActorDied where no successor comes."""
+    """Scans start at one mark and are read at the next. Calls that wait raise ActorDied if no successor starts."""
 
     def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
-        """Ask the scanners that are due at this mark; whether any is. The market is seen up to `mark_ns`."""
+        """Start the scanners due at this mark, on the market up to `mark_ns`; returns whether any is due."""
         ...
 
     def answers(self) -> list[ScanAnswer]:
-        """The answers to all that was asked, waited for."""
+        """Wait for the answers of all started scans."""
         ...
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:

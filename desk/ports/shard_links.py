@@ -13,15 +13,15 @@ class AckWait(Enum):
     """Which acks are waited for."""
 
     SKIP = auto()
-    """None, and those that are there are left: to look for them costs as much as to send."""
+    """None; acks that have arrived are not taken, because a look costs as much as a send."""
     LOOK = auto()
-    """None, but those that are there are taken."""
+    """None; acks that have arrived are taken."""
     ONE = auto()
-    """One, if any is under way; or the news of a shard that is lost."""
+    """One, if any is pending, or the loss of a shard."""
     ALL = auto()
-    """All that are under way, or the news of a shard that is lost: the cheapest where nothing else is to be done."""
+    """All pending ones, or the loss of a shard: the cheapest if there is nothing else to do."""
     SETTLED = auto()
-    """None, but everything that the shards submitted to the broker is decided and delivered."""
+    """None; waits until the broker has decided all requests of the shards and delivered the events."""
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -31,43 +31,45 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 Waits = Iterable[Wait]
-"""What a procedure waits for, one after the other. Everything may have changed after a wait; nothing between two."""
+"""The waits of a procedure, in order. Any state may change during a wait, and none between two."""
 
 NOTHING: Final[tuple[Wait, ...]] = ()
-"""Of a procedure that is over when it returns."""
+"""The waits of a procedure that does not wait."""
+LOOK: Final = (Wait(AckWait.LOOK),)
+"""The waits of a procedure that has the arrived acks taken, and does not wait."""
 
 
 class ShardLinks(Protocol):
-    """The links under the lanes: batches go out in order per shard, acks come back.
+    """The links under the lanes: they send batches, and deliver acks per shard in the order of its batches.
 
-    A shard that dies is told once as lost; what was under way to it gets no ack. Nothing is to be sent to it until
-    its successor is told as back.
+    A shard that dies is reported once, by `ShardLost`; its pending batches get no ack. Nothing may be sent to it until
+    `ShardBack` reports its successor.
     """
 
     def send(self, shard: int, batch: bytes) -> None:
-        """Pass one encoded batch on, without waiting for the shard. Raises ActorDied where the shard has no process."""
+        """Send one encoded batch without waiting for the shard. Raises ActorDied if the shard has no process."""
         ...
 
     def wait(self, wait: Wait) -> list[News]:
-        """Wait for this; what came in since the last call.
+        """Wait as `wait` says; return the news since the last call.
 
-        Raises ActorDied where no successor of a shard comes, and the DeskError that a shard raised.
+        Raises ActorDied if no successor of a shard starts, and the DeskError that a shard raised.
         """
         ...
 
 
 class ShardDirectory(Protocol):
-    """Which shards the links reach."""
+    """The set of shards that the links reach."""
 
     def locate(self, shard: int) -> None:
-        """Ask a shard where it stands, as soon as it has a process: the news is a ShardBack.
+        """Request a shard's position as soon as it has a process; a `ShardBack` delivers it.
 
-        So the links get to know a shard, and so they ask one again that they know.
+        Adds the shard to the links if it is new.
         """
         ...
 
     def forget(self, shard: int) -> None:
-        """Nothing is sent to this shard any more, and nothing is under way to it."""
+        """Remove a shard to which no batch is pending."""
         ...
 
 

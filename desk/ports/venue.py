@@ -6,7 +6,7 @@ from desk.model.orders import OrderKind
 
 
 class Venue(Protocol):
-    """Where approved orders go: what it can do, and how it is told."""
+    """The destination of approved orders: the order kinds that it supports, and its calls."""
 
     simulated: bool
     kinds: frozenset[OrderKind]

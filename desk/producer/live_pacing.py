@@ -7,11 +7,10 @@ from typing import Final
 
 from desk.model.ticks import Tick
 from desk.model.units import MS_NS
-from desk.ports import NOTHING, AckWait, Clock, LiveFeed, Wait, Waits
+from desk.ports import LOOK, NOTHING, Clock, LiveFeed, Waits
 from desk.producer.parts import ProducerParts
 
 ACKS_NS: Final = 20 * MS_NS
-LOOK: Final = (Wait(AckWait.LOOK),)
 PATIENCE_BUSY_S: Final = 0.001
 PATIENCE_IDLE_S: Final = 0.05
 

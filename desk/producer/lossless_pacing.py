@@ -7,11 +7,10 @@ from typing import Final
 
 from desk.model.ticks import Tick
 from desk.model.units import MS_NS
-from desk.ports import NOTHING, AckWait, Clock, Wait, Waits
+from desk.ports import LOOK, NOTHING, AckWait, Clock, Wait, Waits
 from desk.producer.parts import ProducerParts
 
 FLUSH_NS: Final = 50 * MS_NS
-LOOK: Final = (Wait(AckWait.LOOK),)
 
 
 class LosslessPacing:

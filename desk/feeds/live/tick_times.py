@@ -237,7 +237,7 @@ def count_rejected(counts: FeedCounts, place: str, ticks: Sequence[Tick], sound:
 
 
 def rejected_total(counts: FeedCounts) -> int:
-    """How many ticks were rejected by now, for whatever cause."""
+    """The number of ticks rejected so far, for all causes."""
     return sum(sum(causes.values()) for causes in counts.rejected.values())
 
 
