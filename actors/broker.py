@@ -2,11 +2,11 @@
 
 from actors.calls.order_encoding import decode_numbers, decode_request, encode
 from actors.calls.settling import ProducerPort
-from actors.metrics.counters import MetersFactory, NoMetrics
+from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
 from desk.model.session import Session
 from desk.orders import OrderLedger, OrderSummary
-from desk.process.usage import process_usage
+from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
 from desk.wiring import broker_factory
 
@@ -23,18 +23,18 @@ class Broker:
         session: Session,
         ledger: OrderLedger,
         producer: ProducerPort,
-        meters: MetersFactory = NoMetrics,
+        export: ExportFactory = no_export,
     ) -> None:
         self._manager = broker_factory.build_order_manager(plan, session, ledger)
         self._producer = producer
-        self._meters = meters("broker")
+        self._meters = ActorMeters("broker", export)
 
     def __repr__(self) -> str:
         return "broker"
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""
-        return process_usage(self._meters.node)
+        return self._meters.usage()
 
     def decide(self, request: bytes) -> bytes:
         """Decide an encoded request; return the encoded order events."""
@@ -63,17 +63,10 @@ class Broker:
         return self._manager.problems
 
     def stats(self) -> OrderSummary:
-        """Return counts of orders and money so far, and export them as metrics."""
-        summary = self._manager.summary()
-        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals(
-            {
-                "orders_submitted_total": summary.submitted,
-                "orders_filled_total": summary.filled,
-                "orders_refused_total": summary.refused_by_risk,
-            }
-        )
-        self._meters.levels(
-            {"pnl": summary.realized + summary.unrealized - summary.fees, "gross_notional": summary.gross}
-        )
-        return summary
+        """Counts of orders and money so far."""
+        return self._manager.summary()
+
+    def report(self) -> ActorReport:
+        """The stats and the metrics of this process."""
+        stats = self.stats()
+        return self._meters.report(stats, lambda readings: metric_readings.add_orders(readings, stats))

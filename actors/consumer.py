@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.calls.settling import SettlingBroker, SettlingKeeper
-from actors.metrics.counters import MetersFactory, NoMetrics
+from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
 from desk.model.batch import encode
 from desk.model.items import Stop
 from desk.model.session import Session
-from desk.model.units import MS_NS
 from desk.process.breadcrumbs import BreadcrumbTrail
 from desk.process.clock import SystemClock
 from desk.process.exit_watch import ProcessWatch
 from desk.process.garbage_collector import GarbageCollector
 from desk.process.memory_limit import MemoryLimit
-from desk.process.usage import process_usage
+from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
-from desk.telemetry.histogram import Histogram
 from desk.wiring import shard_factory
 
 MIB: Final = 1024 * 1024
@@ -45,7 +43,7 @@ class Consumer:
         broker: SettlingBroker,
         desk: str = "",
         stops: Sequence[Stop] = (),
-        meters: MetersFactory = NoMetrics,
+        export: ExportFactory = no_export,
     ) -> None:
         self._name = f"consumer-{number:02}"
         self._keeper = keeper
@@ -55,7 +53,7 @@ class Consumer:
         self._shard = shard_factory.build_shard(
             plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail
         )
-        self._meters = meters(self._name)
+        self._meters = ActorMeters(self._name, export)
         self._collector = GarbageCollector()
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
@@ -65,7 +63,7 @@ class Consumer:
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used; answered after all earlier calls."""
-        return process_usage(self._meters.node)
+        return self._meters.usage()
 
     def apply(self, batch: bytes) -> bytes:
         """Apply one encoded batch; return the encoded ack."""
@@ -82,29 +80,14 @@ class Consumer:
         return encode(self._shard.position())
 
     def stats(self) -> ShardStats:
-        """Return the shard's counts so far, and export them as metrics."""
+        """The shard's counts so far."""
         self._end_children()
-        stats = self._shard.stats()
-        queue = Histogram.of(stats.time_in_queue)
-        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals(
-            {
-                "trades_applied_total": stats.audit.trades,
-                "quotes_applied_total": stats.audit.quotes,
-                "batches_total": stats.batches,
-                "intents_total": stats.audit.intents,
-                "strategies_stopped_total": len(stats.audit.stopped),
-                "busy_seconds_total": stats.busy_ns / 1e9,
-            }
-        )
-        self._meters.levels(
-            {
-                "symbols": stats.symbols,
-                "time_in_queue_p50_ms": (queue.quantile(0.5) or 0) / MS_NS,
-                "time_in_queue_p99_ms": (queue.quantile(0.99) or 0) / MS_NS,
-            }
-        )
-        return stats
+        return self._shard.stats()
+
+    def report(self) -> ActorReport:
+        """The stats and the metrics of this process."""
+        stats = self.stats()
+        return self._meters.report(stats, lambda readings: metric_readings.add_shard(readings, stats))
 
     def settle(self) -> None:
         """Wait until the broker has decided and the keeper has saved everything that this shard sent."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from actors.metrics.counters import MetersFactory, NoMetrics
+from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.checkpoint import KeeperStore
 from desk.files.sealing import Seal
 from desk.model.checkpoint import decode_checkpoint, decode_producer, encode_checkpoint, encode_producer
-from desk.process.usage import process_usage
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.readings import Readings
 
 _encode_bars = msgspec.msgpack.Encoder().encode
 
@@ -24,9 +24,9 @@ class Keeper:
     Only the keeper signs and verifies files; shards and producer get verified data and need no key.
     """
 
-    def __init__(self, folder: Path, seal: Seal, meters: MetersFactory = NoMetrics) -> None:
+    def __init__(self, folder: Path, seal: Seal, export: ExportFactory = no_export) -> None:
         self._store = KeeperStore(folder, seal)
-        self._meters = meters("keeper")
+        self._meters = ActorMeters("keeper", export)
         self._saved = 0
         self._bytes = 0
 
@@ -35,7 +35,7 @@ class Keeper:
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""
-        return process_usage(self._meters.node)
+        return self._meters.usage()
 
     def save(self, checkpoint: bytes) -> bool:
         """Save an encoded checkpoint; return False, and save nothing, for a checkpoint of an earlier incarnation."""
@@ -66,7 +66,13 @@ class Keeper:
         self._store.close()
 
     def stats(self) -> int:
-        """Return the number of saved checkpoints, and export metrics."""
-        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals({"checkpoints_total": self._saved, "checkpoint_bytes_total": self._bytes})
+        """The number of saved checkpoints."""
         return self._saved
+
+    def report(self) -> ActorReport:
+        """The stats and the metrics of this process."""
+        return self._meters.report(self.stats(), self._measure)
+
+    def _measure(self, readings: Readings) -> None:
+        readings.count("checkpoints.saved", self._saved)
+        readings.count("checkpoints.size", self._bytes)

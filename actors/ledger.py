@@ -8,34 +8,36 @@ from pathlib import Path
 
 import msgspec
 
-from actors.metrics.counters import MetersFactory, NoMetrics
+from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
 from desk.ledger.server_outages import LedgerReport
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.session import Session
 from desk.process.clock import SystemClock
-from desk.process.usage import process_usage
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.histogram import Histogram
 from desk.wiring import broker_factory
 
 
 class Ledger:
-    """Write decisions and order events. A call returns after its commit. Calls run one at a time, except `stats`."""
+    """Write decisions and order events. A call returns after its commit.
 
-    def __init__(self, plan: Plan, session: Session, run_dir: Path, meters: MetersFactory = NoMetrics) -> None:
+    Calls run one at a time, except `stats` and `report`.
+    """
+
+    def __init__(self, plan: Plan, session: Session, run_dir: Path, export: ExportFactory = no_export) -> None:
         self._clock = SystemClock()
         self._book = broker_factory.open_ledger(plan, session, run_dir, self._clock.wall_ns())
-        self._meters = meters("ledger")
-        self._commits = 0
-        self._commit_ns = 0
+        self._meters = ActorMeters("ledger", export)
+        self._commit_time = Histogram()
 
     def __repr__(self) -> str:
         return "ledger"
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""
-        return process_usage(self._meters.node)
+        return self._meters.usage()
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
@@ -43,8 +45,7 @@ class Ledger:
         """Write decisions, order events and the order manager's notes in one commit."""
         began_ns = self._clock.wall_ns()
         self._book.record(decisions, events, notes)
-        self._commits += 1
-        self._commit_ns += self._clock.wall_ns() - began_ns
+        self._commit_time.add_one(self._clock.wall_ns() - began_ns)
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
@@ -68,8 +69,12 @@ class Ledger:
         self._book.close()
 
     def stats(self) -> LedgerReport:
-        """Return the server's state and the number of commits. Answers also while a commit waits for the server."""
+        """The server's state and the number of commits. Answers also while a commit waits for the server."""
         self._book.ping()
-        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals({"commits_total": self._commits, "commit_seconds_total": self._commit_ns / 1e9})
-        return msgspec.structs.replace(self._book.outages.report(), commits=self._commits)
+        return msgspec.structs.replace(self._book.outages.report(), commits=self._commit_time.count)
+
+    def report(self) -> ActorReport:
+        """The stats and the metrics of this process; answers as `stats` does."""
+        return self._meters.report(
+            self.stats(), lambda readings: readings.record("ledger.commit", self._commit_time.snapshot())
+        )

@@ -9,7 +9,7 @@ from contextlib import closing
 import msgspec
 
 from actors.calls.order_encoding import decode_events
-from actors.metrics.counters import MetersFactory, NoMetrics
+from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
 from desk.model.batch import LaneTotals
 from desk.model.commands import AddShard, Deliver, MoveSlots, RemoveShard
@@ -19,8 +19,8 @@ from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, ScannerPo
 from desk.process.clock import SystemClock
 from desk.process.garbage_collector import GarbageCollector
 from desk.process.mailbox import ProcessMailbox
-from desk.process.usage import process_usage
 from desk.producer.stats import LoopStats
+from desk.report import metric_readings
 from desk.report.run_record import FeedRecord, ProcessUsage, feed_record
 from desk.wiring import markets, producer_factory
 
@@ -54,7 +54,7 @@ class Producer:
         first: Sequence[int],
         joined: Sequence[int],
         asleep: Mapping[int, LaneTotals],
-        meters: MetersFactory = NoMetrics,
+        export: ExportFactory = no_export,
     ) -> None:
         self._clock = SystemClock()
         self._mailbox = ProcessMailbox()
@@ -73,7 +73,7 @@ class Producer:
             joined=joined,
             asleep=asleep,
         )
-        self._meters = meters("producer")
+        self._meters = ActorMeters("producer", export)
         self._collector = GarbageCollector()
         self._published_ns = 0
         self._stats = ProducerStats(self._loop.stats(), self.usage())
@@ -83,7 +83,7 @@ class Producer:
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""
-        return process_usage(self._meters.node)
+        return self._meters.usage()
 
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; return the record. Raises the error that ends the run."""
@@ -117,17 +117,12 @@ class Producer:
 
     def stats(self) -> ProducerStats:
         """The figures as published at most `STATS_EVERY_NS` ago."""
-        loop = self._stats.loop
-        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals({f"{kind}_received_total": count for kind, count in loop.received.items()})
-        self._meters.levels(
-            {
-                "symbols_subscribed": loop.subscribed,
-                "lane_depth_max": max((lane.depth for lane in loop.lanes), default=0),
-                "session_time_seconds": loop.session_ns / 1e9,
-            }
-        )
         return self._stats
+
+    def report(self) -> ActorReport:
+        """The stats and the metrics of this process."""
+        stats = self._stats
+        return self._meters.report(stats, lambda readings: metric_readings.add_producer(readings, stats.loop))
 
     def _publish(self, *, at_once: bool = False) -> None:
         now_ns = self._clock.wall_ns()

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from actors.metrics.counters import MetersFactory, NoMetrics
+from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
 from desk.consumer.engine.guard import MIB
 from desk.model.bars import Bar
@@ -18,7 +18,6 @@ from desk.model.session import Session
 from desk.process.breadcrumbs import BreadcrumbTrail
 from desk.process.exit_watch import ProcessWatch
 from desk.process.memory_limit import MemoryLimit
-from desk.process.usage import process_usage
 from desk.report.run_record import ProcessUsage
 from desk.wiring import markets, shard_factory
 
@@ -46,14 +45,14 @@ class Scanners:
         epoch: int = 0,
         desk: str = "",
         stops: Sequence[Stop] = (),
-        meters: MetersFactory = NoMetrics,
+        export: ExportFactory = no_export,
     ) -> None:
         self._trail = BreadcrumbTrail.create(desk, "scanner", epoch) if desk else None
         self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
         self._scanning = shard_factory.build_scanner_runner(
             plan, session, markets.market_source(plan, session), self._trail, stops
         )
-        self._meters = meters("scanner")
+        self._meters = ActorMeters("scanner", export)
         self._left: list[str] = []
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
@@ -63,7 +62,7 @@ class Scanners:
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""
-        return process_usage(self._meters.node)
+        return self._meters.usage()
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
         """Run the scanners that are due at the mark; return their answers."""
@@ -80,11 +79,13 @@ class Scanners:
         return self._scanning.remembered(symbols, until_ns)
 
     def stats(self) -> ScanStats:
-        """Return counts of scans, and the problems of scanners."""
+        """Counts of scans, and the problems of scanners."""
         self._end_children()
-        self._meters.totals({"cpu_seconds_total": process_usage().cpu_s})
-        self._meters.totals({"scans_total": self._scanning.scans})
         return ScanStats(self._scanning.scans, [*self._scanning.problems, *self._left])
+
+    def report(self) -> ActorReport:
+        """The stats and the metrics of this process."""
+        return self._meters.report(self.stats(), lambda readings: readings.count("scans", self._scanning.scans))
 
     def _end_children(self) -> None:
         if self._watch is None or self._trail is None:

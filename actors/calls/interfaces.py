@@ -9,6 +9,7 @@ Tests: tests/actors/test_handles.py
 from collections.abc import Sequence
 from typing import Protocol
 
+from actors.metrics.actor_meters import ActorReport
 from desk.model.bars import Bar
 from desk.model.records import ScanAnswer
 from desk.orders import OrderLedger
@@ -24,6 +25,10 @@ class SupervisedActor(Protocol):
 
     def stats(self) -> object:
         """The actor's counts so far."""
+        ...
+
+    def report(self) -> ActorReport:
+        """The actor's counts so far, and the metrics of its process."""
         ...
 
 

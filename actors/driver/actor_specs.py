@@ -84,12 +84,16 @@ class ActorSpecs:
         plan, session, make = self._plan, self._session, self._make
         return {
             "keeper": lambda _: make(Keeper, "keeper", self._folder.keeper, self._seal),
-            "ledger": lambda _: make(Ledger, "ledger", plan, session, self._folder.dir, apart=[Ledger.stats]),
+            "ledger": self._ledger,
             "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
             SCANNER: self._scanner,
             **{name: partial(self._consumer, name, number) for name, number in numbers.items()},
             PRODUCER: self._producer,
         }
+
+    def _ledger(self, _: int) -> ActorHandle[Ledger]:
+        apart = [Ledger.stats, Ledger.report]
+        return self._make(Ledger, "ledger", self._plan, self._session, self._folder.dir, apart=apart)
 
     def _consumer(self, name: str, number: int, epoch: int) -> ActorHandle[Consumer]:
         plan, stops = self._plan, self._watchdog.begins(name, epoch)

@@ -16,6 +16,7 @@ from actors.calls.peers import translate_ray_errors
 from actors.driver.actor_registry import ActorRegistry
 from actors.driver.poll_answers import PollAnswers
 from actors.driver.watchdog import SCANNER, Watchdog
+from actors.metrics.actor_meters import ActorReport
 from actors.producer import Producer
 from actors.ray_cluster.cluster import Cluster
 from actors.ray_cluster.draining import DrainingNodes
@@ -62,7 +63,7 @@ class Monitor:
         self._numbers = numbers
         self._hang_s = hang_s
         self._draining = DrainingNodes(cluster.draining)
-        self._polls: dict[ObjectRef[object], str] = {}
+        self._polls: dict[ObjectRef[ActorReport], str] = {}
         self._rounds = 0
         self._asked = ""
         self._inspect_due_s = 0.0
@@ -79,7 +80,7 @@ class Monitor:
         silent = set(self._polls.values())
         for name in self._registry.answered:
             if name not in silent and (name not in CONTROL or self._rounds % 2):
-                self._polls[call(self._registry.handles[name], SupervisedActor.stats)] = name
+                self._polls[call(self._registry.handles[name], SupervisedActor.report)] = name
 
     def forget_poll(self, name: str) -> None:
         """Drop the poll that waits for this actor, if any."""
@@ -219,15 +220,16 @@ class Monitor:
         if arrived and self.playing is not None and self._spares is not None:
             self._spares.add(arrived)
 
-    def _take_answer(self, ref: ObjectRef[object]) -> None:
+    def _take_answer(self, ref: ObjectRef[ActorReport]) -> None:
         name = self._polls.pop(ref)
         try:
             with translate_ray_errors(name):
-                answer = ray.get(ref)
+                report = ray.get(ref)
         except ActorDied as fault:
             self.restart(name, fault)
             return
+        answer = report.stats
         before = self.answers.stats.get(name)
         if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
             self._registry.forget_quick_deaths(name)
-        self.answers.take(name, answer)
+        self.answers.take(name, answer, report.readings)

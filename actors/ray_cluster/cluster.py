@@ -17,7 +17,7 @@ from ray.actor import ActorHandle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.calls.constructor_errors import reporting_faults
-from actors.metrics.ray_counters import RayMetrics
+from actors.metrics.ray_export import RayExport
 from actors.own_ray.authentication import EnvironmentVariables
 from actors.own_ray.start import OwnRay
 from actors.ray_cluster.cluster_address import (
@@ -122,7 +122,7 @@ class Cluster:
         threads: int = 1,
         apart: Sequence[Callable[[A], object]] = (),
     ) -> ActorHandle[A]:
-        """Create an actor of a plain class; its last argument, the meters, is added here.
+        """Create an actor of a plain class; its last argument, the export of metrics, is added here.
 
         Without `cpus` it is a control actor: on this node, without a CPU reservation. The methods in `apart` run in a
         thread of their own (Ray's concurrency groups), so their calls do not wait behind others. Waits until the name
@@ -147,7 +147,7 @@ class Cluster:
         end_s = time.monotonic() + NAME_TIMEOUT_S
         while True:
             try:
-                handle: ActorHandle[A] = actor.remote(*args, RayMetrics)
+                handle: ActorHandle[A] = actor.remote(*args, RayExport)
             except ValueError:  # the name is still in use
                 if time.monotonic() > end_s:
                     raise

@@ -6,8 +6,8 @@ import msgspec
 class LaneRow(msgspec.Struct, array_like=True):
     """`depth` of `capacity` ticks wait, `in_flight` of `window` batches are not acknowledged.
 
-    `conflated` (quotes) and `dropped` (ticks) are totals since the run began. `busy_ns` is the total time that the
-    shard has worked, `age_ns` the time that the oldest tick has waited.
+    `conflated` (quotes) and `dropped` (ticks, by cause) are totals since the run began. `busy_ns` is the total time
+    that the shard has worked, `age_ns` the time that the oldest tick has waited.
     """
 
     shard: int
@@ -16,6 +16,11 @@ class LaneRow(msgspec.Struct, array_like=True):
     in_flight: int
     window: int
     conflated: int = 0
-    dropped: int = 0
+    dropped_by_cause: dict[str, int] = {}
     busy_ns: int = 0
     age_ns: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """Ticks dropped for any cause."""
+        return sum(self.dropped_by_cause.values())

@@ -66,7 +66,7 @@ def lane_rows(lanes: Iterable[Lane], now_ns: int) -> list[LaneRow]:
             in_flight=len(lane.in_flight),
             window=config.window_batches,
             conflated=totals.quotes_conflated,
-            dropped=totals.trades_aged + totals.trades_full + totals.quotes_full,
+            dropped_by_cause={"aged": totals.trades_aged, "full": totals.trades_full + totals.quotes_full},
             busy_ns=lane.busy_ns,
             age_ns=lane.age_ns(now_ns),
         )

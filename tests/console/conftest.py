@@ -29,7 +29,7 @@ def busy_desk() -> DeskView:
         progress=0.37,
         produced_per_s=183_412.3,
         consumed_per_s=181_200.0,
-        lanes=[LaneRow(0, 12, 50_000, 1, 4, 1_234, 0), LaneRow(1, 41_000, 50_000, 4, 4, 1_123_456, 120)],
+        lanes=[LaneRow(0, 12, 50_000, 1, 4, 1_234), LaneRow(1, 41_000, 50_000, 4, 4, 1_123_456, {"aged": 120})],
         consumers=[
             ConsumerView(0, 12_345, 312, 90_600.1, 0.62, 1.4, 18.2),
             ConsumerView(1, 12_346, 300, 90_600.1, 0.97, 41.4, 1_812.0, 1),

@@ -32,7 +32,9 @@ def at(second: float, *rows: tuple[int, float, int], age_s: float = 0.0, **more:
         0,
         wall_ns=round(second * SECOND_NS),
         lanes=[
-            LaneRow(number, 0, 100, 0, 4, dropped, dropped, round(worked_s * SECOND_NS), round(age_s * SECOND_NS))
+            LaneRow(
+                number, 0, 100, 0, 4, dropped, {"full": dropped}, round(worked_s * SECOND_NS), round(age_s * SECOND_NS)
+            )
             for number, worked_s, dropped in rows
         ],
         **more,

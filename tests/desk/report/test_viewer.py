@@ -26,7 +26,7 @@ def loop_stats(received: int, **more: Any) -> LoopStats:
         "subscribed": 4,
         "wanted_by_scanners": 1,
         "open_positions": 2,
-        "lanes": [LaneRow(0, 5, 100, 1, 4, 7, 8)],
+        "lanes": [LaneRow(0, 5, 100, 1, 4, 7, {"aged": 8})],
         "notes": [Note("a note")],
     }
     return LoopStats(**(fields | more))

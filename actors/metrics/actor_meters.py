@@ -1,0 +1,67 @@
+"""The metrics of one actor's process: collected at each poll, exported to Ray, and returned to the supervisor.
+
+Tests: tests/actors/test_plain_actors.py
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from desk.process.process_meters import ProcessMeters
+from desk.report.run_record import ProcessUsage
+from desk.telemetry.readings import Readings
+
+
+class ActorReport(msgspec.Struct):
+    """An actor's answer to a poll: its figures (ProducerStats, ShardStats, OrderSummary, …) and its metrics."""
+
+    stats: Any
+    readings: Readings
+
+
+class ReadingsExport(Protocol):
+    """Exports the metrics of one actor; called about once per second. `node` is its node's id, "" outside a cluster."""
+
+    node: str
+
+    def export(self, readings: Readings) -> None:
+        """Export the metrics."""
+        ...
+
+
+class NoExport:
+    """Exports nothing: for actors that run outside a cluster."""
+
+    node = ""
+
+    def export(self, readings: Readings) -> None:
+        """Do nothing."""
+
+
+ExportFactory = Callable[[str], ReadingsExport]
+"""Creates the export of an actor by its name."""
+
+
+def no_export(actor: str) -> NoExport:  # noqa: ARG001 - as ExportFactory
+    """The export of an actor that runs outside a cluster."""
+    return NoExport()
+
+
+class ActorMeters:
+    """The meters of an actor's process, and their export."""
+
+    def __init__(self, actor: str, export: ExportFactory) -> None:
+        self._export = export(actor)
+        self._process = ProcessMeters(actor, self._export.node)
+
+    def usage(self) -> ProcessUsage:
+        """CPU time and memory that the process has used."""
+        return self._process.usage()
+
+    def report(self, stats: Any, measure: Callable[[Readings], None]) -> ActorReport:
+        """The answer to a poll; `measure` adds the actor's own metrics to those of its process."""
+        readings = self._process.readings()
+        measure(readings)
+        self._export.export(readings)
+        return ActorReport(stats, readings)

@@ -1,0 +1,68 @@
+"""The desk's figures as metrics of the catalogue: one function for each part of the desk.
+
+Tests: tests/desk/report/test_metric_readings.py
+"""
+
+from desk.consumer.shard import ShardStats
+from desk.model.lane_row import LaneRow
+from desk.model.units import SECOND_NS
+from desk.orders import OrderSummary
+from desk.producer.stats import LoopStats
+from desk.telemetry.readings import Readings
+
+
+def add_producer(readings: Readings, loop: LoopStats) -> None:
+    """Add the producer's metrics."""
+    for kind, ticks in loop.received.items():
+        readings.count("events.produced", ticks, **{"class": kind})
+    for kind, causes in loop.rejected.items():
+        for cause, ticks in causes.items():
+            readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
+    for kind, ticks in loop.skipped.items():
+        readings.count("events.skipped", ticks, **{"class": kind})
+    for lane in loop.lanes:
+        _add_lane(readings, lane)
+    readings.set("symbols.subscribed", loop.subscribed)
+    readings.set("session.time", loop.session_ns / SECOND_NS)
+    readings.count("feed.gaps", len(loop.gaps))
+    readings.count("slots.moves", loop.moves)
+    readings.record("slots.pause", loop.pauses)
+
+
+def _add_lane(readings: Readings, lane: LaneRow) -> None:
+    shard = str(lane.shard)
+    readings.count("events.conflated", lane.conflated, shard=shard)
+    for cause, ticks in lane.dropped_by_cause.items():
+        readings.count("events.dropped", ticks, shard=shard, cause=cause)
+    readings.set("lane.depth", lane.depth, shard=shard)
+    readings.set("lane.use", lane.depth / lane.capacity, shard=shard)
+    readings.set("lane.age", lane.age_ns / SECOND_NS, shard=shard)
+    readings.set("lane.in_flight", lane.in_flight, shard=shard)
+
+
+def add_shard(readings: Readings, stats: ShardStats) -> None:
+    """Add a shard's metrics."""
+    audit = stats.audit
+    readings.count("events.consumed", audit.trades, **{"class": "trades"})
+    readings.count("events.consumed", audit.quotes, **{"class": "quotes"})
+    readings.count("events.repeated", audit.repeated)
+    readings.count("batches.applied", stats.batches)
+    readings.count("shard.busy", stats.busy_ns / SECOND_NS)
+    readings.set("shard.symbols", stats.symbols)
+    readings.record("data.latency", stats.data_latency)
+    readings.record("queue.time", stats.time_in_queue)
+    readings.record("queue.lane.time", stats.in_lane)
+    readings.record("queue.link.time", stats.on_link)
+    readings.count("strategy.slow", audit.slow_calls)
+    readings.count("strategy.stopped", len(audit.stopped))
+    readings.count("strategy.intents", audit.intents)
+
+
+def add_orders(readings: Readings, orders: OrderSummary) -> None:
+    """Add the broker's metrics."""
+    readings.count("orders.submitted", orders.submitted)
+    readings.count("orders.filled", orders.filled)
+    for rule, number in orders.refused.items():
+        readings.count("orders.refused", number, rule=rule)
+    readings.set("pnl", orders.realized + orders.unrealized - orders.fees)
+    readings.set("exposure", orders.gross)

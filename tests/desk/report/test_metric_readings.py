@@ -1,0 +1,54 @@
+"""The figures of the desk's parts as metrics: each has its figure, and its name in the catalogue."""
+
+from test_run_record import some_stats
+from test_viewer import latencies, loop_stats
+
+from desk.orders import OrderSummary
+from desk.report import metric_readings
+from desk.telemetry.audit import Audit
+from desk.telemetry.readings import Readings
+
+
+def by_name(readings: Readings) -> dict[tuple[str, ...], float]:
+    return {(reading.metric, *reading.labels.values()): reading.value for reading in readings.values}
+
+
+def test_the_producers_figures() -> None:
+    readings = Readings("producer")
+
+    metric_readings.add_producer(
+        readings, loop_stats(1_000, rejected={"trades": {"late": 3}}, skipped={"quotes": 7}, moves=2)
+    )
+
+    found = by_name(readings)
+    assert found["events.produced", "trades"] == 1_000
+    assert found["events.rejected", "trades", "late"] == 3
+    assert found["events.skipped", "quotes"] == 7
+    assert (found["lane.depth", "0"], found["lane.use", "0"], found["lane.in_flight", "0"]) == (5, 0.05, 1)
+    assert (found["events.conflated", "0"], found["events.dropped", "0", "aged"]) == (7, 8)
+    assert (found["symbols.subscribed",], found["session.time",], found["slots.moves",]) == (4, 5, 2)
+
+
+def test_a_shards_figures() -> None:
+    readings = Readings("consumer-00")
+    stats = some_stats(0, audit=Audit(900, 50, slow_calls=1, intents=2), time_in_queue=latencies(1.0, 2.0))
+
+    metric_readings.add_shard(readings, stats)
+
+    found = by_name(readings)
+    assert (found["events.consumed", "trades"], found["events.consumed", "quotes"]) == (900, 50)
+    assert (found["strategy.slow",], found["strategy.intents",]) == (1, 2)
+    counts = {reading.metric: reading.histogram.count for reading in readings.histograms}
+    assert counts["queue.time"] == 2
+
+
+def test_the_brokers_figures() -> None:
+    readings = Readings("broker")
+
+    metric_readings.add_orders(
+        readings, OrderSummary(submitted=3, filled=2, refused={"max_orders": 1}, realized=5.0, fees=1.0, gross=90.0)
+    )
+
+    found = by_name(readings)
+    assert (found["orders.submitted",], found["orders.filled",], found["orders.refused", "max_orders"]) == (3, 2, 1)
+    assert (found["pnl",], found["exposure",]) == (4.0, 90.0)
