@@ -69,4 +69,5 @@ class Broker:
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
         stats = self.stats()
-        return self._meters.report(stats, lambda readings: metric_readings.add_orders(readings, stats))
+        times = self._manager.times.snapshots()
+        return self._meters.report(stats, lambda readings: metric_readings.add_orders(readings, stats, times))

@@ -16,7 +16,6 @@ from desk.model.records import Decision
 from desk.model.session import Session
 from desk.process.clock import SystemClock
 from desk.report.run_record import ProcessUsage
-from desk.telemetry.histogram import Histogram
 from desk.wiring import broker_factory
 
 
@@ -30,7 +29,6 @@ class Ledger:
         self._clock = SystemClock()
         self._book = broker_factory.open_ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = ActorMeters("ledger", export)
-        self._commit_time = Histogram()
 
     def __repr__(self) -> str:
         return "ledger"
@@ -43,9 +41,7 @@ class Ledger:
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
         """Write decisions, order events and the order manager's notes in one commit."""
-        began_ns = self._clock.wall_ns()
         self._book.record(decisions, events, notes)
-        self._commit_time.add_one(self._clock.wall_ns() - began_ns)
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
@@ -71,10 +67,10 @@ class Ledger:
     def stats(self) -> LedgerReport:
         """The server's state and the number of commits. Answers also while a commit waits for the server."""
         self._book.ping()
-        return msgspec.structs.replace(self._book.outages.report(), commits=self._commit_time.count)
+        return msgspec.structs.replace(self._book.outages.report(), commits=self._book.commit_time.count)
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process; answers as `stats` does."""
         return self._meters.report(
-            self.stats(), lambda readings: readings.record("ledger.commit", self._commit_time.snapshot())
+            self.stats(), lambda readings: readings.record("ledger.commit", self._book.commit_time.snapshot())
         )

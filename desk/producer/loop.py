@@ -113,6 +113,7 @@ class ProducerLoop:
             now_ns,
             self.config.epoch,
             parts.watch.alerts(),
+            parts.watch.figures(),
         )
 
     def _frames(self) -> Iterator[None]:

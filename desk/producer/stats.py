@@ -12,6 +12,7 @@ from desk.model.lane_row import LaneRow
 from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.ports import Feed
+from desk.producer.feed_watch.watch import FeedFigures
 from desk.telemetry.histogram import HistogramSnapshot
 
 
@@ -45,6 +46,7 @@ class LoopStats(msgspec.Struct, array_like=True):
     wall_ns: int = 0
     epoch: int = 0
     alerts: list[str] = []
+    feed: FeedFigures = FeedFigures()
 
 
 def progress_of(feed: Feed, session_ns: int) -> float | None:
