@@ -49,6 +49,7 @@ from desk.wiring import broker_factory, markets
 from desk.wiring.producer_factory import market_waits
 from desk.wiring.run_end import LOG, RunTimes, open_log
 from desk.wiring.run_start import start_run
+from desk.wiring.telemetry import Telemetry, open_telemetry
 
 POLL_EVERY_S: Final = 0.5
 SPARES: Final = 1
@@ -59,8 +60,16 @@ Show = Callable[[DeskView], None]
 class Supervisor:
     """One desk on a Ray cluster."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: ResumeState | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        address: str | None,
+        resume: ResumeState | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.plan = plan
+        self._telemetry = telemetry
         self.folder = folder
         self._resumed = resume is not None
         self._played = self._marked = False
@@ -258,7 +267,10 @@ class Supervisor:
         view = self._viewer.view(now_ns, self._state, producer.loop, shards, here, orders)
         notes = [*view.notes, *self._pending.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
         alerts = [*view.alerts, *self._answers.ledger.alerts]
-        show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
+        view = msgspec.structs.replace(view, notes=notes, alerts=alerts)
+        show(view)
+        if self._telemetry is not None and (self._telemetry.is_due or self._state == "closed"):
+            self._telemetry.publish(dict(self._answers.readings), view, self._notices())
 
     def _note_last(self, number: int) -> None:
         """Store the last figures of a consumer before it stops."""
@@ -273,6 +285,8 @@ class Supervisor:
         def show_last() -> None:
             self._show(show)
             self._new_notes.write(feed)
+            if self._telemetry is not None:
+                self._telemetry.close()
 
         summary = self._closing.close(feed, self._times(ended_ns), show_last)
         self.folder.resume.done()
@@ -289,7 +303,8 @@ class Supervisor:
         self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
 
     def _notices(self) -> list[str]:
-        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]
+        exports = [] if self._telemetry is None else self._telemetry.warnings()
+        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings, *exports]
 
     def _times(self, ended_ns: int) -> RunTimes:
         return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)
@@ -299,5 +314,5 @@ def run_desk(
     plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: ResumeState | None = None
 ) -> Summary:
     """Run or resume the plan on a Ray cluster, and return its summary. Raises DeskError."""
-    with stop_signals():
-        return Supervisor(plan, folder, address, resume).run(show)
+    with stop_signals(), open_telemetry(plan, folder.dir.name) as telemetry:
+        return Supervisor(plan, folder, address, resume, telemetry).run(show)
