@@ -39,6 +39,7 @@ from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.process.clock import SystemClock
 from desk.process.signals import StopSignals, stop_signals
+from desk.report import metric_readings
 from desk.report.desk_view import DeskState, DeskView
 from desk.report.run_record import FeedRecord
 from desk.report.summary import Summary
@@ -281,6 +282,8 @@ class Supervisor:
 
     def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
         self._state, self._marked = "closed", feed.marked
+        if PRODUCER in self._answers.readings:
+            metric_readings.replace_feed_counts(self._answers.readings[PRODUCER], feed)
 
         def show_last() -> None:
             self._show(show)
