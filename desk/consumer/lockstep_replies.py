@@ -80,4 +80,10 @@ class LockstepReplies:
 
 def _joined(first: Request, then: Request) -> Request:
     """Both requests in one, with mark and prices of the later one."""
-    return Request(first.intents + then.intents, first.reports + then.reports, then.prices, then.mark_ns)
+    return Request(
+        first.intents + then.intents,
+        first.reports + then.reports,
+        then.prices,
+        then.mark_ns,
+        first.traceparent or then.traceparent,
+    )

@@ -9,16 +9,19 @@ import numpy as np
 
 from desk.consumer.engine import Engine, Outcome, snapshot
 from desk.consumer.lockstep_replies import LockstepReplies, LockstepState
+from desk.consumer.shard_traces import ShardTraces
 from desk.consumer.slot_meter import SlotMeter
 from desk.model.bars import Bar
 from desk.model.batch import Ack, Batch, LaneTotals, ShardPosition, decode_batch
 from desk.model.checkpoint import Checkpoint, encode_checkpoint, pack_bars, pack_logged_trades, unpack_logged_trades
 from desk.model.items import Adopt, Release, Stop
 from desk.model.orders import Request
+from desk.model.spans import SpanContext
 from desk.model.ticks import Quote, Trade
 from desk.ports import CheckpointWriter, Clock, ShardBroker
 from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import Histogram, HistogramSnapshot
+from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 
 MAX_UNCONFIRMED: Final = 8
 """The most checkpoints that may be unconfirmed by the keeper; while there are more, the next one is postponed."""
@@ -28,7 +31,8 @@ class ShardConfig(msgspec.Struct, frozen=True):
     """Identity and settings of a shard.
 
     `lockstep`: requests to the broker wait for a batch with `want_reply`. `live`: session time is real time, so that
-    data latency can be measured; it excludes `delay_ns`, the feed's delay by design.
+    data latency can be measured; it excludes `delay_ns`, the feed's delay by design. A live batch whose oldest tick is
+    older than `trace_older_ns` is traced in any case (None: not).
     """
 
     shard: int
@@ -37,6 +41,7 @@ class ShardConfig(msgspec.Struct, frozen=True):
     lockstep: bool = False
     live: bool = False
     delay_ns: int = 0
+    trace_older_ns: int | None = None
 
 
 class ShardStats(msgspec.Struct, array_like=True):
@@ -102,13 +107,20 @@ class Shard:
     """
 
     def __init__(
-        self, config: ShardConfig, engine: Engine, clock: Clock, keeper: CheckpointWriter, broker: ShardBroker
+        self,
+        config: ShardConfig,
+        engine: Engine,
+        clock: Clock,
+        keeper: CheckpointWriter,
+        broker: ShardBroker,
+        spans: SpanRecorder = NO_SPANS,
     ) -> None:
         self.config = config
         self.engine = engine
         self._clock = clock
         self._keeper = keeper
         self._broker = broker
+        self._traces = ShardTraces(config.shard, spans, config.delay_ns, config.trace_older_ns if config.live else None)
         self._source_epoch = 0
         self._seq = 0
         self._batches = 0
@@ -224,7 +236,10 @@ class Shard:
         self._meter(batch, began_ns)
         if self.config.lockstep and any(type(item) is Adopt for item in batch.items):
             self._replies.put_by(self.engine, self.pending)
-        self.pending = self.engine.apply(batch.items, self.pending)
+        if parent := self._traces.begin(batch, began_ns):
+            self._apply_traced(batch, parent, began_ns)
+        else:
+            self.pending = self.engine.apply(batch.items, self.pending)
         self.engine.times.trim()
         self._unsaved = self._unsaved or bool(batch.items)
         if batch.more:
@@ -233,6 +248,17 @@ class Shard:
         self._batches += 1
         self._lane = batch.totals
         self._checkpoint(self._clock.wall_ns(), wanted=batch.checkpoint)
+
+    def _apply_traced(self, batch: Batch, parent: SpanContext, began_ns: int) -> None:
+        span = self._traces.new_span(parent)
+        calls = self.engine.trace(self._traces.spans, span, began_ns)
+        try:
+            self.pending = self.engine.apply(batch.items, self.pending)
+        finally:
+            self.engine.end_trace()
+            self._traces.applied(batch, parent, span, began_ns, self._clock.wall_ns())
+        if calls.first_intent is not None and self.pending.traceparent is None:
+            self.pending.traceparent = calls.first_intent.traceparent
 
     def _request(self, batch: Batch) -> Request | None:
         """Hand over the strategies' request: with the ack, or directly to the broker.

@@ -6,6 +6,7 @@ Tests: tests/desk/flow/test_lane.py
 from collections.abc import Sequence
 from itertools import compress
 
+from desk.flow.batch_trace import BatchTrace, batch_span
 from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
 from desk.flow.lane_queue import LaneQueue
@@ -13,6 +14,7 @@ from desk.flow.retained_batches import RetainedBatch
 from desk.flow.undelivered_items import ticks_cut
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Adopt, Item, Mark
+from desk.model.spans import SpanContext
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 FIRST_BATCH_ITEMS = 256
@@ -24,7 +26,8 @@ class BatchCutter:
     """Cuts batches off what waits, and learns how many items fill one.
 
     `totals` are those from which it counts on. `mark_ns` is the last mark put in: every batch bears it. `adopts` are
-    the numbers of the batches in which the carrying `Adopt`s were cut, by move.
+    the numbers of the batches in which the carrying `Adopt`s were cut, by move. `trace` is that of the last batch cut,
+    if it is traced.
     """
 
     def __init__(self, shard: int, config: LaneConfig, pending: LaneQueue, totals: LaneTotals) -> None:
@@ -42,6 +45,7 @@ class BatchCutter:
         self._quotes = cut.quotes
         self._revisions = totals.revisions
         self.adopts: dict[int, int] = {}
+        self.trace: BatchTrace | None = None
         self._carried: dict[int, HeldCounts] = {}
 
     def count_adopted(self, held: HeldCounts) -> None:
@@ -58,6 +62,7 @@ class BatchCutter:
         """The next batch of what waits; only the one that empties the lane wants a reply."""
         pending = self._pending
         config = self.config
+        span = batch_span(config, self.shard, seq) if config.trace_sample else None
         count = self._before_adopt(self.items_per_batch) if self._carried else self.items_per_batch
         while True:
             chunk, places = pending.first(count)
@@ -84,13 +89,14 @@ class BatchCutter:
                     totals,
                     chunk,
                     want_reply and places == len(pending.items),
-                    None,
+                    None if span is None else span.traceparent,
                     self.mark_ns,
                 )
             )
             if len(payload) <= config.max_batch_bytes or len(chunk) == 1:
                 break
             count = len(chunk) // 2
+        self.trace = None if span is None else _trace(span, seq, chunk)
         pending.discard(places, others)
         self._trades += trades + carried.trades
         self._quotes += quotes + carried.quotes
@@ -178,3 +184,11 @@ class BatchCutter:
         """Aim the next batch at the size limit, growing at most twofold at a time."""
         fitting = int(FILL_SHARE * self.config.max_batch_bytes * items / size_bytes)
         self.items_per_batch = max(1, min(fitting, 2 * self.items_per_batch))
+
+
+def _trace(span: SpanContext, seq: int, items: Sequence[Item]) -> BatchTrace:
+    ticks = [item for item in items if isinstance(item, (Trade, Quote))]
+    if not ticks:
+        return BatchTrace(span, seq, len(items))
+    oldest = min(ticks, key=lambda tick: tick.received_ns)
+    return BatchTrace(span, seq, len(items), oldest.ts_ns, oldest.received_ns)

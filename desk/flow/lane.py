@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from desk.flow.batch_trace import BatchTrace
 from desk.flow.cutter import BatchCutter
 from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
@@ -31,7 +32,7 @@ class Lane:
     its successor is back it is given again what it has not applied, then what has gathered meanwhile. Where more is
     kept than `retain_bytes`, a lossless lane has no room; of any other the oldest go, and the shard is
     `unprotected`: a `Gap` tells its successor how many ticks it misses. `busy_ns` is how long the shard has worked in
-    all, by its last ack.
+    all, by its last ack. `traced` is the last batch cut, if it is traced.
 
     `totals` are the shard's own, on which a producer's successor counts. Such a lane leaves its first batch number
     free for a gap, should the shard be lost and come back behind these totals. `seq` is the number of the last batch
@@ -47,6 +48,7 @@ class Lane:
         self.in_flight: deque[int] = deque()
         self.down = False
         self.busy_ns = 0
+        self.traced: BatchTrace | None = None
         self._cutter = BatchCutter(shard, config, self.pending, totals or LaneTotals())
         self._seq = seq or (0 if totals is None else 1)
         self._retained = RetainedBatches(
@@ -187,6 +189,7 @@ class Lane:
         tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. Before
         all else, batches to be replayed are sent unchanged; then a lost reply is requested again.
         """
+        self.traced = None
         if self._replay:
             return self._send_again()
         if self._owes_reply and self.window_open:
@@ -202,6 +205,7 @@ class Lane:
             return None
         self._last_cut_ns = now_ns
         batch = self._cutter.cut(self._seq + 1, now_ns, want_reply=want_reply)
+        self.traced = self._cutter.trace
         if want_reply and not items:
             self._reply_seq = batch.seq
         return self._send(batch)

@@ -13,7 +13,8 @@ class LaneConfig(msgspec.Struct, frozen=True):
     """What every lane of one producer shares; see `[flow]` and `[guards]` in the tradeplan.
 
     A lane of a `lossless` feed refuses to overflow: its producer waits for `room`. `retain_bytes` bounds what is
-    kept of the batches that were cut and are not durable yet.
+    kept of the batches that were cut and are not durable yet. The fraction `trace_sample` of the batches is traced,
+    with ids made of `trace_salt`, which no other run has.
     """
 
     source: str
@@ -27,3 +28,5 @@ class LaneConfig(msgspec.Struct, frozen=True):
     lossless: bool
     max_batch_bytes: int = MAX_BATCH_BYTES
     retain_bytes: int = RETAIN_BYTES
+    trace_sample: float = 0.0
+    trace_salt: str = ""

@@ -70,13 +70,14 @@ class Request(msgspec.Struct, array_like=True):
     """A shard's request to the broker.
 
     `prices` are the reference prices of symbols with a position, for profit and loss. `mark_ns` is the mark of the
-    request; the events in answer carry it.
+    request; the events in answer carry it. `traceparent` is the span of the call that made the first traced intent.
     """
 
     intents: list[Intent | CancelIntent] = []
     reports: list[Report] = []
     prices: dict[str, float] = {}
     mark_ns: int = 0
+    traceparent: str | None = None
 
     def __bool__(self) -> bool:
         return bool(self.intents or self.reports)

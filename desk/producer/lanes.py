@@ -10,6 +10,7 @@ from desk.flow import Lane, LaneConfig
 from desk.model.batch import LaneTotals, ShardPosition
 from desk.model.items import Item, Mark
 from desk.ports import AckWait, Clock, ShardLinks, Wait, Waits
+from desk.producer.batch_traces import BatchTraces
 
 
 class Lanes:
@@ -19,7 +20,7 @@ class Lanes:
     `sent` counts batches.
     """
 
-    def __init__(self, config: LaneConfig, links: ShardLinks, clock: Clock) -> None:
+    def __init__(self, config: LaneConfig, links: ShardLinks, clock: Clock, traces: BatchTraces | None = None) -> None:
         self.config = config
         self.by_shard: dict[int, Lane] = {}
         self.closed: dict[int, LaneTotals] = {}
@@ -27,6 +28,7 @@ class Lanes:
         self.sent = 0
         self._links = links
         self._clock = clock
+        self._traces = traces or BatchTraces()
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self.by_shard.values())
@@ -75,6 +77,8 @@ class Lanes:
             ) is not None:
                 self._links.send(lane.shard, batch)
                 self.sent += 1
+                if lane.traced is not None:
+                    self._traces.sent(lane.shard, lane.traced, self._clock.wall_ns())
         return self.sent > before
 
     def flush(self, *, want_reply: bool = False) -> Waits:

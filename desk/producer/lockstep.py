@@ -26,6 +26,7 @@ class LockstepRound:
         self._request.intents += request.intents
         self._request.reports += request.reports
         self._request.prices |= request.prices
+        self._request.traceparent = self._request.traceparent or request.traceparent
 
     def exchange(self, session_ns: int, *, closing: bool = False) -> Waits:
         """Bring every shard to this mark, have what they ask for decided, and put the events into the lanes.

@@ -192,6 +192,8 @@ class ProducerLoop:
         parts.notes.extend(parts.watch.take(frame))
         if ticks := parts.catch_up.take(frame):
             yield from self._pacing.put(ticks)
+            if parts.traces.on:
+                parts.traces.routed(ticks[-1].received_ns, self._ports.clock.wall_ns())
         parts.progress.session_ns = frame.session_ns
         parts.router.put_in_all(parts.gaps.open(frame.session_ns))
         yield from self._on_mark(frame.session_ns) if frame.mark else self._pacing.pump()

@@ -15,6 +15,7 @@ from desk.flow.routing_table import RoutingTable
 from desk.model.batch import LaneTotals
 from desk.model.checkpoint import ProducerState
 from desk.ports import Clock, DirectoryLinks, Feed, LiveFeed, Mailbox, ProducerBroker, ScannerPort, StateWriter
+from desk.producer.batch_traces import BatchTraces
 from desk.producer.catch_up import CatchUp
 from desk.producer.deliveries import Deliveries
 from desk.producer.durable_states import ProducerStates
@@ -31,6 +32,7 @@ from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
 from desk.producer.watched_symbols import WatchedSymbols
 from desk.telemetry.note_board import NoteBoard
+from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -55,7 +57,10 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ProducerPorts:
-    """What a producer needs from outside. `live` is the feed, where it cannot wait for the lanes and has a venue."""
+    """What a producer needs from outside.
+
+    `live` is the feed, where it cannot wait for the lanes and has a venue. `spans` records traces.
+    """
 
     feed: Feed
     links: DirectoryLinks
@@ -65,6 +70,7 @@ class ProducerPorts:
     clock: Clock
     mailbox: Mailbox
     live: LiveFeed | None = None
+    spans: SpanRecorder = NO_SPANS
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -101,6 +107,7 @@ class ProducerParts:
     watch: FeedWatch
     states: ProducerStates
     catch_up: CatchUp
+    traces: BatchTraces
 
     @classmethod
     def made(cls, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> Self:
@@ -110,7 +117,8 @@ class ProducerParts:
         if state is not None:
             progress = Progress(state.mark_ns, marked=True, feed_lag_ns=state.feed_lag_ns)
         notes = NoteBoard()
-        lanes = Lanes(beginning.lanes, ports.links, ports.clock)
+        traces = BatchTraces(ports.spans)
+        lanes = Lanes(beginning.lanes, ports.links, ports.clock, traces)
         lanes.closed |= beginning.asleep
         moves = SlotMoves(beginning.table, 0 if state is None else state.moves, notes, waits=feed.lossless)
         write_timeout_ns = beginning.lanes.write_timeout_ns
@@ -141,6 +149,7 @@ class ProducerParts:
             watch,
             states,
             CatchUp(feed, live, ports.clock),
+            traces,
         )
 
     def state(self, epoch: int, feed: Feed) -> ProducerState:

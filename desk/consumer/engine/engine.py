@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from desk.bars.remembered_trades import LATE_NS, LOGGED_NS
+from desk.consumer.engine.call_tracer import CallTracer
 from desk.consumer.engine.engine_config import EngineConfig
 from desk.consumer.engine.engine_state import EngineCheckpoint, EngineState
 from desk.consumer.engine.instance import StrategyEntry
@@ -28,12 +29,14 @@ from desk.model.items import (
     Watch,
 )
 from desk.model.orders import OrderEvent
+from desk.model.spans import SpanContext
 from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
 from desk.model.units import MINUTE_NS
 from desk.strategy import Gap as GapSeen
 from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 from desk.telemetry.call_times import CallTimes
+from desk.telemetry.span_recorder import SpanRecorder
 
 
 class Engine:
@@ -154,6 +157,15 @@ class Engine:
                 self._apply_rare(item, pending)
         self._state.hand_over(pending)
         return pending
+
+    def trace(self, spans: SpanRecorder, parent: SpanContext, began_ns: int) -> CallTracer:
+        """Record calls of strategies as children of this span, from its start on, until `end_trace`."""
+        self._guard.tracer = CallTracer(spans, parent, began_ns, self._stopwatch, self._outbox)
+        return self._guard.tracer
+
+    def end_trace(self) -> None:
+        """Record no further calls."""
+        self._guard.tracer = None
 
     def prices(self) -> dict[str, float]:
         """Reference prices of the symbols with a position."""

@@ -8,11 +8,12 @@ import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
+from desk.consumer.engine.call_tracer import CallTracer
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.state_pickling import StateTooLargeError, pickle_within
-from desk.consumer.engine.symbols import SecondHooks, ShardSymbols
+from desk.consumer.engine.symbols import SecondHook, SecondHooks, ShardSymbols
 from desk.model.interrupt_origin import is_from_signal
 from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, fault_line, fault_trace
 from desk.telemetry.breadcrumb_port import AT, CALL, CODES, EVERYWHERE, BreadcrumbWriter
@@ -28,7 +29,8 @@ class Guard:
     `stopwatch` returns ns of a running timer, for `times` and the audit of slow calls: no decision depends on it.
     Stopping an instance refreshes the hooks that `symbols` run. `crumbs` hold the call under way, readable from outside
     the process. The instances in `never_restored`, by (strategy, symbol), are not unpickled, because unpickling may be
-    the call that hung. A strategy whose state exceeds `state_bytes` in a checkpoint is stopped.
+    the call that hung. A strategy whose state exceeds `state_bytes` in a checkpoint is stopped. `tracer` records the
+    calls while a traced batch is applied.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Guard:
         self.audit = audit
         self._times = times or CallTimes()
         self.never_restored = frozenset(never_restored)
+        self.tracer: CallTracer | None = None
         self._now = now
         self._outbox = outbox
         self._symbols = symbols
@@ -86,6 +89,8 @@ class Guard:
         cells = self._cells
         code = CODES[hook]
         cells[AT] = at
+        if self.tracer is not None:
+            instances = self.tracer.around(instances, hook)
         for instance in instances:
             if instance.stopped:
                 continue
@@ -110,9 +115,12 @@ class Guard:
         budget_ns = self._budget_ns
         cells = self._cells
         cells[AT] = self._now.session_ns
+        calls: Iterable[SecondHook] = hooks.calls
+        if self.tracer is not None:
+            calls = self.tracer.around(calls, "on_second")
         began_ns = stopwatch()
         record(began_ns)
-        for instance, hook in hooks.calls:
+        for instance, hook in calls:
             cells[CALL] = instance.crumb  # the code of on_second is 0
             try:
                 hook(instance.context)

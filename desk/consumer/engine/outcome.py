@@ -11,20 +11,22 @@ from desk.model.orders import CancelIntent, Intent, Report, Request
 class Outcome(msgspec.Struct):
     """Intents and reports for the broker, and bars for the keeper, that are not handed over yet.
 
-    `bars` are the new and changed closed minutes, by symbol and minute.
+    `bars` are the new and changed closed minutes, by symbol and minute. `traceparent` is the span of the call that made
+    the first traced intent.
     """
 
     intents: list[Intent | CancelIntent] = []
     reports: list[Report] = []
     bars: dict[tuple[str, int], Bar] = {}
+    traceparent: str | None = None
 
     def take_request(self, prices: dict[str, float], mark_ns: int) -> Request:
         """Take out the broker's part as a request of this mark, with the reference prices of open positions.
 
         The prices are always included: the risk gate needs them from shards without intents, too.
         """
-        request = Request(self.intents, self.reports, prices, mark_ns)
-        self.intents, self.reports = [], []
+        request = Request(self.intents, self.reports, prices, mark_ns, self.traceparent)
+        self.intents, self.reports, self.traceparent = [], [], None
         return request
 
     def take_bars(self) -> list[Bar]:

@@ -12,10 +12,14 @@ from desk.consumer.engine.symbol_state import SymbolState
 from desk.strategy import Context
 
 
+SecondHook = tuple[Instance, Callable[[Context], None]]
+"""An instance and its `on_second`."""
+
+
 class SecondHooks(NamedTuple):
     """The `on_second` hooks of the active instances, in canonical order, and the name of each one's strategy."""
 
-    calls: Sequence[tuple[Instance, Callable[[Context], None]]]
+    calls: Sequence[SecondHook]
     strategies: Sequence[str]
 
 
