@@ -4,8 +4,11 @@ from actors.calls.order_encoding import decode_numbers, decode_request, encode
 from actors.calls.settling import ProducerPort
 from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
+from desk.model.orders import OrderEvent
 from desk.model.session import Session
 from desk.orders import OrderLedger, OrderSummary
+from desk.orders.order_spans import OrderSpans
+from desk.process.clock import SystemClock
 from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
 from desk.wiring import broker_factory
@@ -25,9 +28,10 @@ class Broker:
         producer: ProducerPort,
         export: ExportFactory = no_export,
     ) -> None:
-        self._manager = broker_factory.build_order_manager(plan, session, ledger)
+        self._meters = ActorMeters("broker", export, traced=plan.telemetry.traced)
+        self._spans = OrderSpans(self._meters.spans, SystemClock())
+        self._manager = broker_factory.build_order_manager(plan, session, ledger, self._spans)
         self._producer = producer
-        self._meters = ActorMeters("broker", export)
 
     def __repr__(self) -> str:
         return "broker"
@@ -38,11 +42,11 @@ class Broker:
 
     def decide(self, request: bytes) -> bytes:
         """Decide an encoded request; return the encoded order events."""
-        return encode(self._manager.decide(decode_request(request)))
+        return encode(self._decide(request))
 
     def submit(self, request: bytes) -> None:
         """Decide an encoded request and deliver the order events to the producer."""
-        events = self._manager.decide(decode_request(request))
+        events = self._decide(request)
         if events:
             self._producer.deliver(encode(events))
 
@@ -71,3 +75,8 @@ class Broker:
         stats = self.stats()
         times = self._manager.times.snapshots()
         return self._meters.report(stats, lambda readings: metric_readings.add_orders(readings, stats, times))
+
+    def _decide(self, request: bytes) -> list[OrderEvent]:
+        decoded = decode_request(request)
+        with self._spans.deciding(decoded):
+            return self._manager.decide(decoded)

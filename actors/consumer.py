@@ -50,10 +50,10 @@ class Consumer:
         self._broker = broker
         self._trail = BreadcrumbTrail.create(desk, self._name, epoch) if desk else None
         self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
+        self._meters = ActorMeters(self._name, export, traced=plan.telemetry.traced)
         self._shard = shard_factory.build_shard(
-            plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail
+            plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail, self._meters.spans
         )
-        self._meters = ActorMeters(self._name, export)
         self._collector = GarbageCollector()
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)

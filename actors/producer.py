@@ -58,6 +58,7 @@ class Producer:
     ) -> None:
         self._clock = SystemClock()
         self._mailbox = ProcessMailbox()
+        self._meters = ActorMeters("producer", export, traced=plan.telemetry.traced)
         self._loop = producer_factory.build_producer_loop(
             plan,
             session,
@@ -72,8 +73,8 @@ class Producer:
             first=first,
             joined=joined,
             asleep=asleep,
+            spans=self._meters.spans,
         )
-        self._meters = ActorMeters("producer", export)
         self._collector = GarbageCollector()
         self._published_ns = 0
         self._stats = ProducerStats(self._loop.stats(), self.usage())

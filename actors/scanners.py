@@ -49,10 +49,10 @@ class Scanners:
     ) -> None:
         self._trail = BreadcrumbTrail.create(desk, "scanner", epoch) if desk else None
         self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
+        self._meters = ActorMeters("scanner", export, traced=plan.telemetry.traced)
         self._scanning = shard_factory.build_scanner_runner(
             plan, session, markets.market_source(plan, session), self._trail, stops
         )
-        self._meters = ActorMeters("scanner", export)
         self._left: list[str] = []
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)

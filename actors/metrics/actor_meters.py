@@ -8,16 +8,20 @@ from typing import Any, Protocol
 
 import msgspec
 
+from desk.model.spans import SpanRecord
 from desk.process.process_meters import ProcessMeters
+from desk.report.metric_readings import add_spans
 from desk.report.run_record import ProcessUsage
 from desk.telemetry.readings import Readings
+from desk.wiring.user_spans import span_recorder
 
 
 class ActorReport(msgspec.Struct):
-    """An actor's answer to a poll: its figures (ProducerStats, ShardStats, OrderSummary, …) and its metrics."""
+    """An actor's answer to a poll: its figures (ProducerStats, ShardStats, OrderSummary, …), metrics, and new spans."""
 
     stats: Any
     readings: Readings
+    spans: list[SpanRecord] = []
 
 
 class ReadingsExport(Protocol):
@@ -49,9 +53,10 @@ def no_export(actor: str) -> NoExport:  # noqa: ARG001 - as ExportFactory
 
 
 class ActorMeters:
-    """The meters of an actor's process, and their export."""
+    """The meters of an actor's process, its spans, and their export. `traced`: spans are wanted."""
 
-    def __init__(self, actor: str, export: ExportFactory) -> None:
+    def __init__(self, actor: str, export: ExportFactory, *, traced: bool = False) -> None:
+        self.spans = span_recorder(traced=traced)
         self._export = export(actor)
         self._process = ProcessMeters(actor, self._export.node)
 
@@ -63,5 +68,6 @@ class ActorMeters:
         """The answer to a poll; `measure` adds the actor's own metrics to those of its process."""
         readings = self._process.readings()
         measure(readings)
+        add_spans(readings, self.spans)
         self._export.export(readings)
-        return ActorReport(stats, readings)
+        return ActorReport(stats, readings, self.spans.take())

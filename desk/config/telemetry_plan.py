@@ -42,6 +42,11 @@ class TelemetryPlan(PlanTable):
         default="", description="URL that is fetched every 30 s while the desk is healthy; empty = none"
     )
 
+    @property
+    def traced(self) -> bool:
+        """Whether spans are wanted: there is a receiver, or a part of the batches is traced."""
+        return bool(self.otlp_endpoint) or self.trace_sample > 0
+
     def disagreements(self) -> Iterator[PlanFault]:
         for key in ("otlp_endpoint", "heartbeat_url"):
             yield from self._bad_url(key, getattr(self, key))

@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
 HTTP_PORT: Final = 4318
 """The port of OTLP over HTTP (OpenTelemetry Protocol specification, "Default Port")."""
@@ -62,3 +63,16 @@ def metric_exporter(target: OtlpTarget) -> MetricExporter:
     return grpc.OTLPMetricExporter(
         target.url("metrics"), insecure=not target.secure, timeout=EXPORT_S, max_export_batch_size=MAX_POINTS
     )
+
+
+def span_exporter(target: OtlpTarget) -> SpanExporter:
+    """The SDK's exporter of spans to this receiver. Headers come from OTEL_EXPORTER_OTLP_HEADERS."""
+    if target.protocol == "http":
+        from opentelemetry.exporter.otlp.proto.http import (  # noqa: PLC0415 - one of two protocols, each slow to import
+            trace_exporter as http,
+        )
+
+        return http.OTLPSpanExporter(target.url("traces"), timeout=EXPORT_S)
+    from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc  # noqa: PLC0415 - as above
+
+    return grpc.OTLPSpanExporter(target.url("traces"), insecure=not target.secure, timeout=EXPORT_S)

@@ -14,6 +14,7 @@ from desk.model.commands import Deliver
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
+from desk.orders.order_spans import OrderSpans
 from desk.ports import AckWait, Mailbox, Wait
 from desk.scanning.runner import ScannerRunner
 
@@ -74,17 +75,21 @@ class LocalBroker:
     Events of submitted requests go into the producer's mailbox.
     """
 
-    def __init__(self, manager: OrderManager, mailbox: Mailbox) -> None:
+    def __init__(self, manager: OrderManager, mailbox: Mailbox, spans: OrderSpans | None = None) -> None:
         self._manager = manager
         self._mailbox = mailbox
+        self._spans = spans
 
     def decide(self, request: Request) -> list[OrderEvent]:
         """Decide the request."""
-        return self._manager.decide(request)
+        if self._spans is None:
+            return self._manager.decide(request)
+        with self._spans.deciding(request):
+            return self._manager.decide(request)
 
     def submit(self, request: Request) -> None:
         """Decide the request, and deliver the events."""
-        self._mailbox.post(Deliver(self._manager.decide(request)))
+        self._mailbox.post(Deliver(self.decide(request)))
 
     def unanswered(self) -> list[Request]:
         """None: every request is answered at once."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from logging import Logger
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,7 @@ from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, Lo
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
 from desk.model.units import MS_NS
+from desk.orders.order_spans import OrderSpans
 from desk.process.children import end_processes, running_descendants
 from desk.process.clock import SystemClock
 from desk.process.mailbox import ProcessMailbox
@@ -31,8 +33,11 @@ from desk.wiring import broker_factory, markets, producer_factory, shard_factory
 from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
 from desk.wiring.telemetry import Telemetry, open_telemetry
+from desk.wiring.user_spans import span_recorder
 
 SHOW_EVERY_NS = 250 * MS_NS
+IN_PROCESS: Final = "desk"
+"""The process's name in traces: it is all actors at once."""
 
 Show = Callable[[DeskView], None]
 
@@ -66,18 +71,22 @@ class InProcessDesk:
         self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
         self.store = KeeperStore(folder.keeper, begun.seal)
         self.book = broker_factory.open_ledger(plan, self.session, folder.dir, self.started_ns)
-        self.manager = broker_factory.build_order_manager(plan, self.session, self.book)
+        self.spans = span_recorder(traced=plan.telemetry.traced)
+        order_spans = OrderSpans(self.spans, self.clock)
+        self.manager = broker_factory.build_order_manager(plan, self.session, self.book, order_spans)
         if source is not None:
             source = markets.session_source(source, self.session)
         self._hangs = HangWatch(plan.guards.hang_s, self.log)
         self.scanning = shard_factory.build_scanner_runner(plan, self.session, source, self._hangs)
         mailbox = ProcessMailbox()
-        broker = LocalBroker(self.manager, mailbox)
+        broker = LocalBroker(self.manager, mailbox, order_spans)
         numbers = range(first_consumers(plan))
         keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
             number: shard_factory.build_shard(
-                plan, self.session, number, epoch, self.clock, keepers[number], broker, crumbs=self._hangs
+                *(plan, self.session, number, epoch, self.clock, keepers[number], broker),
+                crumbs=self._hangs,
+                spans=self.spans,
             )
             for number in numbers
         }
@@ -94,6 +103,7 @@ class InProcessDesk:
             epoch=epoch,
             first=numbers,
             joined=numbers,
+            spans=self.spans,
         )
         self._children = running_descendants()
         self._left: list[str] = []
@@ -196,7 +206,7 @@ class InProcessDesk:
         if self._telemetry is not None and (at_once or self._telemetry.is_due):
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
             readings = desk_readings(loop, shards, orders, times, commits, self.started_ns)
-            self._telemetry.publish(readings, view, self.book.outages.warnings)
+            self._telemetry.publish(readings, view, self.book.outages.warnings, {IN_PROCESS: self.spans.take()})
 
     def _show_outage(self) -> None:
         """Show the last view again when the ledger's server fails or answers again."""

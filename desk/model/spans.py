@@ -1,6 +1,6 @@
 """Spans of a trace as the desk's processes record them, and W3C's trace context.
 
-Tests: tests/desk/telemetry/test_span_recorder.py
+Tests: tests/desk/test_tracing.py
 """
 
 import re

@@ -1,6 +1,6 @@
 """The broker's part of a trace: decide, and within it the ledger's commit and the venue.
 
-Tests: tests/desk/orders/test_order_spans.py
+Tests: tests/desk/inprocess/test_traced_run.py
 """
 
 from collections.abc import Iterator, Mapping, Sequence

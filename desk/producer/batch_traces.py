@@ -1,4 +1,7 @@
-"""The producer's part of a batch's trace: feed, route and lane."""
+"""The producer's part of a batch's trace: feed, route and lane.
+
+Tests: tests/desk/inprocess/test_traced_run.py
+"""
 
 from bisect import bisect_left
 from collections import deque

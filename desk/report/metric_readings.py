@@ -14,6 +14,7 @@ from desk.producer.stats import LoopStats
 from desk.report.run_record import FeedRecord
 from desk.telemetry.histogram import HistogramSnapshot
 from desk.telemetry.readings import Readings
+from desk.telemetry.span_recorder import SpanRecorder
 
 FEED_COUNTS: Final = frozenset({"events.produced", "events.rejected", "events.skipped"})
 
@@ -92,3 +93,11 @@ def add_orders(readings: Readings, orders: OrderSummary, times: Mapping[str, His
         readings.record("orders.latency", durations, step=step)
     readings.set("pnl", orders.realized + orders.unrealized - orders.fees)
     readings.set("exposure", orders.gross)
+
+
+def add_spans(readings: Readings, spans: SpanRecorder) -> None:
+    """Add what became of a process's spans; nothing for a process that records none."""
+    if spans.on:
+        readings.count("trace.spans", spans.recorded, outcome="recorded")
+        readings.count("trace.spans", spans.dropped, outcome="dropped")
+        readings.count("trace.spans", spans.slow_untraced, outcome="slow_untraced")

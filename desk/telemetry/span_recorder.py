@@ -1,4 +1,7 @@
-"""The spans of one process, until its next report takes them to the exporters."""
+"""The spans of one process, until its next report takes them to the exporters.
+
+Tests: tests/desk/test_tracing.py
+"""
 
 from collections import deque
 from random import Random

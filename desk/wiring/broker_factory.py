@@ -11,6 +11,8 @@ from desk.ledger import PATIENCE_S, RowCountFile, SqlLedger, ledger_url, require
 from desk.model.errors import LedgerError, PlanError, RunFolderError
 from desk.model.session import Session
 from desk.orders import OrderLedger, OrderManager, restore_manager
+from desk.orders.order_spans import OrderSpans, TracedLedger, TracedVenue
+from desk.orders.order_venue import OrderVenue
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits, entry_shares
 from desk.venues.registry import order_venue
@@ -102,13 +104,18 @@ def _rows(run_dir: Path) -> RowCountFile:
     return RowCountFile(run_dir / ROWS)
 
 
-def build_order_manager(plan: Plan, session: Session, book: OrderLedger) -> OrderManager:
+def build_order_manager(
+    plan: Plan, session: Session, book: OrderLedger, spans: OrderSpans | None = None
+) -> OrderManager:
     """Build the order manager, restored from the session in the ledger."""
     own = {strategy.name: strategy.max_orders_per_minute for strategy in plan.strategies}
     shares = entry_shares(plan.risk.max_orders_per_minute, own)
     limits = RiskLimits(**plan.risk.model_dump(), entries_per_minute=shares)
     gate = RiskGate(limits, session.hours)
-    new = OrderManager(session.id, gate, book, order_venue(plan), time.monotonic_ns)
+    venue: OrderVenue = order_venue(plan)
+    if spans is not None:
+        book, venue = TracedLedger(book, spans), TracedVenue(venue, spans)
+    new = OrderManager(session.id, gate, book, venue, time.monotonic_ns)
     manager = restore_manager(new, book)
     manager.carry(book.earlier_loss())
     return manager

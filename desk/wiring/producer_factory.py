@@ -5,6 +5,7 @@ Tests: tests/desk/inprocess/test_in_process_desk.py
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from uuid import uuid4
 
 from desk.config import Plan
 from desk.feeds.live.socket_feed import SocketFeed
@@ -19,6 +20,7 @@ from desk.producer.feed_watch.watch import FeedWatchConfig
 from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
+from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 from desk.wiring.markets import market_feed
 
 MIB: Final = 1024 * 1024
@@ -42,6 +44,8 @@ def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
         max_data_latency_ns=round(plan.guards.max_data_latency_s * SECOND_NS),
         lossless=lossless,
         retain_bytes=round(plan.flow.retain_mb * MIB),
+        trace_sample=plan.telemetry.trace_sample,
+        trace_salt=uuid4().hex,
     )
 
 
@@ -60,6 +64,7 @@ def build_producer_loop(
     first: Sequence[int],
     joined: Sequence[int],
     asleep: Mapping[int, LaneTotals] | None = None,
+    spans: SpanRecorder = NO_SPANS,
 ) -> ProducerLoop:
     """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
 
@@ -93,4 +98,5 @@ def build_producer_loop(
         state,
         asleep or {},
     )
-    return ProducerLoop(config, ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live), beginning)
+    ports = ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live, spans)
+    return ProducerLoop(config, ports, beginning)

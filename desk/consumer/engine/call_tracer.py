@@ -14,14 +14,14 @@ from desk.model.spans import SpanContext
 from desk.telemetry.span_recorder import SpanRecorder, new_span_id
 
 MOST_CALLS: Final = 100
-C = TypeVar("C", Instance, SecondHook)
+C = TypeVar("C", bound=Instance | SecondHook)
 
 
 class CallTracer:
     """Records each call as a child of the span `parent`: the first MOST_CALLS, and every one that makes an intent.
 
-    `began_ns` is the wall time now, for the stopwatch's times. `first_intent` is the span of the first call that made an
-    intent. Spans that the strategy makes itself are children of its call's.
+    `began_ns` is the wall time now, for the stopwatch's times. `first_intent` is the span of the first call that made
+    an intent. Spans that the strategy makes itself are children of its call's.
     """
 
     def __init__(

@@ -11,7 +11,6 @@ from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.strategy import Context
 
-
 SecondHook = tuple[Instance, Callable[[Context], None]]
 """An instance and its `on_second`."""
 

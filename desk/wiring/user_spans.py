@@ -1,11 +1,10 @@
-"""OpenTelemetry's tracer provider for a process of the desk: finished spans go to the process's span recorder.
+"""The span recorder of a process of the desk, and the way of its users' spans there.
 
 Tests: tests/desk/test_tracing.py
 """
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import StatusCode
 
 from desk import tracing
@@ -13,9 +12,16 @@ from desk.model.spans import SpanRecord
 from desk.telemetry.span_recorder import SpanRecorder
 
 
-def record_user_spans(recorder: SpanRecorder) -> None:
-    """Let the spans that strategies and scanners of this process make go to the recorder."""
-    provider = SdkTracerProvider(shutdown_on_exit=False)
+def span_recorder(*, traced: bool) -> SpanRecorder:
+    """The recorder of this process's spans; `traced`: of those, too, that strategies and scanners make."""
+    recorder = SpanRecorder(on=traced)
+    if traced:
+        _record_user_spans(recorder)
+    return recorder
+
+
+def _record_user_spans(recorder: SpanRecorder) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(_ToRecorder(recorder))
     tracing.use_provider(provider)
 
