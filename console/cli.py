@@ -109,6 +109,14 @@ def run(
         bool,
         typer.Option("--accept-changes", help="With --resume: accept that the code of strategies has changed."),
     ] = False,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write traces of batches to this file, in Chrome's format: Perfetto opens it. Without trace_sample in "
+            "the plan, one batch in 20 is traced.",
+        ),
+    ] = None,
 ) -> None:
     """Run a tradeplan, or resume a run that stopped before its end."""
     if (plan is None) == (resume is None):
@@ -125,7 +133,7 @@ def run(
         from console.display.terminal import people_console
 
         joins = not in_process and running.joins_cluster(address)
-        options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes, joins)
+        options = running.RunOptions(run_dir, consumers, live, quiet, date, accept_changes, joins, trace)
         console = people_console(LastingStdout(sys.stdout))
         if plan is None:
             assert resume is not None, "checked above"

@@ -232,4 +232,4 @@ class Monitor:
         before = self.answers.stats.get(name)
         if isinstance(answer, ShardStats) and isinstance(before, ShardStats) and answer.mark_ns > before.mark_ns:
             self._registry.forget_quick_deaths(name)
-        self.answers.take(name, answer, report.readings)
+        self.answers.take(name, answer, report.readings, report.spans)

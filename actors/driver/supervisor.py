@@ -272,6 +272,8 @@ class Supervisor:
         show(view)
         if self._telemetry is not None and (self._telemetry.is_due or self._state == "closed"):
             self._telemetry.publish(dict(self._answers.readings), view, self._notices())
+            for name, spans in self._answers.take_spans().items():
+                self._telemetry.publish_spans(name, self._answers.readings[name], spans)
 
     def _note_last(self, number: int) -> None:
         """Store the last figures of a consumer before it stops."""
@@ -317,5 +319,5 @@ def run_desk(
     plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: ResumeState | None = None
 ) -> Summary:
     """Run or resume the plan on a Ray cluster, and return its summary. Raises DeskError."""
-    with stop_signals(), open_telemetry(plan, folder.dir.name) as telemetry:
+    with stop_signals(), open_telemetry(plan, folder) as telemetry:
         return Supervisor(plan, folder, address, resume, telemetry).run(show)

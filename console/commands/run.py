@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -23,6 +24,8 @@ from desk.report.desk_view import DeskView
 from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
+
+FILE_SAMPLE: Final = 0.05
 
 Show = Callable[[DeskView], None]
 DeskRunner = Callable[[Plan, RunFolder, ResumeState | None, Show], Summary]
@@ -41,6 +44,7 @@ class RunOptions:
     accept_changes: bool = False
     joins_cluster: bool = False
     """The producer reads the keys of the feed from its own environment, so this process does not need them."""
+    trace: Path | None = None
 
 
 def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Console, faults: ErrorReporter) -> int:
@@ -51,7 +55,7 @@ def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Conso
     """
     settings = load_settings()
     written = load_plan(path)
-    plan = override(written, settings, options.consumers, options.date)
+    plan = _with_traces(override(written, settings, options.consumers, options.date), options.trace)
     refuse_unasked_live(path, plan, asked=options.live)
     load_classes(path, plan)
     from desk.venues.api_keys import api_keys  # noqa: PLC0415 - slow to import: a faulty plan is reported before
@@ -64,6 +68,7 @@ def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Conso
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
     folder.notes = plan_notes(written, plan)
     folder.plan_file = path.absolute()
+    folder.trace_file = options.trace
     faults.log = folder.log
     run = _Run(plan, folder, None, options, console, _relative(folder.dir))
     try:
@@ -89,10 +94,12 @@ def resume_run(
     folder, resume = RunFolder.take_up(run_dir)
     faults.log = folder.log
     plan = Plan.model_validate(resume.plan)
+    folder.trace_file = options.trace
     refuse_unasked_live(folder.resume.path, plan, asked=options.live)
     from desk.wiring.resume_inputs import require_same  # noqa: PLC0415 - as in `run_plan`
 
     resume, changes = require_same(plan, resume, accept=options.accept_changes)
+    plan = _with_traces(plan, options.trace)
     folder.remarks += changes
     load_classes(folder.resume.path, plan)
     from desk.venues.api_keys import api_keys  # noqa: PLC0415 - as in `run_plan`
@@ -190,6 +197,14 @@ def desk_at(address: str | None) -> Callable[[bool], DeskRunner]:
         return in_process if alone else on_ray(address)
 
     return runner
+
+
+def _with_traces(plan: Plan, trace: Path | None) -> Plan:
+    """The plan with a part of its batches traced, if traces are to be written to a file."""
+    if trace is None or plan.telemetry.trace_sample:
+        return plan
+    telemetry = plan.telemetry.model_copy(update={"trace_sample": FILE_SAMPLE})
+    return plan.model_copy(update={"telemetry": telemetry})
 
 
 def _relative(folder: Path) -> Path:

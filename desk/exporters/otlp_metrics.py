@@ -1,46 +1,20 @@
 """OTLP metrics: the last published readings, sent every few seconds in a thread of its own."""
 
-import logging
 import threading
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData, ResourceMetrics
 
 from desk.exporters.export_failures import ExportFailures
 from desk.exporters.otlp_points import ActorPoints
+from desk.exporters.run_attributes import RunAttributes
+from desk.exporters.sdk_log import SdkLog
 from desk.telemetry.readings import Readings
 
 EVERY_S: Final = 10.0
 LAST_EXPORT_S: Final = 1.2
 ABORT_S: Final = 0.5
-SDK_LOG: Final = "opentelemetry.exporter"
-
-
-class RunAttributes(NamedTuple):
-    """The resource attributes that all actors of a run share; `node` is that of actors that name none."""
-
-    run: str
-    desk: str
-    version: str
-    node: str
-
-    def of_actor(self, readings: Readings) -> dict[str, str]:
-        """The attributes of one actor's resource; its process id is none of them, as it changes with a restart."""
-        attributes = {
-            "service.name": "raydesk",
-            "service.namespace": self.desk,
-            "service.version": self.version,
-            "service.instance.id": f"{self.run}/{readings.actor}",
-            "raydesk.run": self.run,
-            "raydesk.desk": self.desk,
-            "raydesk.actor": readings.actor,
-            "raydesk.node": readings.node or self.node,
-        }
-        role, _, number = readings.actor.rpartition("-")
-        if role == "consumer" and number.isdigit():
-            attributes["raydesk.shard"] = str(int(number))
-        return {name: value for name, value in attributes.items() if value}
 
 
 class OtlpMetrics:
@@ -102,25 +76,3 @@ class OtlpMetrics:
         if readings.actor not in self._points:
             self._points[readings.actor] = ActorPoints(self._attributes.of_actor(readings), self._prefix)
         return self._points[readings.actor].resource_metrics(readings)
-
-
-class SdkLog(logging.Handler):
-    """Keeps the last message of the SDK's exporters, which would else be printed on stderr at each failure."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.last = ""
-        self._log = logging.getLogger(SDK_LOG)
-        self._propagated = self._log.propagate
-        self._log.propagate = False
-        self._log.addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the message."""
-        self.last = record.getMessage()
-
-    def close(self) -> None:
-        """Restore the SDK's log."""
-        self._log.removeHandler(self)
-        self._log.propagate = self._propagated
-        super().close()

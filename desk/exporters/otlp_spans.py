@@ -15,7 +15,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from desk.exporters.export_failures import ExportFailures
-from desk.exporters.otlp_metrics import ABORT_S, LAST_EXPORT_S, SdkLog
+from desk.exporters.otlp_metrics import ABORT_S, LAST_EXPORT_S
+from desk.exporters.sdk_log import SdkLog
 from desk.model.spans import SpanRecord
 
 EVERY_S: Final = 1.0

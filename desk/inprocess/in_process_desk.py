@@ -29,6 +29,7 @@ from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
+from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory, markets, producer_factory, shard_factory
 from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
@@ -206,7 +207,8 @@ class InProcessDesk:
         if self._telemetry is not None and (at_once or self._telemetry.is_due):
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
             readings = desk_readings(loop, shards, orders, times, commits, self.started_ns)
-            self._telemetry.publish(readings, view, self.book.outages.warnings, {IN_PROCESS: self.spans.take()})
+            self._telemetry.publish(readings, view, self.book.outages.warnings)
+            self._telemetry.publish_spans(IN_PROCESS, Readings(IN_PROCESS, pid), self.spans.take())
 
     def _show_outage(self) -> None:
         """Show the last view again when the ledger's server fails or answers again."""
@@ -252,5 +254,5 @@ def run_in_process(
     plan: Plan, folder: RunFolder, *, show: Show, resume: ResumeState | None = None, owns_process: bool = False
 ) -> Summary:
     """Run or resume the plan in this process, and return its summary; see InProcessDesk. Raises DeskError."""
-    with open_telemetry(plan, folder.dir.name) as telemetry:
+    with open_telemetry(plan, folder) as telemetry:
         return InProcessDesk(plan, folder, resume, telemetry, owns_process=owns_process).run(show)

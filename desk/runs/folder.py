@@ -28,7 +28,8 @@ class RunFolder:
     """The folder `dir` and the paths in it; those of files that the run has not written yet, too.
 
     `results_url` is where a copy of a finished run's files belongs besides; empty: nowhere. `notes` are those on the
-    run's plan, for its log; `remarks` are warnings about the folder and the resume, for log and summary.
+    run's plan, for its log; `remarks` are warnings about the folder and the resume, for log and summary. Spans are
+    written to `trace_file`, if it is set.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,6 +38,7 @@ class RunFolder:
         self.notes: list[str] = []
         self.remarks: list[str] = []
         self.plan_file: Path | None = None
+        self.trace_file: Path | None = None
         self._found = True
         self.summary = folder / "summary.json"
         self.bars = folder / "bars.parquet"

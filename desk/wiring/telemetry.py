@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from desk.config import Plan
@@ -17,28 +18,33 @@ from desk.exporters.export_failures import ExportFailures
 from desk.exporters.heartbeat import Heartbeat
 from desk.exporters.metrics_token import metrics_token
 from desk.exporters.prometheus import PrometheusPage
+from desk.exporters.run_attributes import RunAttributes
 from desk.exporters.status_server import Page, StatusServer
+from desk.exporters.trace_file import TraceFile
+from desk.model.spans import SpanRecord
 from desk.process.process_meters import ProcessMeters
 from desk.report.desk_view import DeskView
+from desk.runs import RunFolder
 from desk.telemetry.rate_variation import RateVariation
 from desk.telemetry.readings import Readings
 from desk.telemetry.steady_readings import SteadyReadings
 from desk.wiring.run_end import LOG
 
 if TYPE_CHECKING:
-    from desk.exporters.otlp_metrics import OtlpMetrics
+    from desk.exporters.otlp_outlet import OtlpOutlet
 
 EVERY_S: Final = 1.0
 DRIVER: Final = "driver"
+SIGNALS: Final = ("metrics", "traces")
 
 
 class Telemetry:
     """All ways out of one desk. They work in threads of their own, and never block the desk.
 
-    Raises PlanError for a port that cannot be opened, or a token that cannot be kept.
+    Raises PlanError for a port or file that cannot be opened, or a token that cannot be kept.
     """
 
-    def __init__(self, plan: Plan, run: str) -> None:
+    def __init__(self, plan: Plan, run: str, trace_file: Path | None = None) -> None:
         self._plan = plan.telemetry
         self._due_s = 0.0
         self._log = logging.getLogger(LOG)
@@ -51,6 +57,9 @@ class Telemetry:
         with ExitStack() as opened:
             self._serve(opened)
             self._otlp = self._open_otlp(opened, plan.session.name, run)
+            self._trace_file = (
+                None if trace_file is None else opened.enter_context(closing(TraceFile(trace_file, self._log)))
+            )
             self._beat(opened)
             self._opened = opened.pop_all()
 
@@ -69,9 +78,17 @@ class Telemetry:
             self._otlp.publish(steady)
         self._health.publish(view.state, view.session_ns, feed_up=_is_feed_up(readings))
 
+    def publish_spans(self, actor: str, readings: Readings, spans: Sequence[SpanRecord]) -> None:
+        """Hand over the spans that an actor has recorded since the last call; `readings` are its last metrics."""
+        if self._otlp is not None:
+            self._otlp.publish_spans(readings, spans)
+        if self._trace_file is not None:
+            self._trace_file.publish(actor, readings.pid, spans)
+
     def warnings(self) -> list[str]:
         """Failed exports, for the summary."""
-        return [line for outcome in self._outcomes.values() for line in outcome.warnings()]
+        lines = [line for outcome in self._outcomes.values() for line in outcome.warnings()]
+        return [*lines, self._trace_file.fault] if self._trace_file is not None and self._trace_file.fault else lines
 
     def close(self) -> None:
         """Export the last readings and close all ways out, within 2 s."""
@@ -102,19 +119,17 @@ class Telemetry:
         for port, (key, pages) in ports.items():
             opened.callback(StatusServer(plan.host, port, key, pages, token).close)
 
-    def _open_otlp(self, opened: ExitStack, desk: str, run: str) -> "OtlpMetrics | None":
+    def _open_otlp(self, opened: ExitStack, desk: str, run: str) -> "OtlpOutlet | None":
         if not self._plan.otlp_endpoint:
             return None
-        from desk.exporters import otlp_metrics, otlp_target  # noqa: PLC0415 - slow to import
+        from desk.exporters import otlp_outlet, otlp_target  # noqa: PLC0415 - slow to import
 
         target = otlp_target.otlp_target(self._plan.otlp_endpoint)
-        attributes = otlp_metrics.RunAttributes(run, desk, version("raydesk"), socket.gethostname())
-        outcome = self._outcome("metrics", f"the export of metrics to {target.address}")
-        otlp = otlp_metrics.OtlpMetrics(
-            otlp_target.metric_exporter(target), attributes, self._plan.metric_prefix, outcome
+        attributes = RunAttributes(run, desk, version("raydesk"), socket.gethostname())
+        failures = {signal: self._outcome(signal, f"the export of {signal} to {target.address}") for signal in SIGNALS}
+        return opened.enter_context(
+            closing(otlp_outlet.OtlpOutlet(target, attributes, self._plan.metric_prefix, failures))
         )
-        opened.callback(otlp.close)
-        return otlp
 
     def _beat(self, opened: ExitStack) -> None:
         if self._plan.heartbeat_url:
@@ -126,13 +141,19 @@ class Telemetry:
 
 
 @contextmanager
-def open_telemetry(plan: Plan, run: str) -> Iterator[Telemetry | None]:
-    """The telemetry of a run, closed at the end; None if the plan names no way out. Raises PlanError."""
+def open_telemetry(plan: Plan, folder: RunFolder) -> Iterator[Telemetry | None]:
+    """The telemetry of a run, closed at the end; None if nothing is to be exported. Raises PlanError."""
     wanted = plan.telemetry
-    if not (wanted.prometheus_port or wanted.healthz_port or wanted.otlp_endpoint or wanted.heartbeat_url):
+    if not (
+        folder.trace_file
+        or wanted.prometheus_port
+        or wanted.healthz_port
+        or wanted.otlp_endpoint
+        or wanted.heartbeat_url
+    ):
         yield None
         return
-    with closing(Telemetry(plan, run)) as telemetry:
+    with closing(Telemetry(plan, folder.dir.name, folder.trace_file)) as telemetry:
         yield telemetry
 
 

@@ -1,4 +1,4 @@
-"""An OpenTelemetry receiver of metrics on loopback: gRPC, by the protocol's own servicer."""
+"""An OpenTelemetry receiver of metrics and traces on loopback: gRPC, by the protocol's own servicer."""
 
 import threading
 from collections import defaultdict
@@ -10,7 +10,10 @@ from typing import Any
 import grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as rpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_service
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as trace_rpc
 from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint, NumberDataPoint
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from desk.telemetry.histogram import HistogramSnapshot
 
@@ -27,6 +30,7 @@ class OtlpReceiver(rpc.MetricsServiceServicer):
         self.released = threading.Event()
         self.released.set()
         self.endpoint = ""
+        self.traces = TraceReceiver(self)
 
     def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
         self.calls += 1
@@ -71,6 +75,23 @@ class OtlpReceiver(rpc.MetricsServiceServicer):
                     yield from ((actor, metric) for metric in scope.metrics if name in {"", metric.name})
 
 
+class TraceReceiver(trace_rpc.TraceServiceServicer):
+    """Keeps all spans with their actor; refuses and waits as the receiver does to which it belongs."""
+
+    def __init__(self, receiver: OtlpReceiver) -> None:
+        self.spans: list[tuple[str, Span]] = []
+        self._receiver = receiver
+
+    def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
+        self._receiver.released.wait(30)
+        if self._receiver.refusal is not None:
+            context.abort(self._receiver.refusal, "no room")
+        for each in request.resource_spans:
+            actor = dict(_attributes(each.resource))["raydesk.actor"]
+            self.spans += [(actor, span) for scope in each.scope_spans for span in scope.spans]
+        return trace_service.ExportTraceServiceResponse()
+
+
 def snapshot_of(point: ExponentialHistogramDataPoint) -> HistogramSnapshot:
     """The histogram of a data point of scale 5."""
     assert point.scale == 5
@@ -86,6 +107,7 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
     receiver = OtlpReceiver()
     server = grpc.server(futures.ThreadPoolExecutor(2))
     rpc.add_MetricsServiceServicer_to_server(receiver, server)
+    trace_rpc.add_TraceServiceServicer_to_server(receiver.traces, server)
     receiver.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:

@@ -1,6 +1,6 @@
 """Spans of the calls of strategies while a traced batch is applied.
 
-Tests: tests/desk/consumer/test_shard_traces.py
+Tests: tests/desk/inprocess/test_traced_run.py
 """
 
 from collections.abc import Callable, Iterable, Iterator

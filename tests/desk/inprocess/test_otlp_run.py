@@ -68,6 +68,23 @@ def test_a_receiver_gets_the_counts_and_the_quantiles_of_the_desk_itself(tmp_pat
     assert receiver.numbers("raydesk.feed.connected") == {("producer",): 1}
 
 
+def test_a_receiver_gets_whole_traces_from_tick_to_order(tmp_path: Path) -> None:
+    with otlp_receiver() as receiver:
+        summary = run(tmp_path, f'otlp_endpoint = "{receiver.endpoint}"\ntrace_sample = 0.2')
+
+    assert (summary.ok, summary.warnings) == (True, [])
+    by_id = {span.span_id: span for _, span in receiver.traces.spans}
+    orders = [span for span in by_id.values() if span.name == "venue"]
+    assert orders
+    for span in orders:
+        way = [span]
+        while way[-1].parent_span_id:
+            way.append(by_id[way[-1].parent_span_id])
+        names = [each.name for each in reversed(way)]
+        assert names == ["feed", "route", "lane", "link", "apply", "strategy", "decide", "venue"]
+        assert {each.trace_id for each in way} == {span.trace_id}
+
+
 def test_every_actor_has_a_resource_of_its_own(tmp_path: Path) -> None:
     with otlp_receiver() as receiver:
         run(tmp_path, f'otlp_endpoint = "{receiver.endpoint}"\nmetric_prefix = "paper"')
