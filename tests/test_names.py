@@ -22,10 +22,10 @@ def definitions(kinds: tuple[type[ast.stmt], ...]) -> Iterator[tuple[str, str]]:
 
 
 def homonyms(found: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
-    places = defaultdict(list)
+    places = defaultdict(set)  # the overloads of a function have one
     for name, place in found:
-        places[name].append(place)
-    return {name: paths for name, paths in places.items() if len(paths) > 1}
+        places[name].add(place)
+    return {name: sorted(paths) for name, paths in places.items() if len(paths) > 1}
 
 
 def test_no_two_public_classes_have_one_name() -> None:
