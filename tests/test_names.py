@@ -44,4 +44,4 @@ def test_two_classes_of_one_name_would_be_found(tmp_path: Path, monkeypatch: pyt
         (tmp_path / package / "gaps.py").write_text("class Gap:\n    pass\n")
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
 
-    assert homonyms(definitions((ast.ClassDef,))) == {"Gap": ["desk/gaps.py", "actors/gaps.py", "console/gaps.py"]}
+    assert homonyms(definitions((ast.ClassDef,))) == {"Gap": ["actors/gaps.py", "console/gaps.py", "desk/gaps.py"]}
