@@ -86,7 +86,7 @@ def _recording(plan: Plan, session: Session, factory: ReplayFactory, source: Blo
     chosen = _symbols(feed.symbols) or "only the picks of scanners"
     return [
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {speed}"),
-        factory.fact(plan, source),
+        factory.describe(plan, source),
         ("data", f"{formatting.exchange_time(source.start_ns)} to {formatting.exchange_time(source.end_ns)}"),
         ("symbols", f"{chosen}, of {formatting.count(len(session.market))} in the market"),
     ]

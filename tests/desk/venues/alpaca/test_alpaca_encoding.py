@@ -1,4 +1,4 @@
-"""A venue that answers in another encoding than was asked for is followed, both ways, by its frames."""
+"""The protocol switches to the encoding that the venue uses, in both directions."""
 
 import json
 from typing import Any
