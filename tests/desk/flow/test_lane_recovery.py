@@ -202,7 +202,7 @@ def test_a_lossless_lane_that_let_go_what_its_shard_lacks_ends_the_run() -> None
     one.on_ack(durable(2, of=2))
     one.on_shard_lost()
 
-    with pytest.raises(RunFailed, match="it is back at batch 1, while all up to batch 2 was confirmed"):
+    with pytest.raises(RunFailed, match="its successor is at batch 1, although batches up to 2 were confirmed"):
         one.on_shard_back(at(1), 0)
 
 
@@ -295,7 +295,7 @@ def test_an_item_that_nothing_makes_up_for_is_never_left_out_and_ends_the_run_at
         die(one, position=at(0))
     give(one, outlived=0)
 
-    with pytest.raises(RunFailed, match=r"shard 5: it dies of .*, given alone out of batch 1 again and again"):
+    with pytest.raises(RunFailed, match=r"shard 5: it dies on .*, sent alone from batch 1, several times"):
         one.on_shard_lost()
     assert one.quarantined == []
 
