@@ -155,7 +155,7 @@ def evacuation(rate: float, seconds: float, consumers: int, symbols: int) -> dic
         done = run(venue, DeskOptions(consumers), timing, evacuating.poll)
     slots = frozenset(evacuating.slots)
     return {
-        "what": f"{rate:,.0f}/s, {consumers} consumers, all that one of them has of {symbols:,} symbols",
+        "what": f"{rate:,.0f}/s, {consumers} consumers, all slots of one of them, {symbols:,} symbols",
         "slots": len(slots),
         "symbols_moved": sum(slot_of(symbol) in slots for symbol in _names(symbols)),
         "took_s": None if evacuating.took_s is None else round(evacuating.took_s, 1),
