@@ -1,4 +1,4 @@
-"""What documents say is true: their commands print what the pages show, and the code that they name exists."""
+"""Documents are true: their commands print the shown output, and the code that they name exists."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""The test session's Ray, and a quarter of an hour of the synthetic market, for every test here that asks for them."""
+"""Fixtures for tests on Ray: the session's Ray cluster, and 15 minutes of the made-up market."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A strategy for test plans that decides nothing, and misbehaves from a minute on."""
+"""A strategy for test plans that sends no orders, and misbehaves after a given minute."""
 
 import ctypes
 import multiprocessing

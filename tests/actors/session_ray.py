@@ -1,4 +1,4 @@
-"""One Ray for the whole test session, started as a user would: `ray start --head`, token authentication, loopback.
+"""One Ray cluster for the test session, started as a user does: `ray start --head`, token authentication, loopback.
 
 Secrets lie beside it in a folder, as cluster.yaml has them on every node.
 """

@@ -1,4 +1,4 @@
-"""Who dies gets a successor, and who dies again and again is given up."""
+"""An actor that dies is restarted; an actor that dies repeatedly is given up."""
 
 import logging
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The broker actor begins where the ledger says that another stood, and speaks bytes."""
+"""The broker actor restores its state from the ledger. Its calls take and return bytes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who is to blame for a process's death, by what it left."""
+"""Finds the strategy that caused a process's death, from the notes that the process left."""
 
 from actors.driver.crash_blame import CRASHES, DEATHS_IN_A_CALL, DEATHS_OF_A_STRATEGY, MOST_SYMBOLS, CrashBlame
 from desk.model.items import Stop

@@ -1,4 +1,4 @@
-"""Any process of a desk may be killed at any time: another takes its place, and the results are the same."""
+"""Any process of a desk can be killed at any time: it is restarted, and the results are the same."""
 
 import os
 import signal

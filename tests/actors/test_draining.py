@@ -1,4 +1,4 @@
-"""A machine is announced to go, and the shards on it leave before it does."""
+"""Ray announces that a node will stop, and its shards move to other nodes before it stops."""
 
 import re
 import time

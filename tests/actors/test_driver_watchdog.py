@@ -1,4 +1,4 @@
-"""When a consumer hangs, and who is stopped for it: without Ray, on trails laid here."""
+"""A consumer that hangs: when it is killed, and which strategy is stopped. Without Ray, on prepared breadcrumbs."""
 
 import logging
 import os

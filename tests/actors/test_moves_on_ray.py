@@ -1,4 +1,4 @@
-"""Slots move while the desk runs, and processes die half-way: the results are those of an undisturbed run."""
+"""Slots move while the desk runs, and processes die during moves: the results are those of an undisturbed run."""
 
 import signal
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""A machine goes, and the shards that it held come back elsewhere."""
+"""A node dies, and its shards are restarted on other nodes."""
 
 from contextlib import closing
 from pathlib import Path

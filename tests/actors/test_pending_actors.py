@@ -1,4 +1,4 @@
-"""What is told of consumers for which there is no room."""
+"""Reports about consumers that wait for free resources."""
 
 import logging
 from collections.abc import Iterator

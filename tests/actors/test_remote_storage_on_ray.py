@@ -1,4 +1,4 @@
-"""A desk on Ray whose tape, ledger and results are elsewhere, while its ledger's server and its writers go away."""
+"""A desk on Ray with remote tape, ledger and results, while the ledger's server and its clients are killed."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing

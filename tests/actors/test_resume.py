@@ -1,4 +1,4 @@
-"""A run whose driver was killed goes on where it stood, and ends as if nothing had happened."""
+"""A run whose driver was killed resumes from its last saved state, with the results of an undisturbed run."""
 
 import signal
 import sqlite3

@@ -1,4 +1,4 @@
-"""What is told of an elastic run: figures from what was seen, and a picture of it."""
+"""The figures and the chart of an elastic run."""
 
 from xml.etree import ElementTree as ET
 

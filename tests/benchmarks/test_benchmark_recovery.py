@@ -1,4 +1,4 @@
-"""When a killed shard counts as back, and what checkpoints cost."""
+"""When a killed shard counts as recovered, and the cost of checkpoints."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What sights over time say: memory, and the age that comes back."""
+"""Series of readings: the slope of memory, and the time until data age recovers."""
 
 import numpy as np
 import pytest

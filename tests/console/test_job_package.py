@@ -1,4 +1,4 @@
-"""The package that `desk submit` really sends: what was allowed is in it, and no secret that lies beside."""
+"""The package that `desk submit` sends contains the allowed files and no secret of their folders."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from job_server import JobLife, JobServer
-from planted_secrets import PLANTED, copied_project, plant_secrets
+from planted_secrets import PLANTED, copy_project_with_secrets, plant_secrets
 from typer.testing import CliRunner, Result
 
 from actors.jobs.job_server import ADDRESS_VARIABLE
@@ -86,7 +86,7 @@ def test_of_this_project_the_desk_the_strategies_and_the_plan_go_and_no_secret(
     serve: Callable[[], JobServer], tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
-    code = copied_project(project)
+    code = copy_project_with_secrets(project)
     (project / ".gitignore").write_text("!*\n")
     server = serve()
 

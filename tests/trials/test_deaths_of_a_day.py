@@ -1,4 +1,4 @@
-"""A whole day in lockstep while its processes are killed over and over. Long: `make trials` shows the figures."""
+"""A whole day in lockstep while its processes are killed repeatedly. `make trials` shows the figures."""
 
 import random
 import sys

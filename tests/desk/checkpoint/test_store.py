@@ -1,4 +1,4 @@
-"""Of every shard the keeper has one checkpoint and exactly the bars of the checkpoints up to it."""
+"""The keeper has one checkpoint per shard and exactly the bars of the checkpoints up to it."""
 
 import resource
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""URLs are told from paths, and a secret in one is seen wherever it stands."""
+"""URLs are distinguished from paths, and a secret in a URL is detected in any part."""
 
 from urllib.parse import quote
 

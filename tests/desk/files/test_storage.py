@@ -1,4 +1,4 @@
-"""A URL names a place in a store; what a store refuses is one fault with a remedy, and shows no secret."""
+"""URLs of stores: an error of a store is one DeskError with a remedy and without secrets."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A shard that is lost and comes back: what is kept, what is given again, and what is said of the rest."""
+"""A shard that dies and is restarted: retained batches, replayed batches, and reported losses."""
 
 from collections import deque
 

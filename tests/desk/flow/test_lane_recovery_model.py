@@ -1,4 +1,4 @@
-"""A lane and a shard that dies, for any interleaving: what is offered is applied once, in order, or accounted for."""
+"""A lane and a shard that dies, for any interleaving: each tick is applied once and in order, or accounted for."""
 
 from collections import deque
 from typing import Any

@@ -1,4 +1,4 @@
-"""Strategies that plans of tests name."""
+"""Strategies for test plans."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The whole desk in one process: the same plan and market give the same files, however it is cut into shards."""
+"""The whole desk in one process: the same plan and market give the same files for any number of shards."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A desk whose tape, ledger and results are elsewhere decides and trades as one that has them all on its disk."""
+"""A desk with remote tape, ledger and results decides and trades as with local files."""
 
 import json
 import logging

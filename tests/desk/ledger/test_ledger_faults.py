@@ -1,4 +1,4 @@
-"""What SQLite refuses is one LedgerError with place and remedy, and harms nothing written before."""
+"""An error of SQLite is one LedgerError with place and remedy, and earlier rows are unharmed."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The book gives back what the broker must know to go on: verdicts, events as they were recorded, notes."""
+"""The ledger returns the state that a restarted broker needs: verdicts, events in recorded order, notes."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A session's name is minted once, and found again by a start after a crash."""
+"""A session gets its name once, and a start after a crash finds it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What is written once is read back as it was, however often and in whatever portions it was written."""
+"""Rows written once are read back unchanged, after any number and any division of writes."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server refuses is one fault with place and remedy, and a password is in none of them."""
+"""An error of a PostgreSQL server is one DeskError with place and remedy, and without the password."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

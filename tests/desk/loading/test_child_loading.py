@@ -1,4 +1,4 @@
-"""Code that ends its process while it is loaded ends a child process, and is one StrategyError."""
+"""User code that ends its process at loading ends only a child process, and is one StrategyError."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A manager that died and was restored from the ledger cannot be told from one that lived."""
+"""An order manager that is restored from the ledger behaves as one that never died."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_ledger import MemoryLedger
-from order_makers import SESSION, a_fill, a_word, an_id, an_intent
+from order_makers import SESSION, a_fill, a_report, an_id, an_intent
 
 from desk.ledger import SqlLedger
 from desk.model.errors import LedgerError
@@ -111,7 +111,7 @@ def reports(draw: st.DrawFn) -> Report:
     if draw(st.integers(0, 3)):
         return a_fill(draw(quantities), number, draw(prices), fee=draw(st.floats(0.0, 1.0)), ts_ns=ts_ns, **key)
     word = draw(st.sampled_from(["accepted", "canceled", "rejected", "expired", "pending_cancel", "refused"]))
-    return a_word(word, number, ts_ns=ts_ns, reason=word, **key)
+    return a_report(word, number, ts_ns=ts_ns, reason=word, **key)
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""Quotes that the producer stops or drops: the shard hears of it in the lane, behind the quotes that it had."""
+"""Quotes that the producer stops or drops: the lane tells the shard, after the quotes that it already has."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Slots on their way: the state machine by itself, with two lanes and acks made up."""
+"""The state machine of slot moves, with two lanes and prepared acks."""
 
 from typing import Any
 

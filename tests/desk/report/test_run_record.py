@@ -1,7 +1,7 @@
 from typing import Any
 
 import msgspec
-from pipeline_parts import Desk, Row, Rows
+from pipeline_parts import MemoryDesk, Row, Rows
 
 from desk.consumer.shard import ShardStats
 from desk.model.batch import LaneTotals
@@ -143,7 +143,7 @@ def test_rejected_rows_and_slow_calls_are_worth_a_warning() -> None:
 
 
 def test_the_figures_of_a_desk_are_those_of_its_parts() -> None:
-    desk = Desk(Rows([Row(1), Row(2, kind="quote"), Row(3, price=0.0), Row(4, "B")]), ("A",)).play()
+    desk = MemoryDesk(Rows([Row(1), Row(2, kind="quote"), Row(3, price=0.0), Row(4, "B")]), ("A",)).play()
     counts = desk.feed.counts
     feed = FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples)
 

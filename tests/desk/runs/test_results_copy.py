@@ -1,4 +1,4 @@
-"""A finished run's files are copied whole, the summary last, and never over another run's."""
+"""A finished run's files are copied whole, the summary last, and never over another run's files."""
 
 from pathlib import Path
 

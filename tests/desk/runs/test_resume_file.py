@@ -1,4 +1,4 @@
-"""resume.json: what another desk finds, and that only one desk at a time is at work on a folder."""
+"""resume.json: its content, and the lock that admits one desk at a time."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A run's folder is its own: made empty, found again when the run has finished."""
+"""A new run creates its folder; a finished run is found in it."""
 
 import json
 import math

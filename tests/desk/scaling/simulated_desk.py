@@ -1,4 +1,4 @@
-"""A little model of a desk whose consumers come and go as the policy says: queues of work, and nothing else."""
+"""A queue model of a desk whose number of consumers follows the policy."""
 
 import math
 from collections import deque

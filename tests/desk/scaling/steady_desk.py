@@ -1,4 +1,4 @@
-"""A desk that keeps up, second by second: no queue, so that hours take no time."""
+"""A model of a desk that keeps up, second by second and without queues, so that hours take no time."""
 
 import math
 from collections.abc import Callable

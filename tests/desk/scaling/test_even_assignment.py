@@ -1,4 +1,4 @@
-"""Slots for shards that have none."""
+"""Slots for shards without slots."""
 
 from hypothesis import given
 from hypothesis import strategies as st

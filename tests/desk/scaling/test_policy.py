@@ -1,4 +1,4 @@
-"""More consumers when the need lasts, fewer when fewer would have done for long; reading by reading."""
+"""More consumers when the need lasts, fewer when fewer would have been enough for long; reading by reading."""
 
 from itertools import pairwise
 

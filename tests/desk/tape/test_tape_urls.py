@@ -1,4 +1,4 @@
-"""A tape in a store is read as one on this disk."""
+"""A tape in a store is read like a tape on the local disk."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,7 +112,7 @@ def test_a_tape_that_is_for_others_is_a_matter_of_credentials(
 def test_a_store_that_goes_away_while_a_tape_is_read_is_told(days: Path, s3: S3Server) -> None:
     blocks = TapeSource(s3.url("desk/days")).blocks()
     next(blocks)
-    s3.leave()
+    s3.stop()
 
     with pytest.raises(RunFailed, match="a store that answers"):
         list(blocks)

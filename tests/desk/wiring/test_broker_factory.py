@@ -1,4 +1,4 @@
-"""The broker's side: the ledger's password comes from the environment, the gate knows the hours of the day."""
+"""The broker's parts: the ledger's password is read from the environment; the risk gate knows the day's hours."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Sessions from plan and market data: the exchange day, its bounds, its symbols, and what is refused."""
+"""Sessions from plan and market data: exchange day, bounds, symbols, and refusals."""
 
 from pathlib import Path
 from typing import Any

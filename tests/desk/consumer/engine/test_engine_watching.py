@@ -8,12 +8,12 @@ from engine_parts import (
     an_entry,
     an_event,
     at,
-    doing,
     instance_of,
     intents_of,
     kinds,
     mark,
     marks,
+    strategy_calling,
     strategy_of,
 )
 
@@ -63,7 +63,7 @@ def test_an_instance_that_holds_something_runs_until_it_is_flat() -> None:
         acted.append(ctx.now_ns)
 
     acted: list[int] = []
-    engine = an_engine(an_entry(doing(act), scanner="S"))
+    engine = an_engine(an_entry(strategy_calling(act), scanner="S"))
 
     engine.apply([a_watch(scanners=["S"]), mark(1)])
     entry = intents_of(engine)[0]
@@ -77,7 +77,7 @@ def test_an_instance_that_holds_something_runs_until_it_is_flat() -> None:
 
 
 def test_its_last_fill_is_told_to_an_instance_that_rests_from_then_on() -> None:
-    engine = an_engine(an_entry(scanner="S"), an_entry(doing(lambda ctx: ctx.buy(1)), "d"))
+    engine = an_engine(an_entry(scanner="S"), an_entry(strategy_calling(lambda ctx: ctx.buy(1)), "d"))
     engine.apply([a_watch(scanners=["S"]), mark(1)])
     witness = instance_of(engine)
     order = witness.buy(3)

@@ -1,4 +1,4 @@
-"""What hooks are handed cannot be changed: an attempt stops the strategy, and the next one sees the market's own."""
+"""Values passed to hooks are read-only: a change stops the strategy, and the next strategy sees the original."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Duplicates, corrections and cancels: every minute is the fold of the surviving trades."""
+"""Duplicates, corrections and cancels: every minute is the fold of the valid trades."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

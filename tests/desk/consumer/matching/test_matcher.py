@@ -1,4 +1,4 @@
-"""What holds for any orders in any market; the rules themselves are in test_matching_rules.py."""
+"""Properties of matching for any orders in any market. The rules are in test_matching_rules.py."""
 
 import pickle
 from typing import Any

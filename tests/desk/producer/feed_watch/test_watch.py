@@ -1,4 +1,4 @@
-"""What the producer makes of its feed: notes, alerts, warnings and problems, through a restart, too."""
+"""The watch over the feed: notes, alerts, warnings and problems, also through a restart."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Frames become ticks: exactly, in order, and one malformed message costs nobody else."""
+"""Frames become ticks: exactly, in order, and a malformed message affects no other message."""
 
 import json
 from pathlib import Path

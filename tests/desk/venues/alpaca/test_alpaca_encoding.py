@@ -1,11 +1,11 @@
-"""A venue that answers in another encoding than was asked for is followed, both ways, by its frames."""
+"""When a venue answers in another encoding than requested, the protocol switches to it."""
 
 import json
 from typing import Any
 
 import msgspec
 import pytest
-from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
+from alpaca_feeds import KEY, SECRET, START_NS, ManualClock, make_feed, until
 from alpaca_server import AlpacaServer, Client, trade
 
 from desk.model.block_rows import BlockFeedCounts
@@ -145,7 +145,7 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
         await client.stay()
 
     with AlpacaServer(speak_json) as server:
-        feed = feed_of(server, HandClock())
+        feed = make_feed(server, ManualClock())
         frames = feed.frames()
         (tick,) = until(frames, lambda seen: len(seen) >= 1)
         frames.close()

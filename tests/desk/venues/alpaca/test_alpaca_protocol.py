@@ -1,4 +1,4 @@
-"""The protocol without a socket: what it says, what it makes of the answers, and what it never says."""
+"""The protocol without a socket: its messages, its reactions to answers, and texts that it never shows."""
 
 from typing import Any
 
