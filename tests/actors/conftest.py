@@ -19,7 +19,7 @@ def slice_plan(morning: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(slice_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of that plan in one process, where nobody died."""
+    """The run folder of that plan in one process, without deaths."""
     desk = RunningDesk(slice_plan, tmp_path_factory.mktemp("undisturbed") / "run", clean_environment(), "--in-process")
     status, _, err = desk.finish()
     assert status == 0, err

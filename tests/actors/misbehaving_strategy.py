@@ -29,7 +29,7 @@ def spin() -> Never:
 
 
 def backtrack() -> None:
-    """Hang within one call that does not let go of the interpreter."""
+    """Hang within one call that does not release the interpreter lock."""
     re.match("(a|aa)+$", "a" * 100 + "b")
 
 

@@ -14,7 +14,7 @@ FAULT = ActorDied("consumer-00", "its process is gone", "a process that lives", 
 
 
 class NoCluster:
-    """Ends whoever it is told to end."""
+    """Records the actors that the registry ends."""
 
     node = "here"
 

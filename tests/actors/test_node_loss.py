@@ -15,7 +15,7 @@ CONSUMERS = ["--consumers", "4"]
 
 
 @pytest.mark.parametrize("room", ["before", pytest.param("after", marks=pytest.mark.trial)])
-def test_shards_of_a_lost_node_go_on_elsewhere_as_soon_as_there_is_room(
+def test_shards_of_a_lost_node_continue_elsewhere_as_soon_as_there_is_room(
     room: str, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     with NodeCluster() as nodes:

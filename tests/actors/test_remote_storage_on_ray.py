@@ -84,7 +84,7 @@ def test_the_ledger_s_server_and_its_writers_may_go_away(
     assert not any(PASSWORD.encode() in content for content in [*everything, *s3.objects["desk"].values()])
 
 
-def test_a_server_that_stays_away_ends_the_desk_and_it_goes_on_when_the_server_is_back(
+def test_a_server_that_stays_away_ends_the_desk_and_it_continues_when_the_server_is_back(
     begun: Callable[[str], RunningDesk], environment: dict[str, str], undisturbed: Path, postgres: PostgresServer
 ) -> None:
     desk = begun("of_resumed")

@@ -52,5 +52,5 @@ def test_memory_grows_by_what_it_rose_above_the_first() -> None:
     assert growth_mb(between(seen, 2, 3)) == {"producer": 0.0}
 
 
-def test_a_slope_is_told_per_minute() -> None:
+def test_a_slope_is_reported_per_minute() -> None:
     assert slopes_mb_per_min(sights([1] * 5, [100.0, 101.0, 102.0, 103.0, 104.0])) == {"producer": 60.0}

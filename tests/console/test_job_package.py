@@ -53,7 +53,7 @@ def serve() -> Iterator[Callable[[], JobServer]]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of somebody else's, with a plan and a strategy, in which the command is given."""
+    """A folder outside the project with a plan and a strategy, where the command is run."""
     made = tmp_path / "mine"
     made.mkdir()
     (made / "plan.toml").write_text(PLAN + USING)

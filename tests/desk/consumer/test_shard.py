@@ -253,7 +253,7 @@ def test_what_is_durable_of_one_producer_is_nothing_of_the_next() -> None:
     assert (later.durable_seq, later.durable_mark_ns) == (2, at(1))
 
 
-def test_a_keeper_that_is_behind_gets_no_more_than_somebody_waits_for() -> None:
+def test_a_keeper_that_is_behind_gets_no_more_than_is_needed() -> None:
     bench = Bench(checkpoint_s=0)
     bench.store.kept = 0
 
@@ -268,7 +268,7 @@ def test_a_keeper_that_is_behind_gets_no_more_than_somebody_waits_for() -> None:
     assert [kept.seq for kept in bench.store.checkpoints[behind:]] == [100, 101]
 
 
-def test_a_position_tells_where_a_producer_goes_on() -> None:
+def test_a_position_tells_where_a_producer_continues() -> None:
     bench = Bench()
     bench.receive(1, WATCH, Watch("B", at(0), ["S"]), Watch("C", at(0), []), Stop("s", "Z", "it hung"), mark(1))
     event = OrderEvent(4, "A", "s", "day-s-A-1", "accepted", "buy", "market", "day", 1.0, at(1))
@@ -295,7 +295,7 @@ def test_the_state_of_slots_that_go_comes_with_the_ack_of_the_batch_that_asked_f
     assert [ack.released for ack in acks] == [{1: state}, {1: state}, None]
 
 
-def test_checkpoints_of_a_successor_go_on_above_the_one_it_was_restored_from() -> None:
+def test_checkpoints_of_a_successor_continue_above_the_one_it_was_restored_from() -> None:
     bench = Bench()
     bench.receive(1, WATCH, a_trade(1), mark(1), checkpoint=True)
     bench.receive(2, mark(2), checkpoint=True)
@@ -313,7 +313,7 @@ def test_checkpoints_of_a_successor_go_on_above_the_one_it_was_restored_from() -
     assert (successor.shard.stats().batches, successor.shard.stats().restored) == (4, 1)
 
 
-def test_latencies_go_on_in_a_successor() -> None:
+def test_latencies_continue_in_a_successor() -> None:
     bench = Bench()
     bench.receive(1, WATCH, a_trade(1, received_ns=bench.clock.now_ns - 5_000_000), checkpoint=True)
 
@@ -402,7 +402,7 @@ def test_time_in_queue_is_the_sum_of_its_parts() -> None:
     assert stats.data_latency.buckets == {}
 
 
-def test_data_latency_is_told_where_session_time_is_real_time() -> None:
+def test_data_latency_is_reported_where_session_time_is_real_time() -> None:
     bench = Bench(live=True)
     now_ns = bench.clock.now_ns
 

@@ -97,7 +97,7 @@ def parts_of(batch: Batch, random: Random) -> Iterator[Batch]:
 
 
 class Recording:
-    """The batches of a session that nobody disturbed, cut at random, and what the shard answered to each."""
+    """The batches of an undisturbed session, cut at random, and the shard's answer to each."""
 
     def __init__(self, bench: Bench, random: Random) -> None:
         self.batches: list[Batch] = []
@@ -161,7 +161,7 @@ def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> Non
 
         answered = 0
         while answered < len(recording.batches):
-            # What was applied but not answered is asked about again, what came after the checkpoint is sent again.
+            # Requests without an answer are repeated, and the batches after the checkpoint are replayed.
             position = died.shard.position()
             done = position.seq if position.source_epoch == 1 else 0
             for batch in recording.batches[min(done, answered) :]:
@@ -188,9 +188,9 @@ def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> Non
 
 
 class Broker:
-    """An order manager that is asked first what it was asked before, so that only what is new changes anything.
+    """An order manager that gets each request twice; the repeated one must change nothing.
 
-    Its answers to that come by their numbers: a shard passes over what is below the last number it was given.
+    Answers to repeated requests have known event numbers, which a shard ignores.
     """
 
     def __init__(self) -> None:

@@ -298,7 +298,7 @@ market_lines = st.lists(
     st.sampled_from([None, 4_500, 5_000, 9_000]),
     st.data(),
 )
-def test_a_feed_resumed_at_a_mark_goes_on_as_the_undisturbed_one_did(
+def test_a_feed_resumed_at_a_mark_continues_as_the_undisturbed_one_did(
     lines: list[BlockRow],
     rows_per_block: int,
     speed: float | None,
@@ -364,7 +364,7 @@ def test_rows_before_the_session_are_skipped_by_a_feed_that_resumes_at_its_start
     assert feed.counts.skipped == {"trades": 1, "quotes": 0}
 
 
-def test_restored_counts_are_a_copy_and_go_on_counting() -> None:
+def test_restored_counts_are_a_copy_and_continue_counting() -> None:
     counts = BlockFeedCounts()
     counts.reject("trades", "price", "here")
     other = BlockFeedCounts()

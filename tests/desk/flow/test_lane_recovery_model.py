@@ -247,7 +247,7 @@ class PoisonMachine(Recovering):
 
 
 class LiveMachine(Recovering):
-    """A small lane that keeps little: what is let go is a gap with the right numbers, and only unprotected."""
+    """A lane that retains little: discarded batches become a gap with the right counts, only if unprotected."""
 
     @initialize(
         window=st.integers(1, 3),

@@ -128,7 +128,7 @@ def quote(time_ns: int, symbol: str = "A", **more: Any) -> dict[str, Any]:
 
 
 class Peer(asyncio.Protocol):
-    """The venue's side of one connection: it opens the websocket, greets, and grants what is asked, unless told not."""
+    """One connection of the venue: websocket, greeting, and answers to subscriptions, unless the script differs."""
 
     def __init__(self, venue: "Venue") -> None:
         self.venue = venue

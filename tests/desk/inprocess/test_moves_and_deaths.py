@@ -45,7 +45,7 @@ restless = st.lists(a_move, min_size=5, max_size=20)
 
 @examples(40)
 @given(tape_days, st.builds(Disturbance, st.just([]) | deaths, restless, delays))
-def test_in_lockstep_no_number_of_moves_shows_in_anything_whoever_dies_meanwhile(
+def test_in_lockstep_no_number_of_moves_shows_in_anything_when_processes_die(
     day: TapeDay,
     disturbed: Disturbance,
 ) -> None:
@@ -115,7 +115,7 @@ def test_after_whatever_deaths_amid_moves_every_symbol_of_a_live_feed_is_in_one_
 
 @every_call
 @pytest.mark.parametrize("who", [(PRODUCER,), (SHARD,), (SHARD + 1,), (PRODUCER, SHARD), (SHARD, SHARD + 1, PRODUCER)])
-def test_a_move_is_finished_whichever_call_of_it_somebody_dies_at(who: tuple[int, ...], step: int) -> None:
+def test_a_move_is_finished_at_whichever_call_a_process_dies(who: tuple[int, ...], step: int) -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(40)]
     desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S))
     moves = [Move(START_S + 2, symbol, shard) for symbol in SYMBOLS for shard in (0, 1)]

@@ -86,7 +86,7 @@ def test_everything_is_there_after_the_ledger_was_opened_again(opened: Opened, u
     assert again.fills() == events[1:]
 
 
-def test_an_unknown_reference_price_comes_back_as_nan(opened: Opened, url: str) -> None:
+def test_an_unknown_reference_price_is_read_back_as_nan(opened: Opened, url: str) -> None:
     ledger = opened(url)
     unknown = Decision(intent(reference_price=math.nan), "accepted")
 

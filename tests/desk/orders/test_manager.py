@@ -297,7 +297,7 @@ def test_a_failing_ledger_is_fatal_and_nothing_leaves_the_desk() -> None:
     assert venue.told == []
 
 
-def test_a_venue_is_told_after_the_commit_and_only_what_it_can_do() -> None:
+def test_a_venue_gets_orders_after_the_commit_and_only_what_it_can_do() -> None:
     ledger = MemoryLedger()
     venue = MarketOnlyVenue(ledger)
     manager = OrderManager(SESSION, RiskGate(RiskLimits()), ledger, venue)

@@ -172,7 +172,7 @@ def sleeping() -> set[str]:
 
 
 def test_a_fork_of_the_process_does_not_return_into_the_desk() -> None:
-    """The guard is desk code: a strategy's fork comes to its end there, and the parent goes on."""
+    """The guard is desk code: a strategy's fork ends there, and the parent continues."""
     source = """
 import os, sys
 sys.path.insert(0, "tests/helpers")

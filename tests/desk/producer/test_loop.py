@@ -125,7 +125,7 @@ def test_a_feed_that_cannot_wait_balances_whatever_its_lanes_drop(
     desk.check_lanes(SYMBOLS)
 
 
-def test_a_feed_that_cannot_wait_goes_on_when_acks_come_late() -> None:
+def test_a_feed_that_cannot_wait_continues_when_acks_come_late() -> None:
     tape = [Row(number / 100, "AB"[number % 2]) for number in range(600)]
 
     desk = MemoryDesk(

@@ -86,7 +86,7 @@ def staffed(
     ],
     Disturbance([], [Move(64, "B", 1)], Delays(2, 0, 12, 9, 19)),
 )
-def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_meanwhile(
+def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_when_processes_die(
     day: TapeDay,
     staff: list[ShardCountAt],
     disturbed: Disturbance,
@@ -115,7 +115,7 @@ def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
 
 @examples(40)
 @given(live_ticks, live_flows, staffs, deaths, moves, delays)
-def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
+def test_the_accounts_of_a_live_feed_balance_when_shards_join_leave_or_die(
     ticks: list[tuple[int, str, bool]],
     flow: dict[str, Any],
     staff: list[ShardCountAt],
@@ -132,7 +132,7 @@ def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
 
 @examples(60)
 @given(tape_days, staffs, disturbances_or_moves, st.integers(1, 400), st.booleans())
-def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
+def test_a_stop_of_a_lossless_feed_balances_when_shards_join_leave_or_die(
     day: TapeDay,
     staff: list[ShardCountAt],
     disturbed: Disturbance,
@@ -148,7 +148,7 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
 
 @examples(60)
 @given(paced_days, staffs, disturbances_or_moves, st.integers(1, 400))
-def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
+def test_a_stop_of_a_paced_feed_balances_when_shards_join_leave_or_die(
     day: TapeDay,
     staff: list[ShardCountAt],
     disturbed: Disturbance,
@@ -163,7 +163,7 @@ def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
 
 @examples(60)
 @given(live_ticks, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 200))
-def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
+def test_a_stop_of_a_live_feed_balances_when_shards_join_leave_or_die(
     ticks: list[tuple[int, str, bool]],
     flow: dict[str, Any],
     staff: list[ShardCountAt],
@@ -194,7 +194,7 @@ def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() ->
     assert_same_results(fixed, simulation)
 
 
-def test_a_producer_goes_on_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
+def test_a_producer_continues_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(20)]
     desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
     fixed = CrashSimulation(desk).play()
@@ -223,7 +223,7 @@ class Trader(strategy.Strategy):
         self.seen.append((fill.quantity, ctx.open_orders))
 
 
-def test_a_producer_goes_on_whenever_its_predecessor_dies_after_a_slot_went_to_a_shard_that_had_just_joined() -> None:
+def test_a_producer_continues_whenever_its_predecessor_dies_after_a_slot_went_to_a_shard_that_had_just_joined() -> None:
     tape = [Row(half / 2, symbol, "quote", size=1.0) for half in range(1, 17) for symbol in SYMBOLS]
     trader = StrategyEntry("t", lambda: Trader(NO_PARAMS))
     desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=[trader], shards=3)

@@ -12,7 +12,7 @@ from desk.telemetry.note_board import NoteBoard
 
 
 class SlowReader:
-    """A live feed whose reader is so far behind, and which is asked for fewer quotes."""
+    """A live feed with a given read age, which records the requests for fewer quotes."""
 
     read_age_ns = 600 * MS_NS
 

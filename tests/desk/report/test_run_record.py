@@ -122,7 +122,7 @@ def test_stopped_strategies_are_problems_in_canonical_order_whatever_their_shard
     ]
 
 
-def test_who_was_stopped_from_outside_is_told_why() -> None:
+def test_a_strategy_stopped_by_the_watchdog_is_reported_with_the_reason() -> None:
     fault = StrategyFault("s", "A", "watchdog", 1, "no progress for 5 s in on_bar")
 
     assert strategy_problems([some_stats(0, audit=Audit(stopped=[fault]))]) == [

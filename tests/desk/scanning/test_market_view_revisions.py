@@ -98,7 +98,7 @@ def bars_of(engine: Engine, symbol: str, kept: Sequence[Bar]) -> dict[int, str]:
 
 
 def memory_of(packed: bytes) -> tuple[Any, ...]:
-    """A memory's content; the wall time at which a trade came is nobody's memory."""
+    """The remembered trades of a symbol, without their received times."""
     memory = unpack_trades(packed)
     if memory is None:
         return ()

@@ -104,7 +104,7 @@ def fail(market: MarketSnapshot) -> list[str]:
     return ["A"]
 
 
-def test_a_scanner_that_raises_keeps_its_last_wish_and_is_told_once() -> None:
+def test_a_scanner_that_raises_keeps_its_last_wish_and_is_reported_once() -> None:
     one = scanning(a_scanner(fail), a_scanner(lambda market: ["B"], "T"))
 
     answers = [one.scan(at(second), []) for second in (2, 4, 6)]
@@ -429,7 +429,7 @@ def test_nothing_can_be_assigned_to_a_snapshot(name: str) -> None:
     assert "immutable" in meddled.problems[0]
 
 
-def test_a_snapshot_array_of_another_shape_is_nobody_elses() -> None:
+def test_a_snapshot_array_of_another_shape_belongs_to_no_other() -> None:
     shapes: list[Any] = []
 
     def reshape(market: MarketSnapshot) -> list[str]:

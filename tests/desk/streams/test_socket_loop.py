@@ -16,7 +16,7 @@ MANY = 40
 PING_NS = TIMEOUT_NS // PING_PART
 
 
-def test_whoever_reads_slowly_stops_the_venue_instead_of_gathering() -> None:
+def test_a_slow_reader_stops_the_venue_instead_of_buffering() -> None:
     sent = 0
     stalled = threading.Event()
     frame = msgspec.msgpack.encode([trade("A", START_NS)] * 1000)
@@ -124,7 +124,7 @@ def test_an_http_answer_instead_of_a_websocket_is_a_fault(path: str, fault: type
             until(feed.frames(), lambda _: False)
 
 
-def test_a_port_where_nobody_listens_is_tried_again() -> None:
+def test_a_port_where_nothing_listens_is_tried_again() -> None:
     clock = ManualClock()
     with AlpacaServer(send_after_subscribing()) as server:
         pass

@@ -38,7 +38,7 @@ def test_a_tally_counts_every_row_once_however_it_is_cut(recv_ns: list[int], dat
 
 
 class Recording(BlockRows):
-    """BlockRows that know when they were received, and give more than they are asked for."""
+    """A recording of these rows, with its counts by minute. `blocks` ignores the bounds of time."""
 
     @property
     def tally(self) -> MinuteCounts:

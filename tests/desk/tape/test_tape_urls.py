@@ -109,7 +109,7 @@ def test_a_tape_that_is_for_others_is_a_matter_of_credentials(
 
 
 @pytest.mark.trial
-def test_a_store_that_goes_away_while_a_tape_is_read_is_told(days: Path, s3: S3Server) -> None:
+def test_a_store_that_goes_away_while_a_tape_is_read_is_reported(days: Path, s3: S3Server) -> None:
     blocks = TapeSource(s3.url("desk/days")).blocks()
     next(blocks)
     s3.stop()
@@ -118,7 +118,7 @@ def test_a_store_that_goes_away_while_a_tape_is_read_is_told(days: Path, s3: S3S
         list(blocks)
 
 
-def test_a_file_that_is_taken_away_while_it_is_read_is_told(days: Path, s3: S3Server) -> None:
+def test_a_file_that_is_taken_away_while_it_is_read_is_reported(days: Path, s3: S3Server) -> None:
     source = TapeSource(s3.url("desk/days"))
     blocks = source.blocks()
     next(blocks)

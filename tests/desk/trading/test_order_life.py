@@ -65,7 +65,7 @@ def test_a_late_fill_of_everything_makes_a_canceled_order_filled() -> None:
     assert order.status == "filled"
 
 
-def test_shares_beyond_the_quantity_are_told_apart() -> None:
+def test_shares_beyond_the_quantity_are_distinguished() -> None:
     order = Order(an_intent())
 
     step = apply_report(order, a_fill(12.0))

@@ -154,7 +154,7 @@ def test_close_ends_the_session_once() -> None:
     assert engine.take_bars() == []
 
 
-def test_what_is_held_is_priced_though_nothing_is_asked_for() -> None:
+def test_what_is_held_is_priced_though_nothing_is_requested() -> None:
     engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2) if ctx.trade is None else None)))
     engine.apply([a_watch(), mark(1)])
     engine.apply([a_fill(intents_of(engine)[0], 1), a_trade(1, 1, price=12.5), mark(2)])

@@ -341,7 +341,7 @@ class Unpicklable(RecordingStrategy):
 
 
 class Opaque(RecordingStrategy):
-    """Pickles, but does not come back."""
+    """Can be pickled but not unpickled."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         raise OSError("lost in the post")
@@ -372,7 +372,7 @@ def test_a_strategy_that_does_not_pickle_is_stopped_and_does_not_cost_the_checkp
     assert comparable_state(successor) == comparable_state(engine)
 
 
-def test_a_strategy_that_does_not_come_back_is_stopped_and_the_shard_goes_on() -> None:
+def test_a_strategy_that_does_not_come_back_is_stopped_and_the_shard_continues() -> None:
     bad, good = an_entry(Opaque, "bad"), an_entry(name="good")
     engine = an_engine(bad, good)
     engine.apply([a_watch(), mark(1)])
@@ -423,7 +423,7 @@ def test_bars_that_the_keeper_holds_are_what_a_successor_shows(cut: int) -> None
     ]
 
 
-def test_a_request_that_was_not_handed_over_is_asked_for_by_the_successor() -> None:
+def test_a_request_that_was_not_handed_over_is_requested_by_the_successor() -> None:
     session = Session(iter([]), lossy=False)
     engine = session.engine
     engine.apply([a_watch("A", 0, scanners=[""])])

@@ -83,7 +83,7 @@ def failing(hook: str) -> Callable[[], Failing]:
 
 
 @pytest.mark.parametrize("hook", strategy.HOOKS)
-def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_goes_on(hook: str) -> None:
+def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_continues(hook: str) -> None:
     engine = an_engine(an_entry(failing(hook), "bad"), an_entry(name="good"))
     engine.apply([a_watch(), mark(1)])
     instance = instance_of(engine, name="bad")
@@ -238,7 +238,7 @@ def test_a_stopped_instances_orders_and_position_are_still_followed() -> None:
     assert len(engine.audit.stopped) == 1
 
 
-def test_calls_above_the_budget_are_counted_and_the_first_are_told() -> None:
+def test_calls_above_the_budget_are_counted_and_the_first_are_reported() -> None:
     stopwatch = Stopwatch()
 
     def slow(ctx: strategy.Context) -> None:
@@ -267,7 +267,7 @@ def test_calls_above_the_budget_are_counted_and_the_first_are_told() -> None:
     assert audit.stopped == []
 
 
-def test_a_slow_tick_hook_is_told_too() -> None:
+def test_a_slow_tick_hook_is_reported_too() -> None:
     stopwatch = Stopwatch()
 
     class Slow(RecordingStrategy):

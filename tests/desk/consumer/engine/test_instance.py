@@ -325,7 +325,7 @@ def test_close_flattens_once_and_repeats_itself_until_that_order_is_done(side: s
     assert ctx.close() is None
 
 
-def test_a_cancel_is_asked_for_by_the_orders_id() -> None:
+def test_a_cancel_is_requested_by_the_orders_id() -> None:
     engine, ctx = an_instance(mark(2))
     order = ctx.buy(1, limit=5.0)
 

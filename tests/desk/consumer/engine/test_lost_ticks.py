@@ -87,7 +87,7 @@ def test_a_gap_of_named_symbols_leaves_the_others_alone() -> None:
     assert not [entry for entry in strategy_of(engine, "A").seen if entry[0] == "gap"]
 
 
-def test_a_gap_is_told_to_the_instances_that_run_in_canonical_order() -> None:
+def test_a_gap_is_reported_to_the_instances_that_run_in_canonical_order() -> None:
     told: list[tuple[str, str]] = []
 
     def listening(name: str) -> StrategyEntry:
@@ -128,7 +128,7 @@ def test_only_so_many_gaps_are_remembered() -> None:
     assert engine.audit.lost_trades == MAX_GAPS + 10
 
 
-def test_minutes_that_lost_trades_of_a_symbol_never_met_are_nobodys() -> None:
+def test_minutes_that_lost_trades_of_a_symbol_never_met_belong_to_no_symbol() -> None:
     engine = an_engine()
 
     engine.apply([LostTrades([("Z", at(0))]), GapItem(at(0), at(1), "away", symbols=["Z"])])

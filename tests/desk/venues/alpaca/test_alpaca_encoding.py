@@ -59,7 +59,7 @@ def test_the_encoding_is_reported_once_however_often_it_changes() -> None:
     assert protocol.counts.rejected["trades"] == {}
 
 
-def test_a_new_connection_begins_in_the_encoding_that_is_asked_for() -> None:
+def test_a_new_connection_begins_in_the_encoding_that_is_requested() -> None:
     protocol = a_protocol()
     protocol.receive(as_json({"T": "success", "msg": "connected"}), 1, text=True)
 
@@ -71,7 +71,7 @@ def test_a_new_connection_begins_in_the_encoding_that_is_asked_for() -> None:
     assert protocol.binary
 
 
-def test_messagepack_is_followed_where_json_was_asked_for() -> None:
+def test_messagepack_is_followed_where_json_was_requested() -> None:
     protocol = a_protocol("json")
 
     protocol.receive(as_msgpack({"T": "success", "msg": "connected"}), 1)

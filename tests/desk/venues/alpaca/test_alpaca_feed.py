@@ -126,7 +126,7 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
     assert server.connections == 1
 
 
-def test_keys_are_asked_for_before_anything_is_connected() -> None:
+def test_keys_are_requested_before_anything_is_connected() -> None:
     with pytest.raises(CredentialsError, match="ALPACA_API_KEY"):
         AlpacaFeed("ws://nowhere/v2/iex", "", "", channels=BOTH, clock=SystemClock(), session_clock="real")
 
