@@ -131,6 +131,20 @@ def test_the_list_of_documents_names_every_page() -> None:
     assert pages <= listed
 
 
+def test_the_list_of_decisions_has_the_title_of_each_record() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(
+        r"^\| \[(\d{4})\]\((\d{4}-[\w-]+\.md)\) \| (.+?)(?: \(replaced by \d{4}\))? \|$",
+        (folder / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    records = sorted(folder.glob("0*.md"))
+
+    assert [(name, f"# {number}: {title}") for number, name, title in listed] == [
+        (path.name, path.read_text(encoding="utf-8").splitlines()[0]) for path in records
+    ]
+
+
 def documents() -> list[Path]:
     """The pages that describe the code as it is; decisions and the changelog name what was."""
     return [ROOT / "README.md", *(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "decisions")]

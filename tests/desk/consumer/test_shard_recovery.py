@@ -188,9 +188,9 @@ def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> Non
 
 
 class Broker:
-    """An order manager that gets each request twice; the repeated one must change nothing.
+    """An order manager that decides the repeated intents and reports of a request before the new ones.
 
-    Answers to repeated requests have known event numbers, which a shard ignores.
+    Answers to repeats have known event numbers, which a shard ignores.
     """
 
     def __init__(self) -> None:
@@ -210,7 +210,7 @@ class Broker:
 
 
 class Dead(Exception):
-    """The producer dies here."""
+    """Raised where the producer dies."""
 
 
 class Producer:
