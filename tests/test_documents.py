@@ -102,6 +102,15 @@ def test_the_orders_of_the_tutorial_are_filled() -> None:
     assert orders.output.count(" filled\n") >= 1
 
 
+def test_the_venue_of_the_how_to_is_the_one_that_the_tests_run() -> None:
+    page = (ROOT / "docs/how-to/add-a-venue.md").read_text(encoding="utf-8")
+    venue = (ROOT / "tests/helpers/ticker_venue.py").read_text(encoding="utf-8")
+    shown = [block["text"] for block in BLOCK.finditer(page) if block["kind"] == "python"]
+
+    assert "".join(shown[:3]).count("\nclass ") + "".join(shown[:3]).startswith("class ") == venue.count("\nclass ")
+    assert [text for text in shown[:3] if text not in venue] == []
+
+
 def keys(kind: type) -> set[str]:
     """The keys of a JSON object of this class, and of those within it."""
     schemas, components = msgspec.json.schema_components([kind])
