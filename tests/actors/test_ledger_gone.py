@@ -1,4 +1,4 @@
-"""On Ray: a ledger that is taken away, and files that are damaged, in mid-run: one error, never a traceback."""
+"""On Ray: a ledger that is removed or damaged in mid-run is one error without a traceback."""
 
 from contextlib import closing
 from pathlib import Path

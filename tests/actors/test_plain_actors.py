@@ -1,4 +1,4 @@
-"""The actors are plain classes: here they run the whole desk in one process, connected by plain calls."""
+"""The actor classes as plain classes: the whole desk in one process, connected by direct calls."""
 
 import gc
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The autoscaler's configuration is one that Ray accepts; whether it works is seen by the trial of the elastic desk."""
+"""Ray accepts the autoscaler's configuration. The elastic trial shows that it works."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The floor works on what the venue sends, and does all of the work."""
+"""The floor benchmark reads the venue's frames and does all of the work."""
 
 from benchmarks.baseline_worker import Worker
 from benchmarks.floor import BarWork, cpu_us, frames

@@ -1,4 +1,4 @@
-"""What lies between two readings."""
+"""Differences between two readings."""
 
 import numpy as np
 import pytest

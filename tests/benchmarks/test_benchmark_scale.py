@@ -1,4 +1,4 @@
-"""The cost formula: it finds the terms that made the figures, and tells how far off it is."""
+"""The cost formula: the fit finds the terms behind given figures, and its residual."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The rule by which a rate counts as sustained, and the search for the highest."""
+"""The rule by which a rate counts as sustained, and the search for the highest rate."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A load whose rate changes: its arrivals are where its stretches say."""
+"""A load with a varying rate: the arrivals match its stretches."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Feeds that are connected to an `AlpacaServer`, a clock that is moved by hand, and scripts for the server."""
+"""Feeds connected to an `AlpacaServer`, a clock that a test sets, and scripts for the server."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ START_NS = 1_700_000_000 * NS
 MAX_FRAMES = 20_000
 
 
-class HandClock:
+class ManualClock:
     """Wall time that stands still until it is moved."""
 
     def __init__(self, now_ns: int = START_NS) -> None:
@@ -29,15 +29,15 @@ class HandClock:
         self.now_ns += int(seconds * NS)
 
 
-class NoWait(random.Random):
-    """Waits of nothing."""
+class ZeroJitter(random.Random):
+    """Jitter of 0: reconnects without a wait."""
 
     def random(self) -> float:
         return 0.0
 
 
-def feed_of(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
-    options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": NoWait()} | more
+def make_feed(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
+    options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": ZeroJitter()} | more
     feed = AlpacaFeed(server.url, KEY, SECRET, clock=clock or SystemClock(), **options)
     feed.patience_s = 0.01
     feed.subscribe(["A", "B"])
@@ -45,22 +45,22 @@ def feed_of(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
 
 
 def until(frames: Iterator[Frame], done: Callable[[list[Tick]], bool]) -> list[Tick]:
-    """Take frames until `done` says so of all ticks seen; fails after very many."""
-    seen: list[Tick] = []
+    """Read frames until `done` is true of all ticks read; fail after MAX_FRAMES."""
+    ticks: list[Tick] = []
     for _ in range(MAX_FRAMES):
-        if done(seen):
-            return seen
-        seen += next(frames).ticks
-    raise AssertionError(f"not done after {MAX_FRAMES} frames: {len(seen)} ticks")
+        if done(ticks):
+            return ticks
+        ticks += next(frames).ticks
+    raise AssertionError(f"not done after {MAX_FRAMES} frames: {len(ticks)} ticks")
 
 
-async def nothing_more(client: Client) -> None:
+async def subscribe_only(client: Client) -> None:
     await client.greet()
     await client.acknowledge()
     await client.stay()
 
 
-def sending(*messages: dict[str, Any], stay: bool = True) -> Script:
+def send_after_subscribing(*messages: dict[str, Any], stay: bool = True) -> Script:
     async def script(client: Client) -> None:
         await client.greet()
         await client.acknowledge()

@@ -1,4 +1,4 @@
-"""What of a plan has no effect is noted; what names something that is not there is refused."""
+"""Keys of a plan without effect are noted; names of missing things are refused."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Flag over environment over plan."""
+"""A flag overrides the environment, which overrides the plan."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The plan's models: defaults, bounds, and what disagrees."""
+"""The plan's models: defaults, bounds and contradictions."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""URLs of a plan: which it takes, and that a secret in one is refused without being shown."""
+"""URLs in a plan: the accepted ones, and the refusal of a URL with a secret, which is not shown."""
 
 from pathlib import Path
 

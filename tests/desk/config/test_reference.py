@@ -1,4 +1,4 @@
-"""The reference page of the tradeplan says all that the schema holds."""
+"""The tradeplan's reference page lists everything in the schema."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A shard that is lost and comes back: what is kept, what is given again, and what is said of the rest."""
+"""A shard that dies and is restarted: retained batches, replayed batches, and reported losses."""
 
 from collections import deque
 
@@ -355,7 +355,7 @@ def ask(one: Lane, *items: Item) -> Batch:
     return decode_batch(payload)
 
 
-def test_a_reply_that_died_with_its_shard_is_asked_for_again_where_the_successor_holds_the_batch() -> None:
+def test_a_reply_that_died_with_its_shard_is_requested_again_where_the_successor_holds_the_batch() -> None:
     one = lane(lossless=True)
     asked = ask(one, mark(1))
 
@@ -369,7 +369,7 @@ def test_a_reply_that_died_with_its_shard_is_asked_for_again_where_the_successor
     assert one.idle
 
 
-def test_a_reply_that_dies_again_is_asked_for_by_the_same_batch_or_once_more() -> None:
+def test_a_reply_that_dies_again_is_requested_by_the_same_batch_or_once_more() -> None:
     one = lane(lossless=True)
     asked = ask(one, mark(1))
     die(one, position=at(asked.seq))

@@ -1,4 +1,4 @@
-"""A witness beside a desk on a live feed: why no entry may be made at a mark, told by socket, venue, and frames.
+"""An oracle for a desk on a live feed: why entries are refused at a mark, from socket, venue and frames.
 
 It shares no figure with the desk's own judgement. Waits are measured in wall time; a clock that is set changes none.
 """

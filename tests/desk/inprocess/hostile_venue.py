@@ -1,4 +1,4 @@
-"""A scripted venue on loopback, and a whole desk on it in one process: feed, lanes, shards, engines, risk gate.
+"""A scripted venue on loopback, and a whole desk on it in one process.
 
 The venue runs in the feed's own event loop, on real sockets. Time is the test's: it passes only where a script says so.
 """
@@ -17,8 +17,9 @@ from typing import Any, Literal
 
 import msgspec
 from entry_oracle import EntryOracle
+from memory_ledger import MemoryLedger
 from msgspec.msgpack import Ext
-from pipeline_parts import NO_PARAMS, Book, Desk, RecordingLinks, Store
+from pipeline_parts import NO_PARAMS, MemoryDesk, MemoryKeeper, RecordingLinks
 
 from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
@@ -58,7 +59,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-class HandClock:
+class ManualClock:
     """Wall time that passes where a script says so."""
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class HandClock:
         self.now_ns += round(seconds * SECOND_NS)
 
 
-class NoWait(Random):
+class ZeroJitter(Random):
     """Waits of nothing."""
 
     def random(self) -> float:
@@ -127,7 +128,7 @@ def quote(time_ns: int, symbol: str = "A", **more: Any) -> dict[str, Any]:
 
 
 class Peer(asyncio.Protocol):
-    """The venue's side of one connection: it opens the websocket, greets, and grants what is asked, unless told not."""
+    """One connection of the venue: websocket, greeting, and answers to subscriptions, unless the script differs."""
 
     def __init__(self, venue: "Venue") -> None:
         self.venue = venue
@@ -276,7 +277,7 @@ Step = Callable[["LiveDesk"], Any]
 
 
 @dataclass
-class LiveDesk(Desk):
+class LiveDesk(MemoryDesk):
     """A desk on a live feed, whose venue follows a script: one step between frames, each followed by quiet ones."""
 
     source: Any = None
@@ -286,8 +287,8 @@ class LiveDesk(Desk):
     session_clock: Literal["real", "venue"] = "real"
 
     def __post_init__(self) -> None:
-        self.clock: Any = HandClock()
-        self.store, self.book = Store(), Book()
+        self.clock: Any = ManualClock()
+        self.store, self.book = MemoryKeeper(), MemoryLedger()
         limits = RiskLimits(max_orders_per_minute=10**6, max_position_notional=1e12, max_gross_notional=1e12)
         self.manager = OrderManager("day", RiskGate(limits), self.book, SimulatedVenue())
         self.mailbox = ProcessMailbox()
@@ -305,7 +306,7 @@ class LiveDesk(Desk):
             start_ns=START_NS,
             stop_ns=HOURS.end_ns,
             hours=HOURS,
-            rng=NoWait(),
+            rng=ZeroJitter(),
             timeout_ns=TIMEOUT_S * SECOND_NS,
         )
         self.venue.listen(live._socket._loop)

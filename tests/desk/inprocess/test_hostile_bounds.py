@@ -1,4 +1,4 @@
-"""Whole desks on venues that send too much, too far ahead, or whose time jumps: each is named, and nothing hangs."""
+"""Whole desks on venues that send too much data, or times that jump: each fault is named, and nothing hangs."""
 
 import socket
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tapes whose venue times are off: named in log and summary, the same for any number of shards."""
+"""Tapes with wrong venue times: reported in log and summary, and the same for any number of shards."""
 
 from pathlib import Path
 

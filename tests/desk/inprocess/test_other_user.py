@@ -1,4 +1,4 @@
-"""A run folder that is made read-only, or is taken away, under a desk of a user who is not root: one error each."""
+"""A desk of a user other than root whose run folder is made read-only or removed: one error each."""
 
 import os
 import shutil

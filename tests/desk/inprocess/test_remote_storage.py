@@ -1,4 +1,4 @@
-"""A desk whose tape, ledger and results are elsewhere decides and trades as one that has them all on its disk."""
+"""A desk with remote tape, ledger and results decides and trades as with local files."""
 
 import json
 import logging
@@ -127,7 +127,7 @@ def test_a_sqlite_ledger_goes_along_whole(tape: Path, tmp_path: Path) -> None:
     assert f"results copied to file://{copied}" in logged(folder)
 
 
-def test_results_that_cannot_be_copied_are_told_and_stay_here(
+def test_results_that_cannot_be_copied_are_reported_and_stay_here(
     at_home: tuple[Summary, RunFolder],
     tape: Path,
     tmp_path: Path,

@@ -1,5 +1,4 @@
-"""What a resume refuses: folders that others can change, files that the run did not write, tape, ledger and code that
-are not those of the run."""
+"""Refusals of a resume: folders that others can write, foreign files, and changed tapes, ledgers or code."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A run's ledger is known again, in SQLite and in Postgres: its identity, and that no row of the run is gone."""
+"""A run recognizes its ledger, in SQLite and in Postgres: by its identity, and by the run's rows."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A session's name is minted once, and found again by a start after a crash."""
+"""A session gets its name once, and a start after a crash finds it."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from desk.venues.simulated import SimulatedVenue
 Opened = Callable[..., SqlLedger]
 
 
-def test_a_start_after_a_crash_goes_on_with_the_unclosed_session(opened: Opened, url: str) -> None:
+def test_a_start_after_a_crash_continues_with_the_unclosed_session(opened: Opened, url: str) -> None:
     opened(url).open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
 
     resumed = opened(url).open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=2)
@@ -61,7 +61,7 @@ def test_a_session_that_is_still_open_is_opened_again_under_its_name(opened: Ope
     assert opened(url).open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=2) == "first"
 
 
-def test_who_names_a_session_resumes_that_one_whatever_else_was_left_open(opened: Opened, url: str) -> None:
+def test_a_named_session_is_resumed_whatever_else_was_left_open(opened: Opened, url: str) -> None:
     ledger = opened(url)
     ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
     ledger.close_session(2)

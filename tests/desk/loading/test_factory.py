@@ -105,7 +105,7 @@ def test_a_module_is_no_package() -> None:
     assert refusal("strategies.template.mine:Mine").found == "no module `strategies.template.mine`"
 
 
-def test_a_missing_import_of_the_module_is_told_apart_from_the_module(write: WriteModule) -> None:
+def test_a_missing_import_of_the_module_is_distinguished_from_the_module(write: WriteModule) -> None:
     module = write("import nowhere_at_all\n" + MINE)
 
     error = refusal(f"{module}:Mine")
@@ -369,7 +369,7 @@ def test_what_is_no_sound_scanner_is_refused(write: WriteModule, source: str, fo
     assert found in caught.value.found
 
 
-def test_a_hook_that_raises_when_it_is_looked_up_is_told(write: WriteModule) -> None:
+def test_a_hook_that_raises_when_it_is_looked_up_is_reported(write: WriteModule) -> None:
     module = write(with_hook("on_second = property(lambda self: 1 / 0)"))
 
     with pytest.raises(StrategyError, match=r"`Mine\.on_second` raised ZeroDivisionError"):
@@ -412,7 +412,7 @@ def test_a_value_error_of_a_module_is_its_own(write: WriteModule) -> None:
         load_strategy(f"{module}:Mine", {}, PLACE)
 
 
-def test_whatever_an_import_raises_is_told(write: WriteModule) -> None:
+def test_whatever_an_import_raises_is_reported(write: WriteModule) -> None:
     module = write("raise BaseException('end')")
 
     with pytest.raises(StrategyError, match="it raised BaseException: end"):

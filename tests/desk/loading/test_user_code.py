@@ -1,4 +1,4 @@
-"""Whatever the code of a strategy or scanner does wrong while it is loaded is one StrategyError that names it."""
+"""Any fault of a strategy's or scanner's code at loading is one StrategyError that names it."""
 
 import itertools
 import os

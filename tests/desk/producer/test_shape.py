@@ -1,4 +1,4 @@
-"""The shape of the producer: its loop calls its parts, and no part calls back."""
+"""The structure of the producer: its loop calls its parts, and no part calls back."""
 
 import inspect
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from pipeline_parts import Desk, LateLinks, Row, Rows, at
+from pipeline_parts import DelayedAckLinks, MemoryDesk, Row, Rows, at
 
 from desk.flow.routing_table import SLOTS
 from desk.model.commands import Command, MoveSlots
@@ -32,7 +32,7 @@ def test_while_news_and_commands_are_handled_no_part_is_in_the_midst_of_anything
     lockstep: bool, speed: float | None
 ) -> None:
     tape = [Row(number * 0.13, "ABC"[number % 3], ("trade", "quote")[number % 2]) for number in range(60)]
-    desk = Desk(Rows(tape), "ABC", capacity=5, window=1, lockstep=lockstep, speed=speed, links=LateLinks)
+    desk = MemoryDesk(Rows(tape), "ABC", capacity=5, window=1, lockstep=lockstep, speed=speed, links=DelayedAckLinks)
     take = desk.mailbox.take
     seen: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""Slots on their way: the state machine by itself, with two lanes and acks made up."""
+"""The state machine of slot moves, with two lanes and prepared acks."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_a_state_whose_ack_died_with_its_shard_is_taken_from_the_successor(lossl
     assert (adopt.move, adopt.slots) == (release.move, [0, 2])
 
 
-def test_a_move_is_fence_state_adoption_and_settling_and_is_told_with_its_time() -> None:
+def test_a_move_is_fence_state_adoption_and_settling_and_is_reported_with_its_time() -> None:
     table = Table()
     table.moves.request([0, 2], 1)
 
@@ -96,7 +96,7 @@ def test_a_move_is_fence_state_adoption_and_settling_and_is_told_with_its_time()
     assert not table.moves.under_way
 
 
-def test_slots_without_symbols_go_along_and_a_wish_is_told_once_when_all_of_it_is_done() -> None:
+def test_slots_without_symbols_go_along_and_a_wish_is_reported_once_when_all_of_it_is_done() -> None:
     table = Table()
     table.moves.used = {0, 2, 4, 6, 8, 10}
     table.moves.request(range(0, 200, 2), 1)
@@ -191,7 +191,7 @@ def test_large_wishes_go_in_parts_and_shards_take_part_in_one_at_a_time() -> Non
 
 
 @pytest.mark.parametrize(("slots", "to"), [([0], 7), ([SLOTS], 1), ([-1], 1)])
-def test_a_wish_for_what_is_not_there_is_told_and_forgotten(slots: list[int], to: int) -> None:
+def test_a_wish_for_what_is_not_there_is_reported_and_forgotten(slots: list[int], to: int) -> None:
     table = Table()
     table.moves.request(slots, to)
 
@@ -201,7 +201,7 @@ def test_a_wish_for_what_is_not_there_is_told_and_forgotten(slots: list[int], to
     assert not table.moves.has_requests
 
 
-def test_where_the_feed_waits_nobody_adopts_before_the_release_is_durable() -> None:
+def test_where_the_feed_waits_no_shard_adopts_before_the_release_is_durable() -> None:
     table = Table(lossless=True)
     table.moves.request([0], 1)
     table.begin()

@@ -24,7 +24,7 @@ def test_the_plans_symbols_are_there_from_the_start_and_for_good() -> None:
     assert subscriptions.scanners_of("A") == [""]
 
 
-def test_scanners_add_and_let_go_and_the_plan_is_told_apart() -> None:
+def test_scanners_add_and_remove_symbols_and_the_plan_is_distinguished() -> None:
     subscriptions = Subscriptions(["A"])
 
     subscriptions.set_wanted("S", ["B", "A"])
@@ -162,7 +162,7 @@ def carry_out(one: Subscriptions, done: list[tuple[Any, ...]], numbers: "count[i
 
 
 @given(st.sampled_from([[], ["A"], ["B", "A"], ["*"]]), operations, operations)
-def test_restored_subscriptions_go_on_as_the_original_does(
+def test_restored_subscriptions_continue_as_the_original_does(
     always: list[str], before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
 ) -> None:
     original, restored = Subscriptions(always), Subscriptions(["Z"])

@@ -1,9 +1,9 @@
-"""Any error while connecting is a failed attempt: it is reported and retried after a wait."""
+"""Any error while connecting is a failed attempt: it is reported, and retried after a wait."""
 
 import asyncio
 
 import pytest
-from alpaca_feeds import HandClock, feed_of, until
+from alpaca_feeds import ManualClock, make_feed, until
 from alpaca_server import AlpacaServer, Client
 
 from desk.model.units import MS_NS
@@ -26,7 +26,7 @@ async def greet_nobody(client: Client) -> None:
     ids=["two dots", "a dot first", "a label too long", "a dot like letter"],
 )
 def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
-    feed = feed_of(Address(f"wss://{host}/v2/iex"), HandClock())  # type: ignore[arg-type]  # only its address is asked for
+    feed = make_feed(Address(f"wss://{host}/v2/iex"), ManualClock())  # type: ignore[arg-type]  # only its address is asked for
     frames = feed.frames()
 
     until(frames, lambda _: bool(feed.last_end))
@@ -40,8 +40,8 @@ def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
 
 
 def test_failed_attempts_wait_as_lost_connections_do() -> None:
-    clock = HandClock()
-    feed = feed_of(Address("wss://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
+    clock = ManualClock()
+    feed = make_feed(Address("wss://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
     frames = feed.frames()
 
     for _ in range(100):
@@ -55,7 +55,7 @@ def test_failed_attempts_wait_as_lost_connections_do() -> None:
 def test_a_server_without_tls_is_a_failed_attempt_and_keeps_no_feed_from_closing() -> None:
     with AlpacaServer(greet_nobody) as server:
         server.url = server.url.replace("ws://", "wss://")
-        feed = feed_of(server, HandClock())
+        feed = make_feed(server, ManualClock())
         frames = feed.frames()
         until(frames, lambda _: bool(feed.last_end))
 
@@ -70,7 +70,7 @@ def test_a_certificate_store_that_cannot_be_read_is_a_failed_attempt(monkeypatch
         raise RuntimeError("no certificates")
 
     monkeypatch.setattr("ssl.create_default_context", fail)
-    feed = feed_of(Address("wss://127.0.0.1:9/v2/iex"), HandClock())  # type: ignore[arg-type]  # as above
+    feed = make_feed(Address("wss://127.0.0.1:9/v2/iex"), ManualClock())  # type: ignore[arg-type]  # as above
     frames = feed.frames()
 
     until(frames, lambda _: bool(feed.last_end))
@@ -100,7 +100,7 @@ def test_a_proxy_of_the_environment_is_named_as_unused_without_its_password(
         monkeypatch.delenv(other, raising=False)
         monkeypatch.delenv(other.upper(), raising=False)
     monkeypatch.setenv(name, "http://user:word@proxy.example:3128")
-    feed = feed_of(Address(url), HandClock())  # type: ignore[arg-type]  # as above
+    feed = make_feed(Address(url), ManualClock())  # type: ignore[arg-type]  # as above
     frames = feed.frames()
 
     until(frames, lambda _: bool(feed.last_end))
@@ -113,7 +113,7 @@ def test_a_proxy_of_the_environment_is_named_as_unused_without_its_password(
 def test_a_proxy_that_does_not_apply_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    feed = feed_of(Address("ws://127.0.0.1:9/x"), HandClock())  # type: ignore[arg-type]  # as above
+    feed = make_feed(Address("ws://127.0.0.1:9/x"), ManualClock())  # type: ignore[arg-type]  # as above
     frames = feed.frames()
 
     until(frames, lambda _: bool(feed.last_end))

@@ -1,4 +1,4 @@
-"""Kinds of feeds and brokers: a line each in desk/config/kinds.py, and no other place that knows one."""
+"""Kinds of feeds and brokers: one line each in desk/config/kinds.py, and no other place names a kind."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""The days of exchanges, held against what the exchanges publish."""
+"""Exchange days, compared with the calendars that exchanges publish."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Sessions from plan and market data: the exchange day, its bounds, its symbols, and what is refused."""
+"""Sessions from plan and market data: exchange day, bounds, symbols, and refusals."""
 
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def test_an_evening_that_belongs_to_the_next_day_starts_it(tmp_path: Path) -> No
     assert (session.day, session.start_ns) == ("2024-03-05", ns("2024-03-05 00:00"))
 
 
-def test_a_feed_has_trades_where_they_are_asked_for_and_there_are_any(tmp_path: Path) -> None:
+def test_a_feed_has_trades_where_they_are_requested_and_there_are_any(tmp_path: Path) -> None:
     quotes = a_tape(tmp_path / "quotes.parquet", OPEN._replace(kind="quote"), NEXT)
     both = a_tape(tmp_path / "both.parquet", OPEN, OPEN._replace(kind="quote"))
 
@@ -321,7 +321,7 @@ class Recording:
     st.sampled_from(["", "16:00", "20:00"]),
     st.sampled_from(["XNYS", "24/7", "CMES"]),
 )
-def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_asked_for(
+def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_requested(
     rows: list[TapeRow], channels: tuple[str, ...], symbols: list[str], start: str, stop: str, calendar: str
 ) -> None:
     source = Recording(rows)

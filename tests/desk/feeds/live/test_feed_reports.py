@@ -1,4 +1,4 @@
-"""Whole runs in one process on scripted venues: what log, live view, summary, and exit status say of the feed."""
+"""Whole runs in one process on scripted venues: the feed in log, live view, summary and exit status."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""A live session whose start is ahead: nothing is marked or handed over before it."""
+"""A live session before its start time: no marks and no ticks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ NOW_NS = 1_800_000_000 * NS
 MAX_FRAMES = 20_000
 
 
-class HandClock:
+class ManualClock:
     """Wall time that passes in sleep, and by what a test adds."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class HandClock:
         self.now_ns += int(seconds * NS)
 
 
-def feed_of(url: str, clock: HandClock, start_ns: int, **more: Any) -> AlpacaFeed:
+def make_feed(url: str, clock: ManualClock, start_ns: int, **more: Any) -> AlpacaFeed:
     options: dict[str, Any] = {"channels": frozenset({"trades"}), "session_clock": "real"} | more
     feed = AlpacaFeed(url, "key", "secret", clock=clock, start_ns=start_ns, **options)
     feed.patience_s = 0.01
@@ -56,10 +56,10 @@ async def one_trade(client: Client) -> None:
 
 
 def test_ticks_before_the_start_are_skipped_and_the_first_mark_ends_its_first_second() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + 10 * NS
     with AlpacaServer(one_trade) as server:
-        feed = feed_of(server.url, clock, start_ns)
+        feed = make_feed(server.url, clock, start_ns)
         frames = feed.frames()
 
         before = taken(frames, lambda _: feed.counts.skipped["trades"])
@@ -79,9 +79,9 @@ def test_ticks_before_the_start_are_skipped_and_the_first_mark_ends_its_first_se
 
 
 def test_it_connects_a_minute_before_the_start_and_sleeps_no_longer_than_its_patience() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + AHEAD_NS + 5 * NS
-    feed = feed_of("ws://127.0.0.1:9/v2/sip", clock, start_ns)
+    feed = make_feed("ws://127.0.0.1:9/v2/sip", clock, start_ns)
     frames = feed.frames()
 
     waiting = taken(frames, lambda _: clock.now_ns >= start_ns - AHEAD_NS)
@@ -105,10 +105,10 @@ def test_a_connection_that_is_lost_and_made_again_before_the_start_leaves_no_gap
         await client.acknowledge()
         await client.stay()
 
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + 30 * NS
     with AlpacaServer(leaving, staying) as server:
-        feed = feed_of(server.url, clock, start_ns)
+        feed = make_feed(server.url, clock, start_ns)
         frames = feed.frames()
 
         taken(frames, lambda _: feed.last_end)
@@ -120,11 +120,11 @@ def test_a_connection_that_is_lost_and_made_again_before_the_start_leaves_no_gap
 
 
 def test_a_venue_that_plays_only_for_those_who_listen_is_connected_to_at_once() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + 3_600 * NS
     state = {"session_ns": NOW_NS, "wall_ns": NOW_NS, "speed": 1.0, "state": "playing"}
     with AlpacaServer(one_trade, clock=lambda: state) as server:
-        feed = feed_of(server.url, clock, start_ns, session_clock="venue")
+        feed = make_feed(server.url, clock, start_ns, session_clock="venue")
         frames = feed.frames()
 
         taken(frames, lambda _: feed.counts.skipped["trades"])

@@ -1,4 +1,4 @@
-"""Session time of a venue: carried on between its answers, asked again in time."""
+"""Session time of a venue: advanced between its answers, and requested again in time."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Times of ticks at the edge: which are rejected, and what is lag and what a clock that was set."""
+"""Unusual tick times: which are rejected, which are lag, and which are a clock that was set."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A venue's clock that lies, jumps, says too much or says nothing: session time stays one that can be."""
+"""A venue's clock with wrong, huge, jumping or missing answers: session time stays plausible."""
 
 import asyncio
 import json

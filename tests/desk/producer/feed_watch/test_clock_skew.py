@@ -1,4 +1,4 @@
-"""The skew meter: what it measures, and how often it says so."""
+"""The clock skew meter: its values, and how often it reports."""
 
 from statistics import median
 

@@ -1,4 +1,4 @@
-"""What the producer makes of its feed: notes, alerts, warnings and problems, through a restart, too."""
+"""The watch over the feed: notes, alerts, warnings and problems, also through a restart."""
 
 from typing import Any
 
@@ -213,7 +213,7 @@ def test_a_successor_that_did_not_connect_before_the_end_does_not_hide_what_was_
     assert problem == "venue: the run ended before its producer's successor was connected."
 
 
-def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_told_so() -> None:
+def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_reported() -> None:
     feed = HandFeed()
     feed.counts.skipped["trades"] += 7
 
@@ -222,7 +222,7 @@ def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_told_so() -> None:
     assert problem.startswith("venue: no tick was accepted: 7 ticks outside the session, or not subscribed.")
 
 
-def test_a_venue_that_owes_its_greeting_is_told_without_a_count_of_attempts() -> None:
+def test_a_venue_that_owes_its_greeting_is_reported_without_a_count_of_attempts() -> None:
     feed = HandFeed()
     feed.health = FeedHealth(last_failure="the venue still owed the greeting")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
+from alpaca_feeds import KEY, SECRET, START_NS, ManualClock, make_feed, until
 from alpaca_server import AlpacaServer, Client, trade
 
 from desk.model.block_rows import BlockFeedCounts
@@ -59,7 +59,7 @@ def test_the_encoding_is_reported_once_however_often_it_changes() -> None:
     assert protocol.counts.rejected["trades"] == {}
 
 
-def test_a_new_connection_begins_in_the_encoding_that_is_asked_for() -> None:
+def test_a_new_connection_begins_in_the_encoding_that_is_requested() -> None:
     protocol = a_protocol()
     protocol.receive(as_json({"T": "success", "msg": "connected"}), 1, text=True)
 
@@ -71,7 +71,7 @@ def test_a_new_connection_begins_in_the_encoding_that_is_asked_for() -> None:
     assert protocol.binary
 
 
-def test_messagepack_is_followed_where_json_was_asked_for() -> None:
+def test_messagepack_is_followed_where_json_was_requested() -> None:
     protocol = a_protocol("json")
 
     protocol.receive(as_msgpack({"T": "success", "msg": "connected"}), 1)
@@ -145,7 +145,7 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
         await client.stay()
 
     with AlpacaServer(speak_json) as server:
-        feed = feed_of(server, HandClock())
+        feed = make_feed(server, ManualClock())
         frames = feed.frames()
         (tick,) = until(frames, lambda seen: len(seen) >= 1)
         frames.close()

@@ -1,4 +1,4 @@
-"""The protocol without a socket: what it says, what it makes of the answers, and what it never says."""
+"""The protocol without a socket: its messages, its reactions to answers, and texts that it never shows."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class Venue:
         self.stands = {"trades": [], "quotes": []}
 
     def answer_all(self, never: frozenset[str] = frozenset()) -> None:
-        """Acknowledge everything that is asked until nothing more is; `never` is left out of the answers."""
+        """Acknowledge subscription requests until none is left; `never` is left out of the answers."""
         while requests := self.heard():
             self.requests += requests
             for request in requests:

@@ -1,4 +1,4 @@
-"""Times keep their nanoseconds, in every form that they come in."""
+"""Times keep their nanoseconds in every form."""
 
 from datetime import UTC, datetime, timedelta
 
