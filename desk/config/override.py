@@ -6,7 +6,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from desk.config.kinds import FEED_KINDS
-from desk.config.plan import Plan, SessionPlan
+from desk.config.plan import Plan
+from desk.config.session_plan import SessionPlan
 from desk.config.settings import Settings
 from desk.model.errors import PlanError
 
