@@ -56,7 +56,7 @@ def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
     start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
     end = f"{plan.session.stop} exchange time" if plan.session.stop else "the exchange day's end"
     days = ExchangeDays(plan.session.calendar)
-    day = days.following(clock.wall_ns())
+    day = days.current_or_next(clock.wall_ns())
     session_bounds(plan, days, day)
     hours = f"{days.local(day.hours.start_ns):%H:%M} to {days.local(day.hours.end_ns):%H:%M} ({days.zone})"
     return [

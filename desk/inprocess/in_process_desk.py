@@ -7,7 +7,7 @@ from logging import Logger
 import msgspec
 
 from desk.checkpoint import KeeperStore
-from desk.config import Plan, first_consumers
+from desk.config import Plan, initial_consumers
 from desk.consumer.shard import Shard
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.inprocess.hang_watch import HangWatch
@@ -63,7 +63,7 @@ class InProcessDesk:
         self.scanning = shard_factory.build_scanner_runner(plan, self.session, source, self._hangs)
         mailbox = ProcessMailbox()
         broker = LocalBroker(self.manager, mailbox)
-        numbers = range(first_consumers(plan))
+        numbers = range(initial_consumers(plan))
         keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
             number: shard_factory.build_shard(

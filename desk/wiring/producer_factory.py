@@ -1,4 +1,4 @@
-"""The producer's side: lanes, and the intake that fills them.
+"""Builds the producer's loop and the lanes that it fills.
 
 Tests: tests/desk/inprocess/test_in_process_desk.py
 """
@@ -25,12 +25,12 @@ MIB: Final = 1024 * 1024
 
 
 def market_waits(plan: Plan) -> bool:
-    """Whether the market waits for its consumers: then they are always as busy as can be, whatever their number."""
+    """Whether the feed waits for the consumers, which are then always fully busy, so their load says nothing."""
     return plan.session.lockstep or plan.feed.is_lossless
 
 
 def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
-    """What all lanes of one producer share."""
+    """The configuration of all lanes of a producer."""
     return LaneConfig(
         source="producer",
         epoch=epoch,
@@ -61,10 +61,10 @@ def build_producer_loop(
     joined: Sequence[int],
     asleep: Mapping[int, LaneTotals] | None = None,
 ) -> ProducerLoop:
-    """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
+    """Build the producer's loop, restored from the keeper's last state.
 
-    `first` are the shards with which the session began, `joined` those that there are, `asleep` the lane totals of
-    those that are not needed now.
+    `first` are the shards at the start of the session, `joined` the shards that are running, `asleep` the lane totals
+    of shards that are stopped because the load does not need them.
     """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)

@@ -1,4 +1,4 @@
-"""The beginning of a run, or of another incarnation of one that was broken off."""
+"""Starts a new run, or resumes an interrupted one."""
 
 import secrets
 from pathlib import Path
@@ -18,9 +18,9 @@ from desk.wiring import broker_factory, plan_session, resume_inputs
 
 
 class RunStart(msgspec.Struct, frozen=True):
-    """When the run began first, its session, and the first epoch of this incarnation's parts.
+    """A started run: when it was first started, its session, and the first epoch of its actors.
 
-    `resume` is what was left for a successor. `shards` are those that have left checkpoints; `seal` authenticates them.
+    `resume` is the state for a later resume, `shards` are the shards with checkpoints, which `seal` authenticates.
     """
 
     started_ns: int
@@ -40,10 +40,10 @@ def start_run(
     *,
     in_process: bool,
 ) -> RunStart:
-    """Open the session, or take up that of `resume`, and leave in the folder what a successor needs.
+    """Open a new session, or continue the session of `resume`, and write the state for a later resume to the folder.
 
-    Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder or the ledger is not the
-    run's, RunFailed for damaged or foreign files.
+    Raises PlanError, LedgerError, RunFolderError if another desk uses the folder or the ledger is not the run's own,
+    and RunFailed for damaged files or files of another run.
     """
     folder.resume.claim()
     try:
@@ -66,37 +66,39 @@ def _begin(
     run = secrets.token_hex(16) if resume is None else resume.run
     if resume is None:
         opened = plan_session.derive_session(plan, source, clock)
-        session, ledger, taken_back = broker_factory.open_ledger_session(plan, opened, folder.dir, now_ns)
-        if taken_back:
-            folder.remarks.append(
-                f"another run of session {session.id} was broken off while it closed: "
-                "its close was taken back in the ledger, the session continues"
+        session, ledger, close_undone = broker_factory.open_ledger_session(plan, opened, folder.dir, now_ns)
+        if close_undone:
+            folder.refingerprints.append(
+                f"another run of session {session.id} was interrupted while it closed: "
+                "its close was undone in the ledger, and the session continues"
             )
-        marks = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
+        fingerprints = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
     else:
-        session, marks = resume.session, resume.fingerprints
-        broker_factory.require_known_ledger(plan, session.id, folder.dir, marks.ledger)
+        session, fingerprints = resume.session, resume.fingerprints
+        broker_factory.require_known_ledger(plan, session.id, folder.dir, fingerprints.ledger)
     if folder.resume.key.note:
-        folder.remarks.append(folder.resume.key.note)
+        folder.refingerprints.append(folder.resume.key.note)
     started_ns = now_ns if resume is None else resume.started_ns
-    told = plan.model_dump()
+    plan_values = plan.model_dump()
     if plan.feed.path and not is_url(plan.feed.path):
-        told["feed"]["path"] = str(Path(plan.feed.path).absolute())
+        plan_values["feed"]["path"] = str(Path(plan.feed.path).absolute())
     store = KeeperStore(folder.keeper, folder.resume.seal(run))
     if resume is None:
         store.begin()
     else:
         store.verify()
-        _take_back_close(plan, session, folder, store, now_ns)
+        _undo_close(plan, session, folder, store, now_ns)
     first, accepted = ([], []) if resume is None else (resume.first, resume.accepted)
-    left = ResumeState(told, in_process, started_ns, session, first, run, marks, accepted)
-    folder.resume.write(left)
-    return RunStart(started_ns, session, store.epochs() + 1, left, sorted(store.shards()), folder.resume.seal(run))
+    state = ResumeState(plan_values, in_process, started_ns, session, first, run, fingerprints, accepted)
+    folder.resume.write(state)
+    return RunStart(started_ns, session, store.epochs() + 1, state, sorted(store.shards()), folder.resume.seal(run))
 
 
-def _take_back_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
-    """Undo a close whose results were not written: the session continues."""
-    kept = store.undo_close()
-    written = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
-    if kept or written:
-        folder.remarks.append("the run was broken off while it closed: its close was taken back, the session continues")
+def _undo_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
+    """Undo an interrupted close, whose results were not written: the session continues."""
+    in_keeper = store.undo_close()
+    in_ledger = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
+    if in_keeper or in_ledger:
+        folder.refingerprints.append(
+            "the run was interrupted while it closed: its close was undone, and the session continues"
+        )

@@ -19,7 +19,7 @@ def test_a_ledger_that_is_deleted_ends_the_run_with_one_error(ray_head: RayHead,
         assert status == 1
         assert "failed · not balanced" in out
         assert err.startswith("error: ")
-        assert "ledger.db: it is gone" in err
+        assert "ledger.db: deleted or moved" in err
         assert "remedy:" in err
         assert "Traceback" not in err + desk.log()
         assert "it is gone" in desk.summary()["problems"][0]

@@ -106,7 +106,7 @@ def test_a_run_that_was_stopped_and_killed_while_it_closed_is_not_over(
         assert status == 0, err
         summary = again.summary()
         assert_accounts_hold(summary)
-        assert any("its close was taken back" in warning for warning in summary["warnings"])
+        assert any("its close was undone" in warning for warning in summary["warnings"])
         assert_same_results(again.run_dir, undisturbed)
 
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from desk.config import Settings, load_plan, plan_schema
-from desk.config.plan import Plan
+from desk.config import Plan, Settings, load_plan, plan_schema
 from desk.config.plan_errors import plan_error
 from desk.model.errors import PlanError
 
@@ -145,9 +144,9 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path: Path, text: str, p
             NAMED + '[feed.synthetic]\ndate = "2026-02-30"\n',
             "[feed.synthetic] date",
             '"2026-02-30"',
-            "a day that there is",
+            "a calendar day",
         ),
-        (NAMED + 'date = "2026-02-30"\n', "[session] date", '"2026-02-30"', "a day that there is"),
+        (NAMED + 'date = "2026-02-30"\n', "[session] date", '"2026-02-30"', "a calendar day"),
         (NAMED + "[feed.synthetic]\nsymbols = 20001\n", "[feed.synthetic] symbols", "`20001`", "from 1 to 20000"),
         (NAMED + "[[flow]]\n", "[flow]", "an array of tables", "a table"),
         (NAMED + f"[strategies]\n{USE}", "[[strategies]]", "a table", "an array of tables"),
@@ -186,8 +185,16 @@ def test_a_bare_time_must_be_quoted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        (f"[[strategies]]\n{USE}[[strategies]]\n{USE}", "[[strategies]] #2 name", "[[strategies]] #1 already"),
-        ('[[scanners]]\nuse = "a:B"\n[[scanners]]\nuse = "c:B"\n', "[[scanners]] #2 name", "[[scanners]] #1 already"),
+        (
+            f"[[strategies]]\n{USE}[[strategies]]\n{USE}",
+            "[[strategies]] #2 name",
+            "the name of [[strategies]] #1",
+        ),
+        (
+            '[[scanners]]\nuse = "a:B"\n[[scanners]]\nuse = "c:B"\n',
+            "[[scanners]] #2 name",
+            "the name of [[scanners]] #1",
+        ),
         (f'[[strategies]]\n{USE}scanner = "X"\n', "[[strategies]] #1 scanner", "add one under [[scanners]]"),
         (f'[[scanners]]\nuse = "a:B"\n[[strategies]]\n{USE}scanner = "X"\n', "[[strategies]] #1 scanner", 'one of "B"'),
         (f'[[strategies]]\n{USE}scanner = "X"\nsymbols = ["A"]\n', "[[strategies]] #1 symbols", "one of the two"),

@@ -305,7 +305,7 @@ def test_a_process_that_a_strategy_leaves_is_ended_and_named(tmp_path: Path) -> 
 def test_a_plan_that_does_not_fit_its_data_starts_nothing(tmp_path: Path) -> None:
     text = SYNTHETIC.replace('name = "made-up"', 'name = "made-up"\nstart = "15:00"')
 
-    with pytest.raises(PlanError, match="in which synthetic market, seed 5 has no rows"):
+    with pytest.raises(PlanError, match="when synthetic market, seed 5 has no rows"):
         run(text, tmp_path / "run", 1)
 
 

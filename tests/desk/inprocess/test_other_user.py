@@ -68,9 +68,9 @@ os._exit(0)
 """
 DONE = {
     "run folder read-only": "Permission denied",
-    "ledger read-only": "it was made read-only",
-    "run folder gone": "it is gone",
-    "run folder renamed": "it is gone",
+    "ledger read-only": "made read-only",
+    "run folder gone": "deleted or moved",
+    "run folder renamed": "deleted or moved",
 }
 
 

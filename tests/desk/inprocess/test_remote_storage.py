@@ -137,7 +137,7 @@ def test_results_that_cannot_be_copied_are_reported_and_stay_here(
     summary, folder = run(tmp_path, "run", str(tape), f'[results]\nurl = "{s3.url("nobucket/runs")}"\n')
 
     assert (summary.ok, summary.complete) == (True, True)
-    told = f"the results could not be copied, and are in {folder.dir}: s3://nobucket/runs/run: "
+    told = f"the results could not be copied; they are in {folder.dir}: s3://nobucket/runs/run: "
     assert told in summary.warnings[0]
     assert "NO_SUCH_BUCKET" in summary.warnings[0]
     assert folder.read_summary()["warnings"] == summary.warnings

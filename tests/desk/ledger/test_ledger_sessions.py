@@ -87,10 +87,12 @@ def test_a_new_run_takes_back_the_close_of_a_session_that_did_not_end(opened: Op
     cut_close(opened(url))
 
     ledger = opened(url)
-    name = ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=9, take_back=True)
+    name = ledger.open_session(
+        "second", plan="orb", mode="paper", day="2025-05-02", now_ns=9, undo_interrupted_close=True
+    )
     again = restore_manager(OrderManager(name, RiskGate(RiskLimits()), ledger, SimulatedVenue()), ledger)
 
-    assert (name, ledger.took_back) == ("first", True)
+    assert (name, ledger.close_undone) == ("first", True)
     (event,) = again.decide(Request([an_intent("first", 2)]))
     assert (event.number, event.status) == (2, "accepted")
     assert [decision.outcome for decision in ledger.decisions()] == ["accepted", "accepted"]
@@ -106,9 +108,11 @@ def test_a_close_stands_for_a_successor_in_the_same_run_and_after_an_orderly_end
         ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=9)
         ledger.close_session(10)
 
-    ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=11, take_back=take_back)
+    ledger.open_session(
+        "first", plan="orb", mode="paper", day="2025-05-02", now_ns=11, undo_interrupted_close=take_back
+    )
 
-    assert not ledger.took_back
+    assert not ledger.close_undone
     assert CLOSED in ledger.notes()
     assert [decision.outcome for decision in ledger.decisions()] == ["expired"]
 

@@ -64,7 +64,7 @@ def test_a_role_that_may_not_make_tables_is_reported(opened: Opened, postgres: P
     fault = refusal(opened, postgres.url("locked", options="-csearch_path=of_others"), password=PASSWORD)
 
     assert "permission denied for schema of_others" in fault.found
-    assert "Grant it CREATE" in fault.remedy
+    assert "Grant the role CREATE" in fault.remedy
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_role_that_may_not_make_tables_is_reported(opened: Opened, postgres: P
     [
         (("/postgres?", "/nowhere?"), 'database "nowhere" does not exist', "createdb"),
         (("postgres@", "nobody@"), 'role "nobody" does not exist', "createuser"),
-        (("options=", "optoins="), "invalid connection option", "what follows the ?"),
-        (("host=/", "host=/nowhere/"), "No such file or directory", "See that it runs"),
+        (("options=", "optoins="), "invalid connection option", "the options after the ?"),
+        (("host=/", "host=/nowhere/"), "No such file or directory", "Check that it runs"),
     ],
 )
 def test_what_the_url_names_wrongly_is_reported(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.config.plan import FlowPlan
+from desk.config import FlowPlan
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import MAX_BATCH_BYTES
 from desk.tuning.advice import (
