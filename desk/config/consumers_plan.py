@@ -136,15 +136,15 @@ class GuardsPlan(PlanTable):
         default=5.0,
         ge=0.1,
         le=3600,
-        description="time after which a call of a strategy or scanner counts as hung, in s; the strategy is stopped for its "
-        "symbol, the scanner as a whole",
+        description="time after which a call of a strategy or scanner counts as hung, in s; the strategy is stopped "
+        "for its symbol, the scanner as a whole",
     )
     memory_mb: float = Field(
         default=4096,
         ge=64,
         le=16_777_216,
-        description="memory that a consumer or the scanners may use beyond their memory at the start, in MiB; a strategy "
-        "that exceeds it is stopped for its symbol",
+        description="memory that a consumer or the scanners may use beyond their memory at the start, in MiB; a "
+        "strategy that exceeds it is stopped for its symbol",
     )
     state_mb: float = Field(
         default=16.0,
