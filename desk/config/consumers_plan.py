@@ -114,8 +114,8 @@ class GuardsPlan(PlanTable):
         default=5.0,
         ge=0.5,
         le=3600,
-        description="silence of a live feed, without data and without an answer to a ping, after which it counts as "
-        "down, in s; it is pinged after a third of it, or of `max_data_latency_s` where that is less",
+        description="time without data and without an answer to a ping after which a live feed is down, in s; the desk "
+        "pings after a third of this time, or of `max_data_latency_s` if that is shorter",
     )
     max_data_latency_s: float = Field(
         default=10.0,
@@ -127,24 +127,24 @@ class GuardsPlan(PlanTable):
         default=1000.0,
         gt=0,
         le=86_400_000,
-        description="offset of the venue's clock against this machine's above which it is an error, in ms",
+        description="offset between the clocks of venue and machine above which the desk reports an error, in ms",
     )
     strategy_budget_ms: float = Field(
-        default=50, gt=0, le=60_000, description="time one call of a strategy may take before it is reported, in ms"
+        default=50, gt=0, le=60_000, description="time of one call of a strategy above which the desk reports it, in ms"
     )
     hang_s: float = Field(
         default=5.0,
         ge=0.1,
         le=3600,
-        description="time after which a call of a strategy or scanner hangs, in s; the strategy is stopped for its "
-        "symbol, the scanner as a whole",
+        description="time after which a call of a strategy or scanner counts as hung, in s; the strategy is stopped "
+        "for its symbol, the scanner as a whole",
     )
     memory_mb: float = Field(
         default=4096,
         ge=64,
         le=16_777_216,
-        description="memory a consumer, or the scanners, may take beyond what they start with, in MiB; the strategy "
-        "that needs more is stopped for its symbol",
+        description="memory that a consumer or the scanners may use beyond their memory at the start, in MiB; a "
+        "strategy that exceeds it is stopped for its symbol",
     )
     state_mb: float = Field(
         default=16.0,

@@ -111,6 +111,17 @@ class FeedPlan(PlanTable):
                 'a URL without credentials, such as "s3://bucket/day.parquet"',
                 STORE_CREDENTIALS,
             )
+        yield from self._url_conflicts()
+        for location, value in self.foreign_options():
+            kinds = " or ".join(f'"{kind}"' for kind in KINDS_BY_OPTION[str(location[0])])
+            yield PlanFault(
+                location,
+                f'`{value}` with kind = "{self.kind}"',
+                f"no `{location[-1]}`: it is an option of kind = {kinds}",
+                f"Leave `{location[-1]}` out, or set kind = {kinds}.",
+            )
+
+    def _url_conflicts(self) -> Iterator[PlanFault]:
         if reason := unusable_host(self.url):
             yield PlanFault(
                 ("url",),
@@ -124,14 +135,6 @@ class FeedPlan(PlanTable):
                 f'`"{self.url}"`: key and secret would be sent unencrypted to another machine',
                 "a wss:// address, or a venue on this machine",
                 "Write wss://. If the connection is protected otherwise, such as by a tunnel, set allow_plain = true.",
-            )
-        for location, value in self.foreign_options():
-            kinds = " or ".join(f'"{kind}"' for kind in KINDS_BY_OPTION[str(location[0])])
-            yield PlanFault(
-                location,
-                f'`{value}` with kind = "{self.kind}"',
-                f"no `{location[-1]}`: it is an option of kind = {kinds}",
-                f"Leave `{location[-1]}` out, or set kind = {kinds}.",
             )
 
     def foreign_options(self) -> Iterator[tuple[Location, object]]:

@@ -116,7 +116,7 @@ def _missing_key(location: Location) -> PlanFault:
 
 def _wrong_value(location: Location, value: object) -> PlanFault:
     """A value of the wrong type or out of bounds."""
-    # pydantic's location within a union of types goes on below the key.
+    # pydantic's location within a union of types continues below the key.
     known, node = plan_schema.find_node(location)
     remedy = (
         f"Write it as {plan_schema.spell_location(known)}."

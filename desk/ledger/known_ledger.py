@@ -30,19 +30,8 @@ def require_same_ledger(
         raise RunFolderError(
             str(path), "the ledger of this run is missing", "the ledger with which the run started", REMEDY
         )
-    engine = connect(url if path is None else _existing_file_url(path), password, 5_000)
-
-    def read() -> tuple[str, RowCounts, str]:
-        with engine.connect() as connection:
-            verdict = "ok" if path is None else connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-            identity = known_identity(connection)
-            return identity, count_rows(connection, session) if identity else RowCounts(), verdict
-
-    try:
-        with translate_database_errors(place):
-            identity, rows, verdict = retry_until_answered(read, patience_s)
-    finally:
-        engine.dispose()
+    with translate_database_errors(place):
+        identity, rows, verdict = _read(url, path, session, password, patience_s)
     if verdict != "ok":
         raise LedgerError(
             str(path),
@@ -57,6 +46,24 @@ def require_same_ledger(
         raise RunFolderError(
             place, f"the ledger lacks {', '.join(missing)} of this run", "every row that the run committed", REMEDY
         )
+
+
+def _read(
+    url: URL, path: Path | None, session: str, password: str | None, patience_s: float
+) -> tuple[str, RowCounts, str]:
+    """The ledger's identity, the session's row counts, and the result of SQLite's check of the file ("ok")."""
+    engine = connect(url if path is None else _existing_file_url(path), password, 5_000)
+
+    def read() -> tuple[str, RowCounts, str]:
+        with engine.connect() as connection:
+            verdict = "ok" if path is None else connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            identity = known_identity(connection)
+            return identity, count_rows(connection, session) if identity else RowCounts(), verdict
+
+    try:
+        return retry_until_answered(read, patience_s)
+    finally:
+        engine.dispose()
 
 
 def _existing_file_url(path: Path) -> URL:

@@ -39,7 +39,7 @@ def read_fills(connection: Connection, session: str) -> list[OrderEvent]:
     return sorted(found, key=lambda event: (event.ts_ns, event.symbol, event.number))
 
 
-def read_notes(connection: Connection, session: str) -> dict[str, str]:
+def read_session_notes(connection: Connection, session: str) -> dict[str, str]:
     """The notes by name."""
     return dict(connection.execute(select(notes.c.name, notes.c.text).where(notes.c.session == session)).all())
 

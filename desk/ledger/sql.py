@@ -99,7 +99,7 @@ class SqlLedger:
             self.session,
             lambda connection: (
                 count_rows(connection, self.session),
-                queries.read_notes(connection, self.session),
+                queries.read_session_notes(connection, self.session),
             ),
         )
         self._note_names = set(notes)
@@ -174,14 +174,14 @@ class SqlLedger:
 
     def notes(self) -> dict[str, str]:
         """The notes by name."""
-        return self._read(queries.read_notes)
+        return self._read(queries.read_session_notes)
 
     def earlier_loss(self) -> float:
         """The loss of other sessions of the same plan, mode and exchange day, in account currency."""
 
         def work(connection: Connection, session: str) -> float:
             return sum(
-                session_loss(queries.read_events(connection, other), queries.read_notes(connection, other))
+                session_loss(queries.read_events(connection, other), queries.read_session_notes(connection, other))
                 for other in sessions.same_day(connection, session)
             )
 

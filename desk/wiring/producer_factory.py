@@ -68,23 +68,9 @@ def build_producer_loop(
     """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
-    config = ProducerConfig(
-        epoch,
-        session.lockstep,
-        session.start_ns,
-        round(plan.guards.max_data_latency_s * SECOND_NS),
-        round(plan.flow.checkpoint_s * SECOND_NS),
-        session.history,
-        session.waits,
-        FeedWatchConfig(
-            feed.place if isinstance(feed, SocketFeed) else source.place if source is not None else "",
-            round(plan.feed.delay_s * SECOND_NS),
-            round(plan.guards.max_clock_skew_ms * MS_NS),
-            session.hours,
-            len(plan.feed.channels),
-        ),
-    )
     live = feed if isinstance(feed, SocketFeed) else None
+    place = live.place if live is not None else source.place if source is not None else ""
+    config = _producer_config(plan, session, epoch, place)
     beginning = Beginning(
         RoutingTable.even(first),
         lane_config(plan, epoch, lossless=feed.lossless),
@@ -94,3 +80,22 @@ def build_producer_loop(
         asleep or {},
     )
     return ProducerLoop(config, ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live), beginning)
+
+
+def _producer_config(plan: Plan, session: Session, epoch: int, feed_place: str) -> ProducerConfig:
+    return ProducerConfig(
+        epoch,
+        session.lockstep,
+        session.start_ns,
+        round(plan.guards.max_data_latency_s * SECOND_NS),
+        round(plan.flow.checkpoint_s * SECOND_NS),
+        session.history,
+        session.waits,
+        FeedWatchConfig(
+            feed_place,
+            round(plan.feed.delay_s * SECOND_NS),
+            round(plan.guards.max_clock_skew_ms * MS_NS),
+            session.hours,
+            len(plan.feed.channels),
+        ),
+    )

@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -62,36 +63,47 @@ def _begin(
     in_process: bool,
 ) -> RunStart:
     folder.results_url = plan.results.url
-    now_ns = clock.wall_ns()
-    run = secrets.token_hex(16) if resume is None else resume.run
     if resume is None:
-        opened = plan_session.derive_session(plan, source, clock)
-        session, ledger, close_undone = broker_factory.open_ledger_session(plan, opened, folder.dir, now_ns)
-        if close_undone:
-            folder.refingerprints.append(
-                f"another run of session {session.id} was interrupted while it closed: "
-                "its close was undone in the ledger, and the session continues"
-            )
-        fingerprints = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
+        state = _new_state(plan, source, folder, clock, in_process)
     else:
-        session, fingerprints = resume.session, resume.fingerprints
-        broker_factory.require_known_ledger(plan, session.id, folder.dir, fingerprints.ledger)
+        broker_factory.require_known_ledger(plan, resume.session.id, folder.dir, resume.fingerprints.ledger)
+        state = msgspec.structs.replace(resume, plan=_plan_values(plan), in_process=in_process)
     if folder.resume.key.note:
-        folder.refingerprints.append(folder.resume.key.note)
-    started_ns = now_ns if resume is None else resume.started_ns
-    plan_values = plan.model_dump()
-    if plan.feed.path and not is_url(plan.feed.path):
-        plan_values["feed"]["path"] = str(Path(plan.feed.path).absolute())
-    store = KeeperStore(folder.keeper, folder.resume.seal(run))
+        folder.remarks.append(folder.resume.key.note)
+    seal = folder.resume.seal(state.run)
+    store = KeeperStore(folder.keeper, seal)
     if resume is None:
         store.begin()
     else:
         store.verify()
-        _undo_close(plan, session, folder, store, now_ns)
-    first, accepted = ([], []) if resume is None else (resume.first, resume.accepted)
-    state = ResumeState(plan_values, in_process, started_ns, session, first, run, fingerprints, accepted)
+        _undo_close(plan, state.session, folder, store, clock.wall_ns())
     folder.resume.write(state)
-    return RunStart(started_ns, session, store.epochs() + 1, state, sorted(store.shards()), folder.resume.seal(run))
+    return RunStart(state.started_ns, state.session, store.epochs() + 1, state, sorted(store.shards()), seal)
+
+
+def _new_state(
+    plan: Plan, source: BlockSource | None, folder: RunFolder, clock: Clock, in_process: bool
+) -> ResumeState:
+    """Open the session of a new run."""
+    now_ns = clock.wall_ns()
+    derived = plan_session.derive_session(plan, source, clock)
+    session, ledger, close_undone = broker_factory.open_ledger_session(plan, derived, folder.dir, now_ns)
+    if close_undone:
+        folder.remarks.append(
+            f"another run of session {session.id} was interrupted while it closed: "
+            "its close was undone in the ledger, and the session continues"
+        )
+    fingerprints = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
+    run = secrets.token_hex(16)
+    return ResumeState(_plan_values(plan), in_process, now_ns, session, [], run, fingerprints)
+
+
+def _plan_values(plan: Plan) -> dict[str, Any]:
+    """The plan with an absolute path of its tape."""
+    values = plan.model_dump()
+    if plan.feed.path and not is_url(plan.feed.path):
+        values["feed"]["path"] = str(Path(plan.feed.path).absolute())
+    return values
 
 
 def _undo_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
@@ -99,6 +111,6 @@ def _undo_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperSt
     in_keeper = store.undo_close()
     in_ledger = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
     if in_keeper or in_ledger:
-        folder.refingerprints.append(
+        folder.remarks.append(
             "the run was interrupted while it closed: its close was undone, and the session continues"
         )

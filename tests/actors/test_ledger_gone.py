@@ -22,5 +22,5 @@ def test_a_ledger_that_is_deleted_ends_the_run_with_one_error(ray_head: RayHead,
         assert "ledger.db: deleted or moved" in err
         assert "remedy:" in err
         assert "Traceback" not in err + desk.log()
-        assert "it is gone" in desk.summary()["problems"][0]
+        assert "deleted or moved" in desk.summary()["problems"][0]
         assert {path.stat().st_mode & 0o777 for path in desk.run_dir.rglob("*") if path.is_file()} == {0o600}

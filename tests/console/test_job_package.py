@@ -162,6 +162,7 @@ def test_a_package_that_the_cluster_may_lack_is_named(
     [
         ("shared", "import common"),
         ("shared", "def at_need():\n    import common"),
+        ("shared", "def at_need():\n    import importlib\n    importlib.import_module('common')"),
         ("shared", "import importlib\nimportlib.import_module('com' + 'mon')"),
         ("mine/src", "from common import nothing"),
     ],
