@@ -6,7 +6,9 @@ Tests: tests/desk/producer/test_loop.py
 from collections import deque
 from collections.abc import Iterable
 
-from desk.model.orders import OrderEvent
+import msgspec
+
+from desk.model.orders import OrderEvent, order_number
 from desk.ports import ProducerBroker
 
 
@@ -34,16 +36,19 @@ class Deliveries:
             events.append(self._inbox.popleft())
         return events
 
-    def request_missing(self, from_ns: int) -> int:
+    def request_missing(self, from_ns: int, *, lossless: bool) -> int:
         """Request from the broker the order events since `from_ns` that a shard may lack, to deliver them again.
 
         A shard that dies later may be restored at any mark from this producer's first one on. So each event follows
         the same mark as the first time; in lockstep, no event of an earlier mark is missing. Live, marks of the past
-        do not return, and `due(None)` delivers all. Shards ignore the events that they have.
+        do not return, and `due(None)` delivers all; each event has the number of the last order, which a hook would
+        use again else before that order's own event comes. Shards ignore the events that they have.
 
         Returns the mark of the last event, 0 without any.
         """
         events = [event for event in self._broker.events_after({}) if event.given_ns >= from_ns]
+        if not lossless:
+            events = _with_last_orders(events)
         self._missing.extend(sorted(events, key=lambda event: event.given_ns))
         return self._missing[-1].given_ns if self._missing else 0
 
@@ -53,3 +58,11 @@ class Deliveries:
         while self._missing and (until_ns is None or self._missing[0].given_ns <= until_ns):
             events.append(self._missing.popleft())
         return events
+
+
+def _with_last_orders(events: list[OrderEvent]) -> list[OrderEvent]:
+    last: dict[tuple[str, str], int] = {}
+    for event in events:
+        pair = (event.strategy, event.symbol)
+        last[pair] = max(last.get(pair, 0), order_number(event.client_order_id))
+    return [msgspec.structs.replace(event, last_order=last[event.strategy, event.symbol]) for event in events]

@@ -23,7 +23,8 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
         yield from parts.lanes.checkpoint_until(lambda lane: lane.confirmed)
         positions = yield from parts.enlisting.locate(beginning.shards)
     parts.moves.recover(positions, parts.lanes.by_shard, ports.clock.wall_ns())
-    decided_ns = parts.deliveries.request_missing(progress.session_ns if config.lockstep else 0)
+    since_ns = progress.session_ns if config.lockstep else 0
+    decided_ns = parts.deliveries.request_missing(since_ns, lossless=feed.lossless)
     mark_ns = max(decided_ns, *(position.mark_ns for position in positions))
     progress.marked = progress.marked or mark_ns > 0
     parts.catch_up.begin(positions, parts.lanes.closed.values(), config.session_start_ns, mark_ns)

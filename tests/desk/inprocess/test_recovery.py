@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from crashing_desk import EVERYTHING, PRODUCER, SHARD, CrashSimulation, Death, Delays
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from random_days import (
     ENTRIES,
@@ -83,6 +83,13 @@ def test_a_live_feed_balances_by_the_shards_own_totals_when_its_producer_dies(
 
 
 @examples(60)
+@example(  # the fill of order 1 came in a batch before that of order 2's events, and its hook decided order 2 again
+    [(0, "A", False)],
+    {"shards": 1, "window": 1, "max_batch_bytes": 150, "checkpoint_s": 0.0001},
+    45,
+    1,
+    Delays(0, 0, 0, 0, 0),
+)
 @given(live_ticks, live_flows, st.integers(1, 150), st.integers(0, 11), delays)
 def test_strategies_of_a_live_feed_keep_track_of_their_orders_when_everything_dies(
     ticks: list[tuple[int, str, bool]], flow: dict[str, Any], after: int, how: int, delay: Delays
