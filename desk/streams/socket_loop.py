@@ -1,7 +1,7 @@
 """The socket loop, written once under the live feeds: connect, watch, and connect again.
 
-The loop runs only inside `turn`, and a turn ends with the first read: whoever takes ticks slowly leaves the
-rest in the kernel's buffers, and so with the venue. Nothing gathers here.
+The loop runs only inside `turn`, which never waits and ends with the first read: a reader who takes ticks slowly
+leaves the rest in the kernel's buffers, and so with the venue. Nothing gathers here.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from desk.ports import Clock
 from desk.streams.connection_attempts import CONNECT_NS, ConnectionAttempts
 from desk.streams.proxy import unused_proxy
 from desk.streams.stream_protocol import StreamProtocol
+from desk.streams.turn_selector import TurnSelector
 from desk.streams.websocket_connection import WebsocketConnection
 
 ANSWER_NS: Final = 10 * SECOND_NS
@@ -66,7 +67,6 @@ class SocketLoop:
         self._clock = clock
         self._attempts = ConnectionAttempts(rng)
         self._on_end = on_end
-        self._turning = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connecting: asyncio.Task[Any] | None = None
         self._connection: WebsocketConnection | None = None
@@ -79,41 +79,45 @@ class SocketLoop:
         self._pinged_ns: int | None = None
 
     @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
+    def _selector(self) -> TurnSelector:
+        return TurnSelector()
+
+    @cached_property
+    def event_loop(self) -> asyncio.AbstractEventLoop:
         """Made when it is first run, so that a feed which is never played holds nothing."""
-        return asyncio.new_event_loop()
+        return asyncio.SelectorEventLoop(self._selector)
 
     @property
     def open(self) -> bool:
         """Whether the websocket stands."""
         return self._open
 
-    def turn(self, patience_s: float) -> None:
-        """Go on until something was read, or for `patience_s`. Raises the DeskError that ends the feed."""
+    @property
+    def descriptor(self) -> int:
+        """Readable while a turn has something to do."""
+        return self._selector.fileno()
+
+    def turn(self) -> None:
+        """Do what can be done without waiting, one read at most. Raises the DeskError that ends the feed."""
         self._watch(self._clock.wall_ns())
         self._send_wishes()
         was_silent = self._is_silent()
-        timer = self._loop.call_later(max(0.0, patience_s), self._loop.stop)
-        self._turning = True
-        try:
-            self._loop.run_forever()
-        finally:
-            self._turning = False
-            timer.cancel()
+        self.advance()
         if was_silent and self._is_silent():  # before and after a read: a process that was stopped reads first
             self.hang_up(f"{SILENT} for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
         if self.fault is not None:
             raise self.fault
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def advance(self) -> None:
+        """Let the event loop do what it can without waiting; the connection is not watched."""
+        self._selector.run_turn(self.event_loop)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let something else run in the turns."""
-        task = self._loop.create_task(work)
+        task = self.event_loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something to its end, now."""
-        self._loop.run_until_complete(work)
+        return task
 
     def hang_up(self, reason: str, *, at_once: bool = False) -> None:
         """End the connection, and make another."""
@@ -129,8 +133,8 @@ class SocketLoop:
             self.last_end = last_end
         for task in (*self._tasks, *filter(None, [self._connecting])):
             task.cancel()
-        self._loop.run_until_complete(self._farewell())
-        self._loop.close()
+        self.event_loop.run_until_complete(self._farewell())
+        self.event_loop.close()
 
     async def _farewell(self) -> None:
         tasks = [*self._tasks, *filter(None, [self._connecting])]
@@ -141,7 +145,7 @@ class SocketLoop:
             except TimeoutError:
                 connection.abort()
                 await connection.gone.wait()
-        await self._loop.shutdown_default_executor()
+        await self.event_loop.shutdown_default_executor()
 
     def _watch(self, now_ns: int) -> None:
         """Everything that has a time limit."""
@@ -149,7 +153,7 @@ class SocketLoop:
             if self._attempts.is_due(now_ns):
                 self._attempts.begin(now_ns)
                 self._deadline_ns = now_ns + CONNECT_NS
-                self._connecting = self._loop.create_task(self._connect())
+                self._connecting = self.event_loop.create_task(self._connect())
         elif not self._open:
             if now_ns >= self._deadline_ns:
                 self._give_up_connecting()
@@ -184,7 +188,7 @@ class SocketLoop:
         uri = self._uri
         try:
             tls = ssl.create_default_context() if uri.secure else None
-            await self._loop.create_connection(self._new_connection, uri.host, uri.port, ssl=tls)
+            await self.event_loop.create_connection(self._new_connection, uri.host, uri.port, ssl=tls)
         except Exception as error:  # noqa: BLE001 - reported by the listener, and tried again
             self._fail(f"no connection: {str(error) or type(error).__name__}")
         finally:
@@ -248,7 +252,7 @@ class SocketLoop:
                 self.hang_up(verdict.reason, at_once=verdict.at_once and protocol.settled)
             else:
                 self._send_wishes()
-        self._wake()
+        self._selector.end_input()
 
     def on_end(self, reason: str, status: int | None) -> None:
         """The connection is gone, or could not be made: say so, and set the time of the next."""
@@ -262,12 +266,7 @@ class SocketLoop:
         if status is not None and status < 500 and status not in RETRIED_BELOW_500:
             self.fault = _refused(self._protocol.place, status)
         self._on_end(reason, was_open)
-        self._wake()
-
-    def _wake(self) -> None:
-        """Let the turn end, if there is one."""
-        if self._turning:
-            self._loop.stop()
+        self._selector.end_input()
 
     def _send_wishes(self) -> None:
         connection = self._connection

@@ -37,8 +37,8 @@ class Clock:
         self.now_ns += 1_000
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        self.now_ns = max(self.now_ns, until_ns)
 
 
 class RecordingBroker:

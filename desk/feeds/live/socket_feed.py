@@ -20,12 +20,13 @@ from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick
-from desk.model.units import SECOND_NS, ceil_to, floor_to
+from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 from desk.streams.socket_loop import PING_PART, SILENT, TIMEOUT_NS, SocketLoop
 from desk.streams.stream_protocol import StreamProtocol
 
-PATIENCE_S: Final = 0.05
+CHECK_NS: Final = 50 * MS_NS
+"""Between two reads of a quiet feed: time limits, pings and attempts to connect are checked in reads."""
 MUTE_S: Final = 30.0
 DRAINED_NS: Final = SECOND_NS
 AHEAD_NS: Final = 60 * SECOND_NS
@@ -40,16 +41,17 @@ def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
 
 
 class SocketFeed:
-    """Runs a stream protocol on a socket, inside the iteration of its frames: there is no thread.
+    """Runs a stream protocol on a socket, inside `read`: there is no thread, and nothing waits.
 
-    A frame comes as soon as anything was read, or after at most `patience_s`; it holds one read's ticks. Every
-    whole second of session time is marked once, in order; ticks read before the second's end precede its mark.
+    Every read returns a frame, with the ticks that one turn of the socket read, if any; None before the first answer of
+    the venue's clock. A read is due at the next mark, after CHECK_NS at the latest. Every whole second of session time
+    is marked once, in order; ticks read before the second's end precede its mark.
     Before `start_ns` frames have neither ticks nor marks: what is read is skipped. The feed connects a minute before
     it, or at once where session time passes only while something is connected.
     Where session time jumps by more than 15 min (at the venue's pace, if that is faster), the seconds between have no
     marks, and are one gap. Ticks whose time cannot be right are rejected, see `desk.feeds.live.tick_times`.
     The session ends with the mark at or after `stop_ns`, when the venue's clock says so and nothing is left
-    to read, or when the caller stops iterating; what was read and not handed over is skipped.
+    to read, or when it is closed; what was read and not handed over is skipped.
 
     A lost connection is made again, and the time between is in `gaps`; `open_gap` is the one that lasts. Lost is also a
     connection on which neither data nor a pong came for `timeout_ns`. A connection that stands with a subscription and
@@ -85,7 +87,10 @@ class SocketFeed:
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         self.counts = self._counts = counts
-        self.patience_s = PATIENCE_S
+        self.ended = False
+        self.descriptor: int | None = None
+        self.due_ns = self._read_ns = 0
+        self._frames = self._all_frames()
         self.mute_s = MUTE_S
         self.place = protocol.place
         self._gaps_taken = 0
@@ -199,21 +204,25 @@ class SocketFeed:
     def subscribe(self, symbols: Iterable[str]) -> None:
         """Hand over these symbols' ticks as soon as the venue sends them; "*" is all."""
         self._protocol.subscribe(symbols)
+        self.due_ns = 0
 
     def unsubscribe(self, symbols: Iterable[str]) -> None:
         """Skip these symbols' ticks from the next frame on, and unsubscribe them."""
         self._protocol.unsubscribe(symbols)
+        self.due_ns = 0
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
         """Unsubscribe the quotes of these symbols for now."""
         self._protocol.drop_quotes(symbols)
+        self.due_ns = 0
 
     def restore_quotes(self, symbols: Iterable[str]) -> None:
         """Subscribe their quotes again."""
         self._protocol.restore_quotes(symbols)
+        self.due_ns = 0
 
     def hurry(self) -> None:
-        """Nothing to do: real time cannot be hurried, and no frame is waited for longer than `patience_s`."""
+        """Nothing to do: real time cannot be hurried."""
 
     def take_gaps(self) -> list[OutageGap]:
         """The gaps that were closed since the last call."""
@@ -221,10 +230,25 @@ class SocketFeed:
         self._gaps_taken += len(taken)
         return taken
 
-    def frames(self) -> Generator[Frame, None, None]:
-        """Frames until the session ends; can be iterated once."""
+    def open(self) -> None:
+        """Do nothing: the first read connects."""
+
+    def read(self) -> Frame | None:
+        """Run one turn of the socket; return its ticks, or a mark that is due."""
+        self.due_ns = 0
         try:
-            self._socket.finish(self._session.ask())
+            return next(self._frames)
+        except StopIteration:
+            self.ended = True
+            return None
+
+    def close(self) -> None:
+        """End the session here, and close the connection: it has a second to close in order."""
+        self._frames.close()
+
+    def _all_frames(self) -> Generator[Frame | None, None, None]:
+        try:
+            yield from self._until_answered()
             wall_ns, mark_ns = self._clock.wall_ns(), None if self._resume is None else self._resume.mark_ns
             self._proof.begin(wall_ns)
             self._reached_ns = max(self._at(wall_ns), self._start_ns) if mark_ns is None else mark_ns
@@ -238,22 +262,39 @@ class SocketFeed:
             self._socket.close()
             self._skip(self._in_hand + self._protocol.ticks)
 
+    def _until_answered(self) -> Iterator[None]:
+        """None until the session's clock has answered. Raises RunFailed where it does not."""
+        asked = self._socket.start(self._session.ask())
+        self._socket.advance()
+        while not asked.done():
+            self.due_ns, self.descriptor = self._clock.wall_ns() + CHECK_NS, self._socket.descriptor
+            yield None
+            self._socket.advance()
+        asked.result()
+
+    def _rest(self, session_ns: int) -> None:
+        """Have the next read due at this session time, or after CHECK_NS, or when the socket has something to read."""
+        self.due_ns = self._read_ns + min(self._session.wait_ns(self._read_ns, session_ns), CHECK_NS)
+        self.descriptor = self._socket.descriptor
+
     def _wait_for_start(self) -> Iterator[Frame]:
         """Frames without ticks and marks until the session starts, or a venue ends before."""
         while (now_ns := self._now_ns()) < self._start_ns:
             if self._session.ended and self._drained():
                 return
             if self._session.passes_alone and now_ns < self._start_ns - AHEAD_NS:
-                self._clock.sleep(min(self.patience_s, (self._start_ns - AHEAD_NS - now_ns) / SECOND_NS))
-                self._proof.begin(self._clock.wall_ns())
-                self._outages.begin(self._start_ns, self._clock.wall_ns())
+                wall_ns = self._clock.wall_ns()
+                self.due_ns, self.descriptor = wall_ns + min(self._start_ns - AHEAD_NS - now_ns, CHECK_NS), None
+                self._proof.begin(wall_ns)
+                self._outages.begin(self._start_ns, wall_ns)
             else:
-                ticks = self._read(self._start_ns)
+                ticks = self._read()
                 if self._at(self._socket.read_ns) < self._start_ns:
                     self._skip(ticks, is_early=True)
                 else:
                     self._protocol.ticks = ticks  # for the session's first read
                 self._proof.note()
+                self._rest(self._start_ns)
             yield Frame([], self._start_ns, mark=False)
 
     def _begin_outage(self, wall_ns: int, mark_ns: int | None) -> None:
@@ -277,7 +318,7 @@ class SocketFeed:
     def _run(self) -> Iterator[Frame]:
         mark_ns = floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
         while True:
-            ticks = self._in_hand = self._read(mark_ns)
+            ticks = self._in_hand = self._read()
             read_ns = self._at(self._socket.read_ns) if ticks else self._now_ns()
             quiet = not ticks
             mark_ns = self._skip_marks(mark_ns, read_ns)
@@ -291,6 +332,7 @@ class SocketFeed:
             self._proof.note()
             self._in_hand = []
             if ticks or quiet or rejected_total(self.counts) > self._rejected:
+                self._rest(mark_ns)
                 yield self._frame(ticks)
             if quiet and self._session.ended and self._drained():
                 if self._reached_ns > mark_ns - SECOND_NS:
@@ -310,8 +352,8 @@ class SocketFeed:
         self._outages.jumped(self._reached_ns, to_ns, JUMPED)
         return to_ns
 
-    def _read(self, mark_ns: int) -> list[Tick]:
-        """What one turn of the socket brings, not waiting beyond the next mark."""
+    def _read(self) -> list[Tick]:
+        """What one turn of the socket brings."""
         wall_ns = self._clock.wall_ns()
         if self._session.due(wall_ns):
             self._socket.start(self._session.ask())
@@ -319,7 +361,7 @@ class SocketFeed:
             self._times.shift(step_ns)
             self._outages.health.clock_steps += 1
         self._watch_mute(wall_ns)
-        self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
+        self._socket.turn()
         self._look()
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
@@ -327,7 +369,8 @@ class SocketFeed:
 
     def _look(self) -> None:
         """Follow connection and protocol: what changed in this turn is noted."""
-        wall_ns, protocol, outages = self._clock.wall_ns(), self._protocol, self._outages
+        self._read_ns = wall_ns = self._clock.wall_ns()
+        protocol, outages = self._protocol, self._outages
         if outages.down_from_ns is not None and self.connected:
             outages.back(self._until_end(self._at(wall_ns)), wall_ns)
         outages.look(wall_ns, protocol.awaiting if self._socket.open else "", over=self._session.ended)

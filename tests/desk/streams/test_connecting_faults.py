@@ -6,6 +6,7 @@ import pytest
 from alpaca_feeds import HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client
 
+from desk.feeds.frames import frames_of
 from desk.model.units import MS_NS
 
 
@@ -27,7 +28,7 @@ async def greet_nobody(client: Client) -> None:
 )
 def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
     feed = feed_of(Address(f"wss://{host}/v2/iex"), HandClock())  # type: ignore[arg-type]  # only its address is asked for
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     until(frames, lambda _: bool(feed.last_end))
     frames.close()
@@ -42,7 +43,7 @@ def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
 def test_failed_attempts_wait_as_lost_connections_do() -> None:
     clock = HandClock()
     feed = feed_of(Address("wss://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     for _ in range(100):
         next(frames)
@@ -56,7 +57,7 @@ def test_a_server_without_tls_is_a_failed_attempt_and_keeps_no_feed_from_closing
     with AlpacaServer(greet_nobody) as server:
         server.url = server.url.replace("ws://", "wss://")
         feed = feed_of(server, HandClock())
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: bool(feed.last_end))
 
         frames.close()
@@ -71,7 +72,7 @@ def test_a_certificate_store_that_cannot_be_read_is_a_failed_attempt(monkeypatch
 
     monkeypatch.setattr("ssl.create_default_context", fail)
     feed = feed_of(Address("wss://127.0.0.1:9/v2/iex"), HandClock())  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     until(frames, lambda _: bool(feed.last_end))
     frames.close()
@@ -101,7 +102,7 @@ def test_a_proxy_of_the_environment_is_named_as_unused_without_its_password(
         monkeypatch.delenv(other.upper(), raising=False)
     monkeypatch.setenv(name, "http://user:word@proxy.example:3128")
     feed = feed_of(Address(url), HandClock())  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     until(frames, lambda _: bool(feed.last_end))
     frames.close()
@@ -114,7 +115,7 @@ def test_a_proxy_that_does_not_apply_is_not_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     feed = feed_of(Address("ws://127.0.0.1:9/x"), HandClock())  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     until(frames, lambda _: bool(feed.last_end))
     frames.close()

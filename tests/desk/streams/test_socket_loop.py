@@ -8,6 +8,7 @@ import pytest
 from alpaca_feeds import START_NS, HandClock, feed_of, sending, until
 from alpaca_server import NS, AlpacaServer, Client, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.streams.backoff import FIRST_NS, LONGEST_NS, Backoff
 from desk.streams.socket_loop import ANSWER_NS, PING_PART, TIMEOUT_NS, SocketLoop
@@ -36,7 +37,7 @@ def test_whoever_reads_slowly_stops_the_venue_instead_of_gathering() -> None:
 
     with AlpacaServer(flood) as server:
         feed = feed_of(server)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         first = next(frame for frame in frames if frame.ticks)
         assert stalled.wait(10)
         sent_while_nobody_read = sent
@@ -60,7 +61,7 @@ def test_a_server_that_never_greets_is_left() -> None:
     clock = HandClock()
     with AlpacaServer(mute, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: server.connections == 1 and feed._socket.open)
         next(frames)
 
@@ -85,7 +86,7 @@ def test_a_peer_that_answers_no_ping_is_left() -> None:
     clock = HandClock()
     with AlpacaServer(deaf, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected and paused.is_set())
 
         clock.now_ns += PING_NS
@@ -101,7 +102,7 @@ def test_a_peer_that_answers_pings_is_kept() -> None:
     clock = HandClock()
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
 
         for _ in range(3):
@@ -121,7 +122,7 @@ def test_an_http_answer_instead_of_a_websocket_is_a_fault(path: str, fault: type
         feed = feed_of(server)
 
         with pytest.raises(fault, match=str(statuses[path])):
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
 
 def test_a_port_where_nobody_listens_is_tried_again() -> None:
@@ -129,7 +130,7 @@ def test_a_port_where_nobody_listens_is_tried_again() -> None:
     with AlpacaServer(sending()) as server:
         pass
     feed = feed_of(server, clock)
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     until(frames, lambda _: bool(feed.last_end))
     frames.close()

@@ -8,6 +8,7 @@ import pytest
 from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
 from alpaca_server import AlpacaServer, Client, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.block_rows import BlockFeedCounts
 from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
@@ -146,7 +147,7 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
 
     with AlpacaServer(speak_json) as server:
         feed = feed_of(server, HandClock())
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         (tick,) = until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 

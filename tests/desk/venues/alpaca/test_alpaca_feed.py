@@ -10,6 +10,7 @@ import pytest
 from alpaca_feeds import BOTH, KEY, MAX_FRAMES, SECRET, START_NS, HandClock, feed_of, nothing_more, sending, until
 from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
@@ -34,7 +35,7 @@ def failing(code: int, *, authenticated: bool = False) -> Script:
 def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
     with AlpacaServer(sending(trade("A", START_NS), quote("B", START_NS + 1))) as server:
         feed = feed_of(server)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         ticks = until(frames, lambda seen: len(seen) >= 2)
         frames.close()
@@ -53,7 +54,7 @@ def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
 def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
     with AlpacaServer(sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))) as server:
         feed = feed_of(server)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         ticks = until(frames, lambda seen: len(seen) >= 2)
         frames.close()
@@ -70,7 +71,7 @@ def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
 def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_once() -> None:
     with AlpacaServer(failing(407, authenticated=True), sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock=HandClock(), rng=random.Random(1))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
@@ -84,7 +85,7 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
     clock = HandClock()
     with AlpacaServer(failing(code), sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, rng=random.Random(1))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         until(frames, lambda _: bool(feed.last_end))
         assert str(code) in feed.take_notes()[0].text
@@ -104,7 +105,7 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
         feed = feed_of(server)
 
         with pytest.raises(fault) as caught:
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
     told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health} {feed.last_end}"
     told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
@@ -134,7 +135,7 @@ def test_no_redirect_is_followed() -> None:
         feed = feed_of(server)
 
         with pytest.raises(RunFailed, match="HTTP 302"):
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
     assert elsewhere.connections == 0
     assert server.received == elsewhere.received == []
@@ -144,7 +145,7 @@ def test_a_mute_connection_is_made_again() -> None:
     clock = HandClock()
     with AlpacaServer(nothing_more, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
 
         clock.now_ns += int((feed.mute_s + 1) * NS)
@@ -162,7 +163,7 @@ def test_out_of_session_silence_is_no_fault() -> None:
     with AlpacaServer(nothing_more) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
         feed.mute_s = 5.0
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
 
         for _ in range(4):
@@ -178,7 +179,7 @@ def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> N
     clock = HandClock(START_NS + 1)
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, stop_ns=START_NS + 4 * NS)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
 
         clock.now_ns = START_NS + 2 * NS
@@ -204,7 +205,7 @@ def test_lag_and_read_age_are_those_of_the_frame() -> None:
 
     with AlpacaServer(script) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         first = next(frame for frame in frames if frame.ticks)
         feed.subscribe(["C"])
         second = next(frame for frame in frames if frame.ticks)
@@ -230,7 +231,7 @@ def test_session_time_follows_a_venue_to_its_end() -> None:
     with AlpacaServer(script, clock=lambda: {"wall_ns": START_NS, "speed": 2.0, **state}) as server:
         feed = feed_of(server, HandClock(), session_clock="venue", rng=random.Random(1))
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [tick.symbol for frame in frames for tick in frame.ticks] == ["A"]
     marks = [frame.session_ns for frame in frames if frame.mark]
@@ -244,14 +245,14 @@ def test_a_venue_without_a_clock_is_a_clear_fault() -> None:
     feed = AlpacaFeed(url, KEY, SECRET, channels=BOTH, clock=SystemClock(), session_clock="venue")
 
     with pytest.raises(RunFailed, match=r"venue clock http://127\.0\.0\.1:\d+/clock"):
-        next(feed.frames())
+        next(frames_of(feed, feed._clock))
 
 
 def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap() -> None:
     clock = HandClock(START_NS + 5 * NS + NS // 2)
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, resume=FeedPosition(START_NS + 2 * NS), first_ordinal=7 << 40)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         at_once = [next(frames) for _ in range(3)]
 
         before = feed.take_gaps()
@@ -279,7 +280,7 @@ def test_the_outage_of_a_producer_that_died_in_it_is_continued_by_its_successor(
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         health = FeedHealth(subscribed=True, outages=2, down_from_ns=START_NS + 3 * NS, down_why="closed")
         feed = feed_of(server, clock, resume=FeedPosition(START_NS + 8 * NS, health=health))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
@@ -298,7 +299,7 @@ def test_what_is_refused_by_a_venue_that_then_closes_is_known() -> None:
 
     with AlpacaServer(refuse_and_close, nothing_more) as server:
         feed = feed_of(server, HandClock(), rng=random.Random(1))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: bool(feed.down_why))
         refused = feed.health.refused
         frames.close()
@@ -317,7 +318,7 @@ def test_symbols_that_are_granted_later_are_refused_no_longer() -> None:
 
     with AlpacaServer(refuse_and_close, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, HandClock())
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 2)
         frames.close()
 
@@ -332,7 +333,7 @@ def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_o
     clock = HandClock(START_NS + 5 * NS)
     with AlpacaServer(failing(500), sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, resume=FeedPosition(START_NS))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: bool(feed.last_end))
         assert feed.gaps == []
 
@@ -350,7 +351,7 @@ def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
     scripts = [sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))]
     with AlpacaServer(*scripts) as server:
         feed = feed_of(server, clock, resume=FeedPosition(START_NS))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
         first = feed.take_gaps()
         until(frames, lambda seen: len(seen) >= 1)
@@ -367,7 +368,7 @@ def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_a
     with AlpacaServer(nothing_more) as server:
         feed = feed_of(server, clock, resume=FeedPosition(START_NS), stop_ns=START_NS + 3 * NS)
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [(frame.session_ns, frame.mark) for frame in frames] == [
         (START_NS + second * NS, True) for second in (1, 2, 3)
@@ -380,7 +381,7 @@ def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None
     with AlpacaServer(sending(stay=False), clock=lambda: reading) as server:
         feed = feed_of(server, HandClock(), session_clock="venue", resume=FeedPosition(START_NS), rng=random.Random(1))
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [frame.session_ns for frame in frames if frame.mark] == [START_NS + second * NS for second in (1, 2, 3)]
     assert [(gap.from_ns, gap.to_ns) for gap in feed.take_gaps()] == [(START_NS, START_NS + 2 * NS + NS // 2)]
@@ -389,7 +390,7 @@ def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None
 def test_session_time_does_not_go_back_when_a_venues_clock_is_behind_the_last_mark() -> None:
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, HandClock(START_NS + NS // 2), resume=FeedPosition(START_NS + NS))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         frame = next(frame for frame in frames if frame.ticks)
         frames.close()
@@ -412,7 +413,7 @@ def test_ticks_read_with_a_mark_and_not_taken_before_the_stop_are_skipped() -> N
     clock = HandClock()
     with AlpacaServer(script) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         seen = until(frames, lambda seen: len(seen) >= 2)
         for _ in range(MAX_FRAMES):
             sent.acquire(timeout=10)

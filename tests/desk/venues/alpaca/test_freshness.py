@@ -5,6 +5,7 @@ import threading
 from alpaca_feeds import START_NS, HandClock, feed_of, nothing_more, sending, until
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.feed_health import Freshness
 from desk.streams.socket_loop import PING_PART, TIMEOUT_NS
 from desk.venues.alpaca.market import AlpacaFeed
@@ -39,7 +40,7 @@ def test_nothing_is_fresh_before_the_subscription_is_acknowledged_whatever_comes
     release, clock = threading.Event(), HandClock()
     with AlpacaServer(acknowledging(release, ticks=True)) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         next(frames)
         unconnected = fresh(feed, clock)
         until(frames, bool)
@@ -59,7 +60,7 @@ def test_a_venue_that_never_acknowledges_is_an_outage_that_names_what_it_owes() 
     release, clock = threading.Event(), HandClock()
     with AlpacaServer(acknowledging(release)) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed._protocol.ready)
         clock.now_ns += TIMEOUT_NS
         until(frames, lambda _: bool(feed.down_why))
@@ -77,7 +78,7 @@ def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_
     clock = HandClock()
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
         ages = []
         for _ in range(10):
@@ -102,7 +103,7 @@ def test_data_alone_are_proof_enough() -> None:
     clock = HandClock()
     with AlpacaServer(deaf) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
         for _ in range(20):
             clock.now_ns += NS
@@ -124,7 +125,7 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
     clock = HandClock()
     with AlpacaServer(drip, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
         clock.now_ns += PING_NS
         next(frames)
@@ -139,7 +140,7 @@ def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_ar
     clock = HandClock()
     with AlpacaServer(sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
 
         clock.now_ns += 20 * NS
@@ -164,7 +165,7 @@ def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
 
     with AlpacaServer(leave, nothing_more) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
         before = feed.open_gap(clock.now_ns)
         release.set()
@@ -188,7 +189,7 @@ def test_a_later_request_that_waits_for_its_answer_leaves_the_others_fresh() -> 
     clock = HandClock()
     with AlpacaServer(nothing_more) as server:
         feed = feed_of(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
 
         feed.subscribe(["C"])
@@ -208,7 +209,7 @@ def test_a_connection_that_ends_with_its_authentication_was_not_subscribed() -> 
 
     with AlpacaServer(leave) as server:
         feed = feed_of(server, HandClock())
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: bool(feed.last_end))
         subscribed = feed.health.subscribed
         frames.close()
@@ -221,7 +222,7 @@ def test_pongs_do_not_keep_a_feed_waiting_for_a_venue_that_has_ended_its_play() 
     clock = HandClock()
     with AlpacaServer(nothing_more, clock=lambda: state) as server:
         feed = feed_of(server, clock, session_clock="venue", timeout_ns=NS // 2)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
         state["state"] = "ended"
         for _ in range(1000):  # far more than a second, in steps each of which brings a pong
@@ -240,7 +241,7 @@ def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() ->
     with AlpacaServer(nothing_more) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
         feed.keep_below(3 * NS // 2)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connected)
         clock.now_ns += NS // 2
         until(frames, lambda _: fresh(feed, clock).silent_ns == 0)
