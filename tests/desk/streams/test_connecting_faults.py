@@ -30,14 +30,14 @@ def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
     feed = feed_of(Address(f"wss://{host}/v2/iex"), HandClock())  # type: ignore[arg-type]  # only its address is asked for
     frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert feed.last_end.startswith("no connection: ")
+    assert feed.connection.last_end.startswith("no connection: ")
     (note,) = feed.take_notes()
     assert note.level == "error"
     assert feed.health.failures == 1
-    assert feed.gaps[0].why == feed.last_end
+    assert feed.gaps[0].why == feed.connection.last_end
 
 
 def test_failed_attempts_wait_as_lost_connections_do() -> None:
@@ -58,11 +58,11 @@ def test_a_server_without_tls_is_a_failed_attempt_and_keeps_no_feed_from_closing
         server.url = server.url.replace("ws://", "wss://")
         feed = feed_of(server, HandClock())
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: bool(feed.last_end))
+        until(frames, lambda _: bool(feed.connection.last_end))
 
         frames.close()
 
-    assert "no connection" in feed.last_end
+    assert "no connection" in feed.connection.last_end
     assert feed.health.failures == 1
 
 
@@ -74,10 +74,10 @@ def test_a_certificate_store_that_cannot_be_read_is_a_failed_attempt(monkeypatch
     feed = feed_of(Address("wss://127.0.0.1:9/v2/iex"), HandClock())  # type: ignore[arg-type]  # as above
     frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert feed.last_end == "no connection: no certificates"
+    assert feed.connection.last_end == "no connection: no certificates"
 
 
 def test_no_failed_attempt_is_left_to_the_event_loop(caplog: pytest.LogCaptureFixture) -> None:
@@ -104,11 +104,11 @@ def test_a_proxy_of_the_environment_is_named_as_unused_without_its_password(
     feed = feed_of(Address(url), HandClock())  # type: ignore[arg-type]  # as above
     frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "proxy.example:3128, which is not used: the desk connects directly to 127.0.0.1" in feed.last_end
-    assert "word" not in feed.last_end
+    assert "proxy.example:3128, which is not used: the desk connects directly to 127.0.0.1" in feed.connection.last_end
+    assert "word" not in feed.connection.last_end
 
 
 def test_a_proxy_that_does_not_apply_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_a_proxy_that_does_not_apply_is_not_named(monkeypatch: pytest.MonkeyPatc
     feed = feed_of(Address("ws://127.0.0.1:9/x"), HandClock())  # type: ignore[arg-type]  # as above
     frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "proxy" not in feed.last_end
+    assert "proxy" not in feed.connection.last_end

@@ -69,7 +69,7 @@ def test_a_server_that_never_greets_is_left() -> None:
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     assert feed.gaps[0].why == "the venue owed the greeting for 10 s"
 
 
@@ -87,7 +87,7 @@ def test_a_peer_that_answers_no_ping_is_left() -> None:
     with AlpacaServer(deaf, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected and paused.is_set())
+        until(frames, lambda _: feed.connection.connected and paused.is_set())
 
         clock.now_ns += PING_NS
         next(frames)
@@ -111,7 +111,7 @@ def test_a_peer_that_answers_pings_is_kept() -> None:
             until(frames, lambda _, before=read_ns: feed._socket.read_ns > before)
         frames.close()
 
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
 
 
 @pytest.mark.parametrize(("path", "fault"), [("/forbidden", CredentialsError), ("/lost", RunFailed)])
@@ -132,18 +132,18 @@ def test_a_port_where_nobody_listens_is_tried_again() -> None:
     feed = feed_of(server, clock)
     frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "no connection" in feed.last_end
-    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.last_end)]
+    assert "no connection" in feed.connection.last_end
+    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.connection.last_end)]
     assert [note.level for note in feed.take_notes()] == ["error"]
     assert not feed.health.subscribed
 
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(PlanError, match=r"feed\.url"):
-        SocketLoop("http://x", None, HandClock(), random.Random(), lambda _: None)  # type: ignore[arg-type]
+        SocketLoop("http://x", None, HandClock(), random.Random())  # type: ignore[arg-type]
 
 
 def test_waits_are_drawn_below_a_ceiling_that_doubles_and_starts_over() -> None:

@@ -89,12 +89,12 @@ def test_it_connects_a_minute_before_the_start_and_checks_its_connection_each_50
     frames = frames_of(feed, feed._clock)
 
     waiting = taken(frames, lambda _: clock.now_ns >= start_ns - AHEAD_NS - CHECK_NS)
-    unconnected = feed.last_end
-    taken(frames, lambda _: feed.last_end)
+    unconnected = feed.connection.last_end
+    taken(frames, lambda _: feed.connection.last_end)
     frames.close()
 
     assert unconnected == ""
-    assert feed.last_end.startswith("no connection")
+    assert feed.connection.last_end.startswith("no connection")
     assert all((frame.ticks, frame.mark) == ([], False) for frame in waiting)
     assert max(clock.slept) * NS <= CHECK_NS
 
@@ -115,9 +115,9 @@ def test_a_connection_that_is_lost_and_made_again_before_the_start_leaves_no_gap
         feed = feed_of(server.url, clock, start_ns)
         frames = frames_of(feed, feed._clock)
 
-        taken(frames, lambda _: feed.last_end)
+        taken(frames, lambda _: feed.connection.last_end)
         clock.now_ns += 20 * NS
-        taken(frames, lambda _: feed.reconnects == 1 and feed.connected)
+        taken(frames, lambda _: feed.connection.reconnects == 1 and feed.connection.connected)
         frames.close()
 
     assert feed.gaps == []

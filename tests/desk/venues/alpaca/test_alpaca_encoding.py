@@ -155,5 +155,5 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
     assert {type(message) for message in heard} == {str if text else bytes}
     assert [json.loads(message)["action"] for message in heard] == ["auth", "subscribe"]
     assert feed.health.encoding == f"JSON in {'text' if text else 'binary'} frames"
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
     assert server.errors == []

@@ -60,7 +60,7 @@ def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
         frames.close()
 
     assert [(tick.ordinal, tick.symbol) for tick in ticks] == [(1, "A"), (2, "B")]
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     (gap,) = feed.gaps
     assert ticks[0].received_ns <= gap.from_ns <= gap.to_ns
     assert "closed" in gap.why
@@ -77,7 +77,7 @@ def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_on
         frames.close()
 
     assert feed.health.slow_clients == 1
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
 
 
 @pytest.mark.parametrize("code", [404, 406, 500])
@@ -87,7 +87,7 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
         feed = feed_of(server, clock, rng=random.Random(1))
         frames = frames_of(feed, feed._clock)
 
-        until(frames, lambda _: bool(feed.last_end))
+        until(frames, lambda _: bool(feed.connection.last_end))
         assert str(code) in feed.take_notes()[0].text
         next(frames)
         connections_before = server.connections
@@ -107,7 +107,8 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
         with pytest.raises(fault) as caught:
             until(frames_of(feed, feed._clock), lambda _: False)
 
-    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health} {feed.last_end}"
+    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health}"
+    told += feed.connection.last_end
     told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
     assert KEY not in told
     assert SECRET not in told
@@ -146,14 +147,14 @@ def test_a_mute_connection_is_made_again() -> None:
     with AlpacaServer(nothing_more, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
 
-        clock.now_ns += int((feed.mute_s + 1) * NS)
+        clock.now_ns += int((feed.connection.mute_s + 1) * NS)
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
     assert feed.health.mutes == 1
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS, START_NS + 31 * NS)]
     assert "mute" in feed.gaps[0].why
 
@@ -162,9 +163,9 @@ def test_out_of_session_silence_is_no_fault() -> None:
     clock = HandClock()
     with AlpacaServer(nothing_more) as server:
         feed = feed_of(server, clock, is_open=lambda _: False)
-        feed.mute_s = 5.0
+        feed.connection.mute_s = 5.0
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
 
         for _ in range(4):
             clock.now_ns += 6 * NS
@@ -172,7 +173,7 @@ def test_out_of_session_silence_is_no_fault() -> None:
         frames.close()
 
     assert feed.health.mutes == 0
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
 
 
 def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> None:
@@ -334,7 +335,7 @@ def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_o
     with AlpacaServer(failing(500), sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock, resume=FeedPosition(START_NS))
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: bool(feed.last_end))
+        until(frames, lambda _: bool(feed.connection.last_end))
         assert feed.gaps == []
 
         clock.now_ns += 3 * NS

@@ -47,7 +47,7 @@ def test_nothing_is_fresh_before_the_subscription_is_acknowledged_whatever_comes
         clock.now_ns += 2 * NS
         waiting = fresh(feed, clock)
         release.set()
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         acknowledged = fresh(feed, clock)
         frames.close()
 
@@ -88,7 +88,7 @@ def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_
         frames.close()
 
     assert ages == [Freshness("", PING_NS)] * 10
-    assert (feed.reconnects, feed.gaps) == (0, [])
+    assert (feed.connection.reconnects, feed.gaps) == (0, [])
 
 
 def test_data_alone_are_proof_enough() -> None:
@@ -126,7 +126,7 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
     with AlpacaServer(drip, sending(trade("A", START_NS))) as server:
         feed = feed_of(server, clock)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         clock.now_ns += PING_NS
         next(frames)
         clock.now_ns += TIMEOUT_NS - PING_NS
@@ -151,7 +151,7 @@ def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_ar
 
     assert marks == [(True, 20 * NS)] * 20
     assert late.why == "neither data nor a pong for 20 s"
-    assert (feed.reconnects, feed.gaps) == (0, [])
+    assert (feed.connection.reconnects, feed.gaps) == (0, [])
 
 
 def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
@@ -166,13 +166,13 @@ def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
     with AlpacaServer(leave, nothing_more) as server:
         feed = feed_of(server, clock)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         before = feed.open_gap(clock.now_ns)
         release.set()
         until(frames, lambda _: bool(feed.down_why))
         clock.now_ns += NS
         lost, gap = fresh(feed, clock), feed.open_gap(clock.now_ns)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         after = feed.open_gap(clock.now_ns)
         frames.close()
 
@@ -190,7 +190,7 @@ def test_a_later_request_that_waits_for_its_answer_leaves_the_others_fresh() -> 
     with AlpacaServer(nothing_more) as server:
         feed = feed_of(server, clock)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
 
         feed.subscribe(["C"])
         next(frames)
@@ -210,7 +210,7 @@ def test_a_connection_that_ends_with_its_authentication_was_not_subscribed() -> 
     with AlpacaServer(leave) as server:
         feed = feed_of(server, HandClock())
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: bool(feed.last_end))
+        until(frames, lambda _: bool(feed.connection.last_end))
         subscribed = feed.health.subscribed
         frames.close()
 
@@ -223,17 +223,17 @@ def test_pongs_do_not_keep_a_feed_waiting_for_a_venue_that_has_ended_its_play() 
     with AlpacaServer(nothing_more, clock=lambda: state) as server:
         feed = feed_of(server, clock, session_clock="venue", timeout_ns=NS // 2)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         state["state"] = "ended"
         for _ in range(1000):  # far more than a second, in steps each of which brings a pong
             clock.now_ns += NS // 4
             before_ns = feed._socket.proof_ns
             while feed._socket.open and feed._socket.proof_ns == before_ns and next(frames, None) is not None:
                 pass
-            if feed._is_over:
+            if feed.ended:
                 break
 
-    assert feed._is_over
+    assert feed.ended
 
 
 def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() -> None:
@@ -242,7 +242,7 @@ def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() ->
         feed = feed_of(server, clock, is_open=lambda _: False)
         feed.keep_below(3 * NS // 2)
         frames = frames_of(feed, feed._clock)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         clock.now_ns += NS // 2
         until(frames, lambda _: fresh(feed, clock).silent_ns == 0)
         frames.close()
