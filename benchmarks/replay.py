@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.results import print_results
 from desk.bars.builder import BarBuilder
 from desk.config import Plan
+from desk.feeds.frames import frames_of
 from desk.inprocess.in_process_desk import run_in_process
 from desk.model.ticks import Trade
 from desk.process.clock import SystemClock
@@ -46,7 +47,7 @@ def floor(plan: Plan) -> dict[str, Any]:
     builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.market}
     quotes = {}
     began_s = time.perf_counter()
-    for frame in feed.frames():
+    for frame in frames_of(feed, SystemClock()):
         for tick in frame.ticks:
             if type(tick) is Trade:
                 builders[tick.symbol].add(tick, 0)

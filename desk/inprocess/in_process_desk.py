@@ -75,7 +75,7 @@ class InProcessDesk:
             plan,
             self.session,
             source,
-            LocalLinks(self.shards),
+            LocalLinks(self.shards, self.clock),
             broker,
             LocalScanners(self.scanning),
             LocalKeeper(self.store),

@@ -18,7 +18,8 @@ Row = dict[str, Any]
 ACCEPTED = "accepted"
 
 INTENT_FIELDS = Intent.__struct_fields__
-EVENT_FIELDS = OrderEvent.__struct_fields__
+EVENT_FIELDS = tuple(name for name in OrderEvent.__struct_fields__ if name != "last_order")
+"""Those that are recorded: `last_order` belongs to a delivery."""
 
 
 def decision_row(session: str, decision: Decision) -> Row:
@@ -31,7 +32,7 @@ def decision_row(session: str, decision: Decision) -> Row:
 
 def event_row(session: str, event: OrderEvent) -> Row:
     """The row of an order event."""
-    return msgspec.structs.asdict(event) | {"session": session}
+    return {name: getattr(event, name) for name in EVENT_FIELDS} | {"session": session}
 
 
 def decision_of(row: RowMapping) -> Decision:

@@ -1,7 +1,8 @@
 """Feeds connected to an `AlpacaServer`, a clock that a test sets, and scripts for the server."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from select import select
 from typing import Any
 
 from alpaca_server import NS, AlpacaServer, Client, Script
@@ -17,16 +18,20 @@ MAX_FRAMES = 20_000
 
 
 class ManualClock:
-    """Wall time that stands still until it is moved."""
+    """Wall time that stands still until it is moved; a wait for descriptors takes real time."""
 
     def __init__(self, now_ns: int = START_NS) -> None:
         self.now_ns = now_ns
+        self.patience_s = 0.01
 
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += int(seconds * NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if not descriptors:
+            self.now_ns = max(self.now_ns, until_ns)
+        elif until_ns:
+            select(descriptors, (), (), self.patience_s)
 
 
 class ZeroJitter(random.Random):
@@ -39,7 +44,6 @@ class ZeroJitter(random.Random):
 def make_feed(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
     options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": ZeroJitter()} | more
     feed = AlpacaFeed(server.url, KEY, SECRET, clock=clock or SystemClock(), **options)
-    feed.patience_s = 0.01
     feed.subscribe(["A", "B"])
     return feed
 

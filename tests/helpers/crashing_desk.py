@@ -1,7 +1,7 @@
 """A desk on simulated time whose parts can die at any call. A restarted part has only the state that was stored."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -397,7 +397,10 @@ class CrashingLinks:
         if link.peer is consumer:
             link.acks.append((self._simulation.steps + self._simulation.ack_delay, ack))
 
-    def wait(self, wait: Wait) -> list[News]:
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        if wait.until_ns:
+            self._world.step()
+            self._world.clock.wait(wait.until_ns, descriptors)
         match wait.acks:
             case AckWait.SKIP:
                 return []
@@ -467,6 +470,9 @@ class CrashingClock(StepClock):
         self._simulation.step()
         return self._simulation.clock.wall_ns()
 
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        self._world.clock.wait(until_ns, descriptors)
+
 
 class LiveFrames:
     """A live feed: frames are lost while no producer runs. Ordinals rise with the frames."""
@@ -475,6 +481,8 @@ class LiveFrames:
     repeatable = False
     start_ns: int | None = None
     end_ns: int | None = None
+    descriptor = None
+    due_ns = 0
 
     def __init__(self, frames: deque[Frame], clock: StepClock, resume: FeedPosition | None) -> None:
         self.counts = BlockFeedCounts()
@@ -499,16 +507,25 @@ class LiveFrames:
     def position(self) -> FeedPosition:
         return self.counts.position(self._mark_ns)
 
-    def frames(self) -> Generator[Frame, None, None]:
-        while self._frames:
-            frame = self._frames.popleft()
-            ticks: list[Tick] = []
-            for tick in frame.ticks:
-                self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
-                ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
-            if frame.mark:
-                self._mark_ns = frame.session_ns
-            yield msgspec.structs.replace(frame, ticks=ticks)
+    @property
+    def ended(self) -> bool:
+        return not self._frames
+
+    def open(self) -> None:
+        pass
+
+    def read(self) -> Frame | None:
+        frame = self._frames.popleft()
+        ticks: list[Tick] = []
+        for tick in frame.ticks:
+            self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
+            ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
+        if frame.mark:
+            self._mark_ns = frame.session_ns
+        return msgspec.structs.replace(frame, ticks=ticks)
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass

@@ -104,6 +104,7 @@ class FakeClock:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
-        self.slept_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if until_ns > self.now_ns:
+            self.slept_ns += until_ns - self.now_ns
+            self.now_ns = until_ns

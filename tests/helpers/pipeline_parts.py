@@ -106,7 +106,7 @@ class Rows:
 
 @dataclass
 class StepClock:
-    """Wall time that passes by 1 µs with every look at it, and in sleep."""
+    """Wall time that passes by 1 µs with every look at it, and in waits."""
 
     now_ns: int = 5_000 * SECOND_NS
 
@@ -114,15 +114,15 @@ class StepClock:
         self.now_ns += 1_000
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        self.now_ns = max(self.now_ns, until_ns)
 
 
 class RecordingLinks(LocalLinks):
     """Links by direct calls that record the batches sent."""
 
-    def __init__(self, shards: Mapping[int, Shard]) -> None:
-        super().__init__(shards)
+    def __init__(self, shards: Mapping[int, Shard], clock: StepClock) -> None:
+        super().__init__(shards, clock)
         self.batches: dict[int, list[Batch]] = {number: [] for number in shards}
 
     def send(self, shard: int, batch: bytes) -> None:
@@ -136,12 +136,12 @@ class RecordingLinks(LocalLinks):
 class DelayedAckLinks(RecordingLinks):
     """Links that deliver each ack one poll late."""
 
-    def __init__(self, shards: Mapping[int, Shard]) -> None:
-        super().__init__(shards)
+    def __init__(self, shards: Mapping[int, Shard], clock: StepClock) -> None:
+        super().__init__(shards, clock)
         self._ready: list[News] = []
 
-    def wait(self, wait: Wait) -> list[News]:
-        ready, self._ready = self._ready, super().wait(wait)
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        ready, self._ready = self._ready, super().wait(wait, descriptors)
         if wait.acks in (AckWait.ONE, AckWait.ALL):
             ready, self._ready = ready + self._ready, []
         return ready
@@ -209,16 +209,16 @@ class MemoryDesk:
     revise_s: int = 3_600
     limits: RiskLimits = field(default_factory=RiskLimits)
     links: type[RecordingLinks] = RecordingLinks
+    clock: Any = field(default_factory=StepClock)
 
     def __post_init__(self) -> None:
-        self.clock = StepClock()
         self.store, self.book = MemoryKeeper(), MemoryLedger()
         self.manager = OrderManager("day", RiskGate(self.limits), self.book, SimulatedVenue())
         self.mailbox = ProcessMailbox()
         broker = LocalBroker(self.manager, self.mailbox)
         numbers = range(self.shards)
         self.consumers = {number: self._shard(number, broker) for number in numbers}
-        self.wire = self.links(self.consumers)
+        self.wire = self.links(self.consumers, self.clock)
         self.feed = BlockFeed(self.source, self.clock, start_ns=self.start_ns, speed=self.speed)
         lane = LaneConfig(
             "producer",

@@ -24,6 +24,7 @@ from desk.inprocess.direct_calls import LocalKeeper
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Close, Item
 from desk.model.orders import OrderEvent, Request
+from desk.model.units import SECOND_NS
 
 
 def packed(told: object) -> bytes:
@@ -165,7 +166,7 @@ def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> Non
             position = died.shard.position()
             done = position.seq if position.source_epoch == 1 else 0
             for batch in recording.batches[min(done, answered) :]:
-                died.clock.sleep(random.choice((0.0, 0.0, 1.0)))
+                died.clock.now_ns += random.choice((0, 0, SECOND_NS))
                 parts = list(parts_of(batch, random))
                 killed = random.random() < 0.1
                 acks = [
@@ -255,7 +256,7 @@ class Producer:
     def _send(self, items: Sequence[Item], mark_ns: int, *, want_reply: bool) -> Request | None:
         self._step()
         self._seq += 1
-        self._bench.clock.sleep(self._random.choice((0.0, 1.0)))
+        self._bench.clock.now_ns += self._random.choice((0, SECOND_NS))
         batch = Batch("producer", self._epoch, 3, self._seq, 0, LaneTotals(), list(items), want_reply, None, mark_ns)
         return self._bench.shard.receive(encode(batch)).request
 

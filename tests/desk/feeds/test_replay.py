@@ -1,6 +1,7 @@
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from market_rows import NAN, T0, BlockRow, BlockRows, FakeClock, quote
 
+from desk.feeds.frames import frames_of
 from desk.feeds.replay import MAX_TICKS, BlockFeed
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.feed_position import FeedPosition
@@ -19,7 +21,7 @@ from desk.tape.reader import TapeSource
 
 def play(feed: BlockFeed, *symbols: str) -> list[Frame]:
     feed.subscribe(symbols or ("AAA",))
-    return list(feed.frames())
+    return list(frames_of(feed, feed._clock))
 
 
 def ordinals(frame: Frame) -> list[int]:
@@ -141,7 +143,7 @@ def test_subscriptions_act_from_the_next_frame_on() -> None:
     feed.subscribe(["AAA"])
     taken = []
 
-    for number, frame in enumerate(feed.frames()):
+    for number, frame in enumerate(frames_of(feed, feed._clock)):
         taken.append(ordinals(frame))
         if number == 0:
             feed.subscribe(["BBB"])
@@ -157,7 +159,7 @@ def test_a_subscription_in_an_overfull_second_acts_within_it() -> None:
     lines = [BlockRow(1 + index / 100, "AAA" if index % 2 else "BBB") for index in range(2 * MAX_TICKS + 10)]
     feed = BlockFeed(BlockRows(lines), FakeClock())
     feed.subscribe(["AAA"])
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     first = next(frames)
     feed.subscribe(["BBB"])
@@ -221,7 +223,7 @@ def test_paced_frames_come_when_due_and_span_ten_ms_of_wall_time(speed: float) -
     feed = BlockFeed(BlockRows(lines, 50), clock, speed=speed)
     feed.subscribe(["AAA"])
 
-    for frame in feed.frames():
+    for frame in frames_of(feed, feed._clock):
         assert clock.now_ns - began_ns == pytest.approx((frame.session_ns - T0) / speed, abs=2_000)
         if frame.ticks:
             span_ns = frame.session_ns - lines[frame.ticks[0].ordinal].recv_ns
@@ -232,13 +234,33 @@ def test_paced_frames_come_when_due_and_span_ten_ms_of_wall_time(speed: float) -
     assert feed.counts.received["trades"] == len(lines)
 
 
+@given(seed=st.integers(0, 2**16))
+def test_a_paced_feed_has_received_no_more_than_it_returned_whenever_it_is_asked(seed: int) -> None:
+    random = Random(seed)
+    lines = [BlockRow(at_ms) for at_ms in sorted(random.choices(range(5_000), k=random.randrange(1, 60)))]
+    clock = FakeClock()
+    feed = BlockFeed(BlockRows(lines, random.randrange(1, 20)), clock, speed=random.choice([0.5, 1.0, 40.0]))
+    feed.subscribe(["AAA"])
+    returned = waits = 0
+
+    while not feed.ended:
+        clock.wait(feed.due_ns)
+        frame = feed.read()
+        returned += 0 if frame is None else len(frame.ticks)
+        waits += frame is None
+        assert feed.counts.received["trades"] + feed.counts.received["quotes"] == returned
+
+    assert returned == len(lines)
+    assert waits > 1
+
+
 def test_a_delay_is_caught_up_without_sleeping() -> None:
     clock = FakeClock()
     began_ns = clock.now_ns
     feed = BlockFeed(BlockRows([BlockRow(at_ms) for at_ms in range(0, 5_000, 100)]), clock, speed=1.0)
     feed.subscribe(["AAA"])
 
-    for number, frame in enumerate(feed.frames()):
+    for number, frame in enumerate(frames_of(feed, feed._clock)):
         if number == 3:
             clock.now_ns += 2 * SECOND_NS
         last = frame
@@ -317,7 +339,7 @@ def test_a_feed_resumed_at_a_mark_continues_as_the_undisturbed_one_did(
     assert undisturbed.start_ns is not None
     positions = {undisturbed.start_ns: undisturbed.position()}
     after: dict[int, list[Any]] = {undisturbed.start_ns: []}
-    for frame in undisturbed.frames():
+    for frame in frames_of(undisturbed, undisturbed._clock):
         for frames in after.values():
             frames.append(content(frame))
         if frame.mark:
@@ -328,7 +350,7 @@ def test_a_feed_resumed_at_a_mark_continues_as_the_undisturbed_one_did(
     resumed = BlockFeed(source, FakeClock(), **bounds, resume=positions[mark_ns])
     resumed.subscribe(["AAA", "BBB"])
 
-    assert [content(frame) for frame in resumed.frames()] == after[mark_ns]
+    assert [content(frame) for frame in frames_of(resumed, resumed._clock)] == after[mark_ns]
     assert resumed.counts == undisturbed.counts
     assert (resumed.start_ns, resumed.end_ns) == (undisturbed.start_ns, undisturbed.end_ns)
     assert resumed.take_gaps() == []
@@ -387,7 +409,7 @@ def test_a_resumed_feed_is_paced_from_its_mark() -> None:
     feed = BlockFeed(BlockRows(lines), clock, speed=2.0, resume=FeedPosition(mark_ns))
     feed.subscribe(["AAA"])
 
-    for frame in feed.frames():
+    for frame in frames_of(feed, feed._clock):
         assert clock.now_ns - began_ns == pytest.approx((frame.session_ns - mark_ns) / 2.0, abs=2_000)
 
     assert clock.slept_ns == pytest.approx(1.5 * SECOND_NS, abs=2_000)

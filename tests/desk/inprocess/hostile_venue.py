@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from random import Random
+from select import select
 from typing import Any, Literal
 
 import msgspec
@@ -76,8 +77,11 @@ class ManualClock:
     def step_ns(self) -> int:
         return self.stepped_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if not descriptors:
+            self.now_ns = max(self.now_ns, until_ns)
+        elif until_ns > self.now_ns:
+            select(descriptors, (), (), min(0.001, (until_ns - self.now_ns) / SECOND_NS))
 
 
 class ZeroJitter(Random):
@@ -85,18 +89,6 @@ class ZeroJitter(Random):
 
     def random(self) -> float:
         return 0.0
-
-
-class QuickFeed(AlpacaFeed):
-    """A feed that waits a millisecond at most."""
-
-    @property
-    def patience_s(self) -> float:  # type: ignore[override]
-        return 0.001
-
-    @patience_s.setter
-    def patience_s(self, seconds: float) -> None:
-        pass
 
 
 def stamp(time_ns: int) -> Ext:
@@ -287,7 +279,7 @@ class LiveDesk(MemoryDesk):
     session_clock: Literal["real", "venue"] = "real"
 
     def __post_init__(self) -> None:
-        self.clock: Any = ManualClock()
+        self.clock = ManualClock()
         self.store, self.book = MemoryKeeper(), MemoryLedger()
         limits = RiskLimits(max_orders_per_minute=10**6, max_position_notional=1e12, max_gross_notional=1e12)
         self.manager = OrderManager("day", RiskGate(limits), self.book, SimulatedVenue())
@@ -295,8 +287,8 @@ class LiveDesk(MemoryDesk):
         broker = LocalBroker(self.manager, self.mailbox)
         self.strategies = [StrategyEntry("trading", lambda: Trading(NO_PARAMS))]
         self.consumers = {number: self._shard(number, broker) for number in range(self.shards)}
-        self.wire = RecordingLinks(self.consumers)
-        live = QuickFeed(
+        self.wire = RecordingLinks(self.consumers, self.clock)
+        live = AlpacaFeed(
             self.venue.url,
             "key",
             "secret",
@@ -309,7 +301,7 @@ class LiveDesk(MemoryDesk):
             rng=ZeroJitter(),
             timeout_ns=TIMEOUT_S * SECOND_NS,
         )
-        self.venue.listen(live._socket._loop)
+        self.venue.listen(live._socket.event_loop)
         self.clock_answer: bytes | None = None
         self.venue.answer_clock = self._answer_clock
         self.witness = EntryOracle(
@@ -363,7 +355,7 @@ class LiveDesk(MemoryDesk):
         close = live._socket.close
 
         def closed() -> None:
-            self.venue.close(live._socket._loop)
+            self.venue.close(live._socket.event_loop)
             close()
 
         live._socket.close = closed  # type: ignore[method-assign]

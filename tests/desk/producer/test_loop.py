@@ -1,6 +1,6 @@
 """The producer with real lanes, shards and engines over direct links: the promises about every tick."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -267,7 +267,7 @@ def test_a_producer_that_a_shard_refuses_ends_its_run() -> None:
     for shard in desk.consumers.values():
         shard._source_epoch = 2
 
-    with pytest.raises(RunFailed, match="refused batch 1: it has heard of a newer producer"):
+    with pytest.raises(RunFailed, match="refused batch 1: it has a newer producer"):
         desk.play()
 
 
@@ -305,9 +305,9 @@ def test_watches_of_the_plan_come_before_everything_else() -> None:
 
 def test_an_ack_of_nothing_is_no_ack() -> None:
     class Babbling(RecordingLinks):
-        def wait(self, wait: Wait) -> list[News]:
+        def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
             babble = [Ack(0, 1, 99, 0, 0)] if self.batches[0] else []
-            return [*babble, *super().wait(wait)]
+            return [*babble, *super().wait(wait, descriptors)]
 
     desk = MemoryDesk(Rows([Row(0), Row(5)]), ("A",), links=Babbling).play()
 

@@ -14,6 +14,7 @@ from market_rows import T0, BlockRow, BlockRows, FakeClock
 
 from desk.bars.remembered_trades import TradeMemory, unpack_trades
 from desk.consumer.engine import Engine, EngineConfig
+from desk.feeds.frames import frames_of as played
 from desk.feeds.replay import BlockFeed
 from desk.model.bars import Bar, BarFields
 from desk.model.items import Item, Mark, Watch
@@ -66,7 +67,7 @@ def frames_of(source: BlockRows, watches: dict[int, list[Watch]]) -> list[Item]:
     feed = BlockFeed(source, FakeClock(), start_ns=START_NS)
     feed.subscribe(SYMBOLS)
     items: list[Item] = [*watches.get(START_NS, [])]
-    for frame in feed.frames():
+    for frame in played(feed, feed._clock):
         items += frame.ticks
         if frame.mark:
             items.append(Mark(frame.session_ns, 0))

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_connection_attempts import most_within
 
+from desk.feeds.frames import frames_of
+
 STEP_NS = NS // 10
 STEPS = 900
 SLOW_STEPS = 3000
@@ -87,15 +89,15 @@ def times_of_attempts(address: Any, clock: ManualClock, seen: Callable[[], int] 
     are those at which the feed begins: a server in another thread may look at this clock much later.
     """
     feed = make_feed(address, clock)
-    feed.patience_s = 0.0
+    clock.patience_s = 0.0
     began_ns: list[int] = []
     attempts = feed._socket._attempts._began_ns
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
     for step in range(STEPS + SLOW_STEPS):
         if step >= STEPS:
             if seen() > 1:
                 break
-            feed.patience_s = 0.01
+            clock.patience_s = 0.01
         next(frames)
         if attempts and attempts[-1] not in began_ns[-1:]:
             began_ns.append(attempts[-1])

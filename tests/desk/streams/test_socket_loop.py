@@ -8,6 +8,7 @@ import pytest
 from alpaca_feeds import START_NS, ManualClock, make_feed, send_after_subscribing, until
 from alpaca_server import NS, AlpacaServer, Client, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.streams.backoff import FIRST_NS, LONGEST_NS, Backoff
 from desk.streams.socket_loop import ANSWER_NS, PING_PART, TIMEOUT_NS, SocketLoop
@@ -36,7 +37,7 @@ def test_a_slow_reader_stops_the_venue_instead_of_buffering() -> None:
 
     with AlpacaServer(flood) as server:
         feed = make_feed(server)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         first = next(frame for frame in frames if frame.ticks)
         assert stalled.wait(10)
         sent_while_nobody_read = sent
@@ -60,7 +61,7 @@ def test_a_server_that_never_greets_is_left() -> None:
     clock = ManualClock()
     with AlpacaServer(mute, send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: server.connections == 1 and feed._socket.open)
         next(frames)
 
@@ -68,7 +69,7 @@ def test_a_server_that_never_greets_is_left() -> None:
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     assert feed.gaps[0].why == "the venue owed the greeting for 10 s"
 
 
@@ -85,8 +86,8 @@ def test_a_peer_that_answers_no_ping_is_left() -> None:
     clock = ManualClock()
     with AlpacaServer(deaf, send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected and paused.is_set())
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected and paused.is_set())
 
         clock.now_ns += PING_NS
         next(frames)
@@ -101,7 +102,7 @@ def test_a_peer_that_answers_pings_is_kept() -> None:
     clock = ManualClock()
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
 
         for _ in range(3):
@@ -110,7 +111,7 @@ def test_a_peer_that_answers_pings_is_kept() -> None:
             until(frames, lambda _, before=read_ns: feed._socket.read_ns > before)
         frames.close()
 
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
 
 
 @pytest.mark.parametrize(("path", "fault"), [("/forbidden", CredentialsError), ("/lost", RunFailed)])
@@ -121,7 +122,7 @@ def test_an_http_answer_instead_of_a_websocket_is_a_fault(path: str, fault: type
         feed = make_feed(server)
 
         with pytest.raises(fault, match=str(statuses[path])):
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
 
 def test_a_port_where_nothing_listens_is_tried_again() -> None:
@@ -129,20 +130,20 @@ def test_a_port_where_nothing_listens_is_tried_again() -> None:
     with AlpacaServer(send_after_subscribing()) as server:
         pass
     feed = make_feed(server, clock)
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "no connection" in feed.last_end
-    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.last_end)]
+    assert "no connection" in feed.connection.last_end
+    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.connection.last_end)]
     assert [note.level for note in feed.take_notes()] == ["error"]
     assert not feed.health.subscribed
 
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(PlanError, match=r"feed\.url"):
-        SocketLoop("http://x", None, ManualClock(), random.Random(), lambda _: None)  # type: ignore[arg-type]
+        SocketLoop("http://x", None, ManualClock(), random.Random())  # type: ignore[arg-type]
 
 
 def test_waits_are_drawn_below_a_ceiling_that_doubles_and_starts_over() -> None:

@@ -1,5 +1,6 @@
 """Sessions from plan and market data: exchange day, bounds, symbols, and refusals."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.config import Plan
+from desk.feeds.frames import frames_of
 from desk.model.block_checks import counted_as_trade
 from desk.model.blocks import Block
 from desk.model.errors import DeskError, PlanError, TapeError
@@ -35,8 +37,8 @@ class At:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        raise AssertionError(until_ns)
 
 
 def a_plan(session: dict[str, Any] | None = None, **tables: Any) -> Plan:
@@ -334,7 +336,7 @@ def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_requested(
         return
     played = market_feed(plan, session, session_source(source, session), SystemClock())
     played.subscribe(session.always)
-    ticks = [tick for frame in played.frames() for tick in frame.ticks]
+    ticks = [tick for frame in frames_of(played, played._clock) for tick in frame.ticks]
 
     counted = {
         kind: played.counts.received[kind] + played.counts.skipped[kind] + session.outside[kind]

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,8 +29,8 @@ class Wall:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        raise AssertionError(until_ns)
 
 
 class Clocked:

@@ -8,6 +8,7 @@ import pytest
 from alpaca_feeds import KEY, SECRET, START_NS, ManualClock, make_feed, until
 from alpaca_server import AlpacaServer, Client, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.block_rows import BlockFeedCounts
 from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
@@ -146,7 +147,7 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
 
     with AlpacaServer(speak_json) as server:
         feed = make_feed(server, ManualClock())
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         (tick,) = until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
@@ -154,5 +155,5 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
     assert {type(message) for message in heard} == {str if text else bytes}
     assert [json.loads(message)["action"] for message in heard] == ["auth", "subscribe"]
     assert feed.health.encoding == f"JSON in {'text' if text else 'binary'} frames"
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
     assert server.errors == []

@@ -21,6 +21,7 @@ from alpaca_feeds import (
 )
 from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
@@ -45,7 +46,7 @@ def failing(code: int, *, authenticated: bool = False) -> Script:
 def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
     with AlpacaServer(send_after_subscribing(trade("A", START_NS), quote("B", START_NS + 1))) as server:
         feed = make_feed(server)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         ticks = until(frames, lambda seen: len(seen) >= 2)
         frames.close()
@@ -66,13 +67,13 @@ def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
         send_after_subscribing(trade("A", START_NS), stay=False), send_after_subscribing(trade("B", START_NS))
     ) as server:
         feed = make_feed(server)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         ticks = until(frames, lambda seen: len(seen) >= 2)
         frames.close()
 
     assert [(tick.ordinal, tick.symbol) for tick in ticks] == [(1, "A"), (2, "B")]
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     (gap,) = feed.gaps
     assert ticks[0].received_ns <= gap.from_ns <= gap.to_ns
     assert "closed" in gap.why
@@ -83,13 +84,13 @@ def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
 def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_once() -> None:
     with AlpacaServer(failing(407, authenticated=True), send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock=ManualClock(), rng=random.Random(1))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
     assert feed.health.slow_clients == 1
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
 
 
 @pytest.mark.parametrize("code", [404, 406, 500])
@@ -97,9 +98,9 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
     clock = ManualClock()
     with AlpacaServer(failing(code), send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, rng=random.Random(1))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
-        until(frames, lambda _: bool(feed.last_end))
+        until(frames, lambda _: bool(feed.connection.last_end))
         assert str(code) in feed.take_notes()[0].text
         next(frames)
         connections_before = server.connections
@@ -117,9 +118,10 @@ def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Except
         feed = make_feed(server)
 
         with pytest.raises(fault) as caught:
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
-    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health} {feed.last_end}"
+    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health}"
+    told += feed.connection.last_end
     told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
     assert KEY not in told
     assert SECRET not in told
@@ -147,7 +149,7 @@ def test_no_redirect_is_followed() -> None:
         feed = make_feed(server)
 
         with pytest.raises(RunFailed, match="HTTP 302"):
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
     assert elsewhere.connections == 0
     assert server.received == elsewhere.received == []
@@ -157,15 +159,15 @@ def test_a_mute_connection_is_made_again() -> None:
     clock = ManualClock()
     with AlpacaServer(subscribe_only, send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
 
-        clock.now_ns += int((feed.mute_s + 1) * NS)
+        clock.now_ns += int((feed.connection.mute_s + 1) * NS)
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
     assert feed.health.mutes == 1
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS, START_NS + 31 * NS)]
     assert "mute" in feed.gaps[0].why
 
@@ -174,9 +176,9 @@ def test_out_of_session_silence_is_no_fault() -> None:
     clock = ManualClock()
     with AlpacaServer(subscribe_only) as server:
         feed = make_feed(server, clock, is_open=lambda _: False)
-        feed.mute_s = 5.0
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        feed.connection.mute_s = 5.0
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
 
         for _ in range(4):
             clock.now_ns += 6 * NS
@@ -184,14 +186,14 @@ def test_out_of_session_silence_is_no_fault() -> None:
         frames.close()
 
     assert feed.health.mutes == 0
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
 
 
 def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> None:
     clock = ManualClock(START_NS + 1)
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, stop_ns=START_NS + 4 * NS)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
 
         clock.now_ns = START_NS + 2 * NS
@@ -217,7 +219,7 @@ def test_lag_and_read_age_are_those_of_the_frame() -> None:
 
     with AlpacaServer(script) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         first = next(frame for frame in frames if frame.ticks)
         feed.subscribe(["C"])
         second = next(frame for frame in frames if frame.ticks)
@@ -243,7 +245,7 @@ def test_session_time_follows_a_venue_to_its_end() -> None:
     with AlpacaServer(script, clock=lambda: {"wall_ns": START_NS, "speed": 2.0, **state}) as server:
         feed = make_feed(server, ManualClock(), session_clock="venue", rng=random.Random(1))
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [tick.symbol for frame in frames for tick in frame.ticks] == ["A"]
     marks = [frame.session_ns for frame in frames if frame.mark]
@@ -257,14 +259,14 @@ def test_a_venue_without_a_clock_is_a_clear_fault() -> None:
     feed = AlpacaFeed(url, KEY, SECRET, channels=BOTH, clock=SystemClock(), session_clock="venue")
 
     with pytest.raises(RunFailed, match=r"venue clock http://127\.0\.0\.1:\d+/clock"):
-        next(feed.frames())
+        next(frames_of(feed, feed._clock))
 
 
 def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap() -> None:
     clock = ManualClock(START_NS + 5 * NS + NS // 2)
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, resume=FeedPosition(START_NS + 2 * NS), first_ordinal=7 << 40)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         at_once = [next(frames) for _ in range(3)]
 
         before = feed.take_gaps()
@@ -292,7 +294,7 @@ def test_the_outage_of_a_producer_that_died_in_it_is_continued_by_its_successor(
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         health = FeedHealth(subscribed=True, outages=2, down_from_ns=START_NS + 3 * NS, down_why="closed")
         feed = make_feed(server, clock, resume=FeedPosition(START_NS + 8 * NS, health=health))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
@@ -311,7 +313,7 @@ def test_what_is_refused_by_a_venue_that_then_closes_is_known() -> None:
 
     with AlpacaServer(refuse_and_close, subscribe_only) as server:
         feed = make_feed(server, ManualClock(), rng=random.Random(1))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: bool(feed.down_why))
         refused = feed.health.refused
         frames.close()
@@ -330,7 +332,7 @@ def test_symbols_that_are_granted_later_are_refused_no_longer() -> None:
 
     with AlpacaServer(refuse_and_close, send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, ManualClock())
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 2)
         frames.close()
 
@@ -345,8 +347,8 @@ def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_o
     clock = ManualClock(START_NS + 5 * NS)
     with AlpacaServer(failing(500), send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, resume=FeedPosition(START_NS))
-        frames = feed.frames()
-        until(frames, lambda _: bool(feed.last_end))
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: bool(feed.connection.last_end))
         assert feed.gaps == []
 
         clock.now_ns += 3 * NS
@@ -363,7 +365,7 @@ def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
     scripts = [send_after_subscribing(trade("A", START_NS), stay=False), send_after_subscribing(trade("B", START_NS))]
     with AlpacaServer(*scripts) as server:
         feed = make_feed(server, clock, resume=FeedPosition(START_NS))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
         first = feed.take_gaps()
         until(frames, lambda seen: len(seen) >= 1)
@@ -380,7 +382,7 @@ def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_a
     with AlpacaServer(subscribe_only) as server:
         feed = make_feed(server, clock, resume=FeedPosition(START_NS), stop_ns=START_NS + 3 * NS)
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [(frame.session_ns, frame.mark) for frame in frames] == [
         (START_NS + second * NS, True) for second in (1, 2, 3)
@@ -395,7 +397,7 @@ def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None
             server, ManualClock(), session_clock="venue", resume=FeedPosition(START_NS), rng=random.Random(1)
         )
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [frame.session_ns for frame in frames if frame.mark] == [START_NS + second * NS for second in (1, 2, 3)]
     assert [(gap.from_ns, gap.to_ns) for gap in feed.take_gaps()] == [(START_NS, START_NS + 2 * NS + NS // 2)]
@@ -404,7 +406,7 @@ def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None
 def test_session_time_does_not_go_back_when_a_venues_clock_is_behind_the_last_mark() -> None:
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, ManualClock(START_NS + NS // 2), resume=FeedPosition(START_NS + NS))
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
 
         frame = next(frame for frame in frames if frame.ticks)
         frames.close()
@@ -427,7 +429,7 @@ def test_ticks_read_with_a_mark_and_not_taken_before_the_stop_are_skipped() -> N
     clock = ManualClock()
     with AlpacaServer(script) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         seen = until(frames, lambda seen: len(seen) >= 2)
         for _ in range(MAX_FRAMES):
             sent.acquire(timeout=10)

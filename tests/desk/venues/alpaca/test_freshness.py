@@ -5,6 +5,7 @@ import threading
 from alpaca_feeds import START_NS, ManualClock, make_feed, send_after_subscribing, subscribe_only, until
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.feed_health import Freshness
 from desk.streams.socket_loop import PING_PART, TIMEOUT_NS
 from desk.venues.alpaca.market import AlpacaFeed
@@ -39,14 +40,14 @@ def test_nothing_is_fresh_before_the_subscription_is_acknowledged_whatever_comes
     release, clock = threading.Event(), ManualClock()
     with AlpacaServer(acknowledging(release, ticks=True)) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         next(frames)
         unconnected = fresh(feed, clock)
         until(frames, bool)
         clock.now_ns += 2 * NS
         waiting = fresh(feed, clock)
         release.set()
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         acknowledged = fresh(feed, clock)
         frames.close()
 
@@ -59,7 +60,7 @@ def test_a_venue_that_never_acknowledges_is_an_outage_that_names_what_it_owes() 
     release, clock = threading.Event(), ManualClock()
     with AlpacaServer(acknowledging(release)) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed._protocol.ready)
         clock.now_ns += TIMEOUT_NS
         until(frames, lambda _: bool(feed.down_why))
@@ -77,7 +78,7 @@ def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_
     clock = ManualClock()
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
         ages = []
         for _ in range(10):
@@ -87,7 +88,7 @@ def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_
         frames.close()
 
     assert ages == [Freshness("", PING_NS)] * 10
-    assert (feed.reconnects, feed.gaps) == (0, [])
+    assert (feed.connection.reconnects, feed.gaps) == (0, [])
 
 
 def test_data_alone_are_proof_enough() -> None:
@@ -102,7 +103,7 @@ def test_data_alone_are_proof_enough() -> None:
     clock = ManualClock()
     with AlpacaServer(deaf) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
         for _ in range(20):
             clock.now_ns += NS
@@ -124,8 +125,8 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
     clock = ManualClock()
     with AlpacaServer(drip, send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         clock.now_ns += PING_NS
         next(frames)
         clock.now_ns += TIMEOUT_NS - PING_NS
@@ -139,7 +140,7 @@ def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_ar
     clock = ManualClock()
     with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         feed = make_feed(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
 
         clock.now_ns += 20 * NS
@@ -150,7 +151,7 @@ def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_ar
 
     assert marks == [(True, 20 * NS)] * 20
     assert late.why == "neither data nor a pong for 20 s"
-    assert (feed.reconnects, feed.gaps) == (0, [])
+    assert (feed.connection.reconnects, feed.gaps) == (0, [])
 
 
 def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
@@ -164,14 +165,14 @@ def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
 
     with AlpacaServer(leave, subscribe_only) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         before = feed.open_gap(clock.now_ns)
         release.set()
         until(frames, lambda _: bool(feed.down_why))
         clock.now_ns += NS
         lost, gap = fresh(feed, clock), feed.open_gap(clock.now_ns)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         after = feed.open_gap(clock.now_ns)
         frames.close()
 
@@ -188,8 +189,8 @@ def test_a_later_request_that_waits_for_its_answer_leaves_the_others_fresh() -> 
     clock = ManualClock()
     with AlpacaServer(subscribe_only) as server:
         feed = make_feed(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
 
         feed.subscribe(["C"])
         next(frames)
@@ -208,8 +209,8 @@ def test_a_connection_that_ends_with_its_authentication_was_not_subscribed() -> 
 
     with AlpacaServer(leave) as server:
         feed = make_feed(server, ManualClock())
-        frames = feed.frames()
-        until(frames, lambda _: bool(feed.last_end))
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: bool(feed.connection.last_end))
         subscribed = feed.health.subscribed
         frames.close()
 
@@ -221,18 +222,18 @@ def test_pongs_do_not_keep_a_feed_waiting_for_a_venue_that_has_ended_its_play() 
     clock = ManualClock()
     with AlpacaServer(subscribe_only, clock=lambda: state) as server:
         feed = make_feed(server, clock, session_clock="venue", timeout_ns=NS // 2)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         state["state"] = "ended"
         for _ in range(1000):  # far more than a second, in steps each of which brings a pong
             clock.now_ns += NS // 4
             before_ns = feed._socket.proof_ns
             while feed._socket.open and feed._socket.proof_ns == before_ns and next(frames, None) is not None:
                 pass
-            if feed._is_over:
+            if feed.ended:
                 break
 
-    assert feed._is_over
+    assert feed.ended
 
 
 def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() -> None:
@@ -240,8 +241,8 @@ def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() ->
     with AlpacaServer(subscribe_only) as server:
         feed = make_feed(server, clock, is_open=lambda _: False)
         feed.keep_below(3 * NS // 2)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         clock.now_ns += NS // 2
         until(frames, lambda _: fresh(feed, clock).silent_ns == 0)
         frames.close()
