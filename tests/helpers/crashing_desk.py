@@ -399,8 +399,8 @@ class CrashingLinks:
 
     def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
         if wait.until_ns:
-            self._world.step()
-            self._world.clock.wait(wait.until_ns, descriptors)
+            self._simulation.step()
+            self._simulation.clock.wait(wait.until_ns, descriptors)
         match wait.acks:
             case AckWait.SKIP:
                 return []
@@ -471,7 +471,7 @@ class CrashingClock(StepClock):
         return self._simulation.clock.wall_ns()
 
     def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
-        self._world.clock.wait(until_ns, descriptors)
+        self._simulation.clock.wait(until_ns, descriptors)
 
 
 class LiveFrames:
