@@ -124,6 +124,10 @@ class LiveFeed(Feed, Protocol):
         """Ping a quiet venue often enough that its data never seem older than this while it answers."""
         ...
 
+    def expect_delay(self, delay_ns: int) -> None:
+        """Accept ticks of before the exchange day that come so much later by design."""
+        ...
+
     def open_gap(self, session_ns: int) -> FeedGap | None:
         """The gap that has not ended at this session time, up to it; None without one."""
         ...

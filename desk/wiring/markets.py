@@ -88,4 +88,5 @@ def _live_feed(
     setup = LiveSetup(session, clock, (epoch << ORDINAL_BITS) + 1, is_open)
     live = factory.open(plan, api_keys(plan), setup, resume)
     live.keep_below(round(plan.guards.max_data_latency_s * SECOND_NS))
+    live.expect_delay(round(plan.feed.delay_s * SECOND_NS))
     return live

@@ -150,6 +150,10 @@ class SocketFeed:
         """Ping a quiet venue often enough that its data never seem older than this while it answers."""
         self._socket.ping_ns = min(self._socket.ping_ns, age_ns // PING_PART)
 
+    def expect_delay(self, delay_ns: int) -> None:
+        """Accept ticks of before the exchange day that come so much later by design."""
+        self._times.delay_ns = delay_ns
+
     def open_gap(self, session_ns: int) -> OutageGap | None:
         """The gap that has not ended at this session time, up to it; None without one."""
         return self._outages.open_gap(session_ns)

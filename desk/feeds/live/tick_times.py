@@ -63,7 +63,7 @@ class TickTimes:
 
     `ahead_ns` is the measured lead of the venue's clock. `floor_ns` is the usual lag, `age_ns` the lag
     of the last read above it, `newest_ns` the newest sound time of the last read. The day's first and last instant
-    bound the times that can be right.
+    bound the times that can be right; `delay_ns`, the feed's delay by design, is the least that ticks may be older.
     """
 
     def __init__(self, place: str, start_ns: int = 0, end_ns: int = END_NS) -> None:
@@ -71,6 +71,7 @@ class TickTimes:
         self.ahead_ns = 0
         self.age_ns = 0
         self.newest_ns = 0
+        self.delay_ns = 0
         self._place = place
         self._start_ns = start_ns
         self._end_ns = end_ns
@@ -95,7 +96,7 @@ class TickTimes:
         """The ticks of one read whose times can be right, in order; the lag is measured of all ticks."""
         self._sample(ticks, read)
         times_ns = [tick.ts_ns for tick in ticks]
-        earliest_ns = self._start_ns - max(self.floor_ns, 0)
+        earliest_ns = self._start_ns - max(self.floor_ns, self.delay_ns)
         latest_ns = min(self._latest_ns(read), END_NS)
         self.newest_ns = max(times_ns)
         if min(times_ns) >= earliest_ns and self.newest_ns <= latest_ns:

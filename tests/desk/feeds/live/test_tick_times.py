@@ -69,6 +69,17 @@ def test_a_time_is_within_the_exchange_day_and_at_most_10_s_ahead(offset_ns: int
     assert reader.accepted - before == is_sound
 
 
+def test_a_feed_that_is_delayed_by_design_brings_ticks_of_the_day_before_from_its_first_read_on() -> None:
+    reader = Reader()
+    reader.now_ns = START_NS + NS
+    reader.times.delay_ns = 900 * NS
+
+    reader.read(reader.now_ns - 900 * NS)
+    reader.read(reader.now_ns - 902 * NS)
+
+    assert (reader.accepted, reader.rejected) == (1, 1)
+
+
 @pytest.mark.parametrize("ahead_ns", [HOUR_NS, AHEAD_NS - NS, 400 * DAY_NS])
 @pytest.mark.parametrize("at_s", [0, 1, 5])
 def test_one_future_tick_makes_nothing_look_old(ahead_ns: int, at_s: int) -> None:
