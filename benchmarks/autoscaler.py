@@ -1,11 +1,11 @@
-"""A cluster that Ray's own autoscaler (v2) lets grow and shrink, on this machine.
+"""A cluster on this machine, resized by Ray's own autoscaler (v2).
 
-The autoscaler, the raylets and the demand are real. A made-up part stands for a cloud: the node provider that Ray
-keeps for its own tests, which starts a raylet where another would start a machine. Everything listens on loopback.
+The autoscaler and the raylets are real. Only the cloud is simulated, by the node provider of Ray's own tests: it starts
+a raylet where a cloud provider would start a machine. All ports are on loopback.
 
     python -m benchmarks.autoscaler [--nodes N] [--cpus C] [--idle-s S]
 
-runs it, prints its address, and ends with its stdin.
+starts the cluster, prints its address, and stops it when stdin closes.
 """
 
 import argparse
@@ -30,7 +30,7 @@ AUTOSCALER: Final = {
     "RAY_FAKE_CLUSTER": "1",
     "RAY_CLOUD_INSTANCE_ID": FAKE_HEAD_NODE_ID,
     "RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_NODE_ID,
-    # So that the nodes, to which the provider gives no address, take the loopback's for theirs.
+    # The provider assigns no addresses: with this, nodes use the loopback address.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 COMMANDS: Final = (
@@ -44,15 +44,15 @@ COMMANDS: Final = (
 
 
 @dataclass(frozen=True)
-class Room:
-    """How far the cluster may grow: `nodes` of `cpus` each beside a head that has none; idle ones leave again."""
+class ClusterSize:
+    """At most `nodes` of `cpus` each, removed after `idle_s` without work; the head has no CPUs."""
 
     nodes: int = 4
     cpus: int = 1
     idle_s: float = 6.0
 
     def config(self, gcs_address: str) -> dict[str, Any]:
-        """The autoscaler's configuration, as `ray up` would write it for a provider of its own."""
+        """The autoscaler's configuration, as `ray up` would write it for an external provider."""
         return {
             "cluster_name": "desk-on-one-machine",
             "max_workers": self.nodes,
@@ -84,53 +84,53 @@ class Room:
 
 
 class AutoscaledCluster:
-    """The cluster in a process of its own while it is entered; `address` is where to join.
+    """Context manager that runs the cluster in its own process; `address` is where to join.
 
-    It ends with this process, however that ends.
+    The cluster stops when this process ends, even by a kill.
     """
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, size: ClusterSize) -> None:
         self.address = ""
-        self._room = room
-        self._keeper: subprocess.Popen[str] | None = None
+        self._size = size
+        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        room = self._room
-        flags = ["--nodes", str(room.nodes), "--cpus", str(room.cpus), "--idle-s", str(room.idle_s)]
-        self._keeper = subprocess.Popen(  # noqa: S603 - this module
+        size = self._size
+        flags = ["--nodes", str(size.nodes), "--cpus", str(size.cpus), "--idle-s", str(size.idle_s)]
+        self._process = subprocess.Popen(  # noqa: S603 - this module
             [sys.executable, "-m", "benchmarks.autoscaler", *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
-        assert self._keeper.stdout is not None, "asked for above"
-        self.address = self._keeper.stdout.readline().strip()
+        assert self._process.stdout is not None, "requested by stdout=PIPE"
+        self.address = self._process.stdout.readline().strip()
         if not self.address:
-            raise RuntimeError(f"no cluster came up (exit status {self._keeper.wait()})")
+            raise RuntimeError(f"the cluster did not start (exit status {self._process.wait()})")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._keeper is not None, "the cluster has not been entered"
-        self._keeper.communicate(timeout=END_TIMEOUT_S)
-        if status := self._keeper.returncode:
-            raise RuntimeError(f"the cluster did not end as it should (exit status {status})")
+        assert self._process is not None, "the cluster has not been entered"
+        self._process.communicate(timeout=END_TIMEOUT_S)
+        if status := self._process.returncode:
+            raise RuntimeError(f"the cluster failed while stopping (exit status {status})")
 
 
 def main() -> None:
-    """Be the cluster."""
+    """Run the cluster until stdin closes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nodes", type=int, default=Room.nodes)
-    parser.add_argument("--cpus", type=int, default=Room.cpus)
-    parser.add_argument("--idle-s", type=float, default=Room.idle_s)
+    parser.add_argument("--nodes", type=int, default=ClusterSize.nodes)
+    parser.add_argument("--cpus", type=int, default=ClusterSize.cpus)
+    parser.add_argument("--idle-s", type=float, default=ClusterSize.idle_s)
     options = parser.parse_args()
     port, metrics_port = free_ports(2)
-    room = Room(options.nodes, options.cpus, options.idle_s)
+    size = ClusterSize(options.nodes, options.cpus, options.idle_s)
     with tempfile.TemporaryDirectory(prefix="desk-ray-") as folder:
         config = Path(folder) / "autoscaler.json"
-        config.write_text(json.dumps(room.config(f"{LOOPBACK}:{port}")), encoding="utf-8")
+        config.write_text(json.dumps(size.config(f"{LOOPBACK}:{port}")), encoding="utf-8")
         variables = AUTOSCALER | {"AUTOSCALER_METRIC_PORT": str(metrics_port)}
         with RayHead(Path(folder), port, [f"--autoscaling-config={config}"], variables) as head:
             print(head.address, flush=True)

@@ -1,6 +1,6 @@
-"""Baselines (b) and (c): a multiprocessing.Queue for each consumer process, one pickled message for each event.
+"""Baselines (b) and (c): one multiprocessing.Queue per consumer process, one pickled message per event.
 
-What is pickled is the event as msgspec encodes it: of a struct, a tuple and bytes the cheapest in both directions.
+The pickled object is the event as msgspec bytes, which is cheaper in both directions than a struct or a tuple.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from alpaca.data.enums import DataFeed
 from alpaca.data.live import StockDataStream
 
 from benchmarks.baseline_stream import ticks_of
-from benchmarks.baseline_worker import REPORT_NS, Worker, without_collector
+from benchmarks.baseline_worker import REPORT_NS, Worker, disable_gc
 from benchmarks.reading import Reading
 from desk.flow.routing_table import RoutingTable
 from desk.model.items import Mark
@@ -31,7 +31,7 @@ _decode = msgspec.msgpack.Decoder(Trade | Mark).decode
 
 
 class Fanout:
-    """The reading process's side: each event to its consumer's queue; a mark to all of them on every second."""
+    """Sends each event to its consumer's queue, and a mark to every queue each second."""
 
     def __init__(self, queues: Sequence["Queue[bytes]"], reports: Connection) -> None:
         self.received = 0
@@ -41,7 +41,7 @@ class Fanout:
         self._put_of: dict[str, Any] = {}
 
     def put(self, trade: Trade) -> None:
-        """Send one event; waits while the queue is full."""
+        """Send one event; block while the queue is full."""
         self.received += 1
         put = self._put_of.get(trade.symbol)
         if put is None:
@@ -49,7 +49,7 @@ class Fanout:
         put(_encode(trade))
 
     def start(self) -> None:
-        """Begin to mark and to report, in a thread."""
+        """Start sending marks and reports, in a thread."""
         threading.Thread(target=self._mark, daemon=True).start()
 
     def _mark(self) -> None:
@@ -65,9 +65,9 @@ class Fanout:
                     queue.put(_encode(Mark(now_ns, now_ns)))
 
 
-def read_plainly(url: str, queues: Sequence["Queue[bytes]"], reports: Connection) -> None:
+def read_with_websockets(url: str, queues: Sequence["Queue[bytes]"], reports: Connection) -> None:
     """(b): websockets' asyncio client and the desk's codec."""
-    without_collector()
+    disable_gc()
     fanout = Fanout(queues, reports)
     fanout.start()
 
@@ -82,9 +82,9 @@ def read_plainly(url: str, queues: Sequence["Queue[bytes]"], reports: Connection
 
 
 def read_with_alpaca(url: str, queues: Sequence["Queue[bytes]"], reports: Connection) -> None:
-    """(c): alpaca-py's own stream, its messages raw, which spares it a pydantic model for each."""
+    """(c): alpaca-py's own stream, with raw messages to save the cost of a pydantic model for each."""
     logging.disable(logging.CRITICAL)
-    without_collector()
+    disable_gc()
     fanout = Fanout(queues, reports)
     fanout.start()
 
@@ -105,13 +105,13 @@ def read_with_alpaca(url: str, queues: Sequence["Queue[bytes]"], reports: Connec
         )
 
     stream = StockDataStream("local", "local", raw_data=True, feed=DataFeed.SIP, url_override=url)
-    stream.subscribe_trades(on_trade, "*")  # type: ignore[arg-type]  # alpaca-py's types leave raw data out
+    stream.subscribe_trades(on_trade, "*")  # type: ignore[arg-type]  # alpaca-py's types omit raw data
     stream.run()
 
 
 def consume(queue: "Queue[bytes]", slow_us: float, reports: Connection) -> None:
-    """A consumer process, until it is ended."""
-    without_collector()
+    """Run a consumer process until it is killed."""
+    disable_gc()
     worker = Worker(time.time_ns(), slow_us)
     get, clock_ns = queue.get, time.time_ns
     while True:

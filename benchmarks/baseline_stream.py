@@ -1,4 +1,4 @@
-"""The websocket of the baselines: websockets' asyncio client, the desk's own codec and handshake, no more."""
+"""The baselines' connection: websockets' asyncio client with the desk's codec and handshake."""
 
 import time
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
 async def ticks_of(url: str) -> AsyncIterator[list[Tick]]:
-    """Each message's ticks, until the venue closes the connection."""
+    """Yield each message's ticks until the venue closes the connection."""
     protocol = AlpacaProtocol(
         "local", "local", place="baseline", channels=frozenset({"trades"}), counts=BlockFeedCounts()
     )

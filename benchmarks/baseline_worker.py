@@ -1,4 +1,4 @@
-"""One worker's work, the same in every baseline: meter, fold into bars, call a strategy on every symbol and second."""
+"""One worker, the same in every baseline: measures ages, builds bars, calls a strategy per symbol and second."""
 
 import gc
 from collections.abc import Callable
@@ -19,7 +19,7 @@ GRACE_NS: Final = SECOND_NS
 
 
 class Worker:
-    """Bars of the symbols that it meets. `slow_us` is what its strategies take per symbol and second; 0: nothing."""
+    """Builds the bars of every symbol it receives. Its strategy takes `slow_us` per symbol and second."""
 
     def __init__(self, started_ns: int, slow_us: float = 0.0) -> None:
         self.applied = 0
@@ -36,7 +36,7 @@ class Worker:
         self._reported_ns = 0
 
     def take(self, trade: Trade, now_ns: int) -> None:
-        """Meter a trade that is taken up now, and fold it in."""
+        """Record the trade's age and time in queue, and add it to its bar."""
         self.applied += 1
         self._ages.append(now_ns - trade.ts_ns)
         self._waits.append(now_ns - trade.received_ns)
@@ -46,7 +46,7 @@ class Worker:
         builder.add(trade, self._closed_to_ns)
 
     def second(self, now_ns: int) -> None:
-        """A second is over: close the minutes that ended, and call the strategies."""
+        """Close the minutes that ended, and call the strategy for every symbol."""
         closed_to_ns = floor_to(now_ns - GRACE_NS, MINUTE_NS)
         if closed_to_ns > self._closed_to_ns:
             for builder in self._builders.values():
@@ -63,7 +63,7 @@ class Worker:
         return now_ns - self._reported_ns >= REPORT_NS
 
     def report(self, now_ns: int, received: int = 0) -> Reading:
-        """What was done so far."""
+        """Return the running totals."""
         self._reported_ns = now_ns
         self._age.add(np.array(self._ages, np.int64))
         self._wait.add(np.array(self._waits, np.int64))
@@ -75,12 +75,12 @@ class Worker:
         be_busy(self._slow_us)
 
 
-def without_collector() -> None:
-    """Spare the process Python's cyclic garbage collector, as the desk spares its own."""
+def disable_gc() -> None:
+    """Turn the cyclic garbage collector off, as the desk does in its processes."""
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
 def _return_at_once(symbol: str) -> None:
-    """The strategy that does nothing."""
+    """A strategy that does nothing."""

@@ -1,14 +1,14 @@
-"""The desk beside what one would write without it: same venue, same events, same bar work, one after the other.
+"""Compare the desk with simpler designs on the same venue, events and bar work, one after the other.
 
     python -m benchmarks.baselines [--rate R] [--workers N] [--seconds S] [--slow-us U] [--search] [--only NAME ...]
 
-    desk      the desk on a Ray of its own
-    tasks     (a) one process, an asyncio.Queue for each of N worker tasks, one item per event
-    batched   (a) with one list per message and worker, which the design allows and few write
-    queues    (b) a multiprocessing.Queue for each of N consumer processes, one pickled message per event
+    desk      the desk on its own Ray cluster
+    tasks     (a) one process, one asyncio.Queue for each of N worker tasks, one item per event
+    batched   (a) with one list per message and worker
+    queues    (b) one multiprocessing.Queue for each of N consumer processes, one pickled message per event
     alpaca    (c) alpaca-py's StockDataStream with an async handler that feeds (b)
 
-With `--slow-us` one of the workers' strategies take that long on each symbol and second (tasks, batched, desk).
+With `--slow-us` the strategies of one worker take that long per symbol and second (desk, tasks and batched only).
 """
 
 import argparse
@@ -22,23 +22,23 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from benchmarks import desk_trial
-from benchmarks.baseline_queues import CAPACITY, consume, read_plainly, read_with_alpaca
+from benchmarks.baseline_queues import CAPACITY, consume, read_with_alpaca, read_with_websockets
 from benchmarks.baseline_tasks import run_tasks
 from benchmarks.baseline_worker import REPORT_NS
-from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
 from benchmarks.processes import Processes
 from benchmarks.reading import Reading
+from benchmarks.results import print_results
 from benchmarks.sustained import highest
 from benchmarks.trial import Timing, Trial
 from desk.model.units import SECOND_NS
 
 START_RATE: Final = {"desk": 256_000, "tasks": 200_000, "batched": 256_000, "queues": 120_000, "alpaca": 30_000}
-SLOW_TOO: Final = ("desk", "tasks", "batched")
+WITH_SLOW_WORKER: Final = ("desk", "tasks", "batched")
 
 
-class Parts:
-    """The processes of one baseline and the pipes on which they report; ended by their ids."""
+class BaselineProcesses:
+    """The processes of one baseline, and the pipes on which they report."""
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
@@ -47,11 +47,11 @@ class Parts:
         self._processes: list[Any] = []
 
     def queue(self) -> Any:
-        """A bounded queue."""
+        """Make a bounded queue."""
         return self._context.Queue(CAPACITY)
 
     def start(self, name: str, target: Callable[..., None], *args: Any) -> None:
-        """Run `target(*args, reports)` in a process of its own."""
+        """Run `target(*args, reports)` in a new process."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=target, args=(*args, theirs), daemon=True)
         process.start()
@@ -62,25 +62,25 @@ class Parts:
         self.names[process.pid] = name
 
     def reading(self, timeout_s: float) -> Reading:
-        """What they told last, together, after waiting for news. Raises EOFError when one of them is gone."""
+        """Read reports for `timeout_s`, and return the sum of the latest. Raises EOFError when a process has ended."""
         end_s = time.monotonic() + timeout_s
         while (left_s := end_s - time.monotonic()) > 0:
             for pipe in wait(list(self._pipes), left_s):
                 assert isinstance(pipe, Connection)
                 self._pipes[pipe] = pipe.recv()
-        told = self._pipes.values()
-        return Reading.sum(sum(part.wall_ns for part in told) // len(told), told)
+        last = self._pipes.values()
+        return Reading.sum(sum(part.wall_ns for part in last) // len(last), last)
 
     def end(self) -> None:
-        """End all of them."""
+        """Kill all processes."""
         for process in self._processes:
             process.kill()
             process.join()
 
 
 @dataclass(frozen=True)
-class Contest:
-    """What all take part in."""
+class Comparison:
+    """The conditions that all designs share."""
 
     workers: int
     seconds: float
@@ -88,7 +88,7 @@ class Contest:
     slow_us: float = 0.0
 
     def trial(self, name: str, rate: float) -> Trial | None:
-        """One of them at one rate; None when the venue hung up on it because it read too slowly (error 407)."""
+        """Run one design at one rate; None if the venue closed the connection of a slow reader (error 407)."""
         with Venue(standard(rate, single=self.single)) as venue:
             timing = Timing(rate, self.seconds)
             if name == "desk":
@@ -104,18 +104,20 @@ class Contest:
         trial = Trial(venue, timing)
         slow_us = [self.slow_us if worker == desk_trial.SLOW_SHARD else 0.0 for worker in range(self.workers)]
         with ExitStack() as stack:
-            parts = Parts()
-            stack.callback(parts.end)
+            started = BaselineProcesses()
+            stack.callback(started.end)
             if name in {"tasks", "batched"}:
-                parts.start("producer", run_tasks, venue.url, slow_us, name == "batched")
+                started.start("producer", run_tasks, venue.url, slow_us, name == "batched")
             else:
-                queues = [parts.queue() for _ in slow_us]
+                queues = [started.queue() for _ in slow_us]
                 for number, (queue, us) in enumerate(zip(queues, slow_us, strict=True)):
-                    parts.start(f"consumer-{number:02}", consume, queue, us)
-                parts.start("producer", read_plainly if name == "queues" else read_with_alpaca, venue.url, queues)
-            processes = Processes(os.getpid(), parts.names | {os.getpid(): "driver"}, {venue.pid})
+                    started.start(f"consumer-{number:02}", consume, queue, us)
+                started.start(
+                    "producer", read_with_websockets if name == "queues" else read_with_alpaca, venue.url, queues
+                )
+            processes = Processes(os.getpid(), started.names | {os.getpid(): "driver"}, {venue.pid})
             try:
-                while not trial.look(parts.reading(REPORT_NS / SECOND_NS), processes):
+                while not trial.poll(started.reading(REPORT_NS / SECOND_NS), processes):
                     pass
             except EOFError:
                 if venue.stats().dropped_clients:
@@ -124,14 +126,14 @@ class Contest:
         return trial
 
 
-def measure(names: Sequence[str], contest: Contest, rate: float | None, *, search: bool) -> list[dict[str, Any]]:
-    """A row for each at the rate; with `search` at the highest rate that each of them sustains."""
+def measure(names: Sequence[str], comparison: Comparison, rate: float | None, *, search: bool) -> list[dict[str, Any]]:
+    """Return a row per design: at `rate`, or with `search` at the highest rate that it sustains."""
     rows = []
     for name in names:
         tried: dict[float, Trial] = {}
 
         def sustains(at: float, name: str = name, tried: dict[float, Trial] = tried) -> bool:
-            trial = contest.trial(name, at)
+            trial = comparison.trial(name, at)
             if trial is not None:
                 tried[at] = trial
             return trial is not None and not trial.window().failing()
@@ -149,7 +151,7 @@ def measure(names: Sequence[str], contest: Contest, rate: float | None, *, searc
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rate", type=float, help="the rate of all, or where the search begins")
+    parser.add_argument("--rate", type=float, help="rate of every design, or where the search starts")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--single", action="store_true")
@@ -157,10 +159,10 @@ def main() -> None:
     parser.add_argument("--search", action="store_true")
     parser.add_argument("--only", nargs="+", choices=START_RATE)
     options = parser.parse_args()
-    names = options.only or (SLOW_TOO if options.slow_us else tuple(START_RATE))
-    contest = Contest(options.workers, options.seconds, options.single, options.slow_us)
-    rows = measure(names, contest, options.rate, search=options.search)
-    publish("benchmarks.baselines", rows, seconds=options.seconds, slow_us=options.slow_us)
+    names = options.only or (WITH_SLOW_WORKER if options.slow_us else tuple(START_RATE))
+    comparison = Comparison(options.workers, options.seconds, options.single, options.slow_us)
+    rows = measure(names, comparison, options.rate, search=options.search)
+    print_results("benchmarks.baselines", rows, seconds=options.seconds, slow_us=options.slow_us)
 
 
 if __name__ == "__main__":

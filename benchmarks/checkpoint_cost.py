@@ -1,11 +1,11 @@
-"""What a shard's state costs where it is kept and where it moves: bytes and milliseconds. One process, no Ray.
+"""The cost of a shard's checkpoints and of moving its state, in bytes and milliseconds. One process, no Ray.
 
     python -m benchmarks.checkpoint_cost [--symbols N ...] [--seconds S] [--events-per-symbol R] [--every-s E]
 
-One shard owns all symbols, with the three example strategies on each. A checkpoint is what `desk.consumer.shard`
-makes of it: closed bars, the engine's snapshot, encoded; `--every-s` is [flow] checkpoint_s, in session time. At the
-end all symbols move to another shard at one go: `handover_kb` is what crosses the producer. (A live desk moves a few
-slots at a time.) The garbage collector works when a consumer's does.
+One shard owns all symbols, with the three example strategies on each. A checkpoint is made as in `desk.consumer.shard`:
+closed bars and the engine's snapshot, encoded; `--every-s` is [flow] checkpoint_s, in session time. At the end all
+symbols move to another shard in one move: `handover_kb` is the size of the state that is sent. (A live desk moves a few
+slots at a time.) The garbage collector runs at the same points as in a consumer.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any, Final
 
-from benchmarks.frame import publish
+from benchmarks.results import print_results
 from desk.config import Plan
 from desk.consumer.engine import Engine, Outcome
 from desk.flow.routing_table import SLOTS
@@ -35,7 +35,7 @@ STRATEGIES: Final = (
 
 
 def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) -> dict[str, Any]:
-    """The row of one size: what is applied per second of session, and what its checkpoints take."""
+    """Return the row for one number of symbols: work per second of session time, and the cost of checkpoints."""
     engine = _engine()
     names = [f"CK{number:05d}" for number in range(symbols)]
     pending = engine.apply([Watch(name, START_NS, [""]) for name in names])
@@ -76,7 +76,7 @@ def measure(symbols: int, seconds: int, events_per_symbol: float, every_s: int) 
 
 
 def _handover(engine: Engine, pending: Outcome) -> dict[str, Any]:
-    """Let all symbols move to a fresh engine: what the one side packs, and the other takes in."""
+    """Move all symbols to a new engine: size of the state, and time on either side."""
     slots = list(range(SLOTS))
     mark = Mark(engine.mark_ns, engine.mark_ns)
     began_ns = perf_counter_ns()
@@ -102,11 +102,11 @@ def _engine() -> Engine:
 
 
 def _second_of(names: Sequence[str], second: int, events_per_symbol: float) -> list[Item]:
-    """A second of session: its share of every symbol's trades and quotes by turns, then its mark."""
+    """The items of one second: every symbol's trades and quotes in turn, then the mark."""
     items: list[Item] = []
     now_ns = START_NS + second * SECOND_NS
     for place, name in enumerate(names):
-        # Each symbol has a phase of its own, so that every second has the same number of events.
+        # A phase per symbol, so that every second has the same number of events.
         first, last = (int((turn + place / len(names)) * events_per_symbol) for turn in (second - 1, second))
         for ordinal in range(first + 1, last + 1):
             price = 100.0 + (7 * ordinal + place) % 50 / 100
@@ -120,7 +120,7 @@ def _second_of(names: Sequence[str], second: int, events_per_symbol: float) -> l
 
 
 def _checkpoint(engine: Engine, pending: Outcome, number: int) -> tuple[int, int, int]:
-    """Take one: ns of the snapshot, ns of the encoding, and its bytes."""
+    """Take a checkpoint; return ns of the snapshot, ns of the encoding, and its bytes."""
     began_ns = perf_counter_ns()
     bars, state = pending.take_bars(), engine.checkpoint(pending).state
     taken_ns = perf_counter_ns()
@@ -132,12 +132,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=int, nargs="+", default=[600, 11_000])
-    parser.add_argument("--seconds", type=int, default=130, help="of session: two minutes close meanwhile")
+    parser.add_argument("--seconds", type=int, default=130, help="session time; the default closes two minutes")
     parser.add_argument("--events-per-symbol", type=float, default=0.5, help="per second")
     parser.add_argument("--every-s", type=int, default=1)
     chosen = parser.parse_args()
     rows = [measure(count, chosen.seconds, chosen.events_per_symbol, chosen.every_s) for count in chosen.symbols]
-    publish("benchmarks.checkpoint_cost", rows)
+    print_results("benchmarks.checkpoint_cost", rows)
 
 
 if __name__ == "__main__":

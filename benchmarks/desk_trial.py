@@ -1,4 +1,4 @@
-"""A trial of the desk itself: venue → producer → consumers on a Ray of its own, watched through its supervisor."""
+"""A trial of the desk: venue → producer → consumers on its own Ray cluster, observed through its supervisor."""
 
 import os
 import tempfile
@@ -27,7 +27,7 @@ SUPERVISOR: Final = "supervisor"
 
 @dataclass(frozen=True)
 class DeskOptions:
-    """What of the plan a benchmark varies; `strategies` are entries of [[strategies]]."""
+    """The plan keys that benchmarks vary; `strategies` are entries of [[strategies]]."""
 
     consumers: int = 4
     linger_ms: float = 1.0
@@ -36,7 +36,7 @@ class DeskOptions:
     rebalance: bool = False
 
     def plan(self, url: str) -> Plan:
-        """All symbols of the venue, guards and lanes as they are by default."""
+        """A plan for all symbols of the venue, with default guards and flow."""
         return Plan.model_validate(
             {
                 "session": {"name": "bench", "mode": "paper", "calendar": "24/7"},
@@ -54,7 +54,7 @@ class DeskOptions:
 
 
 def one_slow(consumers: int, busy_us: float) -> tuple[dict[str, Any], ...]:
-    """Strategies that return at once, but for those of one shard, which take their time on each symbol and second."""
+    """Strategies that take `busy_us` per symbol and second on SLOW_SHARD, and return at once elsewhere."""
     table = RoutingTable.even(range(consumers))
     by_slow: dict[bool, list[str]] = {True: [], False: []}
     for symbol in (f"LD{number:04d}" for number in range(SYMBOLS)):
@@ -68,23 +68,23 @@ def one_slow(consumers: int, busy_us: float) -> tuple[dict[str, Any], ...]:
 
 @dataclass(frozen=True)
 class DeskRun:
-    """A finished trial: what was seen, the desk's own summary, and what its producer noted on the way."""
+    """A finished trial, with the desk's summary and its producer's notes."""
 
     trial: Trial
     summary: Summary
     notes: list[str]
 
     def row(self) -> dict[str, Any]:
-        """The trial's figures, and whether the desk's own accounts balance."""
+        """The trial's figures, and whether the desk's accounts balance."""
         return self.trial.row() | {"balanced": self.summary.balanced}
 
 
 def run(
-    venue: Venue, options: DeskOptions, timing: Timing, beside: Callable[[Supervisor], None] = lambda _: None
+    venue: Venue, options: DeskOptions, timing: Timing, on_poll: Callable[[Supervisor], None] = lambda _: None
 ) -> DeskRun:
-    """Run a desk on the venue until the window is over and everything is through. Raises DeskError.
+    """Run a desk on the venue until the window has passed and the desk has drained. Raises DeskError.
 
-    `beside` is called at every look, as long as the window lasts.
+    `on_poll` is called at every poll until the window ends.
     """
     trial = Trial(venue, timing)
     notes: dict[str, None] = {}
@@ -99,8 +99,8 @@ def run(
                 processes.append(Processes(os.getpid(), names, {venue.pid}))
             notes.update(dict.fromkeys(note.text for note in _producer(supervisor).loop.notes))
             if trial.drained is None:
-                beside(supervisor)
-            if trial.look(reading_of(_producer(supervisor), _shards(supervisor)), processes[0]):
+                on_poll(supervisor)
+            if trial.poll(reading_of(_producer(supervisor), _shards(supervisor)), processes[0]):
                 supervisor.stop()
 
         summary = supervisor.run(show)
@@ -108,7 +108,7 @@ def run(
 
 
 def reading_of(producer: ProducerStats, shards: Sequence[ShardStats]) -> Reading:
-    """What producer and shards told, as a reading. Conflated quotes count as dropped here: they went no further."""
+    """Sum the stats of producer and shards. Conflated quotes count as dropped: they reached no strategy."""
     parts = [
         Reading(
             0,

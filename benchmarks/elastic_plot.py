@@ -1,4 +1,4 @@
-"""The picture of an elastic run: load, consumers and nodes, time in queue, over the same seconds.
+"""Plot an elastic run: load, consumers and nodes, and time in queue, over time.
 
 python -m benchmarks.elastic_plot TRACE.json PICTURE.svg
 """
@@ -36,7 +36,7 @@ text.limit { fill: #c33 }
 
 @dataclass(frozen=True)
 class Line:
-    """One figure over time: its class in STYLE, what it is called, its value; `steps` stays until the next."""
+    """One figure over time. `name` is its class in STYLE; with `steps` a value holds until the next one."""
 
     name: str
     label: str
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Some lines over the same axis, which goes from `low` to `high`, by powers of ten where it is `log`."""
+    """Lines over one axis from `low` to `high`; `log` makes the axis logarithmic."""
 
     title: str
     lines: tuple[Line, ...]
@@ -57,20 +57,20 @@ class Panel:
     limit: float | None = None
 
     def y(self, value: float) -> float:
-        """Where a value is, in pixels below the panel's top."""
+        """The value's position, in pixels below the panel's top."""
         share = _log_share(value, self.low, self.high) if self.log else (value - self.low) / (self.high - self.low)
         return HEIGHT * (1.0 - min(max(share, 0.0), 1.0))
 
 
-def picture(trace: Trace) -> str:
-    """The whole picture, as an SVG file's text."""
+def plot(trace: Trace) -> str:
+    """Return the plot as SVG text."""
     end_s = trace.points[-1].since_s
     panels = _panels(trace)
     height = len(panels) * (TITLE + HEIGHT) + FOOT
     parts = [tag("style", Html(STYLE))]
     for number, panel in enumerate(panels):
         top = number * (TITLE + HEIGHT) + TITLE
-        parts.append(tag("g", *_drawn(panel, trace.points, end_s), transform=f"translate({LEFT} {top})"))
+        parts.append(tag("g", *_panel_parts(panel, trace.points, end_s), transform=f"translate({LEFT} {top})"))
     foot = f"translate({LEFT} {height - FOOT + 16})"
     parts.append(tag("g", *_seconds(end_s), transform=foot))
     svg = tag("svg", *parts, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {height}", width=WIDTH)
@@ -117,8 +117,8 @@ def _panels(trace: Trace) -> tuple[Panel, ...]:
     )
 
 
-def _drawn(panel: Panel, seen: Sequence[Point], end_s: float) -> Iterator[Html]:
-    """Grid, lines and their names, in the panel's own coordinates."""
+def _panel_parts(panel: Panel, points: Sequence[Point], end_s: float) -> Iterator[Html]:
+    """Grid, lines and labels, in the panel's coordinates."""
     yield tag("text", panel.title, x=0, y=-9, font_weight="bold")
     for value in panel.ticks:
         y = panel.y(value)
@@ -129,17 +129,17 @@ def _drawn(panel: Panel, seen: Sequence[Point], end_s: float) -> Iterator[Html]:
         yield tag("path", class_="limit", d=f"M0 {panel.y(panel.limit):.1f}H{WIDTH - LEFT - RIGHT}")
         names.append(("limit", f"objective of p99: {panel.limit:g} ms"))
     for line in panel.lines:
-        yield tag("path", class_=line.name, d=_path(panel, line, seen, end_s))
+        yield tag("path", class_=line.name, d=_path(panel, line, points, end_s))
     at = WIDTH - LEFT - RIGHT
     for name, label in reversed(names):
         yield tag("text", label, class_=name, x=at, y=-9, text_anchor="end")
         at -= 8 * len(label) + 12
 
 
-def _path(panel: Panel, line: Line, seen: Sequence[Point], end_s: float) -> str:
-    """The line through its values; it breaks where there is none."""
+def _path(panel: Panel, line: Line, points: Sequence[Point], end_s: float) -> str:
+    """The SVG path through the values, interrupted where a value is None."""
     parts, pen = [], "M"
-    for point in seen:
+    for point in points:
         value = line.value(point)
         if value is None:
             pen = "M"
@@ -164,13 +164,13 @@ def _log_share(value: float, low: float, high: float) -> float:
 
 
 def main() -> None:
-    """Draw a trace that was written before."""
+    """Plot a trace file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trace", type=Path)
     parser.add_argument("picture", type=Path)
     options = parser.parse_args()
     trace = msgspec.json.decode(options.trace.read_bytes(), type=Trace)
-    options.picture.write_text(picture(trace), encoding="utf-8")
+    options.picture.write_text(plot(trace), encoding="utf-8")
 
 
 if __name__ == "__main__":

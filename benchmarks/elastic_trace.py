@@ -1,4 +1,4 @@
-"""What was seen of an elastic desk over time, and what can be told from it."""
+"""Samples of an elastic desk over time, and the figures derived from them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,9 +12,9 @@ CALM_S = 5.0
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What was seen at one moment, `since_s` after the play began; `sent` and `queue` are running totals.
+    """One sample, `since_s` after the venue began to play; `sent` and `queue` are running totals.
 
-    `working` consumers have a lane, `pending` ones were asked for and are not there yet, `nodes` may hold them.
+    `working` consumers have a lane; `pending` ones were requested and have not joined. `nodes` have CPUs for consumers.
     """
 
     since_s: float
@@ -27,7 +27,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """The same as it is drawn: rates and quantiles since the moment before; None where nothing was applied."""
+    """A plotted point: rates and quantiles since the previous moment; None where nothing was applied."""
 
     since_s: float
     sent_per_s: float
@@ -40,7 +40,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """A whole run; at `step_s` the load was multiplied, from `hover_s` on it hovers. Readable without the code."""
+    """A whole run: the load rises at `step_s`, falls at `back_s`, and hovers from `hover_s` on."""
 
     command: str
     objective_ms: float
@@ -50,23 +50,23 @@ class Trace(msgspec.Struct, frozen=True):
     points: list[Point]
 
 
-def points(moments: Sequence[Moment]) -> list[Point]:
-    """What happened between the moments."""
+def points_of(moments: Sequence[Moment]) -> list[Point]:
+    """The points between consecutive moments."""
     return [_point(before, now) for before, now in pairwise(moments) if now.since_s > before.since_s]
 
 
-def between(seen: Sequence[Point], from_s: float, to_s: float) -> list[Point]:
-    """Those of this time."""
-    return [point for point in seen if from_s < point.since_s <= to_s]
+def between(points: Sequence[Point], from_s: float, to_s: float) -> list[Point]:
+    """The points after `from_s`, up to `to_s`."""
+    return [point for point in points if from_s < point.since_s <= to_s]
 
 
-def recovered_s(seen: Sequence[Point], objective_ms: float, step_s: float, until_s: float) -> float | None:
-    """How long after the step p99 time in queue is within its objective, and stays there for CALM_S.
+def recovered_s(points: Sequence[Point], objective_ms: float, step_s: float, until_s: float) -> float | None:
+    """Seconds from the step until p99 time in queue is within its objective and stays there for CALM_S.
 
-    0 if it never left it, None if that does not come in time. Where nothing is taken up, everything waits.
+    0 if it never left the objective, None if it does not recover in time. A point without applied ticks counts as late.
     """
     late_s = step_s
-    for point in between(seen, step_s, until_s):
+    for point in between(points, step_s, until_s):
         if point.queue_p99_ms is None or point.queue_p99_ms > objective_ms:
             late_s = point.since_s
         elif point.since_s - late_s >= CALM_S:
@@ -74,18 +74,18 @@ def recovered_s(seen: Sequence[Point], objective_ms: float, step_s: float, until
     return None
 
 
-def changes(seen: Sequence[Point]) -> int:
-    """How often another number of consumers was wanted."""
-    return sum(before.wanted != now.wanted for before, now in pairwise(seen))
+def changes(points: Sequence[Point]) -> int:
+    """How often the wanted number of consumers changed."""
+    return sum(before.wanted != now.wanted for before, now in pairwise(points))
 
 
-def consumer_s(seen: Sequence[Point]) -> float:
-    """For how long consumers were there, all together."""
-    return sum(now.working * (now.since_s - before.since_s) for before, now in pairwise(seen))
+def consumer_s(points: Sequence[Point]) -> float:
+    """The working time of all consumers, summed."""
+    return sum(now.working * (now.since_s - before.since_s) for before, now in pairwise(points))
 
 
 def queue_ms(moments: Sequence[Moment], from_s: float, to_s: float, q: float) -> float | None:
-    """A quantile of the time in queue of all that was taken up in this time."""
+    """The `q` quantile of time in queue over the ticks applied in this period."""
     known = [moment.queue for moment in moments if from_s <= moment.since_s <= to_s]
     return _ms(counted_since(known[-1], known[0]).quantile(q)) if known else None
 

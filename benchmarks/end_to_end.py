@@ -1,9 +1,9 @@
-"""The desk under load: venue process → producer → consumers with bars and a strategy on every symbol and second.
+"""The desk under load: venue → producer → consumers, with bars, and a strategy called per symbol and second.
 
     python -m benchmarks.end_to_end [--rate R ...] [--consumers N] [--seconds S] [--single] [--linger-ms L]
                                     [--slow-us U] [--search]
 
-One row per rate. `--search` steps up from the first rate by a quarter until it is no longer sustained.
+One row per rate. `--search` raises the first rate by a quarter until it is no longer sustained.
 """
 
 import argparse
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.desk_trial import DeskOptions, DeskRun, one_slow, run
-from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
+from benchmarks.results import print_results
 from benchmarks.sustained import highest
 from benchmarks.trial import Timing
 
 
 def at_rate(rate: float, options: DeskOptions, *, single: bool, seconds: float) -> DeskRun:
-    """One trial of the standard load."""
+    """Run one trial of the standard load."""
     with Venue(standard(rate, single=single)) as venue:
         return run(venue, options, Timing(rate, seconds))
 
@@ -26,12 +26,12 @@ def at_rate(rate: float, options: DeskOptions, *, single: bool, seconds: float) 
 def measure(
     rates: Sequence[float], options: DeskOptions, *, single: bool, seconds: float, search: bool = False
 ) -> list[dict[str, Any]]:
-    """One row per rate tried."""
+    """Return one row per rate tried."""
     rows = []
 
     def sustains(rate: float) -> bool:
         done = at_rate(rate, options, single=single, seconds=seconds)
-        rows.append({"what": told(options, rate, single=single), **done.row()})
+        rows.append({"what": row_label(options, rate, single=single), **done.row()})
         return not done.trial.window().failing()
 
     if search:
@@ -43,8 +43,8 @@ def measure(
     return rows
 
 
-def told(options: DeskOptions, rate: float, *, single: bool) -> str:
-    """What a row is about."""
+def row_label(options: DeskOptions, rate: float, *, single: bool) -> str:
+    """The row's `what`: options, rate and frames."""
     frames = "single frames" if single else "1 ms frames"
     return f"desk, {options.consumers} consumers, {rate:,.0f}/s, {frames}, linger {options.linger_ms:g} ms"
 
@@ -57,14 +57,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--single", action="store_true")
     parser.add_argument("--linger-ms", type=float, default=1.0)
-    parser.add_argument("--slow-us", type=float, default=0.0, help="what one consumer's strategies take, per call")
+    parser.add_argument("--slow-us", type=float, default=0.0, help="time per call of one consumer's strategies")
     parser.add_argument("--search", action="store_true")
     chosen = parser.parse_args()
     options = DeskOptions(chosen.consumers, chosen.linger_ms)
     if chosen.slow_us:
         options = DeskOptions(chosen.consumers, chosen.linger_ms, strategies=one_slow(chosen.consumers, chosen.slow_us))
     rows = measure(chosen.rate, options, single=chosen.single, seconds=chosen.seconds, search=chosen.search)
-    publish("benchmarks.end_to_end", rows)
+    print_results("benchmarks.end_to_end", rows)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The floor: decode → route → bars in one plain loop, without socket, lane or actor.
+"""The lower bound of the desk's cost: decode → route → bars in one plain loop, without socket, lane or actor.
 
     python -m benchmarks.floor [--rate R] [--events N]
 
-What the desk is held against: the feed's own codec on the standard load's own frames, and the same bar work.
-Frames hold what falls into a millisecond at the rate, or one event each.
+It uses the feed's codec, the frames of the standard load, and the desk's bar builder. A frame holds the events of one
+millisecond at the rate, or a single event.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.frame import publish
 from benchmarks.load import SEED, SYMBOLS
+from benchmarks.results import print_results
 from desk.bars.builder import BarBuilder
 from desk.flow.routing_table import RoutingTable
 from desk.local_venue.chunk import Chunk
@@ -35,7 +35,7 @@ Take = Callable[[Sequence[Tick]], None]
 
 
 def frames(rate: float, events: int, *, single: bool) -> list[bytes]:
-    """The payloads that the venue would send."""
+    """The payloads that the venue would send for the standard load."""
     source = StandardLoad(SEED, SYMBOLS, rate, events, mix_quotes=False)
     everything = ClientSubscription()
     everything.add({"trades": ("*",)})
@@ -51,8 +51,8 @@ def frames(rate: float, events: int, *, single: bool) -> list[bytes]:
     return made
 
 
-class Bars:
-    """Each event to its shard's builders."""
+class BarWork:
+    """Routes each event to its shard, and builds bars there."""
 
     def __init__(self) -> None:
         self.events_of = [0] * SHARDS
@@ -61,7 +61,7 @@ class Bars:
         self._routes: dict[str, int] = {}
 
     def route(self, ticks: Sequence[Tick]) -> None:
-        """Only find the shard."""
+        """Find each event's shard."""
         routes, counts = self._routes, self.events_of
         for tick in ticks:
             shard = routes.get(tick.symbol)
@@ -70,7 +70,7 @@ class Bars:
             counts[shard] += 1
 
     def fold(self, ticks: Sequence[Tick]) -> None:
-        """Find the shard, and fold the trade into its minute."""
+        """Find each trade's shard, and add the trade to its bar."""
         routes, counts, shards = self._routes, self.events_of, self._shards
         for tick in ticks:
             if type(tick) is not Trade:
@@ -87,7 +87,7 @@ class Bars:
 
 
 def cpu_us(payloads: Sequence[bytes], take: Take | None) -> tuple[float, int]:
-    """CPU µs per event of decoding these frames and giving their ticks away; and how many events there were."""
+    """CPU µs per event of decoding these frames and passing their ticks to `take`; and the number of events."""
     codec = Codec("msgpack", "floor", BlockFeedCounts())
     events = 0
     gc.collect()
@@ -105,13 +105,13 @@ def cpu_us(payloads: Sequence[bytes], take: Take | None) -> tuple[float, int]:
 
 
 def measure(rate: float, events: int) -> list[dict[str, Any]]:
-    """Rows for both kinds of frames: decoding alone, with routing, with bars. The least of three passes each."""
+    """Rows for both kinds of frames: decoding alone, with routing, with bars. Each is the best of three passes."""
     rows = []
     for single in (False, True):
         payloads = frames(rate, events if not single else events // 4, single=single)
         wire_bytes = float(np.mean([len(payload) for payload in islice(payloads, 10_000)]))
-        for what, hook in (("decode", ""), ("decode, route", "route"), ("decode, route, bars", "fold")):
-            passes = [cpu_us(payloads, getattr(Bars(), hook) if hook else None) for _ in range(3)]
+        for what, method in (("decode", ""), ("decode, route", "route"), ("decode, route, bars", "fold")):
+            passes = [cpu_us(payloads, getattr(BarWork(), method) if method else None) for _ in range(3)]
             used_us, count = min(passes)
             rows.append(
                 {
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200_000)
     parser.add_argument("--events", type=int, default=400_000)
     options = parser.parse_args()
-    publish("benchmarks.floor", measure(options.rate, options.events), rate=options.rate)
+    print_results("benchmarks.floor", measure(options.rate, options.events), rate=options.rate)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The load: a venue in a process of its own on loopback, asked for its figures, and ended by its id."""
+"""The load: a local venue in its own process, on loopback."""
 
 import http.client
 import re
@@ -25,9 +25,9 @@ _stats = msgspec.json.Decoder(VenueStats)
 
 
 def standard(rate: float | None, *, single: bool = False, longest_s: float = 3600.0, mix: str = "trades") -> list[str]:
-    """The command of the standard load: 600 symbols, Zipf rates, Poisson arrivals, times of now, open loop.
+    """The command of the standard load: 600 symbols, Zipf rates, Poisson arrivals, current times, open loop.
 
-    `rate` None is as fast as the client reads. The venue leaves by itself after `longest_s`, whoever forgot it.
+    With `rate` None the venue sends as fast as the client reads. It stops by itself after `longest_s`.
     """
     pace = ["--speed", "max"] if rate is None else ["--rate", str(rate)]
     frames = ["--single"] if single else ["--frame-ms", "1"]
@@ -38,14 +38,14 @@ def standard(rate: float | None, *, single: bool = False, longest_s: float = 360
 
 
 class Venue:
-    """Runs `python -m COMMAND --port 0 --port-file …` while it is entered; it plays once a client has subscribed."""
+    """Runs `python -m COMMAND --port 0 --port-file …` while entered; the venue plays once a client subscribes."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
         self._folder = tempfile.TemporaryDirectory()
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
-        self._told = ""
+        self._output = ""
 
     def __enter__(self) -> Self:
         port_file = Path(self._folder.name) / "port"
@@ -69,38 +69,37 @@ class Venue:
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """The process id."""
         return self._running.pid
 
     @property
     def url(self) -> str:
-        """Where its stream is."""
+        """The address of the stream."""
         return f"ws://127.0.0.1:{self._port}/v2/sip"
 
     def stats(self) -> VenueStats:
-        """Its figures now. Raises RuntimeError when it is gone, OSError when it does not answer."""
+        """The venue's current figures. Raises RuntimeError if it has ended, OSError if it does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=END_TIMEOUT_S)
         try:
             connection.request("GET", "/stats")
             return _stats.decode(connection.getresponse().read())
         except ConnectionRefusedError as error:
-            # Who listens no more is about to end; what it has to say goes to stderr.
             status = self._running.wait(END_TIMEOUT_S)
             raise RuntimeError(
-                f"the venue is gone, with exit status {status}: python -m {' '.join(self._command)}"
+                f"the venue ended with exit status {status}: python -m {' '.join(self._command)}"
             ) from error
         finally:
             connection.close()
 
     def stop(self) -> int:
-        """End the play: all that was sent is flushed to the client first. Gives how many events were sent."""
-        if not self._told:
+        """Stop the venue, which flushes first. Return how many events it sent."""
+        if not self._output:
             process = self._running
             process.terminate()
-            self._told, _ = process.communicate(timeout=END_TIMEOUT_S)
-        found = re.search(r"\bsent ([\d,]+)", self._told)
+            self._output, _ = process.communicate(timeout=END_TIMEOUT_S)
+        found = re.search(r"\bsent ([\d,]+)", self._output)
         if found is None:
-            raise RuntimeError(f"the venue ended without its figures (exit status {self._running.returncode})")
+            raise RuntimeError(f"the venue ended without printing its figures (exit status {self._running.returncode})")
         return int(found[1].replace(",", ""))
 
     @property
@@ -112,7 +111,7 @@ class Venue:
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while not file.exists():
             if self._running.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"no venue came up: python -m {' '.join(self._command)}")
+                raise RuntimeError(f"the venue did not start: python -m {' '.join(self._command)}")
             time.sleep(POLL_S)
         return int(file.read_text())
 

@@ -1,12 +1,12 @@
-"""Ten times too much: what becomes of memory, accounts and age when the load is beyond what can be worked off.
+"""Memory, accounts and age of the data under ten times the load that the desk can process.
 
     python -m benchmarks.overload [--case A B] [--seconds S] [--busy-us U] [--storm-rate R] [--consumers N]
 
-A   strategies busy on every trade bring the lanes down to S trades/s, found by a trial of its own; then the venue
-    offers ten times S.
-B   light shards, and the venue offers trades and quotes as fast as it can, so that the producer cannot read them all.
+A   strategies that are busy on every trade limit the desk to S trades/s, measured by a trial of its own; then the
+    venue offers ten times S.
+B   idle strategies; the venue offers more trades and quotes than the producer can read.
 
-Both begin and end with a light load, so that the age can be seen to come back.
+Both start and end with a light load, to show how the age recovers.
 """
 
 import argparse
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.desk_trial import DeskOptions, DeskRun, run
-from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
+from benchmarks.results import print_results
 from benchmarks.series import age_ms, between, growth_mb, recovered_s
 from benchmarks.trial import Timing
 from benchmarks.varying import Stretch, varying
 
-TIMES: Final = 10
+FACTOR: Final = 10
 CALM_S: Final = 5.0
 AFTER_S: Final = 10.0
 SETTLE_S: Final = 10.0
@@ -31,50 +31,50 @@ LIMIT_MS: Final = 100.0
 
 
 def case_a(consumers: int, busy_us: float, seconds: float) -> dict[str, Any]:
-    """Busy strategies, ten times what they can do."""
+    """Offer ten times the rate that busy strategies can process."""
     busy = {"use": "benchmarks.strategies:SlowOnTrades", "params": {"busy_us": busy_us}}
     options = DeskOptions(consumers, strategies=(busy,))
     with Venue(standard(PROBE_RATE)) as venue:
         probed = run(venue, options, Timing(PROBE_RATE, PROBE_S)).trial.row()
     sustained = float(probed["applied_per_s"])
-    stretches = _storm(light=min(LIGHT_RATE, sustained / 4), rate=TIMES * sustained, seconds=seconds)
-    done = _weather(stretches, options, mix="trades")
-    what = f"A: {consumers} consumers at {busy_us:g} µs per trade, {TIMES} x {sustained:,.0f}/s for {seconds:g} s"
+    stretches = _storm_stretches(light=min(LIGHT_RATE, sustained / 4), rate=FACTOR * sustained, seconds=seconds)
+    done = _run_storm(stretches, options, mix="trades")
+    what = f"A: {consumers} consumers at {busy_us:g} µs per trade, {FACTOR} x {sustained:,.0f}/s for {seconds:g} s"
     return {"what": what, "lanes_per_s": sustained, **_figures(done, stretches)}
 
 
 def case_b(consumers: int, rate: float, seconds: float) -> dict[str, Any]:
-    """Light shards, and more than the producer can read."""
-    stretches = _storm(light=LIGHT_RATE, rate=rate, seconds=seconds)
+    """Offer more than the producer can read, to idle strategies."""
+    stretches = _storm_stretches(light=LIGHT_RATE, rate=rate, seconds=seconds)
     options = DeskOptions(consumers, channels=("trades", "quotes"))
-    done = _weather(stretches, options, mix="both")
+    done = _run_storm(stretches, options, mix="both")
     return {"what": f"B: {consumers} light consumers, {rate:,.0f}/s for {seconds:g} s", **_figures(done, stretches)}
 
 
-def _storm(*, light: float, rate: float, seconds: float) -> tuple[Stretch, ...]:
+def _storm_stretches(*, light: float, rate: float, seconds: float) -> tuple[Stretch, ...]:
     return (Stretch(light, CALM_S), Stretch(rate, seconds), Stretch(light, AFTER_S))
 
 
-def _weather(stretches: Sequence[Stretch], options: DeskOptions, *, mix: str) -> DeskRun:
+def _run_storm(stretches: Sequence[Stretch], options: DeskOptions, *, mix: str) -> DeskRun:
     whole_s = sum(stretch.seconds for stretch in stretches)
     with Venue(varying(stretches, mix=mix)) as venue:
         return run(venue, options, Timing(None, whole_s - 1.0, warm_s=1.0))
 
 
 def _figures(done: DeskRun, stretches: Sequence[Stretch]) -> dict[str, Any]:
-    """Over the storm: what was offered and applied; memory after it has settled; ladder; accounts.
+    """Figures of the storm: rates, ages, memory growth once settled, ladder steps and accounts.
 
-    A venue that cannot keep its schedule ends the storm later: the end is when it has caught up.
+    A venue behind its schedule prolongs the storm: its end is when the venue has caught up.
     """
-    sights = done.trial.sights
+    samples = done.trial.samples
     began_s = stretches[0].seconds
-    late_s = [sight.since_s for sight in sights if sight.venue.schedule_lag_ms > LIMIT_MS]
+    late_s = [sample.since_s for sample in samples if sample.venue.schedule_lag_ms > LIMIT_MS]
     ended_s = max([began_s + stretches[1].seconds, *late_s])
-    storm = between(sights, began_s, ended_s)
+    storm = between(samples, began_s, ended_s)
     settle_s = min(SETTLE_S, (ended_s - began_s) / 3)
     first, last = storm[0], storm[-1]
     seconds = last.since_s - first.since_s
-    grown = growth_mb(between(sights, began_s + settle_s, ended_s))
+    grown = growth_mb(between(samples, began_s + settle_s, ended_s))
     ladder = [note for note in done.notes if note.startswith("overload ladder")]
     summary = done.summary
     return {
@@ -83,7 +83,7 @@ def _figures(done: DeskRun, stretches: Sequence[Stretch]) -> dict[str, Any]:
         "applied_per_s": round((last.reading.applied - first.reading.applied) / seconds),
         "age_p50_ms_in_storm": age_ms(storm, 0.5),
         "age_p99_ms_in_storm": age_ms(storm, 0.99),
-        "age_under_100_ms_after_s": recovered_s(sights, ended_s, LIMIT_MS),
+        "age_under_100_ms_after_s": recovered_s(samples, ended_s, LIMIT_MS),
         "rss_settled_after_s": round(settle_s, 1),
         "rss_growth_mb_at_most": max(grown.values(), default=None),
         "rss_grew_most": max(grown, key=lambda name: grown[name], default=""),
@@ -104,7 +104,9 @@ def main() -> None:
     parser.add_argument("--case", nargs="+", choices=("A", "B"), default=["A", "B"])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--busy-us", type=float, default=100.0)
-    parser.add_argument("--storm-rate", type=float, default=600_000.0, help="what B offers, if the venue can")
+    parser.add_argument(
+        "--storm-rate", type=float, default=600_000.0, help="rate of case B, as far as the venue can send it"
+    )
     parser.add_argument("--consumers", type=int, default=2)
     options = parser.parse_args()
     rows = []
@@ -112,7 +114,7 @@ def main() -> None:
         rows.append(case_a(options.consumers, options.busy_us, options.seconds))
     if "B" in options.case:
         rows.append(case_b(options.consumers, options.storm_rate, options.seconds))
-    publish("benchmarks.overload", rows, seconds=options.seconds)
+    print_results("benchmarks.overload", rows, seconds=options.seconds)
 
 
 if __name__ == "__main__":

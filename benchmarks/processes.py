@@ -1,4 +1,4 @@
-"""What the processes under test use: CPU time and memory, read from /proc for the process trees started here."""
+"""CPU time and memory of the processes under test, read from /proc."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -23,48 +23,48 @@ RAY_PARTS: Final = {
 
 
 class Usage(NamedTuple):
-    """CPU time since the process began (user and system), resident memory now and at its peak."""
+    """CPU time since the process started (user and system), and resident memory, current and peak."""
 
     cpu_s: float
     rss_mb: float
     peak_rss_mb: float
 
     def __add__(self, other: tuple[object, ...]) -> "Usage":
-        """Of two processes together."""
+        """Sum two processes."""
         assert isinstance(other, Usage)
         return Usage(self.cpu_s + other.cpu_s, self.rss_mb + other.rss_mb, self.peak_rss_mb + other.peak_rss_mb)
 
 
 class Processes:
-    """The tree below `root`, without `others` and their trees. Named are the pids in `names`; the rest by what runs.
+    """The process tree below `root`, without the trees of `excluded`.
 
-    The tree is looked up by `refresh`, because walking all of /proc costs milliseconds; `usage` reads only
-    what was found then. A process that has ended since is left out.
+    A pid in `names` has that name; other processes are named for their program. `refresh` finds the processes, because
+    a walk over /proc takes milliseconds; `usage` reads only those, and omits the ones that have ended.
     """
 
-    def __init__(self, root: int, names: Mapping[int, str], others: Collection[int] = ()) -> None:
+    def __init__(self, root: int, names: Mapping[int, str], excluded: Collection[int] = ()) -> None:
         self._root = root
         self._names = dict(names)
-        self._others = frozenset(others)
+        self._excluded = frozenset(excluded)
         self._found: dict[int, str] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Look for processes that came since."""
+        """Find the processes of the tree."""
         children: dict[int, list[int]] = {}
         for pid, fields in _all():
             children.setdefault(int(fields[1]), []).append(pid)
         found: dict[int, str] = {}
-        open_ = [self._root]
-        while open_:
-            pid = open_.pop()
-            if pid not in self._others:
-                found[pid] = self._names.get(pid) or self._found.get(pid) or _called(pid)
-                open_ += children.get(pid, [])
+        to_visit = [self._root]
+        while to_visit:
+            pid = to_visit.pop()
+            if pid not in self._excluded:
+                found[pid] = self._names.get(pid) or self._found.get(pid) or _name_of(pid)
+                to_visit += children.get(pid, [])
         self._found = found
 
     def usage(self) -> dict[str, Usage]:
-        """By name; processes of one name are added up."""
+        """Usage by name; processes of one name are summed."""
         used: dict[str, Usage] = {}
         for pid, name in self._found.items():
             one = _usage(pid)
@@ -74,7 +74,7 @@ class Processes:
 
 
 def loopback_bytes() -> int:
-    """Bytes that went over the loopback interface since the machine started, of everybody on it."""
+    """Bytes sent over the loopback interface since boot, by all processes."""
     for line in (PROC / "net/dev").read_text(encoding="ascii").splitlines():
         name, _, figures = line.partition(":")
         if name.strip() == "lo":
@@ -105,7 +105,7 @@ def _all() -> Iterator[tuple[int, list[str]]]:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the third on (proc(5)); None when there is no such process any more."""
+    """The fields of /proc/<pid>/stat from the third on (proc(5)); None if the process has ended."""
     try:
         text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
@@ -113,12 +113,12 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
-def _called(pid: int) -> str:
-    """A process that nobody named: one of Ray's by its program or title, or its command."""
+def _name_of(pid: int) -> str:
+    """The name of one of Ray's processes by its program or title; else the program."""
     try:
         words = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
     except (FileNotFoundError, ProcessLookupError):
-        return "gone"
+        return "ended"
     for word in words[:4]:
         if (part := RAY_PARTS.get(Path(word).name)) is not None:
             return f"ray: {part}"

@@ -1,4 +1,4 @@
-"""`ray start --head` on loopback, and the end of everything that came of it."""
+"""Run `ray start --head` on loopback, and stop all of its processes."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-LOOPBACK: Final = "127.0.0.2"  # Ray takes 127.0.0.1 for the address under which others know the machine
+LOOPBACK: Final = "127.0.0.2"  # Ray replaces 127.0.0.1 by the machine's external address
 STORE_BYTES: Final = 80 * 1024 * 1024
 STARTED: Final = "Ray runtime started"
 START_TIMEOUT_S: Final = 90.0
@@ -22,9 +22,9 @@ POLL_S: Final = 0.05
 
 
 class RayHead:
-    """A head without CPUs while it is entered. `variables` come on top of its environment, its nodes' and actors'.
+    """Context manager that runs a head without CPUs; head, nodes and actors have `variables` in their environment.
 
-    Its processes are one session of the machine, by which they are found and ended, whoever their parent is.
+    The head leads a POSIX session, by which all of its processes are found and ended.
     """
 
     def __init__(self, folder: Path, port: int, flags: Sequence[str], variables: Mapping[str, str]) -> None:
@@ -69,27 +69,27 @@ class RayHead:
         self._end(self._head)
 
     def _wait_for_start(self, head: subprocess.Popen[bytes]) -> None:
-        _becomes(lambda: head.poll() is not None or STARTED in self._log.read_text(), START_TIMEOUT_S)
+        _wait_until(lambda: head.poll() is not None or STARTED in self._log.read_text(), START_TIMEOUT_S)
         if head.poll() is not None or STARTED not in self._log.read_text():
             raise RuntimeError(f"Ray did not start within {START_TIMEOUT_S:g} s: {self._log.read_text().strip()}")
 
     def _end(self, head: subprocess.Popen[bytes]) -> None:
-        """End the head, which ends its own; then the nodes, which are those of an autoscaler that is gone."""
+        """End the head, then the nodes that its autoscaler started."""
         head.terminate()
         try:
             head.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             head.kill()
             head.wait()
-        for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, END_TIMEOUT_S)):
-            _tell(session(head.pid), number)
-            if _becomes(lambda: not session(head.pid), patience_s):
+        for number, timeout_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, END_TIMEOUT_S)):
+            _signal(session_processes(head.pid), number)
+            if _wait_until(lambda: not session_processes(head.pid), timeout_s):
                 return
-        raise RuntimeError(f"these processes of the cluster do not end: {sorted(session(head.pid))}")
+        raise RuntimeError(f"these processes of the cluster did not end: {sorted(session_processes(head.pid))}")
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports on which nobody listens."""
+    """Return `count` different free ports."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -97,8 +97,8 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def session(leader: int) -> set[int]:
-    """The living processes of the session that this process began (proc(5): stat, fields 3 and 6)."""
+def session_processes(leader: int) -> set[int]:
+    """The running processes of the session that `leader` leads (proc(5): stat, fields 3 and 6)."""
     found = set()
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
@@ -113,7 +113,7 @@ def session(leader: int) -> set[int]:
 
 
 def _environment() -> dict[str, str]:
-    """What is here, but for what configures Ray or the desk, and what every process of a desk lives by."""
+    """The current environment without settings of Ray and the desk, plus those that all processes of a desk need."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "RAYDESK_"))}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -125,7 +125,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _tell(pids: set[int], number: signal.Signals) -> None:
+def _signal(pids: set[int], number: signal.Signals) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -133,8 +133,8 @@ def _tell(pids: set[int], number: signal.Signals) -> None:
             continue
 
 
-def _becomes(done: Callable[[], bool], timeout_s: float) -> bool:
-    """Whether it is `done` before the time is over."""
+def _wait_until(done: Callable[[], bool], timeout_s: float) -> bool:
+    """Poll until `done`; False on timeout."""
     deadline_s = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() > deadline_s:

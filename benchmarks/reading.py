@@ -1,4 +1,4 @@
-"""Readings: what a system under test has done so far, and what it did between two of them."""
+"""Readings: running totals of a system under test, and the differences between two of them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -12,9 +12,9 @@ QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
-    """Running totals at one moment. `age` is venue time → taken up by a worker, `queue` received → taken up.
+    """Running totals at one moment. `age` is from venue time to the worker, `queue` from reception to the worker.
 
-    `batches` came to the workers; 0 where nothing is batched.
+    `batches` were received by the workers; 0 for a system without batches.
     """
 
     wall_ns: int
@@ -27,7 +27,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def sum(cls, wall_ns: int, parts: Iterable["Reading"]) -> "Reading":
-        """Of several workers together."""
+        """Sum the readings of several workers."""
         known = list(parts)
         return cls(
             wall_ns,
@@ -41,7 +41,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
 
 
 def quantiles_ms(name: str, histogram: Histogram) -> dict[str, float | None]:
-    """`name`_p50_ms and so on."""
+    """The quantiles in ms, as `name`_p50_ms and so on."""
     found = {}
     for q in QUANTILES:
         value_ns = histogram.quantile(q)
@@ -50,14 +50,14 @@ def quantiles_ms(name: str, histogram: Histogram) -> dict[str, float | None]:
 
 
 def median_ns(readings: Sequence[Reading]) -> int | None:
-    """The median age of what was taken up between the first and the last of these; None if nothing was."""
+    """The median age of the events applied between the first and the last reading; None without any."""
     return counted_since(readings[-1].age, readings[0].age).quantile(0.5)
 
 
 def growth_s(readings: Sequence[Reading]) -> float:
-    """How much older the data were in the last quarter than in the first: a backlog that grows, told in seconds.
+    """How much older the data were in the last quarter than in the first, in seconds: the growth of the backlog.
 
-    Infinite when nothing was taken up in the last quarter.
+    Infinite if nothing was applied in the last quarter.
     """
     quarter = max(len(readings) // 4, 1)
     first = median_ns(readings[: quarter + 1])

@@ -1,17 +1,17 @@
-"""How long a shard is away when its consumer is killed, and what the other shards notice of it.
+"""How long a shard is down after its consumer is killed, and the effect on the other shards.
 
     python -m benchmarks.recovery [--rate R] [--consumers N] [--kills K] [--calm-s S] [--seed S]
 
-The standard load, live, into a desk on a Ray of its own; kill -9 of one consumer after another. The benchmark asks
-every consumer for its stats EVERY_S apart, so no time here is known better than that. From the kill on:
+The desk runs on its own Ray cluster under the standard live load, while one consumer after another gets SIGKILL.
+Every consumer is polled each POLL_S, which is the precision of all times. Times count from the kill:
 
-    made        the supervisor has made a successor: the death was noticed
-    answers     the successor has answered a first time: it is restored from its checkpoint
-    caught_up   between two readings of the successor it took up ticks, none of which had been in queue (received →
-                taken up) for more than CAUGHT_UP_MS: its lane holds no more than that, so the backlog is through
+    made        the supervisor has created a successor: the death was detected
+    answers     the successor has answered its first poll: it is restored from its checkpoint
+    caught_up   the successor applied ticks between two polls, and none had been in queue (received → taken by the
+                shard) for more than CAUGHT_UP_MS: the backlog is gone
 
-`beside` is the time in queue of all ticks that the other shards took up between a kill and its catching up,
-`undisturbed` that of all shards between catching up and the next kill, the first SETTLE_S left out.
+`queue_beside` is the time in queue at the other shards between a kill and its recovery. `queue_undisturbed` is that of
+all shards between a recovery and the next kill, without the first SETTLE_S.
 """
 
 import argparse
@@ -37,9 +37,9 @@ from actors.calls.peers import consumer_name
 from actors.consumer import Consumer
 from actors.driver.supervisor import Supervisor
 from benchmarks.desk_trial import DeskOptions
-from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
 from benchmarks.reading import quantiles_ms
+from benchmarks.results import print_results
 from desk.consumer.shard import ShardStats
 from desk.model.units import MS_NS
 from desk.report.desk_view import DeskView
@@ -47,18 +47,18 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.telemetry.histogram import Histogram, HistogramSnapshot, counted_since
 
-EVERY_S: Final = 0.05
+POLL_S: Final = 0.05
 CAUGHT_UP_MS: Final = 50.0
 SETTLE_S: Final = 0.5
 WARM_S: Final = 3.0
-PATIENCE_S: Final = 60.0
+TIMEOUT_S: Final = 60.0
 DRAIN_S: Final = 20.0
 QUANTILES: Final = (0.5, 0.95, 1.0)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What one consumer told: which incarnation it was, when its answer was there, its time in queue so far."""
+class ConsumerReading:
+    """One consumer's answer to a poll: its incarnation, when it arrived, and its running totals."""
 
     shard: int
     incarnation: Any
@@ -69,7 +69,7 @@ class Reading:
 
 @dataclass
 class Recovery:
-    """One kill, followed by its readings until the shard has caught up; times in s from the kill."""
+    """The recovery from one kill; times in seconds since the kill."""
 
     shard: int
     dead: Any
@@ -77,15 +77,15 @@ class Recovery:
     made_s: float | None = None
     answers_s: float | None = None
     caught_up_s: float | None = None
-    _last: Reading | None = None
+    _last: ConsumerReading | None = None
 
-    def made(self, now_s: float) -> None:
-        """There is a handle of a successor."""
+    def on_successor(self, now_s: float) -> None:
+        """Record that the supervisor has created a successor."""
         if self.made_s is None:
             self.made_s = now_s - self.killed_s
 
-    def see(self, reading: Reading) -> None:
-        """Take a reading of any shard in."""
+    def on_reading(self, reading: ConsumerReading) -> None:
+        """Record a reading; those of other shards and of the dead incarnation are ignored."""
         if reading.shard != self.shard or reading.incarnation is self.dead:
             return
         if self.answers_s is None:
@@ -97,74 +97,74 @@ class Recovery:
         self._last = reading
 
 
-class Consumers:
-    """The consumers of a running desk, asked for their stats over and over."""
+class ConsumerPoller:
+    """Polls the consumers of a running desk for their stats."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._asked: dict[int, tuple[ActorHandle[Consumer], ObjectRef[ShardStats] | None]] = {}
-        self.last: dict[int, Reading] = {}
+        self._pending: dict[int, tuple[ActorHandle[Consumer], ObjectRef[ShardStats] | None]] = {}
+        self.last: dict[int, ConsumerReading] = {}
 
     def handle(self, shard: int) -> ActorHandle[Consumer]:
-        """The incarnation that the supervisor made last."""
+        """The newest incarnation that the supervisor created."""
         return self._supervisor.registry.handles[consumer_name(shard)]
 
     def pid(self, shard: int) -> int:
-        """Its process, as far as it is known."""
+        """The consumer's process id."""
         return self._supervisor.pids[consumer_name(shard)]
 
-    def read(self) -> list[Reading]:
-        """Ask whoever has answered, and wait EVERY_S; what came in. Who dies without an answer is asked no more."""
-        until_s = time.monotonic() + EVERY_S
+    def read(self) -> list[ConsumerReading]:
+        """Poll consumers without a pending call, wait POLL_S, and return the answers; failed calls are dropped."""
+        until_s = time.monotonic() + POLL_S
         for shard in range(self._supervisor.plan.consumers.count):
             handle = self.handle(shard)
-            if shard not in self._asked or self._asked[shard][0] is not handle:
-                self._asked[shard] = (handle, call(handle, Consumer.stats))
-        found: list[Reading] = []
+            if shard not in self._pending or self._pending[shard][0] is not handle:
+                self._pending[shard] = (handle, call(handle, Consumer.stats))
+        found: list[ConsumerReading] = []
         while (left_s := until_s - time.monotonic()) > 0:
-            refs = {ref: (shard, handle) for shard, (handle, ref) in self._asked.items() if ref is not None}
+            refs = {ref: (shard, handle) for shard, (handle, ref) in self._pending.items() if ref is not None}
             if not refs:
                 time.sleep(left_s)
                 break
             for ref in ray.wait(list(refs), num_returns=1, timeout=left_s)[0]:
                 shard, handle = refs[ref]
-                self._asked[shard] = (handle, None)
+                self._pending[shard] = (handle, None)
                 found += self._answer(shard, handle, ref)
-        self._asked = {shard: asked for shard, asked in self._asked.items() if asked[1] is not None}
+        self._pending = {shard: pending for shard, pending in self._pending.items() if pending[1] is not None}
         self.last |= {reading.shard: reading for reading in found}
         return found
 
-    def _answer(self, shard: int, handle: ActorHandle[Consumer], ref: ObjectRef[ShardStats]) -> list[Reading]:
+    def _answer(self, shard: int, handle: ActorHandle[Consumer], ref: ObjectRef[ShardStats]) -> list[ConsumerReading]:
         try:
             stats = ray.get(ref)
         except RayError:
             return []
         applied = stats.audit.trades + stats.audit.quotes
-        return [Reading(shard, handle, time.monotonic(), stats.time_in_queue, applied)]
+        return [ConsumerReading(shard, handle, time.monotonic(), stats.time_in_queue, applied)]
 
 
 @dataclass
-class Killing:
-    """Kills consumers one after another, and sees how they come back."""
+class KillTrial:
+    """Kills consumers one after another, and records each recovery."""
 
-    consumers: Consumers
+    consumers: ConsumerPoller
     shards: Sequence[int]
     kills: int
     calm_s: float
-    choose: random.Random
+    rng: random.Random
     done: list[Recovery] = field(default_factory=list)
     beside: Histogram = field(default_factory=Histogram)
     undisturbed: Histogram = field(default_factory=Histogram)
 
     def run(self) -> None:
-        """Warm up, then kill as often as asked. Raises TimeoutError when a shard does not come back."""
+        """Warm up, then kill `kills` consumers. Raises TimeoutError if a shard does not catch up."""
         self._read_for(WARM_S)
         while len(self.done) < self.kills:
             self._read_for(SETTLE_S)
             before = self._queues()
             self._read_for(self.calm_s)
             _add_since(self.undisturbed, self._queues(), before)
-            self._kill(self.choose.choice(self.shards))
+            self._kill(self.rng.choice(self.shards))
 
     def _kill(self, shard: int) -> None:
         consumers = self.consumers
@@ -173,11 +173,11 @@ class Killing:
         os.kill(consumers.pid(shard), signal.SIGKILL)
         while recovery.caught_up_s is None:
             for reading in consumers.read():
-                recovery.see(reading)
+                recovery.on_reading(reading)
             if consumers.handle(shard) is not recovery.dead:
-                recovery.made(time.monotonic())
-            if time.monotonic() - recovery.killed_s > PATIENCE_S:
-                raise TimeoutError(f"shard {shard} did not catch up within {PATIENCE_S:g} s of its death")
+                recovery.on_successor(time.monotonic())
+            if time.monotonic() - recovery.killed_s > TIMEOUT_S:
+                raise TimeoutError(f"shard {shard} did not catch up within {TIMEOUT_S:g} s of its death")
         before.pop(shard)
         _add_since(self.beside, self._queues(), before)
         self.done.append(recovery)
@@ -192,30 +192,30 @@ class Killing:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A finished trial: what was seen, what the venue sent, and the desk's own accounts."""
+class TrialResult:
+    """A finished trial, the number of events that the venue sent, and the desk's summary."""
 
-    killing: Killing
+    trial: KillTrial
     sent: int
     summary: Summary
 
     def row(self) -> dict[str, Any]:
-        """The figures."""
-        done = self.killing.done
+        """The trial's figures."""
+        done = self.trial.done
         return {
             "kills": len(done),
             **_spread_ms("made", [one.made_s for one in done]),
             **_spread_ms("answers", [one.answers_s for one in done]),
             **_spread_ms("caught_up", [one.caught_up_s for one in done]),
-            **quantiles_ms("queue_beside", self.killing.beside),
-            **quantiles_ms("queue_undisturbed", self.killing.undisturbed),
+            **quantiles_ms("queue_beside", self.trial.beside),
+            **quantiles_ms("queue_undisturbed", self.trial.undisturbed),
             "restarts": sum(consumer.restarts for consumer in self.summary.consumers),
             **accounts(self.sent, self.summary),
         }
 
 
 def accounts(sent: int, summary: Summary) -> dict[str, Any]:
-    """Every event that the venue sent: received, and applied or let go by a named cause; or missing."""
+    """The fate of every event that the venue sent: applied, conflated, dropped or rejected by cause, or missing."""
     classes = summary.ticks.by_class().values()
     dropped: dict[str, int] = {}
     for counts in classes:
@@ -223,31 +223,31 @@ def accounts(sent: int, summary: Summary) -> dict[str, Any]:
             dropped[cause] = dropped.get(cause, 0) + ticks
     received = sum(counts.received for counts in classes)
     applied = sum(counts.applied for counts in classes)
-    let_go = sum(dropped.values()) + sum(counts.conflated + sum(counts.rejected.values()) for counts in classes)
+    explained = sum(dropped.values()) + sum(counts.conflated + sum(counts.rejected.values()) for counts in classes)
     return {
         "sent": sent,
         "received": received,
         "applied": applied,
         **{f"dropped_{cause}": ticks for cause, ticks in sorted(dropped.items())},
         "conflated": sum(counts.conflated for counts in classes),
-        "missing": sent - applied - let_go,
+        "missing": sent - applied - explained,
         "balanced": summary.balanced,
     }
 
 
 def measure(rate: float, options: DeskOptions, kills: int, calm_s: float, seed: int) -> dict[str, Any]:
-    """One trial. Raises DeskError, TimeoutError."""
+    """Run one trial. Raises DeskError, TimeoutError."""
     with Venue(standard(rate)) as venue, tempfile.TemporaryDirectory() as parent, ThreadPoolExecutor(1) as pool:
         folder = RunFolder.create(None, Path(parent) / "run", "bench", time.time_ns())
         supervisor = Supervisor(options.plan(venue.url), folder, None)
-        killing = Killing(Consumers(supervisor), range(options.consumers), kills, calm_s, random.Random(seed))  # noqa: S311
+        trial = KillTrial(ConsumerPoller(supervisor), range(options.consumers), kills, calm_s, random.Random(seed))  # noqa: S311
         watched: list[Future[int]] = []
 
         def watch() -> int:
             try:
-                killing.run()
+                trial.run()
                 sent = venue.stop()
-                _drain(killing.consumers, sent)
+                _drain(trial.consumers, sent)
                 return sent
             finally:
                 supervisor.stop()
@@ -257,12 +257,12 @@ def measure(rate: float, options: DeskOptions, kills: int, calm_s: float, seed: 
                 watched.append(pool.submit(watch))
 
         summary = supervisor.run(show)
-        outcome = Outcome(killing, watched[0].result(), summary)
-    return {"what": f"{rate:,.0f}/s, {options.consumers} consumers", **outcome.row()}
+        result = TrialResult(trial, watched[0].result(), summary)
+    return {"what": f"{rate:,.0f}/s, {options.consumers} consumers", **result.row()}
 
 
-def _drain(consumers: Consumers, sent: int) -> None:
-    """Read on until all that was sent is applied, or nothing more is for a while."""
+def _drain(consumers: ConsumerPoller, sent: int) -> None:
+    """Poll until all events sent are applied, or until the count stands still for SETTLE_S."""
     applied, moved_s = -1, time.monotonic()
     end_s = moved_s + DRAIN_S
     while applied < sent and time.monotonic() < min(end_s, moved_s + SETTLE_S):
@@ -280,7 +280,7 @@ def _add_since(
 
 
 def _spread_ms(name: str, seconds: Sequence[float | None]) -> dict[str, float | None]:
-    """`name`_p50_ms, p95 and max, by nearest rank."""
+    """The quantiles by nearest rank, as `name`_p50_ms, p95 and max."""
     known = sorted(value for value in seconds if value is not None)
     found: dict[str, float | None] = {}
     for q in QUANTILES:
@@ -296,10 +296,10 @@ def main() -> None:
     parser.add_argument("--consumers", type=int, default=4)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--calm-s", type=float, default=3.0, help="between catching up and the next kill")
-    parser.add_argument("--seed", type=int, default=1, help="of who is killed")
+    parser.add_argument("--seed", type=int, default=1, help="for the order of kills")
     chosen = parser.parse_args()
     options = DeskOptions(chosen.consumers)
-    publish("benchmarks.recovery", [measure(chosen.rate, options, chosen.kills, chosen.calm_s, chosen.seed)])
+    print_results("benchmarks.recovery", [measure(chosen.rate, options, chosen.kills, chosen.calm_s, chosen.seed)])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A replay as fast as it goes: one plain loop (the floor), the desk in one process, the desk on Ray.
+"""A replay at full speed: one plain loop (the lower bound), the desk in one process, the desk on Ray.
 
     python -m benchmarks.replay [TAPE] [--consumers N] [--minutes M]
 
-Without a tape it plays M minutes of the synthetic market. All three do the same events and the same bar
-work; the desk's rates are those between start-up and the books' close.
+Without a tape it plays M minutes of the made-up market. All three process the same events and build the same bars.
+The desk's rates are measured between its start and the close of the session.
 """
 
 import argparse
@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame import publish
+from benchmarks.results import print_results
 from desk.bars.builder import BarBuilder
 from desk.config import Plan
+from desk.feeds.frames import frames_of
 from desk.inprocess.in_process_desk import run_in_process
 from desk.model.ticks import Trade
 from desk.process.clock import SystemClock
@@ -38,7 +39,7 @@ def plan_for(tape: str | None, minutes: int, consumers: int, strategies: bool) -
 
 
 def floor(plan: Plan) -> dict[str, Any]:
-    """Decode and fold, in one loop: no lane, no shard, no actor."""
+    """Decode and build bars in one loop: no lane, no shard, no actor."""
     source = markets.market_source(plan)
     session = plan_session.derive_session(plan, source, SystemClock())
     feed = markets.market_feed(plan, session, markets.market_source(plan, session), SystemClock())
@@ -46,7 +47,7 @@ def floor(plan: Plan) -> dict[str, Any]:
     builders = {symbol: BarBuilder(symbol, session.start_ns) for symbol in session.market}
     quotes = {}
     began_s = time.perf_counter()
-    for frame in feed.frames():
+    for frame in frames_of(feed, SystemClock()):
         for tick in frame.ticks:
             if type(tick) is Trade:
                 builders[tick.symbol].add(tick, 0)
@@ -56,7 +57,7 @@ def floor(plan: Plan) -> dict[str, Any]:
 
 
 def desk_row(what: str, summary: Summary, marks: int) -> dict[str, Any]:
-    """The desk's own figures."""
+    """The row of a desk, from its summary."""
     events = sum(counts.received for counts in summary.ticks.by_class().values())
     seconds = events / summary.events_per_s.produced
     return _row(what, events, seconds) | {
@@ -66,14 +67,14 @@ def desk_row(what: str, summary: Summary, marks: int) -> dict[str, Any]:
 
 
 def on_ray(plan: Plan, folder: RunFolder) -> Summary:
-    """The desk on a Ray of its own."""
+    """Run the desk on its own Ray cluster."""
     from actors.driver.supervisor import run_desk  # noqa: PLC0415 - the other rows need no Ray
 
     return run_desk(plan, folder, address=None, show=lambda _: None)
 
 
 def measure(tape: str | None, minutes: int, consumers: int) -> list[dict[str, Any]]:
-    """All rows, one after the other in the same call."""
+    """Return all rows."""
     bare = plan_for(tape, minutes, consumers, strategies=False)
     busy = plan_for(tape, minutes, consumers, strategies=True)
     session = plan_session.derive_session(bare, markets.market_source(bare), SystemClock())
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--consumers", type=int, default=2)
     parser.add_argument("--minutes", type=int, default=5)
     options = parser.parse_args()
-    publish("benchmarks.replay", measure(options.tape, options.minutes, options.consumers), tape=options.tape)
+    print_results("benchmarks.replay", measure(options.tape, options.minutes, options.consumers), tape=options.tape)
 
 
 if __name__ == "__main__":

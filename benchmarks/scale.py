@@ -1,4 +1,4 @@
-"""What the desk costs by rate and number of shards, a formula for it, and the highest rate that each number sustains.
+"""The desk's CPU cost by rate and number of shards, a fitted formula, and the highest rate sustained per number.
 
     python -m benchmarks.scale [--part cost search] [--consumers N ...] [--rate R ...] [--seconds S] [--mix trades|both]
 
@@ -6,9 +6,9 @@ cost    the standard load at each rate on each number of shards, and the least-s
 
             CPU µs per second = event * events/s + batch * batches/s + shard * shards + second
 
-        for the producer, the consumers and the whole desk: what every event costs, what every batch costs (a call, and
-        two processes that wake), what a shard costs each second whether anything comes or not, and the rest.
-search  the highest rate sustained, by number of shards: where this machine's cores end.
+        for the producer, the consumers and the whole desk. A batch costs a call that wakes two processes; a shard has
+        a cost per second even without events; `second` is the rest.
+search  the highest rate sustained, by number of shards.
 """
 
 import argparse
@@ -20,20 +20,20 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.desk_trial import DeskOptions, run
-from benchmarks.frame import publish
 from benchmarks.load import Venue, standard
+from benchmarks.results import print_results
 from benchmarks.sustained import highest
 from benchmarks.trial import Timing
 from desk.telemetry import formatting
 
-WHO: Final = {"producer": "cpu_us_of_producer", "consumers": "cpu_us_of_consumers", "whole": "cpu_us_per_event"}
+CPU_FIGURES: Final = {"producer": "cpu_us_of_producer", "consumers": "cpu_us_of_consumers", "whole": "cpu_us_per_event"}
 TERMS: Final = ("event_us", "batch_us", "shard_us", "second_us")
 CHANNELS: Final = {"trades": ("trades",), "both": ("trades", "quotes")}
 
 
 @dataclass(frozen=True)
-class Point:
-    """One trial: what an event cost at this rate, with so many shards and batches."""
+class CostSample:
+    """One trial: the CPU cost of an event at this rate, with this number of shards and batches."""
 
     shards: int
     rate_per_s: float
@@ -42,39 +42,39 @@ class Point:
 
     @property
     def terms(self) -> tuple[float, ...]:
-        """What the formula's terms are multiplied with, for one event."""
+        """The coefficients of the formula's terms, for one event."""
         return 1.0, self.batches_per_s / self.rate_per_s, self.shards / self.rate_per_s, 1.0 / self.rate_per_s
 
 
 @dataclass(frozen=True)
 class Fit:
-    """CPU µs for each event, for each batch, for each shard in a second, and for each second besides."""
+    """The formula's terms in CPU µs: per event, per batch, per shard and second, per second."""
 
     event_us: float
     batch_us: float
     shard_us: float
     second_us: float
 
-    def cost_us(self, point: Point) -> float:
-        """What an event should cost there."""
+    def cost_us(self, sample: CostSample) -> float:
+        """The cost of an event by the formula."""
         ones = (self.event_us, self.batch_us, self.shard_us, self.second_us)
-        return sum(one * by for one, by in zip(ones, point.terms, strict=True))
+        return sum(one * by for one, by in zip(ones, sample.terms, strict=True))
 
-    def residual(self, point: Point) -> float:
-        """How far the formula is off there, as a share of what was measured."""
-        return self.cost_us(point) / point.cost_us - 1.0
+    def residual(self, sample: CostSample) -> float:
+        """The formula's relative error."""
+        return self.cost_us(sample) / sample.cost_us - 1.0
 
     @classmethod
-    def of(cls, points: Sequence[Point]) -> "Fit":
-        """The least sum of squared residuals, with no term below zero.
+    def of(cls, samples: Sequence[CostSample]) -> "Fit":
+        """Fit by least squares of the relative errors, with no negative term.
 
-        Every choice of terms that are not zero is solved for; the best without a negative one is kept.
+        It solves for every subset of terms, and takes the best solution without a negative one.
         """
-        weighed = np.array([point.terms for point in points]) / np.array([[point.cost_us] for point in points])
-        best, least = np.zeros(len(TERMS)), float(len(points))
+        weighed = np.array([sample.terms for sample in samples]) / np.array([[sample.cost_us] for sample in samples])
+        best, least = np.zeros(len(TERMS)), float(len(samples))
         for chosen in _subsets(range(len(TERMS))):
             solved = np.zeros(len(TERMS))
-            solved[chosen] = np.linalg.lstsq(weighed[:, chosen], np.ones(len(points)))[0]
+            solved[chosen] = np.linalg.lstsq(weighed[:, chosen], np.ones(len(samples)))[0]
             error = float(((weighed @ solved - 1.0) ** 2).sum())
             if (solved >= 0).all() and error < least:
                 best, least = solved, error
@@ -86,7 +86,7 @@ def _subsets(of: range) -> Iterable[list[int]]:
 
 
 def trials(consumers: Sequence[int], rates: Sequence[float], mix: str, seconds: float) -> list[dict[str, Any]]:
-    """One row for each rate and number of shards."""
+    """Run a trial per rate and number of shards; return a row for each."""
     rows = []
     for shards in consumers:
         for rate in rates:
@@ -96,25 +96,25 @@ def trials(consumers: Sequence[int], rates: Sequence[float], mix: str, seconds: 
     return rows
 
 
-def points(rows: Iterable[dict[str, Any]], figure: str) -> list[Point]:
-    """The trials that were sustained, as points of one of their figures."""
+def samples(rows: Iterable[dict[str, Any]], figure: str) -> list[CostSample]:
+    """The samples of one figure, from the trials that were sustained."""
     return [
-        Point(row["shards"], row["applied_per_s"], row["batches_per_s"], row[figure])
+        CostSample(row["shards"], row["applied_per_s"], row["batches_per_s"], row[figure])
         for row in rows
         if row["sustained"] == "yes"
     ]
 
 
 def fits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The formula's terms for producer, consumers and the whole, and how far off they are."""
+    """The formula's terms and errors for producer, consumers and the whole desk."""
     table = []
-    for who, figure in WHO.items():
-        known = points(rows, figure)
+    for part, figure in CPU_FIGURES.items():
+        known = samples(rows, figure)
         fit = Fit.of(known)
-        off = np.array([fit.residual(point) for point in known])
+        off = np.array([fit.residual(sample) for sample in known])
         table.append(
             {
-                "what": who,
+                "what": part,
                 **{term: round(getattr(fit, term), 2) for term in TERMS},
                 "residual_rms": round(float((off**2).mean() ** 0.5), 3),
                 "residual_worst": round(float(abs(off).max()), 3),
@@ -125,7 +125,7 @@ def fits(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def search(shards: int, start: float, mix: str, seconds: float) -> dict[str, Any]:
-    """The highest rate that so many shards sustain, and what failed above it."""
+    """The highest rate that this number of shards sustains, and why a higher one failed."""
     failed: dict[float, str] = {}
 
     def sustains(rate: float) -> bool:
@@ -156,11 +156,11 @@ def main() -> None:
     options = parser.parse_args()
     if "cost" in options.part:
         rows = trials(options.consumers, options.rate, options.mix, options.seconds)
-        publish("benchmarks.scale", rows, part="cost", mix=options.mix)
-        publish("benchmarks.scale", fits(rows), part="fit", mix=options.mix)
+        print_results("benchmarks.scale", rows, part="cost", mix=options.mix)
+        print_results("benchmarks.scale", fits(rows), part="fit", mix=options.mix)
     if "search" in options.part:
         found = [search(shards, max(options.rate), options.mix, options.seconds) for shards in options.consumers]
-        publish("benchmarks.scale", found, part="search", mix=options.mix)
+        print_results("benchmarks.scale", found, part="search", mix=options.mix)
 
 
 if __name__ == "__main__":

@@ -1,35 +1,37 @@
-"""A long, even load with symbols that come and go: whether memory creeps, and the data get older.
+"""A long, steady load with changing symbols: whether memory grows, and whether the data age.
 
     python -m benchmarks.soak [--rate R] [--seconds S] [--symbols N] [--rotate-s T] [--consumers N]
 
-A third of the symbols is in play; every T seconds a tenth of those gives way. Slopes begin when each symbol has
-been seen once.
+A third of the symbols is in play; every T seconds a tenth of those is replaced. Slopes start when every symbol has
+been in play once.
 """
 
 import argparse
 from typing import Any, Final
 
 from benchmarks.desk_trial import DeskOptions, run
-from benchmarks.frame import publish
 from benchmarks.load import SYMBOLS, Venue
+from benchmarks.results import print_results
 from benchmarks.series import age_ms, between, slopes_mb_per_min
 from benchmarks.trial import Timing
 from benchmarks.varying import Stretch, varying
 
-TURNS_TO_MEET_ALL: Final = 20
+TURNS_THROUGH_ALL: Final = 20
 TAIL_S: Final = 5.0
 
 
 def measure(rate: float, seconds: float, symbols: int, rotate_s: float, consumers: int) -> dict[str, Any]:
-    """The trial's figures, with slopes."""
+    """Return the trial's figures, with the slopes of memory."""
     stretches = [Stretch(rate, seconds + TAIL_S)]
     with Venue(varying(stretches, symbols=symbols, rotate_s=rotate_s)) as venue:
         done = run(venue, DeskOptions(consumers), Timing(rate, seconds - 2.0))
-    sights = done.trial.sights
-    even = between(sights, min(TURNS_TO_MEET_ALL * rotate_s, seconds / 2), seconds)
+    samples = done.trial.samples
+    steady = between(samples, min(TURNS_THROUGH_ALL * rotate_s, seconds / 2), seconds)
     tenth_s = seconds / 10
-    slopes = slopes_mb_per_min(even)
-    first, last = (age_ms(part, 0.5) for part in (between(even, 0, even[0].since_s + tenth_s), even[-_tenth(even) :]))
+    slopes = slopes_mb_per_min(steady)
+    first, last = (
+        age_ms(part, 0.5) for part in (between(steady, 0, steady[0].since_s + tenth_s), steady[-_tenth(steady) :])
+    )
     return {
         "what": f"{rate:,.0f}/s for {seconds:g} s, {symbols} symbols, a turn each {rotate_s:g} s",
         **done.row(),
@@ -39,8 +41,8 @@ def measure(rate: float, seconds: float, symbols: int, rotate_s: float, consumer
     }
 
 
-def _tenth(sights: list[Any]) -> int:
-    return max(len(sights) // 10, 2)
+def _tenth(samples: list[Any]) -> int:
+    return max(len(samples) // 10, 2)
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument("--consumers", type=int, default=2)
     options = parser.parse_args()
     row = measure(options.rate, options.seconds, options.symbols, options.rotate_s, options.consumers)
-    publish("benchmarks.soak", [row])
+    print_results("benchmarks.soak", [row])
 
 
 if __name__ == "__main__":

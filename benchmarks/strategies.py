@@ -1,4 +1,4 @@
-"""Strategies that do nothing, or nothing but take time."""
+"""Strategies that do nothing, keep the processor busy, or sleep."""
 
 from time import perf_counter_ns, sleep
 from typing import Final
@@ -8,21 +8,21 @@ from desk.model.ticks import Trade
 from desk.model.units import SECOND_NS
 from desk.strategy import Context
 
-LEAST_NAP_NS: Final = 500_000
+LEAST_SLEEP_NS: Final = 500_000
 
 
 class Idle(strategy.Strategy):
-    """Is called on every symbol and second, and returns at once."""
+    """Returns at once from a call per symbol and second."""
 
     def on_second(self, ctx: Context) -> None:
         """Return."""
 
 
 class Slow(strategy.Strategy):
-    """Is busy for a while on every symbol and second."""
+    """Keeps the processor busy per symbol and second."""
 
     class Params(strategy.Params, frozen=True):
-        """`busy_us` is the time one call takes."""
+        """`busy_us` is the time of one call."""
 
         busy_us: float = 1000.0
 
@@ -34,10 +34,10 @@ class Slow(strategy.Strategy):
 
 
 class SlowOnTrades(strategy.Strategy):
-    """Is busy for a while on every trade."""
+    """Keeps the processor busy on every trade."""
 
     class Params(strategy.Params, frozen=True):
-        """`busy_us` is the time one call takes."""
+        """`busy_us` is the time of one call."""
 
         busy_us: float = 100.0
 
@@ -49,14 +49,13 @@ class SlowOnTrades(strategy.Strategy):
 
 
 class WaitsOnTrades(strategy.Strategy):
-    """Waits for a while on every trade: its shard is busy, and no processor is.
+    """Sleeps on every trade: its shard is busy, the processor is not.
 
-    It waits in naps of LEAST_NAP_NS or more, and what it overslept it waits less the next time: on average a trade
-    takes `wait_us`.
+    Sleeps last LEAST_SLEEP_NS or more; oversleeping shortens the next one, so that a trade takes `wait_us` on average.
     """
 
     class Params(strategy.Params, frozen=True):
-        """`wait_us` is the time one call takes."""
+        """`wait_us` is the average time of one call."""
 
         wait_us: float = 1000.0
 
@@ -69,14 +68,14 @@ class WaitsOnTrades(strategy.Strategy):
     def on_trade(self, ctx: Context, trade: Trade) -> None:  # noqa: ARG002 - the hook's signature
         """Wait."""
         self._owed_ns += self.params.wait_us * 1000
-        if self._owed_ns >= LEAST_NAP_NS:
+        if self._owed_ns >= LEAST_SLEEP_NS:
             began_ns = perf_counter_ns()
             sleep(self._owed_ns / SECOND_NS)
             self._owed_ns -= perf_counter_ns() - began_ns
 
 
 def be_busy(busy_us: float) -> None:
-    """Keep the processor for so long."""
+    """Keep the processor busy for `busy_us`."""
     until_ns = perf_counter_ns() + busy_us * 1000
     while perf_counter_ns() < until_ns:
         pass

@@ -1,4 +1,4 @@
-"""Whether a rate was sustained, and the search for the highest that is."""
+"""Whether a rate is sustained, and the search for the highest one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ MAX_STEPS: Final = 16
 
 @dataclass(frozen=True)
 class Window:
-    """What was seen over `seconds`: `due` events by the venue's schedule, of which `sent` went out.
+    """Figures of a window of `seconds`: the venue sent `sent` of the `due` events of its schedule.
 
-    `growth_s` is how much older the data got, `dropped` counts events let go and connections lost.
+    `growth_s` is the increase of the data's age, `dropped` counts dropped events and closed connections.
     """
 
     seconds: float
@@ -27,14 +27,14 @@ class Window:
 
     @property
     def sent_share(self) -> float:
-        """The part of the schedule that went out."""
+        """The share of the schedule that was sent."""
         return self.sent / self.due if self.due else 0.0
 
     def failing(self) -> str:
-        """Why the rate was not sustained; "" when it was.
+        """Why the rate was not sustained; "" if it was.
 
-        99.5 % of the schedule sent, nothing dropped, no growing backlog (1 % of the window at most: the rate
-        kept up with is then above 99 % of that offered), p99 time in queue below a second.
+        Sustained means: 99.5 % of the schedule sent, nothing dropped, a backlog that grew by at most 1 % of the window
+        (so over 99 % of the load was processed), and p99 time in queue below a second.
         """
         if self.sent_share < SENT_SHARE:
             return f"venue sent {100 * self.sent_share:.1f}%"
@@ -43,14 +43,14 @@ class Window:
         if self.growth_s > GROWTH_SHARE * self.seconds:
             return f"backlog grew by {self.growth_s:.2f} s"
         if self.queue_p99_s is None:
-            return "nothing came through"
+            return "nothing was applied"
         return f"p99 in queue {self.queue_p99_s:.2f} s" if self.queue_p99_s >= QUEUE_S else ""
 
 
 def highest(sustains: Callable[[float], bool], start: float) -> float:
-    """The highest rate found to be sustained: steps of +25 % from `start` until it fails, then one bisection.
+    """Search for the highest sustained rate: steps of +25 % from `start` until one fails, then one bisection.
 
-    If `start` itself fails, steps go down until one is sustained. 0 if none of MAX_STEPS is.
+    If `start` fails, steps go down until a rate is sustained. Returns 0 if that takes more than MAX_STEPS.
     """
     up = sustains(start)
     good, bad = (start, None) if up else (0.0, start)

@@ -1,4 +1,4 @@
-"""One trial: a load, a system under test, and what was seen of both at the same moments."""
+"""One trial: a load, a system under test, and samples of both."""
 
 import time
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from desk.telemetry.histogram import counted_since
 
 WARM_S: Final = 2.0
 DRAIN_S: Final = 10.0
-PATIENCE_S: Final = 120.0
-"""What start and drain may take beside warm-up and window; a trial that takes longer is broken off."""
+OVERHEAD_S: Final = 120.0
+"""The longest time for start and drain, beside warm-up and window; a longer trial is aborted."""
 
-LAGS: Final = 4
-"""So many lags are looked at: the least of them is a schedule that is late, not a frame that was."""
+LAG_SAMPLES: Final = 4
+"""The schedule's lag is the least of this many samples: a single late frame does not count."""
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What was seen at one moment, `since_s` after the play began."""
+class Sample:
+    """Venue and system at one moment, `since_s` after the venue began to play."""
 
     since_s: float
     venue: VenueStats
@@ -35,7 +35,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long it is looked at: the first `warm_s` do not count. `rate` is the schedule's, None if there is none."""
+    """The window, after `warm_s` that do not count. `rate` is the schedule's, None without a schedule."""
 
     rate: float | None
     window_s: float
@@ -43,22 +43,22 @@ class Timing:
 
 
 class Trial:
-    """Looks at venue and system now and then; ends the venue when the window is over, and lets the system drain."""
+    """Samples venue and system, stops the venue at the end of the window, and lets the system drain."""
 
     def __init__(self, venue: Venue, timing: Timing) -> None:
         self.timing = timing
-        self.sights: list[Sight] = []
+        self.samples: list[Sample] = []
         self.sent = 0
         self.drained: Reading | None = None
         self._venue = venue
         self._deadline_s = 0.0
-        self._patience_s = time.monotonic() + PATIENCE_S + timing.warm_s + timing.window_s
+        self._give_up_s = time.monotonic() + OVERHEAD_S + timing.warm_s + timing.window_s
         self._warm = False
 
-    def look(self, reading: Reading, processes: Processes) -> bool:
-        """Take one look; whether the system may stop now, because all that was sent is through, or never will be.
+    def poll(self, reading: Reading, processes: Processes) -> bool:
+        """Take a sample. Return whether the system may stop: it has drained, or its time to drain is over.
 
-        Raises TimeoutError when the trial does not get there, RuntimeError when the venue is gone.
+        Raises TimeoutError if the trial takes too long, RuntimeError if the venue has ended.
         """
         if self.drained is not None:
             return False
@@ -68,8 +68,8 @@ class Trial:
                 return False
             self.drained = reading
             return True
-        if time.monotonic() > self._patience_s:
-            raise TimeoutError(f"the trial did not come to its end within {PATIENCE_S:g} s of what it should take")
+        if time.monotonic() > self._give_up_s:
+            raise TimeoutError(f"the trial took {OVERHEAD_S:g} s more than its warm-up and window")
         stats = self._venue.stats()
         if stats.state == "waiting":
             return False
@@ -77,18 +77,18 @@ class Trial:
             if not self._warm:
                 self._warm = True
                 processes.refresh()
-            self.sights.append(Sight(stats.elapsed_s, stats, reading, processes.usage(), loopback_bytes()))
+            self.samples.append(Sample(stats.elapsed_s, stats, reading, processes.usage(), loopback_bytes()))
         if stats.state == "ended" or stats.elapsed_s >= self.timing.warm_s + self.timing.window_s:
             self.sent = self._venue.stop()
             self._deadline_s = time.monotonic() + DRAIN_S
         return False
 
     def window(self) -> Window:
-        """The sights between warm-up and end, for the verdict."""
-        first, last = self.sights[0], self.sights[-1]
+        """The figures between warm-up and end that decide whether the rate was sustained."""
+        first, last = self.samples[0], self.samples[-1]
         seconds = last.since_s - first.since_s
         offered = last.venue.offered - first.venue.offered
-        late_s = _lag_s(self.sights[-LAGS:]) - _lag_s(self.sights[:LAGS])
+        late_s = _lag_s(self.samples[-LAG_SAMPLES:]) - _lag_s(self.samples[:LAG_SAMPLES])
         queue_ns = counted_since(last.reading.queue, first.reading.queue).quantile(0.99)
         lost = last.venue.dropped_clients - first.venue.dropped_clients
         return Window(
@@ -96,14 +96,14 @@ class Trial:
             due=offered + (self.timing.rate or 0.0) * max(late_s, 0.0),
             sent=last.venue.sent - first.venue.sent,
             dropped=last.reading.dropped - first.reading.dropped + lost,
-            growth_s=growth_s([sight.reading for sight in self.sights]),
+            growth_s=growth_s([sample.reading for sample in self.samples]),
             queue_p99_s=None if queue_ns is None else queue_ns / SECOND_NS,
         )
 
     def row(self) -> dict[str, Any]:
-        """The figures of the window, per second and per event applied in it."""
+        """The figures of the window, per second and per applied event."""
         window = self.window()
-        first, last = self.sights[0], self.sights[-1]
+        first, last = self.samples[0], self.samples[-1]
         applied = last.reading.applied - first.reading.applied
         reading_s = (last.reading.wall_ns - first.reading.wall_ns) / SECOND_NS
         return {
@@ -121,8 +121,8 @@ class Trial:
         }
 
     def accounts(self) -> dict[str, Any]:
-        """Every event that the venue sent, over the whole trial: applied, dropped, or missing."""
-        end = self.drained or self.sights[-1].reading
+        """The fate of every event that the venue sent in the whole trial: applied, dropped, or missing."""
+        end = self.drained or self.samples[-1].reading
         return {
             "sent": self.sent,
             "received": end.received,
@@ -134,7 +134,7 @@ class Trial:
 
 @dataclass
 class Roles:
-    """CPU and memory added up by role: "consumers" are many processes, "ray" is everything of Ray's own."""
+    """CPU time and peak memory, summed by role: "consumers" for all consumers, "ray" for Ray's own processes."""
 
     cpu_s: dict[str, float] = field(default_factory=dict)
     peak_mb: dict[str, float] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Roles:
 
 
 def role_of(name: str) -> str:
-    """consumer-03 → consumers; what Ray itself runs → ray; the rest as it is called."""
+    """The role of a process: consumer-03 → consumers, Ray's own → ray, actors off the data path → control."""
     if name.startswith("consumer-"):
         return "consumers"
     if name.startswith("ray: "):
@@ -156,7 +156,7 @@ def role_of(name: str) -> str:
 
 
 def costs(first: dict[str, Usage], last: dict[str, Usage], seconds: float, applied: int) -> dict[str, Any]:
-    """CPU in µs per event by role and in all, as a share of one core, and peak memory by role."""
+    """CPU time in µs per event by role and in total, its share of one core, and peak memory by role."""
     roles = Roles()
     for name, usage in last.items():
         before = first.get(name)
@@ -170,5 +170,5 @@ def costs(first: dict[str, Usage], last: dict[str, Usage], seconds: float, appli
     }
 
 
-def _lag_s(sights: Sequence[Sight]) -> float:
-    return min(sight.venue.schedule_lag_ms for sight in sights) / 1000
+def _lag_s(samples: Sequence[Sample]) -> float:
+    return min(sample.venue.schedule_lag_ms for sample in samples) / 1000

@@ -1,9 +1,9 @@
-"""A load whose rate changes, and whose symbols come and go: the standard load with its time bent.
+"""A load with varying rate and changing symbols: the standard load on a warped time axis.
 
     python -m benchmarks.varying --stretch RATE:SECONDS ... [--symbols N] [--rotate-s S] [--recorded] --port-file FILE
 
-It is served by the local venue and moved to now; with --recorded it keeps its own times, the same in every play, for
-a desk that follows the venue's clock. When its stretches are over the venue stays open, and mute.
+The local venue serves it with current times. With --recorded it keeps its own times, equal in every run, for a desk
+that follows the venue's clock. After the last stretch the venue stays up and sends nothing.
 """
 
 import argparse
@@ -25,19 +25,19 @@ from desk.model.blocks import Block, BlockSource
 from desk.model.units import SECOND_NS
 
 ROTATED_SHARE: Final = 0.1
-"""How many of the symbols in play are replaced at each turn."""
+"""The share of the symbols in play that each rotation replaces."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """So many events per second for so many seconds."""
+    """A constant rate for a number of seconds."""
 
     rate_per_s: float
     seconds: float
 
     @classmethod
     def parse(cls, text: str) -> "Stretch":
-        """From RATE:SECONDS. Raises ValueError."""
+        """Parse RATE:SECONDS. Raises ValueError."""
         rate, _, seconds = text.partition(":")
         return cls(float(rate), float(seconds))
 
@@ -53,18 +53,27 @@ def varying(
     rotate_s: float = 0,
     recorded: bool = False,
 ) -> list[str]:
-    """The command of a venue that plays these stretches, one after the other."""
-    told = [part for stretch in stretches for part in ("--stretch", str(stretch))]
-    flags = ["--recorded"] if recorded else []
-    return ["benchmarks.varying", *told, "--mix", mix, "--symbols", str(symbols), "--rotate-s", str(rotate_s), *flags]
+    """The command of a venue that plays these stretches in order."""
+    stretch_flags = [part for stretch in stretches for part in ("--stretch", str(stretch))]
+    more_flags = ["--recorded"] if recorded else []
+    return [
+        "benchmarks.varying",
+        *stretch_flags,
+        "--mix",
+        mix,
+        "--symbols",
+        str(symbols),
+        "--rotate-s",
+        str(rotate_s),
+        *more_flags,
+    ]
 
 
 class VaryingLoad:
-    """A `BlockSource`: Poisson arrivals whose rate is that of the stretch they fall into.
+    """A `BlockSource` of Poisson arrivals at the rate of the current stretch.
 
-    By the time change of the Poisson process: arrivals at unit rate are events counted off; the inverse of the
-    cumulated rate turns counts into times. Of `symbols` at most `playing` are in play, by Zipf's law; every
-    `rotate_s` a tenth of those in play gives way to the next.
+    Arrivals at unit rate are mapped to times by the inverse of the cumulative rate (time change of a Poisson process).
+    Of `symbols`, `playing` are in play, with Zipf rates; every `rotate_s` a tenth of those is replaced.
     """
 
     def __init__(
@@ -84,21 +93,21 @@ class VaryingLoad:
         self._unit = StandardLoad(seed, playing, 1.0, events, quotes)
 
     def blocks(self) -> Iterator[Block]:
-        """The same rows in every call."""
+        """Yield the load; every call yields the same rows."""
         for block in self._unit.blocks():
             counted = (block.recv_ns - START_NS) / SECOND_NS
             inside = counted < self._counts[-1]
             if not inside.any():
                 return
             since_ns = np.interp(counted, self._counts, self._ends_ns).astype(np.int64)
-            bent = replace(
+            warped = replace(
                 block,
                 recv_ns=START_NS + since_ns,
                 ts_ns=START_NS + since_ns,
                 symbol=self._rotated(block.symbol, since_ns),
                 symbols=self.symbols,
             )
-            yield bent if inside.all() else taken(bent, np.flatnonzero(inside))
+            yield warped if inside.all() else taken(warped, np.flatnonzero(inside))
 
     def _rotated(self, symbol: NDArray[np.int32], since_ns: NDArray[np.int64]) -> NDArray[np.int32]:
         if not self._rotate_ns:
@@ -109,13 +118,13 @@ class VaryingLoad:
 
 @dataclass(frozen=True, slots=True)
 class VaryingOptions(SourceOptions):
-    """The options of `desk venue`'s source, for this one."""
+    """The source options of `desk venue`, for a varying load."""
 
     stretches: tuple[Stretch, ...] = ()
     rotate_s: float = 0.0
 
     def source(self) -> BlockSource:
-        """The varying load; rotating, a third of the symbols is in play."""
+        """The varying load; with rotation, a third of the symbols is in play."""
         playing = self.symbols // 3 if self.rotate_s else self.symbols
         return VaryingLoad(
             self.stretches,
@@ -128,7 +137,7 @@ class VaryingOptions(SourceOptions):
 
 
 def main() -> None:
-    """Serve."""
+    """Serve the load."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stretch", type=Stretch.parse, action="append", required=True)
     parser.add_argument("--mix", default="trades")
@@ -160,7 +169,7 @@ def main() -> None:
         wait_clients=1,
         seconds=None,
     )
-    door = AccessOptions(
+    access = AccessOptions(
         port=options.port,
         port_file=options.port_file,
         key=None,
@@ -170,7 +179,7 @@ def main() -> None:
         buffer_mb=64.0,
         compress=False,
     )
-    run_venue(source, pace, door, Console(width=160))
+    run_venue(source, pace, access, Console(width=160))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for all tests."""
 
 import gc
 import os
@@ -18,14 +18,14 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_sessionstart() -> None:
-    """Take the signals that `nohup` ignores: the desks of the tests would inherit that, and ignore them too."""
+    """Reset signals that `nohup` ignores: desks started by tests would inherit that."""
     for number in (signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collected tests out of garbage collections, which would walk through all of them each time."""
+    """Exclude the collected tests from garbage collections, which would scan all of them each time."""
     gc.collect()
     gc.freeze()
 
@@ -36,7 +36,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state folder for the session's desks: not the user's own."""
+    """A state folder for the desks of this session, in place of the user's."""
     folder = tmp_path_factory.mktemp("state")
     before = os.environ.get("RAYDESK_STATE_DIR")
     os.environ["RAYDESK_STATE_DIR"] = str(folder)

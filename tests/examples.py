@@ -1,4 +1,4 @@
-"""How many examples a property gets: all in trials, three of ten in `make test`, which draws others each time."""
+"""The number of examples of a property test: all in trials, 30 % in `make test`, which draws new ones each time."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ ALL = "all-examples"
 
 
 def register_profiles() -> None:
-    """How long an example takes says something of the machine, nothing of the code: no deadline."""
+    """Register both profiles. No deadline: the time of an example depends on the machine."""
     settings.register_profile(ALL, deadline=None, max_examples=100)
     settings.register_profile("some-examples", deadline=None, max_examples=30)
     settings.load_profile("some-examples")
 
 
 def examples(count: int, **more: Any) -> settings:
-    """So many examples in trials, three of ten otherwise; `more` are settings of hypothesis."""
+    """Settings with `count` examples in trials and 30 % of them otherwise; `more` are settings of hypothesis."""
     return settings(max_examples=max(1, count * settings().max_examples // 100), **more)

@@ -1,4 +1,4 @@
-"""cluster.yaml passes Ray's own offline validation, and opens nothing to the world."""
+"""cluster.yaml passes Ray's own offline validation, and opens no port to the internet."""
 
 import json
 from collections.abc import Callable

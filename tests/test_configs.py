@@ -1,4 +1,4 @@
-"""The plans that come with the project are sound."""
+"""The plans in configs/ are valid."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What documents say is true: their commands print what the pages show, and the code that they name exists."""
+"""Documents are true: their commands print the shown output, and the code that they name exists."""
 
 import ast
 import os
@@ -102,6 +102,15 @@ def test_the_orders_of_the_tutorial_are_filled() -> None:
     assert orders.output.count(" filled\n") >= 1
 
 
+def test_the_venue_of_the_how_to_is_the_one_that_the_tests_run() -> None:
+    page = (ROOT / "docs/how-to/add-a-venue.md").read_text(encoding="utf-8")
+    venue = (ROOT / "tests/helpers/ticker_venue.py").read_text(encoding="utf-8")
+    shown = [block["text"] for block in BLOCK.finditer(page) if block["kind"] == "python"]
+
+    assert "".join(shown[:3]).count("\nclass ") + "".join(shown[:3]).startswith("class ") == venue.count("\nclass ")
+    assert [text for text in shown[:3] if text not in venue] == []
+
+
 def keys(kind: type) -> set[str]:
     """The keys of a JSON object of this class, and of those within it."""
     schemas, components = msgspec.json.schema_components([kind])
@@ -129,6 +138,20 @@ def test_the_list_of_documents_names_every_page() -> None:
     }
 
     assert pages <= listed
+
+
+def test_the_list_of_decisions_has_the_title_of_each_record() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(
+        r"^\| \[(\d{4})\]\((\d{4}-[\w-]+\.md)\) \| (.+?)(?: \(replaced by \d{4}\))? \|$",
+        (folder / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    records = sorted(folder.glob("0*.md"))
+
+    assert [(name, f"# {number}: {title}") for number, name, title in listed] == [
+        (path.name, path.read_text(encoding="utf-8").splitlines()[0]) for path in records
+    ]
 
 
 def documents() -> list[Path]:

@@ -1,4 +1,4 @@
-"""Tests are found by the name of the module that they test, or the module's docstring says where they are."""
+"""A module's tests are found by its name, or its docstring says where they are."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""`make matrix` runs the tests once on each supported Python of a machine, whatever names it has."""
+"""`make matrix` runs the tests once on each supported Python of a machine, under any name."""
 
 import os
 import subprocess

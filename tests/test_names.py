@@ -1,4 +1,4 @@
-"""One name for one thing: no two public classes, nor two public functions, of one name in desk, actors and console."""
+"""No two public classes, and no two public functions, have one name in desk, actors and console."""
 
 import ast
 from collections import defaultdict

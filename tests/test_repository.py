@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: its files, its pins, its promises to a newcomer."""
+"""Rules for the whole repository: files, pins, and the promises of the README."""
 
 import ast
 import os

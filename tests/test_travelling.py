@@ -1,4 +1,4 @@
-"""What leaves this machine by Ray's own commands: `ray job submit --working-dir .`, and `ray up` with rsync."""
+"""The files that Ray's own commands send: `ray job submit --working-dir .`, and `ray up` with rsync."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
-from planted_secrets import PACKAGES, ROOT, copied_project, holding_secrets
+from planted_secrets import PACKAGES, ROOT, copy_project_with_secrets, files_with_secrets
 
 from actors.ray_internals import names
 from console.cluster_files import FILES, gather
@@ -21,7 +21,7 @@ def plans() -> set[str]:
 
 def test_a_plain_job_takes_the_code_and_the_plans_and_nothing_else(tmp_path: Path) -> None:
     project, package = tmp_path / "project", tmp_path / "package.zip"
-    code = copied_project(project, ".rayignore", ".gitignore", "pyproject.toml")
+    code = copy_project_with_secrets(project, ".rayignore", ".gitignore", "pyproject.toml")
 
     names.CREATE_PACKAGE.get()(str(project), package, True, excludes=names.DEFAULT_EXCLUDES.get()())
 
@@ -29,14 +29,14 @@ def test_a_plain_job_takes_the_code_and_the_plans_and_nothing_else(tmp_path: Pat
         packed.extractall(tmp_path / "there")
         sent = {entry.filename for entry in packed.infolist() if not entry.is_dir()}
     assert sent == code | plans()
-    assert holding_secrets(tmp_path / "there") == []
+    assert files_with_secrets(tmp_path / "there") == []
 
 
 def test_the_nodes_get_the_code_the_plans_and_what_installs_them(tmp_path: Path) -> None:
     if shutil.which("rsync") is None:
         pytest.skip("no rsync here (apt-get install rsync): `ray up` copies with it")
     project = tmp_path / "project"
-    code = copied_project(project, ".gitignore", *FILES)
+    code = copy_project_with_secrets(project, ".gitignore", *FILES)
     cluster: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text("utf-8"))
     mount = project / cluster["file_mounts"]["~/raydesk"]
 
@@ -48,13 +48,13 @@ def test_the_nodes_get_the_code_the_plans_and_what_installs_them(tmp_path: Path)
     node = tmp_path / "node"
     files = {path.relative_to(node).as_posix() for path in node.rglob("*") if path.is_file()}
     assert files == code | plans() | set(FILES) | {".gathered"}
-    assert holding_secrets(node) == []
+    assert files_with_secrets(node) == []
     assert mount.stat().st_mode & 0o777 == 0o700
 
 
 def test_what_was_gathered_is_made_anew_and_nothing_else_is_removed(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    copied_project(project, *FILES)
+    copy_project_with_secrets(project, *FILES)
     target = project / "build" / "cluster"
     gather(project, target)
     (target / "desk" / "gone.py").write_text("")

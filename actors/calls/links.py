@@ -4,7 +4,7 @@ Tests: tests/actors/test_on_ray.py
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import ray
@@ -15,9 +15,12 @@ from actors.calls.interfaces import ConsumerActor
 from actors.calls.peers import LOOK_EVERY_S, PATIENCE_S, Peer, consumer_name, no_successor, ray_error_line
 from desk.model.batch import Ack, News, ShardBack, ShardLost, decode_ack, decode_position
 from desk.model.errors import ActorDied, DeskError
+from desk.model.units import SECOND_NS
 from desk.ports import AckWait, Wait
+from desk.process.clock import SystemClock
 
 WAIT_S: Final = 0.05
+LOOK_EVERY_NS: Final = round(LOOK_EVERY_S * SECOND_NS)
 
 
 class ShardLink:
@@ -57,9 +60,13 @@ class ShardLink:
 
 
 class RayShardLinks:
-    """Send batches to consumer actors; receive acks by one `ray.wait` over all pending calls."""
+    """Send batches to consumer actors; receive acks by one `ray.wait` over all pending calls.
+
+    A pickled copy is empty: the links belong to one process.
+    """
 
     def __init__(self) -> None:
+        self._clock = SystemClock()
         self._links: dict[int, ShardLink] = {}
         self._pending: dict[ObjectRef[bytes], ShardLink] = {}
         self._locating: dict[ObjectRef[bytes], ShardLink] = {}
@@ -73,8 +80,10 @@ class RayShardLinks:
         link = self._links[shard]
         self._pending[link.send(batch)] = link
 
-    def wait(self, wait: Wait) -> list[News]:
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
         """Wait as `wait` says; return acks per shard in the order in which its batches were sent."""
+        if wait.until_ns:
+            self._clock.wait(wait.until_ns, descriptors)
         match wait.acks:
             case AckWait.SKIP:
                 return []
@@ -101,7 +110,7 @@ class RayShardLinks:
                 for ref in done:
                     self._take(ref)
             elif wait and not self._news_ready and self._missing():
-                time.sleep(LOOK_EVERY_S)
+                self._clock.wait(self._clock.wall_ns() + LOOK_EVERY_NS)
             if self._news_ready or not wait or not (refs or self._missing()):
                 ready, self._news_ready = self._news_ready, []
                 return ready

@@ -33,7 +33,7 @@ from actors.driver.watchdog import Watchdog, on_other_nodes
 from actors.producer import Producer, ProducerStats
 from actors.ray_cluster.cluster import Cluster
 from actors.ray_internals.starting import own_signals
-from desk.config import Plan, choose_consumers, first_consumers
+from desk.config import Plan, choose_consumers, initial_consumers
 from desk.model.batch import LaneTotals
 from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
@@ -87,7 +87,7 @@ class Supervisor:
         self._has_log = False
         self._answers = PollAnswers(self.log)
         self._report_writer = ReportWriter(plan, self.session, folder, self._answers.stats, self.log)
-        first = first_consumers(plan)
+        first = initial_consumers(plan)
         with stop_signals() as signals, own_signals(signals):
             self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
         open_log(folder)
@@ -189,7 +189,7 @@ class Supervisor:
         """
         consumers = self.plan.consumers
         if consumers.count or self.cluster.own:
-            return first_consumers(self.plan)
+            return initial_consumers(self.plan)
         if not market_waits(self.plan):
             return consumers.min
         free = int(self.cluster.capacity.free // consumers.cpus)

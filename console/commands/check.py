@@ -56,7 +56,7 @@ def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
     start = f"{plan.session.start} exchange time" if plan.session.start else "its start"
     end = f"{plan.session.stop} exchange time" if plan.session.stop else "the exchange day's end"
     days = ExchangeDays(plan.session.calendar)
-    day = days.following(clock.wall_ns())
+    day = days.current_or_next(clock.wall_ns())
     session_bounds(plan, days, day)
     hours = f"{days.local(day.hours.start_ns):%H:%M} to {days.local(day.hours.end_ns):%H:%M} ({days.zone})"
     return [
@@ -86,7 +86,7 @@ def _recording(plan: Plan, session: Session, factory: ReplayFactory, source: Blo
     chosen = _symbols(feed.symbols) or "only the picks of scanners"
     return [
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {speed}"),
-        factory.fact(plan, source),
+        factory.describe(plan, source),
         ("data", f"{formatting.exchange_time(source.start_ns)} to {formatting.exchange_time(source.end_ns)}"),
         ("symbols", f"{chosen}, of {formatting.count(len(session.market))} in the market"),
     ]

@@ -1,25 +1,16 @@
-"""Configuration: the tradeplan, and what flags and the environment lay over it. Read once, at the start."""
+"""Configuration: the tradeplan, overridden by the environment and by flags. It is read once, at the start."""
 
+from desk.config.consumers_plan import ConsumersPlan, FlowPlan, GuardsPlan
 from desk.config.feed_plan import FeedPlan, SyntheticPlan
-from desk.config.idle_keys import plan_notes
-from desk.config.override import choose_consumers, first_consumers, override
-from desk.config.plan import (
-    BarsPlan,
-    BrokerPlan,
-    ConsumersPlan,
-    FlowPlan,
-    GuardsPlan,
-    LedgerPlan,
-    Plan,
-    ResultsPlan,
-    RiskPlan,
-    ScannerPlan,
-    SessionPlan,
-    StrategyPlan,
-)
+from desk.config.override import choose_consumers, initial_consumers, override
+from desk.config.plan import Plan
 from desk.config.plan_file import load_plan
+from desk.config.session_plan import BarsPlan, SessionPlan
 from desk.config.settings import Settings, load_settings, secrets_folder
+from desk.config.storage_plan import LedgerPlan, ResultsPlan
 from desk.config.telemetry_plan import TelemetryPlan
+from desk.config.trading_plan import BrokerPlan, RiskPlan, ScannerPlan, StrategyPlan
+from desk.config.unused_keys import plan_notes
 
 __all__ = [
     "BarsPlan",
@@ -39,7 +30,7 @@ __all__ = [
     "SyntheticPlan",
     "TelemetryPlan",
     "choose_consumers",
-    "first_consumers",
+    "initial_consumers",
     "load_plan",
     "load_settings",
     "override",

@@ -1,4 +1,4 @@
-"""The tradeplan's [feed]: where market data comes from, and what of it is taken.
+"""The tradeplan's [feed]: the source of market data, and which of its data to read.
 
 Tests: tests/desk/config/test_plan.py
 """
@@ -10,30 +10,30 @@ from pydantic import Field
 
 from desk.config.kinds import FEED_KINDS
 from desk.config.plan_table import Location, PlanFault, PlanTable
-from desk.config.plan_urls import has_secret, is_unencrypted, is_url, unusable_host
-from desk.config.values import Day, Distinct, StreamUrl, Symbols, known
+from desk.config.plan_urls import STORE_CREDENTIALS, has_secret, is_unencrypted, is_url, unusable_host
+from desk.config.values import Day, Distinct, StreamUrl, Symbols, one_of
 
-KINDS_OF: Final[dict[str, tuple[str, ...]]] = {
+KINDS_BY_OPTION: Final[dict[str, tuple[str, ...]]] = {
     key: tuple(name for name, kind in FEED_KINDS.items() if key in kind.keys)
     for key in sorted(frozenset[str]().union(*(kind.keys for kind in FEED_KINDS.values())))
 }
-"""Which kinds of feed take an option that is not for all of them."""
+"""For each option that only some kinds of feed take: those kinds."""
 
 
 class SyntheticPlan(PlanTable):
-    """[feed.synthetic]: a market made up from a seed, the same for the same keys."""
+    """[feed.synthetic]: a made-up market. The same keys give the same market."""
 
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="the same seed gives the same market")
-    symbols: int = Field(default=600, ge=1, le=20_000, description="how many symbols are traded, the most active first")
+    symbols: int = Field(default=600, ge=1, le=20_000, description="number of symbols, the most active first")
     events_per_s: float = Field(
         default=2000.0,
         gt=0,
         le=10_000_000,
-        description="trades and quotes per second of session time, mean over the whole market",
+        description="trades and quotes per second of session time, as a mean over the whole market",
     )
     date: Day = Field(default="2026-01-05", description="the trading day, by the session's calendar")
     minutes: int = Field(
-        default=390, ge=1, le=390, description="length of the session from the exchange's open on, in minutes"
+        default=390, ge=1, le=390, description="length of the session from the exchange's opening, in minutes"
     )
     bursts: bool = Field(default=True, description="whether activity comes in bursts, as real activity does")
     late_fraction: float = Field(default=0.001, ge=0, le=1, description="fraction of trades that are reported late")
@@ -43,19 +43,19 @@ class SyntheticPlan(PlanTable):
 class FeedPlan(PlanTable):
     """[feed]: one source of market data."""
 
-    kind: Annotated[str, known(FEED_KINDS)] = Field(
+    kind: Annotated[str, one_of(FEED_KINDS)] = Field(
         default="synthetic",
-        description="recorded market data, a made-up market, or a live stream",
+        description="recorded market data (tape), a made-up market (synthetic), or a live stream (alpaca)",
         json_schema_extra={"enum": list(FEED_KINDS)},
     )
-    url: StreamUrl = Field(default="", description="alpaca: another endpoint than the default, such as a `desk venue`")
+    url: StreamUrl = Field(default="", description="alpaca: address of another stream, such as a `desk venue`")
     allow_plain: bool = Field(
         default=False,
         description="whether key and secret may be sent unencrypted (ws://) to another machine",
     )
     path: str = Field(
         default="",
-        description="the tape: a file, a folder or a glob, first looked for beside the plan, or a URL of one, such as "
+        description="the tape: a file, a folder or a glob, searched first in the plan's folder; or a URL, such as "
         '"s3://bucket/day.parquet"',
     )
     speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
@@ -67,36 +67,36 @@ class FeedPlan(PlanTable):
         default=0.0,
         ge=0,
         le=86_400,
-        description="how late the feed is by design, in s: not counted as age or clock skew",
+        description="known delay of the feed, in s: it counts neither as age of data nor as clock skew",
     )
     channels: Annotated[tuple[Literal["trades", "quotes"], ...], Distinct] = Field(
         default=("trades", "quotes"),
         strict=False,
         min_length=1,
-        description="classes of ticks to read",
+        description="kinds of ticks to read",
         json_schema_extra={"words": 'a list of "trades", "quotes" or both, each once'},
     )
     symbols: Symbols = Field(
-        default=("*",), description='symbols that are always subscribed; ["*"] = all; scanners add to them'
+        default=("*",), description='symbols that are always subscribed; ["*"] = all; scanners may add more'
     )
     synthetic: SyntheticPlan = Field(default_factory=SyntheticPlan, description="the made-up market")
 
     @property
     def is_live(self) -> bool:
-        """Whether it is a stream, which cannot wait and cannot be read again."""
+        """Whether the feed is a live stream, which cannot be paused or read again."""
         return FEED_KINDS[self.kind].is_live
 
     @property
     def is_lossless(self) -> bool:
-        """Whether the market waits for the lanes."""
+        """Whether the feed waits while a lane is full, so that no tick is dropped."""
         return not self.is_live and self.speed == "max"
 
     @property
     def has_days(self) -> bool:
-        """Whether [session] date chooses a day of it."""
+        """Whether [session] date selects a day of the feed."""
         return FEED_KINDS[self.kind].has_days
 
-    def disagreements(self) -> Iterator[PlanFault]:
+    def conflicts(self) -> Iterator[PlanFault]:
         if "path" in FEED_KINDS[self.kind].keys and not self.path:
             yield PlanFault(
                 ("path",),
@@ -108,25 +108,12 @@ class FeedPlan(PlanTable):
             yield PlanFault(
                 ("path",),
                 "a URL with credentials in it",
-                'one without, such as "s3://bucket/day.parquet"',
-                "Give them where the store's own tools look for them, as docs/how-to/storage.md tells.",
+                'a URL without credentials, such as "s3://bucket/day.parquet"',
+                STORE_CREDENTIALS,
             )
-        if why := unusable_host(self.url):
-            yield PlanFault(
-                ("url",),
-                f'`"{self.url}"`: {why}',
-                'a websocket address, as "ws://host:port/path"',
-                "Correct host and port.",
-            )
-        elif is_unencrypted(self.url) and not self.allow_plain:
-            yield PlanFault(
-                ("url",),
-                f'`"{self.url}"`: key and secret would go unencrypted to another machine',
-                "a wss:// address, or a venue on this machine",
-                "Write wss://, or set allow_plain = true where the way there is safe, as in a tunnel.",
-            )
+        yield from self._url_conflicts()
         for location, value in self.foreign_options():
-            kinds = " or ".join(f'"{kind}"' for kind in KINDS_OF[str(location[0])])
+            kinds = " or ".join(f'"{kind}"' for kind in KINDS_BY_OPTION[str(location[0])])
             yield PlanFault(
                 location,
                 f'`{value}` with kind = "{self.kind}"',
@@ -134,17 +121,33 @@ class FeedPlan(PlanTable):
                 f"Leave `{location[-1]}` out, or set kind = {kinds}.",
             )
 
+    def _url_conflicts(self) -> Iterator[PlanFault]:
+        if reason := unusable_host(self.url):
+            yield PlanFault(
+                ("url",),
+                f'`"{self.url}"`: {reason}',
+                'a websocket address, as "ws://host:port/path"',
+                "Correct the host or the port.",
+            )
+        elif is_unencrypted(self.url) and not self.allow_plain:
+            yield PlanFault(
+                ("url",),
+                f'`"{self.url}"`: key and secret would be sent unencrypted to another machine',
+                "a wss:// address, or a venue on this machine",
+                "Write wss://. If the connection is protected otherwise, such as by a tunnel, set allow_plain = true.",
+            )
+
     def foreign_options(self) -> Iterator[tuple[Location, object]]:
-        """Options of another kind of feed than this that differ from their defaults, with their values."""
+        """Options that this kind of feed does not take and that differ from their defaults, with their values."""
         own = FEED_KINDS[self.kind].keys
-        for name in KINDS_OF:
+        for name in KINDS_BY_OPTION:
             if name not in own:
                 yield from _changed(
                     name, getattr(self, name), type(self).model_fields[name].get_default(call_default_factory=True)
                 )
 
-    def of_kind(self, kind: str) -> dict[str, Any]:
-        """The values of this table with another kind, its own options at their defaults."""
+    def with_kind(self, kind: str) -> dict[str, Any]:
+        """The values of this table with another kind; options that this kind does not take get their defaults."""
         changed = self.model_copy(update={"kind": kind})
         names = {str(location[0]) for location, _ in changed.foreign_options()}
         return {**self.model_dump(exclude=names), "kind": kind}

@@ -1,7 +1,7 @@
-"""The registry of feeds and brokers: every `kind` that a plan may name, a line each.
+"""The registry of feeds and brokers: every `kind` that a plan may name.
 
-A line says where the class is that makes a feed or venue of this kind, as text: plans are read in every process, and
-only the one that opens a feed imports what it needs. `desk.venues.registry` imports the classes.
+An entry names the factory class as text: every process reads the plan, but only the process that opens a feed imports
+its class, in `desk.venues.registry`.
 
 Tests: tests/desk/venues/test_registry.py
 """
@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 
 
 class FeedKind(NamedTuple):
-    """One kind of feed: the path of its factory's class, and what a plan may say of it.
+    """One kind of feed.
 
-    `keys` are the options of [feed] that are not for every kind, `credentials` the variables of the environment that
-    it needs. `is_live`: a stream, which cannot wait and cannot be read again. `has_days`: [session] date chooses one.
+    `factory` is the path of its factory class, `keys` are the options of [feed] that not every kind takes, and
+    `credentials` are the environment variables that it needs. A feed that `is_live` cannot be paused or read again. If
+    it `has_days`, [session] date selects one.
     """
 
     factory: str
@@ -37,4 +38,4 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
 BROKER_KINDS: Final[dict[str, str]] = {"simulated": "desk.venues.simulated:SimulatedVenue"}
 
 CONNECTORS: Final = tuple(dict.fromkeys([*(name for name, kind in FEED_KINDS.items() if kind.is_live), "polygon"]))
-"""What DATA_CONNECTOR may name. A name without a kind is refused with its reason when a plan is read."""
+"""Values of DATA_CONNECTOR. `override` rejects a name that is not a kind of feed in this release."""

@@ -1,4 +1,4 @@
-"""From what the plan's models refuse to the one error that a user reads: place, found, expected, remedy.
+"""Turns validation errors of a plan into one PlanError with place, found, expected and remedy.
 
 Tests: tests/desk/config/test_plan_file.py
 """
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from desk.config import plan_schema
-from desk.config.plan_table import DISAGREE, Location, PlanFault
+from desk.config.plan_table import CONFLICT, Location, PlanFault
 from desk.config.plan_urls import has_secret, is_url, scheme_of
 from desk.model.errors import PlanError
 
@@ -31,9 +31,9 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def plan_error(file: str, raw: dict[str, Any], error: ValidationError) -> PlanError:
-    """The first fault in file order as a PlanError; it says how many more there are.
+    """The first fault in file order as a PlanError, which also states how many more there are.
 
-    `raw` is the plan as parsed: its tables keep the order of the file.
+    `raw` is the parsed file, in the file's order.
     """
     faults: dict[Location, PlanFault] = {}
     for details in error.errors(include_url=False):
@@ -47,7 +47,7 @@ def plan_error(file: str, raw: dict[str, Any], error: ValidationError) -> PlanEr
 
 
 def written_value(value: object) -> str:
-    """A value about as it was written, with its kind; what tables hold and credentials within a URL stay untold."""
+    """A value about as the file has it, with its type; contents of tables and credentials in URLs are left out."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
@@ -66,19 +66,19 @@ def _faults(details: ErrorDetails) -> Iterator[PlanFault]:
     location = details["loc"]
     match details["type"]:
         case "extra_forbidden":
-            yield _unknown(location, details["input"])
+            yield _unknown_key(location, details["input"])
         case "missing":
-            yield _missing(location)
+            yield _missing_key(location)
         case "default_factory_not_called":
-            pass  # the key that this default follows is a fault already
-        case kind if kind == DISAGREE:
+            pass  # the key from which this default follows is already reported
+        case kind if kind == CONFLICT:
             for fault in details["ctx"]["faults"]:
                 yield fault._replace(location=(*location, *fault.location))
         case _:
-            yield _unfit(location, details["input"])
+            yield _wrong_value(location, details["input"])
 
 
-def _unknown(location: Location, value: object) -> PlanFault:
+def _unknown_key(location: Location, value: object) -> PlanFault:
     table, key = location[:-1], str(location[-1])
     what = "table" if isinstance(value, dict) else "key"
     known = plan_schema.table_keys(plan_schema.find_node(table)[1])
@@ -88,10 +88,10 @@ def _unknown(location: Location, value: object) -> PlanFault:
 
 def _unknown_remedy(key: str, known: list[str]) -> str:
     if _SECRET.search(key):
-        return "Secrets never stand in a plan: give them in the environment, or in files under RAYDESK_SECRETS_DIR."
-    homes = [home for home in plan_schema.tables() if key in plan_schema.table_keys(plan_schema.find_node(home)[1])]
-    if homes:
-        places = " or ".join(_home(home) for home in homes)
+        return "A plan holds no secrets: set them in the environment, or write them to files in RAYDESK_SECRETS_DIR."
+    owners = [table for table in plan_schema.tables() if key in plan_schema.table_keys(plan_schema.find_node(table)[1])]
+    if owners:
+        places = " or ".join(_spell_table(table) for table in owners)
         return f"`{key}` is a key of {places}: move it there, or leave it out."
     close = get_close_matches(key, known, n=1)
     if close:
@@ -99,12 +99,12 @@ def _unknown_remedy(key: str, known: list[str]) -> str:
     return "Leave it out."
 
 
-def _home(table: Location) -> str:
+def _spell_table(table: Location) -> str:
     return plan_schema.spell_location(table[:-1] if table and isinstance(table[-1], int) else table)
 
 
-def _missing(location: Location) -> PlanFault:
-    """A required key that is not there; of a missing table, its first required key."""
+def _missing_key(location: Location) -> PlanFault:
+    """A missing required key; for a missing table, its first required key."""
     node = plan_schema.find_node(location)[1]
     while required := node.get("required"):
         location = (*location, required[0])
@@ -114,8 +114,9 @@ def _missing(location: Location) -> PlanFault:
     return PlanFault(location, "missing", plan_schema.expectation(node), remedy)
 
 
-def _unfit(location: Location, value: object) -> PlanFault:
-    """A value of the wrong type or out of bounds. Locations within a choice of types end at their key."""
+def _wrong_value(location: Location, value: object) -> PlanFault:
+    """A value of the wrong type or out of bounds."""
+    # pydantic's location within a union of types continues below the key.
     known, node = plan_schema.find_node(location)
     remedy = (
         f"Write it as {plan_schema.spell_location(known)}."
@@ -126,7 +127,7 @@ def _unfit(location: Location, value: object) -> PlanFault:
 
 
 def _value_remedy(location: Location, node: plan_schema.Node, value: object) -> str:
-    """How it is written, what it means, its default; an item of a list is told by its list."""
+    """How to write the value, what the key means, and its default; for an item, those of its list."""
     words = []
     if isinstance(value, str) and node.get("type") in {"integer", "number", "boolean"}:
         words.append("Write it without quotes.")
@@ -135,14 +136,14 @@ def _value_remedy(location: Location, node: plan_schema.Node, value: object) -> 
     while isinstance(location[-1], int):
         location = location[:-1]
     about = plan_schema.find_node(location)[1]
-    words.append(f"`{location[-1]}` is: {about['description']}.")
+    words.append(f"Meaning of `{location[-1]}`: {about['description']}.")
     if "default" in about:
         words.append(f"Default: {json.dumps(about['default'])}.")
     return " ".join(words)
 
 
 def _order(location: Location, raw: object) -> tuple[int, ...]:
-    """Where a location stands in the file; what is not there comes after what is."""
+    """The position of a location in the file, for sorting; missing keys come last."""
     order = []
     for part in location:
         if isinstance(raw, dict):

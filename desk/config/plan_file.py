@@ -1,4 +1,4 @@
-"""A tradeplan from its file."""
+"""Reads a tradeplan from a TOML file."""
 
 import tomllib
 from glob import escape, iglob
@@ -16,23 +16,23 @@ from desk.model.errors import PlanError
 
 
 def load_plan(path: Path, settings: Settings | None = None) -> Plan:
-    """The plan in a TOML file, checked; with `settings` the environment is laid over it.
+    """Read and validate a plan; `settings` override it.
 
-    A relative `feed.path` is looked for beside the plan first, then in the current directory, and is
-    absolute in what is returned; a URL stays what it is. Raises PlanError for everything that is wrong with the file.
+    A relative `feed.path` is searched first in the plan's folder, then in the working directory, and made absolute; a
+    URL is left unchanged. Raises PlanError for any fault.
     """
-    raw = _parsed(path)
+    raw = _parse(path)
     try:
         plan = Plan.model_validate(raw)
     except ValidationError as error:
         raise plan_error(str(path), raw, error) from None
     if plan.feed.path and not is_url(plan.feed.path):
-        feed = plan.feed.model_copy(update={"path": _looked_for(path, plan.feed.path)})
+        feed = plan.feed.model_copy(update={"path": _tape_path(path, plan.feed.path)})
         plan = plan.model_copy(update={"feed": feed})
     return plan if settings is None else override(plan, settings, None)
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
         return tomllib.loads(text)
@@ -51,43 +51,43 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _syntax_error(path: Path, text: str, message: str) -> PlanError:
-    """The parser ends its message with "(at line 3, column 8)", "(at end of document)" or, seldom, no place."""
-    what, told, where = message.partition(" (at ")
-    where = where.rstrip(")") if told else "TOML"
+    """The parser's messages end with "(at line 3, column 8)", "(at end of document)" or, rarely, no place."""
+    found, has_place, where = message.partition(" (at ")
+    where = where.rstrip(")") if has_place else "TOML"
     if where == "end of document":
         lines = text.splitlines() or [""]
         where = f"line {len(lines)}, column {len(lines[-1]) + 1}"
-    return PlanError(f"{path}, {where}", what, "TOML", "Text stands in quotes; `#` starts a comment.")
+    return PlanError(f"{path}, {where}", found, "TOML", "Put text in quotes; `#` starts a comment.")
 
 
-def _found(written: str, folder: Path) -> str:
-    """Where a path or glob is; one that is nowhere stays beside the plan, for its reader to say so.
+def _locate(written: str, folder: Path) -> str:
+    """The absolute path or glob; if nothing matches, in the plan's folder, and the tape's reader reports it.
 
-    A folder's name is never a pattern, whatever characters it has.
+    The characters of the folder's own name are never a pattern.
     """
     for root in (folder, Path()):
         place = root / written
         if place.exists():
             return str(place.resolve())
         if any(iglob(written, root_dir=root)):  # noqa: PTH207  takes absolute globs too
-            return _below(root, Path(written))
-    return _below(folder, Path(written)) if _is_glob(written) else escape(str((folder / written).resolve()))
+            return _absolute_glob(root, Path(written))
+    return _absolute_glob(folder, Path(written)) if _is_glob(written) else escape(str((folder / written).resolve()))
 
 
-def _below(root: Path, written: Path) -> str:
-    """The glob as an absolute path: what stands before its first pattern is resolved."""
+def _absolute_glob(root: Path, written: Path) -> str:
+    """The glob as an absolute path: the part before its first pattern is resolved."""
     at = next((number for number, part in enumerate(written.parts) if _is_glob(part)), len(written.parts))
     return str(Path(escape(str((root / Path(*written.parts[:at])).resolve())), *written.parts[at:]))
 
 
-def _looked_for(path: Path, written: str) -> str:
-    """Where the plan's tape is. Raises PlanError for text that is no path at all, such as one far too long."""
+def _tape_path(path: Path, written: str) -> str:
+    """The tape's absolute path. Raises PlanError for text that cannot be a path, such as one that is too long."""
     try:
-        return _found(written, path.parent)
+        return _locate(written, path.parent)
     except (OSError, RuntimeError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise PlanError(
-            f"{path}, [feed] path", f"{written_value(written)}: {why}", "the path of a tape", "Correct `path`."
+            f"{path}, [feed] path", f"{written_value(written)}: {reason}", "the path of a tape", "Correct `path`."
         ) from None
 
 

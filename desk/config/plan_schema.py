@@ -1,4 +1,4 @@
-"""The tradeplan's schema as data: which tables and keys there are, and what each expects in plain words.
+"""The tradeplan's schema as data: tables and keys, and the values that each key accepts, in words.
 
 Tests: tests/desk/config/test_reference.py
 """
@@ -28,7 +28,7 @@ def _root() -> Node:
 
 
 def _resolved(node: Node) -> Node:
-    """The node with what it refers to; its own words go before those of the table it refers to."""
+    """The node merged with the definition that it refers to; its own entries take precedence."""
     reference = node.get("$ref")
     if reference is None:
         return node
@@ -36,7 +36,7 @@ def _resolved(node: Node) -> Node:
 
 
 def find_node(location: Location) -> tuple[Location, Node]:
-    """The longest part of `location` that the schema knows, and its node there."""
+    """The longest prefix of `location` that the schema has, and the node there."""
     node = _root()
     for depth, part in enumerate(location):
         below = node.get("properties", {}).get(part) if isinstance(part, str) else node.get("items")
@@ -47,7 +47,7 @@ def find_node(location: Location) -> tuple[Location, Node]:
 
 
 def table_keys(node: Node) -> list[str]:
-    """The keys of a table, in the order of the plan's documentation."""
+    """The keys of a table, in the schema's order."""
     return list(node.get("properties", {}))
 
 
@@ -57,7 +57,7 @@ def is_table(node: Node) -> bool:
 
 
 def tables(location: Location = ()) -> Iterator[Location]:
-    """Every table under `location`, itself first; an array of tables is followed by its first table."""
+    """Every table from `location` down, itself first; an array of tables is followed by its first table."""
     yield location
     node = find_node(location)[1]
     below: list[str | int] = list(table_keys(node)) if "properties" in node else [0]
@@ -67,7 +67,7 @@ def tables(location: Location = ()) -> Iterator[Location]:
 
 
 def expectation(node: Node) -> str:
-    """What a key takes, in plain words: "a whole number ≥ 1"."""
+    """The values that a key accepts, in words, such as "a whole number ≥ 1"."""
     if "words" in node:
         return str(node["words"])
     if "enum" in node or "const" in node:
@@ -81,7 +81,7 @@ def expectation(node: Node) -> str:
 
 
 def spell_location(location: Location) -> str:
-    """A location as a reader of the file would say it: `[[strategies]] #2 scanner`."""
+    """A location in the notation of messages, such as `[[strategies]] #2 scanner`."""
     depth = max(depth for depth in range(len(location) + 1) if _names_table(location[:depth]))
     names = ".".join(part for part in location[:depth] if isinstance(part, str))
     numbers = [part + 1 for part in location[:depth] if isinstance(part, int)]

@@ -1,4 +1,4 @@
-"""A table of the tradeplan: frozen, typed, closed to unknown keys, and able to tell what disagrees within it.
+"""The base class of the tradeplan's tables: frozen and typed. It rejects unknown keys and keys in conflict.
 
 Tests: tests/desk/config/test_plan.py
 """
@@ -9,13 +9,13 @@ from typing import Final, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-DISAGREE: Final = "plan_disagrees"
+CONFLICT: Final = "plan_conflict"
 
 Location = tuple[str | int, ...]
 
 
 class PlanFault(NamedTuple):
-    """One thing that is wrong at one place of a plan; `location` is keys and list positions from 0."""
+    """One fault in a plan; `location` consists of keys and list indexes from 0."""
 
     location: Location
     found: str
@@ -24,18 +24,18 @@ class PlanFault(NamedTuple):
 
 
 class PlanTable(BaseModel):
-    """Base of every table. TOML values are typed, so nothing is converted but whole numbers to floats."""
+    """Base of every table. Only whole numbers are converted, to floats: all TOML values have types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
 
-    def disagreements(self) -> Iterator[PlanFault]:
-        """Faults between keys that are each right alone, located from this table on."""
+    def conflicts(self) -> Iterator[PlanFault]:
+        """Faults in the combination of valid keys; locations are relative to this table."""
         return iter(())
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
-        faults = list(self.disagreements())
+    def _require_no_conflicts(self) -> Self:
+        faults = list(self.conflicts())
         if faults:
             text = "; ".join(f"{fault.found}, expected {fault.expected}" for fault in faults)
-            raise PydanticCustomError(DISAGREE, "{text}", {"text": text, "faults": faults})
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text, "faults": faults})
         return self

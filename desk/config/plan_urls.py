@@ -1,38 +1,39 @@
-"""URLs that a plan may hold: told apart from paths, and never with a secret in them."""
+"""URLs in a plan: distinguishes them from paths, and detects secrets in them."""
 
 import re
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-PLAIN: Final = frozenset({"http", "ws"})
+UNENCRYPTED: Final = frozenset({"http", "ws"})
+STORE_CREDENTIALS: Final = "Use the store's own environment variables or files: see docs/how-to/storage.md."
 STORES: Final = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
 
-# Options that SQLAlchemy passes to Python's sqlite3 (its documentation, "SQLite: Pysqlite"); it ignores all others.
+# Options that SQLAlchemy passes to Python's sqlite3 (its documentation, "SQLite: Pysqlite"). It ignores other options.
 SQLITE_OPTIONS: Final = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
 
 _URL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
-# Before the path, what follows a colon is a port, or else a password: a badly escaped one may even hold a slash.
+# Before the path, a colon is followed by a port or by a password, in which a badly escaped slash is possible.
 _PASSWORD: Final = re.compile(r"^[^:]+://[^/?#@]*:(?![0-9]*(?:[/?#]|$))")
 _SECRET_OPTION: Final = re.compile(r"[?&](?:[^=&#]*(?:passw|secret|token|account_key)[^=&#]*|sig)=", re.IGNORECASE)
-_NUMERIC_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]*\]")
+_IPV6_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]*\]")
 
 
 def is_url(text: str) -> bool:
-    """Whether this is a URL, and no path."""
+    """Whether the text is a URL, not a path."""
     return _URL.match(text) is not None
 
 
 def has_secret(url: str) -> bool:
-    """Whether a password, a key or a token stands in the URL, before its host or among its options."""
-    plain = _NUMERIC_HOST.sub("", url)
+    """Whether the URL has a password, a key or a token, before its host or in its options."""
+    plain = _IPV6_HOST.sub("", url)
     return bool(_PASSWORD.match(plain) or _SECRET_OPTION.search(plain))
 
 
 def unknown_sqlite_option(url: str) -> str:
-    """Unknown options after `?` in the URL of a SQLite file; empty for none.
+    """The first unknown option after `?` in the URL of a SQLite file; "" for none.
 
-    It belongs to a file's name, most likely: left out, it would make another file.
+    Such a `?` is probably part of the file's name: to ignore the rest would open another file.
     """
     options = [name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)]
     if scheme_of(url) != "sqlite" or "uri" in options:
@@ -41,7 +42,7 @@ def unknown_sqlite_option(url: str) -> str:
 
 
 def unusable_host(url: str) -> str:
-    """Why host and port of a URL cannot be used, in words; "" where they can."""
+    """Why the host or the port of a URL is invalid; "" if both are valid."""
     try:
         port = urlsplit(url).port
     except ValueError as error:
@@ -50,7 +51,7 @@ def unusable_host(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name or number. Names below localhost are looked up, so they are not."""
+    """Whether a host is `localhost` or a loopback address. Subdomains of localhost are not: DNS resolves them."""
     if host == "localhost":
         return True
     try:
@@ -60,14 +61,14 @@ def is_loopback(host: str) -> bool:
 
 
 def is_unencrypted(url: str) -> bool:
-    """Whether what is sent to this URL leaves this machine without TLS."""
+    """Whether data sent to this URL leaves this machine without TLS."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
-        host = ""  # of no host that there can be
-    return scheme_of(url).lower() in PLAIN and not is_loopback(host)
+        host = ""
+    return scheme_of(url).lower() in UNENCRYPTED and not is_loopback(host)
 
 
 def scheme_of(url: str) -> str:
-    """What stands before `://`."""
+    """The part before `://`."""
     return url.partition("://")[0]

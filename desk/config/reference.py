@@ -1,4 +1,4 @@
-"""The reference page of the tradeplan, from its schema: `python -m desk.config.reference` prints it."""
+"""Generates the tradeplan's reference page from its schema: `python -m desk.config.reference` prints it."""
 
 import json
 import re
@@ -15,16 +15,17 @@ from desk.config.plan_table import Location, PlanTable
 INTRODUCTION: Final = """\
 # The tradeplan
 
-Every key of a plan, from the schema that reads it. `make docs` writes this page; do not edit it.
+This page lists every key of a plan. `make docs` generates it from the schema; do not edit it.
 
-A plan is a TOML file. A key that is left out has its default; *required* keys have none. A key that is not listed here
-is refused, with the nearest known name. "from `key`" after a default: it follows from that key, and the value shown is
-the one for that key's own default. Money is in account currency, times of day are exchange time.
+A plan is a TOML file. A key that is left out has its default; *required* keys have no default. A plan with an unknown
+key is rejected, and the error suggests the most similar key. "from `key`" after a default: the default depends on that
+key, and the value shown applies to that key's own default. Money is in account currency, times of day are exchange
+time.
 
-A flag of the command line goes before the environment, the environment before the plan: `--consumers` before
-NUM_CONSUMERS before `[consumers] count`, and DATA_CONNECTOR before `[feed] kind`.
+Flags of the command line take precedence over environment variables, and these over the plan: `--consumers`, then
+NUM_CONSUMERS, then `[consumers] count`; and DATA_CONNECTOR, then `[feed] kind`.
 """
-NAMED_UNITS: Final = {
+UNIT_SUFFIXES: Final = {
     "per_s": "1/s",
     "per_minute": "1/min",
     "bps": "0.01 %",
@@ -43,8 +44,8 @@ NAMED_UNITS: Final = {
     "usd": "USD",
     "fraction": "fraction",
 }
-"""By how a key's name ends."""
-SAID_UNITS: Final = (
+"""Units by the suffix of a key's name."""
+UNIT_PATTERNS: Final = (
     (re.compile(r"\bin account currency"), "money"),
     (re.compile(r"\bin hundredths of a percent"), "0.01 %"),
     (re.compile(r"\bfraction\b"), "fraction"),
@@ -53,11 +54,11 @@ SAID_UNITS: Final = (
     (re.compile(r", in (ns|µs|ms|s|min|minutes|h|hours|KiB|MiB|GiB)\b"), r"\1"),
     (re.compile(r"\b(ticks|batches|orders|symbols|consumers|processes|CPUs|bytes)\b"), r"\1"),
 )
-"""By what a number's description says."""
+"""Units by words in a number's description; the first match counts."""
 
 
 class Key(NamedTuple):
-    """One key of a table, as its row shows it."""
+    """The row of one key."""
 
     name: str
     type: str
@@ -68,19 +69,19 @@ class Key(NamedTuple):
 
 def reference_page() -> str:
     """The whole page, in Markdown."""
-    # Of an array of tables `tables()` names the array and its first table: one section speaks for both.
+    # `tables()` gives an array of tables and its first table: they share one section.
     return "\n".join([INTRODUCTION, *(_section(table) for table in tables() if table and isinstance(table[-1], str))])
 
 
 def reference_rows(table: Location) -> Iterator[Key]:
-    """The rows of a table, in the order of its class; tables within it have sections of their own."""
+    """The rows of a table, in the order of its class; nested tables have their own sections."""
     _, node = find_node(table)
     for name, field in _fields(table).items():
-        below = node["properties"][name]
         if is_table(find_node((*table, name))[1]):
             continue
+        key = node["properties"][name]
         text = field.description or ""
-        yield Key(name, expectation(below), _default(table, name), _unit(name, below, text), text)
+        yield Key(name, expectation(key), _default(table, name), _unit(name, key, text), text)
 
 
 def _section(table: Location) -> str:
@@ -123,7 +124,7 @@ def _fields(table: Location) -> dict[str, FieldInfo]:
 
 
 class _Defaults(dict[str, Any]):
-    """The defaults of a table's keys, which notes those that are read."""
+    """The defaults of a table's keys; `read` lists the keys that a default factory has read."""
 
     def __init__(self, fields: dict[str, FieldInfo]) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class _Defaults(dict[str, Any]):
         return "" if field.is_required() else field.get_default(call_default_factory=True, validated_data=self)
 
     def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - every key of the table has a value
-        """The value of a key, as `[]` gives it."""
+        """The value of `[]`."""
         return self[name]
 
 
@@ -154,13 +155,13 @@ def _default(table: Location, name: str) -> str:
 
 
 def _unit(name: str, node: dict[str, Any], text: str) -> str:
-    """The unit of a number, from how its name ends or from what its description says."""
+    """The unit of a number, from the suffix of its name or from its description."""
     if "number" not in expectation(node):
         return ""
-    ends = max((end for end in NAMED_UNITS if f"_{name}".endswith(f"_{end}")), key=len, default="")
-    if ends:
-        return NAMED_UNITS[ends]
-    return next((found.expand(unit) for said, unit in SAID_UNITS if (found := said.search(text))), "")
+    suffix = max((each for each in UNIT_SUFFIXES if f"_{name}".endswith(f"_{each}")), key=len, default="")
+    if suffix:
+        return UNIT_SUFFIXES[suffix]
+    return next((match.expand(unit) for pattern, unit in UNIT_PATTERNS if (match := pattern.search(text))), "")
 
 
 if __name__ == "__main__":

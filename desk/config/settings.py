@@ -1,6 +1,6 @@
-"""What the environment says. No other place in the program reads it.
+"""Settings from the environment. No other module of the desk reads environment variables.
 
-A variable goes before a file of its name in the folder that RAYDESK_SECRETS_DIR names.
+A variable takes precedence over a file of its name in the folder RAYDESK_SECRETS_DIR.
 """
 
 import os
@@ -16,21 +16,21 @@ from pydantic_settings import (
 )
 
 from desk.config.kinds import CONNECTORS
-from desk.config.values import known
+from desk.config.values import one_of
 from desk.model.errors import PlanError
 
 
 class Settings(BaseSettings):
-    """Values of the environment and of secrets files; attribute names are the variables', in lower case.
+    """Values of environment variables and of secrets files; an attribute is its variable's name in lower case.
 
-    The desk's own variables bear RAYDESK_ before that. `num_consumers` None = not said, 0 = choose. Secrets show as
-    asterisks wherever they are printed.
+    The desk's own variables have the prefix RAYDESK_. `num_consumers`: None = not set, 0 = follows the load. Secrets
+    are printed as asterisks.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
-    num_consumers: int | None = Field(default=None, ge=0, description="a whole number ≥ 0 (0 = choose)")
-    data_connector: Annotated[str, known(CONNECTORS)] | None = Field(
+    num_consumers: int | None = Field(default=None, ge=0, description="a whole number ≥ 0 (0 = follows the load)")
+    data_connector: Annotated[str, one_of(CONNECTORS)] | None = Field(
         default=None, description=" or ".join(f'"{name}"' for name in CONNECTORS)
     )
     alpaca_api_key: SecretStr | None = Field(default=None, description="text")
@@ -52,12 +52,14 @@ class Settings(BaseSettings):
     runs_dir: Path = Field(
         default=Path("runs"),
         validation_alias="RAYDESK_RUNS_DIR",
-        description="the folder in which run folders are made",
+        description="the folder for run folders",
     )
     state_dir: Path | None = Field(
-        default=None, validation_alias="RAYDESK_STATE_DIR", description="the folder for what outlives runs"
+        default=None,
+        validation_alias="RAYDESK_STATE_DIR",
+        description="the folder for files kept between runs",
     )
-    xdg_state_home: Path | None = Field(default=None, description="the base of that folder's default")
+    xdg_state_home: Path | None = Field(default=None, description="the parent of the default state folder")
     state_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_STATE_KEY", description="text")
 
     def secrets(self) -> dict[str, SecretStr]:
@@ -73,36 +75,39 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, environment, files: whoever is asked first decides. There is no dotenv file."""
+        """Precedence: arguments, environment, secrets files. No dotenv file is read."""
         _ = dotenv_settings, file_secret_settings
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_folder())
 
 
 def load_settings() -> Settings:
-    """The settings of this process; raises PlanError for a value that cannot be used."""
+    """The settings of this process. Raises PlanError for an invalid value."""
     try:
         return Settings()
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
         variable = str(details["loc"][0]).upper()
         raise PlanError(
-            f"environment, {variable}", f"`{details['input']}`", _described(variable), "Set it to that, or unset it."
+            f"environment, {variable}",
+            f"`{details['input']}`",
+            _description(variable),
+            "Correct it, or unset the variable.",
         ) from None
 
 
-def _described(variable: str) -> str:
+def _description(variable: str) -> str:
     fields = {str(field.validation_alias or name).upper(): field for name, field in Settings.model_fields.items()}
     return fields[variable].description or ""
 
 
 def secrets_folder() -> str | None:
-    """The folder that RAYDESK_SECRETS_DIR names, if it does. Raises PlanError where it is none."""
+    """The value of RAYDESK_SECRETS_DIR; None if unset. Raises PlanError if it is not a folder."""
     folder = os.environ.get("RAYDESK_SECRETS_DIR")
     if folder and not Path(folder).is_dir():
         raise PlanError(
             "environment, RAYDESK_SECRETS_DIR",
-            f"`{folder}`, which is no folder",
-            "a folder of files, each named like the variable it stands for",
-            "Make the folder, or unset the variable.",
+            f"`{folder}`, which is not a folder",
+            "a folder of files, each with the name of a variable",
+            "Create the folder, or unset the variable.",
         )
     return folder or None

@@ -47,7 +47,7 @@ class TelemetryPlan(PlanTable):
         """Whether spans are wanted: there is a receiver, or a part of the batches is traced."""
         return bool(self.otlp_endpoint) or self.trace_sample > 0
 
-    def disagreements(self) -> Iterator[PlanFault]:
+    def conflicts(self) -> Iterator[PlanFault]:
         for key in ("otlp_endpoint", "heartbeat_url"):
             yield from self._bad_url(key, getattr(self, key))
 

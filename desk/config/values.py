@@ -1,4 +1,4 @@
-"""Kinds of values that several tables of the tradeplan share, each with its own plain words for messages.
+"""Types of values in the tradeplan, with the words for them in error messages.
 
 Tests: tests/desk/config/test_plan.py
 """
@@ -14,12 +14,12 @@ from desk.config.plan_urls import STORES
 
 
 def class_name(data: dict[str, Any]) -> str:
-    """The class part of an entry's `use`."""
+    """The class in `use` ("package.module:Class")."""
     return str(data["use"]).partition(":")[2]
 
 
-def known(names: Collection[str]) -> AfterValidator:
-    """Takes one of these names."""
+def one_of(names: Collection[str]) -> AfterValidator:
+    """A validator that accepts only these names."""
 
     def check(name: str) -> str:
         if name not in names:
@@ -31,13 +31,13 @@ def known(names: Collection[str]) -> AfterValidator:
 
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(items)) != len(items):
-        raise ValueError("named twice")
+        raise ValueError("a duplicate")
     return items
 
 
-def _all_or_some(symbols: tuple[str, ...]) -> tuple[str, ...]:
+def _star_alone(symbols: tuple[str, ...]) -> tuple[str, ...]:
     if "*" in symbols and len(symbols) > 1:
-        raise ValueError("all, and some")
+        raise ValueError('"*" beside symbols')
     return symbols
 
 
@@ -47,14 +47,13 @@ def _day(text: str) -> str:
     return text
 
 
-def _known_template(url: str) -> str:
+def _only_run_dir(url: str) -> str:
     if set(re.findall(r"[{}][^{}]*}?", url)) - {"{run_dir}"}:
-        raise ValueError("another template than {run_dir}")
+        raise ValueError("a placeholder other than {run_dir}")
     return url
 
 
-# With the session's (40) and the strategy's name (40), a symbol (16) and a decision number, a
-# client_order_id stays within the 128 characters that venues allow.
+# Venues allow 128 characters in a client_order_id: session (40), strategy (40), symbol (16) and decision number.
 Name = Annotated[
     str,
     Field(
@@ -83,7 +82,7 @@ Mic = Annotated[
     str,
     Field(
         pattern=r"^([A-Z0-9]{4}|24/7)$",
-        json_schema_extra={"words": 'text: a code of four capitals such as "XNYS", or "24/7"'},
+        json_schema_extra={"words": 'text: a code of four capital letters or digits such as "XNYS", or "24/7"'},
     ),
 ]
 
@@ -91,7 +90,7 @@ Day = Annotated[
     str,
     Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        json_schema_extra={"words": 'text: a day that there is, as "YYYY-MM-DD"'},
+        json_schema_extra={"words": 'text: a calendar day as "YYYY-MM-DD"'},
     ),
     AfterValidator(_day),
 ]
@@ -100,7 +99,7 @@ DayOrNone = Annotated[
     str,
     Field(
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
-        json_schema_extra={"words": 'text: a day that there is, as "YYYY-MM-DD", or ""'},
+        json_schema_extra={"words": 'text: a calendar day as "YYYY-MM-DD", or ""'},
     ),
     AfterValidator(_day),
 ]
@@ -117,12 +116,12 @@ Symbols = Annotated[
     tuple[Symbol, ...],
     Field(strict=False, json_schema_extra={"words": 'a list of symbols, each once, or ["*"] alone'}),
     AfterValidator(_distinct),
-    AfterValidator(_all_or_some),
+    AfterValidator(_star_alone),
 ]
 
 Distinct = AfterValidator(_distinct)
 
-# What a URI is made of (RFC 3986, section 2), without what begins a fragment, options or the address of a host.
+# Characters of a URI (RFC 3986, section 2) without `#`, `?`, `[` and `]`.
 _URI: Final = r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _REMOTE: Final = tuple(store for store in STORES if store != "file")
 
@@ -131,11 +130,11 @@ LedgerUrl = Annotated[
     Field(
         pattern=r"^(sqlite:///.+|postgresql\+psycopg://\S+)$",
         json_schema_extra={
-            "words": 'text: "sqlite:///" and the path of a file, in which {run_dir} may stand, or '
+            "words": 'text: "sqlite:///" and the path of a file, which may contain {run_dir}, or '
             '"postgresql+psycopg://user@host/database"'
         },
     ),
-    AfterValidator(_known_template),
+    AfterValidator(_only_run_dir),
 ]
 
 StoreUrl = Annotated[

@@ -1,4 +1,4 @@
-"""Recorded or generated market data as a feed: as fast as it is taken, or at a factor of real time."""
+"""Recorded or synthetic market data as a feed: as fast as it is read, or at a factor of real time."""
 
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
@@ -17,7 +17,6 @@ from desk.ports import Clock, FeedCounts
 
 MAX_TICKS: Final = 4096
 PACED_FRAME_NS: Final = 10 * MS_NS
-MOST_SLEEP_NS: Final = 250 * MS_NS
 NO_ORIGINAL: Final[Original] = (0, 0.0, 0.0, "")
 ALL: Final = "*"
 
@@ -27,25 +26,24 @@ class BlockFeed:
 
     Session time is `recv_ns`. The session runs from the second of `start_ns` (None: of the first row) to
     the end of the second of the last row or to `stop_ns`, whichever is first; rows before `start_ns` are
-    skipped, and so are, at the end, rows from `stop_ns` on. Each second ends with a frame that bears its mark, with
-    or without ticks. No frame has more than MAX_TICKS ticks:
-    a second that does is cut into several, of which the last bears the mark.
+    skipped, and so are, at the end, rows from `stop_ns` on. Each second ends with a frame with `mark`, with or without
+    ticks. No frame has more than MAX_TICKS ticks: a second that has more is cut into several, the last with the mark.
 
-    With `speed` None there is one frame per second (more if it is too full), as fast as the caller takes
-    them. Otherwise session time passes `speed` times as fast as wall time, in frames that span at most
+    With `speed` None there is one frame per second (more if it has too many ticks), as fast as the caller reads them.
+    Otherwise session time passes `speed` times as fast as wall time, in frames that span at most
     10 ms of wall time; due times count from the first frame, so delays do not add up. Quiet seconds before
-    the source's first row are not waited for.
+    the source's first row are due at once.
 
-    With `resume`, the position of another feed over this source, it continues behind that mark, with those totals:
-    rows received before are passed over. What follows is what the other feed would have handed over; due times count
-    from that mark. At or before the session's start there is nothing to pass over. Raises ValueError for a position
-    that is no whole second.
+    With `resume`, the position of another feed over this source, it continues behind that mark, with those totals, and
+    returns the frames that the other feed would have returned; due times count from that mark. Raises ValueError for a
+    position that is not a whole second.
 
-    Rows of symbols not subscribed and of channels ("trades", "quotes") not asked for are skipped. Malformed
-    rows of the others are received and rejected, see desk/model/block_checks.py.
+    Rows of symbols not subscribed and of channels ("trades", "quotes") not requested are skipped. Malformed rows
+    of the others are received and rejected, see desk/model/block_checks.py.
     """
 
     repeatable = True
+    descriptor: int | None = None
     counts: FeedCounts
 
     def __init__(
@@ -87,9 +85,12 @@ class BlockFeed:
         self._pending_lag_ns: list[int] = []
         self._paced_from: tuple[int, int] | None = None
         self._hurried = False
+        self.ended = False
+        self.due_ns = 0
+        self._frames = self._all_frames()
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Hand over these symbols' ticks from the next frame on; "*" is all."""
+        """Return these symbols' ticks from the next frame on; "*" is all."""
         self._symbols.update(symbols)
         self._changed = True
 
@@ -99,19 +100,34 @@ class BlockFeed:
         self._changed = True
 
     def hurry(self) -> None:
-        """Wait for no due time from now on. May be called from another thread."""
-        self._hurried = True
+        """Make every frame due at once."""
+        self._hurried, self.due_ns = True, 0
 
     def take_gaps(self) -> list[Never]:
-        """None: everything that the source has can be read."""
+        """None: a source has no gaps."""
         return []
 
     def position(self) -> FeedPosition:
-        """Where another feed over this source continues, once a frame with a mark was handed over."""
+        """Where another feed over this source continues, after a frame with a mark."""
         return self._counts.position(self._mark_ns)
 
-    def frames(self) -> Generator[Frame, None, None]:
-        """Frames to the end of the session; every whole second is marked."""
+    def open(self) -> None:
+        """Do nothing: the first read opens the source."""
+
+    def read(self) -> Frame | None:
+        """The next frame; None if it is not due, or if the session has ended. Every whole second is marked."""
+        try:
+            return next(self._frames)
+        except StopIteration:
+            self.ended = True
+            return None
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._frames.close()
+
+    def _all_frames(self) -> Generator[Frame | None, None, None]:
+        """Frames to the end of the session; None while the next is not due."""
         table: tuple[str, ...] | None = None
         wanted = np.empty(0, np.bool_)
         blocks = self._source.blocks()
@@ -132,38 +148,38 @@ class BlockFeed:
         for block in chain(beyond, blocks):
             self._counts.skip(block)
 
-    def _frames_of(self, rows: BlockRows, row: int) -> Generator[Frame, None, int]:
+    def _frames_of(self, rows: BlockRows, row: int) -> Generator[Frame | None, None, int]:
         """The frames that these rows complete, until they end or subscriptions change: then, the next row."""
         while row < rows.stop:
             boundary_ns = self._boundary_ns or self._next_boundary(rows.recv_ns[row])
             self._boundary_ns = boundary_ns
             full = bisect_left(rows.recv_ns, boundary_ns, row, rows.stop)
             upto = rows.limit(row, full, MAX_TICKS - len(self._pending))
+            session_ns = rows.recv_ns[upto] if upto < full else boundary_ns
+            yield from self._until_due(session_ns)
+            if self._changed:
+                break
             taken, lag_ns = rows.take(upto, self._counts, self._source.place)
-            if upto < full:
-                yield self._frame(taken, lag_ns, rows.recv_ns[upto])
-            elif full < rows.stop:
-                self._boundary_ns = None
-                yield self._frame(taken, lag_ns, boundary_ns)
+            if upto < full or full < rows.stop:
+                if upto == full:
+                    self._boundary_ns = None
+                yield self._frame(taken, lag_ns, session_ns)
             else:
                 self._pending.extend(taken)
                 self._pending_lag_ns.extend(lag_ns)
             row = upto
-            if self._changed:
-                break
         return row
 
-    def _last_frames(self) -> Iterator[Frame]:
-        """What is left of the last second, and the quiet ones to the end of the session."""
+    def _last_frames(self) -> Iterator[Frame | None]:
+        """The rest of the last second, and the quiet seconds to the end of the session."""
         while self._pending or self._boundary_ns or self._reached_ns < self._end_ns:
             boundary_ns = self._boundary_ns or self._next_mark()
+            yield from self._until_due(boundary_ns)
             self._boundary_ns = None
             yield self._frame(iter(()), [], boundary_ns)
 
     def _frame(self, taken: Iterator[Row], lag_ns: list[int], session_ns: int) -> Frame:
-        """The frame of the pending rows and those taken, once it is due."""
-        if self._speed is not None:
-            self._wait_for(session_ns, self._speed)
+        """The frame of the pending rows and those taken."""
         rows: Iterable[Row] = taken
         if self._pending:
             rows = chain(self._pending, taken)
@@ -188,20 +204,24 @@ class BlockFeed:
     def _next_mark(self) -> int:
         return floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
 
-    def _wait_for(self, session_ns: int, speed: float) -> None:
-        """Sleep until a frame of this session time is due."""
+    def _until_due(self, session_ns: int) -> Iterator[None]:
+        """None until a frame of this session time is due. Its rows are taken only then: a stop leaves none of them."""
+        if self._speed is None:
+            return
         now_ns = self._clock.wall_ns()
         if self._paced_from is None:
             first_ns = max(self._reached_ns, floor_to(self._source.start_ns, SECOND_NS))
             self._paced_from = (first_ns, now_ns)
         first_ns, began_ns = self._paced_from
-        due_ns = began_ns + int((session_ns - first_ns) / speed)
+        due_ns = began_ns + int((session_ns - first_ns) / self._speed)
         while now_ns < due_ns and not self._hurried:
-            self._clock.sleep(min(due_ns - now_ns, MOST_SLEEP_NS) / SECOND_NS)
+            self.due_ns = due_ns
+            yield None
             now_ns = self._clock.wall_ns()
+        self.due_ns = 0
 
     def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
-        """By symbol index, whether its rows are looked at: nameless rows are, so that they can be rejected."""
+        """By symbol index, whether its rows are read; rows without a symbol are, so that they are rejected."""
         every = ALL in self._symbols
         return np.array([every or name in self._symbols or not name for name in symbols] + [True], np.bool_)
 

@@ -1,10 +1,10 @@
-"""The ticks that were held for a symbol on its way to another shard."""
+"""Counts of ticks that were held while their symbols moved to another shard."""
 
 from typing import NamedTuple
 
 
 class HeldCounts(NamedTuple):
-    """By class: those held, and those dropped because there was no room."""
+    """Ticks held, and ticks dropped because there was no room, by class."""
 
     trades: int = 0
     quotes: int = 0

@@ -1,13 +1,13 @@
-"""The overload ladder: what is given up, and in which order, while the data grow old.
+"""The overload ladder: how the producer reduces its load, step by step, while data grow old.
 
-    rung 1  conflate    a newer quote replaces the older of its symbol in the lane, full or not
-    rung 2  thin        the venue is asked for no more quotes of the hottest symbols
-    rung 3  shed        trades older than `write_timeout_ms` are dropped, full or not
-    rung 4  hold        marks are degraded: no entries
+    rung 1  conflate    a newer quote replaces the older one of its symbol in the lane, even if the lane is not full
+    rung 2  thin        unsubscribe from the quotes of the busiest symbols
+    rung 3  shed        drop trades older than `write_timeout_ms`, even if the lane is not full
+    rung 4  hold        degrade all marks: no entries
 
-Climbing needs an age above the next rung's; it goes one rung at a time, so that each has the time to help.
-Descending needs the age to stay below half of the rung's own for `calm_ns`: what a rung takes off the load
-must not be what makes it be left.
+The ladder climbs a rung when the age exceeds that rung's limit, one rung at a time, so that each can take effect.
+It descends when the age has stayed below half of the current rung's limit for `calm_ns`: the relief that a rung brings
+must not be enough to leave it.
 """
 
 from typing import Final
@@ -25,7 +25,7 @@ NAMES: Final = ("calm", "conflate quotes", "stop quotes of hot symbols", "drop a
 
 
 class LadderConfig(msgspec.Struct, frozen=True):
-    """The age at which each rung above CALM is climbed, rising; and how long it must be calm to descend."""
+    """The age above which each rung is climbed, ascending; the least time between climbs, and before a descent."""
 
     climb_ns: tuple[int, int, int, int]
     settle_ns: int = 200 * MS_NS
@@ -33,13 +33,13 @@ class LadderConfig(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, write_timeout_ns: int, max_data_latency_ns: int) -> "LadderConfig":
-        """Quarter, half and whole of the write timeout; the top where data are too old to act on."""
+        """Limits at a quarter, half and all of the write timeout; the top rung where data are too old for entries."""
         top_ns = max(max_data_latency_ns, write_timeout_ns + 1)
         return cls((write_timeout_ns // 4, write_timeout_ns // 2, write_timeout_ns, top_ns))
 
 
 class LadderStep(msgspec.Struct, frozen=True):
-    """One rung climbed or left, with the age that made it so."""
+    """A step from one rung to the next, with the age that caused it."""
 
     before: int
     after: int
@@ -54,7 +54,7 @@ class LadderStep(msgspec.Struct, frozen=True):
 
 
 class OverloadLadder:
-    """A state machine: ages in, steps out. The age is the worse of lane age and read age."""
+    """A state machine: ages in, steps out. The age is the larger of lane age and read age."""
 
     def __init__(self, config: LadderConfig) -> None:
         self.config = config
@@ -65,7 +65,7 @@ class OverloadLadder:
         self._calm_since_ns: int | None = None
 
     def observe(self, age_ns: int, now_ns: int) -> LadderStep | None:
-        """Take the age at wall time `now_ns` in; the step it makes, if any."""
+        """Record the age at wall time `now_ns`; return the step that results, if any."""
         climb_ns = self.config.climb_ns
         if self.rung < HOLD and age_ns > climb_ns[self.rung]:
             self._calm_since_ns = None
@@ -83,7 +83,7 @@ class OverloadLadder:
         return None
 
     def wants_more(self, age_ns: int) -> bool:
-        """Whether this age is above the current rung's own: what is done so far does not suffice."""
+        """Whether this age is above the current rung's limit, so that more relief is needed."""
         return self.rung > CALM and age_ns > self.config.climb_ns[self.rung - 1]
 
     def _step(self, rung: int, age_ns: int, now_ns: int) -> LadderStep:

@@ -21,22 +21,22 @@ MAX_LINGER_NS = 16 * MS_NS
 
 
 class Lane:
-    """The queue that batches by itself.
+    """A bounded queue to one shard that adapts its batch size to the load.
 
-    While the window is open it sends what it has, at least `linger_ns` apart; while it is closed, ticks
-    gather. So low load makes small batches and high load large ones. A producer that falls behind stretches
-    the linger in force: a call costs the same whatever it carries, so fewer and larger batches are its relief.
-    `capacity` counts ticks not yet cut into a batch; a cut batch never changes.
+    While the window is open, the lane sends what waits, in batches at least `linger_ns` apart. While it is closed,
+    ticks accumulate. So batches are small under low load and large under high load. A producer that falls behind
+    stretches the linger: the cost of a call does not depend on its size. `capacity` limits the ticks not yet cut into a
+    batch; a cut batch never changes.
 
-    Cut batches are kept until a checkpoint that holds them is confirmed. A shard that is lost is sent nothing; when
-    its successor is back it is given again what it has not applied, then what has gathered meanwhile. Where more is
-    kept than `retain_bytes`, a lossless lane has no room; of any other the oldest go, and the shard is
-    `unprotected`: a `Gap` tells its successor how many ticks it misses. `busy_ns` is how long the shard has worked in
-    all, by its last ack. `traced` is the last batch cut, if it is traced.
+    Cut batches are retained until a confirmed checkpoint covers them. While a shard is down, its lane sends nothing.
+    Its successor gets the retained batches that it has not applied, then new ones. If more than `retain_bytes` are
+    retained, a lossless lane has no room; a live lane discards the oldest batches, and the shard is `unprotected`: a
+    `GapItem` names the number of ticks that its successor misses. `busy_ns` is the shard's total work time, by its last
+    ack. `traced` is the last batch cut, if it is traced.
 
-    `totals` are the shard's own, on which a producer's successor counts. Such a lane leaves its first batch number
-    free for a gap, should the shard be lost and come back behind these totals. `seq` is the number of the last batch
-    that the shard had of another lane of this producer; it holds it durably.
+    A successor of the producer counts from `totals`, which are the shard's. Its batch 1 is reserved for a `GapItem`, in
+    case the shard dies and is restored behind these totals. `seq` is the last batch, durable at the shard, of an
+    earlier lane of this producer.
     """
 
     def __init__(self, shard: int, config: LaneConfig, totals: LaneTotals | None = None, seq: int = 0) -> None:
@@ -72,12 +72,12 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """Ticks that fit before the lane is full; none while a lossless lane keeps more than it may."""
+        """Ticks that fit before the lane is full; 0 while a lossless lane retains more than `retain_bytes`."""
         return 0 if self._retained.full else self.config.capacity - self.pending.ticks
 
     @property
     def idle(self) -> bool:
-        """The shard is there, and nothing waits, is to be sent again, is unacknowledged or lacks its reply."""
+        """Whether the shard is up, and nothing waits, is in flight, has to be replayed or lacks its reply."""
         return not (self.pending.items or self.in_flight or self._replay or self.down or self._owes_reply)
 
     @property
@@ -92,7 +92,7 @@ class Lane:
 
     @property
     def filled_seq(self) -> int:
-        """The number of the last batch with items: of later ones no checkpoint is taken."""
+        """The number of the last batch with items; later, empty ones need no checkpoint."""
         return self._retained.filled_seq
 
     @property
@@ -106,70 +106,70 @@ class Lane:
 
     @property
     def kept_bytes(self) -> int:
-        """The size of what was cut and is not let go yet."""
+        """The size of the retained batches."""
         return self._retained.size_bytes
 
     @property
     def needs_checkpoint(self) -> bool:
-        """A lossless lane keeps more than it may, and no `request_checkpoint` for it is under way."""
+        """Whether a lossless lane retains more than `retain_bytes`, and no request for a checkpoint is pending."""
         return self._retained.full and not self.down and not self._replay and self._asked_seq <= self._acked_seq
 
     @property
     def durable(self) -> bool:
-        """Whether confirmed checkpoints hold every item that was cut; empty batches hold none."""
+        """Whether confirmed checkpoints cover every item that was cut."""
         return self._retained.durable
 
     @property
     def confirmed(self) -> bool:
-        """Whether a checkpoint that holds any batch of this lane is confirmed."""
+        """Whether a confirmed checkpoint covers any batch of this lane."""
         return self._retained.durable_seq > 0
 
     @property
     def unprotected(self) -> bool:
-        """Whether the shard, lost now, may miss ticks afterwards."""
+        """Whether ticks would be lost if the shard died now."""
         return self._retained.unprotected
 
     @property
     def quarantined(self) -> list[tuple[Item, int]]:
-        """Ticks that were left out because the shard died of them, each with its batch's number; to be cleared."""
+        """Ticks left out because the shard died on them, each with its batch's number. The reader clears the list."""
         return self._replay.quarantined
 
     def offer(self, tick: Tick, now_ns: int) -> None:
-        """Put a tick in; a full lane makes room by class, or raises OverflowError if its feed is lossless."""
+        """Put a tick in. A full lane makes room by class of tick; a lossless one raises OverflowError."""
         self.pending.offer(tick, now_ns)
 
     def put(self, item: Item) -> None:
-        """Put in what is never dropped: marks, order events, watches."""
+        """Put in an item that is never dropped: a mark, an order event, a watch."""
         if type(item) is Mark:
             self._cutter.mark_ns = item.session_ns
         self.pending.append(item)
 
     def count_adopted(self, held: HeldCounts) -> None:
-        """Count the ticks that travel in the `Adopt` put in last, and those dropped while they were held for it."""
+        """Count the ticks inside the last `Adopt`, and those dropped while they were held for it."""
         self._cutter.count_adopted(held)
         self.pending.trades_full += held.trades_full
         self.pending.quotes_full += held.quotes_full
 
     def adopted_in(self, move: int) -> int | None:
-        """The number of the batch in which the move's `Adopt` was cut; None while it waits."""
+        """The number of the batch with the move's `Adopt`; None while it waits."""
         return self._cutter.adopts.get(move)
 
     def stretch(self, factor: float) -> None:
-        """Multiply the linger in force, within `linger_ns` of the plan and MAX_LINGER_NS."""
+        """Multiply the current linger, between `linger_ns` of the plan and MAX_LINGER_NS."""
         least_ns = self.config.linger_ns
         self.linger_ns = max(least_ns, min(round(max(self.linger_ns, FIRST_STRETCH_NS) * factor), MAX_LINGER_NS))
 
     def can_take(self, ticks: int, *, quotes: bool) -> bool:
-        """Whether so many ticks, with or without quotes among them, may be appended straight to `pending.items`."""
+        """Whether this number of ticks, with or without quotes, may be appended directly to `pending.items`."""
         return self.room >= ticks and not (quotes and self.pending.is_conflating)
 
     def age_ns(self, now_ns: int) -> int:
-        """How long the oldest tick here has waited."""
+        """How long the oldest waiting tick has waited."""
         oldest_ns = self.pending.oldest_received_ns
         return 0 if oldest_ns is None else max(now_ns - oldest_ns, 0)
 
     def conflate(self, *, on: bool) -> None:
-        """Conflate quotes whether full or not, from now on or no longer."""
+        """Start or stop conflating quotes while the lane is not full."""
         self.pending.conflate(on=on)
 
     def drop_aged(self, now_ns: int) -> None:
@@ -177,17 +177,17 @@ class Lane:
         self.pending.drop_aged(now_ns)
 
     def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
-        """Drop so many trades of one symbol and minute, which were too old when they came in."""
+        """Count trades of one symbol and minute as dropped that were too old when they arrived."""
         self.pending.shed(symbol, minute_ns, trades)
 
     def cut(
         self, now_ns: int, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False
     ) -> bytes | None:
-        """The next batch, encoded, if the window is open and something waits; None otherwise.
+        """Cut the next batch, encoded, if the window is open and something waits; None otherwise.
 
-        `hurry` sends before `linger_ns` has passed. `full_only` waits for a batch of full size: cheapest per
-        tick, for a feed that is in no hurry. `want_reply` asks for the shard's requests in the ack. Before
-        all else, batches to be replayed are sent unchanged; then a lost reply is requested again.
+        `hurry` ignores `linger_ns`. `full_only` waits for a full batch, which is cheapest per tick. `want_reply` asks
+        for the shard's requests in the ack. Batches to replay come first, unchanged; then a lost reply is requested
+        again.
         """
         self.traced = None
         if self._replay:
@@ -211,9 +211,9 @@ class Lane:
         return self._send(batch)
 
     def request_checkpoint(self, now_ns: int, *, checkpoint: bool = False) -> bytes | None:
-        """An empty batch: its ack tells what is durable, and with `checkpoint` it asks for more to be so.
+        """Cut an empty batch, whose ack says what is durable; with `checkpoint` it requests a checkpoint.
 
-        None while the window is closed or something is to be sent again.
+        None while the window is closed or batches wait to be replayed.
         """
         if self._replay or not self.window_open:
             return None
@@ -222,10 +222,10 @@ class Lane:
         return self._send(self._cutter.empty(self._seq + 1, now_ns, checkpoint=checkpoint))
 
     def on_ack(self, ack: Ack) -> bool:
-        """Take an ack in; acks of one shard come in order, so everything up to its seq is done.
+        """Apply an ack. Acks of one shard arrive in order, so an ack covers all batches up to its seq.
 
-        Whether its request is news: it is not where the batch had been acknowledged before it was sent again. An
-        ack of what is acknowledged already, of what this lane never cut or of a lost shard changes nothing.
+        Returns whether the ack is new: for a replayed batch that was acknowledged before, it is not. An ack for a batch
+        that is already acknowledged or was never cut, or of a shard that is down, has no effect.
         """
         seq = ack.seq
         if seq > self._seq or self.down or ack.epoch < self._shard_epoch:
@@ -248,21 +248,21 @@ class Lane:
         return True
 
     def on_shard_lost(self) -> None:
-        """The shard is gone: what was under way may or may not be applied, and nothing is cut until it is back.
+        """Stop sending until the shard's successor is up. Batches in flight may or may not have been applied.
 
-        Raises RunFailed where it died of an item that nothing makes up for.
+        Raises RunFailed if the shard died on an item that cannot be left out.
         """
         span = BatchSpan(self.in_flight[0], self.in_flight[-1]) if self.in_flight else BatchSpan()
         self.down = True
-        self._asked_seq = 0  # a poke that the shard's successor has had is not answered any more
+        self._asked_seq = 0  # the successor does not answer a request for a checkpoint to its predecessor
         self._window = 0
         self.in_flight.clear()
         self._replay.on_shard_lost(span)
 
     def on_shard_back(self, position: ShardPosition, now_ns: int) -> None:
-        """The shard's successor is there: what it has not applied is to be sent again.
+        """Queue the retained batches that the shard's successor has not applied.
 
-        Raises RunFailed where a lossless lane has let that go, because it was confirmed to be durable.
+        Raises RunFailed if a lossless lane has released one of them because it was confirmed as durable.
         """
         if position.stops > self._stops:
             self._replay.clear_suspicion()
@@ -278,11 +278,11 @@ class Lane:
         self._widen()
 
     def totals(self) -> LaneTotals:
-        """Received by class is what was cut, conflated or dropped: what still waits is not counted yet."""
+        """The ticks cut, conflated or dropped, by class; waiting ticks are not counted yet."""
         return self._cutter.totals()
 
     def crossed_threshold(self) -> bool:
-        """Whether the lane has just come to hold more than `lag_threshold`; armed again at half of it."""
+        """Whether the lane has just exceeded `lag_threshold`; reported again only after it fell to half of it."""
         depth = self.pending.ticks
         if self.lagging:
             self.lagging = depth * 2 > self.config.lag_threshold
@@ -336,9 +336,9 @@ class Lane:
         if self.config.lossless:
             raise RunFailed(
                 f"shard {self.shard}",
-                f"it is back at batch {after}, while all up to batch {gone.seq} was confirmed to be kept",
+                f"its successor is at batch {after}, although batches up to {gone.seq} were confirmed as durable",
                 "a checkpoint no older than the last one confirmed",
-                "Look for damage in the run folder's checkpoints, and run again in a new one.",
+                "Check the run folder's checkpoints for damage, and run again in a new run folder.",
             )
         items = self._undelivered.items(after, gone, position)
         if not items:

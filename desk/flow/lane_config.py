@@ -1,4 +1,4 @@
-"""What the lanes of one producer have in common."""
+"""The configuration of a producer's lanes."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ RETAIN_BYTES: Final = 64 * 1024 * 1024
 
 
 class LaneConfig(msgspec.Struct, frozen=True):
-    """What every lane of one producer shares; see `[flow]` and `[guards]` in the tradeplan.
+    """The configuration of every lane of one producer; see `[flow]` and `[guards]` in the tradeplan.
 
-    A lane of a `lossless` feed refuses to overflow: its producer waits for `room`. `retain_bytes` bounds what is
-    kept of the batches that were cut and are not durable yet. The fraction `trace_sample` of the batches is traced,
-    with ids made of `trace_salt`, which no other run has.
+    A lane of a `lossless` feed does not overflow: its producer waits for `room`. `retain_bytes` limits the size of the
+    batches that are cut and not durable yet. The fraction `trace_sample` of the batches is traced, with ids made of
+    `trace_salt`, which no other run has.
     """
 
     source: str

@@ -112,9 +112,9 @@ class ReplayQueue:
         if item is None or not self._crashes.count_crash(item, parts.place):
             return
         if not isinstance(item, Trade | Quote):
-            raise _failed(parts, f"it dies of {item!r}", "only a tick can be left out")
+            raise _failed(parts, f"it dies on {item!r}", "only a tick can be left out")
         if self._left_out == MOST_LEFT_OUT:
-            raise _failed(parts, f"it dies of {item!r} too", f"no more than {MOST_LEFT_OUT} ticks are left out")
+            raise _failed(parts, f"it dies on {item!r} too", f"no more than {MOST_LEFT_OUT} ticks are left out")
         self._left_out += 1
         self._crashes.clear()
         self.quarantined.append((item, parts.batch.seq))
@@ -124,8 +124,8 @@ class ReplayQueue:
 def _failed(parts: BatchParts, found: str, limit: str) -> RunFailed:
     return RunFailed(
         f"shard {parts.batch.shard}",
-        f"{found}, given alone out of batch {parts.batch.seq} again and again",
-        f"a shard that outlives its items; {limit}",
-        "See in the shard's log what ended its process, most likely a strategy called at this item; "
-        "mend it or leave it out of the plan, and resume the run.",
+        f"{found}, sent alone from batch {parts.batch.seq}, several times",
+        f"a shard that survives its items; {limit}",
+        "See in the shard's log what ended its process, most likely a strategy called with this item; "
+        "fix it or remove it from the plan, and resume the run.",
     )

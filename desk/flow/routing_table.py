@@ -1,4 +1,4 @@
-"""Which shard a symbol belongs to: symbol → slot by a stable hash, slot → shard by a versioned table."""
+"""Maps symbols to shards: symbol → slot by a stable hash, slot → shard by a versioned table."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -15,7 +15,7 @@ def slot_of(symbol: str) -> int:
 
 
 class RoutingTable(msgspec.Struct, frozen=True, array_like=True):
-    """Slot i belongs to shard `shards[i]`; every change is a new table with the next version.
+    """Slot i belongs to shard `shards[i]`; every change makes a new table with the next version.
 
     Raises ValueError unless there is exactly one shard for every slot.
     """
@@ -29,7 +29,7 @@ class RoutingTable(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def even(cls, shards: Sequence[int]) -> "RoutingTable":
-        """The first table: slots dealt out to the shards in turn."""
+        """Make the first table: slots are assigned to the shards in turn."""
         if not shards:
             raise ValueError("a routing table needs at least one shard")
         return cls(1, tuple(shards[slot % len(shards)] for slot in range(SLOTS)))
@@ -39,7 +39,7 @@ class RoutingTable(msgspec.Struct, frozen=True, array_like=True):
         return self.shards[slot_of(symbol)]
 
     def moved(self, slots: Iterable[int], shard: int) -> "RoutingTable":
-        """The next table, in which these slots belong to `shard`. Raises ValueError for what is no slot."""
+        """Make the next table, in which these slots belong to `shard`. Raises ValueError for an unknown slot."""
         moving = frozenset(slots)
         if unknown := sorted(moving.difference(range(SLOTS))):
             raise ValueError(f"no slots of a table of {SLOTS}: {unknown}")

@@ -14,7 +14,7 @@ from desk.model.items import Adopt, GapItem, Item, LostTrades, QuotesLost, decod
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
 
-WHY: Final = "the shard died unprotected: more was under way to it than is kept"
+WHY: Final = "the shard died unprotected: more batches were in flight than the lane retains"
 
 
 class TickCounts(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
 from desk.orders.order_spans import OrderSpans
-from desk.ports import AckWait, Mailbox, Wait
+from desk.ports import AckWait, Clock, Mailbox, Wait
 from desk.scanning.runner import ScannerRunner
 
 
@@ -46,16 +46,19 @@ class CheckpointStore(Protocol):
 class LocalLinks:
     """Applies each batch as it is sent, and keeps the ack for the next `wait`."""
 
-    def __init__(self, shards: Mapping[int, Shard]) -> None:
+    def __init__(self, shards: Mapping[int, Shard], clock: Clock) -> None:
         self._shards = shards
+        self._clock = clock
         self._news: list[News] = []
 
     def send(self, shard: int, batch: bytes) -> None:
         """Apply the batch."""
         self._news.append(self._shards[shard].receive(batch))
 
-    def wait(self, wait: Wait) -> list[News]:
-        """Return every ack since the last call that asked for acks; no call is ever pending."""
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        """Wait for the time; return every ack since the last call that asked for acks. No call is ever pending."""
+        if wait.until_ns:
+            self._clock.wait(wait.until_ns, descriptors)
         if wait.acks is AckWait.SKIP:
             return []
         news, self._news = self._news, []

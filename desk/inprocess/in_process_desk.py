@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from desk.checkpoint import KeeperStore
-from desk.config import Plan, first_consumers
+from desk.config import Plan, initial_consumers
 from desk.consumer.shard import Shard
 from desk.inprocess.desk_readings import desk_readings
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
@@ -81,7 +81,7 @@ class InProcessDesk:
         self.scanning = shard_factory.build_scanner_runner(plan, self.session, source, self._hangs)
         mailbox = ProcessMailbox()
         broker = LocalBroker(self.manager, mailbox, order_spans)
-        numbers = range(first_consumers(plan))
+        numbers = range(initial_consumers(plan))
         keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
             number: shard_factory.build_shard(
@@ -95,7 +95,7 @@ class InProcessDesk:
             plan,
             self.session,
             source,
-            LocalLinks(self.shards),
+            LocalLinks(self.shards, self.clock),
             broker,
             LocalScanners(self.scanning),
             LocalKeeper(self.store),

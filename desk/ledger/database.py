@@ -1,4 +1,4 @@
-"""The way to the database: one connection, set up for a single writer.
+"""Connects to the database: one connection, set up for a single writer.
 
 Tests: tests/desk/ledger/test_ledger_faults.py
 """
@@ -14,10 +14,10 @@ WRITES: Final = "writes"
 
 
 def connect(url: URL, password: str | None, busy_timeout_ms: int) -> Engine:
-    """An engine for `url`; the connection itself is made at the first use.
+    """An engine for `url`; it connects at its first use.
 
-    A transaction on a connection with the execution option WRITES waits until it is the only one that writes under the
-    option's name, for `busy_timeout_ms` at most.
+    A transaction on a connection with the execution option WRITES excludes other transactions with the same value of
+    the option. It waits for them up to `busy_timeout_ms`.
     """
     if url.get_backend_name() == "sqlite":
         return sqlite.sqlite_engine(url, busy_timeout_ms, WRITES)

@@ -1,9 +1,9 @@
-"""Watch over a SQLite ledger's files: what is done to them beside the database is noticed at the next commit.
+"""Watches a SQLite ledger's files: detects at the next commit if something other than a commit changed them.
 
-SQLite keeps its files open and writes on, also when they were deleted, moved or replaced (sqlite.org, "How To Corrupt
-An SQLite Database File", section 4). So the desk looks before and after each commit: do the paths still lead to the
-open files, may they be written, and has anything but a commit changed them? Where something has, the database is opened
-anew and read: other desks and backup tools may change files, and lose nothing.
+SQLite keeps its files open and continues to write to them after they were deleted, moved or replaced (sqlite.org, "How
+To Corrupt An SQLite Database File", section 4). Before and after each commit, the desk checks that the paths still lead
+to the open files, that these are writable, and that only commits have changed them. If something else has, it reopens
+the database and checks its content: other desks and backup tools may change the files without loss.
 """
 
 import os
@@ -17,64 +17,66 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from desk.ledger.identity import IDENTITY, OF_THE_LEDGER, RowCounts
+from desk.ledger.identity import IDENTITY, LEDGER_NOTES, RowCounts
 from desk.model.errors import LedgerError
 
 HEADER_BYTES: Final = 100
-MARK_AT: Final = 68
+APPLICATION_ID_OFFSET: Final = 68
 MAGIC: Final = b"SQLite format 3\0"
-BESIDE: Final = ("", "-wal", "-shm")
-AGAIN: Final = "then `desk run --resume`, or run the plan anew in another folder."
+FILE_SUFFIXES: Final = ("", "-wal", "-shm")
+THEN_RESUME: Final = "then `desk run --resume`; or start a new run in another folder."
 _IDENTITY: Final = "SELECT text FROM notes WHERE session = ? AND name = ?"
 _COUNT: Final = "SELECT COUNT(*) FROM {} WHERE session = ?"
 
 
-class Content(NamedTuple):
-    """What changes with a file's content."""
+class FileState(NamedTuple):
+    """Size and time of modification, which change with a file's content."""
 
     size: int
     mtime_ns: int
 
 
 class FileWatch:
-    """Watches the files of the database at `path`, from the moment that it is open. All checks raise LedgerError.
+    """Watches the files of the open database at `path`. All checks raise LedgerError.
 
-    To close any descriptor of the files ends this process's locks on them (fcntl(2), "Record locking"), unless it was
-    opened with O_PATH. So the only other one, for the header, is closed after the database.
+    Closing any descriptor of the files releases this process's locks on them (fcntl(2), "Record locking"), unless it
+    was opened with O_PATH. The only descriptor without O_PATH, for the header, is therefore closed after the database.
     """
 
     def __init__(self, path: Path, connection: Connection, identity: str) -> None:
         self._path = path
         self._identity = identity
         self._open: dict[Path, int] = {}
-        self._content: dict[Path, Content] = {}
-        with suppress(sqlite3.Error):  # with a full disk the header stays in the log
+        self._states: dict[Path, FileState] = {}
+        with suppress(sqlite3.Error):  # if the disk is full, the header stays in the log
             driver_connection(connection).execute("PRAGMA wal_checkpoint")
-        self._version = _version(connection)
+        self._version = _data_version(connection)
         self._header = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        # Another connection that reads may keep the header in the log, too: then it cannot be checked.
-        self._mark = application_id(identity) if self._read_mark() == application_id(identity) else None
-        for suffix in BESIDE:
+        # A reader on another connection can also keep the header in the log; then it cannot be checked.
+        self._application_id = (
+            application_id(identity) if self._read_application_id() == application_id(identity) else None
+        )
+        for suffix in FILE_SUFFIXES:
             file = Path(f"{path}{suffix}")
             if file.exists():
                 self._open[file] = os.open(file, os.O_PATH | os.O_CLOEXEC)
-        self._note()
+        self._remember_states()
 
     def check_before_commit(self, connection: Connection, session: str, counts: RowCounts) -> None:
-        """Check the files before a commit; where others have changed them, what the database holds."""
+        """Check the files before a commit; if something changed them, also the content of the database."""
         self.require_files()
-        version = _version(connection)
+        version = _data_version(connection)
         if self._changed(others=version != self._version):
             self.require_content(session, counts)
         self._version = version
 
     def check_after_commit(self) -> None:
-        """Check after a commit that it went into files that are still in their place."""
+        """Check after a commit that the files it was written to are still in place."""
         self.require_files()
-        self._note()
+        self._remember_states()
 
     def require_files(self) -> None:
-        """Check that every path leads to the file that is open, and that it may be written."""
+        """Check that every path leads to the open file, and that the file is writable."""
         for file, descriptor in self._open.items():
             opened = os.fstat(descriptor)
             try:
@@ -82,42 +84,45 @@ class FileWatch:
             except OSError as error:
                 raise self._fault(
                     file,
-                    f"it is gone ({error.strerror}): it was deleted or moved while the desk writes it",
-                    f"Put it and the files beside it back, {AGAIN}",
+                    f"deleted or moved while the desk writes it ({error.strerror})",
+                    f"Restore it and the files beside it, {THEN_RESUME}",
                 ) from error
             if (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
-                raise self._fault(file, "another file was put in its place", f"Put the run's own file back, {AGAIN}")
+                raise self._fault(file, "replaced with another file", f"Restore the run's own file, {THEN_RESUME}")
             if not found.st_mode & stat.S_IWUSR or not os.access(file, os.W_OK, effective_ids=True):
                 raise self._fault(
-                    file, "it was made read-only", f"Make it writable again (chmod u+w, chattr -i, remount), {AGAIN}"
+                    file, "made read-only", f"Make it writable again (chmod u+w, chattr -i, remount), {THEN_RESUME}"
                 )
 
     def _require_header(self) -> None:
-        """Check the header of the file itself (sqlite.org, "Database File Format", section 1.3).
+        """Check the header in the file (sqlite.org, "Database File Format", section 1.3).
 
-        What the database reads may still be in its log; then it does not look at the file.
+        The database may read the same pages from its log, without the file.
         """
-        if self._mark is None:
+        if self._application_id is None:
             return
         header = os.pread(self._header, HEADER_BYTES, 0)
         pages = int.from_bytes(header[28:32], "big")
         page_bytes = int.from_bytes(header[16:18], "big")
         page_bytes = 65_536 if page_bytes == 1 else page_bytes
-        if not header.startswith(MAGIC) or self._read_mark() != self._mark:
+        if not header.startswith(MAGIC) or self._read_application_id() != self._application_id:
             raise self._fault(
-                self._path, "it was overwritten with something else", f"Put the run's own file back, {AGAIN}"
+                self._path, "overwritten with other content", f"Restore the run's own file, {THEN_RESUME}"
             )
         if os.fstat(self._header).st_size < pages * page_bytes:
-            raise self._fault(self._path, "it was cut", f"Put the run's own file back, {AGAIN}")
+            raise self._fault(self._path, "truncated", f"Restore the run's own file, {THEN_RESUME}")
 
     def require_content(self, session: str, counts: RowCounts) -> None:
-        """Open the database anew, and check that it is undamaged, the same, and has all rows of the session."""
+        """Reopen the database, and check its integrity, its identity, and that it has all rows of the session."""
         self._require_header()
-        with self._told(), closing(sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True)) as database:
+        with (
+            self._translate_errors(),
+            closing(sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True)) as database,
+        ):
             (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            found = database.execute(_IDENTITY, (OF_THE_LEDGER, IDENTITY)).fetchone()
+            found = database.execute(_IDENTITY, (LEDGER_NOTES, IDENTITY)).fetchone()
             rows = RowCounts(
                 *(
                     database.execute(_COUNT.format(table), (session,)).fetchone()[0]
@@ -126,71 +131,73 @@ class FileWatch:
             )
         if found != (self._identity,):
             raise self._fault(
-                self._path, "it was overwritten with another ledger", f"Put the run's own file back, {AGAIN}"
+                self._path, "overwritten with another ledger", f"Restore the run's own file, {THEN_RESUME}"
             )
         if missing := counts.missing(rows):
             raise self._fault(
-                self._path, f"it has lost {', '.join(missing)}", "It was put back or edited: run the plan anew."
+                self._path,
+                f"it has lost {', '.join(missing)}",
+                "An old copy was restored, or it was edited: start a new run.",
             )
 
     def close(self) -> None:
-        """Close the descriptors, once the database is closed."""
+        """Close the descriptors, after the database is closed."""
         os.close(self._header)
         for descriptor in self._open.values():
             os.close(descriptor)
         self._open.clear()
 
-    def _read_mark(self) -> int:
-        return int.from_bytes(os.pread(self._header, 4, MARK_AT), "big")
+    def _read_application_id(self) -> int:
+        return int.from_bytes(os.pread(self._header, 4, APPLICATION_ID_OFFSET), "big")
 
     def _changed(self, *, others: bool) -> bool:
-        """Whether a file has changed in a way that the commits of other writers do not explain."""
+        """Whether a file has changed, unless commits of `others` explain it."""
         main, wal = self._path, Path(f"{self._path}-wal")
-        now = {file: _content(descriptor) for file, descriptor in self._open.items()}
-        if now.get(main) != self._content.get(main):
+        now = {file: _file_state(descriptor) for file, descriptor in self._open.items()}
+        if now.get(main) != self._states.get(main):
             return True
-        if wal not in now or now[wal] == self._content[wal]:
+        if wal not in now or now[wal] == self._states[wal]:
             return False
-        # A checkpoint may empty the log; none leaves a part of it.
-        if 0 < now[wal].size < self._content[wal].size:
-            raise self._fault(wal, "it was cut", f"Put the run's own files back, {AGAIN}")
-        return not others or now[wal].size < self._content[wal].size
+        # A checkpoint of SQLite empties the log completely or not at all.
+        if 0 < now[wal].size < self._states[wal].size:
+            raise self._fault(wal, "truncated", f"Restore the run's own files, {THEN_RESUME}")
+        return not others or now[wal].size < self._states[wal].size
 
-    def _note(self) -> None:
-        self._content = {file: _content(descriptor) for file, descriptor in self._open.items()}
+    def _remember_states(self) -> None:
+        self._states = {file: _file_state(descriptor) for file, descriptor in self._open.items()}
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise self._fault(
                 self._path,
-                f"it was overwritten, cut or damaged while the desk writes it ({error})",
-                "Move it away; `sqlite3 FILE .recover` saves what can be read. Run the plan anew in another folder.",
+                f"overwritten, truncated or damaged while the desk writes it ({error})",
+                "Move it away; `sqlite3 FILE .recover` recovers readable rows. Start a new run in another folder.",
             ) from error
 
     def _fault(self, file: Path, found: str, remedy: str) -> LedgerError:
-        return LedgerError(str(file), found, "a ledger that the desk alone changes while it runs", remedy)
+        return LedgerError(str(file), found, "a ledger that only the desk changes during the run", remedy)
 
 
 def application_id(identity: str) -> int:
-    """The number in the file's header ("application id") of the ledger with this identity."""
+    """The application ID in the file's header, derived from the ledger's identity."""
     return int(identity[:8], 16) & 0x7FFFFFFF
 
 
 def driver_connection(connection: Connection) -> Any:
-    """The driver's connection, on which a statement begins no transaction."""
-    made = connection.connection.dbapi_connection
-    assert made is not None
-    return made
+    """The driver's connection: a statement on it begins no transaction."""
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    return driver
 
 
-def _version(connection: Connection) -> Any:
-    """Changes when another connection commits, and not with this one's own commits (SQLite, data_version)."""
+def _data_version(connection: Connection) -> Any:
+    """A number that changes with commits of other connections only (SQLite, data_version)."""
     return driver_connection(connection).execute("PRAGMA data_version").fetchone()[0]
 
 
-def _content(descriptor: int) -> Content:
+def _file_state(descriptor: int) -> FileState:
     found = os.fstat(descriptor)
-    return Content(found.st_size, found.st_mtime_ns)
+    return FileState(found.st_size, found.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Idempotent writes: a repeated row changes nothing, a row that contradicts a written one is an error.
+"""Idempotent writes: a repeated row changes nothing; a row with a known key and other content is an error.
 
 Tests: tests/desk/ledger/test_postgres_lost.py
 """
@@ -12,7 +12,7 @@ from desk.ledger.ledger_tables import decisions, fills, notes, order_events, ord
 from desk.ledger.rows import Row, fill_rows, order_after
 from desk.model.errors import LedgerError
 
-CHUNK_KEYS: Final = 1_000  # SQLite takes 32,766 parameters in one statement (sqlite.org, "Limits")
+CHUNK_KEYS: Final = 1_000  # SQLite accepts 32,766 parameters in one statement (sqlite.org, "Limits")
 
 Key = tuple[Any, ...]
 
@@ -37,28 +37,28 @@ _AVERAGE_PRICES: Final = (
 def insert_new(
     connection: Connection, table: Table, rows: Iterable[Row], place: str, lines: Iterator[int] | None = None
 ) -> list[Row]:
-    """Insert the rows whose primary key is new, and return them in the order given.
+    """Insert the rows whose primary key is new, and return them in the same order.
 
-    `lines` number them in that order, where the table has such a column. Raises LedgerError, naming key and fields,
-    for a row that is there with other content.
+    `lines` gives their numbers, for a table with the column `line`. Raises LedgerError, with key and fields, for a row
+    that the table has with other content.
     """
     columns = [column.name for column in table.primary_key.columns]
-    fresh: dict[Key, Row] = {}
+    new_rows: dict[Key, Row] = {}
     for row in rows:
         key = tuple(row[name] for name in columns)
-        _same(place, table, key, fresh.setdefault(key, row), row)
-    for keys in _chunks(list(fresh)):
+        _require_equal(place, table, key, new_rows.setdefault(key, row), row)
+    for keys in _chunks(list(new_rows)):
         for found in connection.execute(_IN_TABLE[table], {"keys": keys}).mappings():
             key = tuple(found[name] for name in columns)
-            given = fresh.pop(key)
-            _same(place, table, key, {name: found[name] for name in given}, given)
-    new = list(fresh.values()) if lines is None else [row | {"line": next(lines)} for row in fresh.values()]
-    _insert(connection, table, new)
-    return new
+            row = new_rows.pop(key)
+            _require_equal(place, table, key, {name: found[name] for name in row}, row)
+    inserted = list(new_rows.values()) if lines is None else [row | {"line": next(lines)} for row in new_rows.values()]
+    _insert(connection, table, inserted)
+    return inserted
 
 
 def replace_notes(connection: Connection, session: str, texts: Mapping[str, str]) -> None:
-    """Let these texts stand under their names, whatever stood there."""
+    """Write these texts under their names, in place of the previous ones."""
     rows = [{"session": session, "name": name, "text": text} for name, text in texts.items()]
     if rows:
         connection.execute(_DELETE_NOTES, [{"session": session, "name": name} for name in texts])
@@ -66,10 +66,7 @@ def replace_notes(connection: Connection, session: str, texts: Mapping[str, str]
 
 
 def apply_events(connection: Connection, events: Sequence[Row]) -> tuple[int, int]:
-    """Book the executions of events that were not there before, and bring their orders up to date.
-
-    How many orders and fills are new.
-    """
+    """Write the fills of new events, and insert or update their orders. Returns the numbers of new orders and fills."""
     keys = list({event["client_order_id"] for event in events})
     known = {row["client_order_id"]: row for row in _orders(connection, keys)}
     after: dict[str, Row] = {}
@@ -80,11 +77,11 @@ def apply_events(connection: Connection, events: Sequence[Row]) -> tuple[int, in
         _insert(connection, fills, executions)
         for key, price in _average_prices(connection, list({row["client_order_id"] for row in executions})):
             after[key] |= {"average_price": price}
-    begun = [row for key, row in after.items() if key not in known]
-    _insert(connection, orders, begun)
+    new_orders = [row for key, row in after.items() if key not in known]
+    _insert(connection, orders, new_orders)
     if changed := [{"key": key} | row for key, row in after.items() if key in known]:
         connection.execute(_UPDATE_ORDERS, changed)
-    return len(begun), len(executions)
+    return len(new_orders), len(executions)
 
 
 def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
@@ -103,16 +100,16 @@ def _average_prices(connection: Connection, keys: Sequence[str]) -> Iterator[tup
         yield from ((key, price) for key, price in connection.execute(_AVERAGE_PRICES, {"keys": chunk}))
 
 
-def _same(place: str, table: Table, key: Key, kept: Row, given: Row) -> None:
-    if kept == given:
+def _require_equal(place: str, table: Table, key: Key, kept: Row, row: Row) -> None:
+    if kept == row:
         return
-    differing = [name for name in given if kept[name] != given[name]]
-    told = ", ".join(f"{name} {kept[name]!r}, now {given[name]!r}" for name in differing)
+    differing = [name for name in row if kept[name] != row[name]]
+    changes = ", ".join(f"{name} {kept[name]!r}, now {row[name]!r}" for name in differing)
     raise LedgerError(
         place,
-        f"{table.name} {'/'.join(str(part) for part in key if part)} is already written with other content: {told}",
-        "the same content whenever it is written again",
-        "Two runs share this ledger under one session name, or a run diverged: give each its own ledger.",
+        f"{table.name} {'/'.join(str(part) for part in key if part)} is already written with other content: {changes}",
+        "the same content in each write of a key",
+        "Two runs write this session, or a restarted run decided differently: use another ledger for each run.",
     )
 
 

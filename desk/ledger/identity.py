@@ -1,4 +1,4 @@
-"""The ledger's identity and a session's row counts, by which a resume recognizes its ledger.
+"""A ledger's identity and a session's row counts: with them, a resumed run recognizes its ledger.
 
 Tests: tests/desk/ledger/test_known_ledger.py
 """
@@ -12,15 +12,15 @@ from sqlalchemy.exc import DBAPIError
 
 from desk.ledger.ledger_tables import decisions, fills, notes, order_events, orders
 
-OF_THE_LEDGER: Final = "ledger"
-"""A session's name that no session has, for notes on the ledger itself."""
+LEDGER_NOTES: Final = "ledger"
+"""Notes on the ledger itself have this name in place of a session's."""
 IDENTITY: Final = "identity"
 _TABLES: Final = (decisions, order_events, orders, fills, notes)
-_FIND: Final = select(notes.c.text).where(notes.c.session == OF_THE_LEDGER, notes.c.name == IDENTITY)
+_SELECT_IDENTITY: Final = select(notes.c.text).where(notes.c.session == LEDGER_NOTES, notes.c.name == IDENTITY)
 
 
 class RowCounts(msgspec.Struct):
-    """How many rows a session has in each table."""
+    """The number of a session's rows in each table."""
 
     decisions: int = 0
     order_events: int = 0
@@ -29,25 +29,25 @@ class RowCounts(msgspec.Struct):
     notes: int = 0
 
     def missing(self, found: "RowCounts") -> list[str]:
-        """A phrase for each table of which `found` has fewer rows."""
+        """A phrase for each table that has fewer rows in `found`."""
         names = self.__struct_fields__
         counts = [(name, getattr(self, name), getattr(found, name)) for name in names]
-        return [f"{was - now:,} of {was:,} rows of {name}" for name, was, now in counts if now < was]
+        return [f"{own - other:,} of {own:,} rows of {name}" for name, own, other in counts if other < own]
 
 
 def ledger_identity(connection: Connection) -> str:
-    """The random name that this ledger got when it was begun; given now where it has none."""
-    found: str | None = connection.execute(_FIND).scalar_one_or_none()
+    """The ledger's random name; a new ledger gets one."""
+    found: str | None = connection.execute(_SELECT_IDENTITY).scalar_one_or_none()
     if found is None:
         found = secrets.token_hex(8)
-        connection.execute(notes.insert(), {"session": OF_THE_LEDGER, "name": IDENTITY, "text": found})
+        connection.execute(notes.insert(), {"session": LEDGER_NOTES, "name": IDENTITY, "text": found})
     return found
 
 
 def known_identity(connection: Connection) -> str:
-    """The ledger's name, "" where it has none, or no tables."""
+    """The ledger's random name; "" if it has no name or no tables."""
     try:
-        return connection.execute(_FIND).scalar_one_or_none() or ""
+        return connection.execute(_SELECT_IDENTITY).scalar_one_or_none() or ""
     except DBAPIError as error:
         if "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01":
             return ""
@@ -55,6 +55,6 @@ def known_identity(connection: Connection) -> str:
 
 
 def count_rows(connection: Connection, session: str) -> RowCounts:
-    """The session's rows."""
+    """Count the session's rows."""
     counts = [select(func.count()).where(table.c.session == session).scalar_subquery() for table in _TABLES]
     return RowCounts(*connection.execute(select(*counts)).one())

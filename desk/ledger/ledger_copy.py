@@ -1,4 +1,4 @@
-"""A ledger's file as it stands, while it may be open and written.
+"""Copies a SQLite ledger that may be open for writing.
 
 Tests: tests/desk/inprocess/test_remote_storage.py
 """
@@ -11,11 +11,14 @@ from desk.model.errors import LedgerError
 
 
 def copy_ledger(ledger: Path, copy: Path) -> None:
-    """Write a whole copy of a SQLite ledger, with what is in its log as yet. Raises LedgerError."""
+    """Write a consistent copy, with the rows that are still in the write-ahead log. Raises LedgerError."""
     try:
         with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     except sqlite3.Error as error:
         raise LedgerError(
-            str(ledger), f"it cannot be copied to {copy}: {error}", "a whole ledger, and room for a copy", "Free space."
+            str(ledger),
+            f"it cannot be copied to {copy}: {error}",
+            "an undamaged ledger, and space for a copy",
+            "Free disk space.",
         ) from error

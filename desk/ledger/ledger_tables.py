@@ -1,9 +1,8 @@
-"""The ledger's tables. Nothing in them belongs to one database: SQLite and Postgres take the same ones.
+"""The ledger's tables, which are the same in SQLite and PostgreSQL.
 
-A column that came with a later release has a server default: it is added to a ledger that an earlier one began
-(`desk/ledger/upgrades.py`), whose rows then bear the default. Times are BIGINT nanoseconds since the epoch, UTC;
-prices, quantities and fees are NUMERIC. Columns that share a message's field bear its name, so that rows and messages
-turn into one another without a table.
+A column that a later release added has a server default: `desk/ledger/upgrades.py` adds it to older ledgers, whose rows
+get the default. Times are BIGINT nanoseconds since the epoch, UTC; prices, quantities and fees are NUMERIC. Columns
+have the names of the messages' fields, so `rows` converts without a mapping.
 """
 
 import math
@@ -14,24 +13,23 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Money(TypeDecorator[float]):
-    """A NUMERIC that is a float in Python and comes back as the same float.
+    """A NUMERIC column for floats, which are read back unchanged.
 
-    It is bound as a Decimal of the float's shortest exact text: a binary double would be cut to 15 digits on
-    its way into a NUMERIC (PostgreSQL, float8 to numeric). SQLite has no decimals and keeps the double
-    itself. NaN is stored as NULL.
+    A float is bound as a Decimal of its shortest exact text: PostgreSQL rounds a double to 15 digits when it converts
+    it to NUMERIC. SQLite has no decimals and stores the double itself. NaN is stored as NULL.
     """
 
     impl = Numeric(asdecimal=False)
     cache_ok = True
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | Decimal | None:
-        """The value as the driver takes it."""
+        """Convert a value for the driver."""
         if value is None or math.isnan(value):
             return None
         return float(value) if dialect.name == "sqlite" else Decimal(repr(float(value)))
 
     def process_result_value(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002  # the hook's signature
-        """The value as a float: SQLite keeps a whole NUMERIC as an integer."""
+        """Convert a value to a float: SQLite stores a whole NUMERIC as an integer."""
         return None if value is None else float(value)
 
 
@@ -135,7 +133,7 @@ order_events = Table(
     Column("report", BigInteger, nullable=False),
     _time("given_ns"),
     _flag_added_later("extended_hours"),
-    # Counts the session's events in the order in which they were recorded, over all symbols; gaps mean nothing.
+    # Numbers the session's events in the order of recording, over all symbols. Gaps have no meaning.
     Column("line", BigInteger, nullable=False),
 )
 

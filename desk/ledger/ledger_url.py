@@ -1,4 +1,4 @@
-"""The database URL that a plan's [ledger] url and a run folder make."""
+"""The database URL of a plan's [ledger] url in a run folder."""
 
 from pathlib import Path
 from typing import Final
@@ -14,13 +14,13 @@ RUN_DIR: Final = "{run_dir}"
 
 
 def ledger_url(written: str, run_dir: Path) -> URL:
-    """The URL with the run folder in place of {run_dir}: a path, none of whose characters means anything in a URL.
+    """The URL with the run folder's path in place of {run_dir}. The path may have characters that are special in URLs.
 
-    Raises LedgerError for what is no database URL.
+    Raises LedgerError if `written` is not a database URL.
     """
     with translate_database_errors(PLACE):
         url = make_url(written)
     database = url.database or ""
-    # SQLite unescapes a file: URI (sqlite.org, "Uniform Resource Identifiers"), and a plain path not.
+    # SQLite unescapes a file: URI (sqlite.org, "Uniform Resource Identifiers"), but not a plain path.
     folder = quote(str(run_dir)) if database.startswith("file:") else str(run_dir)
     return url.set(database=database.replace(RUN_DIR, folder))

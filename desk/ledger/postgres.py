@@ -11,12 +11,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-LOCKS: Final = 0x6465736B  # "desk": sets our advisory locks apart from those of others in the same database
-IDLE_S: Final = 10
+LOCK_CLASS: Final = 0x6465736B  # "desk": separates the desk's advisory locks from other programs'
+IDLE_TIMEOUT_S: Final = 10
 
-# A server whose machine is gone is noticed within some seconds instead of a quarter of an hour (PostgreSQL,
-# "libpq: Parameter Key Words"). What the URL says goes before.
-CONNECT: Final = {
+# With these, a server whose machine is down is detected within seconds instead of a quarter of an hour (PostgreSQL,
+# "libpq: Parameter Key Words"). Options in the URL take precedence.
+CONNECT_OPTIONS: Final = {
     "application_name": "raydesk",
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -27,34 +27,36 @@ CONNECT: Final = {
 
 
 def postgres_engine(url: URL, password: str | None, busy_timeout_ms: int, writes: str) -> Engine:
-    """One connection; a transaction with the execution option `writes` is the only one under the option's name.
+    """An engine with one connection. Transactions with the same execution option `writes` exclude each other.
 
-    The password, where there is one, stays out of the URL.
+    The password stays out of the URL.
     """
-    said = {name: value for name, value in CONNECT.items() if name not in url.query}
+    options = {name: value for name, value in CONNECT_OPTIONS.items() if name not in url.query}
     secret = {} if password is None else {"password": password}
-    # Under READ COMMITTED, a writer that had to wait sees what the one before it wrote.
-    made = create_engine(url, pool_size=1, max_overflow=0, isolation_level="READ COMMITTED", connect_args=said | secret)
+    # Under READ COMMITTED, a writer that waited for the lock sees the rows of the previous writer.
+    engine = create_engine(
+        url, pool_size=1, max_overflow=0, isolation_level="READ COMMITTED", connect_args=options | secret
+    )
 
     def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute(f"SET lock_timeout = {busy_timeout_ms}")
-        # The lock of a writer that the server cannot tell from a silent one is let go.
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
+        # The server releases the lock of a writer that has died without closing its connection.
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'")
         cursor.close()
         connection.autocommit = False
 
     def begin(connection: Connection) -> None:
         name = connection.get_execution_options().get(writes)
         if name is not None:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (LOCKS, _number(name)))
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_CLASS, _lock_number(name)))
 
-    event.listen(made, "connect", set_up)
-    event.listen(made, "begin", begin)
-    return made
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", begin)
+    return engine
 
 
-def _number(name: str) -> int:
-    """A signed number of 32 bits. Two names with the same one wait for each other, and no more."""
+def _lock_number(name: str) -> int:
+    """A signed 32-bit number. Two names with the same number only exclude each other."""
     return zlib.crc32(name.encode()) - 2**31

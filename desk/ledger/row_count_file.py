@@ -1,6 +1,6 @@
-"""How many rows a run has committed, in a file beside its ledger: a ledger that has fewer has lost some.
+"""A file beside the ledger with the number of rows that a run has committed: a ledger with fewer rows has lost some.
 
-Rewritten in place after each commit, without waiting for the disk, as the commits themselves.
+It is rewritten in place after each commit, without waiting for the disk, like the commits themselves.
 
 Tests: tests/desk/ledger/test_known_ledger.py
 """
@@ -19,21 +19,21 @@ LINE_BYTES: Final = 200
 
 
 class CommittedRows(msgspec.Struct):
-    """The ledger's identity, and how many rows of the run it has."""
+    """The ledger's identity, and the number of rows that the run has committed to it."""
 
     ledger: str
     rows: RowCounts
 
 
 class RowCountFile:
-    """The file at `path`. Raises LedgerError for what the disk refuses."""
+    """The file at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
 
     def write(self, committed: CommittedRows) -> None:
-        """Put this in the place of the last."""
+        """Replace the content. Raises LedgerError."""
         line = msgspec.json.encode(committed).ljust(LINE_BYTES - 1) + b"\n"
         try:
             if self._descriptor is None:
@@ -43,12 +43,12 @@ class RowCountFile:
             raise LedgerError(
                 str(self.path),
                 f"it cannot be written: {error.strerror}",
-                "a folder that can be written, with free space",
-                "Free space or correct permissions there, then `desk run --resume`.",
+                "a writable folder with free space",
+                "Free disk space or correct the permissions, then `desk run --resume`.",
             ) from error
 
     def read(self) -> CommittedRows:
-        """What was written last. Raises RunFolderError."""
+        """The last content. Raises RunFolderError."""
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=CommittedRows)
         except (OSError, msgspec.MsgspecError) as error:
@@ -57,7 +57,7 @@ class RowCountFile:
                 str(self.path),
                 f"it cannot be read: {found}",
                 "the counts of the rows that the run has committed",
-                "Put it back, or run the plan anew in another folder.",
+                "Restore it, or start a new run in another folder.",
             ) from error
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Rows and messages: each message is a row whose columns are its fields.
+"""Converts between messages and rows, whose columns are the message's fields.
 
 Tests: tests/desk/ledger/test_ledger_sql.py
 """
@@ -18,11 +18,12 @@ Row = dict[str, Any]
 ACCEPTED = "accepted"
 
 INTENT_FIELDS = Intent.__struct_fields__
-EVENT_FIELDS = OrderEvent.__struct_fields__
+EVENT_FIELDS = tuple(name for name in OrderEvent.__struct_fields__ if name != "last_order")
+"""Those that are recorded: `last_order` belongs to a delivery."""
 
 
 def decision_row(session: str, decision: Decision) -> Row:
-    """The decision with its verdict."""
+    """The row of a decision with its verdict."""
     row = msgspec.structs.asdict(decision.intent)
     if math.isnan(row["reference_price"]):
         row["reference_price"] = None
@@ -30,18 +31,18 @@ def decision_row(session: str, decision: Decision) -> Row:
 
 
 def event_row(session: str, event: OrderEvent) -> Row:
-    """The order event."""
-    return msgspec.structs.asdict(event) | {"session": session}
+    """The row of an order event."""
+    return {name: getattr(event, name) for name in EVENT_FIELDS} | {"session": session}
 
 
 def decision_of(row: RowMapping) -> Decision:
-    """The decision; its outcome is the verdict where it was refused, else the status of its order."""
+    """The decision of a row; its outcome is the status of its order, or the verdict if risk refused it."""
     accepted = row["verdict"] == ACCEPTED
     return Decision(_intent_of(row), (accepted and row["status"]) or row["verdict"])
 
 
 def verdict_of(row: RowMapping) -> Decision:
-    """The decision as it was recorded: its outcome is the verdict."""
+    """The decision of a row; its outcome is the verdict."""
     return Decision(_intent_of(row), row["verdict"])
 
 
@@ -53,12 +54,12 @@ def _intent_of(row: RowMapping) -> Intent:
 
 
 def event_of(row: RowMapping) -> OrderEvent:
-    """The order event."""
+    """The order event of a row."""
     return OrderEvent(**{name: row[name] for name in EVENT_FIELDS})
 
 
 def fill_rows(events: Iterable[Row]) -> list[Row]:
-    """One row for each event that bears an execution."""
+    """One row for each event with an execution."""
     return [
         {
             "client_order_id": event["client_order_id"],
@@ -75,9 +76,9 @@ def fill_rows(events: Iterable[Row]) -> list[Row]:
 
 
 def order_after(order: Row | None, event: Row) -> Row:
-    """The order's row after one more event, `None` before its first; its average price is left as it was.
+    """The order's row after one more event; `order` is None before its first event. The average price is not updated.
 
-    An event that comes after one with a higher number says nothing new about where the order stands.
+    An event with a lower number than the last one does not change the row.
     """
     if order is not None and event["number"] < order["last_number"]:
         return order

@@ -1,4 +1,4 @@
-"""Retries while a server does not answer for a moment, such as during a restart.
+"""Retries transactions during a short outage of the server, such as a restart.
 
 Tests: tests/desk/ledger/test_postgres_lost.py
 """
@@ -10,13 +10,20 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from desk.ledger.database_errors import LOCK_NOT_AVAILABLE, state_of
+from desk.ledger.database_errors import LOCK_NOT_AVAILABLE, sqlstate
 
 FIRST_WAITS_S: Final = (0.0, 0.05, 0.1, 0.2, 0.5)
 LONGEST_WAIT_S: Final = 1.0
 
-# What a server says with FATAL while it comes and goes; anything else of that kind is there to stay.
-PASSING: Final = ("starting up", "shutting down", "recovery", "not yet accepting", "too many", "connection slots")
+# FATAL messages of a server during a restart or overload. Other FATAL messages are permanent.
+TRANSIENT_MESSAGES: Final = (
+    "starting up",
+    "shutting down",
+    "recovery",
+    "not yet accepting",
+    "too many",
+    "connection slots",
+)
 
 Result = TypeVar("Result")
 
@@ -24,10 +31,10 @@ Result = TypeVar("Result")
 def retry_until_answered(
     work: Callable[[], Result], patience_s: float, failed: Callable[[DBAPIError], None] = lambda _: None
 ) -> Result:
-    """What `work` gives, which is one whole transaction and changes nothing when it is done twice.
+    """Run `work`, an idempotent transaction, and return its result.
 
-    While the server is away, or another holds the lock, it is done again, for `patience_s` at most; then what it
-    raised last is raised. `failed` is called with what each attempt raised.
+    While the server is down or another writer holds the lock, `work` is retried for up to `patience_s`; then its last
+    error is raised. `failed` is called with the error of each attempt.
     """
     end_s = time.monotonic() + patience_s
     for wait_s in chain(FIRST_WAITS_S, repeat(LONGEST_WAIT_S)):
@@ -44,11 +51,11 @@ def retry_until_answered(
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Whether the server is away for a moment, as far as its words tell."""
-    state = state_of(error)
+    """Whether a retry may succeed, as far as the error tells."""
+    state = sqlstate(error)
     if error.connection_invalidated or state == LOCK_NOT_AVAILABLE:
         return True
-    # Of an attempt to connect that failed there is no more than words.
-    said = str(error.orig)
-    refused = "FATAL" in said and not any(words in said for words in PASSING)
-    return isinstance(error, OperationalError) and state is None and "connection" in said and not refused
+    # A failed attempt to connect has no SQLSTATE, only a message.
+    message = str(error.orig)
+    refused = "FATAL" in message and not any(words in message for words in TRANSIENT_MESSAGES)
+    return isinstance(error, OperationalError) and state is None and "connection" in message and not refused

@@ -1,4 +1,4 @@
-"""Sessions: the names under which one day's orders are kept, minted once and resumed after a crash."""
+"""Sessions: each has a name, under which its rows are stored, and is resumed after a crash."""
 
 from sqlalchemy import Connection, select, update
 
@@ -6,9 +6,9 @@ from desk.ledger.ledger_tables import sessions
 
 
 def open_session(connection: Connection, session: str, *, plan: str, mode: str, day: str, now_ns: int) -> str:
-    """`session`, if it is there, opened again; else the latest unclosed of (plan, mode, day); else `session`, begun.
+    """Reopen `session` if it exists; else resume the latest unclosed session of (plan, mode, day); else create it.
 
-    A caller that passes the name resumes exactly that session, however many of the day are unclosed.
+    Returns the name of the opened session.
     """
     if close_session(connection, session, None):
         return session
@@ -27,15 +27,15 @@ def open_session(connection: Connection, session: str, *, plan: str, mode: str, 
 
 
 def is_closed(connection: Connection, session: str) -> bool:
-    """Whether the session is there and ended in order."""
+    """Whether the session exists and is closed."""
     statement = select(sessions.c.closed_ns).where(sessions.c.session == session)
     return connection.execute(statement).scalar_one_or_none() is not None
 
 
 def same_day(connection: Connection, session: str) -> list[str]:
     """The other sessions of this session's plan, mode and day."""
-    this = select(sessions.c.plan, sessions.c.mode, sessions.c.day).where(sessions.c.session == session)
-    row = connection.execute(this).one_or_none()
+    own = select(sessions.c.plan, sessions.c.mode, sessions.c.day).where(sessions.c.session == session)
+    row = connection.execute(own).one_or_none()
     if row is None:
         return []
     others = select(sessions.c.session).where(
@@ -48,6 +48,6 @@ def same_day(connection: Connection, session: str) -> list[str]:
 
 
 def close_session(connection: Connection, session: str, now_ns: int | None) -> bool:
-    """Mark the session as closed at `now_ns`, or with None as open; whether it is there at all."""
+    """Mark the session as closed at `now_ns`, or as open for None. Returns whether it exists."""
     statement = update(sessions).where(sessions.c.session == session).values(closed_ns=now_ns)
     return bool(connection.execute(statement).rowcount)

@@ -1,4 +1,4 @@
-"""Undo of a session's close: the session continues from the ledger's state before the close.
+"""Undoes the interrupted close of a session: the session continues from the state before the close.
 
 Tests: tests/desk/inprocess/test_cut_close.py
 """
@@ -14,9 +14,9 @@ from desk.orders.broker_notes import CLOSING, read_closing
 
 
 def undo_close(connection: Connection, session: str) -> bool:
-    """Remove decisions, events and notes since the session's close began; whether it had begun.
+    """Remove decisions, events and notes since the session's close began. Returns whether it had begun.
 
-    Orders and fills become what the events before it made of them.
+    Orders and fills are recomputed from the events before the close.
     """
     found = select(notes.c.text).where(notes.c.session == session, notes.c.name == CLOSING)
     text = connection.execute(found).scalar_one_or_none()
@@ -26,14 +26,14 @@ def undo_close(connection: Connection, session: str) -> bool:
     statement = select(order_events).where(order_events.c.session == session).order_by(order_events.c.line)
     events = [dict(row) for row in connection.execute(statement).mappings()]
     kept = [event for event in events if event["number"] <= closing.events.get(event["symbol"], 0)]
-    gone = [event for event in events if event["number"] > closing.events.get(event["symbol"], 0)]
-    touched = {event["client_order_id"] for event in gone}
-    before = [event for event in kept if event["client_order_id"] in touched]
-    _delete(connection, order_events, order_events.c.line, [event["line"] for event in gone], session)
+    removed = [event for event in events if event["number"] > closing.events.get(event["symbol"], 0)]
+    changed = {event["client_order_id"] for event in removed}
+    before = [event for event in kept if event["client_order_id"] in changed]
+    _delete(connection, order_events, order_events.c.line, [event["line"] for event in removed], session)
     for table in (fills, orders):
-        _delete(connection, table, table.c.client_order_id, touched, session)
-    begun = touched - {event["client_order_id"] for event in before}
-    _delete(connection, decisions, decisions.c.client_order_id, begun, session)
+        _delete(connection, table, table.c.client_order_id, changed, session)
+    orders_of_close = changed - {event["client_order_id"] for event in before}
+    _delete(connection, decisions, decisions.c.client_order_id, orders_of_close, session)
     if before:
         apply_events(connection, before)
     connection.execute(notes.delete().where(notes.c.session == session))

@@ -1,8 +1,8 @@
-"""From `use = "module:Class"` and `params` in a plan to a factory of ready strategies or scanners.
+"""Loads the classes of a plan: turns `use = "module:Class"` and `params` into a factory of strategies or scanners.
 
-Everything that can be wrong with the class is found here, before anything runs, and told as a StrategyError.
-Whatever the class's own code raises while it is loaded is one, too; `try_in_child` finds code that ends its process.
-What imports is looked up on sys.path: the caller makes the working directory importable.
+All faults of a class are found before the session starts and raised as StrategyError, also exceptions of its own code.
+`try_in_child` finds code that ends its process. Modules are imported from sys.path: the caller adds the working
+directory.
 """
 
 from desk.loading.child_loading import LoadEntry, try_in_child

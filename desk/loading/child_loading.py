@@ -1,7 +1,7 @@
-"""Loading a plan's classes in a child process first: code that ends its process ends the child alone.
+"""Loads a plan's classes in a child process first: code that ends its process ends only the child.
 
-The child is a fork: everything that is large is imported already, so it costs some milliseconds and the plan's own
-imports once more. A fork copies one thread, so there is none where another Python thread runs that could hold a lock.
+The child is a fork. All large libraries are already imported, so it costs some milliseconds and the imports of the
+plan. A fork copies only one thread, and another thread could hold a lock: with several threads, no child is started.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ from typing import Final, NamedTuple, NoReturn
 from desk.model.errors import StrategyError
 
 PATIENCE_S: Final = 30.0
-LOOK_EVERY_S: Final = 0.5
+POLL_S: Final = 0.5
 KEPT_BYTES: Final = 20_000
 DONE: Final = "done"
 PR_SET_PDEATHSIG: Final = 1
 
 
 class LoadEntry(NamedTuple):
-    """A class to load: where its entry stands, what it is called, and how it is loaded."""
+    """A class to load: place of its entry in the plan, its name, and the function that loads it."""
 
     place: str
     use: str
@@ -39,79 +39,79 @@ class LoadEntry(NamedTuple):
         return self.use.partition(":")[0]
 
 
-def try_in_child(entries: Sequence[LoadEntry], tell: Callable[[str], None], patience_s: float = PATIENCE_S) -> None:
-    """Load the entries in a child process, whose own output is dropped. Raises StrategyError where that ended it.
+def try_in_child(entries: Sequence[LoadEntry], report: Callable[[str], None], patience_s: float = PATIENCE_S) -> None:
+    """Load the entries in a child process. Raises StrategyError if this ended the child.
 
-    What else is wrong is found when they are loaded in this process. `tell` gets what the child had printed before it
-    ended, and once a word of the entry that takes longer than `patience_s`: it is waited for.
+    Other faults are left for loading in this process. `report` receives the output of a child that ended, and one
+    message if loading takes longer than `patience_s`; loading then continues.
     """
     if not entries or sys.platform != "linux" or threading.active_count() > 1:
         return
-    progress, said = os.pipe(), os.pipe()
+    progress, output = os.pipe(), os.pipe()
     parent = os.getpid()
-    pid = _fork() if min(*progress, *said) > 2 else None
+    pid = _fork() if min(*progress, *output) > 2 else None
     if pid is None:
-        for pipe in (*progress, *said):
+        for pipe in (*progress, *output):
             os.close(pipe)
         return
     if pid == 0:
-        _load_all(entries, progress[1], said[1], parent)
+        _load_all(entries, progress[1], output[1], parent)
     os.close(progress[1])
-    os.close(said[1])
-    child = _Child(pid, progress[0], said[0])
+    os.close(output[1])
+    child = _Child(pid, progress[0], output[0])
     try:
-        child.wait(entries, tell, patience_s)
+        child.wait(entries, report, patience_s)
     finally:
         child.close()
     if not child.is_done:
         if child.output.strip():
-            tell(child.output.rstrip())
+            report(child.output.rstrip())
         raise child.fault(entries)
 
 
 class _Child:
     """The parent's side of the child. The child writes lines: number and stage of an entry, or the place of an exit.
 
-    Its end is noticed when its pipes close, or, if a grandchild holds them open, within LOOK_EVERY_S.
+    The child's end is detected when its pipes close, or within POLL_S if a grandchild keeps them open.
     """
 
     def __init__(self, pid: int, progress: int, output: int) -> None:
         self._pid = pid
         self._status: int | None = None
         self._lost_pipes = False
-        self._kept = {progress: b"", output: b""}
+        self._received = {progress: b"", output: b""}
         self._open = [progress, output]
         self._progress, self._output = progress, output
 
     @property
     def _lines(self) -> list[str]:
-        return self._kept[self._progress].decode(errors="replace").splitlines()
+        return self._received[self._progress].decode(errors="replace").splitlines()
 
     @property
     def output(self) -> str:
-        return self._kept[self._output][-KEPT_BYTES:].decode(errors="replace")
+        return self._received[self._output][-KEPT_BYTES:].decode(errors="replace")
 
     @property
     def is_done(self) -> bool:
         return self._lines[-1:] == [DONE]
 
-    def wait(self, entries: Sequence[LoadEntry], tell: Callable[[str], None], patience_s: float) -> None:
-        """Wait until the child is done or has died."""
+    def wait(self, entries: Sequence[LoadEntry], report: Callable[[str], None], patience_s: float) -> None:
+        """Wait until the child is done or has ended."""
         due_s = time.monotonic() + patience_s
         reported = False
-        while self._open and not self.is_done and not self._ended():
-            ready, _, _ = select.select(self._open, [], [], LOOK_EVERY_S)
+        while self._open and not self.is_done and not self._has_ended():
+            ready, _, _ = select.select(self._open, [], [], POLL_S)
             for pipe in ready:
                 self._read(pipe)
             if not reported and time.monotonic() > due_s:
                 reported = True
                 entry, stage = self._stage(entries)
-                tell(f"{stage} `{entry.use}` takes longer than {patience_s:g} s ({entry.place}); ctrl-c ends it")
+                report(f"{stage} `{entry.use}` takes longer than {patience_s:g} s ({entry.place}); ctrl-c ends it")
 
     def close(self) -> None:
         """Kill the child if it still runs, and close the pipes."""
         if self._status is None:
-            if not self.is_done and not self._ends():
+            if not self.is_done and not self._ends_soon():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._pid, signal.SIGKILL)
                     self._lost_pipes = not self._open
@@ -122,48 +122,48 @@ class _Child:
     def fault(self, entries: Sequence[LoadEntry]) -> StrategyError:
         """The error for a child that ended."""
         entry, stage = self._stage(entries)
-        at = [line.removeprefix("exit ") for line in self._lines if line.startswith("exit ")]
+        exits = [line.removeprefix("exit ") for line in self._lines if line.startswith("exit ")]
         code = os.waitstatus_to_exitcode(self._status or 0)
         how = f"signal {-code}, {_signal_name(-code)}" if code < 0 else f"os._exit({code})"
-        where = f" at {at[-1]}" if at and code >= 0 else ""
-        deed = f"ended the process ({how}{where})"
-        if self._lost_pipes or (not code and not at):  # it lives on or came to its own end, and could not say so
-            deed = "closed files that are not its own"
+        where = f" at {exits[-1]}" if exits and code >= 0 else ""
+        action = f"ended the process ({how}{where})"
+        if self._lost_pipes or (not code and not exits):  # it closed the pipes and could not report
+            action = "closed files that are not its own"
         return StrategyError(
             entry.place,
-            f"{stage} `{entry.use}` {deed}",
-            "a class that loads and leaves the process running",
-            "Correct what its module, its constructor or its pickling does.",
+            f"{stage} `{entry.use}` {action}",
+            "a class that loads without ending the process",
+            "Correct its module, its constructor or its pickling.",
         )
 
     def _read(self, pipe: int) -> None:
         piece = os.read(pipe, 65_536)
         if not piece:
             self._open.remove(pipe)
-        kept = self._kept[pipe] + piece
-        self._kept[pipe] = kept if pipe == self._progress else kept[-KEPT_BYTES:]
+        kept = self._received[pipe] + piece
+        self._received[pipe] = kept if pipe == self._progress else kept[-KEPT_BYTES:]
 
-    def _ended(self) -> bool:
-        """Whether it has ended, once all is read that it has written."""
+    def _has_ended(self) -> bool:
+        """Whether the child has ended and all its output is read."""
         if self._status is None:
             pid, status = self._wait(os.WNOHANG)
             self._status = status if pid else None
         return self._status is not None and not select.select(self._open, [], [], 0)[0]
 
-    def _ends(self) -> bool:
-        """Whether it comes to its end by itself, where both its pipes are closed."""
+    def _ends_soon(self) -> bool:
+        """Whether a child that has closed both pipes ends within POLL_S."""
         if self._open:
             return False
         process = os.pidfd_open(self._pid)
         try:
-            return bool(select.select([process], [], [], LOOK_EVERY_S)[0])
+            return bool(select.select([process], [], [], POLL_S)[0])
         finally:
             os.close(process)
 
     def _wait(self, options: int) -> tuple[int, int]:
         try:
             return os.waitpid(self._pid, options)
-        except ChildProcessError:  # where this process was started with SIGCHLD ignored, nothing is left to wait for
+        except ChildProcessError:  # SIGCHLD is ignored, so the kernel has already reaped it
             return self._pid, 0
 
     def _stage(self, entries: Sequence[LoadEntry]) -> tuple[LoadEntry, str]:
@@ -173,13 +173,13 @@ class _Child:
 
 
 def _fork() -> int | None:
-    """The child's id, 0 in the child; None where the machine has no room for a process more."""
+    """The child's process ID, 0 in the child; None if no process can be created."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):  # the reader has closed the pipe
                 stream.flush()
     with warnings.catch_warnings():
-        # Python 3.12 warns where other threads run; those of libraries that are left take care of forks themselves.
+        # Python 3.12 warns if other threads run; the remaining threads of libraries handle forks themselves.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return os.fork()
@@ -188,29 +188,29 @@ def _fork() -> int | None:
 
 
 def _load_all(entries: Sequence[LoadEntry], progress: int, output: int, parent: int) -> NoReturn:
-    """The child's whole life: it ends here whatever happens, and runs nothing that was registered for its end."""
-    leave = os._exit
+    """Run the child to its end. It runs no atexit functions."""
+    exit_process = os._exit
     try:
         _set_up(output, parent)
 
-        def tell(line: str) -> None:
+        def send(line: str) -> None:
             os.write(progress, f"{line}\n".encode(errors="replace"))
 
-        os._exit = _noting_exit(tell, leave)  # type: ignore[assignment]  # it does not return either
+        os._exit = _reporting_exit(send, exit_process)  # type: ignore[assignment]  # it does not return either
         for number, entry in enumerate(entries):
-            tell(f"{number} importing")
+            send(f"{number} importing")
             importlib.import_module(entry.module)
-            tell(f"{number} loading")
+            send(f"{number} loading")
             entry.load()
-    except BaseException:  # noqa: BLE001, S110 - the parent meets it again, and tells it
+    except BaseException:  # noqa: BLE001, S110 - loading in the parent raises it again
         pass
     with contextlib.suppress(BaseException):
         os.write(progress, f"{DONE}\n".encode())
-    leave(0)
+    exit_process(0)
 
 
 def _set_up(output: int, parent: int) -> None:
-    """Signals end it, the parent's death too; what it prints goes into the pipe, a crash with its traceback."""
+    """Let signals and the death of the parent end the child; send its output and tracebacks of crashes to the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -224,19 +224,19 @@ def _set_up(output: int, parent: int) -> None:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, errors="replace") for number in (1, 2))
 
 
-def _noting_exit(tell: Callable[[str], None], leave: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
-    """os._exit, which leaves no traceback, with a word of the line that calls it; pickles name it as the original."""
+def _reporting_exit(send: Callable[[str], None], exit_process: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
+    """An os._exit that first reports the calling line. It is pickled under the name of the original."""
     child = os.getpid()
 
-    def leave_noted(status: int) -> NoReturn:
+    def report_and_exit(status: int) -> NoReturn:
         if os.getpid() == child:
             caller = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's frame
-            tell(f"exit {caller.f_code.co_filename}, line {caller.f_lineno}")
-        leave(status)
+            send(f"exit {caller.f_code.co_filename}, line {caller.f_lineno}")
+        exit_process(status)
 
-    leave_noted.__module__, leave_noted.__qualname__, leave_noted.__name__ = "os", "_exit", "_exit"
-    return leave_noted
+    report_and_exit.__module__, report_and_exit.__qualname__, report_and_exit.__name__ = "os", "_exit", "_exit"
+    return report_and_exit
 
 
 def _signal_name(number: int) -> str:
-    return signal.Signals(number).name if number in signal.valid_signals() else "of no name"
+    return signal.Signals(number).name if number in signal.valid_signals() else "unknown"

@@ -1,4 +1,4 @@
-"""Finding the class that a plan's `use` names.
+"""Finds the class of a plan's `use`.
 
 Tests: tests/desk/loading/test_factory.py
 """
@@ -8,14 +8,13 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from desk.loading.fault_messages import (
     UNKNOWN_PLACE,
     cause,
+    did_you_mean,
     is_subclass,
     kind_and_message,
     place_in_code,
@@ -30,7 +29,7 @@ _IMPORTERS: Final = (__file__, importlib.__file__)
 
 
 def find_class(use: str, base: type[T], place: str) -> type[T]:
-    """The subclass of `base` that `use` ("package.module:Class") names. Raises StrategyError."""
+    """Import the subclass of `base` at `use` ("package.module:Class"). Raises StrategyError."""
     module_name, _, name = use.partition(":")
     if not (name.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
         raise StrategyError(
@@ -45,14 +44,14 @@ def find_class(use: str, base: type[T], place: str) -> type[T]:
     except AttributeError as fault:
         raise _no_class(module, name, base, place) from fault
     if not is_subclass(found, base):
-        raise _unfit(use, found, base, place)
+        raise _wrong_class(use, found, base, place)
     return found
 
 
 def _attribute(module: ModuleType, name: str, use: str, place: str) -> Any:
     remedy = "Correct the module's `__getattr__`."
     with translate_user_errors(
-        place, f"looking up `{use}`", "a class in that module", remedy, passing=(AttributeError,)
+        place, f"looking up `{use}`", "a class in that module", remedy, unchanged=(AttributeError,)
     ):
         return getattr(module, name)
 
@@ -66,51 +65,51 @@ def _import(name: str, place: str) -> ModuleType:
             raise _no_module(name, missing, place) from fault
         raise StrategyError(
             place,
-            f"`{name}` cannot be imported: it needs `{missing or fault}`, which is not here ({place_in_code(fault)})",
-            "a module whose own imports all work",
-            "Install what is missing in the desk's environment, or correct that import.",
+            f"`{name}` cannot be imported: `{missing or fault}` is not installed ({place_in_code(fault)})",
+            "a module whose own imports succeed",
+            "Install the missing module in the desk's environment, or correct the import.",
         ) from fault
     except SyntaxError as fault:
-        raise _no_python(name, fault.msg or "a SyntaxError", _source(name, fault), place) from fault
+        raise _invalid_python(name, fault.msg or "a SyntaxError", _source(name, fault), place) from fault
     except CtrlCInterrupt:
         raise
     except BaseException as fault:
         if not _has_run(fault):
-            raise _no_python(name, kind_and_message(fault), _origin(name), place) from fault
+            raise _invalid_python(name, kind_and_message(fault), _origin(name), place) from fault
         where = place_in_code(fault)
         why = cause(fault) if where != UNKNOWN_PLACE else f"{kind_and_message(fault)} ({_origin(name)})"
         raise StrategyError(
             place,
             f"`{name}` cannot be imported: it raised {why}",
             "a module that imports without an error",
-            "Correct what its top level does.",
+            "Correct the code at its top level.",
         ) from fault
 
 
 def _has_run(fault: BaseException) -> bool:
-    """Whether code of the module was reached.
+    """Whether code of the module has run.
 
-    A file that cannot be compiled raises within the import machinery: a ValueError for a null byte before Python
-    3.11.4, a RecursionError or MemoryError for what is nested too deeply.
+    Otherwise it failed to compile: a null byte raises ValueError before Python 3.11.4, and code that is nested too
+    deeply RecursionError or MemoryError.
     """
     files = [frame.filename for frame in traceback.extract_tb(fault.__traceback__)]
     return any(not file.startswith("<frozen importlib") and file not in _IMPORTERS for file in files)
 
 
 def _source(name: str, fault: SyntaxError) -> str:
-    """File and line; Python names neither for a file that is no text at all."""
+    """File and line. Python gives neither for a file that is not text."""
     if fault.filename:
         return f"{fault.filename}, line {fault.lineno}"
     return f"the module that {place_in_code(fault)}, imports" if _has_run(fault) else _origin(name)
 
 
 def _origin(name: str) -> str:
-    """The module's file, for errors that Python gives no place."""
+    """The module's file, for errors without a place."""
     spec = importlib.util.find_spec(name)
     return str(spec.origin) if spec else name
 
 
-def _no_python(name: str, what: str, source: str, place: str) -> StrategyError:
+def _invalid_python(name: str, what: str, source: str, place: str) -> StrategyError:
     return StrategyError(
         place, f"`{name}` cannot be imported: {what} in {source}", "valid Python", "Correct that line."
     )
@@ -120,31 +119,26 @@ def _no_module(name: str, missing: str, place: str) -> StrategyError:
     parent, _, _ = missing.rpartition(".")
     path = getattr(sys.modules.get(parent), "__path__", []) if parent else []
     siblings = [f"{parent}.{module.name}" for module in pkgutil.iter_modules(path)]
-    remedy = _did_you_mean(missing, siblings) or "Write its path from the working directory, and start the desk there."
+    remedy = did_you_mean(missing, siblings) or "Write its path from the working directory, and start the desk there."
     return StrategyError(place, f"no module `{missing}`", f"`{name}` to be importable", remedy)
 
 
 def _no_class(module: ModuleType, name: str, base: type, place: str) -> StrategyError:
     known = sorted(attribute for attribute, value in vars(module).items() if is_subclass(value, base))
     expected = "one of " + ", ".join(f"`{each}`" for each in known) if known else f"a subclass of {base.__name__}"
-    remedy = _did_you_mean(name, known) or f"Name a {base.__name__} of that module."
+    remedy = did_you_mean(name, known) or f"Name a {base.__name__} of that module."
     return StrategyError(place, f"no class `{name}` in `{module.__name__}`", expected, remedy)
 
 
-def _unfit(use: str, found: object, base: type, place: str) -> StrategyError:
+def _wrong_class(use: str, found: object, base: type, place: str) -> StrategyError:
     if found is base:
         what, remedy = f"is {base.__name__} itself", "Name a class that inherits from it."
     elif not issubclass(type(found), type):
         what, remedy = (
-            f"is no class but of type {safe_class_name(type(found))}",
+            f"is not a class but of type {safe_class_name(type(found))}",
             f"Name a class, without calling it: {use}.",
         )
     else:
-        what = f"is a class, but no {base.__name__}"
+        what = f"is a class, but not a {base.__name__}"
         remedy = f"Let it inherit from {base.__module__}.{base.__name__}, or move the entry to the table it belongs to."
     return StrategyError(place, f"`{use}` {what}", f"a subclass of {base.__module__}.{base.__name__}", remedy)
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"Did you mean `{close[0]}`?" if close else ""

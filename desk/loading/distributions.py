@@ -1,4 +1,4 @@
-"""Installed distributions: which of them a module belongs to, and which come with raydesk.
+"""Installed distributions: finds the distribution of a module, and those that raydesk does not require.
 
 Tests: tests/console/test_job_package.py
 """
@@ -18,20 +18,20 @@ DESK: Final = "raydesk"
 
 
 def distribution_of(top: str) -> str:
-    """The distribution that brings this top-level module; "" for none. raydesk itself brings no other's modules."""
+    """The distribution that provides this top-level module, other than raydesk; "" for none."""
     return next((name for name in _distributions().get(top, ()) if canonicalize_name(name) != DESK), "")
 
 
 def undeclared_distributions(tops: Iterable[str], folder: Path) -> list[str]:
-    """Of these top-level modules the distributions that come neither with raydesk nor with the folder's own project.
+    """The distributions of these top-level modules that neither raydesk nor the folder's own project requires.
 
-    Those that another of them brings are left out.
+    A distribution that another of them requires is left out.
     """
-    if not _is_known(DESK):
+    if not _is_installed_distribution(DESK):
         return []
-    brought = _closure([DESK, *_declared(folder / "pyproject.toml")])
-    wanted = {canonicalize_name(distribution_of(top) or top) for top in tops} - brought
-    return sorted(name for name in wanted if not any(name in _closure([other]) for other in wanted - {name}))
+    required = _with_requirements([DESK, *_declared_dependencies(folder / "pyproject.toml")])
+    wanted = {canonicalize_name(distribution_of(top) or top) for top in tops} - required
+    return sorted(name for name in wanted if not any(name in _with_requirements([other]) for other in wanted - {name}))
 
 
 @cache
@@ -39,7 +39,7 @@ def _distributions() -> dict[str, list[str]]:
     return dict(packages_distributions())
 
 
-def _is_known(name: str) -> bool:
+def _is_installed_distribution(name: str) -> bool:
     try:
         requires(name)
     except PackageNotFoundError:
@@ -47,8 +47,8 @@ def _is_known(name: str) -> bool:
     return True
 
 
-def _declared(pyproject: Path) -> list[str]:
-    """The names of a project's own dependencies; none where there is no such file, or none that can be read."""
+def _declared_dependencies(pyproject: Path) -> list[str]:
+    """The names of a project's dependencies; none if its file is missing or unreadable."""
     try:
         project = tomllib.loads(pyproject.read_text("utf-8")).get("project", {})
     except (OSError, ValueError):
@@ -57,8 +57,8 @@ def _declared(pyproject: Path) -> list[str]:
     return [match[0] for match in found if match]
 
 
-def _closure(names: Iterable[str]) -> set[str]:
-    """These distributions and all that they need, as far as they are installed."""
+def _with_requirements(names: Iterable[str]) -> set[str]:
+    """These distributions and all that they require, if they are installed."""
     found: set[str] = set()
     waiting = [Requirement(name) for name in names]
     seen: set[tuple[str, frozenset[str]]] = set()
@@ -68,11 +68,11 @@ def _closure(names: Iterable[str]) -> set[str]:
         if key not in seen:
             seen.add(key)
             found.add(key[0])
-            waiting += _needs(*key)
+            waiting += _requirements(*key)
     return found
 
 
-def _needs(name: str, extras: frozenset[str]) -> Iterator[Requirement]:
+def _requirements(name: str, extras: frozenset[str]) -> Iterator[Requirement]:
     try:
         texts = requires(name) or []
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The factory of a plan's entry: tried once, and picklable into other processes."""
+"""The factory of a plan's class: it has created one instance as a test, and it can be pickled."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,32 +21,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StrategyFactory:
-    """A strategy class with its params. It pickles by the class's name: the module must import where it arrives."""
+    """A strategy class with its params. It is pickled by the class's name, so the other process imports the module."""
 
     cls: type[Strategy]
     params: Params
 
     def create(self) -> Strategy:
-        """A fresh instance, with params of its own: one that changes a list in them changes no other's."""
+        """A new instance with its own copy of the params, which it may change."""
         return self.cls(deepcopy(self.params))
 
 
 @dataclass(frozen=True, slots=True)
 class ScannerFactory:
-    """A scanner class with its params; likewise."""
+    """A scanner class with its params, pickled likewise."""
 
     cls: type[Scanner]
     params: Params
 
     def create(self) -> Scanner:
-        """A fresh instance."""
+        """A new instance with its own copy of the params."""
         return self.cls(deepcopy(self.params))
 
 
 def load_strategy(use: str, params: Mapping[str, object], place: str) -> StrategyFactory:
-    """The factory of the strategy that a plan's entry names, after one instance was built and tried.
+    """Load the strategy class at `use`, and check one instance of it.
 
-    `place` says where the entry stands, for the StrategyError that is raised for whatever is wrong with it.
+    Raises StrategyError for any fault; `place` is the entry's place in the plan.
     """
     with _loading(use, place):
         cls = find_class(use, Strategy, place)
@@ -60,12 +60,12 @@ def load_strategy(use: str, params: Mapping[str, object], place: str) -> Strateg
 
 
 def load_scanner(use: str, params: Mapping[str, object], place: str) -> ScannerFactory:
-    """The factory of the scanner that a plan's entry names, likewise."""
+    """Load the scanner class at `use`, likewise."""
     with _loading(use, place):
         cls = find_class(use, Scanner, place)
         if cls.scan is Scanner.scan:
             found = f"`{safe_class_name(cls)}` does not define `scan`"
-            remedy = "Let it return the symbols it wants, best first."
+            remedy = "Define it: it returns the picked symbols, best first."
             raise StrategyError(place, found, "`def scan(self, market)`", remedy)
         factory = ScannerFactory(cls, read_params(cls, params, place))
         check_pickles(factory.params, place, f"{safe_class_name(cls)}.Params")
@@ -78,8 +78,8 @@ def load_scanner(use: str, params: Mapping[str, object], place: str) -> ScannerF
 
 @contextmanager
 def _loading(use: str, place: str) -> Iterator[None]:
-    """The surroundings of all of it; what is raised where the parts below expect nothing is told in general words."""
-    remedy = "Correct what it raises there: a property, a metaclass, or another hook of Python's."
+    """Protect the process while user code is loaded, and translate errors that no other check expects."""
+    remedy = "Correct the code that raises, such as a property or a metaclass."
     with (
         translate_user_errors(place, f"loading `{use}`", "a class that loads without an error", remedy),
         ProcessSettings(place, use),
@@ -88,6 +88,6 @@ def _loading(use: str, place: str) -> Iterator[None]:
 
 
 def _build(create: Callable[[], T], use: str, place: str) -> T:
-    remedy = "Correct its `__init__(self, params)`, or the params it was given."
-    with translate_user_errors(place, f"building `{use}`", "a class that `Class(params)` builds", remedy, passing=()):
+    remedy = "Correct its `__init__(self, params)`, or the params in the plan."
+    with translate_user_errors(place, f"building `{use}`", "a class that `Class(params)` builds", remedy, unchanged=()):
         return create()

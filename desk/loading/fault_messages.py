@@ -1,21 +1,23 @@
-"""Messages about faults in user code. No function raises, even if objects of that code do.
+"""Messages about faults in user code. No function here raises, even if objects of that code do.
 
 Tests: tests/desk/loading/test_factory.py
 """
 
 import traceback
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final, TypeGuard, TypeVar
 
 from desk.model.plain_text import from_outside
 
 T = TypeVar("T")
 
-LONGEST: Final = 400
+MAX_CHARS: Final = 400
 UNKNOWN_PLACE: Final = "an unknown place"
 
 
 def place_in_code(fault: BaseException) -> str:
-    """File and line where it was raised; frames of the import machinery are no place anybody can mend."""
+    """File and line of the innermost frame outside Python's import machinery."""
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(fault.__traceback__)]
     for filename, line in reversed(frames):
         if not filename.startswith("<frozen importlib"):
@@ -36,7 +38,7 @@ def kind_and_message(fault: BaseException) -> str:
 
 
 def safe_message(fault: BaseException) -> str:
-    """Its message alone."""
+    """The message of an exception in one line."""
     try:
         return _bounded(str(fault))
     except BaseException as second:  # noqa: BLE001 - the author's own __str__, which may raise anything
@@ -44,18 +46,18 @@ def safe_message(fault: BaseException) -> str:
 
 
 def safe_class_name(cls: type) -> str:
-    """The class's own name, whatever its metaclass says to that."""
+    """The class's name, read without its metaclass."""
     name: str = type.__dict__["__name__"].__get__(cls)
     return name
 
 
 def is_subclass(found: object, base: type[T]) -> TypeGuard[type[T]]:
-    """Whether it is a class below `base`, whatever its metaclass or its `__class__` says to that."""
+    """Whether `found` is a subclass of `base`, decided without its metaclass and its `__class__`."""
     return issubclass(type(found), type) and base in type.__dict__["__mro__"].__get__(found)[1:]
 
 
 def safe_repr(value: object) -> str:
-    """The value as Python writes it, in one line; without raising where its class does."""
+    """The value's repr in one line, also if its class raises."""
     try:
         text = repr(value)
     except BaseException as fault:  # noqa: BLE001 - the author's own __repr__, which may raise anything
@@ -63,5 +65,11 @@ def safe_repr(value: object) -> str:
     return _bounded(text)
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A suggestion of the most similar known name; "" if none is similar."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"Did you mean `{close[0]}`?" if close else ""
+
+
 def _bounded(text: str) -> str:
-    return from_outside(" ".join(text.split()), LONGEST)
+    return from_outside(" ".join(text.split()), MAX_CHARS)

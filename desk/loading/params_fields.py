@@ -1,4 +1,4 @@
-"""The fields of a class's `Params`: whether their annotations and defaults can be used at all.
+"""The fields of a class's `Params`: checks their annotations and defaults.
 
 Tests: tests/desk/loading/test_user_code.py
 """
@@ -16,14 +16,14 @@ from desk.loading.user_code import CtrlCInterrupt, translate_user_errors
 from desk.model.errors import StrategyError
 from desk.strategy import Params
 
-RESOLVE = "Import it where the module runs, not under TYPE_CHECKING, and write it as seen from the module's top level."
+RESOLVE = "Import the type at the module's top level, not under TYPE_CHECKING."
 
 
 def usable_fields(name: str, wanted: type[Params], place: str) -> dict[str, structs.FieldInfo]:
-    """The fields by the names that a plan gives them. `name` is that of the Params, as in "Mine.Params".
+    """The fields by their names in a plan. `name` is the name of the Params, such as "Mine.Params".
 
-    Raises StrategyError, naming class and field, for annotations that do not resolve, types that a plan cannot give,
-    and constraints that do not go with their type.
+    Raises StrategyError, with class and field, for annotations that do not resolve, types that a plan cannot contain,
+    and constraints that do not fit their type.
     """
     try:
         fields = structs.fields(wanted)
@@ -33,7 +33,7 @@ def usable_fields(name: str, wanted: type[Params], place: str) -> dict[str, stru
         raise _unresolved(name, wanted, fault, place) from fault
     for field in fields:
         try:
-            # Of no items: the type is looked at, and nothing is built.
+            # An empty list: msgspec checks the type without building anything.
             msgspec.convert([], list[field.type])  # type: ignore[name-defined]  # a type, known at run time
         except CtrlCInterrupt:
             raise
@@ -41,24 +41,24 @@ def usable_fields(name: str, wanted: type[Params], place: str) -> dict[str, stru
             raise StrategyError(
                 place,
                 f"`{name}.{field.name}` has a type that cannot be used: {kind_and_message(fault)}",
-                "a type that a plan can give: bool, int, float, str, a date or time, Literal, Enum, or list, dict, "
-                "dataclass or Struct of these, with constraints that go with it",
+                "a type that a plan can contain: bool, int, float, str, a date or time, Literal, Enum, or list, dict, "
+                "dataclass or Struct of these, with constraints that fit it",
                 "Correct its annotation.",
             ) from fault
     return {field.encode_name: field for field in fields}
 
 
 def default_of(name: str, field: structs.FieldInfo, place: str) -> Any:
-    """The field's default, from its factory where it has one; msgspec.NODEFAULT for a field without.
+    """The field's default, from its factory if it has one; msgspec.NODEFAULT for a field without default.
 
-    Raises StrategyError where the factory raises, or the default is none that a plan could have given. None always
-    passes: it is the usual word for "not given", whatever the annotation says.
+    Raises StrategyError if the factory raises, or if a plan could not contain the default. None is always allowed: it
+    usually means "not set", also without an annotation for it.
     """
     if field.default_factory is msgspec.NODEFAULT:
         default = field.default
     else:
         doing = f"the default_factory of `{name}.{field.name}`"
-        with translate_user_errors(place, doing, "a function that gives the default", "Correct it.", passing=()):
+        with translate_user_errors(place, doing, "a function that returns the default", "Correct it.", unchanged=()):
             default = field.default_factory()
     if default is msgspec.NODEFAULT or default is None:
         return default
@@ -70,8 +70,8 @@ def default_of(name: str, field: structs.FieldInfo, place: str) -> Any:
         raise StrategyError(
             place,
             f"the default of `{name}.{field.name}` is {safe_repr(default)}, "
-            f"which its own type refuses: {safe_message(fault)}",
-            "a default that a plan could give, too",
+            f"which its own type rejects: {safe_message(fault)}",
+            "a default that a plan could contain",
             "Correct the default, or the field's annotation.",
         ) from fault
     return default
@@ -81,7 +81,7 @@ def _convert_default(default: object, kind: Any) -> None:
     try:
         msgspec.convert(default, kind)
     except msgspec.ValidationError:
-        # A value of a class that msgspec takes in its plain form only, such as a range for a list.
+        # msgspec converts some classes only from their plain form, such as a range from a list.
         msgspec.convert(list(default) if isinstance(default, range) else msgspec.to_builtins(default), kind)
 
 
@@ -89,12 +89,12 @@ def _unresolved(name: str, wanted: type[Params], fault: BaseException, place: st
     field = next(_failing_annotations(wanted), "")
     what = f"the annotation of `{name}.{field}` does" if field else f"the annotations of `{name}` do"
     return StrategyError(
-        place, f"{what} not resolve: {kind_and_message(fault)}", "types that are known at run time", RESOLVE
+        place, f"{what} not resolve: {kind_and_message(fault)}", "types that exist at run time", RESOLVE
     )
 
 
 def _failing_annotations(wanted: type) -> Iterator[str]:
-    """The names of annotations that do not resolve, each tried alone as msgspec tries them together."""
+    """The names of annotations that do not resolve. Each is tried alone, since msgspec tries all together."""
     for cls in type.__dict__["__mro__"].__get__(wanted):
         for name, annotation in inspect.get_annotations(cls).items():
             alone = type("Alone", (), {"__annotations__": {name: annotation}, "__module__": cls.__module__})
@@ -102,5 +102,5 @@ def _failing_annotations(wanted: type) -> Iterator[str]:
                 typing.get_type_hints(alone, localns=dict(vars(cls)), include_extras=True)
             except CtrlCInterrupt:
                 raise
-            except BaseException:  # noqa: BLE001 - what it raises is known already
+            except BaseException:  # noqa: BLE001 - the error is already known
                 yield name

@@ -1,4 +1,4 @@
-"""Whether an instance survives pickling: checkpoints, moves and restarts carry strategies as pickles.
+"""Checks that instances can be pickled: checkpoints, moves and restarts pickle strategies.
 
 Tests: tests/desk/loading/test_factory.py
 """
@@ -11,7 +11,7 @@ from desk.model.errors import StrategyError
 
 
 def check_pickles(instance: object, place: str, called: str = "") -> None:
-    """Raises StrategyError, naming the attribute at fault where there is one; `called`: else it is its class's name."""
+    """Raise StrategyError, with the attribute at fault if there is one. `called` replaces the class's name."""
     fault = _fault(instance)
     if fault is None:
         return
@@ -28,15 +28,15 @@ def check_pickles(instance: object, place: str, called: str = "") -> None:
         place,
         found,
         "state that pickles: numbers, text, lists, dicts, dataclasses, numpy arrays, instances of top-level classes",
-        "Keep plain data in `self`; make functions, locks, files and connections where they are used.",
+        "Keep plain data in `self`; create functions, locks, files and connections where they are used.",
     )
 
 
 def _fault(value: object) -> str | None:
     try:
-        copy = pickle.loads(pickle.dumps(value))  # noqa: S301 - its own pickle, written in the same expression
+        copy = pickle.loads(pickle.dumps(value))  # noqa: S301 - the pickle is written in the same expression
     except CtrlCInterrupt:
         raise
     except BaseException as fault:  # noqa: BLE001 - pickling runs the author's code, which may raise anything
         return kind_and_message(fault)
-    return None if type(copy) is type(value) else f"it comes back as {safe_class_name(type(copy))}"
+    return None if type(copy) is type(value) else f"it is unpickled as {safe_class_name(type(copy))}"

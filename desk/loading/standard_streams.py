@@ -1,4 +1,4 @@
-"""The process's standard files: kept while an author's code is loaded, and put back where it closed or changed them.
+"""Saves the process's standard files while user code is loaded, and restores those that it closed or changed.
 
 Tests: tests/desk/loading/test_user_code.py
 """
@@ -11,29 +11,29 @@ from typing import Final, Self
 STANDARD: Final = (0, 1, 2)
 NAMES: Final = {0: "stdin", 1: "stdout", 2: "stderr"}
 FIRST_FREE: Final = 512
-"""Copies get descriptors from here on, as far as the process may have so many: `os.closerange(0, 256)` spares them."""
+"""Copies get descriptors from here on if the process may have so many, so that `os.closerange(0, 256)` misses them."""
 
 
 class StandardStreams:
-    """Descriptors 0, 1 and 2 as they were when this was made."""
+    """Copies of the descriptors 0, 1 and 2."""
 
     def __init__(self, copies: dict[int, int]) -> None:
         self._copies = copies
 
     @classmethod
-    def keep(cls) -> Self:
-        """Keep those that are open."""
+    def save(cls) -> Self:
+        """Copy the open ones."""
         copies = {}
         for number in STANDARD:
             with contextlib.suppress(OSError):
                 copies[number] = _copy(number)
         return cls(copies)
 
-    def put_back(self) -> list[str]:
+    def restore(self) -> list[str]:
         """Restore each descriptor and close the copies; return the names of those that had changed."""
         changed = []
         for number, copy in self._copies.items():
-            with contextlib.suppress(OSError):  # the copy is closed, too
+            with contextlib.suppress(OSError):  # the copy is closed as well
                 if _file(number) != _file(copy):
                     os.dup2(copy, number)
                     changed.append(NAMES[number])

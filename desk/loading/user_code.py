@@ -1,6 +1,6 @@
-"""The environment of a strategy's or scanner's code while it is loaded.
+"""Protects the process while the code of a strategy or scanner is loaded.
 
-Whatever that code raises is one StrategyError, and what it changes of the process is put back afterwards.
+Exceptions of the code are translated to StrategyError, and settings of the process that it changed are restored.
 """
 
 import atexit
@@ -21,34 +21,34 @@ from desk.loading.standard_streams import StandardStreams
 from desk.model.errors import STOP_SIGNALS, StrategyError
 from desk.model.interrupts import SignalInterrupt
 
-ENDING: Final = frozenset({"os", "posix", "sys", "signal", "_signal", "builtins", None})
+PROCESS_ENDING_MODULES: Final = frozenset({"os", "posix", "sys", "signal", "_signal", "builtins", None})
 """Modules of built-in functions that can end a process."""
 
 
 class CtrlCInterrupt(SignalInterrupt):
-    """A KeyboardInterrupt that a signal caused; another one was raised by the author's code itself."""
+    """A KeyboardInterrupt caused by a signal, unlike one that the user code raised itself."""
 
 
 @contextmanager
 def translate_user_errors(
-    place: str, doing: str, expected: str, remedy: str, passing: tuple[type[BaseException], ...] = (StrategyError,)
+    place: str, doing: str, expected: str, remedy: str, unchanged: tuple[type[BaseException], ...] = (StrategyError,)
 ) -> Iterator[None]:
-    """Turn what is raised within into a StrategyError that says what `doing` raised; what is `passing` passes."""
+    """Translate exceptions in the block to a StrategyError "`doing` raised …", except the `unchanged` ones."""
     try:
         yield
     except BaseException as fault:
-        if isinstance(fault, (CtrlCInterrupt, *passing)):
+        if isinstance(fault, (CtrlCInterrupt, *unchanged)):
             raise
         raise StrategyError(place, f"{doing} raised {cause(fault)}", expected, remedy) from fault
 
 
 class ProcessSettings:
-    """Settings of the process that an import may change, put back at the end.
+    """Restores settings of the process that user code may change while it is loaded.
 
-    Signal handlers, working directory, stdin, stdout and stderr, recursion limit, numpy's error handling, and filters
-    that make errors of warnings. Functions that it registers for the end of the process are not called: they could
-    change its exit status. Raises StrategyError at `place` where standard files were closed or changed, and CtrlC for a
-    ctrl-c that the author's code caught.
+    They are signal handlers, working directory, stdin, stdout and stderr, recursion limit, numpy's error handling, and
+    filters that turn warnings into errors. Exit functions that the code registers are removed: they could change the
+    exit status. Raises StrategyError at `place` if standard files were closed or changed, and CtrlCInterrupt for a
+    ctrl-c that the code caught.
     """
 
     def __init__(self, place: str, use: str) -> None:
@@ -62,9 +62,9 @@ class ProcessSettings:
 
     def __enter__(self) -> Self:
         self._folder = _working_directory()
-        self._files = StandardStreams.keep()
+        self._files = StandardStreams.save()
         self._at_exit = atexit.register
-        atexit.register = self._registering  # type: ignore[assignment]  # it takes and gives the same
+        atexit.register = self._register  # type: ignore[assignment]  # same signature
         self._streams = sys.stdout, sys.stderr
         self._recursion_limit = sys.getrecursionlimit()
         self._filters = list(warnings.filters)
@@ -73,15 +73,15 @@ class ProcessSettings:
             self._handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
             interrupt = self._handlers[signal.SIGINT]
             if callable(interrupt):
-                signal.signal(signal.SIGINT, self._noting(interrupt))
+                signal.signal(signal.SIGINT, self._recording(interrupt))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._handlers.items():
-            if handler is not None:  # one that was not installed from Python cannot be put back from there
-                signal.signal(number, handler)  # type: ignore[arg-type]  # what getsignal() gave, signal() takes
+            if handler is not None:  # a handler not installed from Python cannot be restored
+                signal.signal(number, handler)  # type: ignore[arg-type]  # signal() accepts results of getsignal()
         self._numpy.__exit__(kind, error, trace)
         warnings.filters[:] = [entry for entry in warnings.filters if entry[0] != "error" or entry in self._filters]  # type: ignore[index]  # typeshed calls it a Sequence; it is a list
         sys.setrecursionlimit(self._recursion_limit)
@@ -91,7 +91,7 @@ class ProcessSettings:
         atexit.register = self._at_exit
         for function in self._registered:
             atexit.unregister(function)
-        changed = self._files.put_back()
+        changed = self._files.restore()
         if self._interrupted and not isinstance(error, CtrlCInterrupt):
             raise CtrlCInterrupt from error
         if error is None:
@@ -99,13 +99,13 @@ class ProcessSettings:
             if changed:
                 raise self._closed(changed[0])
 
-    def _registering(self, function: Callable[..., object], *args: Any, **named: Any) -> Callable[..., object]:
+    def _register(self, function: Callable[..., object], *args: Any, **named: Any) -> Callable[..., object]:
         module = getattr(function, "__module__", None)
-        if module in ENDING or module == self._use.partition(":")[0]:
+        if module in PROCESS_ENDING_MODULES or module == self._use.partition(":")[0]:
             self._registered.append(function)
         return self._at_exit(function, *args, **named)
 
-    def _noting(self, handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
+    def _recording(self, handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
         def on_signal(number: int, frame: FrameType | None) -> None:
             try:
                 handler(number, frame)
@@ -118,7 +118,7 @@ class ProcessSettings:
     def _require_open_streams(self) -> None:
         for name, stream in zip(("stdout", "stderr"), self._streams, strict=True):
             if stream is not None and stream.closed:
-                # Their descriptors stay open when they are closed (Python, "sys.stdout"): the error can be printed.
+                # The descriptor of a closed sys.stdout stays open (Python, "sys.stdout"), so the error can be printed.
                 setattr(sys, name, os.fdopen(os.dup({"stdout": 1, "stderr": 2}[name]), "w", errors="replace"))
                 raise self._closed(f"sys.{name}")
 
@@ -132,8 +132,8 @@ class ProcessSettings:
 
 
 def _working_directory() -> str | None:
-    """None where it is gone."""
+    """None if it has been deleted."""
     try:
-        return os.getcwd()  # noqa: PTH109 - kept as text, to go back there
+        return os.getcwd()  # noqa: PTH109 - text, for chdir
     except OSError:
         return None

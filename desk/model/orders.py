@@ -89,7 +89,8 @@ class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False
     `number` counts the events of the symbol from 1. `filled` is the order's running total, `fill_quantity` and
     `fill_price` belong to this event alone. `simulated` orders are matched by the shard that owns the symbol. `report`
     is the number of the venue's report that caused it, 0 if the desk caused it; `given_ns` is the mark at which it was
-    sent.
+    sent. `last_order` is 0, or the number of the strategy's last order on the symbol: in events delivered again to a
+    live shard, which does not repeat its decisions.
     """
 
     number: int
@@ -113,6 +114,7 @@ class OrderEvent(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False
     report: int = 0
     given_ns: int = 0
     extended_hours: bool = False
+    last_order: int = 0
 
 
 def client_order_id(session: str, strategy: str, symbol: str, number: int) -> str:

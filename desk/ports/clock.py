@@ -1,5 +1,6 @@
 """Wall time."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -10,6 +11,6 @@ class Clock(Protocol):
         """Nanoseconds since the epoch, UTC."""
         ...
 
-    def sleep(self, seconds: float) -> None:
-        """Give the processor away for about this long (pacing, backoff)."""
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        """Wait until this wall time or until a descriptor is readable; it may return earlier, so callers loop."""
         ...

@@ -1,6 +1,6 @@
 """Market data, as the producer reads them."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from desk.model.feed_health import FeedHealth, Freshness
@@ -10,7 +10,7 @@ from desk.model.ticks import Frame
 
 
 class FeedCounts(Protocol):
-    """What a feed has counted since it began, by class: "trades" and "quotes"."""
+    """The totals of a feed, by class: "trades" and "quotes"."""
 
     received: dict[str, int]
     rejected: dict[str, dict[str, int]]
@@ -32,12 +32,16 @@ class FeedGap(Protocol):
 
 
 class Feed(Protocol):
-    """Market data as frames, in arrival order.
+    """Market data as frames, in arrival order. No method but `close` waits.
 
     `lossless` feeds wait for the lanes; of a `repeatable` one a successor can read the same ticks again.
     `received` counts rejected rows too; `examples` names the first few of those with place and
     cause. `start_ns` and `end_ns` bound the session where they are known. A feed is opened at its session's start, or
     behind the `position` of an earlier feed of the session, whose totals it continues.
+
+    The caller waits until the wall time `due_ns` (0: it reads at once) or until `descriptor` is readable, and reads.
+    `descriptor` is None while only time brings frames. Both change with every read, `due_ns` with subscriptions too.
+    `ended`: there is nothing more to read.
     """
 
     lossless: bool
@@ -45,6 +49,17 @@ class Feed(Protocol):
     start_ns: int | None
     end_ns: int | None
     counts: FeedCounts
+    ended: bool
+
+    @property
+    def descriptor(self) -> int | None: ...
+
+    @property
+    def due_ns(self) -> int: ...
+
+    def open(self) -> None:
+        """Open the feed: once, before the first read."""
+        ...
 
     def subscribe(self, symbols: Iterable[str]) -> None:
         """Hand over these symbols' ticks from the next frame on."""
@@ -54,32 +69,36 @@ class Feed(Protocol):
         """Stop handing over these symbols' ticks from the next frame on."""
         ...
 
-    def frames(self) -> Generator[Frame, None, None]:
-        """Frames until the feed ends; a frame with `mark` closes every whole second of session time."""
+    def read(self) -> Frame | None:
+        """The next frame; None if none is due, or if the feed has ended.
+
+        A frame with `mark` closes every whole second of session time. Raises the DeskError that ends the feed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the feed, and skip what was read and not returned. Closing a connection may take a second."""
         ...
 
     def hurry(self) -> None:
-        """Wait for no due time from now on: the caller is about to stop. May be called from another thread."""
+        """Make every frame due at once: the session ends as soon as its producer has caught up."""
         ...
 
     def take_gaps(self) -> Sequence[FeedGap]:
-        """The times without data that ended since the last call."""
+        """The gaps that ended since the last call."""
         ...
 
     def position(self) -> FeedPosition:
-        """Where another feed continues: to be taken when the last frame bears a mark, before the next frame."""
+        """Where another feed continues. Valid after a frame with a mark, before the next read."""
         ...
 
 
 class LiveFeed(Feed, Protocol):
-    """A feed that cannot wait, from a venue that can be asked for less.
+    """A feed from a venue, which cannot wait for the lanes, and whose subscriptions can be reduced.
 
-    `patience_s` is how long the next frame may be waited for. `read_age_ns` is received - venue time of what
-    was read last, over its recent floor: how far reading is behind. `pace` is how many seconds of session time pass in
-    one of wall time. `health` holds totals of the connection.
+    `read_age_ns` is received - venue time of what was read last, over its recent floor: how far reading is behind.
+    `pace` is how many seconds of session time pass in one of wall time. `health` holds totals of the connection.
     """
-
-    patience_s: float
 
     @property
     def pace(self) -> float: ...
@@ -94,19 +113,23 @@ class LiveFeed(Feed, Protocol):
 
     @property
     def down_why(self) -> str:
-        """Why the feed is down; "" while it is up, or has not failed yet."""
+        """Why the feed is down; "" while it is up, and before the first failure."""
         ...
 
     def freshness(self, wall_ns: int) -> Freshness:
-        """How far what was handed over can be trusted at this wall time."""
+        """Whether data may be missing at this wall time, and how long the venue has been silent."""
         ...
 
     def keep_below(self, age_ns: int) -> None:
-        """Ping a quiet venue so often that its data never seem older than this while it answers."""
+        """Ping a quiet venue often enough that its data never seem older than this while it answers."""
+        ...
+
+    def expect_delay(self, delay_ns: int) -> None:
+        """Accept ticks of before the exchange day that come so much later by design."""
         ...
 
     def open_gap(self, session_ns: int) -> FeedGap | None:
-        """The gap that lasts at this session time, up to it; None without one."""
+        """The gap that has not ended at this session time, up to it; None without one."""
         ...
 
     def take_notes(self) -> list[Note]:
@@ -119,13 +142,13 @@ class LiveFeed(Feed, Protocol):
         ...
 
     def venue_ns(self, wall_ns: int) -> int:
-        """The venue time of what a reader who is not behind would have read last at this wall time."""
+        """The venue time that a reader without delay would have reached at this wall time."""
         ...
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
-        """Ask the venue for these symbols' quotes no longer."""
+        """Unsubscribe these symbols' quotes for now."""
         ...
 
     def restore_quotes(self, symbols: Iterable[str]) -> None:
-        """Ask for them again."""
+        """Subscribe these symbols' quotes again."""
         ...

@@ -9,6 +9,11 @@ from desk.model.commands import Command
 class Mailbox(Protocol):
     """Commands in the order in which they were posted."""
 
+    @property
+    def descriptor(self) -> int:
+        """A file descriptor that is readable while a command is in the mailbox."""
+        ...
+
     def post(self, command: Command) -> None:
         """Post a command, from any thread or signal handler."""
         ...

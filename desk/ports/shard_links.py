@@ -1,6 +1,6 @@
 """The links under the lanes, as the producer uses them, and what its procedures wait for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import Final, Protocol
 
@@ -25,9 +25,13 @@ class AckWait(Enum):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """What a procedure waits for."""
+    """What a procedure waits for: acks, and the time `until_ns` (wall time; 0: no time).
+
+    A wait for a time also ends when there is something to read: a command, or data of the feed.
+    """
 
     acks: AckWait
+    until_ns: int = 0
 
 
 Waits = Iterable[Wait]
@@ -50,9 +54,10 @@ class ShardLinks(Protocol):
         """Send one encoded batch without waiting for the shard. Raises ActorDied if the shard has no process."""
         ...
 
-    def wait(self, wait: Wait) -> list[News]:
-        """Wait as `wait` says; return the news since the last call.
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        """Wait as `wait` says; return the news since the last call. The only call of the producer that waits.
 
+        A wait for a time ends early when one of the descriptors is readable, and at the latest after 250 ms.
         Raises ActorDied if no successor of a shard starts, and the DeskError that a shard raised.
         """
         ...

@@ -7,9 +7,9 @@ slot_moves        slots that move between shards; held_items keeps their ticks m
 membership        shards that join and leave
 overload          the overload ladder
 subscriptions     which symbols the feed delivers; watched_symbols says for which strategies
-deliveries        order events on their way from the broker to the lanes
+deliveries        order events in transit from the broker to the lanes
 durable_states    the producer's own checkpoints; catch_up continues from one
-feed_gaps         gaps of the feed on their way to the shards
+feed_gaps         gap items for outages of the feed
 feed_watch        age, clock skew and silence of the feed, and its verdict at the end
 stats             the producer's figures at one moment
 """

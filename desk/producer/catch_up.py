@@ -1,4 +1,4 @@
-"""A producer that continues a session: what the shards have had of it from the producer before.
+"""How a successor of a producer catches up with what the shards have already applied.
 
 Tests: tests/desk/inprocess/test_recovery.py
 """
@@ -15,12 +15,12 @@ CONNECT_NS: Final = 10 * SECOND_NS
 
 
 class CatchUp:
-    """How far a successor has to play before it may stop, and which ticks it reads again although a shard had them.
+    """Decides how far a successor must play before it may stop, and which ticks it reads a second time.
 
-    A shard that stands behind the mark or the ticks of another needs what comes between. A live feed's marks are given
-    again, and it has CONNECT_NS to connect: else a stop would leave a feed that was up as down. Of a feed that can be
-    read again, the ticks come again too. Where such a feed cannot wait for the lanes, a tick that was applied,
-    conflated or dropped in an earlier producer's lane is not routed a second time: its fate is counted.
+    A shard behind the mark or the ticks of another shard needs those in between. All marks are sent again; the ticks
+    too, if the feed can be read again. If such a feed cannot wait for the lanes, a tick that an earlier lane delivered,
+    conflated or dropped is not routed again, because it is already counted. A live feed has CONNECT_NS to connect: a
+    stop before that would report a feed that was up as down.
     """
 
     def __init__(self, feed: Feed, live: LiveFeed | None, clock: Clock) -> None:
@@ -31,58 +31,58 @@ class CatchUp:
         self._behind = False
         self._mark_ns = 0
         self._end_ns = 0
-        self._newest = -1
-        self._read = -1
-        self._had: dict[str, int] = {}
+        self._last_routed = -1
+        self._last_read = -1
+        self._routed: dict[str, int] = {}
 
     def begin(
         self, positions: Iterable[ShardPosition], closed: Iterable[LaneTotals], start_ns: int, mark_ns: int
     ) -> None:
-        """Take in where all shards stand, and the totals of lanes that are closed.
+        """Start from the positions of all shards and the totals of closed lanes.
 
-        `start_ns` is the session's, `mark_ns` the last mark that any shard or decision of the session had.
+        `start_ns` is the session's start, `mark_ns` the last mark that any shard or decision has reached.
         """
         known = list(positions)
         if not self._feed.lossless:
-            self._count_again([position.lane for position in known] + list(closed))
+            self._restore_received([position.lane for position in known] + list(closed))
         self._mark_ns = mark_ns
         self._behind = self._mark_ns > 0
         self._connect_by_ns = self._clock.wall_ns() + CONNECT_NS
         if not self._feed.repeatable:
             return
-        had: dict[str, int] = {}
+        routed: dict[str, int] = {}
         for position in known:
             for symbol, ordinal in position.ordinals.items():
-                had[symbol] = max(had.get(symbol, -1), ordinal)
-        self._newest = max(had.values(), default=-1)
-        self._behind = self._behind or self._newest >= 0
+                routed[symbol] = max(routed.get(symbol, -1), ordinal)
+        self._last_routed = max(routed.values(), default=-1)
+        self._behind = self._behind or self._last_routed >= 0
         self._end_ns = max(self._mark_ns, start_ns) + SECOND_NS
         if not self._feed.lossless:
-            self._had = had
+            self._routed = routed
 
     def take(self, frame: Frame) -> list[Tick]:
-        """The ticks of a frame that are to be routed."""
+        """Return the frame's ticks without those that an earlier producer routed."""
         ticks = frame.ticks
         if not self._behind or not ticks:
             return ticks
-        self._read = max(self._read, ticks[-1].ordinal)
-        if not self._had:
+        self._last_read = max(self._last_read, ticks[-1].ordinal)
+        if not self._routed:
             return ticks
-        had, received = self._had, self._feed.counts.received
+        routed, received = self._routed, self._feed.counts.received
         fresh = []
         for tick in ticks:
-            if tick.ordinal > had.get(tick.symbol, -1):
+            if tick.ordinal > routed.get(tick.symbol, -1):
                 fresh.append(tick)
             else:
                 received["quotes" if type(tick) is Quote else "trades"] -= 1
         return fresh
 
     def done(self, session_ns: int) -> bool:
-        """Whether all shards have had, at this session time, what any of them had."""
+        """Whether all shards have, at this session time, everything that any of them routed."""
         if self._behind and session_ns >= self._mark_ns:
-            self._behind = self._connecting or (self._read < self._newest and session_ns < self._end_ns)
+            self._behind = self._connecting or (self._last_read < self._last_routed and session_ns < self._end_ns)
             if not self._behind:
-                self._had = {}
+                self._routed = {}
         return not self._behind
 
     @property
@@ -90,8 +90,8 @@ class CatchUp:
         live = self._live
         return live is not None and live.down_from_ns is not None and self._clock.wall_ns() < self._connect_by_ns
 
-    def _count_again(self, lanes: Iterable[LaneTotals]) -> None:
-        """What was received: what was cut or dropped in lanes, and what the feed rejected."""
+    def _restore_received(self, lanes: Iterable[LaneTotals]) -> None:
+        """Restore the counts of received ticks: those cut or dropped in lanes, and those that the feed rejected."""
         counts = self._feed.counts
         totals = list(lanes)
         for kind in counts.received:

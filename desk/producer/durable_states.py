@@ -1,4 +1,4 @@
-"""Producer states that wait until no shard can fall back behind them.
+"""Producer states that wait until every shard is durable at their mark.
 
 Tests: tests/desk/inprocess/test_recovery.py
 """
@@ -10,9 +10,9 @@ from desk.ports import StateWriter
 
 
 class ProducerStates:
-    """Gives the keeper the newest state whose mark every shard has in a confirmed checkpoint.
+    """Sends the keeper the newest state at whose mark every shard has a confirmed checkpoint.
 
-    A successor that begins at such a mark misses nothing, whichever shards died with the producer.
+    A successor that starts at such a mark misses nothing, even if shards died with the producer.
     """
 
     def __init__(self, every_ns: int, keeper: StateWriter) -> None:
@@ -23,33 +23,33 @@ class ProducerStates:
         self._taken_ns = 0
 
     def due(self, now_ns: int) -> bool:
-        """Whether it is time for another; taken as yes where the clock was set back."""
+        """Whether another state is due; also true after the clock was set back."""
         return not 0 <= now_ns - self._taken_ns < self._every_ns
 
     def add(self, state: ProducerState, now_ns: int) -> None:
-        """Take a state in."""
+        """Enqueue a state."""
         self._taken_ns = now_ns
         self._waiting.append(state)
 
     def join(self, shard: int, mark_ns: int) -> None:
-        """Another shard counts from now on; it has a confirmed checkpoint at this mark, or none (0)."""
+        """Wait for this shard from now on; its last confirmed checkpoint is at this mark (0 without one)."""
         self._durable_ns[shard] = mark_ns
 
     def leave(self, shard: int) -> None:
-        """The shard counts no longer: whatever it was given is in a confirmed checkpoint."""
+        """Stop waiting for this shard: all of its items are in a confirmed checkpoint."""
         del self._durable_ns[shard]
-        self._keep()
+        self._save()
 
     def durable(self, shard: int, mark_ns: int) -> None:
-        """The shard has a confirmed checkpoint at this mark."""
+        """Record a confirmed checkpoint of the shard at this mark."""
         if mark_ns > self._durable_ns[shard]:
             self._durable_ns[shard] = mark_ns
-            self._keep()
+            self._save()
 
-    def _keep(self) -> None:
-        least_ns = min(self._durable_ns.values())
+    def _save(self) -> None:
+        durable_ns = min(self._durable_ns.values())
         newest: ProducerState | None = None
-        while self._waiting and self._waiting[0].mark_ns <= least_ns:
+        while self._waiting and self._waiting[0].mark_ns <= durable_ns:
             newest = self._waiting.popleft()
         if newest is not None:
             self._keeper.save_producer(encode_producer(newest))

@@ -1,4 +1,4 @@
-"""The feed's gaps on their way to the shards: opened when a connection is lost, closed when the feed is back."""
+"""Gap items for a feed's outages: opened when the connection is lost, closed when the feed is up again."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ REFUSED: Final = "the venue does not grant the symbol"
 
 
 class FeedGaps:
-    """A `GapItem` for every lane when one opens, at the first mark of each further minute, and when it is over.
+    """Makes a `GapItem` when a gap opens, at the first mark of each further minute, and when it ends.
 
-    So a minute that closes within a gap is partial from the beginning. `records` are the gaps that are over, each with
-    the number of symbols subscribed then. `delay_ns` is how late the feed is by design. Symbols that the venue grants
-    in none of the feed's `channels` have a gap of their own.
+    So a minute that closes within a gap is partial. `records` are the ended gaps, each with the number of symbols
+    subscribed at its end. `delay_ns` is the feed's delay by design. Symbols that the venue grants in none of the feed's
+    `channels` have a gap of their own.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class FeedGaps:
 
     @property
     def records(self) -> list[GapRecord]:
-        """The gaps that are over."""
+        """The ended gaps."""
         return list(self._records)
 
     def records_at(self, session_ns: int) -> list[GapRecord]:
-        """All gaps; one that lasts ends, so far, at this session time."""
-        lasts = None if self._live is None else self._live.open_gap(session_ns)
-        return self.records if lasts is None else [*self._records, self._record(lasts)]
+        """All gaps; an open one ends, so far, at this session time."""
+        open_gap = None if self._live is None else self._live.open_gap(session_ns)
+        return self.records if open_gap is None else [*self._records, self._record(open_gap)]
 
     def close(self) -> list[GapItem]:
-        """The gaps that are over: to be put in before the ticks that came after them."""
+        """Return the gaps that have ended. They belong before the ticks that follow them."""
         items = []
         for gap in self._feed.take_gaps():
             self._open = None
@@ -60,7 +60,7 @@ class FeedGaps:
         return items
 
     def open(self, session_ns: int) -> list[GapItem]:
-        """The gap that lasts at this session time: to be put in after the ticks that came before it."""
+        """Return the open gap, if news of it is due. It belongs after the ticks that preceded it."""
         gap = None if self._live is None else self._live.open_gap(session_ns)
         if gap is None:
             self._open = None
@@ -72,7 +72,7 @@ class FeedGaps:
         return []
 
     def mark(self, session_ns: int) -> list[GapItem]:
-        """Which symbols the venue refuses and which it grants again: to be put in before a mark."""
+        """Return gaps for symbols newly refused or granted by the venue. They belong before the mark."""
         if self._live is None:
             return []
         items = []

@@ -1,4 +1,4 @@
-"""What is held of symbols on their way from one shard to another.
+"""Items that are held while their symbols move from one shard to another.
 
 Tests: tests/desk/producer/test_slot_moves.py
 """
@@ -10,9 +10,9 @@ from desk.model.units import MINUTE_NS, floor_to
 
 
 class HeldItems:
-    """Stands where a lane would for symbols that are on their way: keeps their items, marks included.
+    """Takes the place of a lane for symbols that are moving: keeps their items, marks included.
 
-    At most `capacity` ticks; what is above is dropped, and its minutes and missing quotes named, as a full lane would.
+    It holds at most `capacity` ticks. Like a full lane it drops the rest, and names their minutes and missing quotes.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -28,15 +28,15 @@ class HeldItems:
 
     @property
     def counts(self) -> HeldCounts:
-        """What was held and dropped so far."""
+        """The ticks held and dropped so far."""
         return HeldCounts(self.trades, self.quotes, self.revisions, self.trades_full, self.quotes_full)
 
     def put(self, item: Item) -> None:
-        """Keep what is never dropped."""
+        """Keep an item that is never dropped."""
         self.items.append(item)
 
     def offer(self, tick: Tick, now_ns: int) -> None:
-        """Keep a tick, or drop it where there is no room; what revises a trade is never dropped."""
+        """Keep a tick, or drop it if there is no room; corrections and cancels are never dropped."""
         trade = type(tick) is Trade
         if type(tick) in REVISIONS:
             self.revisions += 1
@@ -54,7 +54,7 @@ class HeldItems:
                 self.items.append(QuotesLost(tick.symbol, now_ns))
 
     def shed(self, symbol: str, minute_ns: int, trades: int) -> None:
-        """Drop trades that were too old when they came in."""
+        """Drop trades that were too old when they arrived."""
         self._drop(symbol, minute_ns, trades)
 
     def _drop(self, symbol: str, minute_ns: int, trades: int) -> None:

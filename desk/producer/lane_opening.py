@@ -1,4 +1,4 @@
-"""How a lane begins: at the mark that the others had last, with the totals that it counts on.
+"""Opens a lane at the last mark of the other lanes, with the totals from which it counts.
 
 Tests: tests/desk/producer/test_membership.py
 """
@@ -15,7 +15,7 @@ from desk.producer.slot_moves import SlotMoves
 
 
 class LaneOpening:
-    """Opens lanes, and brings those to the last mark that lack it."""
+    """Opens lanes, and sends the last mark to a lane that lacks it."""
 
     def __init__(
         self,
@@ -34,14 +34,14 @@ class LaneOpening:
         self._clock = clock
 
     def open(self, position: ShardPosition, totals: LaneTotals | None) -> Lane:
-        """Open a lane to a shard that stands there; `totals` as of `Lanes.open`."""
+        """Open a lane to a shard at this position; `totals` as for `Lanes.open`."""
         self._states.join(position.shard, position.durable_mark_ns)
         lane = self._lanes.open(position, totals)
         lane.conflate(on=self._overload.conflating)
         return lane
 
     def mark(self, shard: int) -> None:
-        """Give a shard the mark that the others had last."""
+        """Put the last mark of the other lanes into this shard's lane."""
         if self._moves.reached_ns:
             now_ns, degraded = self._clock.wall_ns(), self._overload.hold or self._feed_watch.is_degraded
             second = Mark(self._moves.reached_ns, now_ns, self._feed_watch.lag_ns, 0, degraded)

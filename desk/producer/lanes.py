@@ -1,4 +1,4 @@
-"""All lanes of one producer, and the links under them.
+"""All lanes of one producer, and the links that carry their batches.
 
 Tests: tests/desk/producer/test_loop.py
 """
@@ -14,9 +14,9 @@ from desk.producer.batch_traces import BatchTraces
 
 
 class Lanes:
-    """The lanes that are open, by shard; `closed` are the totals of those that were.
+    """The open lanes by shard; `closed` has the totals of closed lanes.
 
-    Those that are `quiet` are about to be closed, and get no marks: what is in them can become durable.
+    `quiet` lanes are about to close: they get no marks, so that all of their items can become durable.
     `sent` counts batches.
     """
 
@@ -41,11 +41,11 @@ class Lanes:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits, is under way or is to be sent again, and every shard is there."""
+        """Whether nothing waits, is in flight or has to be replayed, and every shard is up."""
         return all(lane.idle for lane in self)
 
     def open(self, position: ShardPosition, totals: LaneTotals | None) -> Lane:
-        """Open a lane to a shard that stands there. `totals` are those to count on, None where it begins anew."""
+        """Open a lane to a shard at this position. It counts from `totals`, from 0 with None."""
         here = position.source_epoch == self.config.epoch
         lane = Lane(position.shard, self.config, totals=totals, seq=position.seq if here else 0)
         self.by_shard[position.shard] = lane
@@ -53,7 +53,7 @@ class Lanes:
         return lane
 
     def close(self, shard: int) -> None:
-        """Forget a lane of which nothing is under way, but for its totals."""
+        """Close an idle lane, and keep its totals."""
         self.closed[shard] = self.by_shard.pop(shard).totals()
         self.quiet.discard(shard)
 
@@ -63,13 +63,13 @@ class Lanes:
             lane.put(item)
 
     def mark(self, second: Mark) -> None:
-        """Put the mark into every lane that is not quiet: a copy, in which the lane writes how long it waited."""
+        """Put a copy of the mark into every lane that is not quiet; each lane adds its own age to it."""
         for lane in self:
             if lane.shard not in self.quiet:
                 lane.put(copy(second))
 
     def send(self, *, hurry: bool = False, full_only: bool = False, want_reply: bool = False) -> bool:
-        """Cut and send while windows are open; whether anything went out."""
+        """Cut and send batches while windows are open. Return whether any was sent."""
         before = self.sent
         for lane in self:
             while (
@@ -88,7 +88,7 @@ class Lanes:
             yield Wait(AckWait.ALL)
 
     def request_checkpoints(self, lanes: Iterable[Lane]) -> None:
-        """Ask for a checkpoint, and so for what is durable, where nothing else would be sent."""
+        """Request a checkpoint of every lane with nothing in flight; the ack says what is durable."""
         for lane in lanes:
             if (
                 not lane.in_flight
@@ -97,7 +97,7 @@ class Lanes:
                 self._links.send(lane.shard, batch)
 
     def checkpoint_until(self, durable: Callable[[Lane], bool]) -> Waits:
-        """Have checkpoints taken and confirmed until this is so of every lane."""
+        """Request checkpoints until `durable` is true of every lane."""
         while waiting := [lane for lane in self if not durable(lane)]:
             self.request_checkpoints(waiting)
             self.send(hurry=True)

@@ -1,4 +1,4 @@
-"""Lockstep: at every mark, what all shards ask of the broker is decided in one call.
+"""Lockstep: at every mark, the broker decides the requests of all shards in one call.
 
 Tests: tests/desk/producer/test_loop.py
 """
@@ -11,7 +11,7 @@ from desk.producer.router import Router
 
 
 class LockstepRound:
-    """Collects what the shards ask for, and has it decided."""
+    """Collects the requests of the shards, and calls the broker for its decisions."""
 
     def __init__(self, lanes: Lanes, router: Router, deliveries: Deliveries, broker: ProducerBroker) -> None:
         self._lanes = lanes
@@ -22,17 +22,17 @@ class LockstepRound:
         self._round_ns = 0
 
     def collect(self, request: Request) -> None:
-        """Take in what a shard asks for with its ack."""
+        """Add the request that came with a shard's ack."""
         self._request.intents += request.intents
         self._request.reports += request.reports
         self._request.prices |= request.prices
         self._request.traceparent = self._request.traceparent or request.traceparent
 
     def exchange(self, session_ns: int, *, closing: bool = False) -> Waits:
-        """Bring every shard to this mark, have what they ask for decided, and put the events into the lanes.
+        """Bring every shard to this mark, let the broker decide their requests, and put the events into the lanes.
 
-        When `closing`, the last prices are handed over even where nothing is asked for, and each exchange counts as a
-        mark of its own, 1 ns after the one before.
+        When `closing`, the broker gets the last prices even without a request, and each exchange counts as a mark of
+        its own, 1 ns after the previous one.
         """
         if closing:
             self._round_ns = max(self._round_ns, *(lane.mark_ns for lane in self._lanes)) + 1

@@ -1,7 +1,6 @@
 """The producer's loop: frames in, ticks routed into lanes, marks set, batches out; news and commands in."""
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
 
 from desk.flow import Lane
 from desk.model.batch import Ack, ShardBack, ShardLost, ShardPosition
@@ -9,7 +8,7 @@ from desk.model.commands import AddShard, Deliver, EndSession, MoveSlots, Remove
 from desk.model.errors import RunFailed
 from desk.model.items import Mark
 from desk.model.ticks import Frame
-from desk.ports import AckWait, Wait, Waits
+from desk.ports import Wait, Waits
 from desk.producer.feed_watch.watch import FeedAges
 from desk.producer.held_items import HeldItems
 from desk.producer.live_pacing import LivePacing
@@ -19,18 +18,16 @@ from desk.producer.session_end import session_end
 from desk.producer.session_start import session_start
 from desk.producer.stats import LoopStats, lane_rows, progress_of
 
-NO_WAIT = Wait(AckWait.SKIP)
-
 
 class ProducerLoop:
-    """Runs a feed to its end, or until the session is to end, and drains everything behind it.
+    """Runs a feed to its end or to a stop, drains the lanes, and closes the session.
 
-    A procedure that has to wait yields what it waits for, and `_turn` waits: while news and commands are handled,
-    nothing else is on the stack. Commands are taken in there, and carried out between frames and marks.
+    A procedure that has to wait yields what it waits for, and `_turn` waits. While news and commands are handled,
+    nothing else is on the stack. Commands are taken there, and carried out between frames and marks.
 
-    Everything that changes a shard goes through its lane, in the order set here. A shard that dies is waited for,
-    and given again what its successor has not; a producer goes on from what a dead one left. Shards join and leave
-    meanwhile.
+    Everything that changes a shard goes through its lane, in the order set here. If a shard dies, its lane replays the
+    batches that its successor lacks. A restarted producer continues from the last saved producer state. Shards join and
+    leave during the session.
     """
 
     def __init__(self, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> None:
@@ -48,7 +45,9 @@ class ProducerLoop:
         self._beginning = beginning
         self._ending = False
         self._pacing = (
-            LosslessPacing(parts, ports.clock) if ports.feed.lossless else LivePacing(parts, ports.clock, ports.live)
+            LosslessPacing(parts, ports.clock)
+            if ports.feed.lossless
+            else LivePacing(parts, ports.clock, ports.feed, ports.live)
         )
 
     @property
@@ -62,9 +61,10 @@ class ProducerLoop:
         return self.parts.progress.marked
 
     def play(self) -> Generator[None, None, None]:
-        """Run to the end, and give control back after every frame; where it is closed, so is the feed.
+        """Run to the end; return control to the caller after every frame. Closing the generator closes the feed.
 
-        Raises what the ports raise, and RunFailed where a shard refuses batches, or dies of what cannot be left out.
+        Raises the errors of the ports, and RunFailed if a shard refuses batches, or dies of items that must not be
+        dropped.
         """
         parts = self.parts
         self._run(session_start(self.config, self._ports, parts, self._beginning))
@@ -76,20 +76,19 @@ class ProducerLoop:
         self._run(session_end(self.config, self._ports, parts, self._pacing))
 
     def stop(self) -> None:
-        """Have the session ended soon. May be called from another thread, and from a signal handler.
+        """End the session soon. May be called from another thread, and from a signal handler.
 
-        It ends after the current frame, or once this producer has caught up with the one before. What was taken in is
-        drained, the books are closed.
+        It ends after the current frame, or once this producer has caught up with the previous one. Everything received
+        is drained, and the session is closed.
         """
         self._ports.mailbox.post(EndSession())
-        self.feed.hurry()
 
     def lane_of(self, symbol: str) -> Lane | HeldItems:
-        """The lane of the shard that owns the symbol, or what stands for it while the symbol is on its way."""
+        """The lane of the shard that owns the symbol, or the items held back while the symbol moves."""
         return self.parts.router.lane_of(symbol)
 
     def stats(self) -> LoopStats:
-        """What there is to see at this moment."""
+        """The figures at this moment."""
         parts, counts, now_ns = self.parts, self.feed.counts, self._ports.clock.wall_ns()
         return LoopStats(
             self.session_ns,
@@ -117,17 +116,23 @@ class ProducerLoop:
         )
 
     def _frames(self) -> Iterator[None]:
-        if self._may_stop():
-            return
-        with closing(self.feed.frames()) as frames:
-            for frame in frames:
+        self.feed.open()
+        try:
+            while (frame := self._next_frame()) is not None:
                 self._run(self._on_frame(frame))
                 yield
-                if self._may_stop():
-                    return
+        finally:
+            self.feed.close()
 
-    def _may_stop(self) -> bool:
-        self._turn(NO_WAIT)
+    def _next_frame(self) -> Frame | None:
+        """Wait for the feed's next frame; None at the end of the feed or of the session."""
+        while not (self._may_end() or self.feed.ended):
+            self._turn(self._pacing.wait())
+            if not self._may_end() and (frame := self.feed.read()) is not None:
+                return frame
+        return None
+
+    def _may_end(self) -> bool:
         return self.parts.catch_up.done(self.session_ns) and self._ending
 
     def _run(self, waits: Waits) -> None:
@@ -135,14 +140,14 @@ class ProducerLoop:
             self._turn(wait)
 
     def _turn(self, wait: Wait) -> None:
-        """The only place that waits for the links, and the only one where news and commands are handled."""
-        for news in self._ports.links.wait(wait):
+        """The only place that waits, and the only one where news and commands are handled."""
+        for news in self._ports.links.wait(wait, self._descriptors() if wait.until_ns else ()):
             match news:
                 case Ack():
                     self._on_ack(news)
                 case ShardLost():
                     self.lanes[news.shard].on_shard_lost()
-                    self.notes.add(f"shard {news.shard} is gone ({news.why}); its successor is waited for")
+                    self.notes.add(f"shard {news.shard} died ({news.why}); its lane waits for the successor")
                 case ShardBack():
                     self._on_back(news.position)
         for command in self._ports.mailbox.take():
@@ -155,12 +160,18 @@ class ProducerLoop:
                     self.parts.enlisting.request(command)
                 case EndSession():
                     self._ending = True
+                    self.feed.hurry()
+
+    def _descriptors(self) -> Sequence[int]:
+        """The descriptors that end a wait for a time: of commands, and of the feed's data."""
+        commands, data = self._ports.mailbox.descriptor, self.feed.descriptor
+        return (commands,) if data is None else (commands, data)
 
     def _on_ack(self, ack: Ack) -> None:
         if ack.refused:
             raise RunFailed(
                 f"shard {ack.shard}",
-                f"it refused batch {ack.seq}: it has heard of a newer producer than this one",
+                f"it refused batch {ack.seq}: it has a newer producer than this one",
                 "one producer at a time",
                 "End the other desk on this run folder, and run again.",
             )
@@ -175,7 +186,7 @@ class ProducerLoop:
         if self.parts.enlisting.welcome(position):
             return
         lane = self.lanes.by_shard.get(position.shard)
-        if lane is None or not lane.down:  # it was asked where it stands
+        if lane is None or not lane.down:  # only its position was requested
             return
         lane.on_shard_back(position, self._ports.clock.wall_ns())
         self.moves.on_back(position, self.lanes.by_shard)
@@ -186,7 +197,7 @@ class ProducerLoop:
 
     def _on_frame(self, frame: Frame) -> Waits:
         parts = self.parts
-        parts.router.put_in_all(parts.gaps.close())  # before the ticks: those after the gap are the market's state
+        parts.router.put_in_all(parts.gaps.close())  # before the ticks that follow the gap
         if frame.lag_ns is not None:
             parts.progress.feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         parts.notes.extend(parts.watch.take(frame))
@@ -199,7 +210,7 @@ class ProducerLoop:
         yield from self._on_mark(frame.session_ns) if frame.mark else self._pacing.pump()
 
     def _on_mark(self, mark_ns: int) -> Waits:
-        """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""
+        """Complete a second: mark every lane, decide the requests (lockstep), apply scanner answers."""
         parts = self.parts
         parts.progress.marked = True
         now_ns = self._ports.clock.wall_ns()
@@ -220,6 +231,6 @@ class ProducerLoop:
         parts.router.put_items(parts.watching.at_mark(mark_ns))
 
     def _ages(self, now_ns: int) -> FeedAges:
-        """How old the data are in feed and lanes, and whether an overload holds entries back."""
+        """How old the data are in feed and lanes, and whether an overload blocks entries."""
         lane_ns = 0 if self.feed.lossless else max((lane.age_ns(now_ns) for lane in self.lanes), default=0)
         return FeedAges(self.parts.progress.feed_lag_ns, lane_ns, self.parts.overload.hold)

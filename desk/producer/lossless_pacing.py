@@ -1,4 +1,4 @@
-"""A feed that waits: nothing is read while a lane has no room, and shards join, leave and move between two marks.
+"""Pacing of a feed that waits: it is not read while a lane has no room, and shards change between two marks.
 
 Tests: tests/desk/producer/test_loop.py
 """
@@ -11,6 +11,7 @@ from desk.ports import LOOK, NOTHING, AckWait, Clock, Wait, Waits
 from desk.producer.parts import ProducerParts
 
 FLUSH_NS: Final = 50 * MS_NS
+NO_WAIT: Final = Wait(AckWait.SKIP)
 
 
 class LosslessPacing:
@@ -21,8 +22,12 @@ class LosslessPacing:
         self._clock = clock
         self._flushed_ns = 0
 
+    def wait(self) -> Wait:
+        """None: the feed is read as soon as the previous frame is in the lanes."""
+        return NO_WAIT
+
     def put(self, ticks: list[Tick]) -> Waits:
-        """Put ticks in, part by part, each as soon as every lane has room for it."""
+        """Put the ticks in, part by part, each as soon as every lane has room for it."""
         parts, lanes = self._parts, self._parts.lanes
         most = lanes.config.capacity
         for first in range(0, len(ticks), most):
@@ -34,7 +39,7 @@ class LosslessPacing:
             parts.watch.met(parts.router.put(part, parts.progress.session_ns))
 
     def pump(self) -> Waits:
-        """Send full batches, or everything that waits."""
+        """Send full batches, and each FLUSH_NS everything."""
         parts = self._parts
         parts.router.give(parts.deliveries.waiting())
         now_ns = self._clock.wall_ns()
@@ -44,7 +49,7 @@ class LosslessPacing:
         return LOOK if parts.lanes.send(full_only=full_only) else NOTHING
 
     def between_marks(self, mark_ns: int) -> Waits:
-        """Let shards join, leave and move there and then: what is done outlives any death."""
+        """Complete every requested change of shards and slots, in a way that survives any death."""
         lanes, moves, enlisting = self._parts.lanes, self._parts.moves, self._parts.enlisting
         if ready := enlisting.ready:
             yield from lanes.flush()

@@ -1,4 +1,4 @@
-"""Shards that join and leave while the market goes on."""
+"""Shards that join and leave during a session."""
 
 from collections import deque
 from collections.abc import Generator, Iterable
@@ -14,11 +14,12 @@ from desk.telemetry.note_board import NoteBoard
 
 
 class ShardMembership:
-    """Opens and closes lanes as it is wished.
+    """Opens and closes lanes on request.
 
-    A shard joins as one that was lost comes back: asked where it stands, and not waited for. It leaves once it owns
-    no slots, no move has anything to do with it, and all that it was given is durable: its process may then end, and
-    its successor finds it as it was. One whose lane was quiet for that, and that is to stay, is given the last mark.
+    A shard joins like the successor of a dead one: the producer requests its position, and does not wait for it. A
+    shard leaves once it owns no slots, takes part in no move, and all of its items are durable: its process may then
+    end, and a later successor restores its state. If a leaving shard stays after all, its lane, which was quiet, gets
+    the last mark.
     """
 
     def __init__(
@@ -39,28 +40,28 @@ class ShardMembership:
         self._opening = opening
         self._states = states
         self._notes = notes
-        self._wishes: deque[AddShard | RemoveShard] = deque()
+        self._requests: deque[AddShard | RemoveShard] = deque()
 
-    def request(self, wish: AddShard | RemoveShard) -> None:
-        """Take in that a shard is to be there, or not; `apply_requests` does it. A repeat changes nothing."""
-        self._wishes.append(wish)
+    def request(self, request: AddShard | RemoveShard) -> None:
+        """Queue a request for `apply_requests`. A repeat has no effect."""
+        self._requests.append(request)
 
     def locate(self, shards: Iterable[int]) -> Generator[Wait, None, list[ShardPosition]]:
-        """Ask these shards where they stand, and wait until all have said so; their positions, by number."""
-        awaited = sorted(shards)
+        """Request the positions of these shards and wait for all of them; return them by shard number."""
+        wanted = sorted(shards)
         self._located.clear()
-        for shard in awaited:
+        for shard in wanted:
             self._directory.locate(shard)
-        while not self._located.keys() >= set(awaited):
+        while not self._located.keys() >= set(wanted):
             yield Wait(AckWait.ONE)
-        return [self._located[shard] for shard in awaited]
+        return [self._located[shard] for shard in wanted]
 
     def take(self, position: ShardPosition) -> None:
-        """A shard has said where it stands."""
+        """Record the position of a shard."""
         self._located[position.shard] = position
 
     def welcome(self, position: ShardPosition) -> bool:
-        """Open the lane of a shard that has said where it stands; False where that is none that joins."""
+        """Open the lane of a joining shard at its position; False if the shard is not joining."""
         shard = position.shard
         if shard not in self.joining:
             return False
@@ -75,13 +76,13 @@ class ShardMembership:
 
     @property
     def ready(self) -> list[int]:
-        """The shards that shall leave and have nothing to do with any slot or move."""
+        """The leaving shards that own no slot and take part in no move."""
         return [shard for shard in sorted(self._leaving) if shard in self._lanes and not self._moves.touches(shard)]
 
     def apply_requests(self) -> None:
-        """Do what is wished, as far as it can be done now."""
-        while self._wishes:
-            self._take(self._wishes.popleft())
+        """Carry out the requests, as far as that is possible now."""
+        while self._requests:
+            self._apply(self._requests.popleft())
         self._moves.accept_requests()
         if not self._leaving and not self._lanes.quiet:
             return
@@ -93,9 +94,9 @@ class ShardMembership:
         for shard in ready:
             self._leave(shard)
 
-    def _take(self, wish: AddShard | RemoveShard) -> None:
-        shard = wish.shard
-        if isinstance(wish, RemoveShard):
+    def _apply(self, request: AddShard | RemoveShard) -> None:
+        shard = request.shard
+        if isinstance(request, RemoveShard):
             if shard in self._lanes or shard in self.joining:
                 self._leaving.add(shard)
             return
@@ -105,7 +106,7 @@ class ShardMembership:
             self._directory.locate(shard)
 
     def _leave(self, shard: int) -> None:
-        """Close the shard's lane, once all of it is durable."""
+        """Close the shard's lane if all of its items are durable, else request a checkpoint."""
         lane = self._lanes[shard]
         if not lane.idle:
             return
@@ -116,4 +117,4 @@ class ShardMembership:
         self._lanes.close(shard)
         self._directory.forget(shard)
         self._states.leave(shard)
-        self._notes.add(f"shard {shard} owns nothing any more: its lane is closed")
+        self._notes.add(f"shard {shard} owns no slots any more: its lane is closed")

@@ -1,4 +1,4 @@
-"""What the producer does about data that grow old: it climbs the ladder, and comes down again."""
+"""The producer's reaction to data that grow old: it climbs the overload ladder, and descends again."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from desk.ports import LiveFeed
 from desk.telemetry.note_board import NoteBoard
 
 CONTROL_NS: Final = 20 * MS_NS
-BEHIND_NS: Final = 4 * MS_NS
+SLOW_READ_NS: Final = 4 * MS_NS
 MANY_BATCHES: Final = 12
 THIN_EVERY_NS: Final = SECOND_NS
 THIN_SHARE: Final = 0.5
 
 
-class Shed(NamedTuple):
-    """So many trades of one symbol and minute that are too old to get in."""
+class ShedTrades(NamedTuple):
+    """A number of trades of one symbol and minute that are too old to enter a lane."""
 
     symbol: str
     minute_ns: int
@@ -28,18 +28,18 @@ class Shed(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """The ticks worth routing, and what is to be dropped where they would have gone."""
+    """The ticks to route, and the trades to count as dropped in their lanes."""
 
     ticks: Sequence[Tick]
-    shed: Sequence[Shed] = ()
+    shed: Sequence[ShedTrades] = ()
 
 
 class OverloadControl:
-    """Watches lane age and read age, and does what the ladder's rung says.
+    """Measures lane age and read age, and acts by the ladder's current rung.
 
-    Read age is received minus venue time, over its recent floor, as the feed tells it: when the producer itself is
-    too slow, the lanes stay empty while the socket ages. Every step is noted, with its numbers.
-    `batches` counts those sent since the last look: only many of them are worth sending less often.
+    The feed's read age shows a producer that is too slow itself: then lanes are empty, while ticks wait in the socket.
+    Every step is noted with its figures. `batches` counts the batches sent since the last control: only if they are
+    many is a longer linger worth it.
     """
 
     def __init__(
@@ -60,22 +60,22 @@ class OverloadControl:
         self._thinned_ns = 0
         self._quotes: Counter[str] = Counter()
         self._thinned: set[str] = set()
-        self._excused: set[int] = set()
+        self._recovering: set[int] = set()
 
     @property
     def hold(self) -> bool:
-        """Whether marks are to be degraded whatever their own ages say."""
+        """Whether all marks are degraded, whatever their ages."""
         return self.ladder.rung >= HOLD
 
     @property
     def conflating(self) -> bool:
-        """Whether lanes conflate quotes, full or not."""
+        """Whether lanes conflate quotes even when they are not full."""
         return self.ladder.rung >= CONFLATE
 
     def admit(self, ticks: Sequence[Tick], now_ns: int) -> Admitted:
-        """Admit all ticks, but for trades that the socket has aged beyond use.
+        """Admit all ticks; on the rung SHED or above, without trades older than the write timeout.
 
-        On a rung above CALM it also counts which symbols the quotes belong to.
+        On a rung above CALM it also counts quotes by symbol.
         """
         rung = self.ladder.rung
         if rung < CONFLATE:
@@ -92,7 +92,7 @@ class OverloadControl:
         return Admitted(fresh, _by_minute(stale))
 
     def control(self, now_ns: int) -> list[QuotesLost]:
-        """Look at the ages, at most every CONTROL_NS, and act; for each symbol whose quotes are stopped an item."""
+        """Check the ages, at most every CONTROL_NS, and act; return an item per symbol whose quotes are stopped."""
         if now_ns - self._controlled_ns < CONTROL_NS:
             return []
         self._controlled_ns = now_ns
@@ -100,7 +100,7 @@ class OverloadControl:
         if self._feed is not None:
             read_age_ns = self._feed.read_age_ns
             age_ns = max(age_ns, read_age_ns)
-            self._pace(read_age_ns)
+            self._adjust_linger(read_age_ns)
         step = self.ladder.observe(age_ns, now_ns)
         if step is not None:
             self._notes.add(str(step))
@@ -112,35 +112,35 @@ class OverloadControl:
                 self._quotes.clear()
         if self.ladder.rung >= SHED:
             for shard, lane in self._lanes.items():
-                if shard not in self._excused:
+                if shard not in self._recovering:
                     lane.drop_aged(now_ns)
         if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
             return self._thin(now_ns)
         return []
 
     def _ages_ns(self, now_ns: int) -> Iterator[int]:
-        """The lanes' ages, but for those whose shard is gone, or back and catching up: that is no overload."""
+        """The lanes' ages, without lanes whose shard is down or catching up afterwards: that is not an overload."""
         for shard, lane in self._lanes.items():
             lane_age_ns = lane.age_ns(now_ns)
             if lane.down:
-                self._excused.add(shard)
-            elif shard in self._excused and lane_age_ns < self.ladder.config.climb_ns[CALM]:
-                self._excused.discard(shard)
-            if shard not in self._excused:
+                self._recovering.add(shard)
+            elif shard in self._recovering and lane_age_ns < self.ladder.config.climb_ns[CALM]:
+                self._recovering.discard(shard)
+            if shard not in self._recovering:
                 yield lane_age_ns
 
-    def _pace(self, read_age_ns: int) -> None:
-        """Send less often while reading is behind and calls are many, and come back slowly."""
+    def _adjust_linger(self, read_age_ns: int) -> None:
+        """Lengthen the linger while reading is behind and batches are many; shorten it slowly afterwards."""
         batches, self.batches = self.batches, 0
-        if read_age_ns > BEHIND_NS and batches >= MANY_BATCHES:
+        if read_age_ns > SLOW_READ_NS and batches >= MANY_BATCHES:
             for lane in self._lanes.values():
                 lane.stretch(2.0)
-        elif read_age_ns < BEHIND_NS // 4:
+        elif read_age_ns < SLOW_READ_NS // 4:
             for lane in self._lanes.values():
                 lane.stretch(0.98)
 
     def _thin(self, now_ns: int) -> list[QuotesLost]:
-        """Ask the venue for no more quotes of the symbols that make up half of those that still come."""
+        """Unsubscribe from the quotes of the busiest symbols, which make up half of all quotes received."""
         if self._feed is None or now_ns - self._thinned_ns < THIN_EVERY_NS or not self._quotes:
             return []
         self._thinned_ns = now_ns
@@ -154,22 +154,22 @@ class OverloadControl:
         self._quotes.clear()
         self._thinned.update(hot)
         self._feed.drop_quotes(hot)
-        self._notes.add(f"quotes of the {len(hot):,} hottest symbols stopped; {len(self._thinned):,} in all")
+        self._notes.add(f"quotes of the {len(hot):,} busiest symbols stopped; {len(self._thinned):,} in all")
         return [QuotesLost(symbol, now_ns) for symbol in hot]
 
     def _restore(self) -> None:
         if self._thinned and self._feed is not None:
             self._feed.restore_quotes(sorted(self._thinned))
-            self._notes.add(f"quotes of {len(self._thinned):,} symbols asked for again")
+            self._notes.add(f"quotes of {len(self._thinned):,} symbols requested again")
             self._thinned.clear()
 
 
-def _by_minute(stale: Sequence[Tick]) -> list[Shed]:
-    """Trades by symbol and minute: what is dropped has to cost much less than what is carried."""
+def _by_minute(stale: Sequence[Tick]) -> list[ShedTrades]:
+    """Count trades by symbol and minute, fast: a dropped tick must cost far less than a routed one."""
     ages = [tick.ts_ns for tick in stale]
     minute_ns = floor_to(min(ages), MINUTE_NS)
     if max(ages) < minute_ns + MINUTE_NS:
         lost = {(symbol, minute_ns): n for symbol, n in Counter([tick.symbol for tick in stale]).items()}
     else:
         lost = Counter([(tick.symbol, floor_to(tick.ts_ns, MINUTE_NS)) for tick in stale])
-    return [Shed(symbol, minute_ns, trades) for (symbol, minute_ns), trades in lost.items()]
+    return [ShedTrades(symbol, minute_ns, trades) for (symbol, minute_ns), trades in lost.items()]

@@ -1,4 +1,4 @@
-"""What a producer is made of: its ports, and its parts, which know one another only downward.
+"""The ports and parts of a producer. A part knows only the parts below it.
 
 Tests: tests/desk/producer/test_shape.py
 """
@@ -38,11 +38,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class ProducerConfig(msgspec.Struct, frozen=True):
-    """How the producer works; see `[session]`, `[flow]` and `[guards]` in the tradeplan.
+    """Settings of the producer; see `[session]`, `[flow]` and `[guards]` in the tradeplan.
 
-    `epoch` is this incarnation's. `lockstep`: every mark waits until its intents are decided and given back.
+    `epoch` is this incarnation's. `lockstep`: at every mark the feed waits until the broker's decisions are delivered.
     `history_from_start`: the market has rows before the session's start, which warm up the symbols of the plan.
-    `waits`: why a live session does not start at once.
+    `waits`: why a live session does not start at once, as a note.
     """
 
     epoch: int
@@ -57,9 +57,9 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ProducerPorts:
-    """What a producer needs from outside.
+    """The interfaces that a producer uses.
 
-    `live` is the feed, where it cannot wait for the lanes and has a venue. `spans` records traces.
+    `live` is the feed again if it is a venue's stream. `spans` records traces.
     """
 
     feed: Feed
@@ -74,9 +74,9 @@ class ProducerPorts:
 
 
 class Beginning(msgspec.Struct, frozen=True):
-    """Where a producer begins: the table and symbols of the plan, or what a dead producer left in `state`.
+    """The start of a producer: routing table and symbols of the plan, or those in the `state` of its predecessor.
 
-    `shards` are those that there are, `asleep` the lane totals of those that left before its time.
+    `shards` are the current ones; `asleep` has the lane totals of shards that left before.
     """
 
     table: RoutingTable
@@ -111,7 +111,7 @@ class ProducerParts:
 
     @classmethod
     def made(cls, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> Self:
-        """Make all parts."""
+        """Build all parts."""
         feed, live, state, subscriptions = ports.feed, ports.live, beginning.state, beginning.symbols
         progress = Progress(config.session_start_ns)
         if state is not None:
@@ -120,15 +120,15 @@ class ProducerParts:
         traces = BatchTraces(ports.spans)
         lanes = Lanes(beginning.lanes, ports.links, ports.clock, traces)
         lanes.closed |= beginning.asleep
-        moves = SlotMoves(beginning.table, 0 if state is None else state.moves, notes, waits=feed.lossless)
+        moves = SlotMoves(beginning.table, 0 if state is None else state.moves, notes, lossless=feed.lossless)
         write_timeout_ns = beginning.lanes.write_timeout_ns
         ladder = OverloadLadder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
         overload = OverloadControl(ladder, lanes.by_shard, live, write_timeout_ns, notes)
         router = Router(lanes, moves, subscriptions, notes, from_first=feed.repeatable)
         watching = WatchedSymbols(subscriptions, ports.scanners, feed, notes, state)
         deliveries = Deliveries(ports.broker)
-        kept = b"" if state is None else state.watch
-        watch = FeedWatch(config.watch, config.max_data_latency_ns, feed, live, subscriptions, kept)
+        watch_state = b"" if state is None else state.watch
+        watch = FeedWatch(config.watch, config.max_data_latency_ns, feed, live, subscriptions, watch_state)
         states = ProducerStates(config.checkpoint_ns, ports.keeper)
         opening = LaneOpening(lanes, moves, overload, watch, states, ports.clock)
         gaps = [] if state is None else state.gaps
@@ -153,7 +153,7 @@ class ProducerParts:
         )
 
     def state(self, epoch: int, feed: Feed) -> ProducerState:
-        """What a successor needs to go on from this mark."""
+        """The state from which a successor continues at this mark."""
         return ProducerState(
             epoch,
             feed.position(),

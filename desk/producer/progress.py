@@ -1,11 +1,11 @@
-"""How far the producer is in its session."""
+"""The progress of a session."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Progress:
-    """The session time reached, whether any mark was set, and how late the last ticks were; all of it rises."""
+    """The session time reached, whether a mark was set, and the lag of the last ticks."""
 
     session_ns: int
     marked: bool = False

@@ -1,4 +1,4 @@
-"""How a session ends: drained, closed, and kept.
+"""The end of a session: drain, close, and save.
 
 Tests: tests/desk/producer/test_last_mark.py
 """
@@ -14,7 +14,7 @@ NEVER_NS: Final = 1 << 62
 
 
 def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts, pacing: Pacing) -> Waits:
-    """Drain the lanes, close the session, and go on until nothing more is asked for and all is kept."""
+    """Drain the lanes and close the session, until there are no more requests and everything is durable."""
     lanes, session_ns = parts.lanes, parts.progress.session_ns
     parts.moves.drop_requests()
     yield from pacing.between_marks(NEVER_NS)
@@ -31,10 +31,10 @@ def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerPar
 
 
 def _begin_close(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts) -> Waits:
-    """Let shards and ledger remember where they stand: a resume goes on from here until the results are written.
+    """Save the state of shards and ledger: until the results are written, a resume continues from here.
 
-    In lockstep the shards apply the last order events here. The close asks for what comes of them, as the next mark
-    of a run that goes on does: to ask before that would give these requests a round of their own.
+    In lockstep the shards apply the last order events here, and the close requests what follows from them, as the next
+    mark would: an earlier request would be a round of its own.
     """
     if config.lockstep:
         yield from parts.lanes.flush()
@@ -45,7 +45,7 @@ def _begin_close(config: ProducerConfig, ports: ProducerPorts, parts: ProducerPa
 
 
 def _settle(config: ProducerConfig, parts: ProducerParts, *, closing: bool = False) -> Waits:
-    """Come to rest: everything sent, acknowledged, decided and given back."""
+    """Wait until everything is sent, acknowledged and decided, and all order events are delivered."""
     while True:
         if config.lockstep:
             yield from parts.lockstep.exchange(parts.progress.session_ns, closing=closing)

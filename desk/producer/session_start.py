@@ -1,4 +1,4 @@
-"""How a session starts, or is taken up where another producer left it.
+"""The start of a producer: of a new session, or of one that an earlier producer has left.
 
 Tests: tests/desk/inprocess/test_recovery.py
 """
@@ -9,7 +9,7 @@ from desk.producer.parts import Beginning, ProducerConfig, ProducerParts, Produc
 
 
 def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts, beginning: Beginning) -> Waits:
-    """Open the lanes, find out what the shards have had, and watch the plan's symbols."""
+    """Open the lanes, request the shards' positions, and subscribe the symbols of the plan or of the saved state."""
     feed, progress, state = ports.feed, parts.progress, beginning.state
     positions = yield from parts.enlisting.locate(beginning.shards)
     for position in positions:
@@ -19,11 +19,12 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
     parts.moves.is_closed = any(position.closed for position in positions)
     read_again = feed.repeatable and not feed.lossless
     if any(position.adopted or position.released or (read_again and position.ordinals) for position in positions):
-        # Moves, and ticks read again, are judged by where shards stand once none can fall back behind it.
+        # Moves, and ticks that are read again, are decided by positions that no shard can fall behind any more.
         yield from parts.lanes.checkpoint_until(lambda lane: lane.confirmed)
         positions = yield from parts.enlisting.locate(beginning.shards)
     parts.moves.recover(positions, parts.lanes.by_shard, ports.clock.wall_ns())
-    decided_ns = parts.deliveries.request_missing(progress.session_ns if config.lockstep else 0)
+    since_ns = progress.session_ns if config.lockstep else 0
+    decided_ns = parts.deliveries.request_missing(since_ns, lossless=feed.lossless)
     mark_ns = max(decided_ns, *(position.mark_ns for position in positions))
     progress.marked = progress.marked or mark_ns > 0
     parts.catch_up.begin(positions, parts.lanes.closed.values(), config.session_start_ns, mark_ns)
@@ -34,5 +35,5 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
     feed.subscribe(parts.subscriptions.symbols)
     parts.router.give(parts.deliveries.due(progress.session_ns if feed.lossless else None))
     if state is not None:
-        parts.notes.add(f"the producer goes on from the mark at {state.mark_ns}")
+        parts.notes.add(f"the producer continues from the mark at {state.mark_ns}")
         parts.router.put_items(parts.watching.resume(state.mark_ns))

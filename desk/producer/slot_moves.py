@@ -1,4 +1,4 @@
-"""Slots on their way from one shard to another: fence, hand over, adopt, settle."""
+"""Moves of slots from one shard to another: fence, handover, adoption, settlement."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -15,20 +15,20 @@ from desk.producer.held_items import HeldItems
 from desk.telemetry.histogram import Histogram
 from desk.telemetry.note_board import NoteBoard
 
-LIVE_PART: Final = 4
-WAITING_PART: Final = 64
-"""So many slots with symbols go in one move: their state is packed, sent and taken in at one go, and in a live market
-others wait for it. Slots without any cost nothing."""
+MAX_SLOTS_LIVE: Final = 4
+MAX_SLOTS_LOSSLESS: Final = 64
+"""The most slots with symbols in one move. Their state is encoded, sent and adopted as a whole, and in a live market
+other symbols wait meanwhile. Slots without symbols are not limited."""
 BACKLOG_NS: Final = 100 * MS_NS
-"""Where ticks wait so long in a lane, moved slots wait for those before them anyway, and lighten the lane at once: as
-many go as if the market waited, and to several shards."""
+"""With such a backlog, moved slots would wait in the lane anyway, and the move relieves it at once. So the limit is
+that of a lossless feed, and moves to several shards may run at a time."""
 
-BEHIND: Final = "the shard fell back before it handed over"
+RESTORED_BEFORE: Final = "the shard was restored to a time before the handover"
 
 
 @dataclass(slots=True)
 class MoveOutcome:
-    """What came of a wish, which may take several moves: it is told once, when the last of them is applied."""
+    """The result of a request, which may take several moves. It is noted once, when the last one is applied."""
 
     under_way: int = 0
     waiting: bool = True
@@ -39,7 +39,7 @@ class MoveOutcome:
 
 @dataclass(frozen=True, slots=True)
 class MoveRequest:
-    """These slots shall belong to that shard. `number` is that of a move begun by a dead producer; else 0."""
+    """A request to move slots to a shard. `number` is that of a move that a dead producer began, else 0."""
 
     slots: tuple[int, ...]
     to: int
@@ -49,9 +49,9 @@ class MoveRequest:
 
 @dataclass(slots=True)
 class Move:
-    """One move that is not over. `mark_ns` is the last mark before its fence, `fenced_ns` the wall time of that.
+    """A move that is not settled. `mark_ns` is the last mark before its fence, `fenced_ns` the fence's wall time.
 
-    It is `held` until its state goes to the other shard, and `applied` once that has taken it in.
+    It is `held` until its state is sent to the new shard, and `applied` once that shard has adopted it.
     """
 
     number: int
@@ -71,19 +71,18 @@ class Move:
 class SlotMoves:
     """All moves of a session.
 
-    `table` is the one in force; `version` rises whenever any symbol has another route. `reached_ns` is the last mark.
-    `used` are the slots that have symbols. Once it is `is_closed`, because a dead producer has closed a shard, no move
-    begins.
+    `table` is the current routing table; `version` rises whenever a route changes. `reached_ns` is the last mark.
+    `used` are the slots that have symbols. If `is_closed`, because a dead producer has closed a shard, no move begins.
 
-    A live feed goes on: what comes for slots on their way is held, and follows their state in its `Adopt`. One move
-    at a time is under way to or from a shard, but for one with a backlog, which gives to several.
+    A live feed keeps running: items for moving slots are held, and follow their state in the `Adopt`. A shard takes
+    part in one move at a time; one with a backlog may give slots to several shards.
 
-    With `waits`, the feed waits until a move is over, from the fence to the other side's checkpoint; and nobody adopts
-    before the release is in a checkpoint of its own. So whoever dies, no shard falls back behind a move that another
-    has gone past, and what is counted stays counted once.
+    A `lossless` feed waits until the move is settled, from the fence to the new shard's checkpoint, and the adoption
+    waits for a checkpoint with the release. So, whichever process dies, no shard is restored to a time before a move
+    that another shard has completed, and every tick is counted once.
     """
 
-    def __init__(self, table: RoutingTable, number: int, notes: NoteBoard, *, waits: bool = False) -> None:
+    def __init__(self, table: RoutingTable, number: int, notes: NoteBoard, *, lossless: bool = False) -> None:
         self.table = table
         self.version = 0
         self.number = number
@@ -91,7 +90,7 @@ class SlotMoves:
         self.used: set[int] = set()
         self.is_closed = False
         self.pauses = Histogram()
-        self._waits = waits
+        self._lossless = lossless
         self._notes = notes
         self._inbox: deque[MoveRequest] = deque()
         self._requests: deque[MoveRequest] = deque()
@@ -102,13 +101,13 @@ class SlotMoves:
 
     @property
     def held(self) -> bool:
-        """Whether anything is being held."""
+        """Whether items of any slot are held."""
         return bool(self._by_slot)
 
     @property
     def under_way(self) -> bool:
-        """Whether any slot's state is with nobody; with `waits`, whether any move is not over."""
-        return any(self._waits or move.held for move in self._moves.values())
+        """Whether the state of any slot is between two shards; if `lossless`, whether any move is not settled."""
+        return any(self._lossless or move.held for move in self._moves.values())
 
     @property
     def unsaved(self) -> set[int]:
@@ -116,11 +115,11 @@ class SlotMoves:
         return {
             move.source if move.held else move.to
             for move in self._moves.values()
-            if self._waits and (move.state is not None or not move.held)
+            if self._lossless and (move.state is not None or not move.held)
         }
 
     def touches(self, shard: int) -> bool:
-        """Whether the shard owns slots, or has anything to do with a move that is wished or not over."""
+        """Whether the shard owns slots, or takes part in a move that is requested or not settled."""
         return (
             shard in self.table.shards
             or any(shard in (move.source, move.to) for move in self._moves.values())
@@ -129,26 +128,26 @@ class SlotMoves:
 
     @property
     def has_requests(self) -> bool:
-        """Whether there is anything to begin."""
+        """Whether a requested move has not begun."""
         return bool(self._requests or self._inbox)
 
     def accept_requests(self) -> None:
-        """Take in what was wished from elsewhere: from now on it counts."""
+        """Accept the requests made since the last call."""
         while self._inbox:
             self._requests.append(self._inbox.popleft())
 
     def request(self, slots: Iterable[int], to: int) -> None:
-        """Ask for a move; it begins when `begin` is next called. May be called from another thread."""
+        """Request a move; the next `begin` starts it if possible."""
         self._inbox.append(MoveRequest(tuple(sorted(set(slots))), to))
 
     def holding(self, symbol: str) -> HeldItems | None:
-        """Where the symbol's items go while they are held."""
+        """Where the symbol's items are held; None if it does not move."""
         return self._by_slot.get(slot_of(symbol)) if self._by_slot else None
 
     def begin(self, lanes: Mapping[int, Lane], mark_ns: int, now_ns: int) -> bool:
-        """Put the fences of wished moves into the lanes; whether there was any.
+        """Put the fences of requested moves into the lanes; return whether any move began.
 
-        What a dead producer's shards have gone past does not come again: until `mark_ns` has reached it, nothing moves.
+        No move begins before `mark_ns` has reached the last mark that any shard had from a dead producer.
         """
         if mark_ns < max(self._marks.values(), default=0):
             return False
@@ -162,56 +161,56 @@ class SlotMoves:
                 or not 0 <= min(request.slots, default=0) <= max(request.slots, default=0) < SLOTS
             ):
                 self._notes.add(
-                    f"no move of slots {list(request.slots)} to shard {request.to}: there is no such shard or slot"
+                    f"slots {list(request.slots)} were not moved to shard {request.to}: no such shard or slot"
                 )
                 continue
-            rest = self._begin_parts(request, lanes, now_ns)
+            rest = self._begin_possible(request, lanes, now_ns)
             request.outcome.waiting = bool(rest)
             if rest:
                 self._requests.append(MoveRequest(rest, request.to, request.number, request.outcome))
         return len(self._moves) > before
 
     def drop_requests(self) -> None:
-        """Forget what is wished and not begun, but for what a dead producer had begun."""
+        """Drop the requests that have not begun, except moves that a dead producer began."""
         self.accept_requests()
         self._requests = deque(request for request in self._requests if request.number)
 
     def mark(self, second: Mark) -> None:
-        """A mark is put into every lane: keep it for the slots that are on their way."""
+        """Record a mark, and hold it for moving slots."""
         self.reached_ns = second.session_ns
         self.hold(second)
 
     def hold(self, item: Item) -> None:
-        """An item is put into every lane: keep it for the slots that are on their way."""
+        """Hold an item that goes into every lane, for moving slots."""
         for move in self._moves.values():
             if move.holding is not None and move.held:
                 move.holding.put(item)
 
     def on_ack(self, ack: Ack, lanes: Mapping[int, Lane], now_ns: int) -> None:
-        """Let those be adopted whose state came with the ack, and forgotten those that are durable elsewhere."""
+        """Send an `Adopt` for states that came with the ack, and a `Settle` for adoptions that are durable."""
         if not self._moves:
             return
         for number, state in (ack.released or {}).items():
-            self._take(number, state, lanes)
+            self._store_state(number, state, lanes)
         for move in list(self._moves.values()):
             if move.held:
-                saved = not self._waits or (ack.shard == move.source and ack.durable_seq >= move.released_seq)
+                saved = not self._lossless or (ack.shard == move.source and ack.durable_seq >= move.released_seq)
                 if move.state is not None and saved:
                     self._adopt(move, move.state, lanes, now_ns)
             elif ack.shard == move.to:
-                self._follow(move, ack, lanes, now_ns)
+                self._check_adoption(move, ack, lanes, now_ns)
 
     def on_back(self, position: ShardPosition, lanes: Mapping[int, Lane]) -> None:
-        """Take what a shard's successor holds for moves under way: the ack that brought it may have been lost."""
+        """Take the released states from a successor's position: the ack with them may have been lost."""
         for number, held in position.released.items():
-            self._take(number, held.state, lanes)
+            self._store_state(number, held.state, lanes)
 
     def recover(self, positions: Iterable[ShardPosition], lanes: Mapping[int, Lane], now_ns: int) -> None:
-        """Find out what a dead producer moved, and what it left half-way, by what the shards have and hold.
+        """Restore a dead producer's moves, complete or not, from the positions of the shards.
 
-        `positions` are such that no shard falls back behind its own. What is adopted is where it is; a shard that
-        has fallen back to before it let that go, lets it go now. What is released and nowhere adopted is in
-        nobody's hands: its move is wished again. A shard without a lane sleeps: it let go of everything durably.
+        `positions` must be durable. Adopted slots belong to the shard that adopted them; an old owner that was restored
+        to a time before the release releases them again. For slots that are released and not adopted, the move begins
+        again. A shard without a lane sleeps, and its releases are durable.
         """
         known = list(positions)
         self._marks = {position.shard: position.mark_ns for position in known}
@@ -229,41 +228,45 @@ class SlotMoves:
                 self._restart(MoveRequest(tuple(release.slots), release.to, number), lanes, now_ns)
         self.version += 1
 
-    def _take(self, number: int, state: bytes, lanes: Mapping[int, Lane]) -> None:
+    def _store_state(self, number: int, state: bytes, lanes: Mapping[int, Lane]) -> None:
         move = self._moves.get(number)
         if move is not None and move.held:
             move.state, move.released_seq = state, lanes[move.source].filled_seq
 
     def _restart(self, request: MoveRequest, lanes: Mapping[int, Lane], now_ns: int) -> None:
-        """Begin a dead producer's move again: at once where time does not wait for shards."""
-        if self._waits:
+        """Begin a dead producer's move again, at once if the feed is live."""
+        if self._lossless:
             self._requests.append(request)
         else:
-            self._begin_parts(request, lanes, now_ns)
+            self._begin_possible(request, lanes, now_ns)
 
-    def _begin_parts(self, request: MoveRequest, lanes: Mapping[int, Lane], now_ns: int) -> tuple[int, ...]:
-        """Begin as much of the wish as can be now; the slots that must wait."""
+    def _begin_possible(self, request: MoveRequest, lanes: Mapping[int, Lane], now_ns: int) -> tuple[int, ...]:
+        """Begin moves for as many slots as possible; return the slots that must wait."""
         owners = self.table.shards
         rest = [slot for slot in request.slots if owners[slot] != request.to]
         giving = {move.source for move in self._moves.values() if move.held}
         taking = {move.to for move in self._moves.values() if move.held}
         for source in sorted({owners[slot] for slot in rest}):
-            behind = not self._waits and lanes[source].age_ns(now_ns) >= BACKLOG_NS
-            barred = (
-                source in taking or request.to in giving or (request.to in taking) or (source in giving and not behind)
+            has_backlog = not self._lossless and lanes[source].age_ns(now_ns) >= BACKLOG_NS
+            is_blocked = (
+                source in taking
+                or request.to in giving
+                or request.to in taking
+                or (source in giving and not has_backlog)
             )
-            if barred and not request.number:
+            if is_blocked and not request.number:
                 continue
-            most = len(request.slots) if request.number else WAITING_PART if self._waits or behind else LIVE_PART
-            part = self._part([slot for slot in rest if owners[slot] == source], most)
+            limit = MAX_SLOTS_LOSSLESS if self._lossless or has_backlog else MAX_SLOTS_LIVE
+            most = len(request.slots) if request.number else limit
+            part = self._limited([slot for slot in rest if owners[slot] == source], most)
             self._fence(request, part, source, lanes, now_ns)
             rest = [slot for slot in rest if slot not in part]
             giving.add(source)
             taking.add(request.to)
         return tuple(rest)
 
-    def _part(self, slots: list[int], most: int) -> list[int]:
-        """Of these slots at most so many with symbols, and all without."""
+    def _limited(self, slots: list[int], most: int) -> list[int]:
+        """At most `most` of the slots with symbols, and all without."""
         used = [slot for slot in slots if slot in self.used]
         left = set(used[most:])
         return [slot for slot in slots if slot not in left]
@@ -274,7 +277,7 @@ class SlotMoves:
         number, to = request.number or self.number + 1, request.to
         self.number = max(self.number, number)
         request.outcome.under_way += 1
-        holding = None if self._waits else HeldItems(lanes[to].config.capacity)
+        holding = None if self._lossless else HeldItems(lanes[to].config.capacity)
         move = Move(number, frozenset(slots), source, to, self._mark_ns(to), now_ns, request.outcome, holding)
         self._moves[number] = move
         lanes[source].put(Release(number, slots, to))
@@ -283,17 +286,17 @@ class SlotMoves:
             self.version += 1
 
     def _mark_ns(self, shard: int) -> int:
-        """The last mark that the shard has had, or has before it in its lane."""
+        """The last mark that the shard has reached, or that waits in its lane."""
         return max(self.reached_ns, self._marks.get(shard, 0))
 
     def _adopt(self, move: Move, state: bytes, lanes: Mapping[int, Lane], now_ns: int) -> None:
         lane = lanes[move.to]
         holding = move.holding or HeldItems(0)
         reached_ns = state_mark_ns(state)
-        begin: list[Item] = [Mark(max(move.mark_ns, reached_ns), now_ns)]
+        first_items: list[Item] = [Mark(max(move.mark_ns, reached_ns), now_ns)]
         if reached_ns < move.mark_ns:
-            begin.insert(0, GapItem(reached_ns, move.mark_ns + SECOND_NS - 1, BEHIND))
-        lane.put(Adopt(move.number, sorted(move.slots), state, encode_items([*begin, *holding.items])))
+            first_items.insert(0, GapItem(reached_ns, move.mark_ns + SECOND_NS - 1, RESTORED_BEFORE))
+        lane.put(Adopt(move.number, sorted(move.slots), state, encode_items([*first_items, *holding.items])))
         lane.count_adopted(holding.counts)
         move.state = move.holding = None
         move.held = False
@@ -302,18 +305,18 @@ class SlotMoves:
         self.table = self.table.moved(move.slots, move.to)
         self.version += 1
 
-    def _follow(self, move: Move, ack: Ack, lanes: Mapping[int, Lane], now_ns: int) -> None:
+    def _check_adoption(self, move: Move, ack: Ack, lanes: Mapping[int, Lane], now_ns: int) -> None:
         seq = lanes[move.to].adopted_in(move.number)
         if seq is None:
             return
         if not move.applied and ack.seq >= seq:
             move.applied = True
-            self._count(move, now_ns)
+            self._count_move(move, now_ns)
         if ack.durable_seq >= seq:
             del self._moves[move.number]
             lanes[move.source].put(Settle(move.number))
 
-    def _count(self, move: Move, now_ns: int) -> None:
+    def _count_move(self, move: Move, now_ns: int) -> None:
         self.done += 1
         pause_ns = max(now_ns - move.fenced_ns, 0)
         self.pauses.add_one(pause_ns)
@@ -327,7 +330,7 @@ class SlotMoves:
         longest = f"{outcome.longest_ns / MS_NS:,.1f} ms"
         if outcome.moves > 1:
             self._notes.add(
-                f"{outcome.slots} slots went to shard {move.to} in {outcome.moves} moves, the longest in {longest}"
+                f"{outcome.slots} slots moved to shard {move.to} in {outcome.moves} moves, the longest in {longest}"
             )
             return
         slots = f"slot {min(move.slots)}" if outcome.slots == 1 else f"{outcome.slots} slots"

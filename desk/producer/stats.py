@@ -1,4 +1,4 @@
-"""What the producer sees at one moment.
+"""The figures of the producer at one moment.
 
 Tests: tests/desk/report/test_viewer.py
 """
@@ -17,12 +17,11 @@ from desk.telemetry.histogram import HistogramSnapshot
 
 
 class LoopStats(msgspec.Struct, array_like=True):
-    """What the producer sees at one moment, for the live table.
+    """The figures of the producer at wall time `wall_ns`, for the live table.
 
-    `notes` are the latest of `noted` by this `epoch`, newest last; `alerts` are what is wrong with the feed now.
-    `waiting` are the shards whose successors are waited for.
-    `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
-    adoption of the `moves` so far. `wall_ns` is when this was so.
+    `notes` are the latest of the `noted` notes of this `epoch`, newest last; `alerts` are the feed's current faults.
+    `waiting` are the shards that are down. `owners` has the shard of each slot; `moving`: a move is requested or not
+    complete. `pauses` are the times from fence to adoption of the `moves` so far.
     """
 
     session_ns: int
@@ -50,14 +49,14 @@ class LoopStats(msgspec.Struct, array_like=True):
 
 
 def progress_of(feed: Feed, session_ns: int) -> float | None:
-    """How much of the session is done, 0 to 1; None where its end is not known."""
+    """The share of the session that is done, 0 to 1; None if its end is unknown."""
     if feed.start_ns is None or feed.end_ns is None or feed.end_ns <= feed.start_ns:
         return None
     return min(max((session_ns - feed.start_ns) / (feed.end_ns - feed.start_ns), 0.0), 1.0)
 
 
 def lane_rows(lanes: Iterable[Lane], now_ns: int) -> list[LaneRow]:
-    """Each lane at this wall time."""
+    """A row per lane, at this wall time."""
     rows = []
     for lane in lanes:
         totals, config = lane.totals(), lane.config

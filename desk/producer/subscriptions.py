@@ -1,4 +1,4 @@
-"""Which symbols the desk listens to, who wants them, and which must not be let go."""
+"""The subscribed symbols: those of the plan, those that scanners want, and those with an open order or position."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,15 +13,15 @@ ALL = "*"
 
 
 class SubscriptionChange(NamedTuple):
-    """Symbols that are new, that others want than before, and that are gone."""
+    """Symbols that are new, that other scanners want than before, and that are removed."""
 
     new: list[str]
     changed: list[str]
-    gone: list[str]
+    removed: list[str]
 
 
 class _State(msgspec.Struct, array_like=True):
-    """Everything that `Subscriptions` knows; `subscribed` in its order."""
+    """The state of `Subscriptions`; `subscribed` keeps its order."""
 
     always: list[str]
     wanted: dict[str, list[str]]
@@ -36,10 +36,9 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 
 
 class Subscriptions:
-    """Symbols by who wants them: the plan, or scanners by name.
+    """Symbols with the names of the scanners that want them; the plan has the name "".
 
-    A symbol that nobody wants any more is kept while a position or an order is open in it; one in which an order
-    turns out to be open after it was let go is taken back.
+    A symbol with an open order or position stays subscribed, and is subscribed again if an order event arrives late.
     """
 
     def __init__(self, always: Iterable[str]) -> None:
@@ -52,48 +51,48 @@ class Subscriptions:
 
     @property
     def symbols(self) -> list[str]:
-        """Everything subscribed."""
+        """The subscribed symbols."""
         return list(self._subscribed)
 
     @property
     def count(self) -> int:
-        """How many symbols are subscribed, as far as they are known by name."""
+        """The number of subscribed symbols, without "*"."""
         return len(self._subscribed) - (ALL in self._subscribed)
 
     @property
     def wanted_by_scanners(self) -> int:
-        """How many symbols any scanner wants now."""
+        """The number of symbols that scanners want."""
         return len(frozenset().union(*self._wanted.values()))
 
     @property
     def open_positions(self) -> int:
-        """How many (strategy, symbol) hold something."""
+        """The number of open positions by strategy and symbol."""
         return sum(quantity != 0 for quantity in self._held.values())
 
     def scanners_of(self, symbol: str) -> list[str]:
-        """Who wants the symbol."""
-        wanting = [name for name in sorted(self._wanted) if symbol in self._wanted[name]]
-        return [PLAN, *wanting] if symbol in self._always or ALL in self._always else wanting
+        """The names of the scanners that want the symbol, with "" for the plan."""
+        scanners = [name for name in sorted(self._wanted) if symbol in self._wanted[name]]
+        return [PLAN, *scanners] if symbol in self._always or ALL in self._always else scanners
 
-    def meet(self, symbol: str) -> bool:
-        """Whether the symbol is new, and there because all symbols are subscribed."""
+    def add_if_new(self, symbol: str) -> bool:
+        """If all symbols are subscribed, add this one; return whether it is new."""
         if ALL not in self._always or symbol in self._subscribed:
             return False
         self._subscribed[symbol] = [PLAN]
         return True
 
-    def want(self, scanner: str, symbols: Iterable[str]) -> None:
-        """A scanner's newest wish replaces its last one."""
+    def set_wanted(self, scanner: str, symbols: Iterable[str]) -> None:
+        """Replace the symbols that a scanner wants."""
         self._wanted[scanner] = frozenset(symbols)
 
     def changes(self) -> SubscriptionChange:
-        """Bring the subscriptions in line with what is wanted."""
-        met = self._subscribed if ALL in self._always else ()
-        kept = self._always.union(*self._wanted.values(), self._busy(), met)
+        """Apply all wanted symbols, and return what changed."""
+        all_symbols = self._subscribed if ALL in self._always else ()
+        kept = self._always.union(*self._wanted.values(), self._open_symbols(), all_symbols)
         new = sorted(kept.difference(self._subscribed))
-        gone = [symbol for symbol in self._subscribed if symbol not in kept]
+        removed = [symbol for symbol in self._subscribed if symbol not in kept]
         changed = []
-        for symbol in gone:
+        for symbol in removed:
             del self._subscribed[symbol]
         for symbol, scanners in self._subscribed.items():
             now = self.scanners_of(symbol)
@@ -102,10 +101,10 @@ class Subscriptions:
                 changed.append(symbol)
         for symbol in new:
             self._subscribed[symbol] = self.scanners_of(symbol)
-        return SubscriptionChange(new, changed, gone)
+        return SubscriptionChange(new, changed, removed)
 
     def on_event(self, event: OrderEvent) -> None:
-        """Keep track of what is open in each symbol. An event that comes again changes nothing."""
+        """Track open orders and positions. A repeated event has no effect."""
         if event.number <= self._last_event.get(event.symbol, 0):
             return
         self._last_event[event.symbol] = event.number
@@ -120,7 +119,7 @@ class Subscriptions:
             self._held[key] = held if abs(held) > DUST else 0.0
 
     def state(self) -> bytes:
-        """Everything, for `restore`."""
+        """The encoded state, for `restore`."""
         return _encode(
             _State(
                 sorted(self._always),
@@ -133,7 +132,7 @@ class Subscriptions:
         )
 
     def restore(self, state: bytes) -> None:
-        """Be what the subscriptions were that encoded this. Raises msgspec.MsgspecError."""
+        """Restore an encoded state. Raises msgspec.MsgspecError."""
         found = _decode(state)
         self._always = frozenset(found.always)
         self._wanted = {scanner: frozenset(symbols) for scanner, symbols in found.wanted.items()}
@@ -142,6 +141,6 @@ class Subscriptions:
         self._open_orders = found.open_orders
         self._last_event = found.last_event
 
-    def _busy(self) -> frozenset[str]:
+    def _open_symbols(self) -> frozenset[str]:
         held = {symbol for (_, symbol), quantity in self._held.items() if quantity}
         return frozenset(held.union(self._open_orders.values()))

@@ -1,4 +1,4 @@
-"""Who is watched, by whom and since when: the plan's symbols at the start, the scanners' wishes from mark to mark.
+"""The watched symbols: those of the plan from the start, and those that scanners want, updated at marks.
 
 Tests: tests/desk/producer/test_loop.py
 """
@@ -12,11 +12,11 @@ from desk.telemetry.note_board import NoteBoard
 
 
 class WatchedSymbols:
-    """Keeps feed and shards in line with what is wanted.
+    """Applies changes of the subscriptions to feed and shards.
 
-    What was asked at one mark takes effect at the next, so that every shard hears of it at the same place of its
-    order: what is returned is to be put into the lanes of its symbols. `asked_ns` is the mark at which scanners were
-    asked last, None when no answer is outstanding.
+    Scanners called at one mark take effect at the next, so that the change has a fixed place in the order of items.
+    The caller puts the returned items into the lanes. `asked_ns` is the mark of the pending scanner calls, None without
+    any.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class WatchedSymbols:
             subscriptions.restore(state.subscriptions)
 
     def begin(self, start_ns: int, *, warm: bool) -> list[Watch]:
-        """Watch what the plan names. `warm`: the market has rows before the start, which warm the symbols up."""
+        """Watch the symbols of the plan. `warm`: they are warmed up with the market's rows before the start."""
         symbols = [symbol for symbol in self.subscriptions.symbols if symbol != ALL]
         bars = self._scanner.history(symbols, start_ns) if warm else {}
         remembered = self._scanner.remembered(symbols, start_ns) if warm else {}
@@ -48,36 +48,36 @@ class WatchedSymbols:
         return items
 
     def resume(self, mark_ns: int) -> list[Watch | Unwatch]:
-        """Go on from a mark at which another producer died: ask again what it had asked."""
-        if self.asked_ns is not None and not self._ask(self.asked_ns):
+        """Continue at the mark of a dead producer's state: repeat its pending scanner calls."""
+        if self.asked_ns is not None and not self._call_scanners(self.asked_ns):
             self.asked_ns = None
         return self.at_mark(mark_ns)
 
     def at_mark(self, mark_ns: int) -> list[Watch | Unwatch]:
-        """Let the answers asked for at the last mark take effect, then ask those that are due."""
-        items = [] if self.asked_ns is None else self._take_effect(mark_ns)
-        self.asked_ns = mark_ns if self._ask(mark_ns) else None
+        """Apply the answers to the calls of the last mark, then call the scanners that are due."""
+        items = [] if self.asked_ns is None else self._apply_answers(mark_ns)
+        self.asked_ns = mark_ns if self._call_scanners(mark_ns) else None
         return items
 
-    def _ask(self, mark_ns: int) -> bool:
+    def _call_scanners(self, mark_ns: int) -> bool:
         return self._scanner.ask(mark_ns, self.subscriptions.symbols)
 
-    def _take_effect(self, mark_ns: int) -> list[Watch | Unwatch]:
+    def _apply_answers(self, mark_ns: int) -> list[Watch | Unwatch]:
         bars: dict[str, list[Bar]] = {}
         remembered: dict[str, bytes] = {}
         for answer in self._scanner.answers():
             if not answer.stopped:
-                self.subscriptions.want(answer.scanner, answer.symbols)
+                self.subscriptions.set_wanted(answer.scanner, answer.symbols)
             bars.update(answer.bars)
             remembered.update(answer.remembered)
             if answer.problem:
                 self._notes.add(answer.problem)
         change = self.subscriptions.changes()
-        items: list[Watch | Unwatch] = [Unwatch(symbol, mark_ns) for symbol in change.gone]
+        items: list[Watch | Unwatch] = [Unwatch(symbol, mark_ns) for symbol in change.removed]
         for symbol in (*change.changed, *change.new):
             scanners = self.subscriptions.scanners_of(symbol)
             past = bars.get(symbol, []), remembered.get(symbol, b"")
             items.append(Watch(symbol, mark_ns, scanners, symbol in bars, *past))
-        self._feed.unsubscribe(change.gone)
+        self._feed.unsubscribe(change.removed)
         self._feed.subscribe(change.new)
         return items

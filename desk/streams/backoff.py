@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential, with full jitter.
+"""The wait before a retry: exponential backoff with full jitter.
 
 Tests: tests/desk/streams/test_socket_loop.py
 """

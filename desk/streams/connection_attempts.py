@@ -1,4 +1,4 @@
-"""When the next connection may be tried: exponential back-off under a hard limit of attempts."""
+"""The time of the next attempt to connect: exponential backoff under a hard limit of attempts."""
 
 from collections import deque
 from random import Random
@@ -11,14 +11,15 @@ DELIVERY_NS: Final = 30 * SECOND_NS
 AT_ONCE_NS: Final = 30 * SECOND_NS
 CONNECT_NS: Final = 10 * SECOND_NS
 LIMITS: Final = ((8, 15 * SECOND_NS + CONNECT_NS), (12, 60 * SECOND_NS + CONNECT_NS))
-"""At most so many attempts within so long. An attempt has CONNECT_NS to become a connection: with the spans longer by
-that, a venue sees at most 8 connections in any 15 s and 12 in any minute, however it delays or ends them."""
+"""The maximum numbers of attempts within these times. An attempt may take CONNECT_NS. The times are longer by that, so
+that a venue sees at most 8 connections in any 15 s and 12 in any minute, however it delays or ends them."""
 
 
 class ConnectionAttempts:
     """The times of attempts to connect. Waits grow until a connection has delivered ticks for DELIVERY_NS.
 
-    An acknowledgement, or a first tick, ends no back-off: a venue that closes right after it would be asked for ever.
+    An acknowledgement or a first tick does not reset the backoff: a venue that closes right after it would be connected
+    to for ever.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -35,19 +36,19 @@ class ConnectionAttempts:
         return now_ns >= self._due_ns
 
     def begin(self, now_ns: int) -> None:
-        """Another attempt begins."""
+        """Record the start of an attempt."""
         self._began_ns.append(now_ns)
         self._delivering_ns = None
 
     def delivered(self, now_ns: int) -> None:
-        """The connection has brought ticks."""
+        """Record that the connection has delivered ticks."""
         if self._delivering_ns is None:
             self._delivering_ns = now_ns
         elif now_ns - self._delivering_ns >= DELIVERY_NS:
             self._backoff.succeeded()
 
     def ended(self, now_ns: int, *, at_once: bool = False) -> None:
-        """The attempt, or its connection, has ended. `at_once`: no wait, at most once in AT_ONCE_NS."""
+        """Record the end of the attempt or of its connection. `at_once`: no wait, at most once in AT_ONCE_NS."""
         wait_ns = self._backoff.next_ns()
         if at_once and (self._at_once_ns is None or not 0 <= now_ns - self._at_once_ns < AT_ONCE_NS):
             self._at_once_ns = now_ns

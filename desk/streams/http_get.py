@@ -1,4 +1,4 @@
-"""One HTTP GET on an event loop: enough to ask a venue for its clock.
+"""One HTTP GET on an event loop, for the clock of a venue.
 
 Tests: tests/desk/feeds/live/test_session_clock.py
 """

@@ -1,4 +1,4 @@
-"""What a venue may send: beyond these bounds a message is rejected, or its connection is of no use.
+"""Limits of what a venue may send: messages beyond them are rejected, or end the connection.
 
 Tests: tests/desk/inprocess/test_hostile_bounds.py
 """
@@ -14,27 +14,27 @@ MAX_CONDITIONS: Final = 32
 MAX_CODE_CHARS: Final = 16
 """Of one condition, of an exchange and of a tape."""
 MAX_TEXT_CHARS: Final = 300
-"""What is shown of a venue's own words."""
+"""The characters of a venue's text that are shown."""
 MAX_MESSAGE_BYTES: Final = 4 << 20
 MAX_MALFORMED: Final = 1_000
-"""Malformed messages of one frame, after which the rest is not read."""
+"""Malformed messages of one frame, after which the rest is skipped."""
 MAX_HANDSHAKE_BYTES: Final = 128 << 10
 MAX_FRAGMENTS: Final = 65_536
 MAX_IDLE_FRAMES: Final = 1_000
-"""Frames within a second that bring nothing: pings, pongs, and empty parts and messages."""
+"""Frames within a second without data: pings, pongs, and empty parts and messages."""
 MAX_PRICE: Final = 1e12
 MAX_SIZE: Final = 1e15
 
 
 class EmptyFrameCounter:
-    """Counts frames that bring nothing, by the second. Times are of any clock that goes forward."""
+    """Counts frames without data, by the second. Times are those of any monotonic clock."""
 
     def __init__(self) -> None:
         self._since_ns = 0
         self._frames = 0
 
     def add(self, now_ns: int) -> bool:
-        """Another one; whether that is too many."""
+        """Count one; return whether that is too many."""
         if now_ns - self._since_ns >= SECOND_NS:
             self._since_ns, self._frames = now_ns, 0
         self._frames += 1
@@ -42,14 +42,14 @@ class EmptyFrameCounter:
 
 
 class SymbolBound:
-    """The symbols of a session that a venue may send: of names that can be shown, and not too many of them."""
+    """The symbols that a venue may send in a session: printable names, MAX_SYMBOLS at most."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
         self.is_full = False
 
     def cause(self, symbols: set[str]) -> str:
-        """Why any of these cannot be taken: `symbol` or `symbols`; "" where all can, which are known from now on."""
+        """Why these symbols are rejected: `symbol` or `symbols`; "" if all are accepted, and known from now on."""
         new = symbols - self._known
         if not new:
             return ""

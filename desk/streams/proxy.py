@@ -8,7 +8,7 @@ from websockets.uri import WebSocketURI
 
 
 def unused_proxy(uri: WebSocketURI) -> str:
-    """A remark for the text of a failed connection; "" where no proxy would apply. Credentials are left out."""
+    """A remark for the text of a failed connection; "" if no proxy applies. Credentials are removed."""
     proxy = get_proxy(uri)
     if proxy is None:
         return ""

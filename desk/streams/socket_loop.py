@@ -1,16 +1,17 @@
-"""The socket loop, written once under the live feeds: connect, watch, and connect again.
+"""The socket loop of all live feeds: connect, ping, read, and reconnect.
 
-The loop runs only inside `turn`, and a turn ends with the first read: whoever takes ticks slowly leaves the
-rest in the kernel's buffers, and so with the venue. Nothing gathers here.
+The loop runs only inside `turn`, which never waits and ends with the first read. If its caller takes ticks slowly, the
+rest stays in the kernel's buffers, and so with the venue: there is no queue here.
 """
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import cached_property
 from random import Random
 from typing import Any, Final
 
+import msgspec
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
@@ -21,6 +22,7 @@ from desk.ports import Clock
 from desk.streams.connection_attempts import CONNECT_NS, ConnectionAttempts
 from desk.streams.proxy import unused_proxy
 from desk.streams.stream_protocol import StreamProtocol
+from desk.streams.turn_selector import TurnSelector
 from desk.streams.websocket_connection import WebsocketConnection
 
 ANSWER_NS: Final = 10 * SECOND_NS
@@ -32,16 +34,22 @@ REFUSED: Final = frozenset({401, 403})
 RETRIED_BELOW_500: Final = frozenset({408, 425, 429})
 
 
-class SocketLoop:
-    """One connection at a time to `url`, for a protocol; everything that waits is measured on `clock`.
+class ConnectionEnd(msgspec.Struct, frozen=True):
+    """The end of a connection or of an attempt to connect; `was_open`: the websocket was open."""
 
-    Connecting, and every answer that the protocol awaits, has 10 s. A connection on which neither a whole message nor a
-    pong came for `ping_ns` is pinged, and given up after `timeout_ns`; then another is made at once. A
-    lost connection is made again after a wait (see ConnectionAttempts), at once when the protocol says so and the
-    connection had been of use. `reconnects` counts the connections made after the first that opened; `on_end(reason,
-    was_open)` is called for each connection, or attempt at one, that ended.
+    reason: str
+    was_open: bool
+
+
+class SocketLoop:
+    """One connection at a time to `url`, for a protocol; time limits are measured on `clock`.
+
+    Connecting, and every answer that the protocol awaits, may take 10 s. A connection on which neither a whole message
+    nor a pong came for `ping_ns` is pinged; after `timeout_ns` it is closed, and replaced at once. A lost connection is
+    replaced after a wait (see ConnectionAttempts), or at once if the protocol says so and the first subscription was
+    acknowledged. `reconnects` counts the connections made after the first that opened.
     `read_ns`, `message_ns` and `proof_ns` are when bytes, a message, and a message or a pong were last read; `last_end`
-    is why the last attempt or connection ended, `fault` what ends the feed.
+    is why the last attempt or connection ended, `fault` the error that ends the feed.
     """
 
     def __init__(
@@ -50,7 +58,6 @@ class SocketLoop:
         protocol: StreamProtocol,
         clock: Clock,
         rng: Random,
-        on_end: Callable[[str, bool], None],
         timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         self.timeout_ns = timeout_ns
@@ -65,8 +72,7 @@ class SocketLoop:
         self._protocol = protocol
         self._clock = clock
         self._attempts = ConnectionAttempts(rng)
-        self._on_end = on_end
-        self._turning = False
+        self._ends: list[ConnectionEnd] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connecting: asyncio.Task[Any] | None = None
         self._connection: WebsocketConnection | None = None
@@ -79,58 +85,65 @@ class SocketLoop:
         self._pinged_ns: int | None = None
 
     @cached_property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Made when it is first run, so that a feed which is never played holds nothing."""
-        return asyncio.new_event_loop()
+    def _selector(self) -> TurnSelector:
+        return TurnSelector()
+
+    @cached_property
+    def event_loop(self) -> asyncio.AbstractEventLoop:
+        """Made at first use, so that a feed that is never read holds no descriptor."""
+        return asyncio.SelectorEventLoop(self._selector)
 
     @property
     def open(self) -> bool:
-        """Whether the websocket stands."""
+        """Whether the websocket is open."""
         return self._open
 
-    def turn(self, patience_s: float) -> None:
-        """Go on until something was read, or for `patience_s`. Raises the DeskError that ends the feed."""
-        self._watch(self._clock.wall_ns())
-        self._send_wishes()
-        was_silent = self._is_silent()
-        timer = self._loop.call_later(max(0.0, patience_s), self._loop.stop)
-        self._turning = True
-        try:
-            self._loop.run_forever()
-        finally:
-            self._turning = False
-            timer.cancel()
-        if was_silent and self._is_silent():  # before and after a read: a process that was stopped reads first
-            self.hang_up(f"{SILENT} for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
-        if self.fault is not None:
-            raise self.fault
+    @property
+    def descriptor(self) -> int:
+        """Readable while a turn has something to read or to finish."""
+        return self._selector.fileno()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let something else run in the turns."""
-        task = self._loop.create_task(work)
+    def turn(self) -> None:
+        """Do what can be done without waiting, one read at most."""
+        self._watch(self._clock.wall_ns())
+        self._send_requests()
+        was_silent = self._is_silent()
+        self.advance()
+        if was_silent and self._is_silent():  # before and after a read: a process that was suspended reads first
+            self.hang_up(f"{SILENT} for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
+
+    def take_ends(self) -> list[ConnectionEnd]:
+        """The connections, and attempts to connect, that ended since the last call."""
+        ends, self._ends = self._ends, []
+        return ends
+
+    def advance(self) -> None:
+        """Run the event loop as far as it does not wait, without checking time limits."""
+        self._selector.run_turn(self.event_loop)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run another coroutine in the turns."""
+        task = self.event_loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something to its end, now."""
-        self._loop.run_until_complete(work)
+        return task
 
     def hang_up(self, reason: str, *, at_once: bool = False) -> None:
-        """End the connection, and make another."""
+        """End the connection; another replaces it."""
         if self._connection is not None:
             self._at_once = at_once
             self._connection.end(reason)
 
     def close(self) -> None:
-        """End everything. The socket is of no use afterwards."""
+        """End all work, and wait until the connection is closed, FAREWELL_S at most. Nothing can be run afterwards."""
         if self._connection is not None:
             last_end = self.last_end
             self._connection.end("the feed ended")
             self.last_end = last_end
         for task in (*self._tasks, *filter(None, [self._connecting])):
             task.cancel()
-        self._loop.run_until_complete(self._farewell())
-        self._loop.close()
+        self.event_loop.run_until_complete(self._farewell())
+        self.event_loop.close()
 
     async def _farewell(self) -> None:
         tasks = [*self._tasks, *filter(None, [self._connecting])]
@@ -141,15 +154,15 @@ class SocketLoop:
             except TimeoutError:
                 connection.abort()
                 await connection.gone.wait()
-        await self._loop.shutdown_default_executor()
+        await self.event_loop.shutdown_default_executor()
 
     def _watch(self, now_ns: int) -> None:
-        """Everything that has a time limit."""
+        """Check every time limit, and begin an attempt to connect if one is due."""
         if self._connection is None and self._connecting is None:
             if self._attempts.is_due(now_ns):
                 self._attempts.begin(now_ns)
                 self._deadline_ns = now_ns + CONNECT_NS
-                self._connecting = self._loop.create_task(self._connect())
+                self._connecting = self.event_loop.create_task(self._connect())
         elif not self._open:
             if now_ns >= self._deadline_ns:
                 self._give_up_connecting()
@@ -173,19 +186,19 @@ class SocketLoop:
             self._connection.ping()
 
     def _is_silent(self) -> bool:
-        """Whether nothing came for the whole timeout, and a pong has had its time to come."""
+        """Whether nothing came for the whole timeout, and there was enough time for a pong."""
         if not self._open or self._pinged_ns is None:
             return False
         now_ns, pong_ns = self._clock.wall_ns(), self.timeout_ns - self.timeout_ns // PING_PART
         return now_ns - self.proof_ns >= self.timeout_ns and now_ns - self._pinged_ns >= pong_ns
 
     async def _connect(self) -> None:
-        """Make one attempt. Whatever it raises (names that cannot be encoded, TLS, sockets) is a failed attempt."""
+        """Make one attempt. Every exception (names that cannot be encoded, TLS, sockets) is a failed attempt."""
         uri = self._uri
         try:
             tls = ssl.create_default_context() if uri.secure else None
-            await self._loop.create_connection(self._new_connection, uri.host, uri.port, ssl=tls)
-        except Exception as error:  # noqa: BLE001 - reported by the listener, and tried again
+            await self.event_loop.create_connection(self._new_connection, uri.host, uri.port, ssl=tls)
+        except Exception as error:  # noqa: BLE001 - reported as the end of the attempt, which is repeated
             self._fail(f"no connection: {str(error) or type(error).__name__}")
         finally:
             if self._connecting is asyncio.current_task():
@@ -202,7 +215,7 @@ class SocketLoop:
         self._fail(f"no connection within {CONNECT_NS // SECOND_NS} s")
 
     def _fail(self, reason: str) -> None:
-        """End an attempt to connect. Where TLS fails there is a connection without a transport, which ends too."""
+        """End an attempt to connect. If TLS fails, there is a connection without a transport, which ends too."""
         reason += unused_proxy(self._uri)
         if self._connection is not None:
             self._connection.end(reason)
@@ -210,11 +223,11 @@ class SocketLoop:
             self.on_end(reason, None)
 
     def on_bytes(self) -> None:
-        """Take the time: everything in this read was received now."""
+        """Take the time: everything in this read was received at it."""
         self.read_ns = self._clock.wall_ns()
 
     def on_open(self) -> None:
-        """Begin anew with the protocol."""
+        """Reset the protocol for a new connection."""
         self.message_ns = self.proof_ns = self.read_ns
         self._pinged_ns = None
         self.reconnects += self._ever_open
@@ -223,19 +236,19 @@ class SocketLoop:
         self._protocol.connected()
 
     def on_message(self, message: bytes | bytearray, *, text: bool) -> None:
-        """Hand a message to the protocol, unless it has had enough."""
+        """Pass a message to the protocol, unless it has decided to end the connection."""
         self.message_ns = self.proof_ns = self.read_ns
         self._pinged_ns = None
         if self._protocol.verdict is None:
             self._protocol.receive(message, self.read_ns, text=text)
 
     def on_pong(self) -> None:
-        """The venue is there, and had nothing to say."""
+        """Note that the venue answers."""
         self.proof_ns = self.read_ns
         self._pinged_ns = None
 
     def on_read(self) -> None:
-        """Answer, judge, and let the turn end."""
+        """Send the protocol's answers, apply its verdict, and take no more input in this turn."""
         protocol = self._protocol
         if self._open:
             if protocol.ticks:
@@ -247,11 +260,11 @@ class SocketLoop:
             elif verdict is not None:
                 self.hang_up(verdict.reason, at_once=verdict.at_once and protocol.settled)
             else:
-                self._send_wishes()
-        self._wake()
+                self._send_requests()
+        self._selector.end_input()
 
     def on_end(self, reason: str, status: int | None) -> None:
-        """The connection is gone, or could not be made: say so, and set the time of the next."""
+        """Report the end of a connection or of an attempt, and set the time of the next attempt."""
         self._leaving = {connection for connection in self._leaving if not connection.gone.is_set()}
         if self._connection is not None:
             self._leaving.add(self._connection)
@@ -261,15 +274,10 @@ class SocketLoop:
         self._attempts.ended(self._clock.wall_ns(), at_once=at_once)
         if status is not None and status < 500 and status not in RETRIED_BELOW_500:
             self.fault = _refused(self._protocol.place, status)
-        self._on_end(reason, was_open)
-        self._wake()
+        self._ends.append(ConnectionEnd(reason, was_open))
+        self._selector.end_input()
 
-    def _wake(self) -> None:
-        """Let the turn end, if there is one."""
-        if self._turning:
-            self._loop.stop()
-
-    def _send_wishes(self) -> None:
+    def _send_requests(self) -> None:
         connection = self._connection
         if self._open and connection is not None:
             for message in self._protocol.data_to_send():

@@ -1,4 +1,4 @@
-"""What a venue's protocol is to the socket loop: bytes in and out, and what it makes of them. No socket inside."""
+"""The protocol of a venue's stream, as the socket loop uses it: bytes in, ticks and bytes out. No socket inside."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -11,7 +11,7 @@ from desk.model.ticks import Tick
 
 
 class HangUp(msgspec.Struct, frozen=True):
-    """Why the connection is of no more use; `at_once`: connect again without waiting."""
+    """Why the connection has to end; `at_once`: reconnect without waiting."""
 
     reason: str
     at_once: bool = False
@@ -20,13 +20,13 @@ class HangUp(msgspec.Struct, frozen=True):
 class StreamProtocol(Protocol):
     """One venue's stream, without a socket.
 
-    `binary` says how its messages are sent, `headers` what the opening handshake bears. `awaiting` names what
-    the venue owes ("the greeting"), "" when nothing; a debt that stands too long ends the connection.
-    `ready`: authenticated. `settled`: ready, and the first subscription of this connection is acknowledged as far as it
-    ever will be; a later request changes nothing about it.
-    `verdict` is set when the connection has to end: a fault ends the feed too. `slow_clients` counts connections that
-    the venue closed because the desk read too slowly. `encoding` is the one that the venue uses although another was
-    asked for, "" where it does not.
+    `binary`: messages are sent in binary frames; `headers` are those of the opening handshake. `awaiting` names the
+    answer that the venue still owes ("the greeting"), or is ""; an answer that takes too long ends the connection.
+    `ready`: authenticated. `settled`: ready, and the venue has answered the first subscription of this connection; a
+    later request does not change that.
+    `verdict` is set when the connection has to end; a DeskError ends the feed too. `slow_clients` counts connections
+    that the venue closed because the desk read too slowly. `encoding` is the venue's encoding if it is not the
+    requested one, else "".
     """
 
     place: str
@@ -38,24 +38,24 @@ class StreamProtocol(Protocol):
     encoding: str
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Want these symbols; "*" is all of them."""
+        """Subscribe these symbols; "*" is all of them."""
         ...
 
     def unsubscribe(self, symbols: Iterable[str]) -> None:
-        """Want these no more: what still arrives of them is skipped."""
+        """Unsubscribe these symbols: ticks of them that still arrive are skipped."""
         ...
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
-        """Want no quotes of these for now."""
+        """Unsubscribe the quotes of these symbols for now."""
         ...
 
     def restore_quotes(self, symbols: Iterable[str]) -> None:
-        """Want their quotes again."""
+        """Subscribe their quotes again."""
         ...
 
     @property
     def refused(self) -> dict[str, list[str]]:
-        """The symbols that the venue does not grant, by channel."""
+        """The symbols that the venue rejects, by channel."""
         ...
 
     @property
@@ -78,17 +78,17 @@ class StreamProtocol(Protocol):
 
     @property
     def listening(self) -> bool:
-        """Whether something is subscribed, so that silence means something."""
+        """Whether anything is subscribed, so that data are expected."""
         ...
 
     def connected(self) -> None:
-        """Begin anew on a new connection."""
+        """Reset for a new connection."""
         ...
 
     def receive(self, message: bytes | bytearray, received_ns: int, *, text: bool = False) -> None:
-        """Take one message in; its ticks are appended to `ticks`. `text`: it came in text frames."""
+        """Decode one message; its ticks are appended to `ticks`. `text`: it came in text frames."""
         ...
 
     def data_to_send(self) -> list[bytes]:
-        """The messages that have to go out now."""
+        """The messages to send now."""
         ...

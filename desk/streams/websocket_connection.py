@@ -1,4 +1,4 @@
-"""One websocket connection as an asyncio protocol: every read is taken apart at once, many messages per wake-up.
+"""One websocket connection as an asyncio protocol: every read is parsed at once, with many messages per wake-up.
 
 The framing is websockets' own, without its queues and tasks: those cost half as much again per message.
 
@@ -30,14 +30,14 @@ _QUIET.setLevel(logging.CRITICAL)
 
 
 class ConnectionListener(Protocol):
-    """Who is told what happens on a connection."""
+    """The receiver of a connection's events."""
 
     def on_bytes(self) -> None:
-        """Something was read; what it holds follows."""
+        """Bytes were read; their messages follow."""
         ...
 
     def on_open(self) -> None:
-        """The websocket stands."""
+        """The websocket is open."""
         ...
 
     def on_message(self, message: bytes | bytearray, *, text: bool) -> None:
@@ -49,19 +49,19 @@ class ConnectionListener(Protocol):
         ...
 
     def on_read(self) -> None:
-        """All of the read has been handed over."""
+        """All messages of the read were passed on."""
         ...
 
     def on_end(self, reason: str, status: int | None) -> None:
-        """The connection is over; `status` is that of an HTTP answer that opened no websocket. Told once."""
+        """The connection has ended: called once. `status` is that of an HTTP answer that opened no websocket."""
         ...
 
 
 class WebsocketConnection(asyncio.Protocol):
-    """Opens the websocket and hands complete messages over; after the end it is silent.
+    """Opens the websocket and passes complete messages on; after its end it passes nothing on.
 
-    Compression is not offered. Of a message in parts at most MAX_MESSAGE_BYTES are gathered. A venue that floods it, or
-    whose handshake does not end, is left; see `desk.streams.limits`.
+    Compression is not offered. Of a message in parts at most MAX_MESSAGE_BYTES are collected. A flood of empty frames,
+    or a handshake without an end, ends the connection; see `desk.streams.limits`.
     """
 
     def __init__(self, uri: WebSocketURI, headers: Mapping[str, str], listener: ConnectionListener) -> None:
@@ -90,7 +90,7 @@ class WebsocketConnection(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take one read apart."""
+        """Parse one read."""
         if self._ended:
             return
         self._listener.on_bytes()
@@ -102,7 +102,7 @@ class WebsocketConnection(asyncio.Protocol):
                 self._on_frame(event)
             elif isinstance(event, Response):
                 self._on_response(event)
-            if self._gone_silent():
+            if self._was_ended():
                 return
         self._flush()
         if self._websocket.state is State.CONNECTING and self._handshake_bytes > MAX_HANDSHAKE_BYTES:
@@ -113,11 +113,11 @@ class WebsocketConnection(asyncio.Protocol):
             self.end(self._why_closed())
 
     def eof_received(self) -> None:
-        """Let the transport close; `connection_lost` follows."""
+        """Have the transport close; `connection_lost` follows."""
         self._websocket.receive_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say why, if nobody has."""
+        """End, with the reason of the loss unless there is an earlier one."""
         self.gone.set()
         self.end(self._why_closed() if exc is None else f"the connection broke: {exc}")
 
@@ -132,18 +132,18 @@ class WebsocketConnection(asyncio.Protocol):
         self._flush()
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+        """Send a ping."""
         if not self._ended and self._websocket.state is State.OPEN:
             self._websocket.send_ping(b"desk")
             self._flush()
 
     def abort(self) -> None:
-        """Let go of the transport at once."""
+        """Abort the transport."""
         if self._transport is not None:
             self._transport.abort()
 
     def end(self, reason: str, status: int | None = None) -> None:
-        """Close without waiting for the peer: one that is stuck would never answer."""
+        """Close without waiting for the peer, which may be stuck."""
         if self._ended:
             return
         self._ended = True
@@ -151,7 +151,7 @@ class WebsocketConnection(asyncio.Protocol):
             if self._websocket.state is State.OPEN:
                 self._websocket.send_close(1000)
                 self._flush()
-            # What a stuck peer does not take would keep the transport for ever.
+            # Bytes that a stuck peer does not read would keep the transport open for ever.
             if self._transport.get_write_buffer_size():
                 self._transport.abort()
             else:
@@ -192,8 +192,8 @@ class WebsocketConnection(asyncio.Protocol):
         elif opcode is Opcode.PONG:
             self._listener.on_pong()
 
-    def _gone_silent(self) -> bool:
-        """Whether a listener has ended this meanwhile."""
+    def _was_ended(self) -> bool:
+        """Whether the listener has ended this connection."""
         return self._ended
 
     def _why_closed(self) -> str:

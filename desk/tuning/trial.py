@@ -19,7 +19,7 @@ from desk.model.orders import Request
 from desk.model.session import Session
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager
-from desk.ports import Mailbox
+from desk.ports import Clock, Mailbox
 from desk.process.clock import SystemClock
 from desk.process.garbage_collector import GarbageCollector
 from desk.process.mailbox import ProcessMailbox
@@ -104,7 +104,7 @@ class _Bench:
         mailbox = ProcessMailbox()
         broker = MeteredBroker(broker_factory.build_order_manager(plan, session, self._book), mailbox, self._meter)
         self._shard = shard_factory.build_shard(plan, session, 0, 1, clock, NoKeeper(), broker)
-        self._links = MeteredLinks(self._shard, self._meter, len(session.always) if session.history else 0)
+        self._links = MeteredLinks(self._shard, clock, self._meter, len(session.always) if session.history else 0)
         revise_ns = round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS)
         seen = MarketView(whole, session.start_ns, revise_ns, channels=frozenset(plan.feed.channels))
         view = ScannerRunner(seen, [], session.start_ns)
@@ -143,8 +143,8 @@ class MeteredLinks(LocalLinks):
     batch follows.
     """
 
-    def __init__(self, shard: Shard, meter: CpuMeter, warm_symbols: int) -> None:
-        super().__init__({0: shard})
+    def __init__(self, shard: Shard, clock: Clock, meter: CpuMeter, warm_symbols: int) -> None:
+        super().__init__({0: shard}, clock)
         self.sent_bytes = 0
         self.applied = 0
         self.spent_ns = {"producer": 0, "shard": 0}

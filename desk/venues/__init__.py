@@ -1,1 +1,1 @@
-"""The venues: one folder for each vendor, and the simulated venue."""
+"""Venues: one folder per vendor, and the simulated venue."""

@@ -17,9 +17,9 @@ ANY_KEY: Final = SecretStr("local")
 
 
 def api_keys(plan: Plan) -> list[SecretStr]:
-    """The credentials that the plan's kind of feed needs, in the registry's order; a venue on this machine takes any.
+    """The credentials that the plan's kind of feed needs, in the registry's order.
 
-    Raises CredentialsError for those that are missing in this process.
+    A venue on this machine accepts any key. Raises CredentialsError if one is missing.
     """
     secrets = load_settings().secrets()
     names = FEED_KINDS[plan.feed.kind].credentials

@@ -1,4 +1,4 @@
-"""What a kind of feed provides: market data that can be read again, or a live stream.
+"""Factories of feeds: for market data that can be read again, and for live streams.
 
 Tests: tests/desk/venues/test_registry.py
 """
@@ -18,33 +18,33 @@ from desk.model.session import Session
 from desk.ports import Clock, LiveFeed
 
 HoursOn = Callable[[date], TradingDay | None]
-"""The hours of the plan's exchange on a date; None where it is closed."""
+"""The hours of the plan's exchange on a date; None if it is closed."""
 
 
 class ReplayFactory(ABC):
-    """Market data that can be read again: its source is played by `BlockFeed`, which opens at any position."""
+    """Makes sources of market data that can be read again. `BlockFeed` plays them, from any position."""
 
     @abstractmethod
     def source(self, plan: Plan, hours_on: HoursOn) -> BlockSource:
-        """The rows that the plan names. Raises PlanError, TapeError, CredentialsError."""
+        """Open the rows that the plan names. Raises PlanError, TapeError, CredentialsError."""
 
     @abstractmethod
     def fingerprints(self, plan: Plan) -> dict[str, str]:
-        """What shows, by file, whether a resumed run reads the same rows; empty where the plan alone decides that.
+        """A fingerprint per file, by which a resumed run checks that the rows are the same.
 
-        Raises TapeError, CredentialsError.
+        Empty if the plan alone determines the rows. Raises TapeError, CredentialsError.
         """
 
     @abstractmethod
-    def fact(self, plan: Plan, source: BlockSource) -> tuple[str, str]:
-        """A line of `desk check` about the source: a word for what it is, and the line."""
+    def describe(self, plan: Plan, source: BlockSource) -> tuple[str, str]:
+        """Label and text of the line about the source in `desk check`."""
 
 
 class LiveSetup(msgspec.Struct, frozen=True):
-    """What a live feed is opened with beside the plan.
+    """What a live feed needs beside the plan.
 
-    `first_ordinal` is that of its first tick. `is_open(session_ns)`: whether the exchange is, so that silence means
-    something.
+    `first_ordinal` is the ordinal of its first tick. `is_open(session_ns)` says whether the exchange is open: only then
+    is silence a fault.
     """
 
     session: Session
@@ -54,15 +54,15 @@ class LiveSetup(msgspec.Struct, frozen=True):
 
 
 class LiveFactory(ABC):
-    """A live stream: a venue's protocol on the socket loop that all share."""
+    """Opens live feeds: a venue's protocol on the shared socket loop."""
 
     @abstractmethod
     def url(self, plan: Plan) -> str:
-        """The address of the stream: the plan's, or the vendor's own."""
+        """The address of the stream: the plan's, else the vendor's default."""
 
     @abstractmethod
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> LiveFeed:
-        """The session's feed: from its start, or behind the position of one whose producer died.
+        """Open the session's feed from its start, or resume after the position `resume`.
 
         `keys` are the credentials of the kind, in the registry's order. Raises CredentialsError, PlanError.
         """

@@ -1,4 +1,4 @@
-"""Market data that can be read again: a tape, and the synthetic market.
+"""Factories of market data that can be read again: tapes and the made-up market.
 
 Tests: tests/desk/venues/test_registry.py
 """
@@ -16,24 +16,24 @@ from desk.venues.feed_factory import HoursOn, ReplayFactory
 
 
 class TapeFactory(ReplayFactory):
-    """Recorded market data: Parquet files. Modules that bring pyarrow are imported where they are needed."""
+    """Recorded market data in Parquet files. Modules that import pyarrow are imported only where they are needed."""
 
     def source(self, plan: Plan, hours_on: HoursOn) -> BlockSource:  # noqa: ARG002  the port's
-        """The tape, of all its days."""
-        from desk.tape.reader import TapeSource  # noqa: PLC0415 - brings pyarrow, which other feeds do without
+        """The tape with all of its days."""
+        from desk.tape.reader import TapeSource  # noqa: PLC0415 - imports pyarrow, which other feeds do not need
 
         tape = TapeSource(plan.feed.path)
         tape.require_ns()
         return tape
 
     def fingerprints(self, plan: Plan) -> dict[str, str]:
-        """Those of the tape's files."""
+        """The fingerprints of the tape's files."""
         from desk.tape.fingerprint import tape_fingerprints  # noqa: PLC0415 - as above
 
         return tape_fingerprints(plan.feed.path)
 
-    def fact(self, plan: Plan, source: BlockSource) -> tuple[str, str]:  # noqa: ARG002  the port's
-        """Where the tape is, and how large."""
+    def describe(self, plan: Plan, source: BlockSource) -> tuple[str, str]:  # noqa: ARG002  the port's
+        """The tape's place and size."""
         from desk.tape.reader import TapeSource  # noqa: PLC0415 - as above
 
         assert isinstance(source, TapeSource)
@@ -44,50 +44,50 @@ class TapeFactory(ReplayFactory):
 
 
 class SyntheticFactory(ReplayFactory):
-    """A market made up from a seed."""
+    """A market generated from a seed."""
 
     def source(self, plan: Plan, hours_on: HoursOn) -> BlockSource:
-        """The market of the day that [feed.synthetic] names, from the exchange's open on."""
-        made = plan.feed.synthetic
+        """The market of the day that [feed.synthetic] names, from the open of the exchange on."""
+        settings = plan.feed.synthetic
         return SyntheticMarket(
             SyntheticConfig(
-                seed=made.seed,
-                symbols=made.symbols,
-                events_per_s=made.events_per_s,
+                seed=settings.seed,
+                symbols=settings.symbols,
+                events_per_s=settings.events_per_s,
                 start_ns=_hours(plan, hours_on).open_ns,
-                duration_s=60 * made.minutes,
-                bursts=made.bursts,
-                late_fraction=made.late_fraction,
-                odd_lot_fraction=made.odd_lot_fraction,
+                duration_s=60 * settings.minutes,
+                bursts=settings.bursts,
+                late_fraction=settings.late_fraction,
+                odd_lot_fraction=settings.odd_lot_fraction,
             )
         )
 
     def fingerprints(self, plan: Plan) -> dict[str, str]:  # noqa: ARG002  the port's
-        """None: the plan alone decides what the rows are."""
+        """Empty: the plan alone determines the rows."""
         return {}
 
-    def fact(self, plan: Plan, source: BlockSource) -> tuple[str, str]:  # noqa: ARG002  the port's
-        """What it is made from."""
-        made = plan.feed.synthetic
-        return ("market", f"made up from seed {made.seed}, {made.events_per_s:,.0f} events/s, {made.date}")
+    def describe(self, plan: Plan, source: BlockSource) -> tuple[str, str]:  # noqa: ARG002  the port's
+        """The market's seed, rate and date."""
+        settings = plan.feed.synthetic
+        return ("market", f"made up from seed {settings.seed}, {settings.events_per_s:,.0f} events/s, {settings.date}")
 
 
 def _hours(plan: Plan, hours_on: HoursOn) -> TradingDay:
-    """The hours of the market's day. Raises PlanError where the exchange is closed, or not open for so long."""
-    made, calendar = plan.feed.synthetic, plan.session.calendar
-    hours = hours_on(date.fromisoformat(made.date))
+    """The exchange's hours on the market's day. Raises PlanError if it is closed, or open for less than `minutes`."""
+    settings, calendar = plan.feed.synthetic, plan.session.calendar
+    hours = hours_on(date.fromisoformat(settings.date))
     if hours is None:
         raise PlanError(
             "[feed.synthetic] date",
-            f'`"{made.date}"`, on which {calendar} is closed',
+            f'`"{settings.date}"`, on which {calendar} is closed',
             "a trading day of [session] calendar",
             'Name another day, or set calendar = "24/7".',
         )
     open_minutes = (hours.close_ns - hours.open_ns) // MINUTE_NS
-    if made.minutes > open_minutes:
+    if settings.minutes > open_minutes:
         raise PlanError(
             "[feed.synthetic] minutes",
-            f"`{made.minutes}`, more than the {open_minutes} minutes that {calendar} is open on {made.date}",
+            f"`{settings.minutes}`, more than the {open_minutes} minutes that {calendar} is open on {settings.date}",
             f"a whole number from 1 to {open_minutes}",
             f"Set minutes = {open_minutes}, or name another date.",
         )

@@ -1,4 +1,4 @@
-"""From a plan's `kind` to what makes its feed or venue; the kinds themselves are listed in `desk.config.kinds`."""
+"""The feed factory or venue of a plan's `kind`. `desk.config.kinds` lists the kinds."""
 
 from importlib import import_module
 from typing import Any
@@ -11,17 +11,17 @@ from desk.venues.feed_factory import LiveFactory, ReplayFactory
 
 def feed_factory(plan: Plan) -> ReplayFactory | LiveFactory:
     """The factory of the plan's kind of feed."""
-    factory: ReplayFactory | LiveFactory = _made(FEED_KINDS[plan.feed.kind].factory)
+    factory: ReplayFactory | LiveFactory = _instance_of(FEED_KINDS[plan.feed.kind].factory)
     return factory
 
 
 def order_venue(plan: Plan) -> OrderVenue:
-    """The venue that takes the plan's orders."""
-    venue: OrderVenue = _made(BROKER_KINDS[plan.broker.kind])
+    """The venue for the plan's orders."""
+    venue: OrderVenue = _instance_of(BROKER_KINDS[plan.broker.kind])
     return venue
 
 
-def _made(path: str) -> Any:
-    """An object of the class at "module:Class"."""
+def _instance_of(path: str) -> Any:
+    """An instance of the class at "module:Class"."""
     module, _, name = path.partition(":")
     return getattr(import_module(module), name)()

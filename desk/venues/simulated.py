@@ -9,17 +9,17 @@ ALL_KINDS: Final[frozenset[OrderKind]] = frozenset({"market", "limit", "stop", "
 
 
 class SimulatedVenue:
-    """Takes every kind of order.
+    """Accepts every kind of order, and sends nothing.
 
-    Sends nothing: the committed order event reaches the shard through its lane, and opens or cancels the order there. A
-    second path to the shard would break the order of its items.
+    The committed order event reaches the shard through its lane, and opens or cancels the order there. A second path to
+    the shard would break the order of its items.
     """
 
     simulated = True
     kinds = ALL_KINDS
 
     def submit(self, approved: Approved) -> None:
-        """Nothing to send: the accepted event opens the order."""
+        """Do nothing: the accepted event opens the order."""
 
     def cancel(self, client_order_id: str) -> None:
-        """Nothing to send: the pending_cancel event takes it back."""
+        """Do nothing: the pending_cancel event cancels the order."""

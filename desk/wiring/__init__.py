@@ -1,12 +1,12 @@
-"""Builds objects from the plan: the only place that maps words of the plan to classes.
+"""Builds objects from the plan: only this package knows both.
 
-Each module names what one kind of process needs, so that a consumer does not load what the ledger does:
+Each module serves one kind of process, so that no process imports the libraries of another:
 
-    markets        market data: tapes, the synthetic market, live streams
-    plan_session   the session, from plan and market data; exchange_days and tape_days have the dates
-    producer_factory the producer's side: lanes and loop
-    shard_factory  the consumers' and scanners' side
-    broker_factory the broker's and the ledger's side
-    run_start      the start of a run, new or resumed; resume_inputs compares what it works on
-    run_end        the files of a finished run
+    markets           market data: tapes, the made-up market, live streams
+    plan_session      the session, from plan and market data; exchange_days and tape_days find its date
+    producer_factory  the producer's loop and lanes
+    shard_factory     shards and scanners
+    broker_factory    the order manager and the ledger
+    run_start         the start of a run, new or resumed; resume_inputs compares tape, code and versions
+    run_end           the files of a finished run
 """

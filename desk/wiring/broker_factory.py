@@ -1,4 +1,4 @@
-"""The broker's side: ledger, risk gate, venue."""
+"""Builds the order manager and its ledger."""
 
 import time
 from pathlib import Path
@@ -17,24 +17,24 @@ from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits, entry_shares
 from desk.venues.registry import order_venue
 
-ROWS: Final = "ledger.rows"
+ROW_COUNT_FILE: Final = "ledger.rows"
 
 
 def require_ledger(plan: Plan, run_dir: Path) -> None:
-    """See that the plan's ledger can be opened, before anything starts. Raises PlanError, CredentialsError."""
+    """Check that the plan's ledger can be opened. Raises PlanError, CredentialsError."""
     try:
-        _opened(plan, "", run_dir, patience_s=0).close()
+        _connect(plan, "", run_dir, patience_s=0).close()
     except LedgerError as fault:
         raise PlanError(f"[ledger] url, {fault.place}", fault.found, fault.expected, fault.remedy) from fault
 
 
 def open_ledger_session(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> tuple[Session, str, bool]:
-    """The session under the name that the ledger has for it: that of one of the same day which was never closed.
+    """Open the session in the ledger, or resume an unclosed session of the same plan, mode and day.
 
-    With it the ledger's identity, and whether the session's close was cut short in another run, and taken back. From
-    here on, the run folder says how many rows the ledger must have.
+    Returns the session with its name in the ledger, the ledger's identity, and whether an interrupted close of the
+    session was undone. The run folder gets the number of committed rows.
     """
-    book = _opened(plan, session.id, run_dir, rows=_rows(run_dir))
+    book = _connect(plan, session.id, run_dir, rows=_row_count_file(run_dir))
     try:
         name = book.open_session(
             session.id,
@@ -42,15 +42,15 @@ def open_ledger_session(plan: Plan, session: Session, run_dir: Path, now_ns: int
             mode=plan.session.mode,
             day=session.day,
             now_ns=now_ns,
-            take_back=True,
+            undo_interrupted_close=True,
         )
     finally:
         book.close()
-    return msgspec.structs.replace(session, id=name), book.identity, book.took_back
+    return msgspec.structs.replace(session, id=name), book.identity, book.close_undone
 
 
 def undo_ledger_close(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> bool:
-    """Undo in the ledger a close of the session that was cut short; whether there was one. Raises LedgerError."""
+    """Undo an interrupted close of the session in the ledger. Returns whether there was one. Raises LedgerError."""
     book = open_ledger(plan, session, run_dir, now_ns)
     try:
         return book.undo_close()
@@ -59,11 +59,11 @@ def undo_ledger_close(plan: Plan, session: Session, run_dir: Path, now_ns: int) 
 
 
 def require_known_ledger(plan: Plan, session: str, run_dir: Path, identity: str = "") -> None:
-    """Check that the plan's ledger is the run's own, undamaged and with every row that the run committed.
+    """Check that the ledger is the run's own, is undamaged and has all rows that the run committed.
 
     Raises RunFolderError, LedgerError, CredentialsError.
     """
-    committed = _rows(run_dir).read()
+    committed = _row_count_file(run_dir).read()
     if identity:
         committed.ledger = identity
     require_same_ledger(
@@ -72,22 +72,23 @@ def require_known_ledger(plan: Plan, session: str, run_dir: Path, identity: str 
 
 
 def open_ledger(plan: Plan, session: Session, run_dir: Path, now_ns: int) -> SqlLedger:
-    """The plan's ledger, with this session opened in it.
+    """Open the session in the plan's ledger.
 
-    Raises LedgerError, also where it is not the run's own any more: a ledger's process may be a successor in mid-run.
+    If the run has committed rows to a ledger, check that it is this one: this process may be a restarted one. Raises
+    LedgerError.
     """
-    rows = _rows(run_dir)
+    rows = _row_count_file(run_dir)
     if rows.path.exists():
         try:
             require_known_ledger(plan, session.id, run_dir)
         except RunFolderError as fault:
             raise LedgerError(fault.place, fault.found, fault.expected, fault.remedy) from fault
-    book = _opened(plan, session.id, run_dir, rows=rows)
+    book = _connect(plan, session.id, run_dir, rows=rows)
     book.open_session(session.id, plan=plan.session.name, mode=plan.session.mode, day=session.day, now_ns=now_ns)
     return book
 
 
-def _opened(
+def _connect(
     plan: Plan, session: str, run_dir: Path, patience_s: float = PATIENCE_S, rows: RowCountFile | None = None
 ) -> SqlLedger:
     url = ledger_url(plan.ledger.url, run_dir)
@@ -95,21 +96,21 @@ def _opened(
 
 
 def _password() -> str | None:
-    """The password that the environment of this process has for the ledger."""
+    """The ledger's password from the environment."""
     secret = load_settings().ledger_password
     return None if secret is None else secret.get_secret_value()
 
 
-def _rows(run_dir: Path) -> RowCountFile:
-    return RowCountFile(run_dir / ROWS)
+def _row_count_file(run_dir: Path) -> RowCountFile:
+    return RowCountFile(run_dir / ROW_COUNT_FILE)
 
 
 def build_order_manager(
     plan: Plan, session: Session, book: OrderLedger, spans: OrderSpans | None = None
 ) -> OrderManager:
-    """Build the order manager, restored from the session in the ledger."""
-    own = {strategy.name: strategy.max_orders_per_minute for strategy in plan.strategies}
-    shares = entry_shares(plan.risk.max_orders_per_minute, own)
+    """Build the order manager and restore it from the ledger."""
+    per_strategy = {strategy.name: strategy.max_orders_per_minute for strategy in plan.strategies}
+    shares = entry_shares(plan.risk.max_orders_per_minute, per_strategy)
     limits = RiskLimits(**plan.risk.model_dump(), entries_per_minute=shares)
     gate = RiskGate(limits, session.hours)
     venue: OrderVenue = order_venue(plan)

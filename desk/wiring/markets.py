@@ -1,4 +1,4 @@
-"""Market data of a plan: what can be read again, what streams live, and the feed of it.
+"""Market data of a plan: sources, which can be read repeatedly, and feeds, replayed or live.
 
 Tests: tests/desk/wiring/test_plan_session.py
 """
@@ -25,16 +25,16 @@ ORDINAL_BITS: Final = 40
 
 
 def market_source(plan: Plan, session: Session | None = None) -> BlockSource | None:
-    """The market data that the plan names, where it can be read again; None for a live stream.
+    """The plan's market data; None for a live stream. With a session, only the rows of its day.
 
-    With a session they are those of its day alone. Raises TapeError, CredentialsError, PlanError.
+    Raises TapeError, CredentialsError, PlanError.
     """
     factory = feed_factory(plan)
     return None if isinstance(factory, LiveFactory) else replayed_source(plan, factory, session)
 
 
 def replayed_source(plan: Plan, factory: ReplayFactory, session: Session | None = None) -> BlockSource:
-    """The same of a kind of feed that can be read again."""
+    """The market data of a kind of feed that can be read repeatedly; likewise."""
 
     def hours_on(day: date) -> TradingDay | None:
         return ExchangeDays(plan.session.calendar).hours(day) if session is None else session.hours
@@ -44,14 +44,14 @@ def replayed_source(plan: Plan, factory: ReplayFactory, session: Session | None 
 
 
 def session_source(source: BlockSource, session: Session) -> BlockSource:
-    """Of recorded market data the session's exchange day; others are of one day anyway."""
+    """The session's exchange day of recorded market data; other sources have one day only."""
     if isinstance(source, RecordedSource):
         return DaySource(source, session.hours.start_ns, session.hours.end_ns)
     return source
 
 
 def source_notes(source: BlockSource | None) -> list[str]:
-    """Remarks of a source that are no faults, a line each; a made-up market and a stream have none."""
+    """Notes of recorded market data, one line each; other sources have none."""
     notes: list[str] = getattr(source, "notes", [])
     return notes
 
@@ -64,11 +64,11 @@ def market_feed(
     epoch: int = 0,
     resume: FeedPosition | None = None,
 ) -> Feed:
-    """The session's feed, from its start or behind a dead producer's position. Raises CredentialsError."""
+    """The session's feed, from the session's start or from the last producer's position. Raises CredentialsError."""
     factory = feed_factory(plan)
     if isinstance(factory, LiveFactory):
         return _live_feed(factory, plan, session, clock, epoch, resume)
-    assert source is not None, "a feed that can be read again has a source"
+    assert source is not None, "a replayed feed has a source"
     return BlockFeed(
         source,
         clock,
@@ -83,9 +83,10 @@ def market_feed(
 def _live_feed(
     factory: LiveFactory, plan: Plan, session: Session, clock: Clock, epoch: int, resume: FeedPosition | None
 ) -> LiveFeed:
-    """A live feed; its ordinals rise from one incarnation of the producer to the next."""
+    """A live feed. The epoch is part of its ordinals, so they increase when the producer is restarted."""
     is_open = partial(ExchangeDays(plan.session.calendar).is_open, date.fromisoformat(session.day))
     setup = LiveSetup(session, clock, (epoch << ORDINAL_BITS) + 1, is_open)
     live = factory.open(plan, api_keys(plan), setup, resume)
     live.keep_below(round(plan.guards.max_data_latency_s * SECOND_NS))
+    live.expect_delay(round(plan.feed.delay_s * SECOND_NS))
     return live

@@ -1,4 +1,4 @@
-"""The session, worked out from the plan and its market data: always one exchange day, or a part of it."""
+"""Derives the session from the plan and its market data: one exchange day, or a part of it."""
 
 import asyncio
 from datetime import time, timedelta
@@ -24,23 +24,23 @@ ONE_DAY: Final = timedelta(1)
 
 
 def derive_session(plan: Plan, source: BlockSource | None, clock: Clock) -> Session:
-    """The session of a plan and its market data. Raises PlanError, TapeError where they do not fit."""
-    return _live(plan, clock) if source is None else _recorded(plan, source)
+    """Derive the session of a plan and its market data. Raises PlanError, TapeError."""
+    return _live_session(plan, clock) if source is None else _replay_session(plan, source)
 
 
-def _live(plan: Plan, clock: Clock) -> Session:
-    """A session that starts now, at `start`, or with the next exchange day, on the clock that the plan names."""
+def _live_session(plan: Plan, clock: Clock) -> Session:
+    """A session that starts now, at `start`, or at the start of the next exchange day."""
     days = ExchangeDays(plan.session.calendar)
     now_ns = _venue_now_ns(plan, clock) if plan.session.clock == "venue" else clock.wall_ns()
-    day = days.following(now_ns)
+    day = days.current_or_next(now_ns)
     start_ns, stop_ns = session_bounds(plan, days, day)
     start_ns = floor_to(now_ns, SECOND_NS) if start_ns is None else max(start_ns, floor_to(now_ns, SECOND_NS))
     start_ns = max(start_ns, day.hours.start_ns)
     if stop_ns is not None and stop_ns <= start_ns:
         raise PlanError(
             "[session] stop",
-            f'`"{plan.session.stop}"`, which is past: it is {days.local(now_ns):%H:%M:%S} ({days.zone})',
-            "a time of day to come",
+            f'`"{plan.session.stop}"`, which is in the past: it is {days.local(now_ns):%H:%M:%S} ({days.zone})',
+            "a time of day in the future",
             "Move `stop`, or leave it empty.",
         )
     end_ns = day.hours.end_ns if stop_ns is None else stop_ns
@@ -58,12 +58,12 @@ def _live(plan: Plan, clock: Clock) -> Session:
         live=plan.session.clock == "real",
         hours=day.hours,
         has_trades="trades" in plan.feed.channels,
-        waits=_waits(days, day, now_ns, start_ns),
+        waits=_reason_to_wait(days, day, now_ns, start_ns),
     )
 
 
-def _waits(days: ExchangeDays, day: ExchangeDay, now_ns: int, start_ns: int) -> str:
-    """Why a live session does not start at once; "" where it does."""
+def _reason_to_wait(days: ExchangeDays, day: ExchangeDay, now_ns: int, start_ns: int) -> str:
+    """Why a live session does not start immediately; "" if it does."""
     if start_ns <= now_ns:
         return ""
     starts = f"the session starts at {days.local(start_ns):%a %Y-%m-%d %H:%M:%S} ({days.zone})"
@@ -78,16 +78,16 @@ def _venue_now_ns(plan: Plan, clock: Clock) -> int:
     return venue.session_ns(clock.wall_ns())
 
 
-def _recorded(plan: Plan, source: BlockSource) -> Session:
+def _replay_session(plan: Plan, source: BlockSource) -> Session:
     days = ExchangeDays(plan.session.calendar)
     first_ns, ends_ns, outside, has_trades = source.start_ns, source.end_ns, {}, True
     if isinstance(source, RecordedSource):
         day, rows = tape_day(source, days, plan.session.day)
         first_ns, ends_ns, has_trades = rows.start_ns, rows.end_ns, bool(rows.prints.any())
-        here = rows.counts()
-        outside = {kind: count - here[kind] for kind, count in source.tally.counts().items()}
+        inside = rows.counts()
+        outside = {kind: count - inside[kind] for kind, count in source.tally.counts().items()}
     else:
-        day = days.following(source.start_ns)
+        day = days.current_or_next(source.start_ns)
     start_ns, stop_ns = session_bounds(plan, days, day)
     if start_ns is None:
         start_ns = floor_to(first_ns, SECOND_NS)
@@ -95,7 +95,7 @@ def _recorded(plan: Plan, source: BlockSource) -> Session:
         first, last = days.local(first_ns), days.local(ends_ns - 1)
         raise PlanError(
             "[session] start, stop",
-            f'`"{plan.session.start}"` to `"{plan.session.stop}"`, in which {source.place} has no rows of {day.date}',
+            f'`"{plan.session.start}"` to `"{plan.session.stop}"`, when {source.place} has no rows of {day.date}',
             f"times between {first:%H:%M:%S} and {last:%H:%M:%S} ({days.zone})",
             "Move `start` and `stop`, or leave them empty.",
         )
@@ -118,15 +118,18 @@ def _recorded(plan: Plan, source: BlockSource) -> Session:
 
 
 def session_bounds(plan: Plan, days: ExchangeDays, day: ExchangeDay) -> tuple[int | None, int | None]:
-    """`start` and `stop` on this day, None where they are empty, held within the day's hours.
+    """`start` and `stop` as times of this day, limited to its hours; None for an empty one.
 
-    Raises PlanError where nothing of the day is left.
+    Raises PlanError if one of them excludes the whole day.
     """
     hours = day.hours
-    start_ns = None if plan.session.start_time is None else _at(plan.session.start_time, days, day)
-    stop_ns = None if plan.session.stop_time is None else _at(plan.session.stop_time, days, day)
-    for key, out in (("start", start_ns and start_ns >= hours.end_ns), ("stop", stop_ns and stop_ns <= hours.start_ns)):
-        if out:
+    start_ns = None if plan.session.start_time is None else _time_of_day_ns(plan.session.start_time, days, day)
+    stop_ns = None if plan.session.stop_time is None else _time_of_day_ns(plan.session.stop_time, days, day)
+    for key, is_outside in (
+        ("start", start_ns and start_ns >= hours.end_ns),
+        ("stop", stop_ns and stop_ns <= hours.start_ns),
+    ):
+        if is_outside:
             raise PlanError(
                 f"[session] {key}",
                 f'`"{getattr(plan.session, key)}"`, when {days.calendar} is closed on {day.date}',
@@ -139,38 +142,38 @@ def session_bounds(plan: Plan, days: ExchangeDays, day: ExchangeDay) -> tuple[in
     )
 
 
-def _at(at: time, days: ExchangeDays, day: ExchangeDay) -> int:
-    """A time of day as one of this exchange day, which may begin on the evening before its date."""
+def _time_of_day_ns(at: time, days: ExchangeDays, day: ExchangeDay) -> int:
+    """A time of day on this exchange day, which may begin on the evening before its date."""
     time_ns = exchange_ns(day.date, at, days.zone)
-    before_ns = exchange_ns(day.date - ONE_DAY, at, days.zone)
-    return before_ns if time_ns >= day.hours.end_ns and before_ns >= day.hours.start_ns else time_ns
+    evening_before_ns = exchange_ns(day.date - ONE_DAY, at, days.zone)
+    return evening_before_ns if time_ns >= day.hours.end_ns and evening_before_ns >= day.hours.start_ns else time_ns
 
 
 def _with_symbols(plan: Plan, source: BlockSource, session: Session) -> Session:
-    """The session with its symbols; where all are subscribed, those that had rows before its start are known then.
+    """The session with its symbols. If all are subscribed, symbols with rows before its start are subscribed at once.
 
-    Raises PlanError for a symbol that the market data do not have.
+    Raises PlanError for a symbol that the market data does not have.
     """
     _require_symbols(plan, source)
     always = plan.feed.symbols
     if ALL in always and session.history:
-        always = (ALL, *_met_before(source, session.start_ns))
+        always = (ALL, *_symbols_before(source, session.start_ns))
     return msgspec.structs.replace(session, market=tuple(source.symbols), always=always)
 
 
-def _met_before(source: BlockSource, time_ns: int) -> list[str]:
-    """The symbols with a sound row received before this time, sorted."""
-    met: set[str] = set()
+def _symbols_before(source: BlockSource, time_ns: int) -> list[str]:
+    """The symbols with a valid row received before this time, sorted."""
+    found: set[str] = set()
     for block in source.blocks():
         early = (block.recv_ns < time_ns) & (rejection_causes(block) == 0)
-        met.update(block.symbols[number] for number in set(block.symbol[early].tolist()))
+        found.update(block.symbols[number] for number in set(block.symbol[early].tolist()))
         if block.recv_ns[-1] >= time_ns:
             break
-    return sorted(met)
+    return sorted(found)
 
 
 def _require_symbols(plan: Plan, source: BlockSource) -> None:
-    """Every symbol that the plan names is in the market data, where a mistyped one would never tick."""
+    """Check that the market data has every symbol of the plan: a mistyped one would never get a tick."""
     named = {"[feed] symbols": plan.feed.symbols} | {
         f"[[strategies]] {entry.name} symbols": entry.symbols for entry in plan.strategies
     }
@@ -182,5 +185,5 @@ def _require_symbols(plan: Plan, source: BlockSource) -> None:
                     place,
                     f'`"{symbol}"`, which {source.place} does not have',
                     f"symbols such as {', '.join(source.symbols[:5])}",
-                    'Correct it, or take all with symbols = ["*"].',
+                    'Correct it, or subscribe to all with symbols = ["*"].',
                 )

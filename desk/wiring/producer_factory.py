@@ -1,4 +1,4 @@
-"""The producer's side: lanes, and the intake that fills them.
+"""Builds the producer's loop and the lanes that it fills.
 
 Tests: tests/desk/inprocess/test_in_process_desk.py
 """
@@ -27,12 +27,12 @@ MIB: Final = 1024 * 1024
 
 
 def market_waits(plan: Plan) -> bool:
-    """Whether the market waits for its consumers: then they are always as busy as can be, whatever their number."""
+    """Whether the feed waits for the consumers, which are then always fully busy, so their load says nothing."""
     return plan.session.lockstep or plan.feed.is_lossless
 
 
 def lane_config(plan: Plan, epoch: int, *, lossless: bool) -> LaneConfig:
-    """What all lanes of one producer share."""
+    """The configuration of all lanes of a producer."""
     return LaneConfig(
         source="producer",
         epoch=epoch,
@@ -66,30 +66,16 @@ def build_producer_loop(
     asleep: Mapping[int, LaneTotals] | None = None,
     spans: SpanRecorder = NO_SPANS,
 ) -> ProducerLoop:
-    """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
+    """Build the producer's loop, restored from the keeper's last state.
 
-    `first` are the shards with which the session began, `joined` those that there are, `asleep` the lane totals of
-    those that are not needed now.
+    `first` are the shards at the start of the session, `joined` the shards that are running, `asleep` the lane totals
+    of shards that are stopped because the load does not need them.
     """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
-    config = ProducerConfig(
-        epoch,
-        session.lockstep,
-        session.start_ns,
-        round(plan.guards.max_data_latency_s * SECOND_NS),
-        round(plan.flow.checkpoint_s * SECOND_NS),
-        session.history,
-        session.waits,
-        FeedWatchConfig(
-            feed.place if isinstance(feed, SocketFeed) else source.place if source is not None else "",
-            round(plan.feed.delay_s * SECOND_NS),
-            round(plan.guards.max_clock_skew_ms * MS_NS),
-            session.hours,
-            len(plan.feed.channels),
-        ),
-    )
     live = feed if isinstance(feed, SocketFeed) else None
+    place = live.place if live is not None else source.place if source is not None else ""
+    config = _producer_config(plan, session, epoch, place)
     beginning = Beginning(
         RoutingTable.even(first),
         lane_config(plan, epoch, lossless=feed.lossless),
@@ -100,3 +86,22 @@ def build_producer_loop(
     )
     ports = ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live, spans)
     return ProducerLoop(config, ports, beginning)
+
+
+def _producer_config(plan: Plan, session: Session, epoch: int, feed_place: str) -> ProducerConfig:
+    return ProducerConfig(
+        epoch,
+        session.lockstep,
+        session.start_ns,
+        round(plan.guards.max_data_latency_s * SECOND_NS),
+        round(plan.flow.checkpoint_s * SECOND_NS),
+        session.history,
+        session.waits,
+        FeedWatchConfig(
+            feed_place,
+            round(plan.feed.delay_s * SECOND_NS),
+            round(plan.guards.max_clock_skew_ms * MS_NS),
+            session.hours,
+            len(plan.feed.channels),
+        ),
+    )

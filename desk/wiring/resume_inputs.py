@@ -1,4 +1,4 @@
-"""What a run works on, and whether it is still the same when the run is resumed.
+"""Compares the inputs of a resumed run with those at its start: tape, code, versions and plan.
 
 Tests: tests/desk/inprocess/test_resume_judged.py
 """
@@ -27,38 +27,39 @@ PACKAGES: Final = ("raydesk", "ray", "numpy", "msgspec", "pyarrow", "sqlalchemy"
 
 
 def fingerprints(plan: Plan, ledger: str, plan_file: Path | None) -> Fingerprints:
-    """Those of the plan's tape and code as they are now, and of a ledger. Raises TapeError, CredentialsError."""
+    """Fingerprints of the plan's tape and code now, with the ledger's identity. Raises TapeError, CredentialsError."""
     files = [] if plan_file is None else [str(plan_file)]
     return Fingerprints(_tape(plan), ledger, _code(plan), _versions(), _files(files))
 
 
 def require_same(plan: Plan, resume: ResumeState, *, accept: bool) -> tuple[ResumeState, list[str]]:
-    """Compare tape, code and versions with those at the start of the run; for `accept`, take other code.
+    """Compare tape, code and versions with those at the start of the run; `accept` allows other code.
 
-    What the next resume compares with, and a warning for each change that was taken. Raises RunFolderError for another
+    Returns the state for the next resume, and a warning for each accepted change. Raises RunFolderError for another
     tape, StrategyError for other code, TapeError, CredentialsError.
     """
-    kept = resume.fingerprints
-    now = Fingerprints(_tape(plan), kept.ledger, _code(plan), _versions(), kept.plan)
-    if changed := differences(kept.tape, now.tape):
+    before = resume.fingerprints
+    now = Fingerprints(_tape(plan), before.ledger, _code(plan), _versions(), before.plan)
+    if changed := differences(before.tape, now.tape):
         raise RunFolderError(
             f"the tape {plan.feed.path}",
-            f"it is not the tape with which the run began: {_listed(changed)}",
+            f"not the tape with which the run started: {_listed(changed)}",
             "the same files",
-            "Put them back, or run the plan anew in another folder.",
+            "Restore them, or start a new run in another folder.",
         )
-    changed = differences(kept.code, now.code)
+    changed = differences(before.code, now.code)
     if changed and not accept:
         raise StrategyError(
             "the code of strategies and scanners",
-            f"it is not the code with which the run began: {_listed(changed)}",
+            f"not the code with which the run started: {_listed(changed)}",
             "the same modules",
-            "Put them back, or take the new code for the rest of the run with --accept-changes.",
+            "Restore them, or use the new code for the rest of the run with --accept-changes.",
         )
     warnings = [f"resumed with other code: {phrase}" for phrase in changed]
-    warnings += [f"resumed with other versions: {phrase}" for phrase in differences(kept.versions, now.versions)]
+    warnings += [f"resumed with other versions: {phrase}" for phrase in differences(before.versions, now.versions)]
     warnings += [
-        f"the run keeps the plan with which it began: {phrase}" for phrase in differences(kept.plan, _files(kept.plan))
+        f"the run keeps the plan with which it started: {phrase}"
+        for phrase in differences(before.plan, _files(before.plan))
     ]
     accepted = [*resume.accepted, *(warning for warning in warnings if warning not in resume.accepted)]
     return msgspec.structs.replace(resume, fingerprints=now, accepted=accepted), accepted
@@ -74,7 +75,7 @@ def _code(plan: Plan) -> dict[str, str]:
 
 
 def _files(paths: Iterable[str]) -> dict[str, str]:
-    """Shortened SHA-256 of the files that can be read."""
+    """Shortened SHA-256 of the readable files."""
     found = {}
     for path in paths:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The end of a run: its files go into the run folder, and from there where the plan wants them besides.
+"""Writes the files of a finished run to the run folder, and copies them to [results] url.
 
 Tests: tests/desk/inprocess/test_in_process_desk.py
 """
@@ -35,7 +35,7 @@ LOG: Final = "raydesk"
 
 
 class RunTimes(msgspec.Struct, frozen=True):
-    """When the run began first, and when this incarnation of it began and ended to play; in ns."""
+    """When the run was first started, and when this process started and stopped the session; in ns."""
 
     started_ns: int
     began_ns: int
@@ -58,7 +58,7 @@ def run_record(
     in_process: bool,
     restarts: dict[int, int] | None = None,
 ) -> RunRecord:
-    """The counts of all parts as one record."""
+    """Collect the figures of all processes in one record."""
     return RunRecord(
         run_id=folder.dir.name,
         plan=plan.session.name,
@@ -83,10 +83,10 @@ def run_record(
 def write_results(
     folder: RunFolder, record: RunRecord, bars: Callable[[], Iterable[Bar]], decisions: list[Decision]
 ) -> Summary:
-    """Write the run's files and give its summary; `bars` may be called more than once. Raises RunFailed.
+    """Write the run's files and return its summary; `bars` may be called more than once. Raises RunFailed.
 
-    Those of a run that came to its end are copied to `folder.results_url`, where there is one. They are in the run
-    folder in any case: a copy that fails is a warning in the summary, and an error in the log and on stderr.
+    The files of a run that did not fail are copied to `folder.results_url`. If the copy fails, the run folder still has
+    them: the summary gets a warning, and the log and stderr an error.
     """
     record.notices = [*record.notices, *log_faults()]
     record.bars = folder.write_bars(bars())
@@ -99,10 +99,10 @@ def write_results(
     try:
         url = _copy(folder)
     except (DeskError, OSError) as fault:
-        told = f"the results could not be copied, and are in {folder.dir}: {fault}"
-        logging.getLogger(LOG).error("%s", told)  # noqa: TRY400 - the fault tells what there is to tell
-        sys.stderr.write(f"error: {one_line(told)}\n")
-        record.notices = [*record.notices, told]
+        message = f"the results could not be copied; they are in {folder.dir}: {fault}"
+        logging.getLogger(LOG).error("%s", message)  # noqa: TRY400 - the message has all details
+        sys.stderr.write(f"error: {one_line(message)}\n")
+        record.notices = [*record.notices, message]
         summary = summarize_run(record)
         folder.write_summary(summary.builtins())
         return summary
@@ -111,13 +111,13 @@ def write_results(
 
 
 def log_faults() -> list[str]:
-    """What the run's log has lost."""
+    """Faults in writing the run's log."""
     handlers = logging.getLogger(LOG).handlers
     return [handler.fault for handler in handlers if isinstance(handler, LogFile) and handler.fault]
 
 
 def open_log(folder: RunFolder) -> logging.Logger:
-    """The run's own log, desk.log, which begins with the notes on its plan. Raises RunFailed."""
+    """Open the run's log, desk.log, and log the notes on the plan. Raises RunFailed."""
     log = logging.getLogger(LOG)
     for handler in log.handlers[:]:
         log.removeHandler(handler)
@@ -138,7 +138,7 @@ def open_log(folder: RunFolder) -> logging.Logger:
 
 
 def _copy(folder: RunFolder) -> str:
-    """Copy the run's files as they stand; where to. Raises DeskError, OSError."""
+    """Copy the run's files. Returns the URL of the copy. Raises DeskError, OSError."""
     files = [folder.bars, folder.decisions, folder.report, folder.log]
     with TemporaryDirectory() as scratch:
         if folder.ledger.exists():

@@ -1,7 +1,8 @@
-"""The beginning of a run, or of another incarnation of one that was broken off."""
+"""Starts a new run, or resumes an interrupted one."""
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,9 +19,9 @@ from desk.wiring import broker_factory, plan_session, resume_inputs
 
 
 class RunStart(msgspec.Struct, frozen=True):
-    """When the run began first, its session, and the first epoch of this incarnation's parts.
+    """A started run: when it was first started, its session, and the first epoch of its actors.
 
-    `resume` is what was left for a successor. `shards` are those that have left checkpoints; `seal` authenticates them.
+    `resume` is the state for a later resume, `shards` are the shards with checkpoints, which `seal` authenticates.
     """
 
     started_ns: int
@@ -40,10 +41,10 @@ def start_run(
     *,
     in_process: bool,
 ) -> RunStart:
-    """Open the session, or take up that of `resume`, and leave in the folder what a successor needs.
+    """Open a new session, or continue the session of `resume`, and write the state for a later resume to the folder.
 
-    Raises PlanError, LedgerError, RunFolderError where another desk is at work on the folder or the ledger is not the
-    run's, RunFailed for damaged or foreign files.
+    Raises PlanError, LedgerError, RunFolderError if another desk uses the folder or the ledger is not the run's own,
+    and RunFailed for damaged files or files of another run.
     """
     folder.resume.claim()
     try:
@@ -62,41 +63,54 @@ def _begin(
     in_process: bool,
 ) -> RunStart:
     folder.results_url = plan.results.url
-    now_ns = clock.wall_ns()
-    run = secrets.token_hex(16) if resume is None else resume.run
     if resume is None:
-        opened = plan_session.derive_session(plan, source, clock)
-        session, ledger, taken_back = broker_factory.open_ledger_session(plan, opened, folder.dir, now_ns)
-        if taken_back:
-            folder.remarks.append(
-                f"another run of session {session.id} was broken off while it closed: "
-                "its close was taken back in the ledger, the session continues"
-            )
-        marks = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
+        state = _new_state(plan, source, folder, clock, in_process)
     else:
-        session, marks = resume.session, resume.fingerprints
-        broker_factory.require_known_ledger(plan, session.id, folder.dir, marks.ledger)
+        broker_factory.require_known_ledger(plan, resume.session.id, folder.dir, resume.fingerprints.ledger)
+        state = msgspec.structs.replace(resume, plan=_plan_values(plan), in_process=in_process)
     if folder.resume.key.note:
         folder.remarks.append(folder.resume.key.note)
-    started_ns = now_ns if resume is None else resume.started_ns
-    told = plan.model_dump()
-    if plan.feed.path and not is_url(plan.feed.path):
-        told["feed"]["path"] = str(Path(plan.feed.path).absolute())
-    store = KeeperStore(folder.keeper, folder.resume.seal(run))
+    seal = folder.resume.seal(state.run)
+    store = KeeperStore(folder.keeper, seal)
     if resume is None:
         store.begin()
     else:
         store.verify()
-        _take_back_close(plan, session, folder, store, now_ns)
-    first, accepted = ([], []) if resume is None else (resume.first, resume.accepted)
-    left = ResumeState(told, in_process, started_ns, session, first, run, marks, accepted)
-    folder.resume.write(left)
-    return RunStart(started_ns, session, store.epochs() + 1, left, sorted(store.shards()), folder.resume.seal(run))
+        _undo_close(plan, state.session, folder, store, clock.wall_ns())
+    folder.resume.write(state)
+    return RunStart(state.started_ns, state.session, store.epochs() + 1, state, sorted(store.shards()), seal)
 
 
-def _take_back_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
-    """Undo a close whose results were not written: the session continues."""
-    kept = store.undo_close()
-    written = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
-    if kept or written:
-        folder.remarks.append("the run was broken off while it closed: its close was taken back, the session continues")
+def _new_state(
+    plan: Plan, source: BlockSource | None, folder: RunFolder, clock: Clock, in_process: bool
+) -> ResumeState:
+    """Open the session of a new run."""
+    now_ns = clock.wall_ns()
+    derived = plan_session.derive_session(plan, source, clock)
+    session, ledger, close_undone = broker_factory.open_ledger_session(plan, derived, folder.dir, now_ns)
+    if close_undone:
+        folder.remarks.append(
+            f"another run of session {session.id} was interrupted while it closed: "
+            "its close was undone in the ledger, and the session continues"
+        )
+    fingerprints = resume_inputs.fingerprints(plan, ledger, folder.plan_file)
+    run = secrets.token_hex(16)
+    return ResumeState(_plan_values(plan), in_process, now_ns, session, [], run, fingerprints)
+
+
+def _plan_values(plan: Plan) -> dict[str, Any]:
+    """The plan with an absolute path of its tape."""
+    values = plan.model_dump()
+    if plan.feed.path and not is_url(plan.feed.path):
+        values["feed"]["path"] = str(Path(plan.feed.path).absolute())
+    return values
+
+
+def _undo_close(plan: Plan, session: Session, folder: RunFolder, store: KeeperStore, now_ns: int) -> None:
+    """Undo an interrupted close, whose results were not written: the session continues."""
+    in_keeper = store.undo_close()
+    in_ledger = broker_factory.undo_ledger_close(plan, session, folder.dir, now_ns)
+    if in_keeper or in_ledger:
+        folder.remarks.append(
+            "the run was interrupted while it closed: its close was undone, and the session continues"
+        )

@@ -1,4 +1,4 @@
-"""Shards and scanners: the plan's own classes, and what they run in.
+"""Builds shards and scanners with the plan's classes.
 
 Tests: tests/desk/inprocess/test_in_process_desk.py
 """
@@ -29,41 +29,41 @@ from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 
 
 def strategy_entries(
-    plan: Plan, crumbs: BreadcrumbWriter, barred: Collection[str] = (), *, restoring: bool = False
+    plan: Plan, crumbs: BreadcrumbWriter, stopped: Collection[str] = (), *, restoring: bool = False
 ) -> list[StrategyEntry]:
-    """The plan's strategies, loaded and checked; those that are barred are not. Raises StrategyError.
+    """Load and check the plan's strategies, except those that are `stopped`. Raises StrategyError.
 
-    When a shard is restored, a strategy that loaded before and does not load now is no reason to end the session: it
-    is stopped on each symbol.
+    With `restoring`, a strategy that fails to load raises later, when an instance is created: it is then stopped for
+    each symbol, and the session continues.
     """
     entries = []
     for entry in plan.strategies:
         symbols = None if entry.symbols == ("*",) or entry.scanner else frozenset(entry.symbols)
-        create = _barred
-        if entry.name not in barred:
+        create = _stopped_strategy
+        if entry.name not in stopped:
             with mark_loading(crumbs, entry.name, EVERYWHERE):
                 create = _creator(entry, restoring=restoring)
         entries.append(StrategyEntry(entry.name, create, symbols, entry.scanner or None))
     return entries
 
 
-def scanner_entries(plan: Plan, crumbs: BreadcrumbWriter, barred: Mapping[str, str]) -> list[ScannerEntry]:
-    """The plan's scanners, loaded and checked; those that are barred are not, which is why. Raises StrategyError."""
+def scanner_entries(plan: Plan, crumbs: BreadcrumbWriter, reasons: Mapping[str, str]) -> list[ScannerEntry]:
+    """Load and check the plan's scanners, except stopped ones, whose `reasons` are given. Raises StrategyError."""
     entries = []
     for entry in plan.scanners:
         scanner = None
         crumb = crumbs.register(entry.name, "")
-        if entry.name not in barred:
+        if entry.name not in reasons:
             with mark_loading(crumbs, entry.name, ""):
                 scanner = load_scanner(entry.use, entry.params, f"[[scanners]] {entry.name}").create()
-        why = barred.get(entry.name, "")
-        entries.append(ScannerEntry(entry.name, scanner, entry.every_s, entry.max_symbols, crumb, why))
+        reason = reasons.get(entry.name, "")
+        entries.append(ScannerEntry(entry.name, scanner, entry.every_s, entry.max_symbols, crumb, reason))
     return entries
 
 
 @contextmanager
 def mark_loading(crumbs: BreadcrumbWriter, name: str, symbol: str) -> Iterator[None]:
-    """Say that this class is being loaded: its code runs."""
+    """Record in the breadcrumbs that this class is being loaded: its code runs."""
     crumbs.cells[AT] = 0
     crumbs.cells[CALL] = crumbs.register(name, symbol) + CODES["load"]
     try:
@@ -85,8 +85,8 @@ def _raise(fault: StrategyError) -> Strategy:
     raise fault
 
 
-def _barred() -> Strategy:
-    raise RuntimeError("a strategy that is stopped everywhere was to be built")
+def _stopped_strategy() -> Strategy:
+    raise RuntimeError("a strategy that is stopped for all symbols must not be created")
 
 
 def build_scanner_runner(
@@ -96,37 +96,37 @@ def build_scanner_runner(
     crumbs: BreadcrumbWriter | None = None,
     stops: Sequence[Stop] = (),
 ) -> ScannerRunner:
-    """The scanners with their own view of the market, without those that are stopped."""
+    """Build the scanners that are not stopped, with their own view of the market."""
     crumbs = crumbs or NoBreadcrumbs()
     entries = scanner_entries(plan, crumbs, {stop.strategy: stop.why for stop in stops})
     if source is None:
         return ScannerRunner(NoMarketView(), entries, session.start_ns)
-    afresh = partial(
+    new_view = partial(
         MarketView,
         source,
         session.start_ns,
         round(max(plan.bars.revise_s, plan.bars.grace_s) * SECOND_NS),
         channels=frozenset(plan.feed.channels),
     )
-    return ScannerRunner(afresh(), entries, session.start_ns, afresh, crumbs.cells)
+    return ScannerRunner(new_view(), entries, session.start_ns, new_view, crumbs.cells)
 
 
 class NoMarketView:
-    """The market view of a live feed: empty, since plans with scanners on a live feed are rejected."""
+    """The empty market view of a live feed."""
 
     def advance(self, until_ns: int) -> None:
-        """There is nothing to take in."""
+        """Do nothing."""
 
     def snapshot(self) -> MarketSnapshot:
-        """Raise LookupError: a scanner was let through that should not have been."""
+        """Raise LookupError: plans with scanners on a live feed are rejected."""
         raise LookupError("a live market cannot be scanned")
 
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:  # noqa: ARG002  the port's
-        """No minutes are known."""
+        """No bars."""
         return {symbol: [] for symbol in symbols}
 
     def remembered(self, symbols: Iterable[str]) -> dict[str, bytes]:  # noqa: ARG002  the port's
-        """Nor trades."""
+        """No trades."""
         return {}
 
 
@@ -138,9 +138,9 @@ def build_engine(
     *,
     restoring: bool = False,
 ) -> Engine:
-    """One shard's engine with the plan's strategies, without those that are stopped everywhere."""
+    """Build a shard's engine with the plan's strategies that are not stopped for all symbols."""
     crumbs = crumbs or NoBreadcrumbs()
-    barred = {stop.strategy for stop in stops if stop.symbol == EVERYWHERE}
+    stopped = {stop.strategy for stop in stops if stop.symbol == EVERYWHERE}
     config = EngineConfig(
         session.id,
         session.start_ns,
@@ -155,7 +155,7 @@ def build_engine(
         live=plan.feed.is_live,
         state_bytes=round(plan.guards.state_mb * MIB),
     )
-    entries = strategy_entries(plan, crumbs, barred, restoring=restoring)
+    entries = strategy_entries(plan, crumbs, stopped, restoring=restoring)
     return Engine(config, entries, perf_counter_ns, crumbs, {(stop.strategy, stop.symbol) for stop in stops})
 
 
@@ -171,14 +171,14 @@ def build_shard(
     crumbs: BreadcrumbWriter | None = None,
     spans: SpanRecorder = NO_SPANS,
 ) -> Shard:
-    """Build one shard, restored from its last checkpoint."""
+    """Build a shard and restore it from its last checkpoint."""
     delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
     older_ns = round(plan.telemetry.trace_older_ms * MS_NS)
     config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns, older_ns)
     checkpoint = keeper.latest(number)
-    brain = build_engine(plan, session, crumbs, stops, restoring=checkpoint is not None)
-    made = Shard(config, brain, clock, keeper, broker, spans)
+    engine = build_engine(plan, session, crumbs, stops, restoring=checkpoint is not None)
+    shard = Shard(config, engine, clock, keeper, broker, spans)
     if checkpoint is not None:
-        made.restore(checkpoint, keeper.bars(checkpoint_symbols(checkpoint)))
-    made.stop(stops)
-    return made
+        shard.restore(checkpoint, keeper.bars(checkpoint_symbols(checkpoint)))
+    shard.stop(stops)
+    return shard

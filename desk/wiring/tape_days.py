@@ -1,4 +1,4 @@
-"""Which exchange day of a recording is played.
+"""Selects the exchange day of a recording to replay.
 
 Tests: tests/desk/wiring/test_plan_session.py
 """
@@ -10,28 +10,28 @@ from typing import Final, NamedTuple
 from desk.model.errors import PlanError, TapeError
 from desk.tape.recorded_day import RecordedSource
 from desk.tape.row_counts import MinuteCounts
-from desk.wiring.exchange_days import ALWAYS, ExchangeDay, ExchangeDays
+from desk.wiring.exchange_days import ALWAYS_OPEN, ExchangeDay, ExchangeDays
 
 SHOWN: Final = 10
 
 
 class TapeDay(NamedTuple):
-    """An exchange day, and the rows that a recording has of it."""
+    """An exchange day, and the recording's rows of this day."""
 
     day: ExchangeDay
     rows: MinuteCounts
 
 
 def tape_day(source: RecordedSource, days: ExchangeDays, wanted: date | None) -> TapeDay:
-    """The day that is wanted, else the one with rows in regular hours, else the only one with rows at all.
+    """The day `wanted`, or else the only day with rows in regular hours, or else the only day with rows.
 
-    Raises PlanError for a wanted day that is not there, and TapeError where the recording leaves no day, or a choice.
+    Raises PlanError if the recording does not have the wanted day, and TapeError if it has no day or several.
     """
     found = tape_days(source, days)
     if wanted is not None:
-        return _wanted(source, days, wanted, found)
+        return _find_day(source, days, wanted, found)
     if not found:
-        raise _closed(source, days)
+        raise _no_day(source, days)
     regular = [each for each in found if len(each.rows.between(each.day.hours.open_ns, each.day.hours.close_ns))]
     chosen = regular or found
     if len(chosen) > 1:
@@ -46,11 +46,11 @@ def tape_day(source: RecordedSource, days: ExchangeDays, wanted: date | None) ->
 
 
 def tape_days(source: RecordedSource, days: ExchangeDays) -> list[TapeDay]:
-    """All exchange days of which the recording has rows, in order."""
+    """All exchange days with rows in the recording, in order."""
     found = []
     rows = source.tally
     while len(rows):
-        day = days.following(rows.start_ns)
+        day = days.current_or_next(rows.start_ns)
         part = rows.between(day.hours.start_ns, day.hours.end_ns)
         if len(part):
             found.append(TapeDay(day, part))
@@ -58,26 +58,26 @@ def tape_days(source: RecordedSource, days: ExchangeDays) -> list[TapeDay]:
     return found
 
 
-def _wanted(source: RecordedSource, days: ExchangeDays, wanted: date, found: Sequence[TapeDay]) -> TapeDay:
+def _find_day(source: RecordedSource, days: ExchangeDays, wanted: date, found: Sequence[TapeDay]) -> TapeDay:
     for each in found:
         if each.day.date == wanted:
             return each
     if days.hours(wanted) is None:
-        what = f"`{wanted}`, on which {days.calendar} is closed"
+        fault = f"`{wanted}`, when {days.calendar} is closed"
     else:
-        what = f"`{wanted}`, of which {source.place} has no rows"
-    there = f"one of the days that have rows: {_listed(found)}" if found else "a day that has rows; no day has any"
-    raise PlanError("[session] date", what, there, "Name one of them, or play another tape.")
+        fault = f"`{wanted}`, for which {source.place} has no rows"
+    expected = f"one of the days with rows: {_listed(found)}" if found else "a tape with rows of an exchange day"
+    raise PlanError("[session] date", fault, expected, "Name one of them, or another tape.")
 
 
-def _closed(source: RecordedSource, days: ExchangeDays) -> TapeError:
+def _no_day(source: RecordedSource, days: ExchangeDays) -> TapeError:
     first, last = days.local(source.start_ns), days.local(source.end_ns - 1)
     return TapeError(
         source.place,
         f"rows from {first:%a %Y-%m-%d %H:%M:%S} to {last:%a %Y-%m-%d %H:%M:%S} ({days.zone}), "
         f"when {days.calendar} is closed",
         "rows of an exchange day, in regular or extended hours",
-        f'Set [session] calendar to the exchange of these data, or to "{ALWAYS}" for a market that never closes.',
+        f'Set [session] calendar to the exchange of this data, or to "{ALWAYS_OPEN}" for a market that never closes.',
     )
 
 

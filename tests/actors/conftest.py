@@ -1,4 +1,4 @@
-"""The test session's Ray, and a quarter of an hour of the synthetic market, for every test here that asks for them."""
+"""Fixtures for tests on Ray: the session's Ray cluster, and 15 minutes of the made-up market."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def slice_plan(morning: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(slice_plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of that plan in one process, where nobody died."""
+    """The run folder of that plan in one process, without deaths."""
     desk = RunningDesk(slice_plan, tmp_path_factory.mktemp("undisturbed") / "run", clean_environment(), "--in-process")
     status, _, err = desk.finish()
     assert status == 0, err

@@ -1,4 +1,4 @@
-"""A desk that runs as a process of its own, as a user would start it."""
+"""Starts a desk as a process of its own, as a user does."""
 
 import json
 import os

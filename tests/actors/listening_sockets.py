@@ -1,4 +1,4 @@
-"""What the processes of a desk listen on, from /proc (proc_pid_net(5))."""
+"""The sockets on which the processes of a desk listen, from /proc (proc_pid_net(5))."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""Scanners for test plans that misbehave from a minute on."""
+"""Scanners for test plans that misbehave after a given minute."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A strategy for test plans that decides nothing, and misbehaves from a minute on."""
+"""A strategy for test plans that sends no orders, and misbehaves after a given minute."""
 
 import ctypes
 import multiprocessing
@@ -29,7 +29,7 @@ def spin() -> Never:
 
 
 def backtrack() -> None:
-    """Hang within one call that does not let go of the interpreter."""
+    """Hang within one call that does not release the interpreter lock."""
     re.match("(a|aa)+$", "a" * 100 + "b")
 
 

@@ -1,4 +1,4 @@
-"""A cluster of several nodes on this machine, in a process of its own, told on stdin to add and to remove them.
+"""A cluster of several nodes on this machine, in a process of its own. Commands on stdin add and remove nodes.
 
     python tests/actors/node_cluster.py
 

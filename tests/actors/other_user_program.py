@@ -1,4 +1,4 @@
-"""Another user of the machine, who tries the sockets of a desk.
+"""A program of another user of the machine that tries to reach the sockets of a desk.
 
     python tests/actors/other_user_program.py UID
 

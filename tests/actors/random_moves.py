@@ -1,4 +1,4 @@
-"""`python random_moves.py PLAN RUN_DIR ADDRESS MOVES SEED [KILLS]`: a desk whose slots move at random while it runs.
+"""`python random_moves.py PLAN RUN_DIR ADDRESS MOVES SEED [KILLS]`: run a desk and move slots at random.
 
 KILLS names actors, with commas: one after the other is killed, each right after a move was asked for. "supervisor"
 ends this process at once. Exit status 0 once the desk has ended well.

@@ -1,4 +1,4 @@
-"""A desk whose slots move at random, as a process of its own."""
+"""Starts a desk with random slot moves as a process of its own."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Stops of a desk at random moments, half of them right after deaths; everything random comes from a seed."""
+"""Stops a desk at random moments, half of them right after a process was killed. A seed repeats a run."""
 
 import os
 import signal

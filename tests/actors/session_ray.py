@@ -1,4 +1,4 @@
-"""One Ray for the whole test session, started as a user would: `ray start --head`, token authentication, loopback.
+"""One Ray cluster for the test session, started as a user does: `ray start --head`, token authentication, loopback.
 
 Secrets lie beside it in a folder, as cluster.yaml has them on every node.
 """
@@ -42,7 +42,7 @@ class RayHead:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports on which nobody listens."""
+    """That many different free ports."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

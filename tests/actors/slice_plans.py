@@ -1,4 +1,4 @@
-"""The plans of the tests here: a quarter of an hour of a tape through all parts of a desk, and an endless session."""
+"""Plans for tests on Ray: 15 minutes of a tape through all parts of a desk, and an endless session."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""A strategy that is slow for the session's first minutes, and quick after them."""
+"""A strategy that is slow in the first minutes of a session and fast afterwards."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Who dies gets a successor, and who dies again and again is given up."""
+"""An actor that dies is restarted; an actor that dies repeatedly is given up."""
 
 import logging
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ FAULT = ActorDied("consumer-00", "its process is gone", "a process that lives", 
 
 
 class NoCluster:
-    """Ends whoever it is told to end."""
+    """Records the actors that the registry ends."""
 
     node = "here"
 

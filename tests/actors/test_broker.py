@@ -1,4 +1,4 @@
-"""The broker actor begins where the ledger says that another stood, and speaks bytes."""
+"""The broker actor restores its state from the ledger. Its calls take and return bytes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_a_repeated_close_gives_the_same_events(begin: Callable[[Inbox], Broker]
     assert [event.status for event in decode_events(closing)] == ["expired"]
 
 
-def test_events_above_given_numbers_are_asked_for_as_bytes(begin: Callable[[Inbox], Broker]) -> None:
+def test_events_above_given_numbers_are_requested_as_bytes(begin: Callable[[Inbox], Broker]) -> None:
     broker = begin(Inbox())
     for request in (a_request(1), a_request(2), a_request(1, "Y")):
         broker.submit(request)

@@ -13,7 +13,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_an_address_where_nobody_listens_is_told_at_once() -> None:
+def test_an_address_where_nothing_listens_is_reported_at_once() -> None:
     address = f"127.0.0.1:{free_port()}"
 
     with pytest.raises(PlanError) as told:
@@ -27,7 +27,7 @@ def test_an_address_where_nobody_listens_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     "address", ["nowhere", "http://127.0.0.1:8265", "host:port", "127.0.0.1:99999", "ray://127.0.0.1:10001"]
 )
-def test_what_is_no_address_is_told_before_ray_is_asked(address: str) -> None:
+def test_what_is_no_address_is_reported_before_ray_is_asked(address: str) -> None:
     with pytest.raises(PlanError, match="no cluster to join"):
         Cluster(address, 1.0, "test")
 

@@ -1,4 +1,4 @@
-"""A constructor that fails is that fault to every caller, and no death."""
+"""A constructor that raises: every caller gets its error, and it does not count as a death."""
 
 import pytest
 from ray import cloudpickle

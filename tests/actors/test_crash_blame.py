@@ -1,4 +1,4 @@
-"""Who is to blame for a process's death, by what it left."""
+"""Finds the strategy that caused a process's death, from the notes that the process left."""
 
 from actors.driver.crash_blame import CRASHES, DEATHS_IN_A_CALL, DEATHS_OF_A_STRATEGY, MOST_SYMBOLS, CrashBlame
 from desk.model.items import Stop
@@ -14,7 +14,7 @@ def test_a_process_that_ended_itself_stops_the_strategy_at_once() -> None:
     assert stop == Stop("s", "A", "its process was ended in on_trade by os._exit(3) at x.py, line 1")
 
 
-def test_a_thread_that_ended_it_accuses_the_strategy_that_started_it_whoever_was_called_then() -> None:
+def test_a_thread_that_ended_it_accuses_the_strategy_that_started_it_not_the_one_called_then() -> None:
     innocent = Breadcrumb(
         "other", "B", "on_second", 17, suspect=CALL, ended="os._exit(3) at x.py, line 1", in_thread=True
     )
@@ -53,7 +53,7 @@ def test_many_deaths_in_a_row_in_any_call_of_a_strategy_stop_it_everywhere() -> 
     assert (stops[-1].strategy, stops[-1].symbol) == ("s", "*")
 
 
-def test_a_death_that_accuses_nobody_in_between_makes_it_chance() -> None:
+def test_a_death_that_accuses_no_strategy_in_between_makes_it_chance() -> None:
     deaths = CrashBlame()
 
     for at in range(3 * DEATHS_OF_A_STRATEGY):

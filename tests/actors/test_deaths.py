@@ -1,4 +1,4 @@
-"""Any process of a desk may be killed at any time: another takes its place, and the results are the same."""
+"""Any process of a desk can be killed at any time: it is restarted, and the results are the same."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def a_desk(plan: Path, folder: Path, head: RayHead) -> RunningDesk:
 
 @pytest.mark.trial
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_whoever_is_killed_the_results_are_those_of_an_undisturbed_run(
+def test_when_any_process_is_killed_the_results_are_those_of_an_undisturbed_run(
     victim: str, ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     desk = a_desk(slice_plan, tmp_path, ray_head)
@@ -75,7 +75,7 @@ def test_a_stream_of_deaths_leaves_no_trace_in_the_results(
 
 
 @pytest.mark.trial
-def test_everybody_at_once_may_be_killed_but_the_driver(
+def test_all_processes_but_the_driver_can_be_killed_at_once(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     desk = a_desk(slice_plan, tmp_path, ray_head)
@@ -92,7 +92,7 @@ def test_everybody_at_once_may_be_killed_but_the_driver(
 
 
 @pytest.mark.trial
-def test_a_strategy_that_ends_every_process_that_loads_it_is_stopped_and_the_rest_goes_on(
+def test_a_strategy_that_ends_every_process_that_loads_it_is_stopped_and_the_rest_continues(
     ray_head: RayHead, morning: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "deadly"
@@ -131,7 +131,7 @@ def test_an_actor_that_is_killed_whenever_it_has_come_up_stops_the_desk(
 
 
 def assert_given_up(desk: RunningDesk, name: str, out: str, err: str) -> None:
-    """The desk said who could not be kept alive, wrote what it had, and left the run to be gone on with."""
+    """The desk names the actor that kept dying, writes its results so far, and leaves a run that can be resumed."""
     assert f"error: {name}: it died 7 times in a row" in err
     assert out.strip().splitlines()[-1].startswith("failed")
     summary = desk.summary()
@@ -142,7 +142,7 @@ def assert_given_up(desk: RunningDesk, name: str, out: str, err: str) -> None:
 
 @pytest.mark.trial
 @pytest.mark.parametrize("victims", [VICTIMS[:1], VICTIMS[1:]], ids=["producer", "all others"])
-def test_a_desk_in_real_time_outlives_everybody_and_ends_in_order(
+def test_a_desk_in_real_time_survives_all_deaths_and_ends_in_order(
     victims: list[str], ray_head: RayHead, endless: Path, tmp_path: Path
 ) -> None:
     desk = a_desk(endless, tmp_path, ray_head)

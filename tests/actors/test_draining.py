@@ -1,4 +1,4 @@
-"""A machine is announced to go, and the shards on it leave before it does."""
+"""Ray announces that a node will stop, and its shards move to other nodes before it stops."""
 
 import re
 import time
@@ -29,7 +29,7 @@ class Notices:
         return self.deadlines_ms
 
 
-def test_whoever_is_on_a_node_that_goes_is_told_once_and_again_if_it_comes_back_to_another_such_node() -> None:
+def test_a_shard_on_a_node_that_stops_is_reported_once_and_again_if_it_comes_back_to_another_such_node() -> None:
     notices = Notices()
     draining = DrainingNodes(notices, look_every_s=0.0)
     nodes = {"consumer-00": "a" * 16, "consumer-01": "b" * 16}
@@ -47,7 +47,7 @@ def test_whoever_is_on_a_node_that_goes_is_told_once_and_again_if_it_comes_back_
 @pytest.mark.parametrize(
     ("left_s", "told"), [(100.0, r"and will stop in (100|99|9\d) s"), (-100.0, "and will stop in 0 s")]
 )
-def test_the_deadline_is_told_in_seconds_from_now(left_s: float, told: str) -> None:
+def test_the_deadline_is_reported_in_seconds_from_now(left_s: float, told: str) -> None:
     notices = Notices()
     notices.deadlines_ms = {"a" * 16: round((time.time() + left_s) * 1000)}
 

@@ -1,4 +1,4 @@
-"""When a consumer hangs, and who is stopped for it: without Ray, on trails laid here."""
+"""A consumer that hangs: when it is killed, and which strategy is stopped. Without Ray, on prepared breadcrumbs."""
 
 import logging
 import os
@@ -83,7 +83,7 @@ def test_who_answers_meanwhile_does_not_hang(dog: Watchdog) -> None:
     assert looks(dog, 2.5, 4) == []
 
 
-def test_a_watchdog_that_did_not_look_accuses_nobody(dog: Watchdog) -> None:
+def test_a_watchdog_that_did_not_look_accuses_no_strategy(dog: Watchdog) -> None:
     trail, crumb = begun(dog)
     trail.cells[CALL] = crumb
 
@@ -92,7 +92,7 @@ def test_a_watchdog_that_did_not_look_accuses_nobody(dog: Watchdog) -> None:
     assert len(dog.hanging([SHARD], 1000.0 + MOST_STEP_S)) == 1
 
 
-def test_outside_of_strategies_there_is_more_time_and_nobody_is_stopped(dog: Watchdog) -> None:
+def test_outside_of_strategies_there_is_more_time_and_no_strategy_is_stopped(dog: Watchdog) -> None:
     begun(dog)
 
     assert looks(dog, 0, HANG_S * OUTSIDE - 0.5) == []

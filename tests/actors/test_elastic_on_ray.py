@@ -1,4 +1,4 @@
-"""Consumers come with the load and go with it, and the bars are those of a fixed number of them."""
+"""Consumers are added and removed with the load, and the bars are those of a fixed number of consumers."""
 
 import signal
 from contextlib import closing

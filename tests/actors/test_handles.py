@@ -1,4 +1,4 @@
-"""Methods of actors are called by attribute; what such a call does is seen by every test on Ray."""
+"""Calls of actor methods by attribute. Every test on Ray covers the effect of such calls."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A cluster that is joined: its authentication, and the death of Ray's processes on the driver's node."""
+"""A desk that joins a cluster: authentication, and the death of Ray's processes on the driver's node."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""On Ray: a ledger that is taken away, and files that are damaged, in mid-run: one error, never a traceback."""
+"""On Ray: a ledger that is removed or damaged in mid-run is one error without a traceback."""
 
 from contextlib import closing
 from pathlib import Path
@@ -19,8 +19,8 @@ def test_a_ledger_that_is_deleted_ends_the_run_with_one_error(ray_head: RayHead,
         assert status == 1
         assert "failed · not balanced" in out
         assert err.startswith("error: ")
-        assert "ledger.db: it is gone" in err
+        assert "ledger.db: deleted or moved" in err
         assert "remedy:" in err
         assert "Traceback" not in err + desk.log()
-        assert "it is gone" in desk.summary()["problems"][0]
+        assert "deleted or moved" in desk.summary()["problems"][0]
         assert {path.stat().st_mode & 0o777 for path in desk.run_dir.rglob("*") if path.is_file()} == {0o600}

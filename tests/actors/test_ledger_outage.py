@@ -1,4 +1,4 @@
-"""A ledger's server that goes away in mid-run and returns: nothing is lost, and it is said at once and at the end."""
+"""The ledger's server is down for a time in mid-run: nothing is lost; the outage is reported at once and at the end."""
 
 import os
 import re

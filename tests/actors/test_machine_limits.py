@@ -1,4 +1,4 @@
-"""A machine that has too little for a Ray of the desk's own is one clear error at the start."""
+"""A machine with too few resources for the desk's own Ray: one clear error at the start."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""Slots move while the desk runs, and processes die half-way: the results are those of an undisturbed run."""
+"""Slots move while the desk runs, and processes die during moves: the results are those of an undisturbed run."""
 
 import signal
 from contextlib import closing
@@ -49,7 +49,7 @@ def test_moves_that_are_cut_short_by_deaths_leave_no_trace_either(
 
 
 @pytest.mark.trial
-def test_a_desk_that_dies_amid_moves_goes_on_with_them(
+def test_a_desk_that_dies_amid_moves_continues_with_them(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"

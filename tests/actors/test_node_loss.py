@@ -1,4 +1,4 @@
-"""A machine goes, and the shards that it held come back elsewhere."""
+"""A node dies, and its shards are restarted on other nodes."""
 
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +15,7 @@ CONSUMERS = ["--consumers", "4"]
 
 
 @pytest.mark.parametrize("room", ["before", pytest.param("after", marks=pytest.mark.trial)])
-def test_shards_of_a_lost_node_go_on_elsewhere_as_soon_as_there_is_room(
+def test_shards_of_a_lost_node_continue_elsewhere_as_soon_as_there_is_room(
     room: str, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     with NodeCluster() as nodes:

@@ -1,4 +1,4 @@
-"""The desk as Ray actors: the same results as in one process, and orderly ends."""
+"""The desk on Ray: the same results as in one process, and orderly ends."""
 
 import signal
 import urllib.request

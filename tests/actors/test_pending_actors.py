@@ -1,4 +1,4 @@
-"""What is told of consumers for which there is no room."""
+"""Reports about consumers that wait for free resources."""
 
 import logging
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[logging.Logger]:
     log.removeHandler(caplog.handler)
 
 
-def test_who_waits_long_is_told_with_what_is_missing_less_and_less_often(
+def test_a_long_wait_is_reported_with_the_missing_resources_less_and_less_often(
     log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     awaited = PendingActors(2.0, lambda: ClusterCapacity(4.0, 1.0, 2), lambda _: False, log)
@@ -55,7 +55,7 @@ def test_who_has_a_place_waits_for_its_process_and_that_is_not_remembered(log: l
     assert awaited.reported == {}
 
 
-def test_nobody_lacks_room_where_there_is_enough_of_it(log: logging.Logger) -> None:
+def test_nothing_is_reported_where_resources_are_free(log: logging.Logger) -> None:
     awaited = PendingActors(1.0, lambda: ClusterCapacity(8.0, 7.0, 1), lambda _: False, log)
 
     awaited.look({"consumer-01": 0.0}, 12.0)

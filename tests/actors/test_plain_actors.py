@@ -1,7 +1,7 @@
-"""The actors are plain classes: here they run the whole desk in one process, connected by plain calls."""
+"""The actor classes as plain classes: the whole desk in one process, connected by direct calls."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,12 +35,15 @@ SEAL = Seal(b"of this test")
 class DirectLinks:
     def __init__(self, consumers: Mapping[int, Consumer]) -> None:
         self._consumers = consumers
+        self._clock = SystemClock()
         self._news: list[News] = []
 
     def send(self, shard: int, batch: bytes) -> None:
         self._news.append(decode_ack(self._consumers[shard].apply(batch)))
 
-    def wait(self, wait: Wait) -> list[News]:
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        if wait.until_ns:
+            self._clock.wait(wait.until_ns, descriptors)
         if wait.acks is AckWait.SETTLED:
             for consumer in self._consumers.values():
                 consumer.settle()

@@ -1,4 +1,4 @@
-"""A process of Ray's own that dies ends the desk at once and in order; one that is stopped for 20 s does not."""
+"""When one of Ray's own processes dies, the desk ends at once in good order; a pause of 20 s does not end it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The folder of the desk's own Ray: short and private, and removed when its desk was killed."""
+"""The folder of the desk's own Ray: its path is short, it is private, and it is removed after the desk was killed."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""The first tests to fail when Ray is moved: the installed release has the names that `actors.ray_internals` lists."""
+"""The installed Ray has the private names in `actors.ray_internals`. With another release these tests fail first."""
 
 import inspect
 import logging

@@ -1,4 +1,4 @@
-"""A desk on Ray whose tape, ledger and results are elsewhere, while its ledger's server and its writers go away."""
+"""A desk on Ray with remote tape, ledger and results, while the ledger's server and its clients are killed."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -84,7 +84,7 @@ def test_the_ledger_s_server_and_its_writers_may_go_away(
     assert not any(PASSWORD.encode() in content for content in [*everything, *s3.objects["desk"].values()])
 
 
-def test_a_server_that_stays_away_ends_the_desk_and_it_goes_on_when_the_server_is_back(
+def test_a_server_that_stays_away_ends_the_desk_and_it_continues_when_the_server_is_back(
     begun: Callable[[str], RunningDesk], environment: dict[str, str], undisturbed: Path, postgres: PostgresServer
 ) -> None:
     desk = begun("of_resumed")

@@ -1,4 +1,4 @@
-"""A run whose driver was killed goes on where it stood, and ends as if nothing had happened."""
+"""A run whose driver was killed resumes from its last saved state, with the results of an undisturbed run."""
 
 import signal
 import sqlite3
@@ -15,7 +15,7 @@ from slice_plans import minute_ns
 @pytest.mark.parametrize(
     "where", ["in a cluster that stays", pytest.param("on a Ray of its own", marks=pytest.mark.trial)]
 )
-def test_a_run_whose_driver_was_killed_goes_on_to_the_same_end(
+def test_a_run_whose_driver_was_killed_continues_to_the_same_end(
     where: str, ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     stays = where == "in a cluster that stays"
@@ -38,7 +38,7 @@ def test_a_run_whose_driver_was_killed_goes_on_to_the_same_end(
 
 @pytest.mark.ray
 @pytest.mark.trial
-def test_who_goes_on_with_a_run_may_die_before_it_has_begun_and_lose_actors_after(
+def test_a_resuming_desk_may_die_before_it_has_begun_and_lose_actors_after(
     ray_head: RayHead, slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     flags = ["--address", ray_head.address]
@@ -62,7 +62,7 @@ def test_who_goes_on_with_a_run_may_die_before_it_has_begun_and_lose_actors_afte
         assert_same_results(third.run_dir, undisturbed)
 
 
-def test_a_run_in_one_process_goes_on_to_the_same_end_however_often_it_is_killed(
+def test_a_run_in_one_process_continues_to_the_same_end_however_often_it_is_killed(
     slice_plan: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     environment = clean_environment()
@@ -106,11 +106,11 @@ def test_a_run_that_was_stopped_and_killed_while_it_closed_is_not_over(
         assert status == 0, err
         summary = again.summary()
         assert_accounts_hold(summary)
-        assert any("its close was taken back" in warning for warning in summary["warnings"])
+        assert any("its close was undone" in warning for warning in summary["warnings"])
         assert_same_results(again.run_dir, undisturbed)
 
 
-def test_a_finished_run_is_not_gone_on_with(undisturbed: Path) -> None:
+def test_a_finished_run_is_not_resumed(undisturbed: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in undisturbed.iterdir()}
 
     with closing(RunningDesk.resumed(undisturbed, clean_environment())) as desk:
@@ -126,7 +126,7 @@ def test_a_finished_run_is_not_gone_on_with(undisturbed: Path) -> None:
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["empty", "absent"])
-def test_in_an_empty_folder_there_is_nothing_to_go_on_with(there: bool, tmp_path: Path) -> None:
+def test_in_an_empty_folder_there_is_nothing_to_resume(there: bool, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     if there:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""Whatever a scanner does, it is named, its last answer stays, and the desk runs and stops without it."""
+"""A scanner that misbehaves is named, its last answer stays in force, and the desk runs and stops without it."""
 
 import re
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""No secret of the cluster or of who submits a job stands anywhere where somebody might look."""
+"""No secret of the cluster or of the submitting user appears in any place that others can read."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The slice that the tests here compare gives every part of a desk something to do."""
+"""The slice of market data in these tests exercises every part of a desk."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Ray prints is logged."""
+"""Lines that Ray prints go to the log."""
 
 import logging
 from contextlib import redirect_stdout

@@ -1,4 +1,4 @@
-"""A desk is stopped in any phase, by any signal, and right after deaths: its books are closed, and nothing is left."""
+"""A desk stops in any phase, by any signal, and after deaths: the session is closed, and no process remains."""
 
 import os
 import signal

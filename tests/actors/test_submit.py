@@ -1,4 +1,4 @@
-"""Desks as Ray jobs: one is stopped, with its books closed, and the other goes on."""
+"""Desks as Ray jobs: one is stopped and closes its session, while the other continues."""
 
 import json
 import signal

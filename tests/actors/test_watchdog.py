@@ -1,4 +1,4 @@
-"""A strategy that hangs, raises, hoards or kills its process is stopped and named; the rest is as without it."""
+"""A strategy that hangs, raises, takes too much memory or ends its process is stopped; others are unaffected."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What goes to a cluster is what was named, without links that lead out and without secrets."""
+"""The files sent to a cluster are those of the allow-list, without outside links and without secrets."""
 
 import os
 from collections.abc import Callable

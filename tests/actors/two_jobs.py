@@ -1,4 +1,4 @@
-"""Two desks as jobs of one cluster: one that listens to a venue is stopped while the other is in the middle."""
+"""Two desks as jobs of one cluster: one reads a venue and is stopped while the other runs."""
 
 import json
 import os

@@ -1,13 +1,13 @@
-"""What is told of an elastic run: figures from what was seen, and a picture of it."""
+"""The figures and the plot of an elastic run."""
 
 from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
 
-from benchmarks.elastic import SWAY, TIMES, Course, Staff
-from benchmarks.elastic_plot import picture
-from benchmarks.elastic_trace import Moment, Point, Trace, changes, consumer_s, points, queue_ms, recovered_s
+from benchmarks.elastic import HIGH_FACTOR, HOVER_SHARE, ConsumerSetup, Course
+from benchmarks.elastic_plot import plot
+from benchmarks.elastic_trace import Moment, Point, Trace, changes, consumer_s, points_of, queue_ms, recovered_s
 from desk.model.units import MS_NS
 from desk.telemetry.histogram import Histogram
 
@@ -26,13 +26,13 @@ def seconds(*p99_ms: float | None) -> list[Point]:
 def test_the_course_steps_up_and_down_and_then_hovers_around_its_rate() -> None:
     rates = [stretch.rate_per_s for stretch in COURSE.stretches]
 
-    assert rates[:3] == [100.0, TIMES * 100.0, 100.0]
-    assert sorted(set(rates[3:])) == pytest.approx([250.0 * (1 - SWAY), 250.0 * (1 + SWAY)])
+    assert rates[:3] == [100.0, HIGH_FACTOR * 100.0, 100.0]
+    assert sorted(set(rates[3:])) == pytest.approx([250.0 * (1 - HOVER_SHARE), 250.0 * (1 + HOVER_SHARE)])
     assert COURSE.begins_s == (4.0, 10.0, 15.0, 35.0)
 
 
 def test_a_plan_without_a_count_is_elastic_and_names_its_symbols() -> None:
-    plan = Staff(count=0, most=4, wait_us=1.0).plan("ws://127.0.0.1:1/v2/sip")
+    plan = ConsumerSetup(count=0, max_count=4, wait_us=1.0).plan("ws://127.0.0.1:1/v2/sip")
 
     assert plan.consumers.count == 0
     assert plan.consumers.max == 4
@@ -46,7 +46,7 @@ def test_points_tell_what_happened_between_the_moments() -> None:
         queue.add_one((number + 1) * 10 * MS_NS, 100)
         moments.append(Moment(number * 0.5, number * 200, 2, 1, 1, 3, queue.snapshot()))
 
-    first, second = points(moments)
+    first, second = points_of(moments)
 
     assert (first.sent_per_s, second.sent_per_s) == (400.0, 400.0)
     assert first.queue_p50_ms == pytest.approx(20.0, rel=0.02)
@@ -82,7 +82,7 @@ def test_a_trace_can_be_kept_and_drawn() -> None:
     seen = [point(second / 2, p99_ms=None if second == 3 else 2.0**second) for second in range(1, 12)]
     trace = Trace("python -m benchmarks.elastic", OBJECTIVE_MS, 1.0, 3.0, 4.0, seen)
 
-    drawn = picture(msgspec.json.decode(msgspec.json.encode(trace), type=Trace))
+    drawn = plot(msgspec.json.decode(msgspec.json.encode(trace), type=Trace))
 
     svg = ET.fromstring(drawn)
     assert svg.tag.endswith("svg")

@@ -1,13 +1,13 @@
-"""The floor works on what the venue sends, and does all of the work."""
+"""The floor benchmark reads the venue's frames and does all of the work."""
 
 from benchmarks.baseline_worker import Worker
-from benchmarks.floor import Bars, cpu_us, frames
+from benchmarks.floor import BarWork, cpu_us, frames
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 
 
 def test_every_event_comes_out_of_the_frames_once_and_goes_to_a_shard() -> None:
-    bars = Bars()
+    bars = BarWork()
 
     _, events = cpu_us(frames(50_000.0, 5_000, single=False), bars.fold)
 

@@ -1,4 +1,4 @@
-"""CPU time and memory as /proc tells them."""
+"""CPU time and memory of processes, from /proc."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What lies between two readings."""
+"""Differences between two readings."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_even_ages_do_not_grow() -> None:
     assert growth_s(ages(*[[5, 6, 7]] * 8)) == 0.0
 
 
-def test_a_backlog_is_told_as_the_age_that_it_adds() -> None:
+def test_a_backlog_is_the_age_that_it_adds() -> None:
     readings = ages(*([100 * second] * 9 for second in range(9)))
 
     assert growth_s(readings) == pytest.approx(0.6, abs=0.11)

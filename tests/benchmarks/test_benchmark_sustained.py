@@ -1,4 +1,4 @@
-"""The rule by which a rate counts as sustained, and the search for the highest."""
+"""The rule by which a rate counts as sustained, and the search for the highest rate."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def test_a_window_without_fault_is_sustained() -> None:
         ({"dropped": 1}, "1 dropped"),
         ({"growth_s": 0.11}, "backlog grew"),
         ({"growth_s": float("inf")}, "backlog grew"),
-        ({"queue_p99_s": None}, "nothing came through"),
+        ({"queue_p99_s": None}, "nothing was applied"),
         ({"queue_p99_s": 1.0}, "p99 in queue"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A load whose rate changes: its arrivals are where its stretches say."""
+"""A load with a varying rate: the arrivals match its stretches."""
 
 from itertools import pairwise
 
@@ -57,9 +57,9 @@ def test_symbols_come_and_go() -> None:
     assert max(last) < 54
 
 
-def test_a_stretch_reads_back_what_it_tells() -> None:
+def test_a_stretch_parses_its_own_text() -> None:
     command = varying(STRETCHES)
 
-    told = [part for flag, part in pairwise(command) if flag == "--stretch"]
+    flags = [part for flag, part in pairwise(command) if flag == "--stretch"]
 
-    assert [Stretch.parse(part) for part in told] == list(STRETCHES)
+    assert [Stretch.parse(part) for part in flags] == list(STRETCHES)

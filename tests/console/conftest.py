@@ -1,4 +1,4 @@
-"""A desk and a run for people to look at."""
+"""Fixtures for tests of the console: a desk and a run to display."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A job server on loopback that speaks Ray's protocol, for one job whose life the test writes."""
+"""A job server on loopback that speaks Ray's protocol for one job, whose states the test sets."""
 
 import asyncio
 import io

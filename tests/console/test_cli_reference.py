@@ -1,4 +1,4 @@
-"""The reference page of the command line says all that the parser holds."""
+"""The command-line reference page lists everything in the parser."""
 
 from pathlib import Path
 

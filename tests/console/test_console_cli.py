@@ -274,7 +274,7 @@ def test_keys_that_would_go_unencrypted_to_another_machine_are_refused_before_an
     refused = desk(command, plan)
 
     assert refused.exit_code == 2
-    assert '[feed] url: `"ws://venue.invalid/v2/iex"`: key and secret would go unencrypted' in refused.stderr
+    assert '[feed] url: `"ws://venue.invalid/v2/iex"`: key and secret would be sent unencrypted' in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]
 
 

@@ -38,7 +38,7 @@ def test_rare_columns_appear_when_they_hold_something(finished_run: Summary) -> 
     assert "backfilled" not in text
 
 
-def test_an_imbalance_and_a_problem_are_told(finished_run: Summary) -> None:
+def test_an_imbalance_and_a_problem_are_reported(finished_run: Summary) -> None:
     ticks = TicksSection(trades=ClassCounts(received=10, applied=8))
     summary = msgspec.structs.replace(finished_run, ticks=ticks, problems=["[range] was stopped"]).judged()
 

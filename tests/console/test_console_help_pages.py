@@ -1,4 +1,4 @@
-"""The help pages, as they are typed and read; they are made in console.cli and console.commands.venue_command."""
+"""The help pages as printed. They are made in console.cli and console.commands.venue_command."""
 
 import shlex
 from pathlib import Path

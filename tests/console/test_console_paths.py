@@ -1,4 +1,4 @@
-"""A run whose folder is called anything, and whose params JSON cannot carry, broken off and gone on with."""
+"""Run folders with special characters, and params that JSON cannot represent, through a crash and a resume."""
 
 import json
 import subprocess

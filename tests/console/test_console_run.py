@@ -84,7 +84,7 @@ def test_an_unbalanced_run_and_a_failed_one_exit_1(
     assert run(other, runner_of(finished_run.judged(failed=True), busy_desk), quiet=True)[0] == 1
 
 
-def test_a_run_that_cannot_go_on_still_ends_with_a_line(plan_path: Path) -> None:
+def test_a_run_that_cannot_continue_still_ends_with_a_line(plan_path: Path) -> None:
     def runner(plan: Plan, folder: RunFolder, resume: ResumeState | None, show: Callable[[DeskView], None]) -> Summary:
         raise RunFailed("consumer 0", "its process is gone")
 
@@ -158,7 +158,7 @@ def test_a_run_that_bad_input_keeps_from_beginning_leaves_no_folder(plan_path: P
 LIVE = '[session]\nname = "live"\nmode = "paper"\n[feed]\nkind = "alpaca"\nsymbols = ["SPY"]\n'
 
 
-def test_keys_that_are_missing_are_told_before_anything_starts(
+def test_keys_that_are_missing_are_reported_before_anything_starts(
     plan_path: Path, finished_run: Summary, busy_desk: DeskView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan_path.write_text(LIVE)

@@ -50,7 +50,7 @@ def test_a_line_is_one_line_however_narrow_and_holds_no_escape(busy_desk: DeskVi
         assert told in line
 
 
-def test_a_change_of_state_is_told_at_once(busy_desk: DeskView) -> None:
+def test_a_change_of_state_is_reported_at_once(busy_desk: DeskView) -> None:
     console = Console(file=StringIO(), width=80)
 
     with screen_for(console, "p", Hand(), quiet=False) as screen:

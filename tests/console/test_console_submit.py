@@ -135,7 +135,7 @@ def test_a_log_that_breaks_off_is_read_again_and_shown_once(serve: Callable[[Job
     assert result.stdout.endswith(f"one\ntwo\nthree\n{VERDICT}")
 
 
-def test_a_lost_connection_exits_1_and_says_that_the_job_goes_on(serve: Callable[[JobLife], JobServer]) -> None:
+def test_a_lost_connection_exits_1_and_says_that_the_job_continues(serve: Callable[[JobLife], JobServer]) -> None:
     result = submit(serve(JobLife([["running\n"]], endless=True, lost=True)))
 
     assert result.exit_code == 1
@@ -263,7 +263,7 @@ def test_where_no_cluster_answers_it_exits_2_with_the_remedy(address: str) -> No
     assert "ray start --head" in result.stderr
 
 
-def test_what_answers_but_is_no_job_server_is_told(serve: Callable[[JobLife], JobServer]) -> None:
+def test_what_answers_but_is_no_job_server_is_reported(serve: Callable[[JobLife], JobServer]) -> None:
     result = submit(serve(JobLife(is_ray=False)))
 
     assert result.exit_code == 2
@@ -381,7 +381,7 @@ def test_one_signal_stops_the_job_and_waits_for_its_verdict(serve: Callable[[Job
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_second_signal_leaves_at_once_and_says_that_the_job_goes_on_stopping(
+def test_a_second_signal_leaves_at_once_and_says_that_the_job_continues_stopping(
     serve: Callable[[JobLife], JobServer], number: signal.Signals, status: int
 ) -> None:
     server = serve(JobLife([["running\n"]], endless=True))

@@ -80,7 +80,7 @@ def test_the_standard_load_bears_all_fields_and_the_time_of_now(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly_and_the_figures_are_told(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_it_cleanly_and_the_figures_are_reported(tmp_path: Path, number: signal.Signals) -> None:
     small = ("--symbols", "5", "--events-per-s", "100", "--minutes", "1")
 
     with (

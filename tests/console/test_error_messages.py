@@ -9,7 +9,7 @@ from desk.model.errors import CredentialsError, DeskError, LedgerError, PlanErro
 
 
 @pytest.mark.parametrize(("kind", "status"), [(PlanError, 2), (CredentialsError, 3), (LedgerError, 1)])
-def test_a_fault_is_told_in_full_without_a_traceback(
+def test_a_fault_is_reported_in_full_without_a_traceback(
     kind: type[DeskError], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as exit_, ErrorReporter():
@@ -74,7 +74,7 @@ def test_too_little_memory_is_no_defect(capsys: pytest.CaptureFixture[str]) -> N
     assert "Traceback" not in told
 
 
-def test_a_defect_whose_message_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_whose_message_cannot_be_read_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     class Mute(Exception):
         def __str__(self) -> str:
             raise ValueError

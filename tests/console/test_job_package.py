@@ -1,4 +1,4 @@
-"""The package that `desk submit` really sends: what was allowed is in it, and no secret that lies beside."""
+"""The package that `desk submit` sends contains the allowed files and no secret of their folders."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from job_server import JobLife, JobServer
-from planted_secrets import PLANTED, copied_project, plant_secrets
+from planted_secrets import PLANTED, copy_project_with_secrets, plant_secrets
 from typer.testing import CliRunner, Result
 
 from actors.jobs.job_server import ADDRESS_VARIABLE
@@ -53,7 +53,7 @@ def serve() -> Iterator[Callable[[], JobServer]]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of somebody else's, with a plan and a strategy, in which the command is given."""
+    """A folder outside the project with a plan and a strategy, where the command is run."""
     made = tmp_path / "mine"
     made.mkdir()
     (made / "plan.toml").write_text(PLAN + USING)
@@ -86,7 +86,7 @@ def test_of_this_project_the_desk_the_strategies_and_the_plan_go_and_no_secret(
     serve: Callable[[], JobServer], tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
-    code = copied_project(project)
+    code = copy_project_with_secrets(project)
     (project / ".gitignore").write_text("!*\n")
     server = serve()
 
@@ -162,6 +162,7 @@ def test_a_package_that_the_cluster_may_lack_is_named(
     [
         ("shared", "import common"),
         ("shared", "def at_need():\n    import common"),
+        ("shared", "def at_need():\n    import importlib\n    importlib.import_module('common')"),
         ("shared", "import importlib\nimportlib.import_module('com' + 'mon')"),
         ("mine/src", "from common import nothing"),
     ],

@@ -1,7 +1,8 @@
-"""Feeds that are connected to an `AlpacaServer`, a clock that is moved by hand, and scripts for the server."""
+"""Feeds connected to an `AlpacaServer`, a clock that a test sets, and scripts for the server."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from select import select
 from typing import Any
 
 from alpaca_server import NS, AlpacaServer, Client, Script
@@ -16,51 +17,54 @@ START_NS = 1_700_000_000 * NS
 MAX_FRAMES = 20_000
 
 
-class HandClock:
-    """Wall time that stands still until it is moved."""
+class ManualClock:
+    """Wall time that stands still until it is moved; a wait for descriptors takes real time."""
 
     def __init__(self, now_ns: int = START_NS) -> None:
         self.now_ns = now_ns
+        self.patience_s = 0.01
 
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += int(seconds * NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if not descriptors:
+            self.now_ns = max(self.now_ns, until_ns)
+        elif until_ns:
+            select(descriptors, (), (), self.patience_s)
 
 
-class NoWait(random.Random):
-    """Waits of nothing."""
+class ZeroJitter(random.Random):
+    """Jitter of 0: reconnects without a wait."""
 
     def random(self) -> float:
         return 0.0
 
 
-def feed_of(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
-    options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": NoWait()} | more
+def make_feed(server: AlpacaServer, clock: Any = None, **more: Any) -> AlpacaFeed:
+    options: dict[str, Any] = {"channels": BOTH, "session_clock": "real", "rng": ZeroJitter()} | more
     feed = AlpacaFeed(server.url, KEY, SECRET, clock=clock or SystemClock(), **options)
-    feed.patience_s = 0.01
     feed.subscribe(["A", "B"])
     return feed
 
 
 def until(frames: Iterator[Frame], done: Callable[[list[Tick]], bool]) -> list[Tick]:
-    """Take frames until `done` says so of all ticks seen; fails after very many."""
-    seen: list[Tick] = []
+    """Read frames until `done` is true of all ticks read; fail after MAX_FRAMES."""
+    ticks: list[Tick] = []
     for _ in range(MAX_FRAMES):
-        if done(seen):
-            return seen
-        seen += next(frames).ticks
-    raise AssertionError(f"not done after {MAX_FRAMES} frames: {len(seen)} ticks")
+        if done(ticks):
+            return ticks
+        ticks += next(frames).ticks
+    raise AssertionError(f"not done after {MAX_FRAMES} frames: {len(ticks)} ticks")
 
 
-async def nothing_more(client: Client) -> None:
+async def subscribe_only(client: Client) -> None:
     await client.greet()
     await client.acknowledge()
     await client.stay()
 
 
-def sending(*messages: dict[str, Any], stay: bool = True) -> Script:
+def send_after_subscribing(*messages: dict[str, Any], stay: bool = True) -> Script:
     async def script(client: Client) -> None:
         await client.greet()
         await client.acknowledge()

@@ -1,4 +1,4 @@
-"""A scripted venue on loopback that speaks the stream's protocol: one script per connection."""
+"""A venue on loopback that speaks Alpaca's stream protocol by a script for each connection."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ NS = 1_000_000_000
 
 
 def stamp(ts_ns: int) -> Ext:
-    """A time as MessagePack has it, in the 8-byte form."""
+    """A time as a MessagePack timestamp of 8 bytes."""
     seconds, nanos = divmod(ts_ns, NS)
     return Ext(-1, (nanos << 34 | seconds).to_bytes(8))
 
@@ -44,7 +44,7 @@ def quote(symbol: str, ts_ns: int, **more: Any) -> dict[str, Any]:
 
 
 class Client:
-    """The venue's side of one connection."""
+    """One connected client, as the script of the connection sees it."""
 
     def __init__(self, server: "AlpacaServer", websocket: ServerConnection) -> None:
         self.server = server
@@ -52,40 +52,40 @@ class Client:
         self.subscribed: dict[str, list[str]] = {"trades": [], "quotes": []}
 
     async def send(self, *messages: dict[str, Any]) -> None:
-        """One frame."""
+        """Send the messages in one frame."""
         await self.websocket.send(msgspec.msgpack.encode(list(messages)))
 
     async def receive(self) -> dict[str, Any]:
-        """The client's next message."""
+        """Receive the client's next message."""
         message = msgspec.msgpack.decode(await self.websocket.recv())
         self.server.received.append(message)
         return message
 
     async def greet(self) -> None:
-        """Greeting and authentication."""
+        """Greet the client and authenticate it."""
         await self.send({"T": "success", "msg": "connected"})
         await self.receive()
         await self.send({"T": "success", "msg": "authenticated"})
 
     async def acknowledge(self, leave_out: Iterable[str] = ()) -> dict[str, Any]:
-        """Take one subscription request and answer with the whole subscription."""
+        """Receive one subscription request and answer with the whole subscription, without `leave_out`."""
         request = await self.receive()
         for channel, symbols in self.subscribed.items():
-            asked = request.get(channel, [])
+            requested = request.get(channel, [])
             if request["action"] == "subscribe":
-                symbols += [symbol for symbol in asked if symbol not in {*leave_out, *symbols}]
+                symbols += [symbol for symbol in requested if symbol not in {*leave_out, *symbols}]
             else:
-                symbols[:] = [symbol for symbol in symbols if symbol not in asked]
+                symbols[:] = [symbol for symbol in symbols if symbol not in requested]
         await self.send({"T": "subscription", **self.subscribed, "bars": [], "statuses": []})
         return request
 
     async def stay(self) -> None:
-        """Keep the connection until the client leaves."""
+        """Keep the connection open until the client closes it."""
         await self.websocket.wait_closed()
 
 
-class Accepted(ServerConnection):
-    """A connection that the server knows of from its first moment to its last."""
+class TrackedConnection(ServerConnection):
+    """A connection whose transport is in `transports` while it is open."""
 
     transports: set[asyncio.BaseTransport]
 
@@ -98,14 +98,14 @@ class Accepted(ServerConnection):
         super().connection_lost(exc)
 
 
-async def accepted() -> None:
-    """Wait until all that was accepted has its transport: a server that closes before loses sockets."""
+async def wait_for_accepts() -> None:
+    """Wait until each accepted socket has its transport: a server that closes earlier leaks sockets."""
     while tasks := [task for task in asyncio.all_tasks() if "_accept_connection2" in repr(task.get_coro())]:
         await asyncio.wait(tasks)
 
 
 class AlpacaServer:
-    """Runs in a thread of its own; connection n follows the nth script, later ones the last. Ends with `with`."""
+    """A context manager with its own thread. Connection n follows script n, later connections the last script."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class AlpacaServer:
         self._thread.join()
 
     async def pause(self) -> None:
-        """Let a moment pass between two things that a script does again and again."""
+        """Wait 2 ms between two steps of a script's loop."""
         await asyncio.sleep(0.002)
 
     def _run(self) -> None:
@@ -154,7 +154,7 @@ class AlpacaServer:
             process_request=self._page,
             ping_interval=None,
             close_timeout=0.1,
-            create_connection=type("Accepted", (Accepted,), {"transports": transports}),
+            create_connection=type("TrackedConnection", (TrackedConnection,), {"transports": transports}),
         ) as server:
             port = server.sockets[0].getsockname()[1]
             self.url = f"ws://127.0.0.1:{port}/v2/test"
@@ -162,9 +162,9 @@ class AlpacaServer:
             await self._stop.wait()
             for listening in server.sockets:
                 self._loop.remove_reader(listening.fileno())
-            await accepted()
+            await wait_for_accepts()
             server.close(close_connections=True)
-        while transports:  # a slow machine leaves some half open
+        while transports:  # on a slow machine some are still closing
             for transport in tuple(transports):
                 transport.abort()  # type: ignore[attr-defined]
             await asyncio.sleep(0)
@@ -177,7 +177,7 @@ class AlpacaServer:
             await script(Client(self, websocket))
         except ConnectionClosed:
             pass
-        except Exception as error:  # noqa: BLE001  the test looks at it
+        except Exception as error:  # noqa: BLE001  the test reads it
             self.errors.append(error)
 
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:

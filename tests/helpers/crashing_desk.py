@@ -1,12 +1,12 @@
-"""A desk whose parts may die at any call; a restarted part has only the state that its predecessor stored elsewhere."""
+"""A desk on simulated time whose parts can die at any call. A restarted part has only the state that was stored."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from pipeline_parts import START_NS, Clock, Row, Rows
+from pipeline_parts import START_NS, Row, Rows, StepClock
 
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.shard import Shard, ShardConfig, checkpoint_symbols
@@ -49,39 +49,39 @@ from desk.venues.simulated import SimulatedVenue
 NOTHING = Rows([Row(0)])
 MAX_STEPS = 20_000
 PRODUCER, BROKER, SCANNER, EVERYTHING, SHARD = range(5)
-"""Who dies; SHARD + n is shard n."""
+"""The part that dies; SHARD + n is shard n."""
 
 
 class ProducerDead(Exception):
-    """The producer dies here."""
+    """Raised in a call in which the producer dies."""
 
 
 class EverythingDead(Exception):
-    """Everything dies here, and the run is resumed."""
+    """Raised in a call in which every part dies; then the run is resumed."""
 
 
 class BrokerDead(Exception):
-    """The broker dies here."""
+    """Raised in a call in which the broker dies."""
 
 
 class Death(NamedTuple):
-    """This part dies after so many calls since the last death; `how` chooses which of its unfinished work is done."""
+    """A part dies `after` calls after the previous death; `how` selects which of its unfinished work is still done."""
 
     after: int
-    who: int
+    part: int
     how: int = 0
 
 
 class Move(NamedTuple):
-    """From this second of the session on, the symbol's slot is to belong to that shard."""
+    """At this second of the session a move of the symbol's slot to the shard is requested."""
 
     second: int
     symbol: str
     to: int
 
 
-class KeptRecord(NamedTuple):
-    """A checkpoint's place among all: the later mark is final, then the higher move, epoch and number."""
+class CheckpointRecord(NamedTuple):
+    """The bars of a checkpoint, and its order among all: by mark, then by move, epoch and number."""
 
     mark_ns: int
     last_move: int
@@ -92,12 +92,12 @@ class KeptRecord(NamedTuple):
 
 
 class KeeperFiles:
-    """The keeper's files in memory: per shard what is above the last by (epoch, number), and all bars."""
+    """The keeper's files in memory: the newest checkpoint of each shard by (epoch, number), and all bars."""
 
     def __init__(self) -> None:
         self.last: dict[int, Checkpoint] = {}
         self.before_close: dict[int, Checkpoint | None] = {}
-        self.records: list[KeptRecord] = []
+        self.records: list[CheckpointRecord] = []
         self.state: ProducerState | None = None
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -112,7 +112,7 @@ class KeeperFiles:
             self.before_close[checkpoint.shard] = last
         self.last[checkpoint.shard] = msgspec.structs.replace(checkpoint, trades=pack_logged_trades(trades))
         self.records.append(
-            KeptRecord(
+            CheckpointRecord(
                 checkpoint.session_ns,
                 checkpoint.last_move,
                 checkpoint.epoch,
@@ -122,7 +122,7 @@ class KeeperFiles:
             )
         )
 
-    def take_back_close(self) -> None:
+    def undo_close(self) -> None:
         for shard, checkpoint in self.before_close.items():
             del self.last[shard]
             if checkpoint is not None:
@@ -139,8 +139,8 @@ class KeeperFiles:
         return {(bar.symbol, bar.minute_ns): bar for record in ordered for bar in record.bars}
 
 
-class Letter(NamedTuple):
-    """A message in transit, which arrives at this step."""
+class DelayedMessage(NamedTuple):
+    """A message that arrives at step `due`."""
 
     due: int
     number: int
@@ -148,59 +148,59 @@ class Letter(NamedTuple):
 
 
 class ShardKeeper:
-    """A shard's keeper: checkpoints are stored after a delay, and confirmed after another."""
+    """A shard's keeper port: it stores a checkpoint after one delay, and confirms it after another."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        self._letters: deque[Letter] = deque()
-        self._receipts: deque[Letter] = deque()
+    def __init__(self, simulation: "CrashSimulation") -> None:
+        self._simulation = simulation
+        self._messages: deque[DelayedMessage] = deque()
+        self._receipts: deque[DelayedMessage] = deque()
         self._confirmed = 0
 
     def save(self, number: int, checkpoint: bytes) -> None:
-        self._letters.append(Letter(self._world.steps + self._world.save_delay, number, checkpoint))
+        self._messages.append(DelayedMessage(self._simulation.steps + self._simulation.save_delay, number, checkpoint))
 
     def confirmed(self) -> int:
         return self._confirmed
 
     def step(self, *, most: int | None = None) -> None:
-        """Deliver what is due, or so many letters whatever is due."""
-        steps = self._world.steps
-        while self._letters and (self._letters[0].due <= steps if most is None else most > 0):
-            letter = self._letters.popleft()
-            self._world.keep.save(decode_checkpoint(letter.payload))
-            self._receipts.append(Letter(steps + self._world.confirm_delay, letter.number, b""))
+        """Deliver the messages that are due, or with `most` that many messages at once."""
+        steps = self._simulation.steps
+        while self._messages and (self._messages[0].due <= steps if most is None else most > 0):
+            message = self._messages.popleft()
+            self._simulation.keep.save(decode_checkpoint(message.payload))
+            self._receipts.append(DelayedMessage(steps + self._simulation.confirm_delay, message.number, b""))
             most = None if most is None else most - 1
         while self._receipts and self._receipts[0].due <= steps:
             self._confirmed = self._receipts.popleft().number
 
     def die(self, how: int) -> None:
-        self.step(most=how % (len(self._letters) + 1))
-        self._letters.clear()
+        self.step(most=how % (len(self._messages) + 1))
+        self._messages.clear()
 
     def latest(self, shard: int) -> Checkpoint | None:
-        return self._world.keep.last.get(shard)
+        return self._simulation.keep.last.get(shard)
 
     def bars(self, symbols: Iterable[str]) -> list[Bar]:
         wanted = frozenset(symbols)
-        return [bar for bar in self._world.keep.bars().values() if bar.symbol in wanted]
+        return [bar for bar in self._simulation.keep.bars().values() if bar.symbol in wanted]
 
 
 class ProducerKeeper(ShardKeeper):
-    """The producer's keeper: a newer state replaces those not delivered yet."""
+    """The producer's keeper port: a newer state replaces states that were not delivered."""
 
     def save_producer(self, state: bytes) -> None:
-        self._world.step()
-        self._letters.clear()
-        self._letters.append(Letter(self._world.steps + self._world.save_delay, 0, state))
-        self._world.step()
+        self._simulation.step()
+        self._messages.clear()
+        self._messages.append(DelayedMessage(self._simulation.steps + self._simulation.save_delay, 0, state))
+        self._simulation.step()
 
     def step(self, *, most: int | None = None) -> None:
-        if self._letters and (self._letters[0].due <= self._world.steps if most is None else most > 0):
-            self._world.keep.save_producer(decode_producer(self._letters.popleft().payload))
+        if self._messages and (self._messages[0].due <= self._simulation.steps if most is None else most > 0):
+            self._simulation.keep.save_producer(decode_producer(self._messages.popleft().payload))
 
 
 class Ledger:
-    """The ledger in memory, in the order of writing. Its broker may die before or after it has written."""
+    """The ledger in memory, in the order of writing. `dies`: the broker dies before (1) or after (2) the next write."""
 
     def __init__(self) -> None:
         self.verdicts: dict[str, Decision] = {}
@@ -222,7 +222,7 @@ class Ledger:
         if dies == 2:
             raise BrokerDead
 
-    def take_back_close(self) -> None:
+    def undo_close(self) -> None:
         if CLOSING not in self.texts:
             return
         closing = read_closing(self.texts[CLOSING])
@@ -242,18 +242,18 @@ class Ledger:
 
 
 class ShardBroker:
-    """A shard's broker port: requests are decided after a delay, and lost if the shard dies before."""
+    """A shard's broker port: the broker decides a request after a delay, unless the shard has died by then."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, simulation: "CrashSimulation") -> None:
+        self._simulation = simulation
         self.requests: deque[tuple[int, Request]] = deque()
 
     def submit(self, request: Request) -> None:
-        self.requests.append((self._world.steps + self._world.save_delay, request))
+        self.requests.append((self._simulation.steps + self._simulation.save_delay, request))
 
     def step(self, *, most: int | None = None) -> None:
-        while self.requests and (self.requests[0][0] <= self._world.steps if most is None else most > 0):
-            self._world.deliver(self._world.asked(lambda manager: manager.decide(self.requests[0][1])))
+        while self.requests and (self.requests[0][0] <= self._simulation.steps if most is None else most > 0):
+            self._simulation.deliver(self._simulation.ask_broker(lambda manager: manager.decide(self.requests[0][1])))
             self.requests.popleft()
             most = None if most is None else most - 1
 
@@ -262,15 +262,15 @@ class ShardBroker:
 
 
 class ProducerBroker:
-    """The producer's broker port: a request is repeated after the broker's restart."""
+    """The producer's broker port: it repeats a request after a restart of the broker."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, simulation: "CrashSimulation") -> None:
+        self._simulation = simulation
 
     def _ask(self, question: Callable[[OrderManager], list[OrderEvent]]) -> list[OrderEvent]:
-        self._world.step()
-        answer = self._world.asked(question)
-        self._world.step()
+        self._simulation.step()
+        answer = self._simulation.ask_broker(question)
+        self._simulation.step()
         return answer
 
     def decide(self, request: Request) -> list[OrderEvent]:
@@ -291,44 +291,44 @@ class ProducerBroker:
 
 
 class ProducerScanners:
-    """The scanner port: a question stays open until the scanners, or restarted ones, answer it."""
+    """The scanner port: a question stays open until the scanners, or restarted scanners, answer it."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, simulation: "CrashSimulation") -> None:
+        self._simulation = simulation
         self._question: tuple[int, list[str]] | None = None
 
     def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
-        self._world.step()
-        if not self._world.scanning.due(mark_ns):
+        self._simulation.step()
+        if not self._simulation.scanning.due(mark_ns):
             return False
         self._question = (mark_ns, list(subscribed))
-        if self._world.save_delay % 2:
-            self._world.scanning.scan(*self._question)
+        if self._simulation.save_delay % 2:
+            self._simulation.scanning.scan(*self._question)
         return True
 
     def answers(self) -> list[ScanAnswer]:
-        self._world.step()
+        self._simulation.step()
         question, self._question = self._question, None
-        return [] if question is None else self._world.scanning.scan(*question)
+        return [] if question is None else self._simulation.scanning.scan(*question)
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
-        return self._world.scanning.history(symbols, until_ns)
+        return self._simulation.scanning.history(symbols, until_ns)
 
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
-        return self._world.scanning.remembered(symbols, until_ns)
+        return self._simulation.scanning.remembered(symbols, until_ns)
 
 
 class Consumer:
     """One incarnation of a shard, with the messages in transit to and from it."""
 
-    def __init__(self, world: "World", number: int) -> None:
+    def __init__(self, simulation: "CrashSimulation", number: int) -> None:
         self.number = number
         self.alive = True
-        self.keeper = ShardKeeper(world)
-        self.broker = ShardBroker(world)
+        self.keeper = ShardKeeper(simulation)
+        self.broker = ShardBroker(simulation)
         self.inbox: deque[tuple[int, CrashingLinks, bytes]] = deque()
-        self._world = world
-        desk = world.desk
+        self._simulation = simulation
+        desk = simulation.desk
         entries = desk.strategies
         engine = Engine(
             EngineConfig(
@@ -344,16 +344,16 @@ class Consumer:
             entries,
             lambda: 0,
         )
-        config = ShardConfig(number, world.next_epoch(), round(desk.checkpoint_s * SECOND_NS), desk.lockstep)
-        self.shard = Shard(config, engine, world.clock, self.keeper, self.broker)
+        config = ShardConfig(number, simulation.next_epoch(), round(desk.checkpoint_s * SECOND_NS), desk.lockstep)
+        self.shard = Shard(config, engine, simulation.clock, self.keeper, self.broker)
         checkpoint = self.keeper.latest(number)
         if checkpoint is not None:
             self.shard.restore(checkpoint, self.keeper.bars(checkpoint_symbols(checkpoint)))
 
     def step(self, *, most: int | None = None) -> None:
-        while self.inbox and (self.inbox[0][0] <= self._world.steps if most is None else most > 0):
+        while self.inbox and (self.inbox[0][0] <= self._simulation.steps if most is None else most > 0):
             _, links, batch = self.inbox.popleft()
-            links.answered(self, self.shard.receive(batch))
+            links.on_ack(self, self.shard.receive(batch))
             most = None if most is None else most - 1
         self.keeper.step()
         self.broker.step()
@@ -368,36 +368,39 @@ class Consumer:
 
 @dataclass
 class Link:
-    """One shard as a producer's links see it."""
+    """The link to one shard: whether it is down, whether its position was requested, and the acks in transit."""
 
     peer: Consumer
-    missed: bool = False
-    asked: bool = False
+    is_down: bool = False
+    awaits_position: bool = False
     under_way: int = 0
     acks: deque[tuple[int, Ack]] = field(default_factory=deque)
 
 
 class CrashingLinks:
-    """Links that detect a death by an unanswered call: answers in transit are lost with the shard."""
+    """Links that detect a death by an unanswered call. Acks in transit are lost with the shard."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, simulation: "CrashSimulation") -> None:
+        self._simulation = simulation
         self._links: dict[int, Link] = {}
 
     def send(self, shard: int, batch: bytes) -> None:
-        self._world.step()
+        self._simulation.step()
         link = self._links[shard]
-        assert not link.missed, "sent to a shard that is told as lost"
+        assert not link.is_down, "a batch was sent to a shard that is down"
         link.under_way += 1
-        link.peer.inbox.append((self._world.steps + self._world.apply_delay, self, batch))
-        self._world.step()
+        link.peer.inbox.append((self._simulation.steps + self._simulation.apply_delay, self, batch))
+        self._simulation.step()
 
-    def answered(self, consumer: Consumer, ack: Ack) -> None:
+    def on_ack(self, consumer: Consumer, ack: Ack) -> None:
         link = self._links[consumer.number]
         if link.peer is consumer:
-            link.acks.append((self._world.steps + self._world.ack_delay, ack))
+            link.acks.append((self._simulation.steps + self._simulation.ack_delay, ack))
 
-    def wait(self, wait: Wait) -> list[News]:
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        if wait.until_ns:
+            self._simulation.step()
+            self._simulation.clock.wait(wait.until_ns, descriptors)
         match wait.acks:
             case AckWait.SKIP:
                 return []
@@ -409,74 +412,79 @@ class CrashingLinks:
                 return self._drain()
             case AckWait.SETTLED:
                 while any(link.peer.alive and link.peer.broker.requests for link in self._links.values()):
-                    self._world.step()
+                    self._simulation.step()
                 return self._look()
 
     def _news(self) -> list[News]:
-        told = self._look()
-        while not told and any(link.missed or link.asked or link.under_way for link in self._links.values()):
-            told = self._look()
-        return told
+        news = self._look()
+        while not news and any(link.is_down or link.awaits_position or link.under_way for link in self._links.values()):
+            news = self._look()
+        return news
 
     def _drain(self) -> list[News]:
-        told = self._look()
+        news = self._look()
         while any(link.under_way for link in self._links.values()) and not any(
-            link.missed for link in self._links.values()
+            link.is_down for link in self._links.values()
         ):
-            told += self._look()
-        return told or self._news()
+            news += self._look()
+        return news or self._news()
 
     def locate(self, shard: int) -> None:
-        link = self._links.setdefault(shard, Link(self._world.consumers[shard], missed=True))
-        link.asked = not link.missed
+        link = self._links.setdefault(shard, Link(self._simulation.consumers[shard], is_down=True))
+        link.awaits_position = not link.is_down
 
     def forget(self, shard: int) -> None:
         link = self._links.pop(shard)
-        assert not link.under_way, "dismissed with something under way"
+        assert not link.under_way, "a link was removed with unacknowledged batches"
 
     def _look(self) -> list[News]:
-        self._world.step()
-        told: list[News] = []
+        self._simulation.step()
+        news: list[News] = []
         for number, link in self._links.items():
-            while link.acks and link.acks[0][0] <= self._world.steps:
-                told.append(link.acks.popleft()[1])
+            while link.acks and link.acks[0][0] <= self._simulation.steps:
+                news.append(link.acks.popleft()[1])
                 link.under_way -= 1
-            if (link.under_way or link.asked) and not link.peer.alive:
+            if (link.under_way or link.awaits_position) and not link.peer.alive:
                 link.acks.clear()
                 link.under_way = 0
-                link.missed, link.asked = True, False
-                told.append(ShardLost(number, "killed"))
-            if link.missed and number in self._world.consumers and self._world.consumers[number].alive:
-                link.missed, link.asked = False, True
-                link.peer = self._world.consumers[number]
-            if link.asked and link.peer.alive and not link.under_way:
-                # Calls are answered in the order in which they come in: what a dead producer sent was there before.
+                link.is_down, link.awaits_position = True, False
+                news.append(ShardLost(number, "killed"))
+            if link.is_down and number in self._simulation.consumers and self._simulation.consumers[number].alive:
+                link.is_down, link.awaits_position = False, True
+                link.peer = self._simulation.consumers[number]
+            if link.awaits_position and link.peer.alive and not link.under_way:
+                # Calls are answered in their order of arrival: the batches of a dead producer come first.
                 link.peer.step(most=len(link.peer.inbox))
-                link.asked = False
-                told.append(ShardBack(link.peer.shard.position()))
-        return told
+                link.awaits_position = False
+                news.append(ShardBack(link.peer.shard.position()))
+        return news
 
 
-class CrashingClock(Clock):
-    """The producer's clock: reading it is a call at which the producer may die."""
+class CrashingClock(StepClock):
+    """The producer's clock: each reading is a call in which the producer can die."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, simulation: "CrashSimulation") -> None:
+        self._simulation = simulation
 
     def wall_ns(self) -> int:
-        self._world.step()
-        return self._world.clock.wall_ns()
+        self._simulation.step()
+        return self._simulation.clock.wall_ns()
+
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        self._simulation.clock.wait(until_ns, descriptors)
 
 
-class Frames:
-    """A feed that cannot wait: frames are lost while no producer runs. Ordinals rise with the frames."""
+class LiveFrames:
+    """A live feed: frames are lost while no producer runs. Ordinals rise with the frames."""
 
     lossless = False
     repeatable = False
     start_ns: int | None = None
     end_ns: int | None = None
+    descriptor = None
+    due_ns = 0
 
-    def __init__(self, frames: deque[Frame], clock: Clock, resume: FeedPosition | None) -> None:
+    def __init__(self, frames: deque[Frame], clock: StepClock, resume: FeedPosition | None) -> None:
         self.counts = BlockFeedCounts()
         if resume is not None:
             self.counts.restore(resume)
@@ -499,21 +507,30 @@ class Frames:
     def position(self) -> FeedPosition:
         return self.counts.position(self._mark_ns)
 
-    def frames(self) -> Generator[Frame, None, None]:
-        while self._frames:
-            frame = self._frames.popleft()
-            ticks: list[Tick] = []
-            for tick in frame.ticks:
-                self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
-                ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
-            if frame.mark:
-                self._mark_ns = frame.session_ns
-            yield msgspec.structs.replace(frame, ticks=ticks)
+    @property
+    def ended(self) -> bool:
+        return not self._frames
+
+    def open(self) -> None:
+        pass
+
+    def read(self) -> Frame | None:
+        frame = self._frames.popleft()
+        ticks: list[Tick] = []
+        for tick in frame.ticks:
+            self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
+            ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
+        if frame.mark:
+            self._mark_ns = frame.session_ns
+        return msgspec.structs.replace(frame, ticks=ticks)
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass
-class CrashingDesk:
-    """What a desk is made of; `frames` instead of `source` is a feed that cannot wait, `speed` paces a source."""
+class DeskSetup:
+    """The configuration of a simulated desk: a tape in `source`, played at `speed`, or a live feed of `frames`."""
 
     always: Sequence[str]
     source: Rows | None = None
@@ -535,21 +552,21 @@ class CrashingDesk:
 
 @dataclass
 class Delays:
-    """In calls: how long a batch, an ack, a letter to the keeper or broker, its receipt, a successor take."""
+    """Delays in calls: of a batch, an ack, a message to keeper or broker, its confirmation, and a restart."""
 
     apply: int = 0
     ack: int = 0
     save: int = 0
     confirm: int = 0
-    revive: int = 0
+    restart: int = 0
 
 
-class World:
-    """The parts of a desk, the time that passes with every call, and the deaths that are due."""
+class CrashSimulation:
+    """Plays a desk. Time is the number of calls; at each call a part can die, and messages arrive."""
 
     def __init__(
         self,
-        desk: CrashingDesk,
+        desk: DeskSetup,
         deaths: Iterable[Death] = (),
         moves: Iterable[Move] = (),
         delays: Delays | None = None,
@@ -560,8 +577,8 @@ class World:
         self.cut_at = 0
         self.desk = desk
         self.apply_delay, self.ack_delay = delays.apply, delays.ack
-        self.save_delay, self.confirm_delay, self.revive_delay = delays.save, delays.confirm, delays.revive
-        self.clock = Clock()
+        self.save_delay, self.confirm_delay, self.restart_delay = delays.save, delays.confirm, delays.restart
+        self.clock = StepClock()
         self.keep = KeeperFiles()
         self.ledger = Ledger()
         self.steps = 0
@@ -570,7 +587,7 @@ class World:
         self._deaths = deque(deaths)
         self._countdown = self._deaths[0].after if self._deaths else -1
         self._moves = deque(sorted(moves))
-        self._revive_at: dict[int, int] = {}
+        self._restart_at: dict[int, int] = {}
         self._frames = deque(desk.frames)
         self.producers = 0
         self.asleep: dict[int, Shard] = {}
@@ -585,7 +602,7 @@ class World:
         self._epoch += 1
         return self._epoch
 
-    def play(self) -> "World":
+    def play(self) -> "CrashSimulation":
         while True:
             try:
                 self._play()
@@ -602,9 +619,9 @@ class World:
         for consumer in self.consumers.values():
             if consumer.alive:
                 consumer.die(0)
-        self._revive_at.clear()
-        self.keep.take_back_close()
-        self.ledger.take_back_close()
+        self._restart_at.clear()
+        self.keep.undo_close()
+        self.ledger.undo_close()
         self.consumers = {number: Consumer(self, number) for number in self.consumers}
         self.manager, self.scanning = self._manager(), self._scanning()
         self.loop = self._successor()
@@ -622,7 +639,7 @@ class World:
             return
 
     def step(self) -> None:
-        """Advance time: kill the parts and deliver the messages that are due. Raises ProducerDead for the producer."""
+        """Advance time: kill the parts and deliver the messages that are due. Raises ProducerDead."""
         self.steps += 1
         assert self.steps < MAX_STEPS, "the desk hangs"
         if self.steps == self.stop_at:
@@ -635,16 +652,16 @@ class World:
             self._countdown = self._deaths[0].after if self._deaths else -1
             self.died.append(death)
             self._kill(death)
-        for number, at in list(self._revive_at.items()):
+        for number, at in list(self._restart_at.items()):
             if at <= self.steps:
-                del self._revive_at[number]
+                del self._restart_at[number]
                 self.consumers[number] = Consumer(self, number)
         for consumer in self.consumers.values():
             if consumer.alive:
                 consumer.step()
         self.keeper.step()
 
-    def asked(self, question: Callable[[OrderManager], list[OrderEvent]]) -> list[OrderEvent]:
+    def ask_broker(self, question: Callable[[OrderManager], list[OrderEvent]]) -> list[OrderEvent]:
         while True:
             try:
                 return question(self.manager)
@@ -655,10 +672,10 @@ class World:
         self.mailbox.post(Deliver(list(events)))
 
     def _kill(self, death: Death) -> None:
-        match death.who:
+        match death.part:
             case 0:
                 self.keeper.step(most=death.how % 2)
-                self._stray(death.how // 2)
+                self._lose_sent(death.how // 2)
                 raise ProducerDead
             case 1:
                 if death.how % 3 == 0:
@@ -679,10 +696,10 @@ class World:
         consumer = self.consumers.get(number)
         if consumer is not None and consumer.alive:
             consumer.die(how)
-            self._revive_at[number] = self.steps + 1 + self.revive_delay
+            self._restart_at[number] = self.steps + 1 + self.restart_delay
 
-    def _stray(self, how: int) -> None:
-        """Lose some of a dead producer's messages, and delay the others."""
+    def _lose_sent(self, how: int) -> None:
+        """Lose some of the batches that a dead producer had sent."""
         for consumer in self.consumers.values():
             for _ in range(how % (len(consumer.inbox) + 1)):
                 consumer.inbox.pop()
@@ -704,7 +721,7 @@ class World:
         state = self.keep.state
         feed: Feed
         if desk.source is None:
-            feed = Frames(self._frames, self.clock, None if state is None else state.feed)
+            feed = LiveFrames(self._frames, self.clock, None if state is None else state.feed)
         else:
             feed = BlockFeed(
                 desk.source,
@@ -768,7 +785,7 @@ class World:
             move = self._moves.popleft()
             self.mailbox.post(MoveSlots([slot_of(move.symbol)], move.to % self.desk.shards))
 
-    # What must not depend on who died
+    # Results that must not depend on deaths
 
     def shards(self) -> list[Shard]:
         return [*self.asleep.values(), *(consumer.shard for consumer in self.consumers.values())]
@@ -780,16 +797,16 @@ class World:
         found = {}
         for shard in self.shards():
             for state in shard.engine.symbols.values():
-                for seat in state.instances:
-                    rng = seat.random_source
-                    place = (state.symbol, seat.entry.name)
-                    assert place not in found, f"{place} is on two shards"
-                    found[place] = (
-                        vars(seat.strategy),
-                        seat.position,
-                        seat.number,
-                        seat.orders,
-                        seat.stopped,
+                for instance in state.instances:
+                    rng = instance.random_source
+                    key = (state.symbol, instance.entry.name)
+                    assert key not in found, f"{key} is on two shards"
+                    found[key] = (
+                        vars(instance.strategy),
+                        instance.position,
+                        instance.number,
+                        instance.orders,
+                        instance.stopped,
                         None if rng is None else rng.getstate(),
                     )
         return found
@@ -806,7 +823,7 @@ class World:
         }
 
     def events(self) -> list[OrderEvent]:
-        """By mark, symbol and number; those of the end come in rounds within one mark, in whatever order."""
+        """By mark, symbol and number. The events of the close come in rounds within one mark, in any order."""
         events = list(self.ledger.events.values())
         end_ns = max((event.given_ns for event in events), default=0)
         last = [event for event in events if event.given_ns == end_ns]
@@ -816,7 +833,7 @@ class World:
             key=lambda one: (one.symbol, one.client_order_id, one.filled, one.status),
         )
 
-    def portrait(self) -> dict[str, Any]:
+    def results(self) -> dict[str, Any]:
         counts = self.feed.counts
         return {
             "bars": self.bars(),
@@ -836,7 +853,7 @@ class World:
         }
 
     def balance(self) -> dict[str, int]:
-        """By class: what was received less what is accounted for."""
+        """By class: ticks received less ticks accounted for."""
         left = dict(self.feed.counts.received)
         for kind, causes in self.feed.counts.rejected.items():
             left[kind] -= sum(causes.values())
@@ -850,7 +867,7 @@ class World:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Where two portraits differ, for the eye. A bar without a price has NaN, which equals nothing: texts do, too."""
+    """The results that differ. A bar without a price has NaN, which equals nothing: so texts are compared, too."""
     return {
         key: (value, second[key])
         for key, value in first.items()

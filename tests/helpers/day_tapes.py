@@ -1,4 +1,4 @@
-"""Tapes of rows at given times, for sessions to choose from."""
+"""Writes tapes of single rows at given times, for tests of sessions and exchange days."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN}
 
 
 class TapeRow(NamedTuple):
-    """One row; a price of 0 is malformed for a trade."""
+    """One row of a tape. A trade with a price of 0 is malformed."""
 
     recv_ns: int
     symbol: str = "AAA"
@@ -34,7 +34,7 @@ def row(text: str, symbol: str = "AAA", kind: str = "trade", price: float = 10.0
 
 
 def a_tape(path: Path, *rows: TapeRow) -> Path:
-    """Write these rows, in the order of their times; rows of unknown kind are written as such."""
+    """Write the rows in the order of their times. A row of an unknown kind keeps that kind."""
     with TapeWriter(path) as writer:
         writer.write(block_of(sorted(rows, key=lambda row: row.recv_ns)))
     return path

@@ -1,4 +1,4 @@
-"""Short ways to build engines and items in tests, and strategies that record their calls."""
+"""Builders of engines, items and order events, and strategies that record their calls."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ NO_PARAMS = strategy.Params()
 
 
 class TradeLog(dict[str, LoggedTrades]):
-    """What an engine gave out of its remembered trades, as the keeper keeps it: of a symbol one behind the other."""
+    """The remembered trades of an engine's checkpoints, appended by symbol as the keeper does."""
 
     def take(self, trades: dict[str, LoggedTrades]) -> None:
         for symbol, more in trades.items():
@@ -27,7 +27,7 @@ class TradeLog(dict[str, LoggedTrades]):
 
 
 class QueuedEngine(Engine):
-    """An engine with what a shard keeps for it: what came of the items and is not handed over yet."""
+    """An engine with its pending outcome, which a shard holds outside tests."""
 
     def __init__(self, *settings: Any) -> None:
         super().__init__(*settings)
@@ -45,7 +45,7 @@ class QueuedEngine(Engine):
         return self.pending
 
     def take_request(self) -> Request:
-        """The broker's share, with orders that a test placed by an instance's own methods."""
+        """The request for the broker, with the orders that a test placed by an instance's methods."""
         return self.apply([]).take_request(self.prices(), self.mark_ns)
 
     def take_bars(self) -> list[Bar]:
@@ -57,13 +57,13 @@ class QueuedEngine(Engine):
         return made.state
 
     def take_trades(self) -> dict[str, LoggedTrades]:
-        """The trades that came along with the snapshots since the last call."""
+        """The remembered trades of the snapshots since the last call."""
         taken, self._unsaved = self._unsaved, TradeLog()
         return taken
 
 
 class Stopwatch:
-    """Stands still until a test moves it."""
+    """A timer in ns that only the test advances."""
 
     def __init__(self) -> None:
         self.now_ns = 0
@@ -73,7 +73,7 @@ class Stopwatch:
 
 
 class RecordingStrategy(strategy.Strategy):
-    """Writes down every hook call."""
+    """Records every hook call in `seen`."""
 
     def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
         super().__init__(params)
@@ -105,7 +105,7 @@ class IgnoringLedger:
 
 
 class CallbackStrategy(strategy.Strategy):
-    """Does at every second what a test tells it to."""
+    """Calls the test's function `act` at every second."""
 
     act: Callable[[strategy.Context], Any] = staticmethod(lambda ctx: None)
 
@@ -116,7 +116,7 @@ class CallbackStrategy(strategy.Strategy):
         self.act(ctx)
 
 
-def doing(act: Callable[[strategy.Context], Any]) -> Callable[[], CallbackStrategy]:
+def strategy_calling(act: Callable[[strategy.Context], Any]) -> Callable[[], CallbackStrategy]:
     def create() -> CallbackStrategy:
         made = CallbackStrategy()
         made.act = act
@@ -198,7 +198,7 @@ def instance_of(engine: Engine, symbol: str = "A", name: str = "s") -> Any:
 
 
 def kinds(seen: Iterable[tuple[Any, ...]]) -> list[str]:
-    return [str(what) for what, *_ in seen]
+    return [str(kind) for kind, *_ in seen]
 
 
 def intents_of(engine: QueuedEngine) -> list[Intent]:

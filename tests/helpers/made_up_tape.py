@@ -1,4 +1,4 @@
-"""Tapes of the synthetic market, for tests that need a recording: every clone has them."""
+"""Writes tapes of the made-up market, for tests that need a tape where no recording is present."""
 
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ from desk.model.units import SECOND_NS
 from desk.tape.writer import TapeWriter
 
 OPEN_NS: Final = 1_381_152_600 * SECOND_NS
-"""2013-10-07 09:30:00 in New York, a trading day: that of the recorded day beside the project."""
+"""2013-10-07 09:30:00 in New York, a trading day, the same as that of the recorded tape."""
 SYMBOLS: Final = 6
 BEFORE_OPEN_S: Final = 120
 MORNING_S: Final = 18 * 60

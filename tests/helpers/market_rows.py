@@ -1,4 +1,4 @@
-"""Blocks made by hand, and a clock that advances only in sleep."""
+"""Blocks of single rows, and a clock that advances only by waits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ T0 = 1_000_000 * SECOND_NS
 KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN, "correction": CORRECTION, "cancel": CANCEL}
 
 
-class Line(NamedTuple):
-    """One row; times in ms after T0, the venue's as lag before arrival."""
+class BlockRow(NamedTuple):
+    """One row. `at_ms` is the received time after T0; venue time is `lag_ms` earlier, unless `ts_ns` is set."""
 
     at_ms: float
     symbol: str | None = "AAA"
@@ -38,11 +38,11 @@ class Line(NamedTuple):
         return T0 + round(self.at_ms * MS_NS)
 
 
-def quote(at_ms: float, symbol: str | None = "AAA", bid: float = 9.0, ask: float = 11.0, **more: float) -> Line:
-    return Line(at_ms, symbol, "quote", NAN, NAN, bid, ask, bid_size=100.0, ask_size=200.0)._replace(**more)
+def quote(at_ms: float, symbol: str | None = "AAA", bid: float = 9.0, ask: float = 11.0, **more: float) -> BlockRow:
+    return BlockRow(at_ms, symbol, "quote", NAN, NAN, bid, ask, bid_size=100.0, ask_size=200.0)._replace(**more)
 
 
-def block(lines: Sequence[Line], first_ordinal: int, symbols: tuple[str, ...]) -> Block:
+def block(lines: Sequence[BlockRow], first_ordinal: int, symbols: tuple[str, ...]) -> Block:
     codes = tuple(sorted({line.conditions for line in lines if line.conditions is not None}))
     numbers = {
         name: np.array([getattr(line, name) for line in lines], np.float64)
@@ -78,10 +78,10 @@ def block(lines: Sequence[Line], first_ordinal: int, symbols: tuple[str, ...]) -
     )
 
 
-class Lines:
-    """A block source of these lines, cut into blocks of `rows_per_block`."""
+class BlockRows:
+    """A block source of these rows, in blocks of `rows_per_block`."""
 
-    def __init__(self, lines: Sequence[Line], rows_per_block: int = 1_000_000) -> None:
+    def __init__(self, lines: Sequence[BlockRow], rows_per_block: int = 1_000_000) -> None:
         self.place = "lines"
         self.symbols = tuple(sorted({line.symbol for line in lines if line.symbol is not None}))
         self.start_ns = lines[0].recv_ns
@@ -95,8 +95,8 @@ class Lines:
 
 
 @dataclass
-class StillClock:
-    """Wall time that passes only in sleep, and by what a test adds."""
+class FakeClock:
+    """Wall time that advances only by waits and by the test."""
 
     now_ns: int = 5_000 * SECOND_NS
     slept_ns: int = 0
@@ -104,6 +104,7 @@ class StillClock:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
-        self.slept_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if until_ns > self.now_ns:
+            self.slept_ns += until_ns - self.now_ns
+            self.now_ns = until_ns

@@ -1,4 +1,4 @@
-"""Short ways to write intents, reports, events and ticks in tests."""
+"""Builders of intents, reports, order events and ticks."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def a_fill(quantity: float, number: int = 1, price: float = 100.0, of: int = 1, 
     return Report(**fields)
 
 
-def a_word(status: Any, number: int = 1, of: int = 1, **changes: Any) -> Report:
+def a_report(status: Any, number: int = 1, of: int = 1, **changes: Any) -> Report:
     fields: dict[str, Any] = {
         "client_order_id": an_id(of),
         "symbol": "X",

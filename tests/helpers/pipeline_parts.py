@@ -1,4 +1,4 @@
-"""A whole desk in a test: real feed, lanes, shards, engines, risk gate; only disk and time are replaced."""
+"""A whole desk in one process: real feed, lanes, shards, engines and risk gate; clock, keeper and ledger in memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from memory_ledger import MemoryLedger
 
 from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
@@ -19,8 +20,6 @@ from desk.model.batch import Batch, News, decode_batch
 from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, BlockSource, Originals
 from desk.model.checkpoint import Checkpoint, ProducerState, unpack_bars
 from desk.model.items import Item, Mark
-from desk.model.orders import OrderEvent
-from desk.model.records import Decision
 from desk.model.ticks import Quote, Tick, Trade
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderManager
@@ -48,7 +47,7 @@ def at(seconds: float) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a tape; times in seconds after the start. A price of 0 is malformed."""
+    """One row of a tape; times in seconds after START_NS. A price of 0 is malformed."""
 
     at_s: float
     symbol: str = "A"
@@ -106,8 +105,8 @@ class Rows:
 
 
 @dataclass
-class Clock:
-    """Wall time that passes by 1 µs with every look at it, and in sleep."""
+class StepClock:
+    """Wall time that passes by 1 µs with every look at it, and in waits."""
 
     now_ns: int = 5_000 * SECOND_NS
 
@@ -115,15 +114,15 @@ class Clock:
         self.now_ns += 1_000
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        self.now_ns = max(self.now_ns, until_ns)
 
 
 class RecordingLinks(LocalLinks):
-    """Plain links that remember the batches that went over them."""
+    """Links by direct calls that record the batches sent."""
 
-    def __init__(self, shards: Mapping[int, Shard]) -> None:
-        super().__init__(shards)
+    def __init__(self, shards: Mapping[int, Shard], clock: StepClock) -> None:
+        super().__init__(shards, clock)
         self.batches: dict[int, list[Batch]] = {number: [] for number in shards}
 
     def send(self, shard: int, batch: bytes) -> None:
@@ -134,22 +133,22 @@ class RecordingLinks(LocalLinks):
         return [item for batch in self.batches[shard] for item in batch.items]
 
 
-class LateLinks(RecordingLinks):
+class DelayedAckLinks(RecordingLinks):
     """Links that deliver each ack one poll late."""
 
-    def __init__(self, shards: Mapping[int, Shard]) -> None:
-        super().__init__(shards)
+    def __init__(self, shards: Mapping[int, Shard], clock: StepClock) -> None:
+        super().__init__(shards, clock)
         self._ready: list[News] = []
 
-    def wait(self, wait: Wait) -> list[News]:
-        ready, self._ready = self._ready, super().wait(wait)
+    def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        ready, self._ready = self._ready, super().wait(wait, descriptors)
         if wait.acks in (AckWait.ONE, AckWait.ALL):
             ready, self._ready = ready + self._ready, []
         return ready
 
 
-class Store:
-    """Checkpoints in memory; the last version of every bar counts."""
+class MemoryKeeper:
+    """The keeper's checkpoints in memory, and the last version of each bar."""
 
     def __init__(self) -> None:
         self.checkpoints: list[Checkpoint] = []
@@ -176,36 +175,8 @@ class Store:
         return [bar for bar in self.rows.values() if wanted is None or bar.symbol in wanted]
 
 
-class Book:
-    """The ledger in memory."""
-
-    def __init__(self) -> None:
-        self.verdicts: dict[str, Decision] = {}
-        self.events: dict[tuple[str, int], OrderEvent] = {}
-        self.texts: dict[str, str] = {}
-
-    def record(
-        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
-    ) -> None:
-        for decision in decisions:
-            self.verdicts.setdefault(decision.intent.client_order_id, decision)
-        for event in events:
-            self.events.setdefault((event.symbol, event.number), event)
-        self.texts |= notes or {}
-
-    def decisions(self) -> list[Decision]:
-        rows = self.verdicts.values()
-        return sorted(rows, key=lambda row: (row.intent.decision_ns, row.intent.strategy, row.intent.symbol))
-
-    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
-        return self.decisions(), list(self.events.values())
-
-    def notes(self) -> dict[str, str]:
-        return dict(self.texts)
-
-
 class ScriptedScanner(Scanner):
-    """Wants the planned symbols, by the second of the session at which it runs."""
+    """Picks the symbols that the plan has for the second of the session."""
 
     def __init__(self, plan: Mapping[int, Sequence[str]]) -> None:
         super().__init__(NO_PARAMS)
@@ -219,8 +190,8 @@ class ScriptedScanner(Scanner):
 
 
 @dataclass
-class Desk:
-    """What a test may want to be different, and the parts that come of it."""
+class MemoryDesk:
+    """The settings of a desk, and the parts built from them."""
 
     source: BlockSource
     always: Sequence[str]
@@ -238,16 +209,16 @@ class Desk:
     revise_s: int = 3_600
     limits: RiskLimits = field(default_factory=RiskLimits)
     links: type[RecordingLinks] = RecordingLinks
+    clock: Any = field(default_factory=StepClock)
 
     def __post_init__(self) -> None:
-        self.clock = Clock()
-        self.store, self.book = Store(), Book()
+        self.store, self.book = MemoryKeeper(), MemoryLedger()
         self.manager = OrderManager("day", RiskGate(self.limits), self.book, SimulatedVenue())
         self.mailbox = ProcessMailbox()
         broker = LocalBroker(self.manager, self.mailbox)
         numbers = range(self.shards)
         self.consumers = {number: self._shard(number, broker) for number in numbers}
-        self.wire = self.links(self.consumers)
+        self.wire = self.links(self.consumers, self.clock)
         self.feed = BlockFeed(self.source, self.clock, start_ns=self.start_ns, speed=self.speed)
         lane = LaneConfig(
             "producer",
@@ -290,7 +261,7 @@ class Desk:
         config = ShardConfig(number, 1, round(self.checkpoint_s * SECOND_NS), self.lockstep)
         return Shard(config, engine, self.clock, LocalKeeper(self.store), broker)
 
-    def play(self, show: Callable[[], None] = lambda: None) -> "Desk":
+    def play(self, show: Callable[[], None] = lambda: None) -> "MemoryDesk":
         for _ in self.loop.play():
             show()
         return self
@@ -301,7 +272,7 @@ class Desk:
         return {"trades": sum(audit.trades for audit in audits), "quotes": sum(audit.quotes for audit in audits)}
 
     def balance(self) -> dict[str, int]:
-        """By class: what was received less what is accounted for; the lanes and the shards must agree, too."""
+        """By class: ticks received less ticks accounted for. Also checks that lanes and shards agree."""
         left = dict(self.feed.counts.received)
         for kind, causes in self.feed.counts.rejected.items():
             left[kind] -= sum(causes.values())
@@ -315,7 +286,7 @@ class Desk:
         return left
 
     def check_lanes(self, symbols: Iterable[str]) -> None:
-        """Every symbol has one lane and its ticks rise in it; every lane has the same marks, each once."""
+        """Check that each symbol's ticks rise within one lane, and that all lanes have the same marks, each once."""
         marks = {number: marks_of(self.wire.items(number)) for number in self.consumers}
         for number, found in marks.items():
             assert found == marks[0]

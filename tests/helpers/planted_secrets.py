@@ -1,4 +1,4 @@
-"""A copy of this project with secrets planted all over it."""
+"""Copies this project and plants secrets in many of its folders."""
 
 import shutil
 from pathlib import Path
@@ -25,19 +25,19 @@ SECRETS: Final = (
     "secrets.toml",
     "weights.json",
 )
-"""Some are no secrets by their names, and stay all the same."""
+"""Some names do not look like secrets; these files must not be sent either."""
 
 
 def plant_secrets(folder: Path) -> None:
-    """Put every secret into the folder."""
+    """Write every secret into the folder."""
     for name in SECRETS:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(PLANTED)
 
 
-def copied_project(target: Path, *files: str) -> set[str]:
-    """Copy packages, configs and these files, then plant secrets among them; the paths of its code."""
+def copy_project_with_secrets(target: Path, *files: str) -> set[str]:
+    """Copy packages, configs and these files, plant secrets among them, and return the paths of the code."""
     for name in (*PACKAGES, "configs"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in files:
@@ -58,7 +58,7 @@ def copied_project(target: Path, *files: str) -> set[str]:
     return code
 
 
-def holding_secrets(folder: Path) -> list[str]:
-    """The files below a folder that hold what was planted."""
+def files_with_secrets(folder: Path) -> list[str]:
+    """The files below a folder that contain a planted secret."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return [path.relative_to(folder).as_posix() for path in files if PLANTED.encode() in path.read_bytes()]

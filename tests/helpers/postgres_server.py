@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: on a socket in a folder of its own, ended by its process's id."""
+"""A private PostgreSQL server for tests: on a Unix socket in its own folder, stopped by process id."""
 
 import os
 import pwd
@@ -23,7 +23,7 @@ HBA = "local all locked scram-sha-256\nlocal all all trust\n"
 
 
 class PostgresServer:
-    """A server of the programs in `programs`, with everything of it in `folder`, run by the system's user `user`."""
+    """A server run from `programs` with its data, log and socket in `folder`, as the system's user `user`."""
 
     def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
         self.folder = folder
@@ -33,7 +33,7 @@ class PostgresServer:
         self._schemas = count(1)
 
     def make(self) -> None:
-        """The data folder, and the role that needs a password."""
+        """Create the data folder and the role that needs a password, and start the server."""
         data = str(self.folder / "data")
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         subprocess.run(
@@ -48,7 +48,7 @@ class PostgresServer:
         self.execute(f"CREATE ROLE locked LOGIN PASSWORD '{PASSWORD}'")
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         settings = ["fsync=off", "listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=20"]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -70,22 +70,22 @@ class PostgresServer:
                 return
 
     def stop(self) -> None:
-        """Stop it immediately, like a crash: clients are disconnected."""
+        """Stop the server at once, like a crash: clients are disconnected."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
             self._process = None
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
-        """The rows of one statement, committed."""
+        """Execute and commit one statement, and return its rows."""
         with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
             cursor = connection.execute(statement)  # type: ignore[call-overload]
             return [] if cursor.description is None else cursor.fetchall()
 
     def kill_backends(self, name: str = "raydesk") -> int:
-        """kill -9 of the server's processes that serve clients of this name; how many there were.
+        """Kill (SIGKILL) the server processes of clients of this name, and return their number.
 
-        The server then ends its other processes, too, and begins anew, as after a crash.
+        The server then ends its other processes and restarts, as after a crash.
         """
         found = self.execute(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'")
         for (pid,) in found:
@@ -94,11 +94,11 @@ class PostgresServer:
 
     def url(self, role: str = "postgres", host: str | None = None, **options: str) -> str:
         """A ledger URL of this server, without a password."""
-        said = {"host": host or str(self.folder)} | options
-        return f"postgresql+psycopg://{role}@/postgres?{urlencode(said, safe='/')}"
+        parameters = {"host": host or str(self.folder)} | options
+        return f"postgresql+psycopg://{role}@/postgres?{urlencode(parameters, safe='/')}"
 
     def fresh_url(self, **options: str) -> str:
-        """A ledger URL under which there are no tables yet."""
+        """A ledger URL of a new, empty schema."""
         schema = f"ledger_{next(self._schemas)}"
         self.execute(f"CREATE SCHEMA {schema}")
         return self.url(options=f"-csearch_path={schema}", **options)
@@ -106,11 +106,11 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """A running server; the test is skipped where there are no programs to run one."""
+    """A running server. The test is skipped where PostgreSQL is not installed."""
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL server is installed here: .ci/packages installs one on Debian")
-    # Its own programs refuse to run as root. The socket's path must be short.
+    # PostgreSQL refuses to run as root. The socket's path must be short.
     user = _other_user() if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="desk-pg-"))
     try:
@@ -127,7 +127,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def _programs() -> Path | None:
-    """The folder of the newest server's programs."""
+    """The folder of the newest installed server's programs."""
     on_path = shutil.which("postgres")
     if on_path is not None:
         return Path(on_path).resolve().parent

@@ -1,14 +1,14 @@
-"""Random days, undisturbed and disturbed by deaths and moves, and the results that must be equal."""
+"""Hypothesis strategies for days, deaths and moves, and checks that disturbed days have undisturbed results."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import examples as profiles
-from crashing_desk import CrashingDesk, Death, Delays, Move, World, differences
+from crashing_desk import CrashSimulation, Death, Delays, DeskSetup, Move, differences
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from pipeline_parts import NO_PARAMS, Row, Rows, ScriptedScanner, at
-from shard_parts import Gambler
+from shard_parts import RandomStrategy
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
@@ -27,8 +27,8 @@ def examples(count: int) -> settings:
     return profiles.examples(count, suppress_health_check=list(HealthCheck))
 
 
-class AttentiveGambler(Gambler):
-    """A gambler who also looks at bars, at how old the data are, and bets once more at every fill."""
+class RandomStrategyOnAllHooks(RandomStrategy):
+    """A random strategy that also records bars and data age, and sends another order at each fill."""
 
     def on_second(self, ctx: strategy.Context) -> None:
         self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist()))
@@ -43,17 +43,17 @@ class AttentiveGambler(Gambler):
 
     def on_fill(self, ctx: strategy.Context, fill: strategy.Fill) -> None:
         super().on_fill(ctx, fill)
-        self._bet(ctx)
+        self._send_random_order(ctx)
 
 
 ENTRIES = (
-    StrategyEntry("p", lambda: AttentiveGambler(NO_PARAMS)),
-    StrategyEntry("q", lambda: AttentiveGambler(NO_PARAMS), scanner="S"),
+    StrategyEntry("p", lambda: RandomStrategyOnAllHooks(NO_PARAMS)),
+    StrategyEntry("q", lambda: RandomStrategyOnAllHooks(NO_PARAMS), scanner="S"),
 )
 
 
 class TickRecorder(strategy.Strategy):
-    """Remembers every tick that it is shown."""
+    """Records the ordinal of each tick that it receives."""
 
     def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
         super().__init__(params)
@@ -66,7 +66,7 @@ class TickRecorder(strategy.Strategy):
         self.ordinals.append(quote.ordinal)
 
 
-# What is fed
+# Market data
 
 rows = st.lists(
     st.builds(
@@ -102,29 +102,29 @@ live_flows = st.fixed_dictionaries(
 )
 
 
-class Taped(NamedTuple):
-    """What a desk that replays a tape is fed, and how."""
+class TapeDay(NamedTuple):
+    """The market data and the settings of a desk that replays a tape."""
 
     tape: list[Row]
     always: set[str]
     plan: list[list[str]]
     flow: dict[str, Any]
 
-    def desk(self, **more: Any) -> CrashingDesk:
-        """In lockstep, with strategies and limits that refuse some of what they want, by symbol and in all."""
+    def desk(self, **more: Any) -> DeskSetup:
+        """A desk in lockstep whose risk limits refuse some orders, by symbol and in total."""
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0, max_gross_notional=200.0)
         parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
-        return CrashingDesk(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
+        return DeskSetup(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
 
 
-taped = st.builds(Taped, rows, symbols, plans, flows)
-paced = st.builds(Taped, rows, symbols, plans, live_flows)
+tape_days = st.builds(TapeDay, rows, symbols, plans, flows)
+paced_days = st.builds(TapeDay, rows, symbols, plans, live_flows)
 
-# What disturbs
+# Disturbances
 
 
-class Trouble(NamedTuple):
-    """The deaths, the moves, and the delays of messages."""
+class Disturbance(NamedTuple):
+    """Deaths, moves, and delays of messages."""
 
     dying: list[Death]
     moving: list[Move]
@@ -138,18 +138,18 @@ delays = st.builds(
     Delays, st.integers(0, 4), st.integers(0, 4), st.integers(0, 12), st.integers(0, 12), st.integers(0, 20)
 )
 
-trouble = st.builds(Trouble, deaths, moves, delays)
-trouble_or_moves = st.builds(Trouble, st.just([]) | deaths, moves, delays)
+disturbances = st.builds(Disturbance, deaths, moves, delays)
+disturbances_or_moves = st.builds(Disturbance, st.just([]) | deaths, moves, delays)
 
 
 def scanners_of(plan: Sequence[Sequence[str]]) -> Callable[[], Sequence[ScannerEntry]]:
-    """One scanner that wants what stands in the plan, each for two seconds, and nothing before."""
+    """One scanner that picks each entry of the plan for two seconds, and nothing before START_S."""
     wanted = {START_S + 2 * number: symbols for number, symbols in enumerate(plan)} | {0: []}
     return lambda: [ScannerEntry("S", ScriptedScanner(wanted), 2, 3)]
 
 
 def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:
-    """A frame per tick and per second: each tick comes so many tenths of a second after the one before."""
+    """A frame for each tick and each second. A tick comes `tenths` tenths of a second after the previous one."""
     frames, now_ns, mark_ns = [], at(START_S), at(START_S)
     for ordinal, (tenths, symbol, trade) in enumerate(ticks, start=1):
         now_ns += tenths * SECOND_NS // 10
@@ -165,8 +165,8 @@ def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:
     return [*frames, Frame([], mark_ns + SECOND_NS, True, 0)]
 
 
-def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) -> CrashingDesk:
-    return CrashingDesk(
+def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) -> DeskSetup:
+    return DeskSetup(
         SYMBOLS,
         frames=live_frames(ticks),
         strategies=[StrategyEntry("w", lambda: TickRecorder(NO_PARAMS))],
@@ -176,58 +176,60 @@ def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) ->
     )
 
 
-def played(
-    desk: CrashingDesk, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None, stop_at: int = 0
-) -> World:
-    """The desk's world at its end, which is asked for after `stop_at` calls, if that is not 0."""
-    return ended(World(desk, deaths, moves, delays, stop_at))
+def play_desk(
+    desk: DeskSetup, deaths: Sequence[Death] = (), moves: Sequence[Move] = (), delays: Any = None, stop_at: int = 0
+) -> CrashSimulation:
+    """Play a desk to its end. If `stop_at` is not 0, the desk is stopped after that many calls."""
+    return play_to_end(CrashSimulation(desk, deaths, moves, delays, stop_at))
 
 
-def ended(world: World) -> World:
-    """The world at its end; not one whose shard was killed at one item so often that it looks as if it died of it."""
+def play_to_end(simulation: CrashSimulation) -> CrashSimulation:
+    """Play to the end. Discard examples in which so many deaths hit one item that the desk takes it for the cause."""
     try:
-        world.play()
+        simulation.play()
     except RunFailed as fault:
-        assume("again and again" not in fault.found)
+        assume("sent alone from batch" not in fault.found)
         raise
-    assume(not world.loop.problems)
-    return world
+    assume(not simulation.loop.problems)
+    return simulation
 
 
-# What must not depend on it
+# Results that must not depend on disturbances
 
 
-def the_same(lived: World, died: World) -> None:
-    assert differences(lived.portrait(), died.portrait()) == {}
+def assert_same_results(lived: CrashSimulation, died: CrashSimulation) -> None:
+    assert differences(lived.results(), died.results()) == {}
     assert lived.balance() == died.balance() == {"trades": 0, "quotes": 0}
     assert died.manager.problems == []
 
 
-def shown_once_and_in_order(world: World) -> None:
-    """Every tick that is counted as applied was shown to a strategy, and no other."""
-    assert _shown(world) == sum(world.applied()[kind] for kind in ("trades", "quotes"))
+def assert_ticks_once_in_order(simulation: CrashSimulation) -> None:
+    """Strategies received exactly the ticks that are counted as applied."""
+    assert _shown(simulation) == sum(simulation.applied()[kind] for kind in ("trades", "quotes"))
 
 
-def shown_once_and_in_order_or_told_as_lost(world: World) -> None:
-    """The same where symbols move and both sides die: a symbol may know more than the accounts.
+def assert_ticks_once_or_lost(simulation: CrashSimulation) -> None:
+    """The same where symbols move and both sides die: strategies may have received more than the accounts say.
 
-    A shard that lost what it had handed over already tells it as lost. Where the producer dies with it, what it had
-    counted since its checkpoint counts as never received.
+    A shard that died after it handed symbols over counts their ticks since its checkpoint as lost. If the producer dies
+    too, ticks since its last saved state count as never received.
     """
-    applied = sum(world.applied()[kind] for kind in ("trades", "quotes"))
-    audits = [shard.engine.audit for shard in world.shards()]
+    applied = sum(simulation.applied()[kind] for kind in ("trades", "quotes"))
+    audits = [shard.engine.audit for shard in simulation.shards()]
     lost = sum(audit.lost_trades + audit.lost_quotes for audit in audits)
-    uncounted = sum(len(frame.ticks) for frame in world.desk.frames) - sum(world.feed.counts.received.values())
-    assert applied <= _shown(world) <= applied + lost + uncounted
+    uncounted = sum(len(frame.ticks) for frame in simulation.desk.frames) - sum(
+        simulation.feed.counts.received.values()
+    )
+    assert applied <= _shown(simulation) <= applied + lost + uncounted
 
 
-def _shown(world: World) -> int:
-    shown = [found[0]["ordinals"] for found in world.strategies().values()]
+def _shown(simulation: CrashSimulation) -> int:
+    shown = [found[0]["ordinals"] for found in simulation.strategies().values()]
     assert all(ordinals == sorted(set(ordinals)) for ordinals in shown)
     return sum(map(len, shown))
 
 
-def everyone_is_where_the_table_says(world: World) -> None:
-    for shard in world.shards():
+def assert_symbols_on_their_shards(simulation: CrashSimulation) -> None:
+    for shard in simulation.shards():
         for symbol in shard.engine.symbols:
-            assert world.loop.moves.table.shard_of(symbol) == shard.config.shard
+            assert simulation.loop.moves.table.shard_of(symbol) == shard.config.shard

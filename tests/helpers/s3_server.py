@@ -1,4 +1,4 @@
-"""An object store on loopback that speaks S3's protocol, as far as pyarrow's client asks for it.
+"""An object store on loopback that speaks the part of S3's protocol that pyarrow's client uses.
 
 Source: Amazon S3 API Reference (HeadBucket, ListObjectsV2, HeadObject, GetObject, PutObject, DeleteObject,
 CreateMultipartUpload, UploadPart, CompleteMultipartUpload; "Error responses"), and its "Signature Calculations for the
@@ -21,7 +21,7 @@ Answer = tuple[int, bytes, dict[str, str]]
 
 
 class S3Server(ThreadingHTTPServer):
-    """Holds `objects` by bucket and key; lets in who signs with the key `KEY_ID`."""
+    """Stores `objects` by bucket and key. It accepts requests that are signed with the key `KEY_ID`."""
 
     daemon_threads = True
 
@@ -29,23 +29,23 @@ class S3Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects: dict[str, dict[str, bytes]] = {bucket: {} for bucket in buckets}
         self.parts: dict[str, dict[int, bytes]] = {}
-        self._lines: list[socket.socket] = []
+        self._connections: list[socket.socket] = []
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Note each line to a client, too."""
-        self._lines.append(request)
+        """Record the client's connection, for `stop`."""
+        self._connections.append(request)
         super().process_request(request, client_address)
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """Stop: refuse new connections, and close the existing ones."""
         self.shutdown()
         self.server_close()
-        for line in self._lines:
+        for line in self._connections:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
 
     def url(self, path: str) -> str:
-        """The URL of a bucket, or of what is in it, as a plan would name it."""
+        """The URL of a bucket or of an object, as in a plan."""
         host = f"127.0.0.1:{self.server_address[1]}"
         return f"s3://{path}?endpoint_override={host}&scheme=http&region=us-east-1"
 
@@ -75,14 +75,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: S3Server
 
     def log_message(self, *_: object) -> None:
-        """Nothing: a test has its own words."""
+        """Print nothing."""
 
     def parse_request(self) -> bool:
-        """Every method is answered in one place."""
+        """Route every HTTP method to `_respond`."""
         if not super().parse_request():
             return False
         target = urlsplit(self.path)
-        self.asked = dict(parse_qsl(target.query, keep_blank_values=True))
+        self.query = dict(parse_qsl(target.query, keep_blank_values=True))
         _, self.bucket, *key = unquote(target.path).split("/", 2)
         self.key = key[0] if key else ""
         setattr(self, f"do_{self.command}", self._respond)
@@ -91,8 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self) -> None:
         content = self._body()
         try:
-            self._let_in()
-            status, body, headers = self._work()(content)
+            self._authorize()
+            status, body, headers = self._choose_handler()(content)
         except _RefusedError as refused:
             status, code = refused.args
             body, headers = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode(), {}
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _let_in(self) -> None:
+    def _authorize(self) -> None:
         signed = self.headers.get("Authorization", "")
         if not signed:
             raise _RefusedError(403, "AccessDenied")
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.bucket not in self.server.objects:
             raise _RefusedError(404, "NoSuchBucket")
 
-    def _work(self) -> Callable[[bytes], Answer]:
+    def _choose_handler(self) -> Callable[[bytes], Answer]:
         match self.command:
             case "HEAD" | "GET" if self.key:
                 return self._get
@@ -120,39 +120,39 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._list
             case "PUT":
                 return self._put
-            case "POST" if "uploads" in self.asked:
+            case "POST" if "uploads" in self.query:
                 return self._begin_upload
             case "POST":
                 return self._end_upload
         return self._delete
 
     @property
-    def _held(self) -> dict[str, bytes]:
+    def _objects(self) -> dict[str, bytes]:
         return self.server.objects[self.bucket]
 
     def _get(self, _: bytes) -> Answer:
-        if self.key not in self._held:
+        if self.key not in self._objects:
             raise _RefusedError(404, "NoSuchKey")
-        content = self._held[self.key]
+        content = self._objects[self.key]
         headers = {"ETag": _tag(content), "Last-Modified": formatdate(usegmt=True)}
-        asked = self.headers.get("Range")
-        if asked is None:
+        requested = self.headers.get("Range")
+        if requested is None:
             return 200, content, headers
-        first, last = (int(end) for end in asked.removeprefix("bytes=").split("-"))
+        first, last = (int(end) for end in requested.removeprefix("bytes=").split("-"))
         part = content[first : last + 1]
         return 206, part, headers | {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(content)}"}
 
     def _list(self, _: bytes) -> Answer:
-        prefix, delimiter = self.asked.get("prefix", ""), self.asked.get("delimiter", "")
+        prefix, delimiter = self.query.get("prefix", ""), self.query.get("delimiter", "")
         files, folders = [], set()
-        for key in sorted(key for key in self._held if key.startswith(prefix)):
+        for key in sorted(key for key in self._objects if key.startswith(prefix)):
             first, cut, _below = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
             if cut:
                 folders.add(prefix + first + cut)
             else:
                 files.append(key)
         rows = [
-            f"<Contents><Key>{escape(key)}</Key><Size>{len(self._held[key])}</Size>"
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(self._objects[key])}</Size>"
             "<LastModified>2026-01-05T00:00:00.000Z</LastModified></Contents>"
             for key in files
         ]
@@ -161,10 +161,10 @@ class _Handler(BaseHTTPRequestHandler):
         return _xml("ListBucketResult", f"<KeyCount>{count}</KeyCount><IsTruncated>false</IsTruncated>{''.join(rows)}")
 
     def _put(self, content: bytes) -> Answer:
-        if "partNumber" in self.asked:
-            self.server.parts[self.asked["uploadId"]][int(self.asked["partNumber"])] = content
+        if "partNumber" in self.query:
+            self.server.parts[self.query["uploadId"]][int(self.query["partNumber"])] = content
         else:
-            self._held[self.key] = content
+            self._objects[self.key] = content
         return 200, b"", {"ETag": _tag(content)}
 
     def _begin_upload(self, _: bytes) -> Answer:
@@ -173,12 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
         return _xml("InitiateMultipartUploadResult", f"<UploadId>{upload}</UploadId>")
 
     def _end_upload(self, _: bytes) -> Answer:
-        parts = self.server.parts.pop(self.asked["uploadId"])
-        self._held[self.key] = b"".join(parts[number] for number in sorted(parts))
-        return _xml("CompleteMultipartUploadResult", f"<ETag>{_tag(self._held[self.key])}</ETag>")
+        parts = self.server.parts.pop(self.query["uploadId"])
+        self._objects[self.key] = b"".join(parts[number] for number in sorted(parts))
+        return _xml("CompleteMultipartUploadResult", f"<ETag>{_tag(self._objects[self.key])}</ETag>")
 
     def _delete(self, _: bytes) -> Answer:
-        self._held.pop(self.key, None)
+        self._objects.pop(self.key, None)
         return 204, b"", {}
 
     def _body(self) -> bytes:
@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _unchunked(content: bytes) -> bytes:
-    """What the chunks hold; trailers say no more than checksums."""
+    """The content of the chunks. Trailers contain only checksums."""
     found = []
     while True:
         head, _, content = content.partition(b"\r\n")

@@ -1,15 +1,16 @@
-"""A shard by itself: its strategies, its doors, and a session to play to it, without producer and lanes."""
+"""One shard without producer and lanes: its strategies, its ports, and a random session to play to it."""
 
-from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
+
+from memory_ledger import MemoryLedger
+from pipeline_parts import StepClock
 
 from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.shard import Shard, ShardConfig
 from desk.model.items import GapItem, Item, LostTrades, Mark, Stop, Unwatch, Watch
-from desk.model.orders import OrderEvent, Request
-from desk.model.records import Decision
+from desk.model.orders import Request
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.orders import OrderManager
@@ -27,64 +28,26 @@ def at(seconds: float) -> int:
     return START_NS + round(seconds * SECOND_NS)
 
 
-class Clock:
-    """Wall time that passes by 1 µs with every look at it."""
-
-    def __init__(self) -> None:
-        self.now_ns = 5_000 * SECOND_NS
-
-    def wall_ns(self) -> int:
-        self.now_ns += 1_000
-        return self.now_ns
-
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
-
-
 class RecordingBroker:
-    """A broker that only listens."""
+    """A broker that records requests and decides nothing."""
 
     def __init__(self) -> None:
-        self.heard: list[Request] = []
+        self.requests: list[Request] = []
 
     def submit(self, request: Request) -> None:
-        self.heard.append(request)
+        self.requests.append(request)
 
     def unanswered(self) -> list[Request]:
         return []
 
 
-class Book:
-    """A ledger in memory."""
-
-    def __init__(self) -> None:
-        self.verdicts: dict[str, Decision] = {}
-        self.events: dict[tuple[str, int], OrderEvent] = {}
-
-    def record(
-        self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
-    ) -> None:
-        self.verdicts |= {decision.intent.client_order_id: decision for decision in decisions}
-        for event in events:
-            assert self.events.setdefault((event.symbol, event.number), event) == event
-
-    def decisions(self) -> list[Decision]:
-        return list(self.verdicts.values())
-
-    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
-        return self.decisions(), list(self.events.values())
-
-    def notes(self) -> dict[str, str]:
-        return {}
-
-
-def a_manager(book: Book) -> OrderManager:
+def a_manager(book: MemoryLedger) -> OrderManager:
     limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0)
     return OrderManager("day", RiskGate(limits), book, SimulatedVenue())
 
 
-class Gambler(strategy.Strategy):
-    """Does everything a strategy may do, at random, and remembers what it was shown."""
+class RandomStrategy(strategy.Strategy):
+    """Sends random orders, and records its hook calls."""
 
     def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
         super().__init__(params)
@@ -92,7 +55,7 @@ class Gambler(strategy.Strategy):
 
     def on_second(self, ctx: strategy.Context) -> None:
         self.seen.append((ctx.now_ns, len(ctx.bars), ctx.position))
-        self._bet(ctx)
+        self._send_random_order(ctx)
 
     def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
         self.seen.append((trade.ordinal, ctx.quote))
@@ -103,7 +66,7 @@ class Gambler(strategy.Strategy):
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
         self.seen.append((gap.from_ns, gap.to_ns))
 
-    def _bet(self, ctx: strategy.Context) -> None:
+    def _send_random_order(self, ctx: strategy.Context) -> None:
         match ctx.rng.randrange(5):
             case 0:
                 ctx.buy(ctx.rng.randint(1, 9), limit=ctx.rng.choice([None, 9.5, 10.5]))
@@ -118,13 +81,13 @@ class Gambler(strategy.Strategy):
 def a_shard(
     keeper: CheckpointWriter,
     broker: ShardBroker,
-    clock: Clock,
+    clock: StepClock,
     *,
     epoch: int = 1,
     checkpoint_s: float = 1.0,
     lockstep: bool = True,
     live: bool = False,
-    create: type[strategy.Strategy] = Gambler,
+    create: type[strategy.Strategy] = RandomStrategy,
 ) -> Shard:
     config = EngineConfig("day", START_NS, SECOND_NS, 100 * SECOND_NS, 10**18, 1.0, 0.01)
     entries = [
@@ -140,15 +103,15 @@ def a_shard(
     )
 
 
-class Frame(NamedTuple):
-    """What a producer has for the shard up to and with one mark, without order events."""
+class MarkItems(NamedTuple):
+    """The items of one shard up to and including one mark, without order events."""
 
     mark_ns: int
     items: list[Item]
 
 
-def frames_of(random: Random, *, faults: bool) -> list[Frame]:
-    """A session: ticks of three symbols, watches and their ends; with `faults` also losses, gaps and stops."""
+def random_session(random: Random, *, faults: bool) -> list[MarkItems]:
+    """A session: ticks of three symbols, watches and unwatches; with `faults` also losses, gaps and stops."""
     frames, ordinal, now_s = [], 0, 0
     watched = {"A"}
     changes: list[Item] = [Watch("A", START_NS, [""])]
@@ -171,7 +134,7 @@ def frames_of(random: Random, *, faults: bool) -> list[Frame]:
             items.append(_fault(random, now_s))
         now_s += random.choice((1, 1, 20, 59))
         items.append(Mark(at(now_s), 0, random.randrange(5)))
-        frames.append(Frame(at(now_s), items))
+        frames.append(MarkItems(at(now_s), items))
         symbol = random.choice(SYMBOLS)
         if symbol in watched and random.random() < 0.2:
             watched.discard(symbol)

@@ -1,4 +1,4 @@
-"""A venue of a few lines: text frames of JSON, no credentials. What docs/how-to/add-a-venue.md explains.
+"""A small complete venue with text frames of JSON and no credentials, the example of docs/how-to/add-a-venue.md.
 
 The client sends {"subscribe": ["A"]}, the venue answers {"type": "subscribed", "symbols": ["A"]}, then sends
 one trade a message: {"type": "trade", "symbol": "A", "price": 1.0, "size": 100, "time_ns": 1700000000000000000}.

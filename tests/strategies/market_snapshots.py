@@ -1,4 +1,4 @@
-"""Hand-made markets for scanners."""
+"""Market snapshots for tests of scanners."""
 
 from collections.abc import Sequence
 from math import isnan

@@ -84,7 +84,7 @@ def test_who_joins_after_the_price_left_waits_until_it_has_come_back() -> None:
     assert run.decisions == [("buy", 50.0)]
 
 
-def test_a_step_below_the_range_is_sold_only_when_shorts_are_asked_for() -> None:
+def test_a_step_below_the_range_is_sold_only_when_shorts_are_requested() -> None:
     long_only = with_range()
     both = with_range(OpeningRange.Params(minutes=5, short=True))
 
@@ -167,7 +167,7 @@ def test_leaving_a_half_filled_entry_takes_the_rest_back_and_sells_what_still_co
     assert run.context.open_orders == ()
 
 
-def test_an_exit_that_was_refused_is_asked_for_again() -> None:
+def test_an_exit_that_was_refused_is_requested_again() -> None:
     run = with_range()
     tick(run, 100.1)
     run.fill(100.1)

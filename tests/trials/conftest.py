@@ -1,4 +1,4 @@
-"""Trials on the test session's Ray, with the helpers of the tests of the actors, and whole days to play."""
+"""Fixtures for trials: the session's Ray cluster, the helpers of tests/actors, and whole days."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A whole day in lockstep while its processes are killed over and over. Long: `make trials` shows the figures."""
+"""A whole day in lockstep while its processes are killed repeatedly. `make trials` shows the figures."""
 
 import random
 import sys
@@ -129,7 +129,7 @@ def test_a_day_of_deaths_is_the_day_without_them(day: Path, undisturbed: Path, t
     assert_same_results(desk.run_dir, undisturbed)
 
 
-def test_a_day_whose_driver_is_killed_goes_on_to_the_same_end(day: Path, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_day_whose_driver_is_killed_continues_to_the_same_end(day: Path, undisturbed: Path, tmp_path: Path) -> None:
     at_ns = OPEN_NS + round(DRIVER_DIES_AT * SESSION_S) * 1_000_000_000
     with closing(a_day_on_ray(day, tmp_path / "run")) as desk:
         desk.wait_for_mark(at_ns)

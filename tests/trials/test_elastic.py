@@ -1,4 +1,4 @@
-"""A small course on Ray's own autoscaler: consumers follow the load, nodes follow the consumers, and nothing is lost.
+"""A short load curve on Ray's autoscaler: consumers follow the load, nodes follow consumers, nothing is lost.
 
 The stretches of the course are the deadlines: each is much longer than what has to happen in it takes.
 """

@@ -1,4 +1,4 @@
-"""200 stops at random moments of a session, half of them within a second of deaths. `make trials` prints the seeds.
+"""200 stops at random moments of a session, half of them right after a kill. `make trials` prints the seeds.
 
 FIRST_SEED and STOPS choose others.
 """

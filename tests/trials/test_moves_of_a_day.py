@@ -1,4 +1,4 @@
-"""A whole day with three strategies, while slots move two hundred times and processes die."""
+"""A whole day with three strategies, 200 slot moves, and process deaths."""
 
 from contextlib import closing
 from pathlib import Path

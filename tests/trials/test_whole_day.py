@@ -1,4 +1,4 @@
-"""Whole days, made up and recorded, on Ray and in one process. Long: `make trials` runs them and shows figures."""
+"""Whole days, made up and recorded, on Ray and in one process. `make trials` shows the figures."""
 
 import subprocess
 import sys

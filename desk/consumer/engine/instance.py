@@ -248,9 +248,10 @@ class Instance:
         Its number is not reused: the ledger refuses a second order with the same id.
         """
         number = order_number(event.client_order_id)
-        if number > self.number:
-            self.number = number
+        is_first = event.last_order > 0 and event.status == "accepted"
+        if number > self.number or is_first:
             self.orders[event.client_order_id] = event.side
+        self.number = max(self.number, number, event.last_order)
 
     def on_event(self, event: OrderEvent) -> Fill | None:
         """Apply one event of one of its orders; returns the fill, if the event is one."""

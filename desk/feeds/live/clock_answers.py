@@ -1,4 +1,4 @@
-"""Answers of a venue's clock, checked, and what it means that none of use comes.
+"""Checked answers of a venue's clock, and the times without a valid answer.
 
 Tests: tests/desk/feeds/live/test_venue_clock_faults.py
 """
@@ -25,7 +25,7 @@ Time = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 class ClockReading(msgspec.Struct, frozen=True):
     """A venue's answer: its session time at a wall time, the factor at which it passes while playing, its state.
 
-    A venue that knows where its session time will end says so in `end_ns`: no more is then read into it.
+    `end_ns` is the end of its session time, if the venue knows it: session time does not pass it.
     """
 
     session_ns: Time
@@ -36,12 +36,12 @@ class ClockReading(msgspec.Struct, frozen=True):
 
     @property
     def factor(self) -> float:
-        """By how much session time passes faster than wall time; 0 while only the venue knows where it is."""
+        """Seconds of session time per second of wall time; 0 while session time does not pass by itself."""
         return self.speed or 0.0 if self.state == PLAYING else 0.0
 
     @property
     def is_ended(self) -> bool:
-        """Whether the venue has no more to play."""
+        """Whether the venue has ended its play."""
         return self.state == ENDED
 
     def at(self, wall_ns: int) -> int:
@@ -50,9 +50,9 @@ class ClockReading(msgspec.Struct, frozen=True):
         return session_ns if self.end_ns is None else min(session_ns, self.end_ns)
 
     def refuses(self, other: "ClockReading", wall_ns: int) -> str:
-        """Why another answer does not follow on this one: session time jumps; "" where it does.
+        """Why another answer is refused after this one: session time jumps; "" if it is accepted.
 
-        While session time does not pass by itself it may go ahead, as the venue plays on.
+        While session time does not pass by itself, it may advance by up to a day.
         """
         jump_ns = other.at(wall_ns) - self.at(wall_ns)
         limit_ns = JUMP_NS * max(1.0, self.factor, other.factor)
@@ -61,7 +61,7 @@ class ClockReading(msgspec.Struct, frozen=True):
         return f"its session time jumps back by {-jump_ns / SECOND_NS:,.1f} s" if jump_ns < -limit_ns else ""
 
     def is_far(self, other: "ClockReading", wall_ns: int) -> bool:
-        """Whether the other answer is about another day: that is never followed."""
+        """Whether the other answer is of another day: such an answer is never accepted."""
         return abs(other.at(wall_ns) - self.at(wall_ns)) > FAR_NS
 
 
@@ -69,9 +69,9 @@ _decode = msgspec.json.Decoder(ClockReading).decode
 
 
 def check_answer(answer: bytes, asked_ns: int, now_ns: int) -> ClockReading:
-    """An answer, decoded; one that bears another wall time than that of the request is dated by its arrival.
+    """Decode an answer. If its wall time is not that of the request, its arrival counts instead.
 
-    Raises ValueError for what cannot be decoded, and for times before 1990 or after 2099.
+    Raises ValueError for answers that cannot be decoded, and for times before 1990 or after 2099.
     """
     try:
         reading = _decode(answer)
@@ -88,9 +88,9 @@ def check_answer(answer: bytes, asked_ns: int, now_ns: int) -> ClockReading:
 
 
 class ClockSilence:
-    """Follows how long a venue's clock gives no answer of use: reported after SILENT_NS, and at each doubling of that.
+    """Measures the time without a valid answer of a venue's clock; reports it after SILENT_NS, and at each doubling.
 
-    `why` is why, once it is reported, else ""; `count` counts the silences that were reported. `from_ns` is the
+    `why` is the cause once it is reported, else ""; `count` counts the silences that were reported. `from_ns` is the
     session time of the last answer while a silence is reported, else None.
     """
 
@@ -106,7 +106,7 @@ class ClockSilence:
         self._notes: list[Note] = []
 
     def answered(self, wall_ns: int, session_ns: int) -> None:
-        """An answer of use has come."""
+        """Record a valid answer."""
         if self.why and self._answered_ns is not None:
             self.note(f"answers again after {(wall_ns - self._answered_ns) / SECOND_NS:,.0f} s")
         self._answered_ns, self._session_ns, self.from_ns = wall_ns, session_ns, None
@@ -114,11 +114,11 @@ class ClockSilence:
         self._due_ns = SILENT_NS
 
     def failed(self, why: str) -> None:
-        """An attempt failed, or its answer was of no use."""
+        """Record a request that failed, or an invalid answer."""
         self._failure = why
 
     def look(self, wall_ns: int, *, stands: bool) -> None:
-        """Report what is due. `stands`: session time waits for an answer. Raises RunFailed where it waits too long."""
+        """Report a silence when due. `stands`: session time waits for an answer; then raise RunFailed after LOST_NS."""
         if self._answered_ns is None:
             return
         silent_ns = wall_ns - self._answered_ns

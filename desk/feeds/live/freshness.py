@@ -1,4 +1,4 @@
-"""The last proof that a live feed misses nothing, and what the feed's state makes of it.
+"""Whether a live feed may be missing data, and since when.
 
 Tests: tests/desk/venues/alpaca/test_freshness.py
 """
@@ -12,9 +12,9 @@ from desk.streams.stream_protocol import StreamProtocol
 
 
 class FreshnessTracker:
-    """Remembers when the last message or pong came of what was handed over. Times are wall times.
+    """The wall time of the last message or pong whose read was returned as a frame.
 
-    The one place that says whether a live feed counts as up.
+    The one place that decides whether a live feed counts as up.
     """
 
     def __init__(
@@ -27,16 +27,16 @@ class FreshnessTracker:
         self._proof_ns = 0
 
     def begin(self, wall_ns: int) -> None:
-        """Nothing can be missed before this time."""
+        """Begin at this time: no data before it can be missing."""
         self._proof_ns = wall_ns
 
     def note(self) -> None:
-        """What was read so far is handed over before the next mark; under a subscription nothing is missing of it."""
+        """Note that all reads so far are returned before the next mark. It counts only under a subscription."""
         if self._socket.open and self._protocol.settled:
             self._proof_ns = self._socket.proof_ns
 
     def at(self, wall_ns: int) -> Freshness:
-        """How far what was handed over can be trusted at this time."""
+        """Whether data may be missing at this wall time, and how long the venue has been silent."""
         outages, silent_ns = self._outages, max(0, wall_ns - self._proof_ns)
         if outages.down_from_ns is None or (self._session.ended and outages.is_farewell(wall_ns)):
             is_silent = silent_ns >= self._socket.timeout_ns

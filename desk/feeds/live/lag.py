@@ -12,7 +12,7 @@ SAMPLE: Final = 512
 
 
 def median_ns(received_ns: int, ticks: Sequence[Tick]) -> int | None:
-    """Median of `received_ns` - venue time; of many ticks, over an even sample of at most SAMPLE. None of none.
+    """Median of `received_ns` - venue time; of many ticks, over an even sample of at most SAMPLE. None without ticks.
 
     Corrections and cancels are left out: their time may be that of the trade that they change.
     """

@@ -1,4 +1,4 @@
-"""When a live feed has its subscription and when it has not: gaps, notes, and totals."""
+"""Times in which a live feed has no subscription: gaps, notes and totals."""
 
 from typing import Final
 
@@ -13,14 +13,15 @@ STILL_DOWN_NS: Final = 30 * SECOND_NS
 MAX_REASONS: Final = 5
 LATE_NS: Final = 5 * SECOND_NS
 RESTARTED: Final = "the producer was restarted"
+NEVER_NS: Final = 1 << 62
 LATE: Final = "the first subscription was acknowledged after the session's start"
 
 
 class OutageGap(msgspec.Struct, frozen=True):
     """Session time in which nothing could be received, until the subscription was renewed.
 
-    It begins with the last message; where a producer died, with its last mark; before the first subscription, with the
-    feed.
+    It begins with the last message, with the last mark of a producer that died, or, before the first subscription, with
+    the feed.
     """
 
     from_ns: int
@@ -29,9 +30,9 @@ class OutageGap(msgspec.Struct, frozen=True):
 
 
 class _Outage(msgspec.Struct):
-    """A time without the feed: since when in session and wall time, and why; `why` is "" until something failed.
+    """An outage: its start in session and wall time, and its cause; `why` is "" until something has failed.
 
-    `can_be_farewell`: it began with the loss of a connection, which may be the venue's way to end its play.
+    `can_be_farewell`: it began with the loss of a connection, with which a venue may end its play.
     """
 
     from_ns: int
@@ -49,20 +50,24 @@ class _Outage(msgspec.Struct):
 class FeedOutages:
     """Follows a feed from outage to outage. Times are arguments: session time for gaps, wall time for waits.
 
-    A loss is reported at once, and opens a gap; where a venue may say a moment later that it has ended its play, after
-    `farewell_ns`: an end that follows its last words leaves neither note nor gap. An outage that lasts is reported
-    again after 30 s, and at each doubling of that. Before `start_ns`, the session's start, there are no gaps.
+    A loss is reported at once, and opens a gap. If the venue's clock may report within `farewell_ns` that the venue has
+    ended its play, the loss is reported after that time, and not at all if it does. An outage that lasts is reported
+    again after 30 s, and at each doubling of that. Before `start_ns`, the session's start, and after `end_ns`, its end,
+    there are no gaps.
 
-    The first subscription has `late_ns`; then its absence is an outage too. A shorter wait leaves a gap only where a
-    minute began in it: the first minute of a session that begins within one is partial anyway.
+    The first subscription may take `late_ns`; after that its absence is an outage too. A shorter wait is a gap only if
+    a minute began in it: the first minute of a session that begins within a minute is partial anyway.
     """
 
-    def __init__(self, place: str, farewell_ns: int = 0, start_ns: int = 0, late_ns: int = LATE_NS) -> None:
+    def __init__(
+        self, place: str, farewell_ns: int = 0, start_ns: int = 0, late_ns: int = LATE_NS, end_ns: int = NEVER_NS
+    ) -> None:
         self.health = FeedHealth()
         self.gaps: list[OutageGap] = []
         self._place = place
         self._farewell_ns = farewell_ns
         self._start_ns = start_ns
+        self._end_ns = end_ns
         self._late_ns = late_ns
         self._notes: list[Note] = []
         self._outage: _Outage | None = None
@@ -74,39 +79,39 @@ class FeedOutages:
 
     @property
     def why(self) -> str:
-        """Why the last attempt failed; "" while the feed is up, or about to be for the first time."""
+        """Why the last attempt failed; "" while the feed is up, and before the first failure."""
         return "" if self._outage is None else self._outage.last
 
     @property
     def first_why(self) -> str:
-        """Why the feed went down; "" while it is up, or about to be for the first time."""
+        """Why the feed went down; "" while it is up, and before the first failure."""
         return "" if self._outage is None else self._outage.why
 
     def open_gap(self, session_ns: int) -> OutageGap | None:
-        """The gap of an outage that was reported and lasts at this session time; None without one."""
+        """The gap of an outage that was reported and has not ended at this session time; None without one."""
         outage = self._outage
         if outage is None or not outage.is_reported or outage.is_closed or session_ns <= self._start_ns:
             return None
         from_ns = max(outage.from_ns, self._start_ns)
-        return OutageGap(from_ns, max(from_ns, session_ns), outage.why)
+        return OutageGap(from_ns, max(from_ns, min(session_ns, self._end_ns)), outage.why)
 
     def is_farewell(self, wall_ns: int) -> bool:
-        """Whether the loss of the connection was that of a venue which has ended its play, where it has."""
+        """Of a venue that has ended its play: whether it ended the connection with it."""
         outage = self._outage
         return outage is not None and outage.can_be_farewell and wall_ns - outage.wall_ns < FAREWELL_NS
 
     def begin(self, session_ns: int, wall_ns: int, why: str = "") -> None:
-        """The feed has no subscription yet; with `why`, an outage that another producer's feed has left behind."""
+        """Begin without a subscription; with `why`, in an outage of an earlier producer's feed."""
         self._outage = _Outage(session_ns, wall_ns, why, last=why)
 
     def lost(self, from_ns: int, wall_ns: int, why: str) -> None:
-        """The connection ended on which the subscription stood; the last message came at `from_ns`."""
+        """Record the loss of a subscribed connection; the last message came at `from_ns`."""
         self.health.up = False
         self.health.last_failure = why
         self._outage = _Outage(from_ns, wall_ns, why, can_be_farewell=True, last=why)
 
     def failed(self, wall_ns: int, why: str) -> None:
-        """An attempt to connect ended before the subscription stood."""
+        """Record an attempt to connect that ended before the subscription was acknowledged."""
         health, outage = self.health, self._outage
         health.failures += 1
         health.last_failure = why
@@ -121,14 +126,14 @@ class FeedOutages:
         self.look(wall_ns)
 
     def fail(self, from_ns: int, wall_ns: int, why: str) -> None:
-        """A fault ends the feed: the run reports it, so that it is no note here."""
+        """Record the error that ends the feed. The run reports it, so there is no note of it."""
         self.health.up, self.health.is_failed = False, True
         self.health.last_failure = why
         outage = self._outage = self._outage or _Outage(from_ns, wall_ns, why)
         outage.why, outage.is_reported = outage.why or why, True
 
     def look(self, wall_ns: int, owed: str = "", *, over: bool = False) -> None:
-        """Report what is due at this wall time; `owed` is what the venue owes, `over`: it has ended its play."""
+        """Report an outage when due. `owed` is the answer that the venue owes; `over`: it has ended its play."""
         outage = self._outage
         if outage is None or over:
             return
@@ -148,8 +153,8 @@ class FeedOutages:
             )
 
     def back(self, session_ns: int, wall_ns: int) -> None:
-        """The subscription stands."""
-        health, outage = self.health, self._outage
+        """Record that the subscription is acknowledged."""
+        health, outage, session_ns = self.health, self._outage, min(session_ns, self._end_ns)
         if outage is not None:
             if outage.why:
                 self._report(outage)
@@ -166,16 +171,16 @@ class FeedOutages:
         health.up = health.subscribed = True
 
     def jumped(self, from_ns: int, to_ns: int, why: str) -> None:
-        """Session time went from one time to the other at once: one gap, unless an outage holds that time anyway."""
+        """Record a jump of session time: a gap, unless there is an outage."""
         self.health.jumps += 1
         if self._outage is None:
             self.gaps.append(OutageGap(max(from_ns, self._start_ns), to_ns, why))
         self._note(f"{why} by {(to_ns - from_ns) / SECOND_NS:,.0f} s: that time is a gap, and has no marks")
 
     def end(self, session_ns: int, wall_ns: int, owed: str, *, over: bool) -> None:
-        """The feed ends. Down at its end is a feed that has an outage then; not where the venue ended its play.
+        """End the feed. It is down at its end if it has an outage, unless the venue ended its play.
 
-        `owed` is what the venue owes; it tells why there is no subscription, where nothing has failed yet.
+        `owed` is the answer that the venue owes: the cause if there is no subscription and nothing has failed.
         """
         outage = self._outage
         if outage is None:
@@ -197,7 +202,7 @@ class FeedOutages:
         return notes
 
     def _report(self, outage: _Outage, *, ended: bool = False) -> None:
-        """Say once that the feed is down, and why: an error where it never was up. `ended`: the feed ends with it."""
+        """Report once that the feed is down: as an error if it never was up. `ended`: the feed ends with it."""
         if outage.is_reported:
             return
         outage.is_reported = True
@@ -210,6 +215,7 @@ class FeedOutages:
 
     def _close(self, outage: _Outage, session_ns: int) -> None:
         from_ns = max(outage.from_ns, self._start_ns)
+        session_ns = min(session_ns, self._end_ns)
         to_ns = max(from_ns, session_ns)
         outage.is_closed = True
         self.health.outages += 1
@@ -223,5 +229,5 @@ class FeedOutages:
 
 
 def _missing(owed: str) -> str:
-    """Why there is no subscription where nothing has failed yet."""
+    """Why there is no subscription although nothing has failed."""
     return f"the venue still owed {owed}" if owed else NO_CONNECTION_YET

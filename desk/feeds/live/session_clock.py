@@ -20,17 +20,17 @@ LEAST_STEP_NS: Final = 100 * MS_NS
 
 @runtime_checkable
 class SteadyClock(Clock, Protocol):
-    """A clock that a step of the machine's clock does not change, and that knows of it."""
+    """A clock that ignores steps of the machine's clock, and measures them."""
 
     def step_ns(self) -> int:
-        """By how much the machine's clock was set since this was made."""
+        """The step of the machine's clock since construction, in ns."""
         ...
 
 
 class SessionClock(Protocol):
-    """Session time as a function of wall time. `passes_alone`: whether or not anything is connected.
+    """Session time as a function of wall time. `passes_alone`: it passes whether or not a client is connected.
 
-    `farewell_ns`: how long after its connection has ended a venue may take to say that it has ended its play.
+    `farewell_ns`: the time after the end of a connection in which a venue may report that it has ended its play.
     """
 
     ended: bool
@@ -39,12 +39,12 @@ class SessionClock(Protocol):
 
     @property
     def silence(self) -> ClockSilence:
-        """How long the clock has given no answer of use."""
+        """The time without a valid answer."""
         ...
 
     @property
     def factor(self) -> float:
-        """By how much session time passes faster than wall time."""
+        """Seconds of session time per second of wall time."""
         ...
 
     def session_ns(self, wall_ns: int) -> int:
@@ -52,25 +52,25 @@ class SessionClock(Protocol):
         ...
 
     def wait_ns(self, wall_ns: int, session_ns: int) -> int:
-        """How much wall time passes from a wall time until a session time; 0 when it is past."""
+        """The wall time from a wall time until a session time; 0 when it is past."""
         ...
 
     def due(self, wall_ns: int) -> bool:
-        """Whether the clock wants to be asked anew."""
+        """Whether the next request of the clock is due."""
         ...
 
     def hurry(self) -> None:
-        """Want to be asked at the next opportunity."""
+        """Make the next request due at once."""
         ...
 
     async def ask(self) -> None:
-        """Ask whoever knows. Raises RunFailed when there is no answer and never was one."""
+        """Request the session time. Raises RunFailed if there is no answer and never was one."""
         ...
 
     def look(self, wall_ns: int) -> int:
-        """Look at the clock itself: by how much this machine's was set since the last call, which is taken over.
+        """Return the step of this machine's clock since the last call, and follow it; report silences.
 
-        Raises RunFailed when a session time that only the venue knows is not to be had.
+        Raises RunFailed if session time does not pass by itself and the venue does not answer.
         """
         ...
 
@@ -96,7 +96,7 @@ class RealSession:
         self._notes: list[Note] = []
 
     def session_ns(self, wall_ns: int) -> int:
-        """The wall time, and by how much the machine's clock was set."""
+        """The wall time plus the steps of the machine's clock."""
         return wall_ns + self._step_ns
 
     def wait_ns(self, wall_ns: int, session_ns: int) -> int:
@@ -108,13 +108,13 @@ class RealSession:
         return False
 
     def hurry(self) -> None:
-        """Nothing to ask."""
+        """Do nothing."""
 
     async def ask(self) -> None:
-        """Nothing to ask."""
+        """Do nothing."""
 
     def look(self, wall_ns: int) -> int:
-        """Take over by how much this machine's clock was set: that is no lag."""
+        """Follow a step of this machine's clock, and return it: it is no lag."""
         if self._clock is None or wall_ns - self._looked_ns < LOOK_NS:
             return 0
         self._looked_ns = wall_ns
@@ -134,12 +134,12 @@ class RealSession:
 
 
 class VenueSession:
-    """The session time of a venue that serves its clock as JSON at `url`, carried on between the answers.
+    """The session time of a venue that serves its clock as JSON at `url`, extrapolated between the answers.
 
-    Asked again every second of session or wall time, whichever is shorter, but not within 0.1 s, which is the
-    period while its time does not pass by itself; and when told to. Answers that cannot be right are refused, see
-    `desk.feeds.live.clock_answers`. Failures after the first answer are lived
-    with: the last one is carried on, and what lasts is reported. `ended`: the venue has no more to play.
+    It is requested every second of session or wall time, whichever is shorter, but at most each 0.1 s, which is the
+    period while its time does not pass by itself. Answers that cannot be right are refused, see
+    `desk.feeds.live.clock_answers`. After a failure the last answer is extrapolated, and a lasting silence is reported.
+    `ended`: the venue has ended its play.
     """
 
     passes_alone = False
@@ -165,7 +165,7 @@ class VenueSession:
 
     @property
     def factor(self) -> float:
-        """By how much session time passes faster than wall time, by the last answer; 0 while it does not by itself."""
+        """Seconds of session time per second of wall time, by the last answer; 0 while it does not pass by itself."""
         return self.reading.factor
 
     def session_ns(self, wall_ns: int) -> int:
@@ -179,17 +179,17 @@ class VenueSession:
         return min(max(0, int(min(ahead_ns / factor, ASK_NS))), ASK_NS) if factor else ASK_STANDING_NS
 
     def due(self, wall_ns: int) -> bool:
-        """Whether it is time to ask again."""
+        """Whether the next request is due."""
         factor = self.reading.factor
         period_ns = max(ASK_STANDING_NS, int(ASK_NS / max(1.0, factor))) if factor else ASK_STANDING_NS
         return not self._asking and not self.ended and not 0 <= wall_ns - self._asked_ns < period_ns
 
     def hurry(self) -> None:
-        """Ask at the next opportunity."""
+        """Make the next request due at once."""
         self._asked_ns = 0
 
     async def ask(self) -> None:
-        """Ask the venue once."""
+        """Request the venue's clock once."""
         self._asking = True
         self._asked_ns = asked_ns = self._clock.wall_ns()
         try:
@@ -211,16 +211,16 @@ class VenueSession:
             self._asking = False
 
     def look(self, wall_ns: int) -> int:
-        """Report a clock that gives no answer of use; end where session time stands until it does."""
+        """Report a silence; raise RunFailed if session time waits for an answer for too long."""
         self.silence.look(wall_ns, stands=self._reading is not None and not self.factor and not self.ended)
         return 0
 
     def take_notes(self) -> list[Note]:
-        """Silences of the clock, and their ends."""
+        """New lines for the log since the last call."""
         return self.silence.take_notes()
 
     def _take(self, reading: ClockReading, now_ns: int) -> None:
-        """Follow an answer. One that jumps is followed once another agrees with it; raises ValueError before that."""
+        """Accept an answer. One that jumps is accepted once another agrees with it; before that, raise ValueError."""
         before, doubted = self._reading, self._doubted
         self._doubted = reading
         if before is not None and (why := before.refuses(reading, now_ns)):
@@ -233,6 +233,6 @@ class VenueSession:
 
 
 def clock_url(stream_url: str) -> str:
-    """Where a venue with this stream serves its clock: the same host, /clock."""
+    """The address of a venue's clock: /clock at the host of its stream."""
     parts = urlsplit(stream_url)
     return urlunsplit(("https" if parts.scheme == "wss" else "http", parts.netloc, "/clock", "", ""))

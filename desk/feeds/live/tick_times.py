@@ -35,18 +35,18 @@ CAUSE: Final = "time"
 
 
 class SocketRead(NamedTuple):
-    """A read of the socket: its session time, its wall time, and how fast session time passes (0: not known)."""
+    """A read of the socket: session time, wall time, and seconds of session per second of wall time (0: unknown)."""
 
     session_ns: int
     wall_ns: int
     pace: float = 1.0
 
     def scaled(self, ns: int) -> int:
-        """So much wall time in session time, which is taken to pass at least as fast as real time."""
+        """Wall time as session time, which is assumed to pass at least as fast as wall time."""
         return int(ns * max(1.0, self.pace))
 
     def since(self, earlier: "SocketRead") -> int:
-        """The session time that passed: a jump of the session clock is none."""
+        """The session time that passed since; a jump of the session clock does not count."""
         passed_ns = self.session_ns - earlier.session_ns
         return min(passed_ns, self.scaled(self.wall_ns - earlier.wall_ns)) if self.pace else passed_ns
 
@@ -57,13 +57,13 @@ class _Vote(NamedTuple):
 
 
 class TickTimes:
-    """Judges ticks by their times, and measures how far reading is behind.
+    """Checks the times of ticks, and measures how far reading is behind.
 
     Until the first second is complete the floor is the median of its reads.
 
-    `ahead_ns` is how far the venue's clock is ahead by what was measured. `floor_ns` is the usual lag, `age_ns` the lag
+    `ahead_ns` is the measured lead of the venue's clock. `floor_ns` is the usual lag, `age_ns` the lag
     of the last read above it, `newest_ns` the newest sound time of the last read. The day's first and last instant
-    bound the times that can be right.
+    bound the times that can be right; `delay_ns`, the feed's delay by design, is the least that ticks may be older.
     """
 
     def __init__(self, place: str, start_ns: int = 0, end_ns: int = END_NS) -> None:
@@ -71,6 +71,7 @@ class TickTimes:
         self.ahead_ns = 0
         self.age_ns = 0
         self.newest_ns = 0
+        self.delay_ns = 0
         self._place = place
         self._start_ns = start_ns
         self._end_ns = end_ns
@@ -92,10 +93,10 @@ class TickTimes:
         return notes
 
     def sound(self, ticks: list[Tick], read: SocketRead) -> list[Tick]:
-        """The ticks of one read whose times can be right, in order; all of them are measured."""
+        """The ticks of one read whose times can be right, in order; the lag is measured of all ticks."""
         self._sample(ticks, read)
         times_ns = [tick.ts_ns for tick in ticks]
-        earliest_ns = self._start_ns - max(self.floor_ns, 0)
+        earliest_ns = self._start_ns - max(self.floor_ns, self.delay_ns)
         latest_ns = min(self._latest_ns(read), END_NS)
         self.newest_ns = max(times_ns)
         if min(times_ns) >= earliest_ns and self.newest_ns <= latest_ns:
@@ -105,10 +106,7 @@ class TickTimes:
         return found
 
     def lag_ns(self, ticks: Sequence[Tick], read: SocketRead) -> int | None:
-        """The median lag of sound ticks beyond the offset of a venue that is ahead; None where none can tell.
-
-        Without a sound tick in a read that had others, it is the lag of the last one, and the time since.
-        """
+        """The median lag of sound ticks, plus the lead of the venue's clock; None if there are revisions only."""
         lag_ns = median_ns(read.session_ns, ticks)
         if lag_ns is None:
             return None
@@ -117,17 +115,17 @@ class TickTimes:
         return self._good.lag_ns
 
     def doubt_ns(self, read: SocketRead) -> int:
-        """The age of the data after a read in which no tick was sound: that of the last sound one."""
+        """The age of the data after a read without a sound tick: the lag of the last sound read, and the time since."""
         if self._good is None:
             self._good = _Vote(0, read)
         return self._good.lag_ns + max(read.session_ns - self._good.at.session_ns, 0)
 
     def caught_up(self) -> None:
-        """Nothing was left to read."""
+        """Record that nothing was left to read."""
         self.age_ns = 0
 
     def shift(self, step_ns: int) -> None:
-        """Session time was set by so much, with this machine's clock: every lag is as much greater."""
+        """Add a step of this machine's clock, and so of session time, to every lag."""
         self._samples = []
         self._suspects = []
         self._votes = deque((_Vote(vote.lag_ns + step_ns, vote.at) for vote in self._votes), RECENT)
@@ -139,7 +137,7 @@ class TickTimes:
         self._last = None
 
     def _latest_ns(self, read: SocketRead) -> int:
-        """The latest time that can be right; where the pace is not known, so is the session time of a read."""
+        """The latest time that can be right. If the pace is unknown, a read's session time is uncertain too."""
         limit_ns = read.scaled(AHEAD_NS) + self.ahead_ns
         return read.session_ns + limit_ns if read.pace else max(self._end_ns, read.session_ns) + limit_ns
 
@@ -153,7 +151,7 @@ class TickTimes:
             self._sampled = read
 
     def _complete(self, at: SocketRead) -> None:
-        """A second has ended: its vote counts, unless it is suspect."""
+        """End a second: its vote counts, unless it is suspect."""
         samples, self._samples, self._sampled = self._samples, [], None
         if not samples:
             return
@@ -169,7 +167,7 @@ class TickTimes:
             self._restart()
 
     def _suspect(self, lag_ns: int, at: SocketRead) -> bool:
-        """Whether the lag is one that time cannot explain: the venue is ahead, or fell behind faster than it passes."""
+        """Whether no lag explains it: the venue is ahead, or fell behind faster than time passes."""
         slack_ns = at.scaled(AHEAD_NS)
         if lag_ns < -self.ahead_ns - slack_ns:
             return bool(at.pace)
@@ -193,7 +191,7 @@ class TickTimes:
         self.ahead_ns = max(0, -self._least_ns)
 
     def _restart(self) -> None:
-        """The last votes agree on what time cannot explain: a clock was set. Measure anew, by them."""
+        """Measure anew by the last votes: they agree on a lag that only a step of a clock explains."""
         suspects, self._suspects = self._suspects, []
         step_ns = median_low([vote.lag_ns for vote in suspects]) - self.floor_ns
         if self._votes:
@@ -212,7 +210,7 @@ class TickTimes:
             self._count(vote)
 
     def _age(self, vote: _Vote) -> None:
-        """The lag above the floor. Lag that grew faster than time passes says nothing about this reader."""
+        """Set the lag above the floor. Lag that grew faster than time passes does not come from this reader."""
         last = self._last
         if last is not None and vote.lag_ns > last.lag_ns + vote.at.since(last.at) + vote.at.scaled(SLACK_NS):
             return
@@ -224,7 +222,7 @@ class TickTimes:
 
 
 def count_rejected(counts: FeedCounts, place: str, ticks: Sequence[Tick], sound: Sequence[Tick]) -> None:
-    """Count ticks that were received and have no sound time under `time`; the first few are named as examples."""
+    """Count the received ticks without a sound time under `time`; the first few become examples."""
     kept = {tick.ordinal for tick in sound}
     for tick in ticks:
         if tick.ordinal in kept:

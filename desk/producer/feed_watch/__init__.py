@@ -1,1 +1,1 @@
-"""What the producer observes of its feed, and the warnings and problems that result from it."""
+"""The producer's checks of its feed, and the warnings and problems that result."""

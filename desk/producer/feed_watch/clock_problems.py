@@ -1,4 +1,4 @@
-"""The clocks' part of a run's warnings and problems: session time that jumped, clocks that were set or silent.
+"""Warnings and problems of a run about clocks: session time that jumped, clocks that were set or did not answer.
 
 Tests: tests/desk/feeds/live/test_feed_reports.py
 """
@@ -16,15 +16,15 @@ def clock_warnings(place: str, health: FeedHealth) -> list[str]:
         lines.append(f"{place}: session time jumped {_times(health.jumps)}; the time between is a gap")
     silences = health.clock_silences - bool(health.clock_why)
     if silences:
-        lines.append(f"{place}: the venue's clock gave no answer of use for long {_times(silences)}")
+        lines.append(f"{place}: the venue's clock gave no usable answer for a long time, {_times(silences)}")
     return lines
 
 
 def clock_problems(place: str, health: FeedHealth) -> list[str]:
-    """Faults of clocks that lasted to the end."""
+    """Faults of clocks that lasted to the end of the run."""
     if not health.clock_why:
         return []
-    return [f"{place}: the venue's clock gave no answer of use when the run ended: {health.clock_why}. Look at it."]
+    return [f"{place}: the venue's clock gave no usable answer when the run ended: {health.clock_why}. Check it."]
 
 
 def _times(count: int) -> str:

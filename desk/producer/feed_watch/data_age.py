@@ -1,4 +1,4 @@
-"""The age of the data: when it exceeds `max_data_latency_s`, and when it falls below it again."""
+"""Reports when the age of the data exceeds `max_data_latency_s`, and when it falls below it again."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ QUIET_NS: Final = 60 * SECOND_NS
 
 
 class DataAgeReading(msgspec.Struct, frozen=True):
-    """An age and its cause; `hold`: the overload ladder holds entries back whatever the age."""
+    """An age and its cause; `hold`: the overload ladder refuses entries, whatever the age."""
 
     age_ns: int
     cause: str
@@ -19,11 +19,11 @@ class DataAgeReading(msgspec.Struct, frozen=True):
 
 
 class DataAgeState(msgspec.Struct, array_like=True):
-    """Everything that `DataAge` knows. Times in session time, ns.
+    """The state of `DataAge`, in session time, ns.
 
-    `since` is when the data grew too old, None while they are not; `spells` counts those times, `old` is how long all
-    of them lasted. `logged`: this spell was logged; `logged_ns` is when the last one was. `unlogged` counts the spells
-    that were not logged.
+    `since` is when the data became too old, None while they are fresh. `spells` counts the spells of old data, `old` is
+    their total length. `logged`: the current spell was logged; `logged_ns` is when a spell was last logged; `unlogged`
+    counts the spells since then that were not.
     """
 
     since: int | None = None
@@ -37,10 +37,10 @@ class DataAgeState(msgspec.Struct, array_like=True):
 
 
 class DataAge:
-    """Follows the age of the data from mark to mark.
+    """Tracks spells of old data from mark to mark.
 
-    Each spell of old data is an error in the log at its beginning and at its end. Of spells that begin within a minute
-    of one that was logged, only those are logged that last until the minute is over; the others are counted.
+    The start and the end of a spell are logged as errors. A spell that starts within a minute of a logged one is logged
+    only if it lasts until that minute is over; else it is counted.
     """
 
     def __init__(self, place: str, limit_ns: int, state: DataAgeState | None = None) -> None:
@@ -50,11 +50,11 @@ class DataAge:
 
     @property
     def is_old(self) -> bool:
-        """Whether the data are too old to enter on."""
+        """Whether the data are too old for entries."""
         return self.state.since is not None
 
     def mark(self, mark_ns: int, age: DataAgeReading) -> list[Note]:
-        """The age at a mark."""
+        """Record the age at a mark; return what to log."""
         state = self.state
         if age.age_ns <= self._limit_ns and not age.hold:
             return self._fresh(mark_ns, age)

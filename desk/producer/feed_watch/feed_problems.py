@@ -1,4 +1,4 @@
-"""The feed's part of a run's warnings and problems.
+"""Warnings and problems of a run about its feed.
 
 Tests: tests/desk/producer/feed_watch/test_watch.py
 """
@@ -13,14 +13,14 @@ from desk.model.units import SECOND_NS
 from desk.producer.feed_watch.clock_problems import clock_problems, clock_warnings
 from desk.telemetry import formatting
 
-MOST_KINDS: Final = 10
-MANY_MUTES: Final = 2
+MAX_KINDS_SHOWN: Final = 10
+MANY_SILENT_CONNECTIONS: Final = 2
 
 
 class FeedEnd(msgspec.Struct, frozen=True):
-    """The final state of a feed: totals, and the lines of its meters, "" for none.
+    """The final state of a feed: totals, and messages about skew, age and silent symbols ("" for none).
 
-    `open_s` are the seconds in which the exchange was open and the feed subscribed. `down_s`: how long it is down.
+    `open_s` counts the seconds in which the exchange was open and the feed subscribed. `down_s`: how long it is down.
     """
 
     place: str
@@ -37,7 +37,7 @@ class FeedEnd(msgspec.Struct, frozen=True):
 
 
 def feed_warnings(ending: FeedEnd) -> list[str]:
-    """Warnings: faults that healed, or do no harm by themselves."""
+    """Faults that healed, or that are harmless."""
     lines = [
         *_healed(ending),
         *clock_warnings(ending.place, ending.health),
@@ -49,15 +49,15 @@ def feed_warnings(ending: FeedEnd) -> list[str]:
 
 
 def feed_problems(ending: FeedEnd) -> list[str]:
-    """Problems: faults that did not heal, and rejected subscriptions."""
+    """Faults that did not heal, and refused subscriptions."""
     lines = [*_connection(ending), *_refused(ending), ending.skew, *clock_problems(ending.place, ending.health)]
     if ending.live and ending.is_old and ending.health.up:
-        lines.append(f"{ending.place}: the data were still too old when the run ended. Look at connection and load.")
+        lines.append(f"{ending.place}: the data were still too old when the run ended. Check connection and load.")
     return [line for line in lines if line]
 
 
 def refusal(place: str, channel: str, symbols: Collection[str]) -> str:
-    """One line about the symbols of which the venue does not grant this channel."""
+    """The message about symbols for which the venue does not grant this channel."""
     count = formatting.some(len(symbols), "symbol")
     return f"{place}: the venue does not grant the {channel} of {count}: {formatting.names(symbols)}"
 
@@ -79,25 +79,26 @@ def _healed(ending: FeedEnd) -> list[str]:
         )
     if health.mutes:
         lines.append(
-            f"{place}: {formatting.some(health.mutes, 'connection')} brought nothing for long and had to be made again"
+            f"{place}: {formatting.some(health.mutes, 'connection')} delivered nothing for a long time and had to be "
+            "reopened"
         )
     if health.encoding:
         lines.append(
-            f"{place}: the venue sent {health.encoding}, though another encoding was asked for: it was followed"
+            f"{place}: the venue sent {health.encoding} instead of the requested encoding; the desk switched to it"
         )
     if health.unknown:
         kinds = sorted(health.unknown.items(), key=lambda item: (-item[1], item[0]))
-        named = ", ".join(f"{kind!r} {count:,}" for kind, count in kinds[:MOST_KINDS])
-        more = f", and {len(kinds) - MOST_KINDS:,} kinds more" if len(kinds) > MOST_KINDS else ""
-        lines.append(f"{place}: messages of unknown kinds were not read: {named}{more}")
+        named = ", ".join(f"{kind!r} {count:,}" for kind, count in kinds[:MAX_KINDS_SHOWN])
+        more = f", and {len(kinds) - MAX_KINDS_SHOWN:,} kinds more" if len(kinds) > MAX_KINDS_SHOWN else ""
+        lines.append(f"{place}: messages of unknown kinds were ignored: {named}{more}")
     return lines
 
 
 def _outside(ending: FeedEnd) -> str:
-    """The ticks of a live feed that were not taken, by reason, where others were."""
+    """The skipped ticks of a live feed by reason; "" if there are none, or if no tick was received."""
     health = ending.health
     unwanted = ending.skipped - health.early - health.late
-    counts = {"before the session's start": health.early, "after its stop": health.late, "not asked for": unwanted}
+    counts = {"before the session's start": health.early, "after its stop": health.late, "not subscribed": unwanted}
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items() if count > 0)
     if not ending.live or not ending.received or not reasons:
         return ""
@@ -112,7 +113,7 @@ def _connection(ending: FeedEnd) -> list[str]:
         return [f"{place}: the run ended before its producer's successor was connected."]
     if not health.subscribed:
         if not health.failures and health.last_failure in ("", NO_CONNECTION_YET):
-            return [f"{place}: the run ended before there was a first connection; nothing was received."]
+            return [f"{place}: the run ended before the first connection; nothing was received."]
         tried = f"{_attempts(health.failures)}, the last: " if health.failures else ""
         last = health.last_failure.removesuffix(".")
         return [f"{place}: never subscribed; {tried}{last}. Check url, keys and network."]
@@ -121,15 +122,15 @@ def _connection(ending: FeedEnd) -> list[str]:
         lines.append(f"{place}: down for {ending.down_s:,.0f} s when the run ended: {health.last_failure}")
     if not ending.received and ending.skipped:
         lines.append(
-            f"{place}: no tick was taken: {formatting.some(ending.skipped, 'tick')} came outside the session, or were "
-            "not asked for. Check [session] calendar, start and stop, symbols, channels, and the venue's times."
+            f"{place}: no tick was accepted: {formatting.some(ending.skipped, 'tick')} outside the session, or not "
+            "subscribed. Check [session] calendar, start and stop, symbols, channels, and the venue's times."
         )
     elif not ending.received:
         subscribed = "though subscribed" if ending.open_s else "subscribed for no second of the exchange's hours"
         lines.append(f"{place}: no tick was received, {subscribed}. Check symbols and channels.")
-    elif health.mutes_in_a_row >= MANY_MUTES and health.up:
+    elif health.mutes_in_a_row >= MANY_SILENT_CONNECTIONS and health.up:
         lines.append(
-            f"{place}: the last {health.mutes_in_a_row:,} connections brought nothing, though the exchange was open"
+            f"{place}: the last {health.mutes_in_a_row:,} connections delivered nothing, though the exchange was open"
         )
     return lines
 

@@ -1,4 +1,4 @@
-"""Everything that the producer knows about its feed and that people have to know, too."""
+"""Checks a feed at frames and marks, and reports its faults in log, live view and summary."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -24,7 +24,7 @@ AHEAD_NS: Final = 60 * MINUTE_NS
 class FeedWatchConfig(msgspec.Struct, frozen=True):
     """The feed's name, its delay by design, and the limit of its clock skew; see `[feed]`, `[guards]`.
 
-    `hours` are those of the exchange day, `channels` counts the feed's.
+    `hours` are those of the exchange day; `channels` is the number of the feed's channels.
     """
 
     place: str = "the feed"
@@ -35,7 +35,7 @@ class FeedWatchConfig(msgspec.Struct, frozen=True):
 
 
 class FeedAges(msgspec.Struct, frozen=True):
-    """At a mark: the lag of the last ticks, the age of the oldest tick in a lane, whether an overload bars entries."""
+    """At a mark: the lag of the last ticks, the age of the oldest tick in a lane, and whether overload bars entries."""
 
     lag_ns: int
     lane_ns: int = 0
@@ -43,7 +43,7 @@ class FeedAges(msgspec.Struct, frozen=True):
 
 
 class MarkHealth(NamedTuple):
-    """At a mark: how old the feed's data are, whether that bars entries, and what is to be logged."""
+    """At a mark: how old the feed's data are, whether entries are refused for that, and what to log."""
 
     lag_ns: int
     degraded: bool
@@ -53,8 +53,8 @@ class MarkHealth(NamedTuple):
 class FeedReport(msgspec.Struct, array_like=True):
     """The feed at the end of a run, or at one moment of it.
 
-    `up` is always so of a feed that is no live one. `ahead` counts trades stamped ahead of the session by an hour or
-    more.
+    `up` is always true of a feed that is not live. `ahead` counts trades with a time an hour or more ahead of the
+    session.
     """
 
     live: bool = False
@@ -80,7 +80,7 @@ class FeedFigures(msgspec.Struct, array_like=True, frozen=True):
 
 
 class _State(msgspec.Struct, array_like=True):
-    """Everything that a `FeedWatch` knows; of the symbols those that are silent, which are few."""
+    """The state of a `FeedWatch`. It names the silent symbols, because they are few."""
 
     skew: SkewState
     age: DataAgeState
@@ -98,9 +98,8 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 class FeedWatch:
     """Watches frames and marks: clock skew, age of the data, silent symbols; and of a live feed, its connection.
 
-    Events are returned as notes. `state` is the encoded state of an earlier producer's watch. Of the last mark
-    `is_degraded` says that its data were too old to enter on, or that a live feed was not up, and `lag_ns` how old they
-    were.
+    Events are returned as notes. `state` is the encoded state of an earlier producer's watch. At the last mark, data
+    were `lag_ns` old; `is_degraded` says that they were too old for entries, or that a live feed was not fresh.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class FeedWatch:
         subscriptions: Subscriptions,
         state: bytes = b"",
     ) -> None:
-        kept = _decode(state) if state else None
+        restored = _decode(state) if state else None
         self.config = config
         self.lag_ns = 0
         self.is_degraded = live is not None
@@ -121,30 +120,30 @@ class FeedWatch:
         self._live = live
         self._subscriptions = subscriptions
         self._skew = SkewMeter(
-            config.place, config.max_clock_skew_ns, config.delay_ns, None if kept is None else kept.skew
+            config.place, config.max_clock_skew_ns, config.delay_ns, None if restored is None else restored.skew
         )
-        self._age = DataAge(config.place, max_data_latency_ns, None if kept is None else kept.age)
-        self._ahead = 0 if kept is None else kept.ahead
-        self._rejected = 0 if kept is None else kept.rejected
-        seen = () if kept is None else set(self._named()).difference(kept.silent)
-        self._silent = SilentSymbols(config.place, 0 if kept is None else kept.open_s, seen)
-        self._mark_ns = 0 if kept is None else kept.mark_ns
+        self._age = DataAge(config.place, max_data_latency_ns, None if restored is None else restored.age)
+        self._ahead = 0 if restored is None else restored.ahead
+        self._rejected = 0 if restored is None else restored.rejected
+        seen = () if restored is None else set(self._subscribed_by_name()).difference(restored.silent)
+        self._silent = SilentSymbols(config.place, 0 if restored is None else restored.open_s, seen)
+        self._mark_ns = 0 if restored is None else restored.mark_ns
 
     def met(self, symbols: Iterable[str]) -> None:
-        """Ticks of these symbols came."""
+        """Record that ticks of these symbols arrived."""
         self._silent.met(symbols)
 
     def take(self, frame: Frame) -> list[Note]:
-        """Look at a frame's times, and at what the feed has to say."""
+        """Check a frame's times; return the feed's notes."""
         fastest_ns = frame.fastest_ns
         if fastest_ns is not None:
             self._skew.take(fastest_ns)
             if fastest_ns - self.config.delay_ns < -AHEAD_NS:
                 self._count_ahead(frame)
-        return [] if self._live is None else self._heard(self._live)
+        return [] if self._live is None else self._feed_notes(self._live)
 
     def mark(self, mark_ns: int, now_ns: int, ages: FeedAges) -> MarkHealth:
-        """A second is complete: judge the feed's data."""
+        """Complete a second: check the age and the skew of the feed's data."""
         self._mark_ns = mark_ns
         live = self._live
         pace, self.lag_ns = 1.0, ages.lag_ns
@@ -152,22 +151,22 @@ class FeedWatch:
         if live is not None:
             pace = live.pace
             down_from_ns = live.down_from_ns
-            notes += self._look_at_freshness(live.freshness(now_ns), is_down=down_from_ns is not None)
+            notes += self._check_freshness(live.freshness(now_ns), is_down=down_from_ns is not None)
             down_ns = 0 if down_from_ns is None else mark_ns - down_from_ns
             self.lag_ns = max(ages.lag_ns + self._fresh.silent_ns, down_ns)
             hours, data_ns = self.config.hours, mark_ns - self.config.delay_ns
             can_deliver = down_from_ns is None and hours.open_ns <= data_ns < hours.close_ns
-            notes += self._silent.mark(self._unrefused(live) if can_deliver else (), can_deliver=can_deliver)
+            notes += self._silent.mark(self._granted(live) if can_deliver else (), can_deliver=can_deliver)
         notes += self._skew.mark(pace)
-        notes += self._age.mark(mark_ns, self._oldest(ages))
+        notes += self._age.mark(mark_ns, self._age_reading(ages))
         self.is_degraded = self._age.is_old or bool(self._fresh.why)
         return MarkHealth(self.lag_ns, self.is_degraded, notes)
 
     def end(self) -> list[Note]:
-        """The feed has ended."""
+        """Check the skew at the end of the feed; return the last notes."""
         live = self._live
-        heard = [] if live is None else self._heard(live)
-        return heard + self._skew.end(1.0 if live is None else live.pace)
+        notes = [] if live is None else self._feed_notes(live)
+        return notes + self._skew.end(1.0 if live is None else live.pace)
 
     def report(self) -> FeedReport:
         """Figures, warnings and problems of the feed so far."""
@@ -189,7 +188,7 @@ class FeedWatch:
             is_old=self._age.is_old,
             skew=skew.problem,
             age=self._age.warning(self._mark_ns),
-            silent="" if live is None else self._silent.text(self._unrefused(live)),
+            silent="" if live is None else self._silent.text(self._granted(live)),
         )
         report.warnings, report.problems = feed_warnings(ending), feed_problems(ending)
         return report
@@ -219,27 +218,27 @@ class FeedWatch:
         return alerts
 
     def state(self) -> bytes:
-        """Everything, for a successor."""
+        """The encoded state, for a successor."""
         live = self._live
-        silent = [] if live is None else self._silent.among(self._named())
+        silent = [] if live is None else self._silent.silent_among(self._subscribed_by_name())
         ages = self._skew.state, self._age.state
         return _encode(_State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, self._mark_ns))
 
-    def _look_at_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
-        """Note data that stop to be fresh; what makes an outage is noted by the feed."""
+    def _check_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
+        """Return a note when data stop being fresh; the feed itself notes outages."""
         was_fresh, self._fresh = not self._fresh.why, fresh
         if is_down or not fresh.why or not was_fresh:
             return []
         return [Note(f"{self.config.place}: {fresh.why}: no entries")]
 
-    def _oldest(self, ages: FeedAges) -> DataAgeReading:
+    def _age_reading(self, ages: FeedAges) -> DataAgeReading:
         age_ns = max(self.lag_ns, ages.lane_ns)
         if ages.hold:
             return DataAgeReading(age_ns, "hold by the overload ladder", hold=True)
         return DataAgeReading(age_ns, "lane" if ages.lane_ns > self.lag_ns else self._fresh.why or "feed lag")
 
-    def _heard(self, live: LiveFeed) -> list[Note]:
-        """Notes of the feed, and the first rows that it rejects."""
+    def _feed_notes(self, live: LiveFeed) -> list[Note]:
+        """New notes of the feed, and new examples of rejected rows."""
         examples = live.counts.examples
         new = examples[self._rejected :]
         self._rejected = len(examples)
@@ -249,12 +248,12 @@ class FeedWatch:
         from_ns = frame.session_ns - self.config.delay_ns + AHEAD_NS
         self._ahead += sum(type(tick) is Trade and tick.ts_ns > from_ns for tick in frame.ticks)
 
-    def _named(self) -> list[str]:
+    def _subscribed_by_name(self) -> list[str]:
         return [symbol for symbol in self._subscriptions.symbols if symbol != ALL]
 
-    def _unrefused(self, live: LiveFeed) -> list[str]:
+    def _granted(self, live: LiveFeed) -> list[str]:
         refused = set(live.health.refused_symbols)
-        return [symbol for symbol in self._named() if symbol not in refused]
+        return [symbol for symbol in self._subscribed_by_name() if symbol not in refused]
 
     def _down_s(self) -> float:
         from_ns = None if self._live is None else self._live.down_from_ns

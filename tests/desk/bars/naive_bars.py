@@ -1,4 +1,4 @@
-"""Minute bars by the book: filter, sort, sum over the trades of each minute."""
+"""Minute bars by definition, as the oracle: filter, sort and sum the trades of each minute."""
 
 from collections.abc import Iterable
 

@@ -66,7 +66,7 @@ def test_open_high_low_and_close_do_not_depend_on_the_order_of_arrival(
 
 
 @given(prints, st.integers(0, 60), st.integers(0, 3))
-def test_a_builder_restored_in_the_middle_goes_on_as_if_nothing_had_happened(
+def test_a_builder_restored_in_the_middle_continues_as_if_nothing_had_happened(
     rows: list[tuple[int, float, float, str]], cut: int, closed_minutes: int
 ) -> None:
     trades = numbered(rows)
@@ -170,7 +170,7 @@ def test_a_minute_that_lost_a_trade_is_partial_whether_known_yet_or_not() -> Non
     assert [bar.flags for bar in builder.state()[2]] == ["partial"] * 3
 
 
-def test_warm_up_minutes_and_the_one_they_go_on_in_are_repaired() -> None:
+def test_warm_up_minutes_and_the_one_they_continue_in_are_repaired() -> None:
     earlier = [trade(1), trade(MINUTE_NS + 1, ordinal=1)]
     builder = BarBuilder("SPY", MINUTE_NS + 30 * SECOND_NS)
 

@@ -1,4 +1,4 @@
-"""Bars of a whole session against the oracle: late trades, losses, subscriptions, crashes in any order."""
+"""Bars of whole sessions against the oracle: late trades, losses, subscriptions and crashes in any order."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""The reference price of one symbol: which ticks set it, and which only look as if they did."""
+"""The reference price of a symbol: which ticks set it and which do not."""
 
 import pickle
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Whenever the keeper's process is killed, what it leaves is consistent and holds all that it confirmed."""
+"""After kill -9 at any moment the keeper's files are consistent and have everything that it confirmed."""
 
 import random
 import subprocess

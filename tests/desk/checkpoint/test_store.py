@@ -1,4 +1,4 @@
-"""Of every shard the keeper has one checkpoint and exactly the bars of the checkpoints up to it."""
+"""The keeper has one checkpoint per shard and exactly the bars of the checkpoints up to it."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def files_up_to(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_the_last_checkpoint_comes_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:
+def test_the_last_checkpoint_is_read_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
     last = checkpoint(2, bar("SPY", 2), bar("BAC", 2))
@@ -146,7 +146,7 @@ def producer_state(epoch: int, mark_ns: int) -> ProducerState:
     )
 
 
-def test_the_last_producer_state_comes_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:
+def test_the_last_producer_state_is_read_back_as_it_was_saved(opened: Opened, tmp_path: Path) -> None:
     store = opened(tmp_path)
     before = store.producer()
     store.save_producer(producer_state(1, 60))
@@ -176,7 +176,7 @@ def test_a_producer_state_that_comes_again_is_confirmed_and_does_not_go_back(ope
     assert store.producer() == producer_state(2, 61)
 
 
-def test_a_changed_byte_of_the_producer_state_is_told(opened: Opened, tmp_path: Path) -> None:
+def test_a_changed_byte_of_the_producer_state_is_reported(opened: Opened, tmp_path: Path) -> None:
     opened(tmp_path).save_producer(producer_state(1, 60))
     path = tmp_path / "producer.state"
     content = path.read_bytes()
@@ -187,7 +187,7 @@ def test_a_changed_byte_of_the_producer_state_is_told(opened: Opened, tmp_path: 
             opened(tmp_path).producer()
 
 
-def test_the_highest_epoch_is_that_of_whoever_came_last(opened: Opened, tmp_path: Path) -> None:
+def test_the_highest_epoch_is_that_of_the_last_incarnation(opened: Opened, tmp_path: Path) -> None:
     store = opened(tmp_path)
 
     empty = store.epochs()
@@ -239,7 +239,7 @@ def test_what_an_earlier_incarnation_sends_late_is_refused(
     assert volumes(store) == {("SPY", 1): 5.0}
 
 
-def test_a_successor_goes_on_above_what_it_was_restored_from(opened: Opened, tmp_path: Path) -> None:
+def test_a_successor_continues_above_what_it_was_restored_from(opened: Opened, tmp_path: Path) -> None:
     opened(tmp_path).save(checkpoint(5, bar("SPY", 1)))
     store = opened(tmp_path)
 
@@ -293,7 +293,7 @@ def test_a_state_that_never_took_its_place_does_not_count(opened: Opened, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["shard-0.bars", "shard-0.state"])
-def test_a_changed_byte_anywhere_is_told_with_its_file_never_read_as_data(
+def test_a_changed_byte_anywhere_is_reported_with_its_file_never_read_as_data(
     opened: Opened, tmp_path: Path, name: str
 ) -> None:
     opened(tmp_path).save(checkpoint(1, bar("SPY", 1)))
@@ -307,7 +307,7 @@ def test_a_changed_byte_anywhere_is_told_with_its_file_never_read_as_data(
 
 
 @pytest.mark.parametrize("name", ["shard-0.bars", "shard-0.state"])
-def test_a_file_that_lost_its_end_is_told(opened: Opened, tmp_path: Path, name: str) -> None:
+def test_a_file_that_lost_its_end_is_reported(opened: Opened, tmp_path: Path, name: str) -> None:
     opened(tmp_path).save(checkpoint(1, bar("SPY", 1)))
     path = tmp_path / name
     content = path.read_bytes()
@@ -318,7 +318,7 @@ def test_a_file_that_lost_its_end_is_told(opened: Opened, tmp_path: Path, name: 
             list(opened(tmp_path).bars())
 
 
-def test_a_disk_that_fills_up_is_told_and_costs_nothing_saved_before(opened: Opened, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_reported_and_costs_nothing_saved_before(opened: Opened, tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.save(checkpoint(1, bar("SPY", 1)))
 
@@ -330,7 +330,7 @@ def test_a_disk_that_fills_up_is_told_and_costs_nothing_saved_before(opened: Ope
     assert volumes(store) == volumes(opened(tmp_path)) == {("SPY", 1): 1.0, ("SPY", 2): 1.0}
 
 
-def test_a_folder_that_cannot_be_made_is_told(opened: Opened, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(opened: Opened, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(RunFailed, match="keeper"):

@@ -1,4 +1,4 @@
-"""Remembered trades are with the last checkpoint, exactly those that it counts on, and old ones are deleted."""
+"""The log has exactly the remembered trades that the last checkpoint needs; older trades are deleted."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

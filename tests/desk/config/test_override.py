@@ -1,10 +1,10 @@
-"""Flag over environment over plan."""
+"""Flags take precedence over the environment, and the environment over the plan."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.config import ConsumersPlan, Plan, SessionPlan, Settings, choose_consumers, first_consumers, override
+from desk.config import ConsumersPlan, Plan, SessionPlan, Settings, choose_consumers, initial_consumers, override
 from desk.model.errors import PlanError
 
 COUNTS = st.integers(0, 8)
@@ -23,7 +23,7 @@ def test_the_flag_goes_before_the_environment_and_that_before_the_plan(
     effective = override(plan(planned), Settings(num_consumers=said), flag)
 
     assert effective.consumers.count == wanted
-    assert first_consumers(effective) == wanted or (wanted == 0 and 1 <= first_consumers(effective) <= 8)
+    assert initial_consumers(effective) == wanted or (wanted == 0 and 1 <= initial_consumers(effective) <= 8)
     assert effective.model_copy(update={"consumers": plan(planned).consumers}) == plan(planned)
 
 

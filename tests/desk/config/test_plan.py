@@ -1,4 +1,4 @@
-"""The plan's models: defaults, bounds, and what disagrees."""
+"""The plan's models: defaults, bounds and contradictions."""
 
 import json
 import pickle
@@ -154,7 +154,7 @@ def test_every_number_has_bounds() -> None:
             {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca"}, "scanners": [{"use": "m:C"}]},
             "a scanner with a live feed",
         ),
-        ({"session": {"name": "x", "mode": "paper", "clock": "venue"}}, "a clock of its own"),
+        ({"session": {"name": "x", "mode": "paper", "clock": "venue"}}, "its own clock"),
         ({"session": {"name": "x", "mode": "paper"}, "feed": {"url": "ws://127.0.0.1:1/v2/sip"}}, "no `url`"),
     ],
 )

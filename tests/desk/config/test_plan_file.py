@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from desk.config import Settings, load_plan, plan_schema
-from desk.config.plan import Plan
+from desk.config import Plan, Settings, load_plan, plan_schema
 from desk.config.plan_errors import plan_error
 from desk.model.errors import PlanError
 
@@ -82,7 +81,7 @@ def test_a_plan_is_utf_8(tmp_path: Path) -> None:
         ('[session]\nname = "a"\nname = "b"', 3, 11),
     ],
 )
-def test_toml_syntax_is_told_by_line_and_column(tmp_path: Path, text: str, line: int, column: int) -> None:
+def test_toml_syntax_is_reported_by_line_and_column(tmp_path: Path, text: str, line: int, column: int) -> None:
     error = refusal(tmp_path, text)
 
     assert error.place == f"{tmp_path / 'plan.toml'}, line {line}, column {column}"
@@ -145,9 +144,9 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path: Path, text: str, p
             NAMED + '[feed.synthetic]\ndate = "2026-02-30"\n',
             "[feed.synthetic] date",
             '"2026-02-30"',
-            "a day that there is",
+            "a calendar day",
         ),
-        (NAMED + 'date = "2026-02-30"\n', "[session] date", '"2026-02-30"', "a day that there is"),
+        (NAMED + 'date = "2026-02-30"\n', "[session] date", '"2026-02-30"', "a calendar day"),
         (NAMED + "[feed.synthetic]\nsymbols = 20001\n", "[feed.synthetic] symbols", "`20001`", "from 1 to 20000"),
         (NAMED + "[[flow]]\n", "[flow]", "an array of tables", "a table"),
         (NAMED + f"[strategies]\n{USE}", "[[strategies]]", "a table", "an array of tables"),
@@ -159,7 +158,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path: Path, text: str, p
         ('[session]\nname = "a b"\n', "[session] name", '`"a b"` (text)', "text of 1 to 40"),
     ],
 )
-def test_a_value_that_does_not_fit_is_told_in_plain_words(
+def test_a_value_that_does_not_fit_is_reported_in_plain_words(
     tmp_path: Path, text: str, place: str, found: str, expected: str
 ) -> None:
     error = refusal(tmp_path, text)
@@ -177,7 +176,7 @@ def test_a_quoted_number_is_asked_to_lose_its_quotes(tmp_path: Path) -> None:
     assert error.remedy.startswith("Write it without quotes.")
 
 
-def test_a_bare_time_is_asked_for_quotes(tmp_path: Path) -> None:
+def test_a_bare_time_must_be_quoted(tmp_path: Path) -> None:
     error = refusal(tmp_path, NAMED + "start = 09:30:00\n")
 
     assert error.remedy.startswith("Write it in quotes.")
@@ -186,8 +185,16 @@ def test_a_bare_time_is_asked_for_quotes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        (f"[[strategies]]\n{USE}[[strategies]]\n{USE}", "[[strategies]] #2 name", "[[strategies]] #1 already"),
-        ('[[scanners]]\nuse = "a:B"\n[[scanners]]\nuse = "c:B"\n', "[[scanners]] #2 name", "[[scanners]] #1 already"),
+        (
+            f"[[strategies]]\n{USE}[[strategies]]\n{USE}",
+            "[[strategies]] #2 name",
+            "the name of [[strategies]] #1",
+        ),
+        (
+            '[[scanners]]\nuse = "a:B"\n[[scanners]]\nuse = "c:B"\n',
+            "[[scanners]] #2 name",
+            "the name of [[scanners]] #1",
+        ),
         (f'[[strategies]]\n{USE}scanner = "X"\n', "[[strategies]] #1 scanner", "add one under [[scanners]]"),
         (f'[[scanners]]\nuse = "a:B"\n[[strategies]]\n{USE}scanner = "X"\n', "[[strategies]] #1 scanner", 'one of "B"'),
         (f'[[strategies]]\n{USE}scanner = "X"\nsymbols = ["A"]\n', "[[strategies]] #1 symbols", "one of the two"),
@@ -200,14 +207,14 @@ def test_a_bare_time_is_asked_for_quotes(tmp_path: Path) -> None:
         ("[session]\nname = 'a'\nstart = '10:00'\nstop = '09:30'\n", "[session] stop", "Move `stop` past `start`"),
     ],
 )
-def test_keys_that_disagree_are_told_at_their_place(tmp_path: Path, text: str, place: str, words: str) -> None:
+def test_keys_that_disagree_are_reported_at_their_place(tmp_path: Path, text: str, place: str, words: str) -> None:
     error = refusal(tmp_path, text if "[session]" in text else NAMED + text)
 
     assert error.place == f"{tmp_path / 'plan.toml'}, {place}"
     assert words in str(error)
 
 
-def test_of_several_faults_the_first_in_the_file_is_told_and_the_others_counted(tmp_path: Path) -> None:
+def test_of_several_faults_the_first_in_the_file_is_reported_and_the_others_counted(tmp_path: Path) -> None:
     error = refusal(tmp_path, "[risk]\nmax_daily_loss = -1\n" + NAMED + "[flow]\nwindow = 0\ncapasity = 1\n")
 
     assert error.place.endswith("[risk] max_daily_loss")
@@ -279,7 +286,7 @@ LOCATIONS = [
 
 
 @given(st.lists(st.tuples(st.sampled_from(LOCATIONS), VALUES), min_size=1, max_size=4))
-def test_whatever_stands_anywhere_is_taken_or_told(entries: list[tuple[tuple[str | int, ...], Any]]) -> None:
+def test_whatever_stands_anywhere_is_taken_or_reported(entries: list[tuple[tuple[str | int, ...], Any]]) -> None:
     raw: dict[str, Any] = {"session": {"name": "day"}}
     for location, value in entries:
         _put(raw, location, value)
@@ -330,7 +337,7 @@ def test_a_byte_order_mark_before_the_plan_is_no_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", [r"a\u0000b", "a" * 5000])
-def test_text_that_can_be_no_path_is_told_at_its_key(tmp_path: Path, written: str) -> None:
+def test_text_that_can_be_no_path_is_reported_at_its_key(tmp_path: Path, written: str) -> None:
     fault = refusal(tmp_path, NAMED + f'[feed]\nkind = "tape"\npath = "{written}"\n')
 
     assert fault.place.endswith("[feed] path")

@@ -1,4 +1,4 @@
-"""URLs of a plan: which it takes, and that a secret in one is refused without being shown."""
+"""URLs in a plan: the accepted ones, and the refusal of a URL with a secret, which is not shown."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_a_ledger_stands_in_a_file_or_on_a_server(tmp_path: Path, url: str) -> N
 def test_what_sqlite_would_leave_out_of_a_url_is_refused(tmp_path: Path, url: str) -> None:
     error = refusal(tmp_path, f'[ledger]\nurl = "{url}"\n')
 
-    assert "which is no option of SQLite's" in error.found
+    assert "which is not an option of SQLite" in error.found
     assert "{run_dir}" in error.remedy
 
 
@@ -138,7 +138,7 @@ def test_keys_never_go_unencrypted_to_another_machine_unless_the_plan_says_so(tm
     path.write_text(LIVE.format(url) + "allow_plain = true\n")
 
     assert refused.value.place == f"{path}, [feed] url"
-    assert "key and secret would go unencrypted to another machine" in refused.value.found
+    assert "key and secret would be sent unencrypted to another machine" in refused.value.found
     assert "allow_plain = true" in refused.value.remedy
     assert load_plan(path).feed.allow_plain
 
@@ -158,4 +158,4 @@ def test_a_venue_s_host_and_port_are_ones_that_there_can_be(tmp_path: Path, url:
     refused = refusal(tmp_path, f'[feed]\nkind = "alpaca"\nurl = "{url}"\n')
 
     assert refused.place.endswith("[feed] url")
-    assert refused.remedy == "Correct host and port."
+    assert refused.remedy == "Correct the host or the port."

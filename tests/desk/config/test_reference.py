@@ -1,4 +1,4 @@
-"""The reference page of the tradeplan says all that the schema holds."""
+"""The tradeplan's reference page lists everything in the schema."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from desk.config import Plan, SyntheticPlan, plan_schema, reference
-from desk.config.plan import RiskPlan
+from desk.config import Plan, RiskPlan, SyntheticPlan, plan_schema, reference
 from desk.config.plan_schema import find_node, tables
 from desk.config.plan_table import Location, PlanTable
 from desk.config.reference import Key, reference_page, reference_rows

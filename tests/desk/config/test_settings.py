@@ -1,4 +1,4 @@
-"""What the environment and secrets files say."""
+"""Settings from the environment and from secrets files."""
 
 from pathlib import Path
 

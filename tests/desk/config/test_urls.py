@@ -1,4 +1,4 @@
-"""URLs are told from paths, and a secret in one is seen wherever it stands."""
+"""URLs are distinguished from paths, and a secret in a URL is detected in any part."""
 
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from desk.config.plan_urls import has_secret, is_url
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/day.parquet", "file:///day.parquet", "abfss://box@account/day", "x+y://"])
-def test_a_url_is_told_by_its_scheme(url: str) -> None:
+def test_a_url_is_recognized_by_its_scheme(url: str) -> None:
     assert is_url(url)
 
 

@@ -1,7 +1,8 @@
 from typing import Any
 
 import pytest
-from shard_parts import Clock, RecordingBroker, a_shard, at
+from pipeline_parts import StepClock
+from shard_parts import RecordingBroker, a_shard, at
 
 from desk import strategy
 from desk.consumer.shard import MAX_UNCONFIRMED, checkpoint_symbols
@@ -48,7 +49,7 @@ class Bench:
     def __init__(
         self, *, lockstep: bool = False, live: bool = False, checkpoint_s: float = 1.0, store: Store | None = None
     ) -> None:
-        self.clock, self.store, self.ear = Clock(), store or Store(), RecordingBroker()
+        self.clock, self.store, self.ear = StepClock(), store or Store(), RecordingBroker()
         self.shard = a_shard(
             self.store,
             self.ear,
@@ -122,7 +123,7 @@ def test_without_lockstep_a_request_goes_straight_to_the_broker_once() -> None:
     bench.receive(2, a_trade(1))
 
     assert ack.request is None
-    assert [[intent.client_order_id for intent in request.intents] for request in bench.ear.heard] == [["day-s-A-1"]]
+    assert [[intent.client_order_id for intent in request.intents] for request in bench.ear.requests] == [["day-s-A-1"]]
 
 
 def numbers(ack: Ack) -> list[int]:
@@ -143,7 +144,7 @@ def test_in_lockstep_a_request_waits_for_the_batch_that_wants_a_reply() -> None:
     assert [intent.client_order_id for intent in second.request.intents] == ["day-s-A-1", "day-s-A-2"]
     assert second.request.mark_ns == at(2)
     assert third.request == Request(mark_ns=at(2))
-    assert bench.ear.heard == []
+    assert bench.ear.requests == []
 
 
 def test_without_lockstep_a_request_bears_the_mark_at_which_it_is_asked() -> None:
@@ -151,7 +152,7 @@ def test_without_lockstep_a_request_bears_the_mark_at_which_it_is_asked() -> Non
 
     bench.receive(1, WATCH, mark(1))
 
-    assert [request.mark_ns for request in bench.ear.heard] == [at(1)]
+    assert [request.mark_ns for request in bench.ear.requests] == [at(1)]
 
 
 def test_a_producer_that_is_behind_the_shard_gets_each_request_at_its_mark() -> None:
@@ -252,7 +253,7 @@ def test_what_is_durable_of_one_producer_is_nothing_of_the_next() -> None:
     assert (later.durable_seq, later.durable_mark_ns) == (2, at(1))
 
 
-def test_a_keeper_that_is_behind_gets_no_more_than_somebody_waits_for() -> None:
+def test_a_keeper_that_is_behind_gets_no_more_than_is_needed() -> None:
     bench = Bench(checkpoint_s=0)
     bench.store.kept = 0
 
@@ -267,7 +268,7 @@ def test_a_keeper_that_is_behind_gets_no_more_than_somebody_waits_for() -> None:
     assert [kept.seq for kept in bench.store.checkpoints[behind:]] == [100, 101]
 
 
-def test_a_position_tells_where_a_producer_goes_on() -> None:
+def test_a_position_tells_where_a_producer_continues() -> None:
     bench = Bench()
     bench.receive(1, WATCH, Watch("B", at(0), ["S"]), Watch("C", at(0), []), Stop("s", "Z", "it hung"), mark(1))
     event = OrderEvent(4, "A", "s", "day-s-A-1", "accepted", "buy", "market", "day", 1.0, at(1))
@@ -294,7 +295,7 @@ def test_the_state_of_slots_that_go_comes_with_the_ack_of_the_batch_that_asked_f
     assert [ack.released for ack in acks] == [{1: state}, {1: state}, None]
 
 
-def test_checkpoints_of_a_successor_go_on_above_the_one_it_was_restored_from() -> None:
+def test_checkpoints_of_a_successor_continue_above_the_one_it_was_restored_from() -> None:
     bench = Bench()
     bench.receive(1, WATCH, a_trade(1), mark(1), checkpoint=True)
     bench.receive(2, mark(2), checkpoint=True)
@@ -312,7 +313,7 @@ def test_checkpoints_of_a_successor_go_on_above_the_one_it_was_restored_from() -
     assert (successor.shard.stats().batches, successor.shard.stats().restored) == (4, 1)
 
 
-def test_latencies_go_on_in_a_successor() -> None:
+def test_latencies_continue_in_a_successor() -> None:
     bench = Bench()
     bench.receive(1, WATCH, a_trade(1, received_ns=bench.clock.now_ns - 5_000_000), checkpoint=True)
 
@@ -381,7 +382,7 @@ def test_a_checkpoint_is_all_a_successor_needs() -> None:
     audits = [one.shard.engine.audit for one in (bench, successor)]
     assert [(audit.trades, audit.repeated) for audit in audits] == [(2, 0), (2, 1)]
     numbers = [
-        [intent.client_order_id for request in one.ear.heard for intent in request.intents]
+        [intent.client_order_id for request in one.ear.requests for intent in request.intents]
         for one in (bench, successor)
     ]
     # What the checkpoint held unsent is sent again: the broker knows it by its id.
@@ -401,7 +402,7 @@ def test_time_in_queue_is_the_sum_of_its_parts() -> None:
     assert stats.data_latency.buckets == {}
 
 
-def test_data_latency_is_told_where_session_time_is_real_time() -> None:
+def test_data_latency_is_reported_where_session_time_is_real_time() -> None:
     bench = Bench(live=True)
     now_ns = bench.clock.now_ns
 
@@ -424,13 +425,13 @@ def test_stats_stay_as_they_were_when_asked_for() -> None:
 def test_prices_of_what_is_held_go_to_the_broker_at_the_end() -> None:
     bench = Bench()
     bench.receive(1, WATCH, mark(1))
-    (intent,) = bench.ear.heard[0].intents
+    (intent,) = bench.ear.requests[0].intents
     fill = OrderEvent(1, "A", "s", intent.client_order_id, "filled", "buy", "market", "day", 1.0, at(1), 1.0, 1.0, 10.0)
     bench.receive(2, fill, a_trade(1))
 
     bench.receive(3, Close(at(2)))
 
-    assert bench.ear.heard[-1] == Request(prices={"A": 10.0}, mark_ns=at(1))
+    assert bench.ear.requests[-1] == Request(prices={"A": 10.0}, mark_ns=at(1))
 
 
 def test_a_batch_that_is_no_batch_is_not_swallowed() -> None:

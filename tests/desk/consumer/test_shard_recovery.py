@@ -1,4 +1,4 @@
-"""Whoever dies, and whenever: what shard, keeper and broker end up with is what they would have had without it."""
+"""Deaths of shard, keeper and broker at any moment do not change their final state."""
 
 import pickle
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,9 @@ import msgspec
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from shard_parts import Book, Clock, Frame, RecordingBroker, a_manager, a_shard, at, frames_of
+from memory_ledger import MemoryLedger
+from pipeline_parts import StepClock
+from shard_parts import MarkItems, RecordingBroker, a_manager, a_shard, at, random_session
 
 from desk.checkpoint import KeeperStore
 from desk.consumer.engine.snapshot import decode_state
@@ -22,6 +24,7 @@ from desk.inprocess.direct_calls import LocalKeeper
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Close, Item
 from desk.model.orders import OrderEvent, Request
+from desk.model.units import SECOND_NS
 
 
 def packed(told: object) -> bytes:
@@ -37,7 +40,7 @@ class Bench:
 
     def __init__(self, folder: str) -> None:
         self.store = KeeperStore(Path(folder))
-        self.clock = Clock()
+        self.clock = StepClock()
         self.ear = RecordingBroker()
         self.epoch = 0
         self.shard = self.begin()
@@ -52,7 +55,7 @@ class Bench:
             self.shard.restore(checkpoint, keeper.bars(checkpoint_symbols(checkpoint)))
         return self.shard
 
-    def portrait(self) -> list[Any]:
+    def comparable_state(self) -> list[Any]:
         """Everything that must not depend on who died: figures, bars, positions, the engine's whole state."""
         stats = msgspec.structs.replace(
             self.shard.stats(),
@@ -102,17 +105,17 @@ def parts_of(batch: Batch, random: Random) -> Iterator[Batch]:
 
 
 class Recording:
-    """The batches of a session that nobody disturbed, cut at random, and what the shard answered to each."""
+    """The batches of an undisturbed session, cut at random, and the shard's answer to each."""
 
     def __init__(self, bench: Bench, random: Random) -> None:
         self.batches: list[Batch] = []
         self.requests: list[Request | None] = []
         self._bench = bench
         self._random = random
-        manager = a_manager(Book())
+        manager = a_manager(MemoryLedger())
         events: list[OrderEvent] = []
         mark_ns = at(0)
-        for frame in frames_of(random, faults=True):
+        for frame in random_session(random, faults=True):
             mark_ns = frame.mark_ns
             events = manager.decide(self._exchange([*events, *frame.items], mark_ns))
         rounds = count(mark_ns + 1)
@@ -166,11 +169,11 @@ def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> Non
 
         answered = 0
         while answered < len(recording.batches):
-            # What was applied but not answered is asked about again, what came after the checkpoint is sent again.
+            # Requests without an answer are repeated, and the batches after the checkpoint are replayed.
             position = died.shard.position()
             done = position.seq if position.source_epoch == 1 else 0
             for batch in recording.batches[min(done, answered) :]:
-                died.clock.sleep(random.choice((0.0, 0.0, 1.0)))
+                died.clock.now_ns += random.choice((0, 0, SECOND_NS))
                 parts = list(parts_of(batch, random))
                 killed = random.random() < 0.1
                 acks = [
@@ -186,20 +189,20 @@ def test_a_shard_that_dies_at_any_batch_ends_as_one_that_lived(seed: int) -> Non
                     found.take(acks[-1].request)
                 answered = max(answered, batch.seq)
 
-        assert died.portrait() == lived.portrait()
+        assert died.comparable_state() == lived.comparable_state()
         assert found.asked == expected.asked
         assert died.shard.stats().batches == lived.shard.stats().batches == len(recording.batches)
         assert died.shard.stats().lane == lived.shard.stats().lane
 
 
 class Broker:
-    """An order manager that is asked first what it was asked before, so that only what is new changes anything.
+    """An order manager that decides the repeated intents and reports of a request before the new ones.
 
-    Its answers to that come by their numbers: a shard passes over what is below the last number it was given.
+    Answers to repeats have known event numbers, which a shard ignores.
     """
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.book = MemoryLedger()
         self.manager = a_manager(self.book)
         self._known: set[bytes] = set()
 
@@ -215,7 +218,7 @@ class Broker:
 
 
 class Dead(Exception):
-    """The producer dies here."""
+    """Raised where the producer dies."""
 
 
 class Producer:
@@ -227,7 +230,7 @@ class Producer:
         self._seq = 0
         self.states: list[int] = [0]
 
-    def play(self, frames: Sequence[Frame], after_ns: int) -> None:
+    def play(self, frames: Sequence[MarkItems], after_ns: int) -> None:
         position = self._bench.shard.position()
         symbols = self._bench.shard.engine.symbols
         missed = self._broker.manager.events_after({symbol: state.last_event for symbol, state in symbols.items()})
@@ -260,7 +263,7 @@ class Producer:
     def _send(self, items: Sequence[Item], mark_ns: int, *, want_reply: bool) -> Request | None:
         self._step()
         self._seq += 1
-        self._bench.clock.sleep(self._random.choice((0.0, 1.0)))
+        self._bench.clock.now_ns += self._random.choice((0, SECOND_NS))
         batch = Batch("producer", self._epoch, 3, self._seq, 0, LaneTotals(), list(items), want_reply, None, mark_ns)
         return self._bench.shard.receive(encode(batch)).request
 
@@ -273,7 +276,7 @@ class Producer:
 @given(seeds, st.booleans())
 def test_a_producer_that_dies_at_any_step_changes_nothing_whether_the_shard_dies_too(seed: int, both: bool) -> None:
     random = Random(seed)
-    frames = frames_of(random, faults=False)
+    frames = random_session(random, faults=False)
     with a_bench() as lived, a_bench() as died:
         whole, broken = Broker(), Broker()
         Producer(lived, whole, 1, random, mortal=False).play(frames, 0)
@@ -295,4 +298,4 @@ def test_a_producer_that_dies_at_any_step_changes_nothing_whether_the_shard_dies
         assert packed(broken.book.decisions()) == packed(whole.book.decisions())
         assert packed(list(broken.book.events.values())) == packed(list(whole.book.events.values()))
         assert broken.manager.problems == []
-        assert died.portrait() == lived.portrait()
+        assert died.comparable_state() == lived.comparable_state()

@@ -1,14 +1,16 @@
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from market_rows import NAN, T0, Line, Lines, StillClock, quote
+from market_rows import NAN, T0, BlockRow, BlockRows, FakeClock, quote
 
+from desk.feeds.frames import frames_of
 from desk.feeds.replay import MAX_TICKS, BlockFeed
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.feed_position import FeedPosition
@@ -19,7 +21,7 @@ from desk.tape.reader import TapeSource
 
 def play(feed: BlockFeed, *symbols: str) -> list[Frame]:
     feed.subscribe(symbols or ("AAA",))
-    return list(feed.frames())
+    return list(frames_of(feed, feed._clock))
 
 
 def ordinals(frame: Frame) -> list[int]:
@@ -31,7 +33,7 @@ def seconds(frames: list[Frame]) -> list[tuple[int, list[int]]]:
 
 
 def test_each_second_is_one_frame_closed_by_its_mark() -> None:
-    feed = BlockFeed(Lines([Line(1_500), Line(1_999.999), Line(2_000), Line(5_000)]), StillClock())
+    feed = BlockFeed(BlockRows([BlockRow(1_500), BlockRow(1_999.999), BlockRow(2_000), BlockRow(5_000)]), FakeClock())
 
     frames = play(feed)
 
@@ -42,10 +44,10 @@ def test_each_second_is_one_frame_closed_by_its_mark() -> None:
 
 
 def test_rows_become_ticks_stamped_once_per_frame() -> None:
-    clock = StillClock()
-    lines = [Line(10, conditions="FT", trade_id=7, lag_ms=3), quote(20, lag_ms=5), Line(30, conditions=None)]
+    clock = FakeClock()
+    lines = [BlockRow(10, conditions="FT", trade_id=7, lag_ms=3), quote(20, lag_ms=5), BlockRow(30, conditions=None)]
 
-    (frame,) = play(BlockFeed(Lines(lines), clock))
+    (frame,) = play(BlockFeed(BlockRows(lines), clock))
 
     assert frame.ticks == [
         Trade(0, "AAA", T0 + 7 * MS_NS, clock.now_ns, 10.0, 100.0, "FT", "Q", 7),
@@ -55,16 +57,29 @@ def test_rows_become_ticks_stamped_once_per_frame() -> None:
 
 
 def test_the_lag_is_the_median_over_the_ticks_of_a_frame() -> None:
-    lines = [Line(10, lag_ms=3), Line(20, lag_ms=900), Line(30, lag_ms=1), Line(40, "BBB", lag_ms=5_000)]
+    lines = [
+        BlockRow(10, lag_ms=3),
+        BlockRow(20, lag_ms=900),
+        BlockRow(30, lag_ms=1),
+        BlockRow(40, "BBB", lag_ms=5_000),
+    ]
 
-    frames = play(BlockFeed(Lines([*lines, Line(2_000, "BBB")]), StillClock()))
+    frames = play(BlockFeed(BlockRows([*lines, BlockRow(2_000, "BBB")]), FakeClock()))
 
     assert [frame.lag_ns for frame in frames] == [3 * MS_NS, None, None]
 
 
 def test_start_and_stop_bound_the_session_and_the_rows_before_and_behind_are_skipped() -> None:
-    lines = [Line(0), quote(1_200), Line(1_499), Line(1_500), Line(2_499), Line(2_500), Line(9_000)]
-    feed = BlockFeed(Lines(lines, 2), StillClock(), start_ns=T0 + 1_500 * MS_NS, stop_ns=T0 + 2_500 * MS_NS)
+    lines = [
+        BlockRow(0),
+        quote(1_200),
+        BlockRow(1_499),
+        BlockRow(1_500),
+        BlockRow(2_499),
+        BlockRow(2_500),
+        BlockRow(9_000),
+    ]
+    feed = BlockFeed(BlockRows(lines, 2), FakeClock(), start_ns=T0 + 1_500 * MS_NS, stop_ns=T0 + 2_500 * MS_NS)
 
     frames = play(feed)
 
@@ -74,14 +89,14 @@ def test_start_and_stop_bound_the_session_and_the_rows_before_and_behind_are_ski
 
 
 def test_a_start_before_the_first_row_gives_quiet_seconds() -> None:
-    feed = BlockFeed(Lines([Line(2_100)]), StillClock(), start_ns=T0)
+    feed = BlockFeed(BlockRows([BlockRow(2_100)]), FakeClock(), start_ns=T0)
 
     assert seconds(play(feed)) == [(1, []), (2, []), (3, [0])]
 
 
 def test_an_overfull_second_is_cut_and_only_its_last_frame_bears_the_mark() -> None:
-    lines = [Line(1 + index / 100) for index in range(2 * MAX_TICKS + 1)]
-    feed = BlockFeed(Lines([*lines, Line(1_500)], 1_024), StillClock())
+    lines = [BlockRow(1 + index / 100) for index in range(2 * MAX_TICKS + 1)]
+    feed = BlockFeed(BlockRows([*lines, BlockRow(1_500)], 1_024), FakeClock())
 
     frames = play(feed)
 
@@ -103,8 +118,8 @@ def test_an_overfull_second_is_cut_and_only_its_last_frame_bears_the_mark() -> N
 def test_every_row_comes_once_in_its_second_however_blocks_are_cut(
     times_ms: list[int], rows_per_block: int, speed: float | None
 ) -> None:
-    lines = [Line(at_ms, "AAA" if index % 3 else "BBB") for index, at_ms in enumerate(times_ms)]
-    feed = BlockFeed(Lines(lines, rows_per_block), StillClock(), speed=speed)
+    lines = [BlockRow(at_ms, "AAA" if index % 3 else "BBB") for index, at_ms in enumerate(times_ms)]
+    feed = BlockFeed(BlockRows(lines, rows_per_block), FakeClock(), speed=speed)
 
     frames = play(feed, "AAA")
 
@@ -123,12 +138,12 @@ def test_every_row_comes_once_in_its_second_however_blocks_are_cut(
 
 
 def test_subscriptions_act_from_the_next_frame_on() -> None:
-    lines = [Line(at_ms, symbol) for at_ms in (100, 1_100, 2_100, 3_100) for symbol in ("AAA", "BBB")]
-    feed = BlockFeed(Lines(lines), StillClock())
+    lines = [BlockRow(at_ms, symbol) for at_ms in (100, 1_100, 2_100, 3_100) for symbol in ("AAA", "BBB")]
+    feed = BlockFeed(BlockRows(lines), FakeClock())
     feed.subscribe(["AAA"])
     taken = []
 
-    for number, frame in enumerate(feed.frames()):
+    for number, frame in enumerate(frames_of(feed, feed._clock)):
         taken.append(ordinals(frame))
         if number == 0:
             feed.subscribe(["BBB"])
@@ -141,10 +156,10 @@ def test_subscriptions_act_from_the_next_frame_on() -> None:
 
 
 def test_a_subscription_in_an_overfull_second_acts_within_it() -> None:
-    lines = [Line(1 + index / 100, "AAA" if index % 2 else "BBB") for index in range(2 * MAX_TICKS + 10)]
-    feed = BlockFeed(Lines(lines), StillClock())
+    lines = [BlockRow(1 + index / 100, "AAA" if index % 2 else "BBB") for index in range(2 * MAX_TICKS + 10)]
+    feed = BlockFeed(BlockRows(lines), FakeClock())
     feed.subscribe(["AAA"])
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
 
     first = next(frames)
     feed.subscribe(["BBB"])
@@ -158,7 +173,9 @@ def test_a_subscription_in_an_overfull_second_acts_within_it() -> None:
 
 @pytest.mark.parametrize(("channel", "kept"), [("trades", Trade), ("quotes", Quote)])
 def test_channels_not_asked_for_are_skipped(channel: str, kept: type) -> None:
-    feed = BlockFeed(Lines([Line(1), quote(2), Line(3), quote(4)]), StillClock(), channels=frozenset({channel}))
+    feed = BlockFeed(
+        BlockRows([BlockRow(1), quote(2), BlockRow(3), quote(4)]), FakeClock(), channels=frozenset({channel})
+    )
 
     (frame,) = play(feed)
 
@@ -170,15 +187,15 @@ def test_channels_not_asked_for_are_skipped(channel: str, kept: type) -> None:
 
 def test_malformed_rows_are_received_rejected_and_named() -> None:
     bad = [
-        Line(1, price=NAN),
-        Line(2, size=-1.0),
+        BlockRow(1, price=NAN),
+        BlockRow(2, size=-1.0),
         quote(3, bid=NAN),
-        Line(4, symbol=None),
-        Line(5, kind="other"),
-        Line(6, ts_ns=0),
-        Line(7, "BBB", price=NAN),
+        BlockRow(4, symbol=None),
+        BlockRow(5, kind="other"),
+        BlockRow(6, ts_ns=0),
+        BlockRow(7, "BBB", price=NAN),
     ]
-    feed = BlockFeed(Lines([*bad, Line(8)], 3), StillClock())
+    feed = BlockFeed(BlockRows([*bad, BlockRow(8)], 3), FakeClock())
 
     (frame,) = play(feed)
 
@@ -200,13 +217,13 @@ def test_malformed_rows_are_received_rejected_and_named() -> None:
 
 @pytest.mark.parametrize("speed", [0.25, 1.0, 60.0])
 def test_paced_frames_come_when_due_and_span_ten_ms_of_wall_time(speed: float) -> None:
-    clock = StillClock()
+    clock = FakeClock()
     began_ns = clock.now_ns
-    lines = [Line(at_ms) for at_ms in range(0, 3_000, 7)]
-    feed = BlockFeed(Lines(lines, 50), clock, speed=speed)
+    lines = [BlockRow(at_ms) for at_ms in range(0, 3_000, 7)]
+    feed = BlockFeed(BlockRows(lines, 50), clock, speed=speed)
     feed.subscribe(["AAA"])
 
-    for frame in feed.frames():
+    for frame in frames_of(feed, feed._clock):
         assert clock.now_ns - began_ns == pytest.approx((frame.session_ns - T0) / speed, abs=2_000)
         if frame.ticks:
             span_ns = frame.session_ns - lines[frame.ticks[0].ordinal].recv_ns
@@ -217,13 +234,33 @@ def test_paced_frames_come_when_due_and_span_ten_ms_of_wall_time(speed: float) -
     assert feed.counts.received["trades"] == len(lines)
 
 
+@given(seed=st.integers(0, 2**16))
+def test_a_paced_feed_has_received_no_more_than_it_returned_whenever_it_is_asked(seed: int) -> None:
+    random = Random(seed)
+    lines = [BlockRow(at_ms) for at_ms in sorted(random.choices(range(5_000), k=random.randrange(1, 60)))]
+    clock = FakeClock()
+    feed = BlockFeed(BlockRows(lines, random.randrange(1, 20)), clock, speed=random.choice([0.5, 1.0, 40.0]))
+    feed.subscribe(["AAA"])
+    returned = waits = 0
+
+    while not feed.ended:
+        clock.wait(feed.due_ns)
+        frame = feed.read()
+        returned += 0 if frame is None else len(frame.ticks)
+        waits += frame is None
+        assert feed.counts.received["trades"] + feed.counts.received["quotes"] == returned
+
+    assert returned == len(lines)
+    assert waits > 1
+
+
 def test_a_delay_is_caught_up_without_sleeping() -> None:
-    clock = StillClock()
+    clock = FakeClock()
     began_ns = clock.now_ns
-    feed = BlockFeed(Lines([Line(at_ms) for at_ms in range(0, 5_000, 100)]), clock, speed=1.0)
+    feed = BlockFeed(BlockRows([BlockRow(at_ms) for at_ms in range(0, 5_000, 100)]), clock, speed=1.0)
     feed.subscribe(["AAA"])
 
-    for number, frame in enumerate(feed.frames()):
+    for number, frame in enumerate(frames_of(feed, feed._clock)):
         if number == 3:
             clock.now_ns += 2 * SECOND_NS
         last = frame
@@ -233,8 +270,8 @@ def test_a_delay_is_caught_up_without_sleeping() -> None:
 
 
 def test_quiet_seconds_before_the_first_row_are_not_waited_for() -> None:
-    clock = StillClock()
-    feed = BlockFeed(Lines([Line(3_600_000)]), clock, start_ns=T0, speed=1.0)
+    clock = FakeClock()
+    feed = BlockFeed(BlockRows([BlockRow(3_600_000)]), clock, start_ns=T0, speed=1.0)
 
     frames = play(feed)
 
@@ -245,7 +282,7 @@ def test_quiet_seconds_before_the_first_row_are_not_waited_for() -> None:
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_speed_that_is_none_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="speed is"):
-        BlockFeed(Lines([Line(0)]), StillClock(), speed=speed)
+        BlockFeed(BlockRows([BlockRow(0)]), FakeClock(), speed=speed)
 
 
 def content(frame: Frame) -> tuple[Any, ...]:
@@ -269,7 +306,7 @@ market_lines = st.lists(
     max_size=60,
 ).map(
     lambda rows: [
-        Line(at_ms, symbol, kind, price, 100.0, 9.0, 11.0, 1.0, 1.0, lag_ms)
+        BlockRow(at_ms, symbol, kind, price, 100.0, 9.0, 11.0, 1.0, 1.0, lag_ms)
         for at_ms, symbol, kind, price, lag_ms in sorted(rows, key=lambda row: row[0])
     ]
 )
@@ -283,26 +320,26 @@ market_lines = st.lists(
     st.sampled_from([None, 4_500, 5_000, 9_000]),
     st.data(),
 )
-def test_a_feed_resumed_at_a_mark_goes_on_as_the_undisturbed_one_did(
-    lines: list[Line],
+def test_a_feed_resumed_at_a_mark_continues_as_the_undisturbed_one_did(
+    lines: list[BlockRow],
     rows_per_block: int,
     speed: float | None,
     start_ms: int | None,
     stop_ms: int | None,
     data: st.DataObject,
 ) -> None:
-    source = Lines(lines, rows_per_block)
+    source = BlockRows(lines, rows_per_block)
     bounds: dict[str, Any] = {
         "start_ns": None if start_ms is None else T0 + start_ms * MS_NS,
         "stop_ns": None if stop_ms is None else T0 + stop_ms * MS_NS,
         "speed": speed,
     }
-    undisturbed = BlockFeed(source, StillClock(), **bounds)
+    undisturbed = BlockFeed(source, FakeClock(), **bounds)
     undisturbed.subscribe(["AAA", "BBB"])
     assert undisturbed.start_ns is not None
     positions = {undisturbed.start_ns: undisturbed.position()}
     after: dict[int, list[Any]] = {undisturbed.start_ns: []}
-    for frame in undisturbed.frames():
+    for frame in frames_of(undisturbed, undisturbed._clock):
         for frames in after.values():
             frames.append(content(frame))
         if frame.mark:
@@ -310,18 +347,25 @@ def test_a_feed_resumed_at_a_mark_goes_on_as_the_undisturbed_one_did(
             after[frame.session_ns] = []
     mark_ns = data.draw(st.sampled_from(sorted(after)))
 
-    resumed = BlockFeed(source, StillClock(), **bounds, resume=positions[mark_ns])
+    resumed = BlockFeed(source, FakeClock(), **bounds, resume=positions[mark_ns])
     resumed.subscribe(["AAA", "BBB"])
 
-    assert [content(frame) for frame in resumed.frames()] == after[mark_ns]
+    assert [content(frame) for frame in frames_of(resumed, resumed._clock)] == after[mark_ns]
     assert resumed.counts == undisturbed.counts
     assert (resumed.start_ns, resumed.end_ns) == (undisturbed.start_ns, undisturbed.end_ns)
     assert resumed.take_gaps() == []
 
 
 def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
-    lines = [Line(100), Line(200, "BBB"), Line(300, price=NAN), Line(1_100), Line(2_000), Line(2_100, "BBB")]
-    feed = BlockFeed(Lines(lines, 2), StillClock(), resume=FeedPosition(T0 + 2 * SECOND_NS))
+    lines = [
+        BlockRow(100),
+        BlockRow(200, "BBB"),
+        BlockRow(300, price=NAN),
+        BlockRow(1_100),
+        BlockRow(2_000),
+        BlockRow(2_100, "BBB"),
+    ]
+    feed = BlockFeed(BlockRows(lines, 2), FakeClock(), resume=FeedPosition(T0 + 2 * SECOND_NS))
 
     frames = play(feed)
 
@@ -332,14 +376,17 @@ def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
 
 def test_rows_before_the_session_are_skipped_by_a_feed_that_resumes_at_its_start() -> None:
     feed = BlockFeed(
-        Lines([Line(100), Line(1_100)]), StillClock(), start_ns=T0 + SECOND_NS, resume=FeedPosition(T0 + SECOND_NS)
+        BlockRows([BlockRow(100), BlockRow(1_100)]),
+        FakeClock(),
+        start_ns=T0 + SECOND_NS,
+        resume=FeedPosition(T0 + SECOND_NS),
     )
 
     assert seconds(play(feed)) == [(2, [1])]
     assert feed.counts.skipped == {"trades": 1, "quotes": 0}
 
 
-def test_restored_counts_are_a_copy_and_go_on_counting() -> None:
+def test_restored_counts_are_a_copy_and_continue_counting() -> None:
     counts = BlockFeedCounts()
     counts.reject("trades", "price", "here")
     other = BlockFeedCounts()
@@ -355,14 +402,14 @@ def test_restored_counts_are_a_copy_and_go_on_counting() -> None:
 
 
 def test_a_resumed_feed_is_paced_from_its_mark() -> None:
-    clock = StillClock()
+    clock = FakeClock()
     began_ns = clock.now_ns
     mark_ns = T0 + 3_600 * SECOND_NS
-    lines = [Line(at_ms) for at_ms in range(0, 3_603_000, 500)]
-    feed = BlockFeed(Lines(lines), clock, speed=2.0, resume=FeedPosition(mark_ns))
+    lines = [BlockRow(at_ms) for at_ms in range(0, 3_603_000, 500)]
+    feed = BlockFeed(BlockRows(lines), clock, speed=2.0, resume=FeedPosition(mark_ns))
     feed.subscribe(["AAA"])
 
-    for frame in feed.frames():
+    for frame in frames_of(feed, feed._clock):
         assert clock.now_ns - began_ns == pytest.approx((frame.session_ns - mark_ns) / 2.0, abs=2_000)
 
     assert clock.slept_ns == pytest.approx(1.5 * SECOND_NS, abs=2_000)
@@ -370,12 +417,12 @@ def test_a_resumed_feed_is_paced_from_its_mark() -> None:
 
 def test_a_time_that_is_no_mark_is_refused() -> None:
     with pytest.raises(ValueError, match="whole second"):
-        BlockFeed(Lines([Line(0)]), StillClock(), resume=FeedPosition(T0 + 1))
+        BlockFeed(BlockRows([BlockRow(0)]), FakeClock(), resume=FeedPosition(T0 + 1))
 
 
 def test_a_morning_comes_whole(any_morning: Path) -> None:
     source = TapeSource(any_morning)
-    feed = BlockFeed(source, StillClock())
+    feed = BlockFeed(source, FakeClock())
 
     frames = play(feed, *source.symbols)
 

@@ -1,4 +1,4 @@
-"""A URL names a place in a store; what a store refuses is one fault with a remedy, and shows no secret."""
+"""URLs of stores: an error of a store is one DeskError with a remedy and without secrets."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_a_file_url_is_a_path_on_this_machine(tmp_path: Path) -> None:
         ("file://host/day", "hostname"),
     ],
 )
-def test_what_is_no_such_url_is_told(url: str, found: str) -> None:
+def test_what_is_no_such_url_is_reported(url: str, found: str) -> None:
     with pytest.raises(TapeError) as caught:
         storage.storage_path(url, TapeError)
 
@@ -51,7 +51,7 @@ def test_credentials_in_a_url_are_refused_and_not_shown(url: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["OTHER", None])
-def test_credentials_that_are_refused_or_missing_are_told(
+def test_credentials_that_are_refused_or_missing_are_reported(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
     if key is None:

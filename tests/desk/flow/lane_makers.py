@@ -1,4 +1,4 @@
-"""Lanes and what goes into them, for tests."""
+"""Builders of lanes and their items."""
 
 from typing import Any
 

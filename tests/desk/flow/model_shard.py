@@ -1,4 +1,4 @@
-"""A shard written to be read: it applies batches, checkpoints, dies, and comes back as its last durable checkpoint."""
+"""A simple model of a shard: it applies batches, checkpoints, dies, and restarts from its last durable checkpoint."""
 
 from copy import deepcopy
 from dataclasses import dataclass, field

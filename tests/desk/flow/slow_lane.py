@@ -1,4 +1,4 @@
-"""The overflow rules of a lane, written to be read: every step walks the whole list.
+"""A simple model of a lane's overflow rules: every step scans the whole list.
 
 What the lane says of its losses, `LostTrades` and `QuotesLost`, is left out here.
 """

@@ -1,4 +1,4 @@
-"""The overload ladder climbs rung by rung while the data grow old, and descends only when it has stayed calm."""
+"""The overload ladder climbs step by step while data grow old, and descends only after they stayed fresh."""
 
 from itertools import pairwise
 

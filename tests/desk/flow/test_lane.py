@@ -195,7 +195,7 @@ def test_ticks_may_be_appended_straight_to_the_items_of_a_lossless_lane(parts: l
 
 
 @given(st.lists(st.integers(-9, 9), max_size=60))
-def test_the_lag_threshold_is_told_once_and_armed_again_at_half_of_it(steps: list[int]) -> None:
+def test_the_lag_threshold_is_reported_once_and_armed_again_at_half_of_it(steps: list[int]) -> None:
     one = lane(capacity=20, lag_threshold=8, window_batches=1_000, lossless=True)
     armed = True
     for step in steps:
@@ -263,7 +263,7 @@ def test_where_no_trade_waits_the_oldest_quote_goes_once() -> None:
     assert (totals.quotes_full, totals.quotes_conflated, totals.quotes) == (2, 0, 2)
 
 
-def test_a_loss_is_told_after_the_watch_of_its_symbol_and_once_per_minute() -> None:
+def test_a_loss_is_reported_after_the_watch_of_its_symbol_and_once_per_minute() -> None:
     one = lane(capacity=1)
     one.put(Watch("SPY", 0))
     for ordinal in range(1, 5):
@@ -297,7 +297,7 @@ def test_a_lane_of_nothing_but_holes_is_empty() -> None:
     assert one.pending.items == []
 
 
-def test_a_loss_after_a_cut_is_told_again() -> None:
+def test_a_loss_after_a_cut_is_reported_again() -> None:
     one = lane(capacity=1)
     one.offer(trade(1), 0)
     one.offer(trade(2), 0)

@@ -1,4 +1,4 @@
-"""Kills from outside, at any moment and again and again: they cost time, and no tick; poison is found among them."""
+"""Shards that are killed at any moment lose no tick, and an item that kills its shard is found among the kills."""
 
 from collections.abc import Callable
 from random import Random

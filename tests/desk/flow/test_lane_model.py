@@ -1,4 +1,4 @@
-"""The lane against its slow twin, for any interleaving of what producer, shard and clock may do."""
+"""The lane equals its simple model for any interleaving of producer, shard and clock."""
 
 from examples import examples
 from hypothesis import strategies as st

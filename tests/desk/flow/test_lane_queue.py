@@ -1,4 +1,4 @@
-"""What overload costs: counted in lines run and places held, never in time."""
+"""The cost of overload, in executed lines and queue places, not in time."""
 
 import sys
 from collections.abc import Callable

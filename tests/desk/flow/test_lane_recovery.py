@@ -1,4 +1,4 @@
-"""A shard that is lost and comes back: what is kept, what is given again, and what is said of the rest."""
+"""A shard that dies and is restarted: retained batches, replayed batches, and reported losses."""
 
 from collections import deque
 
@@ -202,7 +202,7 @@ def test_a_lossless_lane_that_let_go_what_its_shard_lacks_ends_the_run() -> None
     one.on_ack(durable(2, of=2))
     one.on_shard_lost()
 
-    with pytest.raises(RunFailed, match="it is back at batch 1, while all up to batch 2 was confirmed"):
+    with pytest.raises(RunFailed, match="its successor is at batch 1, although batches up to 2 were confirmed"):
         one.on_shard_back(at(1), 0)
 
 
@@ -295,7 +295,7 @@ def test_an_item_that_nothing_makes_up_for_is_never_left_out_and_ends_the_run_at
         die(one, position=at(0))
     give(one, outlived=0)
 
-    with pytest.raises(RunFailed, match=r"shard 5: it dies of .*, given alone out of batch 1 again and again"):
+    with pytest.raises(RunFailed, match=r"shard 5: it dies on .*, sent alone from batch 1, several times"):
         one.on_shard_lost()
     assert one.quarantined == []
 
@@ -355,7 +355,7 @@ def ask(one: Lane, *items: Item) -> Batch:
     return decode_batch(payload)
 
 
-def test_a_reply_that_died_with_its_shard_is_asked_for_again_where_the_successor_holds_the_batch() -> None:
+def test_a_reply_that_died_with_its_shard_is_requested_again_where_the_successor_holds_the_batch() -> None:
     one = lane(lossless=True)
     asked = ask(one, mark(1))
 
@@ -369,7 +369,7 @@ def test_a_reply_that_died_with_its_shard_is_asked_for_again_where_the_successor
     assert one.idle
 
 
-def test_a_reply_that_dies_again_is_asked_for_by_the_same_batch_or_once_more() -> None:
+def test_a_reply_that_dies_again_is_requested_by_the_same_batch_or_once_more() -> None:
     one = lane(lossless=True)
     asked = ask(one, mark(1))
     die(one, position=at(asked.seq))

@@ -1,4 +1,4 @@
-"""A lane and a shard that dies, for any interleaving: what is offered is applied once, in order, or accounted for."""
+"""A lane and a shard that dies, for any interleaving: each tick is applied once and in order, or accounted for."""
 
 from collections import deque
 from typing import Any
@@ -247,7 +247,7 @@ class PoisonMachine(Recovering):
 
 
 class LiveMachine(Recovering):
-    """A small lane that keeps little: what is let go is a gap with the right numbers, and only unprotected."""
+    """A lane that retains little: discarded batches become a gap with the right counts, only if unprotected."""
 
     @initialize(
         window=st.integers(1, 3),

@@ -1,4 +1,4 @@
-"""Corrections and cancels in a lane: in their order, never dropped, and counted by themselves."""
+"""Corrections and cancels in a lane: in order, never dropped, and counted separately."""
 
 from itertools import pairwise
 

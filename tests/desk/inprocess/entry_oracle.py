@@ -1,4 +1,4 @@
-"""A witness beside a desk on a live feed: why no entry may be made at a mark, told by socket, venue, and frames.
+"""An oracle for a desk on a live feed: why entries are refused at a mark, from socket, venue and frames.
 
 It shares no figure with the desk's own judgement. Waits are measured in wall time; a clock that is set changes none.
 """
@@ -43,8 +43,8 @@ class EntryOracle:
         self._lag_ns = self._doubt_ns = 0
         self._rejected = 0
         self._listen(live._socket)
-        inner = live.frames
-        live.frames = lambda: self._frames(inner())  # type: ignore[method-assign]
+        read = live.read
+        live.read = lambda: self._seen(read())  # type: ignore[method-assign]
 
     def _listen(self, socket: Any) -> None:
         def before(name: str, note: Callable[[], None]) -> None:
@@ -80,16 +80,12 @@ class EntryOracle:
         """Whether the desk has a connection by what its socket was told."""
         return self._open
 
-    def _frames(self, frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
-        try:
-            for frame in frames:
-                if frame.mark:
-                    self.reasons[frame.session_ns] = list(self._against())
-                else:
-                    self._look(frame)
-                yield frame
-        finally:
-            frames.close()
+    def _seen(self, frame: Frame | None) -> Frame | None:
+        if frame is not None and frame.mark:
+            self.reasons[frame.session_ns] = list(self._against())
+        elif frame is not None:
+            self._look(frame)
+        return frame
 
     def _look(self, frame: Frame) -> None:
         """How old the newest tick of a read is; where all were rejected, how long ago one was not."""

@@ -1,4 +1,4 @@
-"""A scripted venue on loopback, and a whole desk on it in one process: feed, lanes, shards, engines, risk gate.
+"""A scripted venue on loopback, and a whole desk on it in one process.
 
 The venue runs in the feed's own event loop, on real sockets. Time is the test's: it passes only where a script says so.
 """
@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from random import Random
+from select import select
 from typing import Any, Literal
 
 import msgspec
 from entry_oracle import EntryOracle
+from memory_ledger import MemoryLedger
 from msgspec.msgpack import Ext
-from pipeline_parts import NO_PARAMS, Book, Desk, RecordingLinks, Store
+from pipeline_parts import NO_PARAMS, MemoryDesk, MemoryKeeper, RecordingLinks
 
 from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
@@ -58,7 +60,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-class HandClock:
+class ManualClock:
     """Wall time that passes where a script says so."""
 
     def __init__(self) -> None:
@@ -75,27 +77,18 @@ class HandClock:
     def step_ns(self) -> int:
         return self.stepped_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ns += round(seconds * SECOND_NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if not descriptors:
+            self.now_ns = max(self.now_ns, until_ns)
+        elif until_ns > self.now_ns:
+            select(descriptors, (), (), min(0.001, (until_ns - self.now_ns) / SECOND_NS))
 
 
-class NoWait(Random):
+class ZeroJitter(Random):
     """Waits of nothing."""
 
     def random(self) -> float:
         return 0.0
-
-
-class QuickFeed(AlpacaFeed):
-    """A feed that waits a millisecond at most."""
-
-    @property
-    def patience_s(self) -> float:  # type: ignore[override]
-        return 0.001
-
-    @patience_s.setter
-    def patience_s(self, seconds: float) -> None:
-        pass
 
 
 def stamp(time_ns: int) -> Ext:
@@ -127,7 +120,7 @@ def quote(time_ns: int, symbol: str = "A", **more: Any) -> dict[str, Any]:
 
 
 class Peer(asyncio.Protocol):
-    """The venue's side of one connection: it opens the websocket, greets, and grants what is asked, unless told not."""
+    """One connection of the venue: websocket, greeting, and answers to subscriptions, unless the script differs."""
 
     def __init__(self, venue: "Venue") -> None:
         self.venue = venue
@@ -276,7 +269,7 @@ Step = Callable[["LiveDesk"], Any]
 
 
 @dataclass
-class LiveDesk(Desk):
+class LiveDesk(MemoryDesk):
     """A desk on a live feed, whose venue follows a script: one step between frames, each followed by quiet ones."""
 
     source: Any = None
@@ -286,16 +279,16 @@ class LiveDesk(Desk):
     session_clock: Literal["real", "venue"] = "real"
 
     def __post_init__(self) -> None:
-        self.clock: Any = HandClock()
-        self.store, self.book = Store(), Book()
+        self.clock = ManualClock()
+        self.store, self.book = MemoryKeeper(), MemoryLedger()
         limits = RiskLimits(max_orders_per_minute=10**6, max_position_notional=1e12, max_gross_notional=1e12)
         self.manager = OrderManager("day", RiskGate(limits), self.book, SimulatedVenue())
         self.mailbox = ProcessMailbox()
         broker = LocalBroker(self.manager, self.mailbox)
         self.strategies = [StrategyEntry("trading", lambda: Trading(NO_PARAMS))]
         self.consumers = {number: self._shard(number, broker) for number in range(self.shards)}
-        self.wire = RecordingLinks(self.consumers)
-        live = QuickFeed(
+        self.wire = RecordingLinks(self.consumers, self.clock)
+        live = AlpacaFeed(
             self.venue.url,
             "key",
             "secret",
@@ -305,10 +298,10 @@ class LiveDesk(Desk):
             start_ns=START_NS,
             stop_ns=HOURS.end_ns,
             hours=HOURS,
-            rng=NoWait(),
+            rng=ZeroJitter(),
             timeout_ns=TIMEOUT_S * SECOND_NS,
         )
-        self.venue.listen(live._socket._loop)
+        self.venue.listen(live._socket.event_loop)
         self.clock_answer: bytes | None = None
         self.venue.answer_clock = self._answer_clock
         self.witness = EntryOracle(
@@ -362,7 +355,7 @@ class LiveDesk(Desk):
         close = live._socket.close
 
         def closed() -> None:
-            self.venue.close(live._socket._loop)
+            self.venue.close(live._socket.event_loop)
             close()
 
         live._socket.close = closed  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""A run that was broken off, in one process, with a project of its own: what a resume has to judge."""
+"""A run that was interrupted, in one process and in its own project folder, for tests of resume checks."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Strategies that plans of tests name."""
+"""Strategies for test plans."""
 
 import os
 import time
@@ -17,7 +17,7 @@ class RaisingStrategy(strategy.Strategy):
 
 
 class HangingStrategy(strategy.Strategy):
-    """Never comes back from its first second; a file says that it is in there."""
+    """Hangs in its first second, after it has created a file."""
 
     class Params(strategy.Params, frozen=True):
         """`marker` is the file's path."""
@@ -33,7 +33,7 @@ class HangingStrategy(strategy.Strategy):
 
 
 class HangingScanner(scanner.Scanner):
-    """Never comes back from a scan."""
+    """Hangs in its first scan."""
 
     def scan(self, market: scanner.MarketSnapshot) -> list[str]:
         while True:

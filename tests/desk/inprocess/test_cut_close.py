@@ -1,4 +1,4 @@
-"""A run that dies while it closes: the session is not over, a resume takes its close back and continues it."""
+"""A run that dies while it closes its session: a resume undoes the close and continues the session."""
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterator

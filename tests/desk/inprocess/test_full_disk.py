@@ -1,4 +1,4 @@
-"""A disk that is full in mid-run: one error that names the cause, no traceback, and a resume once there is space."""
+"""A disk that is full in mid-run: one error that names the cause, and a resume once there is space."""
 
 import json
 import os

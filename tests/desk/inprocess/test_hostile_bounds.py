@@ -1,4 +1,4 @@
-"""Whole desks on venues that send too much, too far ahead, or whose time jumps: each is named, and nothing hangs."""
+"""Whole desks on venues that send too much data, or times that jump: each fault is named, and nothing hangs."""
 
 import socket
 from typing import Any
@@ -172,7 +172,7 @@ def test_an_acknowledgement_of_more_than_there_is_ends_its_connection(symbols: l
 
     desk = LiveDesk(script=[*good(2), *forge(packed(said)), *good(3)]).run()
 
-    assert "acknowledges" in desk.live.health.last_failure
+    assert "acknowledged" in desk.live.health.last_failure
     assert desk.venue.connections == 2
 
 

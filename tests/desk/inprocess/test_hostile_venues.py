@@ -1,4 +1,4 @@
-"""Whole desks on scripted hostile venues: whatever comes, in whatever order and pieces, what is promised holds.
+"""Whole desks on hostile venues: the desk's promises hold for any messages in any order and fragmentation.
 
 No exception but a DeskError leaves the feed, the accounts balance, there is no entry on data older than
 `max_data_latency_s`, memory has a bound, and the drain ends.

@@ -1,4 +1,4 @@
-"""Tapes through the whole desk in one process: one exchange day of them, known only so far as it was played."""
+"""Tapes through the whole desk in one process: one exchange day, without knowledge of later rows."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The whole desk in one process: the same plan and market give the same files, however it is cut into shards."""
+"""The whole desk in one process: the same plan and market give the same files for any number of shards."""
 
 import json
 import os
@@ -262,7 +262,7 @@ def test_what_a_strategy_raises_is_a_problem_of_the_run_and_not_its_end(tmp_path
     assert max(view.consumed_per_s for view in shown) > 0
 
 
-def test_calls_that_do_not_end_are_ended_and_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_calls_that_do_not_end_are_ended_and_named_and_the_rest_continues(tmp_path: Path) -> None:
     text = SHORT.replace("[guards]", "[guards]\nhang_s = 0.5") + STUCK.replace("MARKER", str(tmp_path / "marker"))
 
     summary, folder = run(text, tmp_path / "run", 2)
@@ -305,7 +305,7 @@ def test_a_process_that_a_strategy_leaves_is_ended_and_named(tmp_path: Path) -> 
 def test_a_plan_that_does_not_fit_its_data_starts_nothing(tmp_path: Path) -> None:
     text = SYNTHETIC.replace('name = "made-up"', 'name = "made-up"\nstart = "15:00"')
 
-    with pytest.raises(PlanError, match="in which synthetic market, seed 5 has no rows"):
+    with pytest.raises(PlanError, match="when synthetic market, seed 5 has no rows"):
         run(text, tmp_path / "run", 1)
 
 

@@ -1,4 +1,4 @@
-"""Tapes whose venue times are off: named in log and summary, the same for any number of shards."""
+"""Tapes with wrong venue times: reported in log and summary, and the same for any number of shards."""
 
 from pathlib import Path
 
@@ -55,8 +55,12 @@ def play(folder: Path, tape: Path, shards: int = 2, delay_s: float = 0.0) -> tup
 @pytest.mark.parametrize(
     ("off_ns", "skew", "outcome"),
     [
-        (5 * HOUR_NS, "behind those of reception (lag or clock; 5 h: local time taken for UTC?)", "arrived later"),
-        (-5 * HOUR_NS, "ahead of those of reception (clock; 5 h: local time taken for UTC?)", "ahead of the session"),
+        (5 * HOUR_NS, "behind the time of reception (lag or clock; 5 h: local time taken for UTC?)", "arrived later"),
+        (
+            -5 * HOUR_NS,
+            "ahead of the time of reception (clock; 5 h: local time taken for UTC?)",
+            "ahead of the session",
+        ),
         (-30 * HOUR_NS, "", "have an invalid time"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Slots move while data flow and processes die: nobody can tell afterwards, and nothing is lost on the way."""
+"""Slots move while data flow and processes die: the results are the same, and nothing is lost."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -6,29 +6,29 @@ from typing import Any
 
 import msgspec
 import pytest
-from crashing_desk import PRODUCER, SHARD, CrashingDesk, Death, Move, World
+from crashing_desk import PRODUCER, SHARD, CrashSimulation, Death, DeskSetup, Move
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_parts import Clock, Desk, Row, Rows, at
+from pipeline_parts import MemoryDesk, Row, Rows, StepClock, at
 from random_days import (
     ENTRIES,
     START_S,
     SYMBOLS,
-    Taped,
-    Trouble,
+    Disturbance,
+    TapeDay,
     a_live_desk,
     a_move,
+    assert_same_results,
+    assert_symbols_on_their_shards,
+    assert_ticks_once_in_order,
+    assert_ticks_once_or_lost,
     deaths,
     delays,
-    everyone_is_where_the_table_says,
     examples,
     live_flows,
     live_ticks,
-    played,
-    shown_once_and_in_order,
-    shown_once_and_in_order_or_told_as_lost,
-    taped,
-    the_same,
+    play_desk,
+    tape_days,
 )
 
 from desk.flow.routing_table import SLOTS
@@ -44,16 +44,16 @@ restless = st.lists(a_move, min_size=5, max_size=20)
 
 
 @examples(40)
-@given(taped, st.builds(Trouble, st.just([]) | deaths, restless, delays))
-def test_in_lockstep_no_number_of_moves_shows_in_anything_whoever_dies_meanwhile(
-    day: Taped,
-    disturbed: Trouble,
+@given(tape_days, st.builds(Disturbance, st.just([]) | deaths, restless, delays))
+def test_in_lockstep_no_number_of_moves_shows_in_anything_when_processes_die(
+    day: TapeDay,
+    disturbed: Disturbance,
 ) -> None:
     desk = day.desk()
 
-    lived, moved = played(desk), played(desk, *disturbed)
+    lived, moved = play_desk(desk), play_desk(desk, *disturbed)
 
-    the_same(lived, moved)
+    assert_same_results(lived, moved)
 
 
 @examples(40)
@@ -63,12 +63,12 @@ def test_a_live_feed_loses_nothing_by_moves_that_nobody_dies_of(
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000})
 
-    lived, moved = played(desk), played(desk, (), moves, delay)
+    lived, moved = play_desk(desk), play_desk(desk, (), moves, delay)
 
     assert repr(moved.bars()) == repr(lived.bars())
     assert moved.applied() == lived.applied()
     assert moved.balance() == {"trades": 0, "quotes": 0}
-    shown_once_and_in_order(moved)
+    assert_ticks_once_in_order(moved)
 
 
 @examples(40)
@@ -85,13 +85,13 @@ def test_a_protected_live_feed_makes_the_same_bars_when_either_side_of_a_move_di
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000, "retain_bytes": 1 << 20})
     desk.frames = [late(frame, by_s) for frame, by_s in zip(desk.frames, cycle(lateness), strict=False)]
-    consumers = [death._replace(who=SHARD + death.who) for death in dying]
+    consumers = [death._replace(part=SHARD + death.part) for death in dying]
 
-    lived, died = played(desk), played(desk, consumers, moves, delay)
+    lived, died = play_desk(desk), play_desk(desk, consumers, moves, delay)
 
     assert repr(died.bars()) == repr(lived.bars())
     assert died.applied() == lived.applied()
-    shown_once_and_in_order(died)
+    assert_ticks_once_in_order(died)
 
 
 def late(frame: Frame, by_s: int) -> Frame:
@@ -105,27 +105,27 @@ def late(frame: Frame, by_s: int) -> Frame:
 def test_after_whatever_deaths_amid_moves_every_symbol_of_a_live_feed_is_in_one_place_and_accounts_balance(
     ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], moves: list[Move], delay: Any
 ) -> None:
-    died = played(a_live_desk(ticks, flow), dying, moves, delay)
+    died = play_desk(a_live_desk(ticks, flow), dying, moves, delay)
 
     assert died.balance() == {"trades": 0, "quotes": 0}
     assert {symbol for symbol, _ in died.strategies()} == set(SYMBOLS)
-    everyone_is_where_the_table_says(died)
-    shown_once_and_in_order_or_told_as_lost(died)
+    assert_symbols_on_their_shards(died)
+    assert_ticks_once_or_lost(died)
 
 
 @every_call
 @pytest.mark.parametrize("who", [(PRODUCER,), (SHARD,), (SHARD + 1,), (PRODUCER, SHARD), (SHARD, SHARD + 1, PRODUCER)])
-def test_a_move_is_finished_whichever_call_of_it_somebody_dies_at(who: tuple[int, ...], step: int) -> None:
+def test_a_move_is_finished_at_whichever_call_a_process_dies(who: tuple[int, ...], step: int) -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(40)]
-    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S))
+    desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S))
     moves = [Move(START_S + 2, symbol, shard) for symbol in SYMBOLS for shard in (0, 1)]
-    lived = World(desk).play()
+    lived = CrashSimulation(desk).play()
 
     for after in range(1, 200, step * len(who)):
-        died = World(desk, [Death(after if one == who[0] else 1, one, after) for one in who], moves).play()
+        died = CrashSimulation(desk, [Death(after if one == who[0] else 1, one, after) for one in who], moves).play()
 
-        the_same(lived, died)
-        everyone_is_where_the_table_says(died)
+        assert_same_results(lived, died)
+        assert_symbols_on_their_shards(died)
 
 
 @every_call
@@ -136,17 +136,17 @@ def test_a_symbol_of_a_live_feed_moves_whichever_calls_two_producers_in_a_row_di
 
     for first in range(10, 30):
         for second in range(10 + first % step, 30, step):
-            died = World(desk, [Death(first, PRODUCER), Death(second, PRODUCER)], moves).play()
+            died = CrashSimulation(desk, [Death(first, PRODUCER), Death(second, PRODUCER)], moves).play()
 
             assert died.balance() == {"trades": 0, "quotes": 0}
-            everyone_is_where_the_table_says(died)
+            assert_symbols_on_their_shards(died)
 
 
 def test_thousands_of_symbols_with_their_minutes_move_through_batches_of_their_own() -> None:
     symbols = [f"S{number:05}" for number in range(3_000)]
     tape = [Row(0.01 + 60 * minute, symbol) for minute in range(4) for symbol in symbols]
-    desk = Desk(Rows(tape, symbols, 5_000), symbols, capacity=50_000)
-    desk.clock = Clock()
+    desk = MemoryDesk(Rows(tape, symbols, 5_000), symbols, capacity=50_000)
+    desk.clock = StepClock()
     asked: list[int] = []
 
     def once() -> None:

@@ -1,4 +1,4 @@
-"""A run folder that is made read-only, or is taken away, under a desk of a user who is not root: one error each."""
+"""A desk of a user other than root whose run folder is made read-only or removed: one error each."""
 
 import os
 import shutil
@@ -68,9 +68,9 @@ os._exit(0)
 """
 DONE = {
     "run folder read-only": "Permission denied",
-    "ledger read-only": "it was made read-only",
-    "run folder gone": "it is gone",
-    "run folder renamed": "it is gone",
+    "ledger read-only": "made read-only",
+    "run folder gone": "deleted or moved",
+    "run folder renamed": "deleted or moved",
 }
 
 

@@ -1,4 +1,4 @@
-"""A desk whose tape, ledger and results are elsewhere decides and trades as one that has them all on its disk."""
+"""A desk with remote tape, ledger and results decides and trades as with local files."""
 
 import json
 import logging
@@ -127,7 +127,7 @@ def test_a_sqlite_ledger_goes_along_whole(tape: Path, tmp_path: Path) -> None:
     assert f"results copied to file://{copied}" in logged(folder)
 
 
-def test_results_that_cannot_be_copied_are_told_and_stay_here(
+def test_results_that_cannot_be_copied_are_reported_and_stay_here(
     at_home: tuple[Summary, RunFolder],
     tape: Path,
     tmp_path: Path,
@@ -137,7 +137,7 @@ def test_results_that_cannot_be_copied_are_told_and_stay_here(
     summary, folder = run(tmp_path, "run", str(tape), f'[results]\nurl = "{s3.url("nobucket/runs")}"\n')
 
     assert (summary.ok, summary.complete) == (True, True)
-    told = f"the results could not be copied, and are in {folder.dir}: s3://nobucket/runs/run: "
+    told = f"the results could not be copied; they are in {folder.dir}: s3://nobucket/runs/run: "
     assert told in summary.warnings[0]
     assert "NO_SUCH_BUCKET" in summary.warnings[0]
     assert folder.read_summary()["warnings"] == summary.warnings

@@ -1,5 +1,4 @@
-"""What a resume refuses: folders that others can change, files that the run did not write, tape, ledger and code that
-are not those of the run."""
+"""Refusals of a resume: folders that others can write, foreign files, and changed tapes, ledgers or code."""
 
 import os
 import shutil
@@ -357,7 +356,7 @@ TABLES = ["decisions", "order_events", "orders", "fills", "notes"]
 def test_a_ledger_that_is_not_the_runs_or_has_lost_rows_is_refused(run_dir: Path, change: Changed) -> None:
     change(run_dir)
 
-    assert_refused(run_dir, RunFolderError, "ledger", "anew")
+    assert_refused(run_dir, RunFolderError, "ledger", "start a new run")
 
 
 def test_rows_of_others_in_the_ledger_are_no_matter(run_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""A line to a PostgreSQL server that breaks where a test wants it: after a COMMIT, before its answer."""
+"""A proxy to a PostgreSQL server that cuts the connection after a COMMIT and before its answer."""
 
 import select
 import socket

@@ -1,4 +1,4 @@
-"""What is done to a SQLite ledger's files while the desk writes is noticed at the next commit."""
+"""Changes to a SQLite ledger's files from outside are detected at the next commit."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A run's ledger is known again, in SQLite and in Postgres: its identity, and that no row of the run is gone."""
+"""A run recognizes its ledger, in SQLite and in Postgres: by its identity, and by the run's rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_an_empty_database_and_another_ledger_are_refused(
 def test_to_look_for_a_ledger_makes_none(tmp_path: Path, opened: Opened, rows: RowCountFile) -> None:
     write(opened(f"sqlite:///{tmp_path}/ledger.db", rows=rows), range(1, 5))
 
-    with pytest.raises(RunFolderError, match="is gone"):
+    with pytest.raises(RunFolderError, match="is missing"):
         known(f"sqlite:///{tmp_path}/another.db", rows)
 
     assert not (tmp_path / "another.db").exists()

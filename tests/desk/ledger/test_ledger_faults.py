@@ -1,4 +1,4 @@
-"""What SQLite refuses is one LedgerError with place and remedy, and harms nothing written before."""
+"""An error of SQLite is one LedgerError with place and remedy, and earlier rows are unharmed."""
 
 import sqlite3
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def decision(number: int, strategy: str = "a") -> Decision:
     return Decision(intent, "accepted")
 
 
-def test_a_folder_that_is_absent_is_told(opened: Opened, tmp_path: Path) -> None:
+def test_a_folder_that_is_absent_is_reported(opened: Opened, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="unable to open database file") as caught:
         opened(f"sqlite:///{tmp_path}/absent/ledger.db")
 
@@ -32,14 +32,14 @@ def test_a_folder_that_is_absent_is_told(opened: Opened, tmp_path: Path) -> None
     assert "[ledger] url" in caught.value.remedy
 
 
-def test_a_file_that_may_not_be_written_is_told(opened: Opened, url: str, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_written_is_reported(opened: Opened, url: str, tmp_path: Path) -> None:
     opened(url).close()
 
     with pytest.raises(LedgerError, match="readonly"):
         opened(f"sqlite:///file:{tmp_path}/ledger.db?mode=ro&uri=true").record([decision(1)], [])
 
 
-def test_a_file_that_is_no_database_is_told_and_left_alone(opened: Opened, url: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_and_left_alone(opened: Opened, url: str, tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_bytes(b"minutes of the meeting " * 100)
 
@@ -49,7 +49,7 @@ def test_a_file_that_is_no_database_is_told_and_left_alone(opened: Opened, url: 
     assert path.read_bytes() == b"minutes of the meeting " * 100
 
 
-def test_a_damaged_database_is_told(opened: Opened, url: str, tmp_path: Path) -> None:
+def test_a_damaged_database_is_reported(opened: Opened, url: str, tmp_path: Path) -> None:
     ledger = opened(url)
     ledger.record([decision(number) for number in range(500)], [])
     ledger.close()
@@ -61,7 +61,7 @@ def test_a_damaged_database_is_told(opened: Opened, url: str, tmp_path: Path) ->
         opened(url).record([decision(501)], [])
 
 
-def test_a_ledger_that_another_writer_holds_is_told_and_goes_on_afterwards(
+def test_a_ledger_that_another_writer_holds_is_reported_and_continues_afterwards(
     opened: Opened, url: str, tmp_path: Path
 ) -> None:
     ledger = opened(url, busy_timeout_ms=10)
@@ -90,7 +90,7 @@ def test_a_reader_does_not_wait_for_a_writer(opened: Opened, url: str, tmp_path:
     assert found == [decision(1)]
 
 
-def test_a_full_disk_is_told_and_loses_nothing_committed(opened: Opened, url: str) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing_committed(opened: Opened, url: str) -> None:
     ledger = opened(url)
     ledger.record([decision(1)], [])
     with ledger._engine.connect() as connection:
@@ -104,7 +104,7 @@ def test_a_full_disk_is_told_and_loses_nothing_committed(opened: Opened, url: st
 
 
 @pytest.mark.parametrize("url", ["ledger.db", "nosuch://host/ledger", ""])
-def test_a_url_that_names_no_database_is_told(opened: Opened, url: str) -> None:
+def test_a_url_that_names_no_database_is_reported(opened: Opened, url: str) -> None:
     with pytest.raises(LedgerError, match=r"\[ledger\] url"):
         opened(url)
 
@@ -114,7 +114,7 @@ def test_a_missing_driver_is_named(opened: Opened) -> None:
         opened("oracle+oracledb://desk@nowhere/ledger")
 
 
-def test_a_password_in_the_url_is_never_told(opened: Opened) -> None:
+def test_a_password_in_the_url_is_never_shown(opened: Opened) -> None:
     with pytest.raises(LedgerError) as caught:
         opened("oracle+oracledb://desk:swordfish@nowhere/ledger")
 

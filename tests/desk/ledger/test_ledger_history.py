@@ -1,4 +1,4 @@
-"""The book gives back what the broker must know to go on: verdicts, events as they were recorded, notes."""
+"""The ledger returns the state that a restarted broker needs: verdicts, events in recorded order, notes."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def test_decisions_come_with_their_verdict_and_events_in_the_order_of_their_reco
     assert (events[0].report, events[0].given_ns) == (7, 2**62)
 
 
-def test_a_repeat_keeps_the_order_and_a_successor_goes_on_behind_it(opened: Opened, url: str) -> None:
+def test_a_repeat_keeps_the_order_and_a_successor_continues_behind_it(opened: Opened, url: str) -> None:
     first, later = [event(1, "Z"), event(1, "A")], [event(2, "A"), event(2, "Z")]
     ledger = opened(url)
     ledger.record([], first)
@@ -99,7 +99,7 @@ def test_a_ledger_of_an_earlier_release_gets_the_columns_that_came_later(opened:
     )
 
 
-def test_a_ledger_of_another_release_is_told_at_the_opening(opened: Opened, url: str) -> None:
+def test_a_ledger_of_another_release_is_reported_at_the_opening(opened: Opened, url: str) -> None:
     ledger = opened(url)
     with ledger._engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("ALTER TABLE order_events DROP COLUMN line")

@@ -1,4 +1,4 @@
-"""What record() returned for is there after kill -9 of the process that wrote it."""
+"""Rows for which record() returned survive kill -9 of the writer."""
 
 import random
 import subprocess

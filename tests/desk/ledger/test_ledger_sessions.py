@@ -1,4 +1,4 @@
-"""A session's name is minted once, and found again by a start after a crash."""
+"""A session gets its name once, and a start after a crash finds it."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from desk.venues.simulated import SimulatedVenue
 Opened = Callable[..., SqlLedger]
 
 
-def test_a_start_after_a_crash_goes_on_with_the_unclosed_session(opened: Opened, url: str) -> None:
+def test_a_start_after_a_crash_continues_with_the_unclosed_session(opened: Opened, url: str) -> None:
     opened(url).open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
 
     resumed = opened(url).open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=2)
@@ -61,7 +61,7 @@ def test_a_session_that_is_still_open_is_opened_again_under_its_name(opened: Ope
     assert opened(url).open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=2) == "first"
 
 
-def test_who_names_a_session_resumes_that_one_whatever_else_was_left_open(opened: Opened, url: str) -> None:
+def test_a_named_session_is_resumed_whatever_else_was_left_open(opened: Opened, url: str) -> None:
     ledger = opened(url)
     ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=1)
     ledger.close_session(2)
@@ -87,10 +87,12 @@ def test_a_new_run_takes_back_the_close_of_a_session_that_did_not_end(opened: Op
     cut_close(opened(url))
 
     ledger = opened(url)
-    name = ledger.open_session("second", plan="orb", mode="paper", day="2025-05-02", now_ns=9, take_back=True)
+    name = ledger.open_session(
+        "second", plan="orb", mode="paper", day="2025-05-02", now_ns=9, undo_interrupted_close=True
+    )
     again = restore_manager(OrderManager(name, RiskGate(RiskLimits()), ledger, SimulatedVenue()), ledger)
 
-    assert (name, ledger.took_back) == ("first", True)
+    assert (name, ledger.close_undone) == ("first", True)
     (event,) = again.decide(Request([an_intent("first", 2)]))
     assert (event.number, event.status) == (2, "accepted")
     assert [decision.outcome for decision in ledger.decisions()] == ["accepted", "accepted"]
@@ -106,9 +108,11 @@ def test_a_close_stands_for_a_successor_in_the_same_run_and_after_an_orderly_end
         ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=9)
         ledger.close_session(10)
 
-    ledger.open_session("first", plan="orb", mode="paper", day="2025-05-02", now_ns=11, take_back=take_back)
+    ledger.open_session(
+        "first", plan="orb", mode="paper", day="2025-05-02", now_ns=11, undo_interrupted_close=take_back
+    )
 
-    assert not ledger.took_back
+    assert not ledger.close_undone
     assert CLOSED in ledger.notes()
     assert [decision.outcome for decision in ledger.decisions()] == ["expired"]
 

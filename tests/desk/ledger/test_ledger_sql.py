@@ -1,4 +1,4 @@
-"""What is written once is read back as it was, however often and in whatever portions it was written."""
+"""Rows written once are read back unchanged, after any number and any division of writes."""
 
 import math
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def test_everything_is_there_after_the_ledger_was_opened_again(opened: Opened, u
     assert again.fills() == events[1:]
 
 
-def test_an_unknown_reference_price_comes_back_as_nan(opened: Opened, url: str) -> None:
+def test_an_unknown_reference_price_is_read_back_as_nan(opened: Opened, url: str) -> None:
     ledger = opened(url)
     unknown = Decision(intent(reference_price=math.nan), "accepted")
 

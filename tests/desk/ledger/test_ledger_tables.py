@@ -1,4 +1,4 @@
-"""The tables belong to no database in particular, and money survives all of them."""
+"""The tables work in every supported database, and money keeps its exact value."""
 
 import math
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The run folder's path in the ledger's URL: none of its characters means anything there."""
+"""The run folder's path in the ledger's URL is taken literally, with all special characters."""
 
 import sqlite3
 from contextlib import closing

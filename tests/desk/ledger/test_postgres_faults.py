@@ -1,4 +1,4 @@
-"""What a PostgreSQL server refuses is one fault with place and remedy, and a password is in none of them."""
+"""An error of a PostgreSQL server is one DeskError with place and remedy, and without the password."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -57,14 +57,14 @@ def test_a_password_file_does_as_well(
     assert opened(postgres.url("locked", options="-csearch_path=of_file")).notes() == {}
 
 
-def test_a_role_that_may_not_make_tables_is_told(opened: Opened, postgres: PostgresServer) -> None:
+def test_a_role_that_may_not_make_tables_is_reported(opened: Opened, postgres: PostgresServer) -> None:
     postgres.execute("CREATE SCHEMA of_others")
     postgres.execute("GRANT USAGE ON SCHEMA of_others TO locked")
 
     fault = refusal(opened, postgres.url("locked", options="-csearch_path=of_others"), password=PASSWORD)
 
     assert "permission denied for schema of_others" in fault.found
-    assert "Grant it CREATE" in fault.remedy
+    assert "Grant the role CREATE" in fault.remedy
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_a_role_that_may_not_make_tables_is_told(opened: Opened, postgres: Postg
     [
         (("/postgres?", "/nowhere?"), 'database "nowhere" does not exist', "createdb"),
         (("postgres@", "nobody@"), 'role "nobody" does not exist', "createuser"),
-        (("options=", "optoins="), "invalid connection option", "what follows the ?"),
-        (("host=/", "host=/nowhere/"), "No such file or directory", "See that it runs"),
+        (("options=", "optoins="), "invalid connection option", "the options after the ?"),
+        (("host=/", "host=/nowhere/"), "No such file or directory", "Check that it runs"),
     ],
 )
-def test_what_the_url_names_wrongly_is_told(
+def test_what_the_url_names_wrongly_is_reported(
     opened: Opened, postgres: PostgresServer, change: tuple[str, str], found: str, remedy: str
 ) -> None:
     fault = refusal(opened, postgres.fresh_url().replace(*change))
@@ -86,14 +86,14 @@ def test_what_the_url_names_wrongly_is_told(
     assert fault.place.startswith("postgresql+psycopg://")
 
 
-def test_a_server_that_nobody_runs_is_told(opened: Opened) -> None:
+def test_a_server_that_does_not_run_is_reported(opened: Opened) -> None:
     fault = refusal(opened, "postgresql+psycopg://desk@127.0.0.1:1/ledger")
 
     assert "refused" in fault.found
     assert fault.expected == "a database that answers"
 
 
-def test_a_server_that_takes_no_writes_is_told(opened: Opened, postgres: PostgresServer) -> None:
+def test_a_server_that_takes_no_writes_is_reported(opened: Opened, postgres: PostgresServer) -> None:
     fault = refusal(opened, postgres.url(options="-cdefault_transaction_read_only=on"))
 
     assert "read-only" in fault.found

@@ -1,4 +1,4 @@
-"""A server that goes away in the middle: nothing that was recorded is lost, nothing is there twice."""
+"""A server that dies in mid-run: no committed row is lost, and no row is doubled."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -130,7 +130,7 @@ def test_a_commit_whose_answer_is_lost_is_done_once(opened: Opened, postgres: Po
         ledger.close()
 
 
-def test_a_server_that_stays_away_is_told_and_the_ledger_goes_on_when_it_is_back(
+def test_a_server_that_stays_away_is_reported_and_the_ledger_continues_when_it_is_back(
     opened: Opened, postgres: PostgresServer
 ) -> None:
     ledger = opened(postgres.fresh_url(), patience_s=0.3)
@@ -176,7 +176,7 @@ def test_who_opens_a_session_sees_what_a_dead_one_had_committed_at_last(
             commits.set()
 
 
-def test_a_session_that_another_process_writes_is_told_and_others_are_not_held_up(
+def test_a_session_that_another_process_writes_is_reported_and_others_are_not_held_up(
     opened: Opened, postgres: PostgresServer
 ) -> None:
     url = postgres.fresh_url()

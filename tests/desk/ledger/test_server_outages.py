@@ -1,4 +1,4 @@
-"""A server that goes away is noted at once, with a commit under way and without, and when it answers again."""
+"""A server outage is reported at once, with and without a commit in progress, and so is its end."""
 
 from collections.abc import Callable
 from contextlib import closing

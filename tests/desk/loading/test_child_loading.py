@@ -1,4 +1,4 @@
-"""Code that ends its process while it is loaded ends a child process, and is one StrategyError."""
+"""User code that ends its process at loading ends only a child process, and is one StrategyError."""
 
 import json
 import os
@@ -91,7 +91,7 @@ def test_an_end_of_the_process_is_reported_with_its_stage_and_how(
 
 
 @pytest.mark.parametrize("first", [0, 3])
-def test_code_that_closes_the_childs_files_is_told_from_an_end(tmp_path: Path, first: int) -> None:
+def test_code_that_closes_the_childs_files_is_distinguished_from_an_end(tmp_path: Path, first: int) -> None:
     result = tried(tmp_path, f"os.closerange({first}, 256)\n" + SOUND)
 
     assert (result.place, result.found) == (PLACE, "importing `mine_0:Mine` closed files that are not its own")

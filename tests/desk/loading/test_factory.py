@@ -105,12 +105,12 @@ def test_a_module_is_no_package() -> None:
     assert refusal("strategies.template.mine:Mine").found == "no module `strategies.template.mine`"
 
 
-def test_a_missing_import_of_the_module_is_told_apart_from_the_module(write: WriteModule) -> None:
+def test_a_missing_import_of_the_module_is_distinguished_from_the_module(write: WriteModule) -> None:
     module = write("import nowhere_at_all\n" + MINE)
 
     error = refusal(f"{module}:Mine")
 
-    assert "needs `nowhere_at_all`" in error.found
+    assert "`nowhere_at_all` is not installed" in error.found
     assert f"{module}.py, line 6" in error.found
     assert "Install" in error.remedy
 
@@ -154,10 +154,10 @@ def test_a_mistyped_class_is_met_with_the_nearest_name(write: WriteModule) -> No
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("class Mine: ...", "is a class, but no Strategy"),
-        ("class Mine(Scanner): ...", "is a class, but no Strategy"),
+        ("class Mine: ...", "is a class, but not a Strategy"),
+        ("class Mine(Scanner): ...", "is a class, but not a Strategy"),
         ("Mine = strategy.Strategy", "is Strategy itself"),
-        ("def Mine(params): ...", "is no class but of type function"),
+        ("def Mine(params): ...", "is not a class but of type function"),
     ],
 )
 def test_what_is_no_strategy_is_refused(write: WriteModule, source: str, found: str) -> None:
@@ -190,7 +190,7 @@ def test_a_strategy_without_params_takes_none(write: WriteModule) -> None:
         ({"minutes": True}, "`minutes = true` (true or false)", "a whole number ≥ 1", "Default: 15."),
         ({"risk_usd": [5]}, "`risk_usd = [5]` (a list)", "a number", "Default: 50.0."),
         ({"side": "up"}, '`side = "up"` (text)', 'one of "long", "short"', 'Default: "long".'),
-        ({"weights": ["a"]}, '`weights = ["a"]` (a list)', "a list, each of it a number", ""),
+        ({"weights": ["a"]}, '`weights = ["a"]` (a list)', "a list, each item a number", ""),
         ({"short": "true"}, '`short = "true"` (text)', "true or false", "Write it without quotes. Default: false."),
     ],
 )
@@ -238,7 +238,7 @@ def test_params_of_another_kind_are_refused(write: WriteModule) -> None:
             def on_second(self, ctx): ...
     """)
 
-    assert "`Mine.Params` is no subclass of desk.strategy.Params" in refusal(f"{module}:Mine").found
+    assert "`Mine.Params` is not a subclass of desk.strategy.Params" in refusal(f"{module}:Mine").found
 
 
 def test_a_strategy_without_hooks_is_refused(write: WriteModule) -> None:
@@ -253,13 +253,13 @@ def test_a_strategy_without_hooks_is_refused(write: WriteModule) -> None:
         ("on_seconds", "Did you mean `on_second`?"),
         ("on_trades", "Did you mean `on_trade`?"),
         ("on_tick", "Did you mean `on_trade` or `on_quote`?"),
-        ("on_full_moon", "Name it after a hook, or begin its name with something else."),
+        ("on_full_moon", "Give it a hook's name, or a name that does not start with `on_`."),
     ],
 )
 def test_a_mistyped_hook_is_refused_beside_good_ones(write: WriteModule, name: str, remedy: str) -> None:
     error = refusal(f"{write(MINE + f'    def {name}(self, ctx): ...')}:Mine")
 
-    assert error.found == f"`Mine.{name}` is no hook, so it would never run"
+    assert error.found == f"`Mine.{name}` is not a hook, so it would never run"
     assert error.remedy == remedy
 
 
@@ -354,7 +354,7 @@ def test_a_sound_scanner_becomes_a_factory_that_pickles(write: WriteModule) -> N
     [
         ("class Mine(Scanner): ...", "`Mine` does not define `scan`"),
         ("class Mine(Scanner):\n    def scan(self): ...", "`Mine.scan` takes ()"),
-        ("class Mine(strategy.Strategy): ...", "is a class, but no Scanner"),
+        ("class Mine(strategy.Strategy): ...", "is a class, but not a Scanner"),
         ("Mine = Scanner", "is Scanner itself"),
         (
             "class Mine(Scanner):\n    def __init__(self, p): self.rule = lambda: 0\n    def scan(self, market): ...",
@@ -369,7 +369,7 @@ def test_what_is_no_sound_scanner_is_refused(write: WriteModule, source: str, fo
     assert found in caught.value.found
 
 
-def test_a_hook_that_raises_when_it_is_looked_up_is_told(write: WriteModule) -> None:
+def test_a_hook_that_raises_when_it_is_looked_up_is_reported(write: WriteModule) -> None:
     module = write(with_hook("on_second = property(lambda self: 1 / 0)"))
 
     with pytest.raises(StrategyError, match=r"`Mine\.on_second` raised ZeroDivisionError"):
@@ -412,7 +412,7 @@ def test_a_value_error_of_a_module_is_its_own(write: WriteModule) -> None:
         load_strategy(f"{module}:Mine", {}, PLACE)
 
 
-def test_whatever_an_import_raises_is_told(write: WriteModule) -> None:
+def test_whatever_an_import_raises_is_reported(write: WriteModule) -> None:
     module = write("raise BaseException('end')")
 
     with pytest.raises(StrategyError, match="it raised BaseException: end"):

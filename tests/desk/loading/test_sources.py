@@ -1,4 +1,4 @@
-"""Which source files belong to a plan's classes."""
+"""The source files that belong to a plan's classes."""
 
 import sys
 from collections.abc import Iterator

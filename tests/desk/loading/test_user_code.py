@@ -1,4 +1,4 @@
-"""Whatever the code of a strategy or scanner does wrong while it is loaded is one StrategyError that names it."""
+"""Any fault of a strategy's or scanner's code at loading is one StrategyError that names it."""
 
 import itertools
 import os
@@ -122,12 +122,12 @@ def test_a_scanner_is_loaded_with_the_same_care(folder: Path, fault: str) -> Non
         ("size: ClassVar['Nowhere'] = 1", "the annotation of `Mine.Params.size` does not resolve"),
         ("name: Annotated[str, Meta(ge=1)] = 'a'", "`Mine.Params.name` has a type that cannot be used: TypeError"),
         ("sizes: list[int] | set[int] = []", "`Mine.Params.sizes` has a type that cannot be used: TypeError"),
-        ("size: Annotated[int, Meta(ge=1)] = 0", "the default of `Mine.Params.size` is 0, which its own type refuses"),
+        ("size: Annotated[int, Meta(ge=1)] = 0", "the default of `Mine.Params.size` is 0, which its own type rejects"),
         ("name: Annotated[str, Meta(pattern='^a')] = 'b'", "the default of `Mine.Params.name` is 'b', which"),
-        ("size: int = 'many'", "the default of `Mine.Params.size` is 'many', which its own type refuses"),
+        ("size: int = 'many'", "the default of `Mine.Params.size` is 'many', which its own type rejects"),
         (
             "sizes: Annotated[list[int], Meta(min_length=1)] = field(default_factory=list)",
-            "the default of `Mine.Params.sizes` is [], which its own type refuses",
+            "the default of `Mine.Params.sizes` is [], which its own type rejects",
         ),
         ("size: Any = field(default_factory=lambda: 1 / 0)", "the default_factory of `Mine.Params.size` raised"),
         ("rule: Any = field(default_factory=lambda: lambda: 1)", "`Mine.Params.rule` (function) does not pickle"),
@@ -164,7 +164,7 @@ def test_a_value_of_a_type_that_no_plan_can_give_is_refused_with_its_name(folder
         load_strategy(f"{module}:Mine", {"array": [1.0]}, PLACE)
 
     assert caught.value.found == "`array = [1.0]` (a list)"
-    assert caught.value.expected == "a value of type ndarray, which no plan can give"
+    assert caught.value.expected == "a value of type ndarray, which a plan cannot contain"
 
 
 def test_what_an_import_changes_of_the_process_is_put_back(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Alpaca's own client as the judge of the protocol."""
+"""Alpaca's own client, alpaca-py, reads the local venue."""
 
 import asyncio
 import warnings

@@ -1,4 +1,4 @@
-"""The venue plays a tape's corrections and cancels, and the desk's own codec reads them off the socket."""
+"""The venue plays a tape's corrections and cancels, and the desk's codec reads them from the socket."""
 
 from pathlib import Path
 from typing import Any

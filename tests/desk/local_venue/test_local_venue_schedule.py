@@ -29,7 +29,7 @@ def test_a_rate_is_poisson_arrivals_whatever_the_source() -> None:
     assert (gaps_s >= 0).all()
 
 
-def test_arrivals_are_the_same_for_a_seed_however_they_are_asked_for() -> None:
+def test_arrivals_are_the_same_for_a_seed_however_they_are_requested() -> None:
     play = PlaySettings(speed=None, rate_per_s=400.0, seed=7)
     whole, parts, other = Schedule(play), Schedule(play), Schedule(PlaySettings(speed=None, rate_per_s=400.0, seed=8))
 

@@ -122,7 +122,7 @@ async def error_of(client: Any) -> Message:
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_who_does_not_authenticate_in_time_is_told_and_closed(binary: bool) -> None:
+def test_a_client_that_does_not_authenticate_in_time_gets_an_error_and_is_closed(binary: bool) -> None:
     async def scenario() -> None:
         async with (
             venue(rules=AccessRules(auth_timeout_s=0.05)) as server,
@@ -166,7 +166,7 @@ def test_errors_that_can_heal_leave_the_connection_open() -> None:
     deadlined(scenario())
 
 
-def test_a_slow_client_is_told_407_and_dropped_and_the_others_go_on() -> None:
+def test_a_slow_client_gets_407_and_is_dropped_and_the_others_continue() -> None:
     async def scenario() -> None:
         play = PlaySettings(speed=None, rate_per_s=150_000.0, loop=True, wait_clients=2)
         rules = AccessRules(connection_limit=2, buffer_bytes=2 * MIB)

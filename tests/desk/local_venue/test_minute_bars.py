@@ -1,4 +1,4 @@
-"""Minute bars of the venue: what a client of the channel `bars` gets, beside a plain loop over the trades."""
+"""The venue's channel `bars`, compared with a plain loop over the trades."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""A small market, its messages as a plain loop would write them, and clients that read them."""
+"""A small market, its messages by a plain loop, and clients that read them."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Text from outside holds nothing that a terminal, a log or a page could act on."""
+"""Text from outside contains nothing that a terminal, a log or a page would interpret."""
 
 import unicodedata
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_ledger import MemoryLedger
-from order_makers import SESSION, a_fill, a_quote, a_trade, a_word, an_id, an_intent
+from order_makers import SESSION, a_fill, a_quote, a_report, a_trade, an_id, an_intent
 
 from desk.bars.reference_price import Pricing
 from desk.consumer.matching import Matcher, MatchingRules
@@ -164,7 +164,7 @@ def test_the_same_question_has_the_same_answer_and_is_written_once() -> None:
     requests = [
         Request([an_intent(1), an_intent(2, quantity=1000.0)]),
         Request([a_cancel()], [a_fill(4.0)]),
-        Request(reports=[a_word("canceled", 2)]),
+        Request(reports=[a_report("canceled", 2)]),
     ]
     first = [manager.decide(request) for request in requests]
     written, summary = dict(ledger.events), manager.summary()
@@ -217,7 +217,7 @@ def test_an_id_of_another_session_is_refused() -> None:
         (Request(reports=[a_fill(1.0, of=7)]), "report 1 on day-s-X-7 (X): no such order"),
         (Request(reports=[a_fill(1.0, symbol="Y")]), "report 1 on day-s-X-1 (Y): no such order"),
         (Request(reports=[a_fill(11.0)]), "report 1 on day-s-X-1: 1 shares too many"),
-        (Request(reports=[a_word("refused")]), "report 1: day-s-X-1: no step from accepted to refused"),
+        (Request(reports=[a_report("refused")]), "report 1: day-s-X-1: no step from accepted to refused"),
         (Request([a_cancel(7)]), "cancel of day-s-X-7 by s on X: no such order"),
     ],
 )
@@ -233,7 +233,7 @@ def test_what_should_not_happen_is_a_named_problem(request_: Request, problem: s
 def test_a_fill_that_raced_the_cancel_is_not_lost() -> None:
     manager, _ = a_manager()
     manager.decide(Request([an_intent()]))
-    manager.decide(Request([a_cancel()], [a_word("canceled", 2)]))
+    manager.decide(Request([a_cancel()], [a_report("canceled", 2)]))
 
     events = manager.decide(Request(reports=[a_fill(4.0, 1)]))
 
@@ -253,7 +253,7 @@ def test_a_cancel_of_what_is_done_does_nothing() -> None:
 def test_a_cancel_of_what_the_venue_is_taking_back_already_does_nothing() -> None:
     manager, _ = a_manager()
     manager.decide(Request([an_intent()]))
-    manager.decide(Request(reports=[a_word("pending_cancel")]))
+    manager.decide(Request(reports=[a_report("pending_cancel")]))
 
     assert manager.decide(Request([a_cancel()])) == []
     assert manager.problems == []
@@ -265,7 +265,7 @@ def test_the_close_of_the_session_ends_every_order_and_refuses_what_comes_later(
     manager.decide(Request(reports=[a_fill(10.0, of=1)]))
 
     closing = manager.close(99)
-    later = manager.decide(Request([an_intent(4)], [a_fill(1.0, of=2), a_word("expired", of=3)]))
+    later = manager.decide(Request([an_intent(4)], [a_fill(1.0, of=2), a_report("expired", of=3)]))
 
     assert [(event.client_order_id, event.status) for event in closing] == [
         (an_id(2), "canceled"),
@@ -297,7 +297,7 @@ def test_a_failing_ledger_is_fatal_and_nothing_leaves_the_desk() -> None:
     assert venue.told == []
 
 
-def test_a_venue_is_told_after_the_commit_and_only_what_it_can_do() -> None:
+def test_a_venue_gets_orders_after_the_commit_and_only_what_it_can_do() -> None:
     ledger = MemoryLedger()
     venue = MarketOnlyVenue(ledger)
     manager = OrderManager(SESSION, RiskGate(RiskLimits()), ledger, venue)

@@ -1,4 +1,4 @@
-"""A manager that died and was restored from the ledger cannot be told from one that lived."""
+"""An order manager that is restored from the ledger behaves as one that never died."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_ledger import MemoryLedger
-from order_makers import SESSION, a_fill, a_word, an_id, an_intent
+from order_makers import SESSION, a_fill, a_report, an_id, an_intent
 
 from desk.ledger import SqlLedger
 from desk.model.errors import LedgerError
@@ -111,7 +111,7 @@ def reports(draw: st.DrawFn) -> Report:
     if draw(st.integers(0, 3)):
         return a_fill(draw(quantities), number, draw(prices), fee=draw(st.floats(0.0, 1.0)), ts_ns=ts_ns, **key)
     word = draw(st.sampled_from(["accepted", "canceled", "rejected", "expired", "pending_cancel", "refused"]))
-    return a_word(word, number, ts_ns=ts_ns, reason=word, **key)
+    return a_report(word, number, ts_ns=ts_ns, reason=word, **key)
 
 
 @st.composite
@@ -131,7 +131,7 @@ asked = st.tuples(kinds.flatmap(lambda kind: kind), ends)
 
 
 def play(lived: OrderManager, mortal: Mortal, ask: Callable[[OrderManager], list[OrderEvent]], end: str) -> None:
-    """Ask both the same; the mortal dies before it, or after its commit and is asked again."""
+    """Send both managers the same request. One dies before it, or after its commit, and gets it again."""
     if end == "before":
         mortal.die()
     answers = ask(lived)
@@ -145,8 +145,8 @@ def play(lived: OrderManager, mortal: Mortal, ask: Callable[[OrderManager], list
 
 @examples(60)
 @given(st.lists(asked, min_size=3, max_size=10))
-def test_nobody_can_tell_a_restored_manager_from_one_that_lived(steps: list[tuple[Any, str]]) -> None:
-    """A step is a request, the number of an earlier one that is asked again, or (None) the session's close."""
+def test_a_restored_manager_equals_one_that_lived(steps: list[tuple[Any, str]]) -> None:
+    """A step is a request, the number of an earlier request to repeat, or (None) the session's close."""
     ledger = MemoryLedger()
     lived = a_manager(ledger)
     given_before: list[Request] = []
@@ -259,7 +259,7 @@ class Wire:
         self.told.append(client_order_id)
 
 
-def test_a_venue_that_may_not_have_been_told_is_told_again_what_is_open_and_what_was_taken_back() -> None:
+def test_a_venue_gets_open_orders_and_cancels_again_after_a_restart() -> None:
     ledger = MemoryLedger()
     manager = a_manager(ledger)
     manager.decide(Request([an_intent(1), an_intent(2)]))
@@ -272,7 +272,7 @@ def test_a_venue_that_may_not_have_been_told_is_told_again_what_is_open_and_what
     assert venue.told == [(an_id(2), False), (an_id(3), True), an_id(2)]
 
 
-def test_an_event_without_its_decision_is_told() -> None:
+def test_an_event_without_its_decision_is_reported() -> None:
     ledger = MemoryLedger()
     a_manager(ledger).decide(Request([an_intent()]))
     ledger.verdicts.clear()

@@ -35,7 +35,7 @@ def test_the_call_under_way_is_seen_from_outside_with_its_names(trail: Breadcrum
     assert str(crumb) == "on_trade of second on B,\n1"
 
 
-def test_outside_of_strategies_only_batches_are_told(trail: BreadcrumbTrail) -> None:
+def test_outside_of_strategies_only_batches_are_reported(trail: BreadcrumbTrail) -> None:
     first = trail.register("first", "A")
     trail.cells[CALL] = first
     trail.cells[CALL] = 0
@@ -85,7 +85,7 @@ def test_where_shared_memory_is_full_the_trail_is_laid_elsewhere(
     assert (tmp_path / DESK / "consumer-05-1.crumbs").exists()
 
 
-def test_without_room_for_names_nobody_is_told_apart(trail: BreadcrumbTrail) -> None:
+def test_without_room_for_names_no_strategy_is_distinguished(trail: BreadcrumbTrail) -> None:
     first = trail.register("s", "A")
     child = os.fork()
     if not child:

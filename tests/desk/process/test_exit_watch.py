@@ -1,4 +1,4 @@
-"""What a process does to itself is in its trail; each case is a process of its own."""
+"""The note that a process leaves when a strategy ends it. Each case runs in its own process."""
 
 import os
 import subprocess
@@ -172,19 +172,19 @@ def sleeping() -> set[str]:
 
 
 def test_a_fork_of_the_process_does_not_return_into_the_desk() -> None:
-    """The guard is desk code: a strategy's fork comes to its end there, and the parent goes on."""
+    """The guard is desk code: a strategy's fork ends there, and the parent continues."""
     source = """
 import os, sys
 sys.path.insert(0, "tests/helpers")
 from desk.process.breadcrumbs import BreadcrumbTrail
 from desk.process.exit_watch import ProcessWatch
 from desk.consumer.engine import Engine, EngineConfig
-from engine_parts import START_NS, Stopwatch, a_watch, an_entry, doing, mark
+from engine_parts import START_NS, Stopwatch, a_watch, an_entry, strategy_calling, mark
 
 trail = BreadcrumbTrail.create(sys.argv[1], "consumer-00", 1)
 watch = ProcessWatch(trail, sys.argv[1])
 config = EngineConfig("day", START_NS, 1_000_000_000, 900_000_000_000, 50_000_000)
-engine = Engine(config, [an_entry(doing(lambda ctx: os.fork()))], Stopwatch(), trail)
+engine = Engine(config, [an_entry(strategy_calling(lambda ctx: os.fork()))], Stopwatch(), trail)
 engine.apply([a_watch(), mark(1), mark(2)])
 print("returned", flush=True)
 os.waitid(os.P_ALL, 0, os.WEXITED)

@@ -1,4 +1,4 @@
-"""In processes of their own: a limit cannot be taken back."""
+"""Memory limits. Each case runs in its own process, because a limit cannot be undone."""
 
 import subprocess
 import sys

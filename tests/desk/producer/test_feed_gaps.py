@@ -1,4 +1,4 @@
-"""Gaps on their way to the shards: open from the loss on, growing by the minute, closed at the return."""
+"""Gaps in the lanes: open from the loss on, extended each minute, closed when the feed is up again."""
 
 from typing import Any
 

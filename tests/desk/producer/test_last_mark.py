@@ -1,8 +1,8 @@
-"""The end of a session in lockstep: what comes of the last mark's orders is asked for once, together with the close."""
+"""The end of a session in lockstep: the orders of the last mark are decided once, together with the close."""
 
 import pytest
-from crashing_desk import PRODUCER, CrashingDesk, Death, Move, World, differences
-from pipeline_parts import NO_PARAMS, Desk, Row, Rows
+from crashing_desk import PRODUCER, CrashSimulation, Death, DeskSetup, Move, differences
+from pipeline_parts import NO_PARAMS, MemoryDesk, Row, Rows
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
@@ -33,25 +33,25 @@ ENTRIES = [StrategyEntry("p", lambda: Filled(NO_PARAMS))]
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_a_slot_that_moves_at_the_last_mark_does_not_show(symbol: str) -> None:
-    desk = CrashingDesk(SYMBOLS, TAPE, strategies=ENTRIES, shards=2)
-    still = World(desk).play()
+    desk = DeskSetup(SYMBOLS, TAPE, strategies=ENTRIES, shards=2)
+    still = CrashSimulation(desk).play()
 
     for to in (0, 1):
-        moved = World(desk, (), [Move(2, symbol, to)]).play()
+        moved = CrashSimulation(desk, (), [Move(2, symbol, to)]).play()
 
-        assert differences(still.portrait(), moved.portrait()) == {}
+        assert differences(still.results(), moved.results()) == {}
     assert [found[0]["open_at_fill"] for found in still.strategies().values()].count([("day-p-C-2",)]) == 1
 
 
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_checkpoint_at_the_last_mark_does_not_show(shards: int) -> None:
-    def played(checkpoint_s: float) -> list[object]:
-        desk = Desk(TAPE, SYMBOLS, strategies=ENTRIES, shards=shards, checkpoint_s=checkpoint_s).play()
+    def play_desk(checkpoint_s: float) -> list[object]:
+        desk = MemoryDesk(TAPE, SYMBOLS, strategies=ENTRIES, shards=shards, checkpoint_s=checkpoint_s).play()
         engines = [shard.engine for shard in desk.consumers.values()]
         seats = [seat for engine in engines for state in engine.symbols.values() for seat in state.instances]
         return [desk.book.events, [vars(seat.strategy)["open_at_fill"] for seat in seats]]
 
-    assert played(0.0) == played(1e6)
+    assert play_desk(0.0) == play_desk(1e6)
 
 
 class Greedy(strategy.Strategy):
@@ -66,7 +66,7 @@ class Greedy(strategy.Strategy):
 
 
 def test_the_rounds_of_a_close_are_the_same_whenever_a_producer_dies_between_them() -> None:
-    desk = CrashingDesk(
+    desk = DeskSetup(
         SYMBOLS,
         Rows([Row(2.5, symbol, "quote") for symbol in SYMBOLS], SYMBOLS),
         strategies=[StrategyEntry("g", lambda: Greedy(NO_PARAMS))],
@@ -74,10 +74,10 @@ def test_the_rounds_of_a_close_are_the_same_whenever_a_producer_dies_between_the
         checkpoint_s=1e6,
         limits=RiskLimits(max_gross_notional=145.0),
     )
-    lived = World(desk).play()
+    lived = CrashSimulation(desk).play()
 
     for after in range(100, lived.steps, 3):
-        died = World(desk, [Death(after, PRODUCER)]).play()
+        died = CrashSimulation(desk, [Death(after, PRODUCER)]).play()
 
-        assert differences(lived.portrait(), died.portrait()) == {}
+        assert differences(lived.results(), died.results()) == {}
     assert sum(decision.outcome.startswith("refused") for decision in lived.ledger.decisions()) > 1

@@ -1,13 +1,13 @@
-"""The producer with real lanes, shards and engines over plain links: what is promised of every tick."""
+"""The producer with real lanes, shards and engines over direct links: the promises about every tick."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, START_NS, Desk, LateLinks, RecordingLinks, Row, Rows, at, marks_of
+from pipeline_parts import NO_PARAMS, START_NS, DelayedAckLinks, MemoryDesk, RecordingLinks, Row, Rows, at, marks_of
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
@@ -81,7 +81,7 @@ def second(ctx: Context) -> int:
 def test_every_tick_of_a_lossless_feed_is_applied_or_rejected_under_a_cause(
     tape: list[Row], always: set[str], flow: dict[str, Any], rows_per_block: int
 ) -> None:
-    desk = Desk(Rows(tape, SYMBOLS, rows_per_block), sorted(always), **flow).play()
+    desk = MemoryDesk(Rows(tape, SYMBOLS, rows_per_block), sorted(always), **flow).play()
 
     counts = desk.feed.counts
     assert desk.balance() == {"trades": 0, "quotes": 0}
@@ -99,7 +99,7 @@ def in_session(row: Row, tape: list[Row]) -> bool:
 
 @given(rows, flows)
 def test_every_lane_has_every_mark_and_each_symbols_ticks_in_order(tape: list[Row], flow: dict[str, Any]) -> None:
-    desk = Desk(Rows(tape, SYMBOLS), SYMBOLS, **flow).play()
+    desk = MemoryDesk(Rows(tape, SYMBOLS), SYMBOLS, **flow).play()
 
     desk.check_lanes(SYMBOLS)
     for shard in desk.consumers:
@@ -119,16 +119,18 @@ def test_every_lane_has_every_mark_and_each_symbols_ticks_in_order(tape: list[Ro
 def test_a_feed_that_cannot_wait_balances_whatever_its_lanes_drop(
     tape: list[Row], flow: dict[str, Any], speed: float
 ) -> None:
-    desk = Desk(Rows(tape, SYMBOLS), SYMBOLS, speed=speed, **(flow | {"lockstep": False})).play()
+    desk = MemoryDesk(Rows(tape, SYMBOLS), SYMBOLS, speed=speed, **(flow | {"lockstep": False})).play()
 
     assert desk.balance() == {"trades": 0, "quotes": 0}
     desk.check_lanes(SYMBOLS)
 
 
-def test_a_feed_that_cannot_wait_goes_on_when_acks_come_late() -> None:
+def test_a_feed_that_cannot_wait_continues_when_acks_come_late() -> None:
     tape = [Row(number / 100, "AB"[number % 2]) for number in range(600)]
 
-    desk = Desk(Rows(tape), ("A", "B"), speed=1.0, lockstep=False, capacity=50, window=1, links=LateLinks).play()
+    desk = MemoryDesk(
+        Rows(tape), ("A", "B"), speed=1.0, lockstep=False, capacity=50, window=1, links=DelayedAckLinks
+    ).play()
 
     assert desk.balance() == {"trades": 0, "quotes": 0}
     assert desk.applied["trades"] == 600
@@ -137,7 +139,7 @@ def test_a_feed_that_cannot_wait_goes_on_when_acks_come_late() -> None:
 def test_a_lossless_feed_waits_for_acks_that_come_late() -> None:
     tape = [Row(number / 100, "AB"[number % 2]) for number in range(600)]
 
-    desk = Desk(Rows(tape), ("A", "B"), lockstep=False, capacity=7, window=1, links=LateLinks).play()
+    desk = MemoryDesk(Rows(tape), ("A", "B"), lockstep=False, capacity=7, window=1, links=DelayedAckLinks).play()
 
     assert desk.applied["trades"] == 600
 
@@ -145,7 +147,7 @@ def test_a_lossless_feed_waits_for_acks_that_come_late() -> None:
 @given(stop_at=st.integers(1, 20), lockstep=st.booleans(), speed=st.sampled_from([None, 20.0]))
 def test_a_stop_in_mid_way_drains_and_balances(stop_at: int, lockstep: bool, speed: float | None) -> None:
     tape = [Row(number * 0.13, "ABC"[number % 3], ("trade", "quote")[number % 2]) for number in range(160)]
-    desk = Desk(Rows(tape), ("A", "B"), speed=speed, lockstep=lockstep and speed is None)
+    desk = MemoryDesk(Rows(tape), ("A", "B"), speed=speed, lockstep=lockstep and speed is None)
     frames = count(1)
 
     desk.play(lambda: desk.loop.stop() if next(frames) == stop_at else None)
@@ -161,7 +163,7 @@ def test_the_plans_symbols_get_the_minutes_before_a_later_start() -> None:
     seen: list[tuple[int, bool, list[float]]] = []
     look = acting("look", lambda ctx: seen.append((second(ctx), ctx.warm, ctx.bars.close.tolist())))
 
-    desk = Desk(Rows(tape), ("A",), [look], start_ns=at(120)).play()
+    desk = MemoryDesk(Rows(tape), ("A",), [look], start_ns=at(120)).play()
 
     assert seen[0] == (121, True, [8.0, 9.0])
     assert seen[-1] == (201, True, [8.0, 9.0, 10.0])
@@ -179,7 +181,7 @@ def test_an_intent_is_decided_at_its_mark_and_filled_by_the_ticks_after_it() -> 
 
     tape = [Row(number / 2 + 0.1, price=10.0 + number) for number in range(12)]
 
-    desk = Desk(Rows(tape), ("A",), [acting("s", act)]).play()
+    desk = MemoryDesk(Rows(tape), ("A",), [acting("s", act)]).play()
 
     # The buy of mark 2 cannot have the trade at 1.6 s; it gets the next one, at 2.1 s, and hears of it at mark 3.
     assert filled[:4] == [(1, 0.0), (2, 0.0), (3, 0.0), (4, 3.0)]
@@ -192,7 +194,7 @@ def test_without_lockstep_requests_go_straight_to_the_broker() -> None:
     tape = [Row(number / 2 + 0.1) for number in range(12)]
     buyer = acting("s", lambda ctx: ctx.buy(1) if second(ctx) == 2 else None)
 
-    desk = Desk(Rows(tape), ("A",), [buyer], lockstep=False, speed=5.0).play()
+    desk = MemoryDesk(Rows(tape), ("A",), [buyer], lockstep=False, speed=5.0).play()
 
     assert [decision.outcome for decision in desk.book.decisions()] == ["accepted"]
     assert sum(position.quantity for position in desk.manager.positions().values()) == 1.0
@@ -200,7 +202,7 @@ def test_without_lockstep_requests_go_straight_to_the_broker() -> None:
 
 
 def two_symbols_on_two_shards() -> tuple[str, str]:
-    desk = Desk(Rows([Row(0)]), ("A",), shards=2)
+    desk = MemoryDesk(Rows([Row(0)]), ("A",), shards=2)
     table = desk.loop.moves.table
     other = next(name for name in "BCDEFG" if table.shard_of(name) != table.shard_of("A"))
     return "A", other
@@ -217,7 +219,9 @@ def test_risk_knows_what_one_shard_has_lost_when_only_another_asks(shards: int) 
         if (ctx.symbol, second(ctx)) in {(holder, 1), (asker, 8)}:
             ctx.buy(10)
 
-    desk = Desk(Rows(tape), (holder, asker), [acting("s", act)], shards=shards, limits=RiskLimits(max_daily_loss=500))
+    desk = MemoryDesk(
+        Rows(tape), (holder, asker), [acting("s", act)], shards=shards, limits=RiskLimits(max_daily_loss=500)
+    )
     desk.play()
 
     assert [decision.outcome for decision in desk.book.decisions()] == [
@@ -231,7 +235,7 @@ def test_what_is_held_at_the_end_is_worth_its_last_price(lockstep: bool) -> None
     tape = [Row(number / 4, price=10.0 if number < 20 else 12.0) for number in range(40)]
     buyer = acting("s", lambda ctx: ctx.buy(5) if second(ctx) == 1 else None)
 
-    desk = Desk(Rows(tape), ("A",), [buyer], lockstep=lockstep).play()
+    desk = MemoryDesk(Rows(tape), ("A",), [buyer], lockstep=lockstep).play()
 
     assert desk.manager.summary().unrealized == pytest.approx(10.0)
 
@@ -242,14 +246,14 @@ def test_orders_still_open_end_with_the_session() -> None:
             ctx.buy(5, limit=1.0)
             ctx.buy(5, limit=2.0, tif="gtc")
 
-    desk = Desk(Rows([Row(number / 2) for number in range(10)]), ("A",), [acting("s", act)]).play()
+    desk = MemoryDesk(Rows([Row(number / 2) for number in range(10)]), ("A",), [acting("s", act)]).play()
 
     summary = desk.manager.summary()
     assert (summary.submitted, summary.canceled) == (2, 2)
     assert all(not instance.orders for instance in instances(desk))
 
 
-def instances(desk: Desk) -> list[Any]:
+def instances(desk: MemoryDesk) -> list[Any]:
     return [
         instance
         for shard in desk.consumers.values()
@@ -259,11 +263,11 @@ def instances(desk: Desk) -> list[Any]:
 
 
 def test_a_producer_that_a_shard_refuses_ends_its_run() -> None:
-    desk = Desk(Rows([Row(0), Row(5)]), ("A",))
+    desk = MemoryDesk(Rows([Row(0), Row(5)]), ("A",))
     for shard in desk.consumers.values():
         shard._source_epoch = 2
 
-    with pytest.raises(RunFailed, match="refused batch 1: it has heard of a newer producer"):
+    with pytest.raises(RunFailed, match="refused batch 1: it has a newer producer"):
         desk.play()
 
 
@@ -272,13 +276,13 @@ def test_a_mark_tells_the_age_of_the_data() -> None:
     tape = [Row(0.5, late_s=0.25), Row(1.5, late_s=12.0), Row(2.5, late_s=0.0)]
     look = acting("look", lambda ctx: ages.append((second(ctx), ctx.age_ns, ctx.degraded)))
 
-    Desk(Rows(tape), ("A",), [look]).play()
+    MemoryDesk(Rows(tape), ("A",), [look]).play()
 
     assert ages == [(1, 250_000_000, False), (2, 12_000_000_000, True), (3, 0, False)]
 
 
 def test_the_live_figures_tell_progress_and_lanes() -> None:
-    desk = Desk(Rows([Row(0), Row(5), Row(10)]), ("A",), capacity=5)
+    desk = MemoryDesk(Rows([Row(0), Row(5), Row(10)]), ("A",), capacity=5)
     shown: list[Any] = []
 
     desk.play(lambda: shown.append(desk.loop.stats()))
@@ -290,7 +294,7 @@ def test_the_live_figures_tell_progress_and_lanes() -> None:
 
 
 def test_watches_of_the_plan_come_before_everything_else() -> None:
-    desk = Desk(Rows([Row(0), Row(5)], SYMBOLS), SYMBOLS, shards=1).play()
+    desk = MemoryDesk(Rows([Row(0), Row(5)], SYMBOLS), SYMBOLS, shards=1).play()
 
     watches = desk.wire.items(0)[: len(SYMBOLS)]
 
@@ -301,17 +305,17 @@ def test_watches_of_the_plan_come_before_everything_else() -> None:
 
 def test_an_ack_of_nothing_is_no_ack() -> None:
     class Babbling(RecordingLinks):
-        def wait(self, wait: Wait) -> list[News]:
+        def wait(self, wait: Wait, descriptors: Sequence[int] = ()) -> list[News]:
             babble = [Ack(0, 1, 99, 0, 0)] if self.batches[0] else []
-            return [*babble, *super().wait(wait)]
+            return [*babble, *super().wait(wait, descriptors)]
 
-    desk = Desk(Rows([Row(0), Row(5)]), ("A",), links=Babbling).play()
+    desk = MemoryDesk(Rows([Row(0), Row(5)]), ("A",), links=Babbling).play()
 
     assert desk.applied["trades"] == 2
 
 
 def test_a_gap_comes_before_the_ticks_that_ended_it() -> None:
-    desk = Desk(Rows([Row(1, "A"), Row(2, "A", "quote")]), ["A"], shards=1)
+    desk = MemoryDesk(Rows([Row(1, "A"), Row(2, "A", "quote")]), ["A"], shards=1)
     gaps = [FoundGap(at(0), at(1), "away")]
 
     def take_gaps() -> list[FoundGap]:

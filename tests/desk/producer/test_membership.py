@@ -1,10 +1,10 @@
-"""Shards join and leave while data flow and processes die: nobody can tell afterwards."""
+"""Shards join and leave while data flow and processes die: the results are those of a fixed number of shards."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from crashing_desk import PRODUCER, CrashingDesk, Death, Delays, Move, World
-from elastic_desk import ElasticWorld, ShardCountAt
+from crashing_desk import PRODUCER, CrashSimulation, Death, Delays, DeskSetup, Move
+from elastic_desk import ElasticSimulation, ShardCountAt
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pipeline_parts import NO_PARAMS, Row, Rows, at
@@ -12,23 +12,23 @@ from random_days import (
     ENTRIES,
     START_S,
     SYMBOLS,
-    Taped,
-    Trouble,
+    Disturbance,
+    TapeDay,
     a_live_desk,
+    assert_same_results,
+    assert_symbols_on_their_shards,
+    assert_ticks_once_in_order,
     deaths,
     delays,
-    ended,
-    everyone_is_where_the_table_says,
+    disturbances_or_moves,
     examples,
     live_flows,
     live_ticks,
     moves,
-    paced,
-    played,
-    shown_once_and_in_order,
-    taped,
-    the_same,
-    trouble_or_moves,
+    paced_days,
+    play_desk,
+    play_to_end,
+    tape_days,
 )
 
 from desk import strategy
@@ -39,7 +39,7 @@ staffs = st.lists(
 )
 
 
-MOVED_AT_THE_LAST_MARK = Taped(
+MOVED_AT_THE_LAST_MARK = TapeDay(
     tape=[
         *(Row(at_s, "A", price=0.0, size=1.0) for at_s in (46.0, 46.1, 50.0, 52.8)),
         Row(52.9, "C", price=9.5, size=1.0),
@@ -61,18 +61,18 @@ MOVED_AT_THE_LAST_MARK = Taped(
 
 
 def staffed(
-    desk: CrashingDesk,
+    desk: DeskSetup,
     staff: Sequence[ShardCountAt],
     deaths: Sequence[Death],
     moves: Sequence[Move],
     delay: Any,
     stop_at: int = 0,
-) -> World:
-    return ended(ElasticWorld(desk, staff, deaths, moves, delay, stop_at))
+) -> CrashSimulation:
+    return play_to_end(ElasticSimulation(desk, staff, deaths, moves, delay, stop_at))
 
 
 @examples(40)
-@given(taped, staffs, trouble_or_moves)
+@given(tape_days, staffs, disturbances_or_moves)
 @example(
     MOVED_AT_THE_LAST_MARK,
     [
@@ -84,18 +84,18 @@ def staffed(
         ShardCountAt(60, 1),
         ShardCountAt(63, 2),
     ],
-    Trouble([], [Move(64, "B", 1)], Delays(2, 0, 12, 9, 19)),
+    Disturbance([], [Move(64, "B", 1)], Delays(2, 0, 12, 9, 19)),
 )
-def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_whoever_dies_meanwhile(
-    day: Taped,
+def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_when_processes_die(
+    day: TapeDay,
     staff: list[ShardCountAt],
-    disturbed: Trouble,
+    disturbed: Disturbance,
 ) -> None:
     desk = day.desk()
 
-    fixed, elastic = played(desk), staffed(desk, staff, *disturbed)
+    fixed, elastic = play_desk(desk), staffed(desk, staff, *disturbed)
 
-    the_same(fixed, elastic)
+    assert_same_results(fixed, elastic)
 
 
 @examples(40)
@@ -105,17 +105,17 @@ def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000})
 
-    fixed, elastic = played(desk), staffed(desk, staff, (), moving, delay)
+    fixed, elastic = play_desk(desk), staffed(desk, staff, (), moving, delay)
 
     assert repr(elastic.bars()) == repr(fixed.bars())
     assert elastic.applied() == fixed.applied()
     assert elastic.balance() == {"trades": 0, "quotes": 0}
-    shown_once_and_in_order(elastic)
+    assert_ticks_once_in_order(elastic)
 
 
 @examples(40)
 @given(live_ticks, live_flows, staffs, deaths, moves, delays)
-def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
+def test_the_accounts_of_a_live_feed_balance_when_shards_join_leave_or_die(
     ticks: list[tuple[int, str, bool]],
     flow: dict[str, Any],
     staff: list[ShardCountAt],
@@ -127,15 +127,15 @@ def test_the_accounts_of_a_live_feed_balance_whoever_comes_goes_or_dies(
 
     assert elastic.balance() == {"trades": 0, "quotes": 0}
     assert {symbol for symbol, _ in elastic.strategies()} == set(SYMBOLS)
-    everyone_is_where_the_table_says(elastic)
+    assert_symbols_on_their_shards(elastic)
 
 
 @examples(60)
-@given(taped, staffs, trouble_or_moves, st.integers(1, 400), st.booleans())
-def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
-    day: Taped,
+@given(tape_days, staffs, disturbances_or_moves, st.integers(1, 400), st.booleans())
+def test_a_stop_of_a_lossless_feed_balances_when_shards_join_leave_or_die(
+    day: TapeDay,
     staff: list[ShardCountAt],
-    disturbed: Trouble,
+    disturbed: Disturbance,
     stop_at: int,
     lockstep: bool,
 ) -> None:
@@ -147,11 +147,11 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_comes_goes_or_dies(
 
 
 @examples(60)
-@given(paced, staffs, trouble_or_moves, st.integers(1, 400))
-def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
-    day: Taped,
+@given(paced_days, staffs, disturbances_or_moves, st.integers(1, 400))
+def test_a_stop_of_a_paced_feed_balances_when_shards_join_leave_or_die(
+    day: TapeDay,
     staff: list[ShardCountAt],
-    disturbed: Trouble,
+    disturbed: Disturbance,
     stop_at: int,
 ) -> None:
     desk = day.desk(lockstep=False, speed=1_000.0)
@@ -163,7 +163,7 @@ def test_a_stop_of_a_paced_feed_balances_whoever_comes_goes_or_dies(
 
 @examples(60)
 @given(live_ticks, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 200))
-def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
+def test_a_stop_of_a_live_feed_balances_when_shards_join_leave_or_die(
     ticks: list[tuple[int, str, bool]],
     flow: dict[str, Any],
     staff: list[ShardCountAt],
@@ -175,35 +175,35 @@ def test_a_stop_of_a_live_feed_balances_whoever_comes_goes_or_dies(
     stopped = staffed(a_live_desk(ticks, flow), staff, dying, moving, delay, stop_at)
 
     assert stopped.balance() == {"trades": 0, "quotes": 0}
-    everyone_is_where_the_table_says(stopped)
+    assert_symbols_on_their_shards(stopped)
 
 
 def test_a_shard_that_is_not_needed_sleeps_and_comes_back_with_its_counters() -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(60)]
-    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
-    fixed = World(desk).play()
+    desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    fixed = CrashSimulation(desk).play()
 
-    world = ElasticWorld(
+    simulation = ElasticSimulation(
         desk, [ShardCountAt(START_S + 3, 1), ShardCountAt(START_S + 6, 3), ShardCountAt(START_S + 9, 1)]
     )
-    world.play()
+    simulation.play()
 
-    assert (world.joined, world.left) == (2, 3)
-    assert sorted(world.asleep) == [1, 2]
-    assert world.asleep[1].stats().restored == 1
-    the_same(fixed, world)
+    assert (simulation.joined, simulation.left) == (2, 3)
+    assert sorted(simulation.asleep) == [1, 2]
+    assert simulation.asleep[1].stats().restored == 1
+    assert_same_results(fixed, simulation)
 
 
-def test_a_producer_goes_on_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
+def test_a_producer_continues_whichever_call_its_predecessor_dies_at_while_a_first_shard_sleeps() -> None:
     tape = [Row(START_S + number / 4, SYMBOLS[number % 4]) for number in range(20)]
-    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
-    fixed = World(desk).play()
+    desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=ENTRIES, start_ns=at(START_S), shards=2)
+    fixed = CrashSimulation(desk).play()
 
     for after in range(60, 140):
-        world = ElasticWorld(desk, [ShardCountAt(START_S, 1)], [Death(after, PRODUCER)])
-        world.play()
+        simulation = ElasticSimulation(desk, [ShardCountAt(START_S, 1)], [Death(after, PRODUCER)])
+        simulation.play()
 
-        the_same(fixed, world)
+        assert_same_results(fixed, simulation)
 
 
 class Trader(strategy.Strategy):
@@ -223,15 +223,15 @@ class Trader(strategy.Strategy):
         self.seen.append((fill.quantity, ctx.open_orders))
 
 
-def test_a_producer_goes_on_whenever_its_predecessor_dies_after_a_slot_went_to_a_shard_that_had_just_joined() -> None:
+def test_a_producer_continues_whenever_its_predecessor_dies_after_a_slot_went_to_a_shard_that_had_just_joined() -> None:
     tape = [Row(half / 2, symbol, "quote", size=1.0) for half in range(1, 17) for symbol in SYMBOLS]
     trader = StrategyEntry("t", lambda: Trader(NO_PARAMS))
-    desk = CrashingDesk(SYMBOLS, Rows(tape, SYMBOLS), strategies=[trader], shards=3)
-    fixed = World(desk).play()
+    desk = DeskSetup(SYMBOLS, Rows(tape, SYMBOLS), strategies=[trader], shards=3)
+    fixed = CrashSimulation(desk).play()
     staff, moving = [ShardCountAt(1, 2), ShardCountAt(7, 3)], [Move(7, symbol, 2) for symbol in SYMBOLS]
 
     for after in range(200, 440, 12):
-        world = ElasticWorld(desk, staff, [Death(after, PRODUCER)], moving)
-        world.play()
+        simulation = ElasticSimulation(desk, staff, [Death(after, PRODUCER)], moving)
+        simulation.play()
 
-        the_same(fixed, world)
+        assert_same_results(fixed, simulation)

@@ -1,4 +1,4 @@
-"""Quotes that the producer stops or drops: the shard hears of it in the lane, behind the quotes that it had."""
+"""Quotes that the producer stops or drops: the lane tells the shard, after the quotes that it already has."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from desk.telemetry.note_board import NoteBoard
 
 
 class SlowReader:
-    """A live feed whose reader is so far behind, and which is asked for fewer quotes."""
+    """A live feed with a given read age, which records the requests for fewer quotes."""
 
     read_age_ns = 600 * MS_NS
 

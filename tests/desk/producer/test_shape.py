@@ -1,19 +1,37 @@
-"""The shape of the producer: its loop calls its parts, and no part calls back."""
+"""The structure of the producer: its loop calls its parts, and no part calls back."""
 
+import ast
 import inspect
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from pipeline_parts import Desk, LateLinks, Row, Rows, at
+from pipeline_parts import DelayedAckLinks, MemoryDesk, Row, Rows, at
 
 from desk.flow.routing_table import SLOTS
+from desk.model.batch import News
 from desk.model.commands import Command, MoveSlots
+from desk.ports import Wait
+from desk.process.clock import SystemClock
 from desk.producer.loop import ProducerLoop
 from desk.producer.parts import ProducerParts
 
+WAITING = {"sleep", "select", "poll", "wait", "wait_for", "recv", "accept", "run", "run_forever", "run_until_complete"}
+THE_WAIT = {
+    ("producer/loop.py", "self._pacing.wait"),  # says what to wait for
+    ("producer/loop.py", "self._ports.links.wait"),  # waits
+}
+TURNS = {  # of an event loop, which do not wait; and its end, when the feed is closed
+    ("streams/turn_selector.py", "loop.run_forever"),
+    ("streams/turn_selector.py", "super().select"),
+    ("streams/socket_loop.py", "self.event_loop.run_until_complete"),
+    ("streams/socket_loop.py", "asyncio.wait_for"),
+    ("streams/socket_loop.py", "connection.gone.wait"),
+}
+FOR_OTHERS = {("feeds/frames.py", "clock.wait")}  # not part of the desk: benchmarks and tests read feeds through it
 LOOP = Path(inspect.getfile(ProducerLoop))
 
 
@@ -32,7 +50,7 @@ def test_while_news_and_commands_are_handled_no_part_is_in_the_midst_of_anything
     lockstep: bool, speed: float | None
 ) -> None:
     tape = [Row(number * 0.13, "ABC"[number % 3], ("trade", "quote")[number % 2]) for number in range(60)]
-    desk = Desk(Rows(tape), "ABC", capacity=5, window=1, lockstep=lockstep, speed=speed, links=LateLinks)
+    desk = MemoryDesk(Rows(tape), "ABC", capacity=5, window=1, lockstep=lockstep, speed=speed, links=DelayedAckLinks)
     take = desk.mailbox.take
     seen: set[str] = set()
 
@@ -59,3 +77,36 @@ def test_no_part_is_given_anything_to_call() -> None:
         for name, hint in get_type_hints(part.__init__).items():
             assert "Callable" not in str(hint), f"{part.__name__} takes a callable: {name}"
             assert hint is not ProducerLoop
+
+
+def test_producer_feeds_and_streams_wait_in_one_place() -> None:
+    found = set()
+    for room in ("producer", "feeds", "streams"):
+        for path in (LOOP.parent.parent / room).rglob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in WAITING:
+                    found.add((path.relative_to(LOOP.parent.parent).as_posix(), ast.unparse(call.func)))
+
+    assert found == THE_WAIT | TURNS | FOR_OTHERS
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.001])
+def test_a_paced_feed_is_waited_for_in_one_wait_that_a_command_ends(speed: float) -> None:
+    desk = MemoryDesk(Rows([Row(0), Row(3_600)], "A"), "A", lockstep=False, speed=speed, clock=SystemClock())
+    waits, wait = [], desk.wire.wait
+
+    def counted(what: Wait, descriptors: Sequence[int] = ()) -> list[News]:
+        waits.append(what)
+        return wait(what, descriptors)
+
+    desk.wire.wait = counted  # type: ignore[method-assign]
+    frames = desk.loop.play()
+    next(frames)
+
+    sender = threading.Timer(0.2, desk.loop.stop)
+    sender.start()
+    list(frames)
+    sender.join()
+
+    assert 0 < sum(what.until_ns > 0 for what in waits) < 20, "the loop waits, and does not poll"
+    assert len(waits) < 100

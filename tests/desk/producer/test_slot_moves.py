@@ -1,4 +1,4 @@
-"""Slots on their way: the state machine by itself, with two lanes and acks made up."""
+"""The state machine of slot moves, with two lanes and prepared acks."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from desk.model.items import Adopt, GapItem, Item, LostTrades, Mark, QuotesLost,
 from desk.model.ticks import Quote, Trade
 from desk.model.units import SECOND_NS
 from desk.producer.held_items import HeldItems
-from desk.producer.slot_moves import LIVE_PART, SlotMoves
+from desk.producer.slot_moves import MAX_SLOTS_LIVE, SlotMoves
 from desk.telemetry.audit import Audit
 from desk.telemetry.note_board import NoteBoard
 
@@ -24,13 +24,13 @@ CONFIG = LaneConfig("producer", 1, 100, 4, 0, 10**9, 50, 10 * SECOND_NS, False)
 class Table:
     """Moves with two live lanes, and what they put into them."""
 
-    def __init__(self, *, waits: bool = False, number: int = 0) -> None:
+    def __init__(self, *, lossless: bool = False, number: int = 0) -> None:
         self.lanes = {0: Lane(0, CONFIG), 1: Lane(1, CONFIG)}
         self.notes = NoteBoard()
-        self.moves = SlotMoves(RoutingTable.even([0, 1]), number, self.notes, waits=waits)
+        self.moves = SlotMoves(RoutingTable.even([0, 1]), number, self.notes, lossless=lossless)
 
     @property
-    def told(self) -> list[str]:
+    def noted(self) -> list[str]:
         return [note.text for note in self.notes.latest()]
 
     def begin(self, now_ns: int = 0) -> bool:
@@ -38,7 +38,7 @@ class Table:
         return self.moves.begin(self.lanes, START_NS, now_ns)
 
     def cut(self, shard: int) -> list[Item]:
-        """Everything that waits, cut batch by batch."""
+        """Everything that lossless, cut batch by batch."""
         items: list[Item] = []
         while (payload := self.lanes[shard].cut(0, hurry=True)) is not None:
             batch = decode_batch(payload)
@@ -59,9 +59,9 @@ def a_state(mark_ns: int = 0) -> bytes:
     return encode_state(EngineSnapshot(mark_ns, mark_ns, 0, False, False, 0, 0, Audit(), [], [], []))
 
 
-@pytest.mark.parametrize("waits", [True, False])
-def test_a_state_whose_ack_died_with_its_shard_is_taken_from_the_successor(waits: bool) -> None:
-    table = Table(waits=waits)
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_state_whose_ack_died_with_its_shard_is_taken_from_the_successor(lossless: bool) -> None:
+    table = Table(lossless=lossless)
     table.moves.request([0, 2], 1)
     table.begin()
     (release,) = table.cut(0)
@@ -76,7 +76,7 @@ def test_a_state_whose_ack_died_with_its_shard_is_taken_from_the_successor(waits
     assert (adopt.move, adopt.slots) == (release.move, [0, 2])
 
 
-def test_a_move_is_fence_state_adoption_and_settling_and_is_told_with_its_time() -> None:
+def test_a_move_is_fence_state_adoption_and_settling_and_is_reported_with_its_time() -> None:
     table = Table()
     table.moves.request([0, 2], 1)
 
@@ -92,11 +92,11 @@ def test_a_move_is_fence_state_adoption_and_settling_and_is_told_with_its_time()
     assert table.cut(0) == [Settle(1)]
     assert (adopt.move, adopt.slots) == (1, [0, 2])
     assert (table.moves.table.shards[0], table.moves.table.version, table.moves.done) == (1, 2, 1)
-    assert table.told == ["move 1: 2 slots from shard 0 to shard 1 in 12.4 ms"]
+    assert table.noted == ["move 1: 2 slots from shard 0 to shard 1 in 12.4 ms"]
     assert not table.moves.under_way
 
 
-def test_slots_without_symbols_go_along_and_a_wish_is_told_once_when_all_of_it_is_done() -> None:
+def test_slots_without_symbols_go_along_and_a_wish_is_reported_once_when_all_of_it_is_done() -> None:
     table = Table()
     table.moves.used = {0, 2, 4, 6, 8, 10}
     table.moves.request(range(0, 200, 2), 1)
@@ -112,7 +112,7 @@ def test_slots_without_symbols_go_along_and_a_wish_is_told_once_when_all_of_it_i
         table.cut(0)
 
     assert sizes == [98, 2]
-    assert table.told == ["100 slots went to shard 1 in 2 moves, the longest in 2.0 ms"]
+    assert table.noted == ["100 slots moved to shard 1 in 2 moves, the longest in 2.0 ms"]
 
 
 def test_what_comes_for_slots_on_their_way_is_held_and_follows_their_state() -> None:
@@ -179,30 +179,30 @@ def test_large_wishes_go_in_parts_and_shards_take_part_in_one_at_a_time() -> Non
         assert not table.begin()
         [release] = table.cut(0)
         assert isinstance(release, Release)
-        assert len(release.slots) <= LIVE_PART
+        assert len(release.slots) <= MAX_SLOTS_LIVE
         table.ack(0, {release.move: a_state()})
         table.cut(1)
         table.ack(1, durable=True)
         table.cut(0)
         parts += 1
 
-    assert parts == SLOTS // 2 // LIVE_PART
+    assert parts == SLOTS // 2 // MAX_SLOTS_LIVE
     assert set(table.moves.table.shards) == {1}
 
 
 @pytest.mark.parametrize(("slots", "to"), [([0], 7), ([SLOTS], 1), ([-1], 1)])
-def test_a_wish_for_what_is_not_there_is_told_and_forgotten(slots: list[int], to: int) -> None:
+def test_a_wish_for_what_is_not_there_is_reported_and_forgotten(slots: list[int], to: int) -> None:
     table = Table()
     table.moves.request(slots, to)
 
     assert not table.begin()
 
-    assert table.told == [f"no move of slots {slots} to shard {to}: there is no such shard or slot"]
+    assert table.noted == [f"slots {slots} were not moved to shard {to}: no such shard or slot"]
     assert not table.moves.has_requests
 
 
-def test_where_the_feed_waits_nobody_adopts_before_the_release_is_durable() -> None:
-    table = Table(waits=True)
+def test_where_the_feed_waits_no_shard_adopts_before_the_release_is_durable() -> None:
+    table = Table(lossless=True)
     table.moves.request([0], 1)
     table.begin()
     table.cut(0)
@@ -250,7 +250,7 @@ def test_what_is_adopted_is_where_it_is_and_who_fell_back_behind_it_lets_go() ->
 
 
 def test_moves_of_a_waiting_feed_wait_until_the_shards_marks_are_reached_again() -> None:
-    table = Table(waits=True)
+    table = Table(lossless=True)
     released = {3: Released(Release(3, [0], 1), a_state(4 * SECOND_NS))}
     table.moves.recover([a_position(0, 4, released=released), a_position(1, 2)], table.lanes, 0)
 

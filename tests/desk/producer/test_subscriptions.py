@@ -17,21 +17,21 @@ def an_event(number: int, symbol: str, status: Any, fill: float = 0.0, side: Any
 def test_the_plans_symbols_are_there_from_the_start_and_for_good() -> None:
     subscriptions = Subscriptions(["B", "A"])
 
-    subscriptions.want("S", [])
+    subscriptions.set_wanted("S", [])
 
     assert subscriptions.symbols == ["A", "B"]
     assert subscriptions.changes() == ([], [], [])
     assert subscriptions.scanners_of("A") == [""]
 
 
-def test_scanners_add_and_let_go_and_the_plan_is_told_apart() -> None:
+def test_scanners_add_and_remove_symbols_and_the_plan_is_distinguished() -> None:
     subscriptions = Subscriptions(["A"])
 
-    subscriptions.want("S", ["B", "A"])
-    subscriptions.want("T", ["B", "C"])
+    subscriptions.set_wanted("S", ["B", "A"])
+    subscriptions.set_wanted("T", ["B", "C"])
     first = subscriptions.changes()
-    subscriptions.want("S", ["C"])
-    subscriptions.want("T", [])
+    subscriptions.set_wanted("S", ["C"])
+    subscriptions.set_wanted("T", [])
     second = subscriptions.changes()
 
     assert first == (["B", "C"], ["A"], [])
@@ -42,11 +42,11 @@ def test_scanners_add_and_let_go_and_the_plan_is_told_apart() -> None:
 
 def test_a_symbol_is_kept_while_an_order_or_a_position_is_open_in_it() -> None:
     subscriptions = Subscriptions([])
-    subscriptions.want("S", ["A", "B", "C"])
+    subscriptions.set_wanted("S", ["A", "B", "C"])
     subscriptions.changes()
     subscriptions.on_event(an_event(1, "A", "accepted"))
     subscriptions.on_event(an_event(1, "B", "filled", 10.0))
-    subscriptions.want("S", [])
+    subscriptions.set_wanted("S", [])
 
     kept = subscriptions.changes()
     subscriptions.on_event(an_event(2, "A", "canceled"))
@@ -60,12 +60,12 @@ def test_a_symbol_is_kept_while_an_order_or_a_position_is_open_in_it() -> None:
 
 def test_what_two_strategies_hold_against_each_other_is_not_nothing() -> None:
     subscriptions = Subscriptions([])
-    subscriptions.want("S", ["A"])
+    subscriptions.set_wanted("S", ["A"])
     subscriptions.changes()
     subscriptions.on_event(an_event(1, "A", "filled", 10.0))
     other = an_event(2, "A", "filled", 10.0, "sell", of=2)
     subscriptions.on_event(OrderEvent(*[*(getattr(other, f) for f in ("number", "symbol")), "t", *_rest(other)]))
-    subscriptions.want("S", [])
+    subscriptions.set_wanted("S", [])
 
     assert subscriptions.open_positions == 2
     assert subscriptions.changes() == ([], ["A"], [])
@@ -88,9 +88,9 @@ def test_an_event_that_comes_again_counts_once() -> None:
 
 def test_a_symbol_in_which_an_order_opens_after_it_was_let_go_is_taken_back() -> None:
     subscriptions = Subscriptions([])
-    subscriptions.want("S", ["A"])
+    subscriptions.set_wanted("S", ["A"])
     subscriptions.changes()
-    subscriptions.want("S", [])
+    subscriptions.set_wanted("S", [])
     subscriptions.changes()
 
     subscriptions.on_event(an_event(1, "A", "accepted"))
@@ -108,7 +108,7 @@ def test_changes_always_lead_to_what_is_wanted(always: set[str], wanted: list[tu
 
     for scanner, symbols in wanted:
         last[scanner] = symbols
-        subscriptions.want(scanner, symbols)
+        subscriptions.set_wanted(scanner, symbols)
         new, changed, gone = subscriptions.changes()
         assert not there.intersection(new)
         assert there.issuperset(gone)
@@ -122,7 +122,7 @@ def test_at_one_mark_a_symbol_changes_once_at_most(wishes: list[tuple[str, set[s
     one = Subscriptions(["A"])
 
     for scanner, symbols in wishes:
-        one.want(scanner, symbols)
+        one.set_wanted(scanner, symbols)
         new, changed, gone = one.changes()
         assert len({*new, *changed, *gone}) == len(new) + len(changed) + len(gone)
 
@@ -130,8 +130,8 @@ def test_at_one_mark_a_symbol_changes_once_at_most(wishes: list[tuple[str, set[s
 symbols_of = st.sets(st.sampled_from("ABCDE"))
 operations = st.lists(
     st.one_of(
-        st.tuples(st.just("want"), st.sampled_from("ST"), symbols_of),
-        st.tuples(st.just("meet"), st.sampled_from("ABCDE")),
+        st.tuples(st.just("set_wanted"), st.sampled_from("ST"), symbols_of),
+        st.tuples(st.just("add_if_new"), st.sampled_from("ABCDE")),
         st.tuples(st.just("changes")),
         st.tuples(
             st.just("event"),
@@ -162,7 +162,7 @@ def carry_out(one: Subscriptions, done: list[tuple[Any, ...]], numbers: "count[i
 
 
 @given(st.sampled_from([[], ["A"], ["B", "A"], ["*"]]), operations, operations)
-def test_restored_subscriptions_go_on_as_the_original_does(
+def test_restored_subscriptions_continue_as_the_original_does(
     always: list[str], before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
 ) -> None:
     original, restored = Subscriptions(always), Subscriptions(["Z"])

@@ -1,4 +1,4 @@
-"""From figures to readings."""
+"""Readings of the scaling policy from the desk's figures."""
 
 from typing import Any
 

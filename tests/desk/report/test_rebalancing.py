@@ -1,4 +1,4 @@
-"""From what the shards tell to moves that level them."""
+"""Slot moves that level the load, from the shards' figures."""
 
 from typing import Any
 

@@ -113,7 +113,7 @@ def test_an_imbalance_is_named_with_both_sides() -> None:
     assert "+2 unaccounted" in page.text
 
 
-def test_a_gap_is_told_in_exchange_time() -> None:
+def test_a_gap_is_reported_in_exchange_time() -> None:
     summary = a_run(gaps=[GapSection(OPEN_NS, OPEN_NS + 5 * 10**9, 3, "reconnect", repaired=False)])
 
     page = Page(report_html(summary, figures()))

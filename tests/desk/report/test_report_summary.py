@@ -138,7 +138,7 @@ def test_only_a_failed_run_says_failed() -> None:
     assert not Summary.of(failed.builtins()).complete
 
 
-def test_quantiles_are_told_in_milliseconds() -> None:
+def test_quantiles_are_reported_in_milliseconds() -> None:
     histogram = Histogram()
     histogram.add(np.arange(1, 101, dtype=np.int64) * 1_000_000)
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import msgspec
-from pipeline_parts import Desk, Row, Rows
+from pipeline_parts import MemoryDesk, Row, Rows
 
 from desk.consumer.shard import ShardStats
 from desk.model.batch import LaneTotals
@@ -122,7 +122,7 @@ def test_stopped_strategies_are_problems_in_canonical_order_whatever_their_shard
     ]
 
 
-def test_who_was_stopped_from_outside_is_told_why() -> None:
+def test_a_strategy_stopped_by_the_watchdog_is_reported_with_the_reason() -> None:
     fault = StrategyFault("s", "A", "watchdog", 1, "no progress for 5 s in on_bar")
 
     assert strategy_problems([some_stats(0, audit=Audit(stopped=[fault]))]) == [
@@ -143,7 +143,7 @@ def test_rejected_rows_and_slow_calls_are_worth_a_warning() -> None:
 
 
 def test_the_figures_of_a_desk_are_those_of_its_parts() -> None:
-    desk = Desk(Rows([Row(1), Row(2, kind="quote"), Row(3, price=0.0), Row(4, "B")]), ("A",)).play()
+    desk = MemoryDesk(Rows([Row(1), Row(2, kind="quote"), Row(3, price=0.0), Row(4, "B")]), ("A",)).play()
     counts = desk.feed.counts
     feed = FeedRecord(counts.received, counts.rejected, counts.skipped, counts.examples)
 

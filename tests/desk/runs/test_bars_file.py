@@ -1,4 +1,4 @@
-"""bars.parquet: the columns of the contract, one row per symbol and minute, in order."""
+"""bars.parquet: its columns, one row per symbol and minute, sorted."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""decisions.parquet: every decision with its outcome, in canonical order whatever order they came in."""
+"""decisions.parquet: every decision with its outcome, in canonical order for any order of input."""
 
 import random
 from pathlib import Path

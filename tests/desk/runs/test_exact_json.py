@@ -26,7 +26,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(k
 
 
 @given(values)
-def test_every_value_of_toml_comes_back_as_it_was(value: Any) -> None:
+def test_every_value_of_toml_is_read_back_as_it_was(value: Any) -> None:
     text = json.dumps(to_json(value), allow_nan=False)
 
     back = from_json(json.loads(text))

@@ -1,4 +1,4 @@
-"""A log that the disk does not take: the run goes on, and says so."""
+"""A log that cannot be written: the run continues and reports it."""
 
 import logging
 import os

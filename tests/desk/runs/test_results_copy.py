@@ -1,4 +1,4 @@
-"""A finished run's files are copied whole, the summary last, and never over another run's."""
+"""A finished run's files are copied whole, the summary last, and never over another run's files."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def test_another_run_s_results_are_never_overwritten(tmp_path: Path, s3: S3Serve
     assert s3.objects["desk"] == {"demo/summary.json": content}
 
 
-def test_a_place_that_takes_nothing_is_told(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_takes_nothing_is_reported(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "note").write_text("no folder")
     run = a_run(tmp_path, f"file://{tmp_path}/note")
 

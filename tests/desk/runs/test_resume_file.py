@@ -1,4 +1,4 @@
-"""resume.json: what another desk finds, and that only one desk at a time is at work on a folder."""
+"""resume.json: its content, and the lock that admits one desk at a time."""
 
 import subprocess
 import sys
@@ -54,6 +54,6 @@ def test_no_second_desk_gets_in_when_files_are_removed_beside_a_running_one(tmp_
         other.kill()
 
 
-def test_where_no_run_was_broken_off_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+def test_without_an_interrupted_run_there_is_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="no run to go on with"):
         ResumeFile(tmp_path / "resume.json").read()

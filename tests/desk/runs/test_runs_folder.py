@@ -1,4 +1,4 @@
-"""A run's folder is its own: made empty, found again when the run has finished."""
+"""A new run creates its folder; a finished run is found in it."""
 
 import json
 import math
@@ -72,14 +72,14 @@ def test_a_file_in_the_folder_s_place_is_refused(tmp_path: Path) -> None:
         RunFolder.create(None, tmp_path / "notes.txt", "orb", NOW_NS)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
 
     with pytest.raises(RunFolderError, match="cannot be made"):
         RunFolder.create(None, tmp_path / "notes.txt" / "run", "orb", NOW_NS)
 
 
-def test_the_summary_is_read_back_by_whoever_opens_the_folder(tmp_path: Path) -> None:
+def test_the_summary_is_read_back_by_any_reader_of_the_folder(tmp_path: Path) -> None:
     run = RunFolder.create(None, tmp_path / "run", "orb", NOW_NS)
     summary = {"run_id": "orb", "ok": True, "latency_ms": {"data_latency": None}, "bars": 12, "wall_s": 0.5}
 
@@ -113,7 +113,7 @@ def test_a_summary_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"ok": tr'])
-def test_a_folder_without_a_finished_run_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_a_folder_without_a_finished_run_is_reported(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "summary.json").write_bytes(content)
 

@@ -1,4 +1,4 @@
-"""The user's key: made once, private, and never taken from a place where others can write or read it."""
+"""The user's state key: created once, private, and refused where others can read or write it."""
 
 import os
 import stat

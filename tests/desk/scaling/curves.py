@@ -1,4 +1,4 @@
-"""Loads over time, in consumers' worth of work, and their noise: made up, and recorded."""
+"""Load curves in units of one consumer's work, with noise: made up, and recorded."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""A little model of a desk whose consumers come and go as the policy says: queues of work, and nothing else."""
+"""A queue model of a desk whose number of consumers follows the policy."""
 
 import math
 from collections import deque
@@ -29,7 +29,7 @@ class Shard:
         self.waits: list[tuple[float, float]] = []
 
     def step(self, now_s: float, arrived: float, patience_s: float) -> float:
-        """Take in, let go what has become too old, do what there is time for; what was let go."""
+        """Accept work, drop work that is too old, do as much as time permits, and return the dropped work."""
         if arrived:
             self.queue.append((now_s, arrived))
         dropped, time = 0.0, STEP_S
@@ -60,10 +60,10 @@ class Shard:
 
 
 class SimulatedDesk:
-    """Feeds a policy and does what it says. Time is in seconds since the beginning, load in shards' worth of work.
+    """Gives readings to a policy and follows it. Time is in seconds since the start, load in units of one shard's work.
 
-    A consumer is there `start_s` after it was asked for, and whoever comes or goes takes or leaves its slots MOVING_S
-    later; what waits stays where it is. Ticks are dropped when they are older than `patience_s`. `skew` of the load
+    A consumer starts `start_s` after the request. Slots move MOVING_S after a consumer joins or before it leaves;
+    waiting work stays in its queue. Ticks are dropped when they are older than `patience_s`. `skew` of the load
     is one symbol's. Readings come every second, up to half a second late, and one of twenty does not come.
     """
 

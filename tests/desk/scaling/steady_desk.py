@@ -1,4 +1,4 @@
-"""A desk that keeps up, second by second: no queue, so that hours take no time."""
+"""A model of a desk that keeps up, second by second and without queues, so that hours take no time."""
 
 import math
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def answers(
     noise: float = 0.0,
     seed: int = 0,
 ) -> list[int]:
-    """What is asked for, once a second; whoever is asked for is there a second later.
+    """The number that the policy requests, once a second. A requested consumer starts a second later.
 
     Every shard is busy with its share of the load and with `overhead` of its own. Busy fraction and time in queue
     vary by `noise`, as often by all of it as by less.

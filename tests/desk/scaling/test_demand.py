@@ -1,4 +1,4 @@
-"""What a saturated shard hides is read from how its wait grows."""
+"""The true demand on a saturated shard follows from the growth of its wait."""
 
 import pytest
 from hypothesis import given

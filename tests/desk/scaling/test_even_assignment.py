@@ -1,4 +1,4 @@
-"""Slots for shards that have none."""
+"""Slots for shards without slots."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +8,7 @@ from desk.scaling import assign_evenly
 
 
 @given(first=st.integers(1, 8), joining=st.sets(st.integers(8, 15), min_size=1, max_size=8))
-def test_those_who_own_nothing_get_their_share_and_nobody_else_gets_anything(first: int, joining: set[int]) -> None:
+def test_shards_without_slots_get_their_share_and_the_others_get_nothing(first: int, joining: set[int]) -> None:
     table = RoutingTable.even(range(first))
     shards = {*range(first), *joining}
 
@@ -22,5 +22,5 @@ def test_those_who_own_nothing_get_their_share_and_nobody_else_gets_anything(fir
     assert max(held) - min(held) <= len(shards)
 
 
-def test_where_everybody_owns_something_nothing_is_dealt() -> None:
+def test_where_every_shard_owns_slots_nothing_is_dealt() -> None:
     assert assign_evenly(RoutingTable.even([0, 1, 2]).shards, [0, 1, 2]) == []

@@ -1,4 +1,4 @@
-"""Slots go where they should, few at a time, and then the planner rests."""
+"""The planner moves slots to the right shards, few at a time, and then stops."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""More consumers when the need lasts, fewer when fewer would have done for long; reading by reading."""
+"""More consumers when the need lasts, fewer when fewer would have been enough for long; reading by reading."""
 
 from itertools import pairwise
 
@@ -72,7 +72,7 @@ def given_all(readings: list[ScalingReading], policy: ScalingPolicy = POLICY) ->
     return asked, state, now_ns
 
 
-def test_at_first_whoever_works_or_was_asked_for_is_wanted() -> None:
+def test_at_first_every_working_or_pending_consumer_is_kept() -> None:
     assert Watch().see(0.3, 0.3, pending=2) == 4
     assert Watch().see(pending=3) == 3
     assert Watch().see() == 1
@@ -99,7 +99,7 @@ def test_a_late_reading_and_a_missing_one_do_not_hold_up_the_answer() -> None:
     assert watch.see(0.7, after_s=2.0) == 2
 
 
-def test_what_a_saturated_shard_hides_is_asked_for_at_once() -> None:
+def test_what_a_saturated_shard_hides_is_requested_at_once() -> None:
     watch = settled(0.6)
 
     # 2.4 shards' worth of work: the wait grows by 1 - 1 / 2.4 each second.
@@ -137,7 +137,7 @@ def test_drops_ask_for_one_more() -> None:
     assert [watch.see(0.3, 0.3, wait_ms=None, dropped=1) for _ in range(3)] == [2, 2, 3]
 
 
-def test_nothing_more_is_asked_for_while_the_one_asked_for_is_awaited_or_has_just_come() -> None:
+def test_nothing_more_is_requested_while_a_requested_consumer_is_pending_or_new() -> None:
     watch = settled(0.3)
     watch.seconds(3, 0.3, wait_ms=200)
     assert watch.asked[-1] == 2
@@ -148,7 +148,7 @@ def test_nothing_more_is_asked_for_while_the_one_asked_for_is_awaited_or_has_jus
     assert {*awaited, *just_come} == {2}
 
 
-def test_more_is_asked_for_while_one_is_awaited_if_the_load_needs_more_than_that() -> None:
+def test_more_is_requested_while_one_is_awaited_if_the_load_needs_more_than_that() -> None:
     watch = settled(0.5)
     watch.seconds(3, 0.7)
     assert watch.asked[-1] == 2
@@ -276,7 +276,7 @@ def test_who_drops_ticks_keeps_its_consumers() -> None:
     assert {watch.see(0.1, 0.1, dropped=second % 30 == 0) for second in range(300)} == {2}
 
 
-def test_nobody_is_let_go_at_the_moment_at_which_the_objective_is_missed() -> None:
+def test_no_consumer_is_removed_at_the_moment_at_which_the_objective_is_missed() -> None:
     watch = settled(0.1, 0.1)
     watch.seconds(54, 0.1, 0.1)
 
@@ -293,13 +293,13 @@ def test_with_a_load_that_was_too_much_for_fewer_fewer_are_not_tried_again() -> 
     assert watch.seconds(120, 0.15, 0.15)[-1] == 1
 
 
-def test_nobody_is_let_go_while_one_of_the_shards_is_away() -> None:
+def test_no_consumer_is_removed_while_one_of_the_shards_is_away() -> None:
     watch = settled(0.4, 0.4, 0.4)
 
     assert set(watch.seconds(300, 0.1, 0.1)) == {3}
 
 
-def test_who_is_awaited_in_vain_is_given_up_when_the_load_has_gone() -> None:
+def test_a_consumer_that_never_starts_is_given_up_when_the_load_has_gone() -> None:
     watch = settled(0.5)
     watch.seconds(3, 0.9)
     assert watch.asked[-1] == 2

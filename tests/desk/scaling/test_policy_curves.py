@@ -1,4 +1,4 @@
-"""Load curves in a closed loop: how soon the objective is kept again, and what it takes."""
+"""Load curves in a closed loop: the time until the objective is met again, and the consumers used."""
 
 from itertools import pairwise
 

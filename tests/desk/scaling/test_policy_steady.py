@@ -1,4 +1,4 @@
-"""A load that does not change, or hovers around a threshold, leaves the number of consumers alone.
+"""A load that is constant, or varies around a threshold, does not change the number of consumers.
 
 Why changes are few. Let L be the load over `target_busy`, with noise within 0.9 and 1.1. More than n are asked for
 only where 1.1 L > n. Fewer, m, are enough only if all readings of the delay are below 0.8 m, which takes 0.9 L < 0.8 m;

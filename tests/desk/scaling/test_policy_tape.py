@@ -1,4 +1,4 @@
-"""A day of a few symbols, far from even, scaled so that its busiest minute needs all consumers."""
+"""A day of a few uneven symbols, scaled so that its busiest minute needs all consumers."""
 
 import numpy as np
 import pytest

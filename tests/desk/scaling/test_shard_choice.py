@@ -1,4 +1,4 @@
-"""Who comes and who goes."""
+"""Which shard joins next and which leaves next."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from market_rows import NAN, T0, Line, Lines, quote
+from market_rows import NAN, T0, BlockRow, BlockRows, quote
 
 from desk.bars.reference_price import Pricing
 from desk.model.block_checks import rejection_causes
@@ -22,8 +22,13 @@ def at(ms: float) -> float:
 
 
 def test_a_snapshot_shows_what_was_received_before_it_to_the_row() -> None:
-    lines = [Line(at(0), price=10.0), Line(at(999), "BBB", price=5.0), Line(at(1_000), price=12.0), quote(at(1_100))]
-    view = MarketView(Lines(lines, 2), M0)
+    lines = [
+        BlockRow(at(0), price=10.0),
+        BlockRow(at(999), "BBB", price=5.0),
+        BlockRow(at(1_000), price=12.0),
+        quote(at(1_100)),
+    ]
+    view = MarketView(BlockRows(lines, 2), M0)
 
     view.advance(M0 + SECOND_NS)
     first = view.snapshot()
@@ -43,8 +48,8 @@ def test_a_snapshot_shows_what_was_received_before_it_to_the_row() -> None:
 
 
 def test_trades_before_the_session_count_as_price_and_minutes_only() -> None:
-    lines = [Line(at(-30_000), price=9.0), Line(at(-20_000), "BBB", price=4.0), Line(at(5), price=10.0)]
-    view = MarketView(Lines(lines), M0)
+    lines = [BlockRow(at(-30_000), price=9.0), BlockRow(at(-20_000), "BBB", price=4.0), BlockRow(at(5), price=10.0)]
+    view = MarketView(BlockRows(lines), M0)
 
     view.advance(M0 + SECOND_NS)
     seen = view.snapshot()
@@ -64,8 +69,8 @@ def test_trades_before_the_session_count_as_price_and_minutes_only() -> None:
 
 
 def test_a_symbol_is_unknown_before_its_first_sound_row_of_any_kind() -> None:
-    lines = [Line(at(0), "BBB", price=NAN), Line(at(100), "CCC"), quote(at(1_100), "BBB"), Line(at(2_100))]
-    view = MarketView(Lines(lines), M0)
+    lines = [BlockRow(at(0), "BBB", price=NAN), BlockRow(at(100), "CCC"), quote(at(1_100), "BBB"), BlockRow(at(2_100))]
+    view = MarketView(BlockRows(lines), M0)
 
     symbols = []
     for second in range(4):
@@ -76,7 +81,7 @@ def test_a_symbol_is_unknown_before_its_first_sound_row_of_any_kind() -> None:
 
 
 def test_before_the_first_trade_there_are_no_prices() -> None:
-    view = MarketView(Lines([quote(at(-1)), Line(at(5_000))]), M0)
+    view = MarketView(BlockRows([quote(at(-1)), BlockRow(at(5_000))]), M0)
 
     view.advance(M0)
     seen = view.snapshot()
@@ -86,10 +91,10 @@ def test_before_the_first_trade_there_are_no_prices() -> None:
 
 
 def test_the_price_is_held_within_the_quotes_of_the_plans_channels() -> None:
-    lines = [Line(at(0), price=60.0), quote(at(1), bid=99.0, ask=101.0), quote(at(2), "BBB", bid=10.0, ask=10.5)]
+    lines = [BlockRow(at(0), price=60.0), quote(at(1), bid=99.0, ask=101.0), quote(at(2), "BBB", bid=10.0, ask=10.5)]
     prices = {}
     for channels in (BOTH, frozenset({"trades"}), frozenset({"quotes"})):
-        view = MarketView(Lines(lines), M0, channels=channels)
+        view = MarketView(BlockRows(lines), M0, channels=channels)
         view.advance(M0 + SECOND_NS)
         prices[channels] = view.snapshot().price.tolist()
 
@@ -99,8 +104,8 @@ def test_the_price_is_held_within_the_quotes_of_the_plans_channels() -> None:
 
 
 def test_minutes_end_with_the_open_one_and_reach_back_an_hour() -> None:
-    lines = [Line(at(minute * MINUTE_MS), price=1.0 + minute) for minute in range(90) if minute != 80]
-    view = MarketView(Lines(lines, 7), M0)
+    lines = [BlockRow(at(minute * MINUTE_MS), price=1.0 + minute) for minute in range(90) if minute != 80]
+    view = MarketView(BlockRows(lines, 7), M0)
 
     view.advance(M0 + 89 * MINUTE_NS + 1)
     seen = view.snapshot()
@@ -113,7 +118,7 @@ def test_minutes_end_with_the_open_one_and_reach_back_an_hour() -> None:
 
 
 def test_bars_may_look_further_than_the_snapshot_taken_before() -> None:
-    view = MarketView(Lines([Line(at(0)), Line(at(1_500), price=11.0)]), M0)
+    view = MarketView(BlockRows([BlockRow(at(0)), BlockRow(at(1_500), price=11.0)]), M0)
     view.advance(M0 + SECOND_NS)
     seen = view.snapshot()
 
@@ -125,7 +130,7 @@ def test_bars_may_look_further_than_the_snapshot_taken_before() -> None:
 
 
 def test_a_view_does_not_go_back() -> None:
-    view = MarketView(Lines([Line(at(0))]), M0)
+    view = MarketView(BlockRows([BlockRow(at(0))]), M0)
     view.advance(M0 + SECOND_NS)
 
     with pytest.raises(ValueError, match="does not go back"):
@@ -133,8 +138,13 @@ def test_a_view_does_not_go_back() -> None:
 
 
 def test_malformed_rows_are_passed_over() -> None:
-    lines = [Line(at(0), price=NAN), Line(at(1), symbol=None), Line(at(2), kind="other"), Line(at(3), size=7.0)]
-    view = MarketView(Lines(lines), M0)
+    lines = [
+        BlockRow(at(0), price=NAN),
+        BlockRow(at(1), symbol=None),
+        BlockRow(at(2), kind="other"),
+        BlockRow(at(3), size=7.0),
+    ]
+    view = MarketView(BlockRows(lines), M0)
 
     view.advance(M0 + SECOND_NS)
 
@@ -150,11 +160,11 @@ def test_stops_on_the_way_and_block_cuts_change_nothing(
     rows: list[tuple[int, int]], rows_per_block: int, stops_ms: list[int]
 ) -> None:
     lines = [
-        Line(at(at_ms), "AAA" if index % 2 else "BBB", price=1.0 + index, lag_ms=lag_ms)
+        BlockRow(at(at_ms), "AAA" if index % 2 else "BBB", price=1.0 + index, lag_ms=lag_ms)
         for index, (at_ms, lag_ms) in enumerate(sorted(rows))
     ]
     end_ns = M0 + 4 * MINUTE_NS
-    whole, parts = MarketView(Lines(lines), M0), MarketView(Lines(lines, rows_per_block), M0)
+    whole, parts = MarketView(BlockRows(lines), M0), MarketView(BlockRows(lines, rows_per_block), M0)
     for stop_ms in sorted(stops_ms):
         parts.advance(M0 + stop_ms * MS_NS)
 
@@ -171,16 +181,16 @@ printed = st.tuples(times_ms, symbols, values, some_sizes, st.sampled_from(["", 
 quoted = st.tuples(times_ms, symbols, values, some_sizes, values, some_sizes)
 
 
-def line_of(row: tuple[object, ...]) -> Line:
+def line_of(row: tuple[object, ...]) -> BlockRow:
     (at_ms, lag_ms), symbol, *rest = row
     if len(rest) == 3:
         price, size, conditions = rest
-        return Line(at(at_ms), symbol, price=price, size=size, lag_ms=lag_ms, conditions=conditions)
+        return BlockRow(at(at_ms), symbol, price=price, size=size, lag_ms=lag_ms, conditions=conditions)
     bid, bid_size, ask, ask_size = rest
     return quote(at(at_ms), symbol, bid, ask, bid_size=bid_size, ask_size=ask_size, lag_ms=lag_ms)
 
 
-def prices_of_a_shard(lines: list[Line], source: Lines, channels: frozenset[str]) -> dict[str, float]:
+def prices_of_a_shard(lines: list[BlockRow], source: BlockRows, channels: frozenset[str]) -> dict[str, float]:
     """What a shard makes of the rows that the desk does not reject."""
     pricings = {name: Pricing() for name in source.symbols}
     (block,) = source.blocks()
@@ -206,13 +216,13 @@ def test_scanners_see_the_prices_that_the_shards_have(
     rows: list[tuple[object, ...]], rows_per_block: int, stops_ms: list[int], channels: frozenset[str]
 ) -> None:
     lines = sorted(map(line_of, rows), key=lambda line: line.at_ms)
-    view = MarketView(Lines(lines, rows_per_block), M0, channels=channels)
+    view = MarketView(BlockRows(lines, rows_per_block), M0, channels=channels)
 
     for stop_ms in sorted(stops_ms):
         view.advance(M0 + stop_ms * MS_NS)
     view.advance(M0 + MINUTE_NS)
 
-    expected = prices_of_a_shard(lines, Lines(lines), channels)
+    expected = prices_of_a_shard(lines, BlockRows(lines), channels)
     market = view.snapshot()
     np.testing.assert_array_equal(market.price, [expected[name] for name in market.symbols])
     assert all(np.isnan(price) for name, price in expected.items() if name not in market.symbols)

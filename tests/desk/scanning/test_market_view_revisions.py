@@ -1,4 +1,4 @@
-"""Duplicates, corrections and cancels: the scanners' view equals that of a shard that watches all the time."""
+"""Duplicates, corrections and cancels: the scanners' view equals that of a shard that is always subscribed."""
 
 from collections.abc import Iterable, Sequence
 from random import Random
@@ -10,10 +10,11 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from market_rows import T0, Line, Lines, StillClock
+from market_rows import T0, BlockRow, BlockRows, FakeClock
 
 from desk.bars.remembered_trades import TradeMemory, unpack_trades
 from desk.consumer.engine import Engine, EngineConfig
+from desk.feeds.frames import frames_of as played
 from desk.feeds.replay import BlockFeed
 from desk.model.bars import Bar, BarFields
 from desk.model.items import Item, Mark, Watch
@@ -39,13 +40,13 @@ def an_engine() -> Engine:
     return Engine(EngineConfig("day", START_NS, SECOND_NS, REVISE_NS, 10**18), (), lambda: 0)
 
 
-def lines_of(seed: int, length: int) -> list[Line]:
+def lines_of(seed: int, length: int) -> list[BlockRow]:
     random = Random(seed)
-    now_ms, lines = -40_000.0, [Line(START_MS - 50_000, "AAA"), Line(START_MS - 50_000, "BBB")]
+    now_ms, lines = -40_000.0, [BlockRow(START_MS - 50_000, "AAA"), BlockRow(START_MS - 50_000, "BBB")]
     for _ in range(length):
         now_ms += random.choice((0, 0, 10, 400, 3_000, 25_000))
         lines.append(
-            Line(
+            BlockRow(
                 START_MS + now_ms,
                 random.choice(SYMBOLS),
                 random.choice(("trade", "trade", "trade", "trade", "correction", "cancel")),
@@ -61,12 +62,12 @@ def lines_of(seed: int, length: int) -> list[Line]:
     return lines
 
 
-def frames_of(source: Lines, watches: dict[int, list[Watch]]) -> list[Item]:
+def frames_of(source: BlockRows, watches: dict[int, list[Watch]]) -> list[Item]:
     """What a shard is given that watches from the start, or, as `watches` say, from marks on."""
-    feed = BlockFeed(source, StillClock(), start_ns=START_NS)
+    feed = BlockFeed(source, FakeClock(), start_ns=START_NS)
     feed.subscribe(SYMBOLS)
     items: list[Item] = [*watches.get(START_NS, [])]
-    for frame in feed.frames():
+    for frame in played(feed, feed._clock):
         items += frame.ticks
         if frame.mark:
             items.append(Mark(frame.session_ns, 0))
@@ -81,7 +82,7 @@ def warm_watch(view: MarketView, symbol: str, at_ns: int) -> Watch:
     return msgspec.msgpack.decode(msgspec.msgpack.encode(watch), type=Watch)
 
 
-def a_view(source: Lines) -> MarketView:
+def a_view(source: BlockRows) -> MarketView:
     return MarketView(source, START_NS, REVISE_NS)
 
 
@@ -98,7 +99,7 @@ def bars_of(engine: Engine, symbol: str, kept: Sequence[Bar]) -> dict[int, str]:
 
 
 def memory_of(packed: bytes) -> tuple[Any, ...]:
-    """A memory's content; the wall time at which a trade came is nobody's memory."""
+    """The remembered trades of a symbol, without their received times."""
     memory = unpack_trades(packed)
     if memory is None:
         return ()
@@ -113,7 +114,7 @@ def memory_of(packed: bytes) -> tuple[Any, ...]:
 def test_the_view_and_a_shard_have_the_same_minutes_and_remember_the_same(
     seed: int, length: int, rows_per_block: int, second: int
 ) -> None:
-    source = Lines(lines_of(seed, length), rows_per_block)
+    source = BlockRows(lines_of(seed, length), rows_per_block)
     first = a_view(source)
     watches = {START_NS: [warm_watch(first, symbol, START_NS) for symbol in SYMBOLS]}
     end_ns = START_NS + second * SECOND_NS
@@ -139,7 +140,7 @@ def test_the_view_and_a_shard_have_the_same_minutes_and_remember_the_same(
 def test_a_symbol_watched_late_ends_up_with_the_minutes_of_one_watched_from_the_start(
     seed: int, length: int, rows_per_block: int, second: int
 ) -> None:
-    source = Lines(lines_of(seed, length), rows_per_block)
+    source = BlockRows(lines_of(seed, length), rows_per_block)
     first, second_view = a_view(source), a_view(source)
     at_ns = START_NS + second * SECOND_NS
     whole, late = an_engine(), an_engine()
@@ -155,9 +156,9 @@ def test_a_symbol_watched_late_ends_up_with_the_minutes_of_one_watched_from_the_
         assert bars_of(late, symbol, kept[1]) == bars_of(whole, symbol, kept[0])
 
 
-def survivors(lines: Sequence[Line]) -> list[Line]:
+def survivors(lines: Sequence[BlockRow]) -> list[BlockRow]:
     """The trades that stand at the end, each as it is then, in the order of arrival; every id is used once."""
-    found: list[Line | None] = []
+    found: list[BlockRow | None] = []
     places: dict[tuple[str | None, str | None, int], int] = {}
     for line in lines:
         key = (line.symbol, line.tape)
@@ -188,8 +189,8 @@ def test_a_snapshot_is_that_of_a_market_in_which_only_what_survives_was_traded(
     lines = [line._replace(original_id=random.randrange(number + 1)) for number, line in enumerate(lines)]
     start_ns, end_ns = START_NS + late_ms * MS_NS, lines[-1].recv_ns + 1
     lasting = survivors(lines)
-    view = MarketView(Lines(lines, rows_per_block), start_ns)
-    plain = MarketView(Lines([line._replace(trade_id=0) for line in lasting] or [Line(0, "BBB")]), start_ns)
+    view = MarketView(BlockRows(lines, rows_per_block), start_ns)
+    plain = MarketView(BlockRows([line._replace(trade_id=0) for line in lasting] or [BlockRow(0, "BBB")]), start_ns)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("desk.bars.remembered_trades.MOST", 10_000)
@@ -207,7 +208,7 @@ def test_a_snapshot_is_that_of_a_market_in_which_only_what_survives_was_traded(
 def test_the_properties_are_about_late_rows_duplicates_corrections_and_cancels() -> None:
     causes: set[str] = set()
     for seed in range(10):
-        source = Lines(lines_of(seed, 150))
+        source = BlockRows(lines_of(seed, 150))
         engine = an_engine()
         engine.apply(frames_of(source, {START_NS: [Watch(symbol, START_NS, [""]) for symbol in SYMBOLS]}))
         causes |= engine.audit.rejected_trades.keys()
@@ -216,8 +217,8 @@ def test_the_properties_are_about_late_rows_duplicates_corrections_and_cancels()
 
 
 def test_a_repeated_trade_counts_once_for_scanners() -> None:
-    lines = [Line(START_MS, trade_id=7), Line(START_MS + 1, trade_id=7), Line(START_MS + 2, trade_id=8)]
-    view = a_view(Lines(lines))
+    lines = [BlockRow(START_MS, trade_id=7), BlockRow(START_MS + 1, trade_id=7), BlockRow(START_MS + 2, trade_id=8)]
+    view = a_view(BlockRows(lines))
 
     view.advance(START_NS + SECOND_NS)
 

@@ -6,7 +6,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, START_NS, Desk, Row, Rows, ScriptedScanner, at, marks_of, ticks_of
+from pipeline_parts import NO_PARAMS, START_NS, MemoryDesk, Row, Rows, ScriptedScanner, at, marks_of, ticks_of
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
@@ -104,7 +104,7 @@ def fail(market: MarketSnapshot) -> list[str]:
     return ["A"]
 
 
-def test_a_scanner_that_raises_keeps_its_last_wish_and_is_told_once() -> None:
+def test_a_scanner_that_raises_keeps_its_last_wish_and_is_reported_once() -> None:
     one = scanning(a_scanner(fail), a_scanner(lambda market: ["B"], "T"))
 
     answers = [one.scan(at(second), []) for second in (2, 4, 6)]
@@ -144,7 +144,7 @@ def test_problems_that_never_repeat_are_not_kept_for_ever() -> None:
     assert len(one.problems) == MAX_PROBLEMS
 
 
-def watches(desk: Desk, symbol: str) -> list[tuple[int, str, Any]]:
+def watches(desk: MemoryDesk, symbol: str) -> list[tuple[int, str, Any]]:
     """(mark before it, Watch or Unwatch, its scanners) for the symbol, in its lane's order."""
     found: list[tuple[int, str, Any]] = []
     mark_ns = START_NS
@@ -160,7 +160,7 @@ def watches(desk: Desk, symbol: str) -> list[tuple[int, str, Any]]:
 @pytest.mark.parametrize("lockstep", [True, False])
 def test_a_scan_takes_effect_at_the_next_mark(lockstep: bool) -> None:
     wanting = ScriptedScanner({0: [], 4: ["B"], 6: ["A", "B"], 8: []})
-    desk = Desk(
+    desk = MemoryDesk(
         Rows(TAPE), ("A",), scanners=[ScannerEntry("S", wanting, 2, 9)], lockstep=lockstep, max_batch_bytes=200
     ).play()
 
@@ -187,7 +187,7 @@ def test_what_a_scanner_wanted_last_stays_when_it_is_stopped(lockstep: bool) -> 
         return []
 
     scanners = [entry, a_scanner(stop, "U"), other]
-    desk = Desk(Rows(TAPE), (), scanners=scanners, lockstep=lockstep, max_batch_bytes=200).play()
+    desk = MemoryDesk(Rows(TAPE), (), scanners=scanners, lockstep=lockstep, max_batch_bytes=200).play()
 
     assert watches(desk, "A") == []
     assert watches(desk, "B") == [(3, "Watch", ["S"])]
@@ -206,7 +206,7 @@ def test_a_symbol_that_is_held_stays_until_it_is_sold() -> None:
     wanting = ScriptedScanner({0: ["B"], 4: []})
     entry = StrategyEntry("s", lambda: Holder(NO_PARAMS), scanner="S")
 
-    desk = Desk(Rows(TAPE), (), [entry], [ScannerEntry("S", wanting, 2, 9)]).play()
+    desk = MemoryDesk(Rows(TAPE), (), [entry], [ScannerEntry("S", wanting, 2, 9)]).play()
 
     assert watches(desk, "B") == [(3, "Watch", ["S"]), (5, "Watch", []), (7, "Unwatch", None)]
     assert [position.quantity for position in desk.manager.positions().values()] == [0.0]
@@ -236,8 +236,8 @@ def test_a_symbol_found_by_a_scanner_has_the_bars_of_one_subscribed_from_the_sta
 
         return StrategyEntry("s", lambda: Looking(NO_PARAMS))
 
-    found = Desk(market, market.symbols[:1], [look(True)], [scanner], start_ns=start_ns, shards=3).play()
-    always = Desk(market, market.symbols, [look(False)], start_ns=start_ns, shards=3).play()
+    found = MemoryDesk(market, market.symbols[:1], [look(True)], [scanner], start_ns=start_ns, shards=3).play()
+    always = MemoryDesk(market, market.symbols, [look(False)], start_ns=start_ns, shards=3).play()
 
     assert [content(bar) for bar in found.store.rows.values() if bar.priced] != []
     assert bars_of(found) == bars_of(always)
@@ -247,7 +247,7 @@ def test_a_symbol_found_by_a_scanner_has_the_bars_of_one_subscribed_from_the_sta
     assert flags == {"repaired", "complete", "partial"}
 
 
-def bars_of(desk: Desk) -> dict[tuple[str, int], tuple[Any, ...]]:
+def bars_of(desk: MemoryDesk) -> dict[tuple[str, int], tuple[Any, ...]]:
     return {key: content(bar) for key, bar in sorted(desk.store.rows.items()) if bar.priced}
 
 
@@ -429,7 +429,7 @@ def test_nothing_can_be_assigned_to_a_snapshot(name: str) -> None:
     assert "immutable" in meddled.problems[0]
 
 
-def test_a_snapshot_array_of_another_shape_is_nobody_elses() -> None:
+def test_a_snapshot_array_of_another_shape_belongs_to_no_other() -> None:
     shapes: list[Any] = []
 
     def reshape(market: MarketSnapshot) -> list[str]:

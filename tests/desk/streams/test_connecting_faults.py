@@ -1,11 +1,12 @@
-"""Any error while connecting is a failed attempt: it is reported and retried after a wait."""
+"""Any error while connecting is a failed attempt: it is reported, and retried after a wait."""
 
 import asyncio
 
 import pytest
-from alpaca_feeds import HandClock, feed_of, until
+from alpaca_feeds import ManualClock, make_feed, until
 from alpaca_server import AlpacaServer, Client
 
+from desk.feeds.frames import frames_of
 from desk.model.units import MS_NS
 
 
@@ -26,23 +27,23 @@ async def greet_nobody(client: Client) -> None:
     ids=["two dots", "a dot first", "a label too long", "a dot like letter"],
 )
 def test_a_name_that_cannot_be_looked_up_is_a_failed_attempt(host: str) -> None:
-    feed = feed_of(Address(f"wss://{host}/v2/iex"), HandClock())  # type: ignore[arg-type]  # only its address is asked for
-    frames = feed.frames()
+    feed = make_feed(Address(f"wss://{host}/v2/iex"), ManualClock())  # type: ignore[arg-type]  # only its address is asked for
+    frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert feed.last_end.startswith("no connection: ")
+    assert feed.connection.last_end.startswith("no connection: ")
     (note,) = feed.take_notes()
     assert note.level == "error"
     assert feed.health.failures == 1
-    assert feed.gaps[0].why == feed.last_end
+    assert feed.gaps[0].why == feed.connection.last_end
 
 
 def test_failed_attempts_wait_as_lost_connections_do() -> None:
-    clock = HandClock()
-    feed = feed_of(Address("wss://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    clock = ManualClock()
+    feed = make_feed(Address("wss://stream..data.example/v2/iex"), clock)  # type: ignore[arg-type]  # as above
+    frames = frames_of(feed, feed._clock)
 
     for _ in range(100):
         next(frames)
@@ -55,13 +56,13 @@ def test_failed_attempts_wait_as_lost_connections_do() -> None:
 def test_a_server_without_tls_is_a_failed_attempt_and_keeps_no_feed_from_closing() -> None:
     with AlpacaServer(greet_nobody) as server:
         server.url = server.url.replace("ws://", "wss://")
-        feed = feed_of(server, HandClock())
-        frames = feed.frames()
-        until(frames, lambda _: bool(feed.last_end))
+        feed = make_feed(server, ManualClock())
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: bool(feed.connection.last_end))
 
         frames.close()
 
-    assert "no connection" in feed.last_end
+    assert "no connection" in feed.connection.last_end
     assert feed.health.failures == 1
 
 
@@ -70,13 +71,13 @@ def test_a_certificate_store_that_cannot_be_read_is_a_failed_attempt(monkeypatch
         raise RuntimeError("no certificates")
 
     monkeypatch.setattr("ssl.create_default_context", fail)
-    feed = feed_of(Address("wss://127.0.0.1:9/v2/iex"), HandClock())  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    feed = make_feed(Address("wss://127.0.0.1:9/v2/iex"), ManualClock())  # type: ignore[arg-type]  # as above
+    frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert feed.last_end == "no connection: no certificates"
+    assert feed.connection.last_end == "no connection: no certificates"
 
 
 def test_no_failed_attempt_is_left_to_the_event_loop(caplog: pytest.LogCaptureFixture) -> None:
@@ -100,23 +101,23 @@ def test_a_proxy_of_the_environment_is_named_as_unused_without_its_password(
         monkeypatch.delenv(other, raising=False)
         monkeypatch.delenv(other.upper(), raising=False)
     monkeypatch.setenv(name, "http://user:word@proxy.example:3128")
-    feed = feed_of(Address(url), HandClock())  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    feed = make_feed(Address(url), ManualClock())  # type: ignore[arg-type]  # as above
+    frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "proxy.example:3128, which is not used: the desk connects directly to 127.0.0.1" in feed.last_end
-    assert "word" not in feed.last_end
+    assert "proxy.example:3128, which is not used: the desk connects directly to 127.0.0.1" in feed.connection.last_end
+    assert "word" not in feed.connection.last_end
 
 
 def test_a_proxy_that_does_not_apply_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    feed = feed_of(Address("ws://127.0.0.1:9/x"), HandClock())  # type: ignore[arg-type]  # as above
-    frames = feed.frames()
+    feed = make_feed(Address("ws://127.0.0.1:9/x"), ManualClock())  # type: ignore[arg-type]  # as above
+    frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "proxy" not in feed.last_end
+    assert "proxy" not in feed.connection.last_end

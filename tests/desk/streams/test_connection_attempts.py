@@ -1,4 +1,4 @@
-"""How often a venue may be tried: waits that grow, under limits that hold whatever happens."""
+"""How often the desk connects: growing waits, and limits that always hold."""
 
 import random
 from itertools import pairwise

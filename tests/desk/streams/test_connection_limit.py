@@ -1,4 +1,4 @@
-"""The connections that a misbehaving venue sees, on real sockets and a clock that is moved by hand."""
+"""The connections that a misbehaving venue sees, on real sockets and a manual clock."""
 
 import socketserver
 import threading
@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from alpaca_feeds import START_NS, HandClock, feed_of
+from alpaca_feeds import START_NS, ManualClock, make_feed
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_connection_attempts import most_within
+
+from desk.feeds.frames import frames_of
 
 STEP_NS = NS // 10
 STEPS = 900
@@ -80,22 +82,22 @@ BAD: list[Script] = [
 ]
 
 
-def times_of_attempts(address: Any, clock: HandClock, seen: Callable[[], int] = lambda: 2) -> list[int]:
+def times_of_attempts(address: Any, clock: ManualClock, seen: Callable[[], int] = lambda: 2) -> list[int]:
     """Play STEPS steps of hand-moved time against what listens there; when each connection was tried.
 
     Further, slower steps follow until the server has `seen` two connections, however slow this machine is. The times
     are those at which the feed begins: a server in another thread may look at this clock much later.
     """
-    feed = feed_of(address, clock)
-    feed.patience_s = 0.0
+    feed = make_feed(address, clock)
+    clock.patience_s = 0.0
     began_ns: list[int] = []
     attempts = feed._socket._attempts._began_ns
-    frames = feed.frames()
+    frames = frames_of(feed, feed._clock)
     for step in range(STEPS + SLOW_STEPS):
         if step >= STEPS:
             if seen() > 1:
                 break
-            feed.patience_s = 0.01
+            clock.patience_s = 0.01
         next(frames)
         if attempts and attempts[-1] not in began_ns[-1:]:
             began_ns.append(attempts[-1])
@@ -112,7 +114,7 @@ def keeps_the_limits(times_ns: list[int]) -> bool:
 @given(st.lists(st.sampled_from(BAD), min_size=1, max_size=6))
 def test_a_venue_that_ends_its_connections_is_not_asked_more_often_than_the_limits_say(scripts: list[Script]) -> None:
     with AlpacaServer(*scripts) as server:
-        began_ns = times_of_attempts(server, HandClock(), lambda: server.connections)
+        began_ns = times_of_attempts(server, ManualClock(), lambda: server.connections)
 
     assert 1 < server.connections <= len(began_ns)
     assert keeps_the_limits(began_ns)
@@ -122,7 +124,7 @@ def test_a_venue_that_ends_its_connections_is_not_asked_more_often_than_the_limi
 def test_an_http_error_that_may_pass_is_retried_within_the_limits(status: int) -> None:
     with AlpacaServer(close_at_once, statuses={"/busy": status}) as server:
         server.url = server.url.replace("/v2/test", "/busy")
-        began_ns = times_of_attempts(server, HandClock())
+        began_ns = times_of_attempts(server, ManualClock())
 
     assert len(began_ns) > 1
     assert keeps_the_limits(began_ns)
@@ -142,7 +144,7 @@ def test_a_server_that_accepts_and_closes_is_retried_within_the_limits() -> None
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         Listening.url = f"ws://127.0.0.1:{server.server_address[1]}/v2/test"
-        began_ns = times_of_attempts(Listening, HandClock(), lambda: len(accepted))
+        began_ns = times_of_attempts(Listening, ManualClock(), lambda: len(accepted))
         server.shutdown()
         thread.join()
 
@@ -154,7 +156,7 @@ def test_a_port_where_nothing_listens_is_tried_within_the_limits() -> None:
     with AlpacaServer(close_at_once) as server:
         pass
 
-    began_ns = times_of_attempts(server, HandClock())
+    began_ns = times_of_attempts(server, ManualClock())
 
     assert len(began_ns) > 8
     assert keeps_the_limits(began_ns)

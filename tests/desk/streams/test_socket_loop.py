@@ -1,13 +1,14 @@
-"""The socket loop: bounded, patient, and quick to see that nobody is there."""
+"""The socket loop: bounded memory, retries, and early detection of a dead connection."""
 
 import random
 import threading
 
 import msgspec
 import pytest
-from alpaca_feeds import START_NS, HandClock, feed_of, sending, until
+from alpaca_feeds import START_NS, ManualClock, make_feed, send_after_subscribing, until
 from alpaca_server import NS, AlpacaServer, Client, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.streams.backoff import FIRST_NS, LONGEST_NS, Backoff
 from desk.streams.socket_loop import ANSWER_NS, PING_PART, TIMEOUT_NS, SocketLoop
@@ -16,7 +17,7 @@ MANY = 40
 PING_NS = TIMEOUT_NS // PING_PART
 
 
-def test_whoever_reads_slowly_stops_the_venue_instead_of_gathering() -> None:
+def test_a_slow_reader_stops_the_venue_instead_of_buffering() -> None:
     sent = 0
     stalled = threading.Event()
     frame = msgspec.msgpack.encode([trade("A", START_NS)] * 1000)
@@ -35,8 +36,8 @@ def test_whoever_reads_slowly_stops_the_venue_instead_of_gathering() -> None:
         await client.stay()
 
     with AlpacaServer(flood) as server:
-        feed = feed_of(server)
-        frames = feed.frames()
+        feed = make_feed(server)
+        frames = frames_of(feed, feed._clock)
         first = next(frame for frame in frames if frame.ticks)
         assert stalled.wait(10)
         sent_while_nobody_read = sent
@@ -57,10 +58,10 @@ def test_a_server_that_never_greets_is_left() -> None:
     async def mute(client: Client) -> None:
         await client.stay()
 
-    clock = HandClock()
-    with AlpacaServer(mute, sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
+    clock = ManualClock()
+    with AlpacaServer(mute, send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: server.connections == 1 and feed._socket.open)
         next(frames)
 
@@ -68,7 +69,7 @@ def test_a_server_that_never_greets_is_left() -> None:
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     assert feed.gaps[0].why == "the venue owed the greeting for 10 s"
 
 
@@ -82,11 +83,11 @@ def test_a_peer_that_answers_no_ping_is_left() -> None:
         paused.set()
         await client.stay()
 
-    clock = HandClock()
-    with AlpacaServer(deaf, sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected and paused.is_set())
+    clock = ManualClock()
+    with AlpacaServer(deaf, send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, is_open=lambda _: False)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected and paused.is_set())
 
         clock.now_ns += PING_NS
         next(frames)
@@ -98,10 +99,10 @@ def test_a_peer_that_answers_no_ping_is_left() -> None:
 
 
 def test_a_peer_that_answers_pings_is_kept() -> None:
-    clock = HandClock()
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+    clock = ManualClock()
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, is_open=lambda _: False)
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
 
         for _ in range(3):
@@ -110,39 +111,39 @@ def test_a_peer_that_answers_pings_is_kept() -> None:
             until(frames, lambda _, before=read_ns: feed._socket.read_ns > before)
         frames.close()
 
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
 
 
 @pytest.mark.parametrize(("path", "fault"), [("/forbidden", CredentialsError), ("/lost", RunFailed)])
 def test_an_http_answer_instead_of_a_websocket_is_a_fault(path: str, fault: type[Exception]) -> None:
     statuses = {"/forbidden": 403, "/lost": 404}
-    with AlpacaServer(sending(), statuses=statuses) as server:
+    with AlpacaServer(send_after_subscribing(), statuses=statuses) as server:
         server.url = server.url.replace("/v2/test", path)
-        feed = feed_of(server)
+        feed = make_feed(server)
 
         with pytest.raises(fault, match=str(statuses[path])):
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
 
-def test_a_port_where_nobody_listens_is_tried_again() -> None:
-    clock = HandClock()
-    with AlpacaServer(sending()) as server:
+def test_a_port_where_nothing_listens_is_tried_again() -> None:
+    clock = ManualClock()
+    with AlpacaServer(send_after_subscribing()) as server:
         pass
-    feed = feed_of(server, clock)
-    frames = feed.frames()
+    feed = make_feed(server, clock)
+    frames = frames_of(feed, feed._clock)
 
-    until(frames, lambda _: bool(feed.last_end))
+    until(frames, lambda _: bool(feed.connection.last_end))
     frames.close()
 
-    assert "no connection" in feed.last_end
-    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.last_end)]
+    assert "no connection" in feed.connection.last_end
+    assert [(gap.from_ns, gap.why) for gap in feed.gaps] == [(START_NS, feed.connection.last_end)]
     assert [note.level for note in feed.take_notes()] == ["error"]
     assert not feed.health.subscribed
 
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(PlanError, match=r"feed\.url"):
-        SocketLoop("http://x", None, HandClock(), random.Random(), lambda _: None)  # type: ignore[arg-type]
+        SocketLoop("http://x", None, ManualClock(), random.Random())  # type: ignore[arg-type]
 
 
 def test_waits_are_drawn_below_a_ceiling_that_doubles_and_starts_over() -> None:

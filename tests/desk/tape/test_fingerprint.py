@@ -1,4 +1,4 @@
-"""A tape's files are known again by name, size and footer."""
+"""A tape's files are recognized by name, size and footer."""
 
 from pathlib import Path
 

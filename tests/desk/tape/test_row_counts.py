@@ -1,11 +1,11 @@
-"""Rows by the minute, and one day of a recording."""
+"""Rows per minute, and one day of a recording."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from market_rows import T0, Line, Lines, quote
+from market_rows import T0, BlockRow, BlockRows, quote
 
 from desk.model.blocks import Block
 from desk.model.units import MINUTE_NS, floor_to
@@ -37,8 +37,8 @@ def test_a_tally_counts_every_row_once_however_it_is_cut(recv_ns: list[int], dat
     assert joined.between(from_ns, until_ns).counts() == {"trades": sum(inside), "quotes": len(inside) - sum(inside)}
 
 
-class Recording(Lines):
-    """Lines that know when they were received, and give more than they are asked for."""
+class Recording(BlockRows):
+    """A recording of these rows, with its counts by minute. `blocks` ignores the bounds of time."""
 
     @property
     def tally(self) -> MinuteCounts:
@@ -53,7 +53,7 @@ class Recording(Lines):
 
 @given(st.lists(st.integers(0, 600_000), min_size=1, max_size=40).map(sorted), st.integers(1, 9))
 def test_a_day_holds_the_rows_of_its_time_with_their_ordinals(at_ms: list[int], rows_per_block: int) -> None:
-    lines = [quote(at) if at % 2 else Line(at) for at in at_ms]
+    lines = [quote(at) if at % 2 else BlockRow(at) for at in at_ms]
     from_ns, until_ns = FIRST_NS + 2 * MINUTE_NS, FIRST_NS + 7 * MINUTE_NS
     wanted = [number for number, line in enumerate(lines) if from_ns <= line.recv_ns < until_ns]
     if not wanted:

@@ -1,4 +1,4 @@
-"""Which files are a tape: names that begin with "." or "_" are no part of a folder or pattern."""
+"""The files of a tape: names that begin with "." or "_" are left out of folders and patterns."""
 
 from pathlib import Path
 

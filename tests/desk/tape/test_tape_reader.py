@@ -63,7 +63,7 @@ def test_every_reading_begins_anew(tmp_path: Path) -> None:
     assert [len(block) for block in source.blocks()] == [len(block) for block in source.blocks()] == [2]
 
 
-def test_nulls_and_unknown_kinds_are_told_apart(tmp_path: Path) -> None:
+def test_nulls_and_unknown_kinds_are_distinguished(tmp_path: Path) -> None:
     table = rows(1, kind="status").set_column(1, "ts_ns", pa.array([None], pa.int64()))
 
     (block,) = TapeSource(save(tmp_path / "a.parquet", table)).blocks()
@@ -163,7 +163,7 @@ def test_paths_without_a_tape_are_refused(tmp_path: Path) -> None:
         assert told in str(raised.value)
 
 
-def test_damage_in_the_middle_is_told(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_reported(tmp_path: Path) -> None:
     path = save(tmp_path / "a.parquet", rows(*range(5_000)), rows_per_group=5_000)
     source = TapeSource(path)
     with path.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""A tape in a store is read as one on this disk."""
+"""A tape in a store is read like a tape on the local disk."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,16 +109,16 @@ def test_a_tape_that_is_for_others_is_a_matter_of_credentials(
 
 
 @pytest.mark.trial
-def test_a_store_that_goes_away_while_a_tape_is_read_is_told(days: Path, s3: S3Server) -> None:
+def test_a_store_that_goes_away_while_a_tape_is_read_is_reported(days: Path, s3: S3Server) -> None:
     blocks = TapeSource(s3.url("desk/days")).blocks()
     next(blocks)
-    s3.leave()
+    s3.stop()
 
     with pytest.raises(RunFailed, match="a store that answers"):
         list(blocks)
 
 
-def test_a_file_that_is_taken_away_while_it_is_read_is_told(days: Path, s3: S3Server) -> None:
+def test_a_file_that_is_taken_away_while_it_is_read_is_reported(days: Path, s3: S3Server) -> None:
     source = TapeSource(s3.url("desk/days"))
     blocks = source.blocks()
     next(blocks)

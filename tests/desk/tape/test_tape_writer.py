@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from desk.feeds.frames import frames_of
 from desk.feeds.replay import BlockFeed
 from desk.model.errors import TapeError
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
@@ -147,13 +149,13 @@ def ticks_of(path: Path) -> list[Tick]:
         def wall_ns(self) -> int:
             return 100
 
-        def sleep(self, seconds: float) -> None:
-            raise AssertionError("a lossless feed does not wait")
+        def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+            assert not until_ns, "a lossless feed does not wait"
 
     feed = BlockFeed(TapeSource(path), Still())
     feed.subscribe(["AAA", "BBB"])
     assert feed.counts.rejected == {"trades": {}, "quotes": {}}
-    return [tick for frame in feed.frames() for tick in frame.ticks]
+    return [tick for frame in frames_of(feed, feed._clock) for tick in frame.ticks]
 
 
 def test_corrections_cancels_and_ids_of_64_bits_are_played_as_they_were_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tapes that other programs have written, as Parquet allows."""
+"""Tapes written by other programs, in all forms that Parquet allows."""
 
 from pathlib import Path
 from typing import Any

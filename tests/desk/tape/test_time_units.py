@@ -1,4 +1,4 @@
-"""Times of a tape: plausible ns, or refused with the unit that they look like."""
+"""Times of a tape: plausible nanoseconds, or refused with the unit that they seem to have."""
 
 from pathlib import Path
 

@@ -15,14 +15,14 @@ def test_short_counts_stay_short(number: float, told: str) -> None:
     ("value_ms", "told"),
     [(None, "-"), (0.84, "840 µs"), (1.5, "1.50 ms"), (12.34, "12.3 ms"), (850, "850 ms"), (4_200, "4.20 s")],
 )
-def test_a_latency_is_told_in_the_unit_that_suits_it(value_ms: float | None, told: str) -> None:
+def test_a_latency_is_reported_in_the_unit_that_suits_it(value_ms: float | None, told: str) -> None:
     assert formatting.milliseconds(value_ms) == told
 
 
 @pytest.mark.parametrize(
     ("seconds", "told"), [(0.84, "0.84 s"), (42, "42.0 s"), (192, "3 min 12 s"), (23_400, "6 h 30 min")]
 )
-def test_a_duration_is_told_in_the_unit_that_suits_it(seconds: float, told: str) -> None:
+def test_a_duration_is_reported_in_the_unit_that_suits_it(seconds: float, told: str) -> None:
     assert formatting.duration(seconds) == told
 
 

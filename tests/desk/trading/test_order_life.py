@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from order_makers import a_fill, a_word, an_intent
+from order_makers import a_fill, a_report, an_intent
 
 from desk.model.orders import TERMINAL, Report
 from desk.trading.order_life import (
@@ -17,7 +17,7 @@ from desk.trading.order_life import (
 STATUSES = sorted(STEPS)
 reports = st.builds(
     lambda number, status, quantity: (
-        a_fill(quantity, number, status=status) if status in FILLS else a_word(status, number)
+        a_fill(quantity, number, status=status) if status in FILLS else a_report(status, number)
     ),
     st.integers(1, 12),
     st.sampled_from(STATUSES),
@@ -48,7 +48,7 @@ def test_a_report_number_counts_once() -> None:
 
 def test_a_fill_that_raced_a_cancel_still_counts_and_the_order_stays_canceled() -> None:
     order = Order(an_intent())
-    apply_report(order, a_word("canceled", 2))
+    apply_report(order, a_report("canceled", 2))
 
     late = apply_report(order, a_fill(4.0, 1))
 
@@ -58,14 +58,14 @@ def test_a_fill_that_raced_a_cancel_still_counts_and_the_order_stays_canceled() 
 
 def test_a_late_fill_of_everything_makes_a_canceled_order_filled() -> None:
     order = Order(an_intent())
-    apply_report(order, a_word("canceled", 2))
+    apply_report(order, a_report("canceled", 2))
 
     apply_report(order, a_fill(10.0, 1))
 
     assert order.status == "filled"
 
 
-def test_shares_beyond_the_quantity_are_told_apart() -> None:
+def test_shares_beyond_the_quantity_are_distinguished() -> None:
     order = Order(an_intent())
 
     step = apply_report(order, a_fill(12.0))
@@ -125,7 +125,7 @@ def test_any_reports_lead_along_legal_steps_and_never_beyond_the_quantity(histor
     assert (order.status == "filled") == (order.remaining == 0.0)
 
 
-@given(st.permutations([a_fill(3.0, 1), a_fill(4.0, 2), a_word("canceled", 3)]))
+@given(st.permutations([a_fill(3.0, 1), a_fill(4.0, 2), a_report("canceled", 3)]))
 def test_the_order_in_which_reports_arrive_does_not_change_the_outcome(arrivals: list[Report]) -> None:
     order = Order(an_intent())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.config.plan import FlowPlan
+from desk.config import FlowPlan
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import MAX_BATCH_BYTES
 from desk.tuning.advice import (
@@ -119,7 +119,7 @@ def test_a_symbol_that_dominates_is_named_because_it_cannot_be_split() -> None:
     assert any("S000 alone, which cannot be split, 67%" in line for line in concerns(market, costs, found, 64))
 
 
-def test_what_is_not_cured_is_told() -> None:
+def test_what_is_not_cured_is_reported() -> None:
     market = load(400_000.0)
 
     found = advice(market, most=1)

@@ -62,7 +62,7 @@ def test_a_count_is_reached_at_the_end_of_the_bin_in_which_it_is_full(bins: list
     assert reached_ns == START_NS + (last + 1) * BIN_NS
 
 
-def test_minutes_become_a_burst_by_a_factor_that_is_told() -> None:
+def test_minutes_become_a_burst_by_a_factor_that_is_reported() -> None:
     minutes = {0: {"A": 600, "B": 0}, MINUTE_NS: {"A": 900, "B": 300}}
 
     load = minutes_load("run", minutes, ["A", "B", "C"], 2.0, 10.0)

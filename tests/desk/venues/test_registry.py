@@ -1,4 +1,4 @@
-"""Kinds of feeds and brokers: a line each in desk/config/kinds.py, and no other place that knows one."""
+"""Kinds of feeds and brokers: one line each in desk/config/kinds.py, and no other place names a kind."""
 
 import ast
 import subprocess
@@ -16,6 +16,7 @@ from websockets.sync.server import ServerConnection, serve
 from desk.config import Plan, Settings, plan_notes
 from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS, FeedKind
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
@@ -175,7 +176,7 @@ def test_a_venue_is_added_by_its_own_module_and_one_line() -> None:
         session = derive_session(plan, market_source(plan), clock)
         feed = market_feed(plan, session, None, clock)
         feed.subscribe(["A"])
-        frames, until_s = feed.frames(), time.monotonic() + DEADLINE_S
+        frames, until_s = frames_of(feed, feed._clock), time.monotonic() + DEADLINE_S
 
         ticks = next(frame.ticks for frame in frames if frame.ticks or time.monotonic() > until_s)
         frames.close()

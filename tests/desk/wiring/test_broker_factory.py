@@ -1,4 +1,4 @@
-"""The broker's side: the ledger's password comes from the environment, the gate knows the hours of the day."""
+"""The broker's parts: the ledger's password is read from the environment; the risk gate knows the day's hours."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_without_a_password_there_is_nothing_to_begin_with(plan: Plan, tmp_path:
     assert caught.value.exit_status == 3
 
 
-def test_a_server_that_is_away_is_told_at_once(tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_reported_at_once(tmp_path: Path) -> None:
     plan = Plan.model_validate({"session": {"name": "day"}, "ledger": {"url": "postgresql+psycopg://me@127.0.0.1:1/d"}})
 
     with pytest.raises(PlanError, match="refused") as caught:

@@ -1,4 +1,4 @@
-"""The days of exchanges, held against what the exchanges publish."""
+"""Exchange days, compared with the calendars that exchanges publish."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -71,12 +71,12 @@ def test_weekends_holidays_and_closures_are_no_trading_days(day: str) -> None:
 def test_every_time_belongs_to_at_most_one_day_and_has_one_that_follows(days: ExchangeDays, second: int) -> None:
     time_ns = second * SECOND_NS
 
-    day = days.following(time_ns)
+    day = days.current_or_next(time_ns)
 
     assert time_ns < day.hours.end_ns
     assert day.hours.start_ns <= day.hours.open_ns < day.hours.close_ns <= day.hours.end_ns
     assert days.hours(day.date) == day.hours
-    assert days.following(day.hours.end_ns).hours.start_ns >= day.hours.end_ns
+    assert days.current_or_next(day.hours.end_ns).hours.start_ns >= day.hours.end_ns
     around = [day.date + timedelta(ahead) for ahead in range(-10, 0)]
     assert all(hours is None or hours.end_ns <= time_ns for hours in map(days.hours, around))
 
@@ -96,7 +96,7 @@ def test_a_break_and_extended_hours_are_not_open() -> None:
 
 @pytest.mark.parametrize(
     ("calendar", "day", "words"),
-    [("XXXX", "2024-03-05", "no exchange that is known"), ("XSES", "2060-03-05", "in 2060 are not known")],
+    [("XXXX", "2024-03-05", "not a known exchange"), ("XSES", "2060-03-05", "in 2060 are unknown")],
 )
 def test_what_is_not_known_is_refused_in_words(calendar: str, day: str, words: str) -> None:
     with pytest.raises(PlanError, match=words) as caught:

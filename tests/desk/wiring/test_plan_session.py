@@ -1,5 +1,6 @@
-"""Sessions from plan and market data: the exchange day, its bounds, its symbols, and what is refused."""
+"""Sessions from plan and market data: exchange day, bounds, symbols, and refusals."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.config import Plan
+from desk.feeds.frames import frames_of
 from desk.model.block_checks import counted_as_trade
 from desk.model.blocks import Block
 from desk.model.errors import DeskError, PlanError, TapeError
@@ -35,8 +37,8 @@ class At:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        raise AssertionError(until_ns)
 
 
 def a_plan(session: dict[str, Any] | None = None, **tables: Any) -> Plan:
@@ -157,7 +159,7 @@ def test_an_evening_that_belongs_to_the_next_day_starts_it(tmp_path: Path) -> No
     assert (session.day, session.start_ns) == ("2024-03-05", ns("2024-03-05 00:00"))
 
 
-def test_a_feed_has_trades_where_they_are_asked_for_and_there_are_any(tmp_path: Path) -> None:
+def test_a_feed_has_trades_where_they_are_requested_and_there_are_any(tmp_path: Path) -> None:
     quotes = a_tape(tmp_path / "quotes.parquet", OPEN._replace(kind="quote"), NEXT)
     both = a_tape(tmp_path / "both.parquet", OPEN, OPEN._replace(kind="quote"))
 
@@ -321,7 +323,7 @@ class Recording:
     st.sampled_from(["", "16:00", "20:00"]),
     st.sampled_from(["XNYS", "24/7", "CMES"]),
 )
-def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_asked_for(
+def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_requested(
     rows: list[TapeRow], channels: tuple[str, ...], symbols: list[str], start: str, stop: str, calendar: str
 ) -> None:
     source = Recording(rows)
@@ -334,7 +336,7 @@ def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_asked_for(
         return
     played = market_feed(plan, session, session_source(source, session), SystemClock())
     played.subscribe(session.always)
-    ticks = [tick for frame in played.frames() for tick in frame.ticks]
+    ticks = [tick for frame in frames_of(played, played._clock) for tick in frame.ticks]
 
     counted = {
         kind: played.counts.received[kind] + played.counts.skipped[kind] + session.outside[kind]

@@ -1,4 +1,4 @@
-"""What a run leaves for a successor says where its tape and its results are, as the plan does."""
+"""The files of a started run name tape and results as the plan does."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The Alpaca market data stream v2: codec and protocol without a socket, and the feed that runs them.
+"""The Alpaca market data stream v2: codec and protocol without a socket, and the feed that uses them.
 
 Source: docs.alpaca.markets, "WebSocket Stream" and "Real-time Stock Data".
 """

@@ -1,4 +1,4 @@
-"""Frames of the stream into ticks and control messages, and wishes into bytes."""
+"""Decodes frames into ticks and control messages, and encodes requests."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.streams.limits import MAX_MALFORMED, SymbolBound
 from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
 from desk.venues.alpaca.market.wire import (
-    OTHERS,
+    UNUSED_MESSAGES,
     Acknowledgement,
     Kind,
-    Other,
     Success,
+    UnusedMessage,
     VenueError,
     WireCancel,
     WireCorrection,
@@ -28,32 +28,31 @@ from desk.venues.alpaca.market.wire import (
 
 Encoding = Literal["msgpack", "json"]
 Control = Success | VenueError | Acknowledgement
-CONTROLS: Final = (Success, VenueError, Acknowledgement)
+CONTROL_TYPES: Final = (Success, VenueError, Acknowledgement)
 CAUSE_OF_KEY: Final = (
     {"S": "symbol", "t": "time"}
     | dict.fromkeys(("p", "bp", "ap", "cp"), "price")
     | dict.fromkeys(("s", "bs", "as", "cs"), "size")
 )
 CLASS_OF_KIND: Final = {"t": "trades", "q": "quotes", "c": "trades", "x": "trades"}
-TICKS: Final = (WireTrade, WireQuote, WireCorrection, WireCancel)
+TICK_TYPES: Final = (WireTrade, WireQuote, WireCorrection, WireCancel)
 WireTick = WireTrade[Any] | WireQuote[Any] | WireCorrection[Any] | WireCancel[Any]
-MOST_ID: Final = 2**64 - 1
-MOST_NS: Final = 2**63 - 1
+MAX_ID: Final = 2**64 - 1
+MAX_TIME_NS: Final = 2**63 - 1
 MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What decoding raises; a message that is nested too deeply is one more that is malformed."""
+"""What decoding raises for malformed messages; RecursionError is for one that is nested too deeply."""
 MAX_CONDITIONS: Final = 4096
 MAX_KINDS: Final = 64
 MAX_KIND_CHARS: Final = 20
-KNOWN: Final = frozenset(["b", "u", "d", "c", "x", "s", "l", "i", "n", "o"])
-"""Kinds that are no news to the desk, read or not: bars, corrections, cancels, statuses, bands, imbalances, news,
-order books."""
+KNOWN_KINDS: Final = frozenset(["b", "u", "d", "c", "x", "s", "l", "i", "n", "o"])
+"""Kinds never reported as unknown: bars, corrections, cancels, statuses, bands, imbalances, news, order books."""
 
 _stamp = attrgetter("stamp")
 _symbol = attrgetter("symbol")
 
 
 class SymbolError(ValueError):
-    """A symbol that cannot be taken; `cause` says why."""
+    """A symbol that is rejected, with its `cause`."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
@@ -61,18 +60,18 @@ class SymbolError(ValueError):
 
 
 class Codec:
-    """Decodes whole frames at once; only a frame that holds something malformed is taken apart.
+    """Decodes a frame in one call; only a frame with malformed messages is decoded message by message.
 
-    Malformed ticks are counted in `counts` by cause, with the first few as examples, and so is a frame that
-    is no array of messages (as one trade, cause "frame"). Kinds that are not read are counted in `ignored`.
-    `fault` is set where a frame holds so much that is malformed that the rest of it is not read.
-    Ordinals rise by one from `ordinal`, which is that of the last tick.
+    `counts` has the malformed ticks by cause, with the first few as examples. A frame that is not an array of messages
+    counts as one trade, with the cause "frame". `ignored` counts messages of unused kinds. `fault` is set when a frame
+    has reached MAX_MALFORMED malformed messages: the rest of it is skipped.
+    `ordinal` is that of the last tick; the next tick has the next number.
     """
 
     def __init__(self, encoding: Encoding, place: str, counts: BlockFeedCounts, first_ordinal: int = 1) -> None:
         codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
         stamp: Any = Ext if encoding == "msgpack" else str
-        message = reduce(or_, (*(kind[stamp] for kind in TICKS), *CONTROLS, *OTHERS))
+        message = reduce(or_, (*(kind[stamp] for kind in TICK_TYPES), *CONTROL_TYPES, *UNUSED_MESSAGES))
         self.encoding = encoding
         self.encode: Callable[[object], bytes] = codec.Encoder().encode
         self.ordinal = first_ordinal - 1
@@ -85,23 +84,23 @@ class Codec:
         self._kind = codec.Decoder(Kind).decode
         self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
         self._large_ids = encoding == "json"
-        self._conditions = _Conditions()
+        self._conditions = _ConditionCache()
         self.symbols = SymbolBound()
         self.fault = ""
         self.frames = 0
 
-    def follow(self, other: "Codec") -> None:
-        """Go on where another codec of the same stream has come to."""
+    def continue_from(self, other: "Codec") -> None:
+        """Take over ordinal and counts from another codec of the same stream."""
         self.ordinal, self.ignored, self.frames = other.ordinal, other.ignored, other.frames
         self.symbols = other.symbols
 
     @property
     def unknown(self) -> dict[str, int]:
-        """How many messages were of kinds that the venue's documents do not name."""
-        return {kind: count for kind, count in self.ignored.items() if kind not in KNOWN}
+        """Message counts of kinds that the venue's documents do not name."""
+        return {kind: count for kind, count in self.ignored.items() if kind not in KNOWN_KINDS}
 
     def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
-        """Append the frame's ticks to `ticks`, in order; the control messages in it."""
+        """Append the frame's ticks to `ticks`, in order; return its control messages."""
         self.frames += 1
         try:
             messages = self._frame(frame)
@@ -109,30 +108,30 @@ class Codec:
             trades, quotes = kinds.count(WireTrade), kinds.count(WireQuote)
             if trades + quotes == len(messages):
                 controls: list[Control] = []
-                made = self._ticks(messages, received_ns)
+                decoded = self._ticks(messages, received_ns)
             else:
-                controls = [message for message in messages if isinstance(message, CONTROLS)]
-                made = self._ticks([m for m in messages if isinstance(m, TICKS)], received_ns)
-                trades = len(made) - quotes
-                self.ignored.update(_tag(message) for message in messages if isinstance(message, Other))
+                controls = [message for message in messages if isinstance(message, CONTROL_TYPES)]
+                decoded = self._ticks([m for m in messages if isinstance(m, TICK_TYPES)], received_ns)
+                trades = len(decoded) - quotes
+                self.ignored.update(_kind_of(message) for message in messages if isinstance(message, UnusedMessage))
         except MALFORMED:
-            return self._one_by_one(frame, received_ns, ticks)
-        ticks += made
+            return self._decode_singly(frame, received_ns, ticks)
+        ticks += decoded
         self._counts.received["trades"] += trades
         self._counts.received["quotes"] += quotes
         return controls
 
     def _ticks(self, messages: Sequence[WireTick], received_ns: int) -> list[Tick]:
-        """The hot loop: one struct per message, positional because keywords cost twice as much."""
+        """The hot loop: positional arguments, because keywords take twice the time."""
         if not messages:
             return []
         times_ns = self._times_ns(list(map(_stamp, messages)))
-        if min(times_ns) <= 0 or max(times_ns) > MOST_NS:
+        if min(times_ns) <= 0 or max(times_ns) > MAX_TIME_NS:
             raise ValueError("a time before 1970, or beyond 64 bits")
         if cause := self.symbols.cause(set(map(_symbol, messages))):
             raise SymbolError(cause)
         if self._large_ids:
-            _refuse_large_ids(messages)
+            _reject_large_ids(messages)
         conditions = self._conditions
         trade, quote = WireTrade, WireQuote
         ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(messages))
@@ -157,8 +156,8 @@ class Codec:
             for n, m, ts_ns in zip(ordinals, messages, times_ns, strict=True)
         ]
 
-    def _one_by_one(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
-        """Take a frame apart that has something malformed in it."""
+    def _decode_singly(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
+        """Decode a frame with malformed messages message by message."""
         try:
             parts = self._parts(frame)
         except MALFORMED:
@@ -168,13 +167,13 @@ class Codec:
         malformed = 0
         for number, part in enumerate(parts, 1):
             if malformed >= MAX_MALFORMED:
-                self.fault = f"a frame holds {malformed:,} malformed messages and more: the rest is not read"
+                self.fault = f"a frame has {malformed:,} malformed messages or more: the rest of it was skipped"
                 break
             try:
                 message = self._message(part)
-                if isinstance(message, Other):
-                    self._ignore(_tag(message))
-                elif isinstance(message, CONTROLS):
+                if isinstance(message, UnusedMessage):
+                    self._ignore(_kind_of(message))
+                elif isinstance(message, CONTROL_TYPES):
                     controls.append(message)
                 else:
                     ticks += self._ticks([message], received_ns)
@@ -184,7 +183,7 @@ class Codec:
         return controls
 
     def _reject(self, part: msgspec.Raw, number: int, error: Exception) -> bool:
-        """Count a message that cannot be used: under its class and cause, or as of a kind that is not read (False)."""
+        """Count a malformed message by class and cause, and return True; one of an unused kind is ignored (False)."""
         try:
             kind = self._kind(part).kind
         except MALFORMED:
@@ -206,15 +205,15 @@ class Codec:
         self.ignored[kind] += 1
 
 
-def _refuse_large_ids(messages: Sequence[WireTick]) -> None:
-    """JSON has whole numbers of any size; what is no 64-bit number is no id. Raises msgspec.ValidationError."""
+def _reject_large_ids(messages: Sequence[WireTick]) -> None:
+    """Raise msgspec.ValidationError for an id beyond 64 bits: JSON allows integers of any size."""
     for message in messages:
         ids = (
             ()
             if isinstance(message, WireQuote)
             else (getattr(message, name, 0) for name in ("trade_id", "original_id"))
         )
-        if any((each or 0) > MOST_ID for each in ids):
+        if any((each or 0) > MAX_ID for each in ids):
             raise msgspec.ValidationError("Expected at most 64 bits - at `$.i`")
 
 
@@ -225,7 +224,7 @@ def _quote(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: str) 
     return Quote(ordinal, m.symbol, ts_ns, received_ns, m.bid, m.bid_size, m.ask, m.ask_size, exchange, conditions)
 
 
-def _revision(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: "_Conditions") -> Correction | Cancel:
+def _revision(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: "_ConditionCache") -> Correction | Cancel:
     head = (ordinal, m.symbol, ts_ns, received_ns, m.original_id or 0)
     if type(m) is WireCancel:
         return Cancel(*head, m.exchange, m.tape, m.price, m.size)
@@ -234,8 +233,8 @@ def _revision(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: "_
     return Correction(*head, m.price, m.size, letters, m.exchange, m.trade_id or 0, m.tape, *original)
 
 
-class _Conditions(dict[tuple[str, ...] | None, str]):
-    """Condition letters joined, remembered; " " means regular and stands for nothing."""
+class _ConditionCache(dict[tuple[str, ...] | None, str]):
+    """A cache of joined condition letters, without " ", which means a regular trade."""
 
     def __missing__(self, letters: tuple[str, ...] | None) -> str:
         if len(self) >= MAX_CONDITIONS:
@@ -244,12 +243,12 @@ class _Conditions(dict[tuple[str, ...] | None, str]):
         return joined
 
 
-def _tag(message: Other) -> str:
+def _kind_of(message: UnusedMessage) -> str:
     return str(message.__struct_config__.tag)
 
 
 def _cause(error: Exception) -> str:
-    """The cause by the key at which decoding failed: "… - at `$.bp`", "… missing required field `t`"."""
+    """The cause, by the key in the decoder's message: "… - at `$.bp`", "… missing required field `t`"."""
     if isinstance(error, SymbolError):
         return error.cause
     if isinstance(error, RecursionError):

@@ -1,13 +1,13 @@
-"""Which encoding a message of the stream is in, by its frame and its first byte."""
+"""The encoding of a message, by its kind of frame and its first byte."""
 
 from desk.venues.alpaca.market.codec import Encoding
 
 
 def encoding_of(message: bytes | bytearray, *, text: bool) -> Encoding | None:
-    """JSON in a text frame, or in a binary one by its first byte; MessagePack where an array begins; else None.
+    """JSON if it starts with a bracket or brace, MessagePack if a binary frame starts with an array; else None.
 
-    No array of MessagePack begins with a bracket or brace: there they are small numbers. Source: MessagePack
-    specification, "Overview" of formats.
+    In MessagePack these two characters are small integers, not arrays. Source: MessagePack specification, "Overview"
+    of formats.
     """
     first = bytes(message.lstrip()[:1] if text else message[:1])
     if first in {b"[", b"{"}:

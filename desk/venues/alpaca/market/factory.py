@@ -18,14 +18,14 @@ IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
 
 
 class AlpacaFactory(LiveFactory):
-    """Alpaca's stream, or a venue that speaks its protocol."""
+    """Opens Alpaca's stream, or a venue that speaks its protocol."""
 
     def url(self, plan: Plan) -> str:
         """The plan's `url`, else the free IEX stream."""
         return plan.feed.url or IEX_STREAM
 
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> AlpacaFeed:
-        """The feed, not connected yet."""
+        """Make the feed, which is not connected yet."""
         key, secret = keys
         session = setup.session
         return AlpacaFeed(

@@ -19,11 +19,11 @@ from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
 class AlpacaFeed(SocketFeed):
-    """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a venue like it.
+    """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a compatible venue.
 
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
-    `first_ordinal`; `resume` is the position of a feed whose producer died. Raises CredentialsError without keys,
-    PlanError where they would go unencrypted to another machine.
+    `first_ordinal`; `resume` is the position after which a producer's successor continues. Raises CredentialsError
+    without keys, PlanError if they would go unencrypted to another machine.
     """
 
     def __init__(

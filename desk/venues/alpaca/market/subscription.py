@@ -1,4 +1,4 @@
-"""What is wanted of the venue, what it has acknowledged, and the messages that bring the two together.
+"""The wanted and the acknowledged subscription, and the requests that make them equal.
 
 Tests: tests/desk/venues/alpaca/test_alpaca_protocol.py
 """
@@ -9,7 +9,7 @@ from typing import Final
 
 from desk.venues.alpaca.market.wire import Acknowledgement
 
-MAX_SYMBOLS: Final = 500
+MAX_SYMBOLS_PER_REQUEST: Final = 500
 MAX_ATTEMPTS: Final = 3
 ALL: Final = "*"
 CHANNELS: Final = ("trades", "quotes")
@@ -17,11 +17,11 @@ Request = dict[str, str | list[str]]
 
 
 class Subscription:
-    """Symbols by channel ("trades", "quotes"); one message at a time is under way, each answered by the whole.
+    """Symbols by channel ("trades", "quotes"). One request is pending at a time; each answer is the whole subscription.
 
-    A symbol that the venue leaves out of its answers is asked for `MAX_ATTEMPTS` times, then it is `missing`
-    until the next connection. With "*" the channel is subscribed as a whole. `acknowledged`: all that was wanted first
-    on this connection has been answered; later requests do not change it.
+    A symbol that is absent from the answers is requested `MAX_ATTEMPTS` times, and then `missing` until the next
+    connection. "*" subscribes to the whole channel. `acknowledged`: the first subscription of this connection is
+    complete; later requests do not change it. `exact`: only ticks that are wanted can arrive.
     """
 
     def __init__(self, channels: frozenset[str]) -> None:
@@ -29,93 +29,93 @@ class Subscription:
         self.missing: dict[str, set[str]] = {channel: set() for channel in self.wanted}
         self.no_quotes: set[str] = set()
         self._symbols: set[str] = set()
-        self._stands: dict[str, set[str]] = {channel: set() for channel in self.wanted}
-        self._asked: Request | None = None
+        self._granted: dict[str, set[str]] = {channel: set() for channel in self.wanted}
+        self._pending: Request | None = None
         self._attempts: Counter[tuple[str, str, str]] = Counter()
         self.exact = True
         self.acknowledged = False
 
     @property
     def pending(self) -> bool:
-        """Whether an answer is owed by the venue."""
-        return self._asked is not None
+        """Whether a request awaits its answer."""
+        return self._pending is not None
 
-    def want(self, symbols: Iterable[str]) -> None:
-        """Want these, beside those that are."""
+    def add(self, symbols: Iterable[str]) -> None:
+        """Add symbols."""
         self._symbols.update(symbols)
-        self._changed()
+        self._update()
 
-    def forget(self, symbols: Iterable[str]) -> None:
-        """Want these no more."""
+    def remove(self, symbols: Iterable[str]) -> None:
+        """Remove symbols."""
         self._symbols.difference_update(symbols)
-        self._changed()
+        self._update()
 
-    def without_quotes(self, symbols: Iterable[str]) -> None:
-        """Want no quotes of these."""
+    def drop_quotes(self, symbols: Iterable[str]) -> None:
+        """Stop the quotes of these symbols."""
         self.no_quotes.update(symbols)
-        self._changed()
+        self._update()
 
-    def with_quotes(self, symbols: Iterable[str]) -> None:
-        """Want the quotes of these again, if they are wanted at all."""
+    def restore_quotes(self, symbols: Iterable[str]) -> None:
+        """Request the quotes of these symbols again, if they are subscribed."""
         self.no_quotes.difference_update(symbols)
-        self._changed()
+        self._update()
 
     def connected(self) -> None:
-        """Begin anew: a new connection has nothing subscribed."""
-        self._asked = None
+        """Reset: a new connection has no subscription."""
+        self._pending = None
         self.acknowledged = False
         self._attempts.clear()
         for channel in self.wanted:
-            self._stands[channel] = set()
+            self._granted[channel] = set()
             self.missing[channel].clear()
-        self._changed()
+        self._update()
 
     def request(self) -> Request | None:
-        """The next message to send: None while an answer is owed, or when all is as it should be."""
-        if self._asked is None:
-            self._asked = self._next()
-            self.acknowledged = self.acknowledged or self._asked is None
-            return self._asked
+        """The next request to send; None while one is pending, or if nothing is left to request."""
+        if self._pending is None:
+            self._pending = self._next_request()
+            self.acknowledged = self.acknowledged or self._pending is None
+            return self._pending
         return None
 
     def acknowledge(self, answer: Acknowledgement) -> None:
-        """Take the venue's answer in: the whole subscription as it has it."""
-        self._stands = {channel: set(getattr(answer, channel) or ()) for channel in self.wanted}
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            self._check(asked)
-        self._changed()
-        self.acknowledged = self.acknowledged or self._next() is None
+        """Apply the venue's answer, which is its whole subscription."""
+        self._granted = {channel: set(getattr(answer, channel) or ()) for channel in self.wanted}
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._check(pending)
+        self._update()
+        self.acknowledged = self.acknowledged or self._next_request() is None
 
-    def takes(self, channel: str, symbol: str) -> bool:
+    def is_wanted(self, channel: str, symbol: str) -> bool:
         """Whether a tick of this channel and symbol is wanted."""
         wanted = self.wanted[channel]
         return (symbol in wanted or ALL in wanted) and not (channel == "quotes" and symbol in self.no_quotes)
 
-    def _check(self, asked: Request) -> None:
-        """Count the failures of what was asked; what failed too often is asked no more."""
-        action = str(asked["action"])
+    def _check(self, pending: Request) -> None:
+        """Count the symbols for which the request had no effect; after MAX_ATTEMPTS they are `missing`."""
+        action = str(pending["action"])
         for channel in self.wanted:
-            listed = set(asked.get(channel, ()))
-            stands = self._stands[channel]
-            self.missing[channel] -= stands
-            for symbol in listed - stands if action == "subscribe" else listed & stands:
+            listed = set(pending.get(channel, ()))
+            granted = self._granted[channel]
+            self.missing[channel] -= granted
+            for symbol in listed - granted if action == "subscribe" else listed & granted:
                 self._attempts[action, channel, symbol] += 1
-                if action == "subscribe" and self._given_up(action, channel, symbol):
+                if action == "subscribe" and self._has_failed(action, channel, symbol):
                     self.missing[channel].add(symbol)
 
-    def _next(self) -> Request | None:
-        """What has to be asked next; None where the venue has, or refuses, all that is wanted."""
+    def _next_request(self) -> Request | None:
+        """The next request; None if the venue grants or refuses all that is wanted."""
         return self._difference("unsubscribe") or self._difference("subscribe")
 
     def _difference(self, action: str) -> Request | None:
-        """The next chunk of what has to be subscribed or unsubscribed."""
+        """The next request for this action, of at most MAX_SYMBOLS_PER_REQUEST symbols."""
         lists: dict[str, set[str]] = {}
         for channel, wanted in self.wanted.items():
-            stands = self._stands[channel]
-            more = wanted - stands if action == "subscribe" else stands - wanted
-            lists[channel] = {symbol for symbol in more if not self._given_up(action, channel, symbol)}
-        chunk = sorted(set().union(*lists.values()))[:MAX_SYMBOLS]
+            granted = self._granted[channel]
+            more = wanted - granted if action == "subscribe" else granted - wanted
+            lists[channel] = {symbol for symbol in more if not self._has_failed(action, channel, symbol)}
+        chunk = sorted(set().union(*lists.values()))[:MAX_SYMBOLS_PER_REQUEST]
         if not chunk:
             return None
         request: Request = {"action": action}
@@ -124,11 +124,11 @@ class Subscription:
                 request[channel] = part
         return request
 
-    def _given_up(self, action: str, channel: str, symbol: str) -> bool:
+    def _has_failed(self, action: str, channel: str, symbol: str) -> bool:
         return self._attempts[action, channel, symbol] >= MAX_ATTEMPTS
 
-    def _changed(self) -> None:
-        """Work out what is wanted by channel, and whether exactly that is what can arrive."""
+    def _update(self) -> None:
+        """Update `wanted`, `missing` and `exact`."""
         everything = ALL in self._symbols
         for channel in self.wanted:
             symbols = {ALL} if everything else set(self._symbols)
@@ -140,5 +140,5 @@ class Subscription:
         )
 
     def _may_arrive(self, channel: str) -> set[str]:
-        asked = self._asked.get(channel, ()) if self._asked is not None else ()
-        return self._stands[channel].union(asked)
+        pending = self._pending.get(channel, ()) if self._pending is not None else ()
+        return self._granted[channel].union(pending)

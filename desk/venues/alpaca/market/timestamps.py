@@ -1,4 +1,4 @@
-"""The stream's times as whole nanoseconds since the epoch: MessagePack timestamps and RFC 3339 text."""
+"""Times of the stream, MessagePack timestamps and RFC 3339 text, as nanoseconds since the epoch."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,10 +14,10 @@ from desk.model.units import SECOND_NS
 EXT_TIMESTAMP: Final = -1
 SECONDS_MASK: Final = (1 << 34) - 1
 LIMIT_64: Final = SECOND_NS << 34
-MAX_REMEMBERED: Final = 1024
-MOST_DIGITS: Final = 9
-SCALE: Final[tuple[int, ...]] = tuple(10 ** (MOST_DIGITS - digits) for digits in range(MOST_DIGITS + 1))
-WORTH_NUMPY: Final = 24
+MAX_CACHED: Final = 1024
+MAX_DIGITS: Final = 9
+SCALE: Final[tuple[int, ...]] = tuple(10 ** (MAX_DIGITS - digits) for digits in range(MAX_DIGITS + 1))
+NUMPY_FROM: Final = 24
 
 _data: Callable[[Ext], bytes] = attrgetter("data")
 _code = attrgetter("code")
@@ -41,12 +41,12 @@ def ext_ns(ext: Ext) -> int:
             nanos = SECOND_NS
         if nanos < SECOND_NS:
             return seconds * SECOND_NS + nanos
-    raise ValueError(f"extension {ext.code} of {len(data)} bytes is no timestamp")
+    raise ValueError(f"extension {ext.code} of {len(data)} bytes is not a timestamp")
 
 
 def exts_ns(exts: Sequence[Ext]) -> list[int]:
-    """The same for many at once: by numpy where they are many, because such numbers are slow ones in Python."""
-    if len(exts) >= WORTH_NUMPY:
+    """The times in many timestamp extensions. Numpy is faster from NUMPY_FROM on."""
+    if len(exts) >= NUMPY_FROM:
         data = list(map(_data, exts))
         if set(map(len, data)) == {8} and set(map(_code, exts)) == {EXT_TIMESTAMP}:
             values = np.frombuffer(b"".join(data), ">u8").astype(np.uint64)
@@ -56,32 +56,32 @@ def exts_ns(exts: Sequence[Ext]) -> list[int]:
     return [ext_ns(ext) for ext in exts]
 
 
-class _Seconds(dict[str, int]):
-    """Times like 2023-04-06T11:54:21 in ns, remembered: a stream repeats its seconds."""
+class _SecondsCache(dict[str, int]):
+    """A cache of times like 2023-04-06T11:54:21 in ns: most ticks share their second with others."""
 
     def __missing__(self, text: str) -> int:
-        if len(self) >= MAX_REMEMBERED:
+        if len(self) >= MAX_CACHED:
             self.clear()
         if len(text) != 19 or text[10] not in "Tt ":
-            raise ValueError(f"{text!r} is no RFC 3339 time")
+            raise ValueError(f"{text!r} is not an RFC 3339 time")
         found = int(datetime.fromisoformat(text + "+00:00").timestamp()) * SECOND_NS
         self[text] = found
         return found
 
 
-_seconds = _Seconds()
+_seconds = _SecondsCache()
 
 
 def rfc3339_ns(text: str) -> int:
-    """The time in RFC 3339 text with at most nine digits of a second; raises ValueError.
+    """The time in RFC 3339 text with at most nine digits of a second. Raises ValueError.
 
-    datetime reads no more than microseconds, so the fraction is read here.
+    datetime parses only microseconds, so the fraction is parsed here.
     """
     rest = text[19:]
     if rest[:1] != ".":
         return _seconds[text[:19]] - _offset_ns(rest, text)
     digits = rest[1:-1] if rest[-1] == "Z" else rest[1 : -1 if rest[-1] == "z" else -6]
-    if not (0 < len(digits) <= MOST_DIGITS and digits.isdigit() and digits.isascii()):
+    if not (0 < len(digits) <= MAX_DIGITS and digits.isdigit() and digits.isascii()):
         raise ValueError(f"{text!r} has no fraction of one to nine digits")
     second_ns: int = _seconds[text[:19]]
     found = second_ns + int(digits) * SCALE[len(digits)]
@@ -90,16 +90,16 @@ def rfc3339_ns(text: str) -> int:
 
 
 def texts_ns(texts: Sequence[str]) -> list[int]:
-    """The same for many."""
+    """The times in many RFC 3339 texts."""
     return [rfc3339_ns(text) for text in texts]
 
 
 def _offset_ns(offset: str, text: str) -> int:
-    """What "Z" or "+05:30" is ahead of UTC."""
+    """The offset of "Z" or "+05:30" from UTC."""
     if offset in {"Z", "z"}:
         return 0
     sign, hours, colon, minutes = offset[:1], offset[1:3], offset[3:4], offset[4:]
-    good = sign in {"+", "-"} and colon == ":" and len(offset) == 6 and (hours + minutes).isdigit()
-    if not good or int(hours) > 23 or int(minutes) > 59:
+    is_valid = sign in {"+", "-"} and colon == ":" and len(offset) == 6 and (hours + minutes).isdigit()
+    if not is_valid or int(hours) > 23 or int(minutes) > 59:
         raise ValueError(f"{text!r} ends in no time zone")
     return (int(hours) * 3600 + int(minutes) * 60) * SECOND_NS * (1 if sign == "+" else -1)

@@ -1,4 +1,4 @@
-"""What an error of the venue means: end the desk, or connect again.
+"""How the desk reacts to an error of the venue: stop, or reconnect.
 
 Source: docs.alpaca.markets, "WebSocket Stream", error table.
 
@@ -13,7 +13,7 @@ from desk.streams.stream_protocol import HangUp
 SLOW_CLIENT: Final = 407
 RETRIED: Final = {
     404: "it waited too long for the authentication",
-    406: "another connection stands: the venue closes a half-open one after about 90 s",
+    406: "another connection of this account is open; the venue closes a half-open one after about 90 s",
     500: "the venue has an internal error",
 }
 
@@ -26,19 +26,19 @@ _STOPS: Final[dict[int, tuple[type[DeskError], str, str]]] = {
     405: (
         RunFailed,
         "no more symbols than the account's plan allows (30 with IEX)",
-        "Take fewer symbols or channels, let scanners want fewer, or take a larger plan of the venue.",
+        "Subscribe to fewer symbols or channels, in the plan or by scanners, or take a larger plan of the venue.",
     ),
     409: (
         CredentialsError,
         "a feed that the account's plan includes",
-        "Point the url at another feed (v2/iex, v2/delayed_sip, v2/test), or take a larger plan of the venue.",
+        "Set the url of another feed (v2/iex, v2/delayed_sip, v2/test), or take a larger plan of the venue.",
     ),
-    410: (RunFailed, "channels that this feed has", "Take fewer channels, or point the url at another feed."),
+    410: (RunFailed, "channels that this feed has", "Name fewer channels, or set the url of another feed."),
 }
 
 
 def error_meaning(code: int, text: str, place: str) -> DeskError | HangUp:
-    """A fault where trying again cannot help, otherwise why to hang up; unknown codes are tried again."""
+    """A DeskError if a retry cannot help, else a HangUp with the reason; unknown codes are retried."""
     found = f"the venue says {code} {text}".rstrip()
     if code in _STOPS:
         fault, expected, remedy = _STOPS[code]

@@ -1,4 +1,4 @@
-"""What is to be seen from outside while strategies are called."""
+"""The breadcrumbs that other processes can read while strategies are called."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ from engine_parts import (
     an_engine,
     an_entry,
     at,
-    doing,
     instance_of,
     intents_of,
     mark,
     marks,
+    strategy_calling,
     strategy_of,
 )
 
@@ -132,7 +132,7 @@ def test_after_a_call_that_raises_nothing_is_under_way(seen: list[tuple[Any, ...
     def fail(ctx: object) -> None:
         raise ValueError
 
-    engine = an_engine_seen(an_entry(doing(fail)))
+    engine = an_engine_seen(an_entry(strategy_calling(fail)))
 
     engine.apply([a_watch("A"), mark(1)])
 
@@ -201,7 +201,7 @@ def test_a_fault_for_whose_text_there_is_no_memory_is_named_by_its_type(monkeypa
         monkeypatch.setattr("traceback.format_exception_only", no_memory)
         raise MemoryError
 
-    engine = an_engine(an_entry(doing(act), "s"), an_entry(name="good"))
+    engine = an_engine(an_entry(strategy_calling(act), "s"), an_entry(name="good"))
 
     engine.apply([a_watch("A"), mark(1)])
 

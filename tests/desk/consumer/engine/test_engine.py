@@ -9,12 +9,12 @@ from engine_parts import (
     an_entry,
     an_event,
     at,
-    doing,
     instance_of,
     intents_of,
     kinds,
     mark,
     marks,
+    strategy_calling,
     strategy_of,
 )
 
@@ -64,7 +64,7 @@ def test_trades_too_late_to_revise_anything_are_rejected_as_late() -> None:
 
 
 def test_order_events_count_once_by_their_number_within_the_symbol() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2))))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2))))
     engine.apply([a_watch(), a_trade(1, 0), mark(1)])
     intent = intents_of(engine)[0]
     events = [an_event(intent, 1), a_fill(intent, 2)]
@@ -77,7 +77,7 @@ def test_order_events_count_once_by_their_number_within_the_symbol() -> None:
 
 @pytest.mark.parametrize("entry", [{}, {"scanner": "movers"}])
 def test_an_order_event_before_its_symbol_is_watched_finds_its_strategy(entry: dict[str, str]) -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2)), **entry))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2)), **entry))
     engine.apply([a_watch(scanners=["movers"]), mark(1)])
     event = a_fill(intents_of(engine)[0], 1)
     successor = an_engine(an_entry(name="r"), an_entry(**entry), an_entry(name="t"))
@@ -92,10 +92,10 @@ def test_an_order_event_before_its_symbol_is_watched_finds_its_strategy(entry: d
 
 
 def test_a_live_strategy_that_lost_its_memory_uses_no_id_of_an_order_a_second_time() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2))))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2))))
     engine.apply([a_watch(), mark(1), mark(2)])
     first, second = intents_of(engine)
-    successor = an_engine(an_entry(doing(lambda ctx: ctx.buy(1))), live=True)
+    successor = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(1))), live=True)
 
     successor.apply([a_fill(first, 1), an_event(second, 2), a_watch(), mark(3)])
 
@@ -110,8 +110,8 @@ def test_what_is_no_item_is_refused() -> None:
 
 def test_hooks_run_in_the_lanes_order_and_seconds_by_strategy_then_symbol() -> None:
     called: list[tuple[str, str]] = []
-    first = an_entry(doing(lambda ctx: called.append(("first", ctx.symbol))), "first")
-    second = an_entry(doing(lambda ctx: called.append(("second", ctx.symbol))), "second")
+    first = an_entry(strategy_calling(lambda ctx: called.append(("first", ctx.symbol))), "first")
+    second = an_entry(strategy_calling(lambda ctx: called.append(("second", ctx.symbol))), "second")
     engine = an_engine(first, an_entry(RecordingStrategy, "w"), second)
 
     engine.apply([a_watch("B"), a_watch("A"), a_trade(1, 0), a_quote(2), mark(1), a_trade(3, 1)])
@@ -139,7 +139,7 @@ def test_lost_trades_make_their_minutes_partial_open_or_closed() -> None:
 
 
 def test_close_ends_the_session_once() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2, limit=1.0) if not ctx.open_orders else None)))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2, limit=1.0) if not ctx.open_orders else None)))
     engine.apply([a_watch(), a_trade(1, 10), *marks(1, 60), a_trade(2, 60)])
     engine.apply([an_event(intents_of(engine)[0], 1, simulated=True, limit_price=1.0)])
 
@@ -154,8 +154,8 @@ def test_close_ends_the_session_once() -> None:
     assert engine.take_bars() == []
 
 
-def test_what_is_held_is_priced_though_nothing_is_asked_for() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2) if ctx.trade is None else None)))
+def test_what_is_held_is_priced_though_nothing_is_requested() -> None:
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2) if ctx.trade is None else None)))
     engine.apply([a_watch(), mark(1)])
     engine.apply([a_fill(intents_of(engine)[0], 1), a_trade(1, 1, price=12.5), mark(2)])
 

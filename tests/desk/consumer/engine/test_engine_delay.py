@@ -1,4 +1,4 @@
-"""A feed that is late by design: its minutes close later by that, and are as complete as those of one that is not."""
+"""A feed that is late by design: minutes close later by its delay and are as complete as without it."""
 
 import pytest
 from engine_parts import START_NS, QueuedEngine, RecordingStrategy, an_entry

@@ -1,4 +1,4 @@
-"""Orders and the hours of the exchange day: the shard, the order manager and the gate agree on them."""
+"""Orders and the hours of the exchange day: shard, order manager and risk gate agree."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from engine_parts import (
     an_engine,
     an_entry,
     at,
-    doing,
     instance_of,
     mark,
+    strategy_calling,
 )
 
 from desk.consumer.engine.instance import Instance
@@ -64,7 +64,7 @@ class Desk:
         return [(event.status, event.reason) for event in self.events if event.client_order_id == key]
 
     def _engine(self) -> QueuedEngine:
-        return an_engine(an_entry(doing(lambda ctx: None)), hours=HOURS)
+        return an_engine(an_entry(strategy_calling(lambda ctx: None)), hours=HOURS)
 
 
 @pytest.fixture(params=[False, True], ids=["undisturbed", "restarted at every mark"])

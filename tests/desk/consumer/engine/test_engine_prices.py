@@ -1,4 +1,4 @@
-"""What a shard takes for the price of its symbols, and what makes it forget a quote."""
+"""The prices that a shard uses, and the items that make it forget a quote."""
 
 import pytest
 from engine_parts import (
@@ -11,10 +11,10 @@ from engine_parts import (
     an_entry,
     an_event,
     at,
-    doing,
     instance_of,
     intents_of,
     mark,
+    strategy_calling,
 )
 
 from desk.model.items import GapItem, Item, QuotesLost, Unwatch
@@ -25,7 +25,7 @@ HELD = a_quote(2, 2, bid=99.0, ask=101.0)
 
 def holding(*items: Item) -> QueuedEngine:
     """An engine whose strategy holds two shares of A, after these items."""
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(2) if not ctx.position.quantity else None)))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(2) if not ctx.position.quantity else None)))
     engine.apply([a_watch(), mark(1)])
     engine.apply([a_fill(intents_of(engine)[0], 1), *items])
     return engine
@@ -90,7 +90,7 @@ def test_the_next_quote_holds_the_price_again_though_the_loss_is_reported_again(
 
 
 def test_an_order_that_follows_another_finds_what_that_left_of_the_quote() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: None)))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: None)))
     engine.apply([a_watch(), a_quote(1, 0, bid=99.0, ask=101.0), mark(1)])
     ctx = instance_of(engine)
     ctx.buy(500)
@@ -100,7 +100,7 @@ def test_an_order_that_follows_another_finds_what_that_left_of_the_quote() -> No
     engine.apply([an_event(first, 1, simulated=True)])
     (report,) = engine.take_request().reports
     engine.apply([a_fill(first, 2, price=101.0), an_event(second, 3, simulated=True)])
-    successor = an_engine(an_entry(doing(lambda ctx: None)))
+    successor = an_engine(an_entry(strategy_calling(lambda ctx: None)))
     successor.restore(engine.snapshot(), [])
 
     for each in (engine, successor):

@@ -1,4 +1,4 @@
-"""A shard is a function of its item sequence, wherever it is cut in two."""
+"""A shard is a function of its items, however the sequence is divided by restarts."""
 
 import pickle
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ HOURS = TradingDay(START_NS, START_NS + 90 * SECOND_NS, START_NS + 20 * MINUTE_N
 """Sessions here reach into all of it, in most cases."""
 
 
-class Gambler(strategy.Strategy):
+class RandomStrategy(strategy.Strategy):
     """Does everything a strategy may do, at random, keeps what it saw, and breaks now and then."""
 
     def __init__(self, params: strategy.Params = NO_PARAMS) -> None:
@@ -59,7 +59,7 @@ class Gambler(strategy.Strategy):
     def on_second(self, ctx: strategy.Context) -> None:
         closes = ctx.bars.close
         self.seen.append((ctx.now_ns, ctx.age_ns, ctx.degraded, ctx.warm, len(closes), float(closes.sum())))
-        self._bet(ctx)
+        self._send_random_order(ctx)
 
     def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
         self.bars.append(bar)
@@ -67,7 +67,7 @@ class Gambler(strategy.Strategy):
     def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
         self.last = trade
         if ctx.rng.random() < 0.1:
-            self._bet(ctx)
+            self._send_random_order(ctx)
 
     def on_quote(self, ctx: strategy.Context, quote: Quote) -> None:
         self.seen.append((quote.ordinal, ctx.quote == quote))
@@ -79,9 +79,9 @@ class Gambler(strategy.Strategy):
 
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
         self.seen.append((gap.from_ns, gap.to_ns, gap.why))
-        self._bet(ctx)
+        self._send_random_order(ctx)
 
-    def _bet(self, ctx: strategy.Context) -> None:
+    def _send_random_order(self, ctx: strategy.Context) -> None:
         match ctx.rng.randrange(6):
             case 0:
                 limit = ctx.rng.choice([None, 9.5, 10.5])
@@ -98,9 +98,9 @@ class Gambler(strategy.Strategy):
 def an_engine_of_gamblers() -> QueuedEngine:
     config = EngineConfig("day", START_NS, 2 * SECOND_NS, 100 * SECOND_NS, 10**18, 1.0, 0.01, HOURS)
     entries = (
-        StrategyEntry("found", Gambler, scanner="S"),
-        StrategyEntry("all", Gambler),
-        StrategyEntry("named", Gambler, symbols=frozenset({"B"})),
+        StrategyEntry("found", RandomStrategy, scanner="S"),
+        StrategyEntry("all", RandomStrategy),
+        StrategyEntry("named", RandomStrategy, symbols=frozenset({"B"})),
     )
     return QueuedEngine(config, entries, Stopwatch())
 
@@ -235,7 +235,7 @@ class Shard:
         return next_one
 
 
-def portrait(engine: QueuedEngine, *, repeated: bool = True) -> bytes:
+def comparable_state(engine: QueuedEngine, *, repeated: bool = True) -> bytes:
     """Everything there is to an engine; pickles opened, as equal objects may have unequal pickles."""
     state = decode_state(engine.snapshot())
     if not repeated:
@@ -278,7 +278,7 @@ def test_a_restart_at_any_point_changes_nothing(stream: list[int], data: st.Data
     shard.keep()
 
     assert shard.kept == whole.kept
-    assert portrait(shard.engine) == portrait(whole.engine)
+    assert comparable_state(shard.engine) == comparable_state(whole.engine)
 
 
 @given(numbers, st.data())
@@ -298,7 +298,7 @@ def test_items_that_come_again_after_a_restart_change_nothing(stream: list[int],
     shard.keep()
 
     assert shard.kept == whole.kept
-    assert portrait(shard.engine, repeated=False) == portrait(whole.engine, repeated=False)
+    assert comparable_state(shard.engine, repeated=False) == comparable_state(whole.engine, repeated=False)
 
 
 def test_gamblers_do_what_the_properties_are_about() -> None:
@@ -341,7 +341,7 @@ class Unpicklable(RecordingStrategy):
 
 
 class Opaque(RecordingStrategy):
-    """Pickles, but does not come back."""
+    """Can be pickled but not unpickled."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         raise OSError("lost in the post")
@@ -369,10 +369,10 @@ def test_a_strategy_that_does_not_pickle_is_stopped_and_does_not_cost_the_checkp
         assert fault.what.startswith("TypeError: a context is valid during a hook call only")
         assert strategy_of(one, "A", "bad").seen[-1] == ("second", at(3))
         assert strategy_of(one, "B", "good").seen[-1] == ("second", at(3))
-    assert portrait(successor) == portrait(engine)
+    assert comparable_state(successor) == comparable_state(engine)
 
 
-def test_a_strategy_that_does_not_come_back_is_stopped_and_the_shard_goes_on() -> None:
+def test_a_strategy_that_does_not_come_back_is_stopped_and_the_shard_continues() -> None:
     bad, good = an_entry(Opaque, "bad"), an_entry(name="good")
     engine = an_engine(bad, good)
     engine.apply([a_watch(), mark(1)])
@@ -423,7 +423,7 @@ def test_bars_that_the_keeper_holds_are_what_a_successor_shows(cut: int) -> None
     ]
 
 
-def test_a_request_that_was_not_handed_over_is_asked_for_by_the_successor() -> None:
+def test_a_request_that_was_not_handed_over_is_requested_by_the_successor() -> None:
     session = Session(iter([]), lossy=False)
     engine = session.engine
     engine.apply([a_watch("A", 0, scanners=[""])])

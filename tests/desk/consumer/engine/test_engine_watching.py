@@ -8,12 +8,12 @@ from engine_parts import (
     an_entry,
     an_event,
     at,
-    doing,
     instance_of,
     intents_of,
     kinds,
     mark,
     marks,
+    strategy_calling,
     strategy_of,
 )
 
@@ -45,7 +45,7 @@ def test_strategies_run_where_the_plan_wants_them() -> None:
     assert seats == {"A": ["e"], "B": ["e", "n"], "C": ["e", "f"], "D": ["e"]}
 
 
-def test_an_instance_that_its_scanner_lets_go_rests_and_goes_on_where_it_was() -> None:
+def test_an_instance_that_its_scanner_drops_rests_and_continues_where_it_was() -> None:
     engine = an_engine(an_entry(scanner="S"))
 
     engine.apply([a_watch(scanners=["", "S"]), mark(1), a_watch(at_s=1), mark(2), a_trade(1, 2), a_quote(2)])
@@ -63,7 +63,7 @@ def test_an_instance_that_holds_something_runs_until_it_is_flat() -> None:
         acted.append(ctx.now_ns)
 
     acted: list[int] = []
-    engine = an_engine(an_entry(doing(act), scanner="S"))
+    engine = an_engine(an_entry(strategy_calling(act), scanner="S"))
 
     engine.apply([a_watch(scanners=["S"]), mark(1)])
     entry = intents_of(engine)[0]
@@ -76,8 +76,8 @@ def test_an_instance_that_holds_something_runs_until_it_is_flat() -> None:
     assert instance_of(engine).position.quantity == 0.0
 
 
-def test_its_last_fill_is_told_to_an_instance_that_rests_from_then_on() -> None:
-    engine = an_engine(an_entry(scanner="S"), an_entry(doing(lambda ctx: ctx.buy(1)), "d"))
+def test_its_last_fill_is_reported_to_an_instance_that_rests_from_then_on() -> None:
+    engine = an_engine(an_entry(scanner="S"), an_entry(strategy_calling(lambda ctx: ctx.buy(1)), "d"))
     engine.apply([a_watch(scanners=["S"]), mark(1)])
     witness = instance_of(engine)
     order = witness.buy(3)
@@ -115,7 +115,7 @@ def test_a_minute_that_was_seen_whole_is_complete_though_it_was_still_in_its_gra
     assert flags(engine) == {at(0): "complete"}
 
 
-def test_a_symbol_watched_again_goes_on_with_history_for_the_time_between() -> None:
+def test_a_symbol_watched_again_continues_with_history_for_the_time_between() -> None:
     engine = an_engine(an_entry())
     engine.apply([a_watch(), a_trade(1, 10), *marks(1, 90), a_trade(2, 70, price=6.0), Unwatch("A", at(90))])
     engine.apply(marks(91, 200))
@@ -131,7 +131,7 @@ def test_a_symbol_watched_again_goes_on_with_history_for_the_time_between() -> N
     assert instance_of(engine).warm
 
 
-def test_the_minutes_before_a_late_watch_are_given_as_history_and_the_open_one_goes_on() -> None:
+def test_the_minutes_before_a_late_watch_are_given_as_history_and_the_open_one_continues() -> None:
     engine = an_engine(an_entry())
 
     engine.apply([*marks(1, 90), a_watch(at_s=90, warm=True, bars=[a_bar(0), a_bar(60)]), a_trade(7, 95, price=6.0)])
@@ -163,7 +163,7 @@ def test_watches_and_their_ends_that_come_again_change_nothing() -> None:
     assert engine.snapshot() == before
 
 
-def test_the_end_of_a_symbol_nobody_watches_changes_nothing() -> None:
+def test_the_end_of_an_unwatched_symbol_changes_nothing() -> None:
     engine = an_engine()
 
     engine.apply([Unwatch("A", at(0))])

@@ -14,11 +14,11 @@ from engine_parts import (
     an_engine,
     an_entry,
     at,
-    doing,
     instance_of,
     intents_of,
     mark,
     marks,
+    strategy_calling,
     strategy_of,
 )
 
@@ -83,7 +83,7 @@ def failing(hook: str) -> Callable[[], Failing]:
 
 
 @pytest.mark.parametrize("hook", strategy.HOOKS)
-def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_goes_on(hook: str) -> None:
+def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_continues(hook: str) -> None:
     engine = an_engine(an_entry(failing(hook), "bad"), an_entry(name="good"))
     engine.apply([a_watch(), mark(1)])
     instance = instance_of(engine, name="bad")
@@ -117,7 +117,7 @@ def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_goes_
     ids=["exit", "generator", "base", "recursion", "group", "syntax", "sys.exit"],
 )
 def test_whatever_a_strategy_raises_stops_it_alone(act: Any, what: str) -> None:
-    engine = an_engine(an_entry(doing(act), "bad"), an_entry(name="good"))
+    engine = an_engine(an_entry(strategy_calling(act), "bad"), an_entry(name="good"))
 
     engine.apply([a_watch("A"), a_watch("B"), mark(1), mark(2)])
 
@@ -128,7 +128,7 @@ def test_whatever_a_strategy_raises_stops_it_alone(act: Any, what: str) -> None:
 
 
 def test_a_keyboard_interrupt_of_a_strategy_stops_it_where_no_signal_raises_one() -> None:
-    engine = an_engine(an_entry(doing(raising(KeyboardInterrupt())), "bad"), an_entry(name="good"))
+    engine = an_engine(an_entry(strategy_calling(raising(KeyboardInterrupt())), "bad"), an_entry(name="good"))
 
     with StopSignals():
         engine.apply([a_watch(), mark(1), mark(2)])
@@ -138,7 +138,7 @@ def test_a_keyboard_interrupt_of_a_strategy_stops_it_where_no_signal_raises_one(
 
 
 def test_the_text_of_an_exception_is_cut() -> None:
-    engine = an_engine(an_entry(doing(raising(ValueError("no\n" * 300_000)))))
+    engine = an_engine(an_entry(strategy_calling(raising(ValueError("no\n" * 300_000)))))
 
     engine.apply([a_watch(), mark(1)])
 
@@ -155,7 +155,7 @@ class Unspeakable(Exception):
 
 
 def test_an_exception_that_cannot_be_shown_stops_its_strategy_all_the_same() -> None:
-    engine = an_engine(an_entry(doing(raising(Unspeakable())), "bad"), an_entry(name="good"))
+    engine = an_engine(an_entry(strategy_calling(raising(Unspeakable())), "bad"), an_entry(name="good"))
 
     engine.apply([a_watch(), mark(1)])
 
@@ -186,7 +186,7 @@ def test_a_strategy_whose_state_is_above_the_limit_is_stopped_at_the_checkpoint(
 
 
 def test_an_interrupt_from_outside_is_no_fault_of_a_strategy() -> None:
-    engine = an_engine(an_entry(doing(raising(KeyboardInterrupt()))))
+    engine = an_engine(an_entry(strategy_calling(raising(KeyboardInterrupt()))))
 
     with pytest.raises(KeyboardInterrupt):
         engine.apply([a_watch(), mark(1)])
@@ -212,7 +212,7 @@ def test_a_strategy_that_cannot_be_built_for_a_symbol_found_later_is_stopped_the
 
 
 def test_only_the_first_faults_bear_their_tracebacks() -> None:
-    engine = an_engine(an_entry(doing(raising(ValueError("no")))))
+    engine = an_engine(an_entry(strategy_calling(raising(ValueError("no")))))
 
     engine.apply([a_watch(f"S{number}") for number in range(MAX_EXAMPLES + 5)])
     engine.apply([mark(1)])
@@ -227,7 +227,7 @@ def test_a_stopped_instances_orders_and_position_are_still_followed() -> None:
         ctx.buy(5)
         raise ValueError("after asking")
 
-    engine = an_engine(an_entry(doing(act)))
+    engine = an_engine(an_entry(strategy_calling(act)))
     engine.apply([a_watch(), mark(1)])
     intent = intents_of(engine)[0]
 
@@ -238,7 +238,7 @@ def test_a_stopped_instances_orders_and_position_are_still_followed() -> None:
     assert len(engine.audit.stopped) == 1
 
 
-def test_calls_above_the_budget_are_counted_and_the_first_are_told() -> None:
+def test_calls_above_the_budget_are_counted_and_the_first_are_reported() -> None:
     stopwatch = Stopwatch()
 
     def slow(ctx: strategy.Context) -> None:
@@ -248,7 +248,10 @@ def test_calls_above_the_budget_are_counted_and_the_first_are_told() -> None:
         stopwatch.now_ns += 50_000_000
 
     engine = an_engine(
-        an_entry(doing(just_in_time), "fast"), an_entry(doing(slow), "slow"), an_entry(name="w"), stopwatch=stopwatch
+        an_entry(strategy_calling(just_in_time), "fast"),
+        an_entry(strategy_calling(slow), "slow"),
+        an_entry(name="w"),
+        stopwatch=stopwatch,
     )
 
     engine.apply([a_watch(), *marks(1, MAX_EXAMPLES + 5)])
@@ -264,7 +267,7 @@ def test_calls_above_the_budget_are_counted_and_the_first_are_told() -> None:
     assert audit.stopped == []
 
 
-def test_a_slow_tick_hook_is_told_too() -> None:
+def test_a_slow_tick_hook_is_reported_too() -> None:
     stopwatch = Stopwatch()
 
     class Slow(RecordingStrategy):

@@ -20,10 +20,10 @@ from engine_parts import (
     an_entry,
     an_event,
     at,
-    doing,
     instance_of,
     intents_of,
     mark,
+    strategy_calling,
 )
 
 from desk.consumer.engine import Engine
@@ -34,7 +34,7 @@ from desk.strategy import Context, Position
 
 
 def an_instance(*items: Any) -> tuple[Engine, Instance]:
-    engine = an_engine(an_entry(doing(lambda ctx: None)))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: None)))
     engine.apply([a_watch(), *items])
     return engine, instance_of(engine)
 
@@ -206,7 +206,7 @@ PLAIN_NUMBERS: tuple[object, ...] = (
 
 def asked(ask: Callable[[Context], Any]) -> tuple[Engine, list[Intent]]:
     """An engine whose strategy asked once, by a hook, and what of it crosses to the broker."""
-    engine = an_engine(an_entry(doing(ask)))
+    engine = an_engine(an_entry(strategy_calling(ask)))
     engine.apply([a_watch(), a_trade(1, 0, price=9.0), mark(1)])
     sent = msgspec.msgpack.decode(msgspec.msgpack.encode(engine.take_request().intents), type=list[Intent])
     return engine, sent
@@ -296,7 +296,9 @@ def test_fills_through_the_lane_change_position_and_open_orders() -> None:
 
 
 def test_only_the_instance_that_asked_is_filled() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(1)), "a"), an_entry(doing(lambda ctx: None), "b"))
+    engine = an_engine(
+        an_entry(strategy_calling(lambda ctx: ctx.buy(1)), "a"), an_entry(strategy_calling(lambda ctx: None), "b")
+    )
     engine.apply([a_watch(), mark(1)])
 
     engine.apply([a_fill(intents_of(engine)[0], 1)])
@@ -323,7 +325,7 @@ def test_close_flattens_once_and_repeats_itself_until_that_order_is_done(side: s
     assert ctx.close() is None
 
 
-def test_a_cancel_is_asked_for_by_the_orders_id() -> None:
+def test_a_cancel_is_requested_by_the_orders_id() -> None:
     engine, ctx = an_instance(mark(2))
     order = ctx.buy(1, limit=5.0)
 
@@ -351,10 +353,10 @@ def test_chance_depends_on_session_strategy_and_symbol_alone() -> None:
     def draw(name: str) -> Callable[[Context], None]:
         return lambda ctx: drawn.setdefault((name, ctx.symbol), []).append(ctx.rng.random())
 
-    both = an_engine(an_entry(doing(draw("x")), "x"), an_entry(doing(draw("y")), "y"))
+    both = an_engine(an_entry(strategy_calling(draw("x")), "x"), an_entry(strategy_calling(draw("y")), "y"))
     both.apply([a_watch("B"), a_watch("A"), mark(1), mark(2)])
     together, drawn = drawn, {}
-    alone = an_engine(an_entry(doing(draw("y")), "y"))
+    alone = an_engine(an_entry(strategy_calling(draw("y")), "y"))
     alone.apply([a_watch("A"), mark(1), mark(2)])
 
     assert drawn["y", "A"] == together["y", "A"]

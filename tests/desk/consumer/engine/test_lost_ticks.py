@@ -11,11 +11,11 @@ from engine_parts import (
     an_engine,
     an_entry,
     at,
-    doing,
     instance_of,
     intents_of,
     mark,
     marks,
+    strategy_calling,
     strategy_of,
 )
 
@@ -87,7 +87,7 @@ def test_a_gap_of_named_symbols_leaves_the_others_alone() -> None:
     assert not [entry for entry in strategy_of(engine, "A").seen if entry[0] == "gap"]
 
 
-def test_a_gap_is_told_to_the_instances_that_run_in_canonical_order() -> None:
+def test_a_gap_is_reported_to_the_instances_that_run_in_canonical_order() -> None:
     told: list[tuple[str, str]] = []
 
     def listening(name: str) -> StrategyEntry:
@@ -97,7 +97,7 @@ def test_a_gap_is_told_to_the_instances_that_run_in_canonical_order() -> None:
 
         return an_entry(lambda: Told(strategy.Params()), name)
 
-    engine = an_engine(listening("z"), listening("a"), an_entry(doing(lambda ctx: None), "deaf"))
+    engine = an_engine(listening("z"), listening("a"), an_entry(strategy_calling(lambda ctx: None), "deaf"))
     engine.apply([a_watch("C"), a_watch("B"), a_watch("A"), mark(1), Unwatch("B", at(1))])
 
     engine.apply([GapItem(at(0), at(1), "away")])
@@ -128,7 +128,7 @@ def test_only_so_many_gaps_are_remembered() -> None:
     assert engine.audit.lost_trades == MAX_GAPS + 10
 
 
-def test_minutes_that_lost_trades_of_a_symbol_never_met_are_nobodys() -> None:
+def test_minutes_that_lost_trades_of_a_symbol_never_met_belong_to_no_symbol() -> None:
     engine = an_engine()
 
     engine.apply([LostTrades([("Z", at(0))]), GapItem(at(0), at(1), "away", symbols=["Z"])])
@@ -137,7 +137,7 @@ def test_minutes_that_lost_trades_of_a_symbol_never_met_are_nobodys() -> None:
 
 
 def test_a_strategy_stopped_from_outside_is_reported_and_its_orders_are_still_followed() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(5)), "bad"), an_entry(name="good"))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(5)), "bad"), an_entry(name="good"))
     engine.apply([a_watch(), mark(1)])
     (intent,) = intents_of(engine)
     stop = Stop("bad", "A", "no answer for 30 s")
@@ -156,7 +156,7 @@ def test_what_is_stopped_already_or_no_strategy_of_the_plan_is_not_stopped_again
     def fail(ctx: strategy.Context) -> None:
         raise ValueError("no")
 
-    engine = an_engine(an_entry(doing(fail)))
+    engine = an_engine(an_entry(strategy_calling(fail)))
     engine.apply([a_watch(), mark(1)])
 
     engine.apply([Stop("s", "A", "it hung"), Stop("unknown", "A", "it hung"), Stop("unknown", "Z", "it hung")])
@@ -228,7 +228,7 @@ def test_a_minute_that_closes_in_an_open_gap_is_partial_when_it_is_given_to_stra
 
 
 def test_an_open_gap_bars_entries_before_the_next_mark_and_the_next_mark_decides_again() -> None:
-    engine = an_engine(an_entry(doing(lambda ctx: ctx.buy(1))))
+    engine = an_engine(an_entry(strategy_calling(lambda ctx: ctx.buy(1))))
     engine.apply([a_watch(), a_trade(1, 0), mark(1), open_gap(1.5, 1.7), mark(2, degraded=True), mark(3)])
 
     assert [intent.degraded for intent in intents_of(engine)] == [False, True, False]

@@ -102,7 +102,7 @@ def test_bars_are_given_by_minute_then_symbol() -> None:
     steps=st.lists(st.integers(1, 90), min_size=1, max_size=40),
     minutes=st.sets(st.integers(0, 20)),
 )
-def test_every_minute_closes_once_on_time_and_is_let_go_on_time(
+def test_every_minute_closes_once_on_time_and_is_discarded_on_time(
     grace_s: int, more_s: int, steps: list[int], minutes: set[int]
 ) -> None:
     revise_s = grace_s + more_s

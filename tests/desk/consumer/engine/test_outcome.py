@@ -1,6 +1,6 @@
-"""What came of items is returned once, and what is not handed over yet leaves with the symbols that move."""
+"""An outcome is returned once, and the pending outcome of a symbol moves with the symbol."""
 
-from engine_parts import START_NS, Stopwatch, a_fill, a_quote, a_trade, a_watch, an_entry, at, doing, mark
+from engine_parts import START_NS, Stopwatch, a_fill, a_quote, a_trade, a_watch, an_entry, at, mark, strategy_calling
 
 from desk.consumer.engine import Engine, EngineConfig, Outcome
 from desk.flow.routing_table import slot_of
@@ -16,7 +16,7 @@ def buy_once(ctx: Context) -> None:
 
 
 def an_engine() -> Engine:
-    return Engine(EngineConfig("day", START_NS, 0, 0, 10**9), [an_entry(doing(buy_once))], Stopwatch())
+    return Engine(EngineConfig("day", START_NS, 0, 0, 10**9), [an_entry(strategy_calling(buy_once))], Stopwatch())
 
 
 def symbols(outcome: Outcome) -> tuple[list[str], list[tuple[str, int]]]:
@@ -34,7 +34,9 @@ def test_what_came_of_the_items_is_returned_and_the_engine_keeps_none_of_it() ->
 
 
 def test_what_is_pending_comes_first_and_a_minute_that_changed_again_counts_as_it_is_last() -> None:
-    engine = Engine(EngineConfig("day", START_NS, 0, 900 * 10**9, 10**9), [an_entry(doing(buy_once))], Stopwatch())
+    engine = Engine(
+        EngineConfig("day", START_NS, 0, 900 * 10**9, 10**9), [an_entry(strategy_calling(buy_once))], Stopwatch()
+    )
     pending = engine.apply([a_watch("A"), a_trade(1, 1), a_watch("B"), a_trade(2, 1, symbol="B"), mark(60)])
 
     pending = engine.apply([a_trade(3, 2, price=12.0)], pending)

@@ -1,4 +1,4 @@
-"""What hooks are handed cannot be changed: an attempt stops the strategy, and the next one sees the market's own."""
+"""Values passed to hooks are read-only: a change stops the strategy, and the next strategy sees the original."""
 
 from collections.abc import Callable
 from typing import Any
@@ -218,7 +218,7 @@ def test_nothing_can_be_assigned_to_the_bars(name: str, unmeddled: list[Any]) ->
     [lambda array: setattr(array, "dtype", np.int8), lambda array: setattr(array, "shape", (len(array), 1))],
     ids=["type", "shape"],
 )
-def test_an_array_that_is_given_another_type_or_shape_is_nobody_elses(
+def test_an_array_that_is_given_another_type_or_shape_belongs_to_no_other(
     reshape: Callable[[Any], object], unmeddled: list[Any]
 ) -> None:
     def tried(ctx: Any, _: Any) -> None:

@@ -1,4 +1,4 @@
-"""Duplicates, corrections and cancels: every minute is the fold of the surviving trades."""
+"""Duplicates, corrections and cancels: every minute is the fold of the valid trades."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -177,7 +177,7 @@ def said(bars: Iterable[Bar]) -> dict[int, tuple[Any, ...]]:
 
 
 class Kept:
-    """An engine with its keeper; it can die back to its last checkpoint and be given again what came after."""
+    """An engine with its keeper. It can die, be restored from its last checkpoint, and replay the later items."""
 
     def __init__(self) -> None:
         self.engine = self.fresh()

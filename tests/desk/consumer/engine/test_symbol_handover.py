@@ -1,4 +1,4 @@
-"""Slots go from engine to engine; nobody can tell from what the engines do."""
+"""Slots move between engines, and the outcome is that of one engine."""
 
 import pickle
 from collections.abc import Iterable
@@ -98,10 +98,10 @@ class Desk:
         self.requests: list[Request] = []
         self._chance = chance
 
-    def follow(self, steps: list[Step], *, restless: float) -> None:
+    def follow(self, steps: list[Step], *, move_probability: float) -> None:
         for step in steps:
             for _ in range(3):
-                if self._chance.random() < restless:
+                if self._chance.random() < move_probability:
                     self._stir(self._chance.randrange(6))
             if step.item is None:
                 self.requests += [engine.take_request() for engine in self.engines]
@@ -186,7 +186,7 @@ def canonical(requests: Iterable[Request]) -> tuple[list[Any], list[Any]]:
     return intents, reports
 
 
-def portrait(engines: Iterable[QueuedEngine]) -> dict[str, tuple[SymbolSnapshot, list[Any], list[float]]]:
+def comparable_state(engines: Iterable[QueuedEngine]) -> dict[str, tuple[SymbolSnapshot, list[Any], list[float]]]:
     """Everything there is to every symbol; pickles opened, as equal objects may have unequal pickles."""
     shown = {}
     for engine in engines:
@@ -217,18 +217,18 @@ def prices(engines: Iterable[QueuedEngine]) -> dict[str, float]:
 
 @examples(40)
 @given(numbers, st.integers(2, 3), st.integers(0, 2**32), st.sampled_from([0.02, 0.1, 0.5]))
-def test_moves_at_any_time_change_nothing(stream: list[int], engines: int, seed: int, restless: float) -> None:
+def test_moves_at_any_time_change_nothing(stream: list[int], engines: int, seed: int, move_probability: float) -> None:
     session = Session(iter(stream), lossy=True)
     session.play()
     whole = Desk(1, Random(0))
-    whole.follow(session.steps, restless=0)
+    whole.follow(session.steps, move_probability=0)
 
     split = Desk(engines, Random(seed))
-    split.follow(session.steps, restless=restless)
+    split.follow(session.steps, move_probability=move_probability)
 
     assert split.kept == whole.kept
     assert canonical(split.requests) == canonical(whole.requests)
-    assert portrait(split.engines) == portrait(whole.engines)
+    assert comparable_state(split.engines) == comparable_state(whole.engines)
     assert counts(split.engines) == counts(whole.engines)
     assert prices(split.engines) == prices(whole.engines)
 
@@ -238,7 +238,7 @@ def test_the_property_is_about_moves_with_orders_and_held_items() -> None:
     session.play()
     desk = Desk(3, Random(3))
 
-    desk.follow(session.steps, restless=0.3)
+    desk.follow(session.steps, move_probability=0.3)
 
     intents, reports = canonical(desk.requests)
     assert desk.begun > 100

@@ -1,4 +1,4 @@
-"""What holds for any orders in any market; the rules themselves are in test_matching_rules.py."""
+"""Properties of matching for any orders in any market. The rules are in test_matching_rules.py."""
 
 import pickle
 from typing import Any
@@ -246,7 +246,7 @@ def test_no_quote_update_gives_more_than_it_shows_to_orders_before_and_after_it(
 
 
 @given(steps, some_rules, st.integers(0, 45))
-def test_a_matcher_restored_from_a_checkpoint_goes_on_as_if_nothing_had_happened(
+def test_a_matcher_restored_from_a_checkpoint_continues_as_if_nothing_had_happened(
     drawn: list[Any], rules: dict[str, Any], cut: int
 ) -> None:
     history = a_history(drawn)

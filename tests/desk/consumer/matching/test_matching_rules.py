@@ -1,4 +1,4 @@
-"""The rules of docs/reference/simulated-venue.md, each with examples: what happens, and what fills."""
+"""The rules of docs/reference/simulated-venue.md, each with examples of market data and fills."""
 
 from pathlib import Path
 from typing import Any, Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Whole runs in one process on venues that die, stop or never answer: entries, marks, gaps, log and verdict."""
+"""Whole runs in one process on venues that die, stop or do not answer: entries, marks, gaps, log and exit status."""
 
 import asyncio
 import json

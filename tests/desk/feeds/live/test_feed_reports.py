@@ -1,4 +1,4 @@
-"""Whole runs in one process on scripted venues: what log, live view, summary, and exit status say of the feed."""
+"""Whole runs in one process on scripted venues: the feed in log, live view, summary and exit status."""
 
 import asyncio
 import io
@@ -60,7 +60,6 @@ class Run:
 
         def house(plan: Any, run_folder: Any, resume: Any, show: Any) -> Any:
             made = InProcessDesk(plan, run_folder, resume)
-            made.loop.live.patience_s = 0.01  # type: ignore[union-attr]  # it is a live feed
 
             def look(view: DeskView) -> None:
                 self.views.append(view)

@@ -1,11 +1,13 @@
-"""A live session whose start is ahead: nothing is marked or handed over before it."""
+"""A live session before its start time: no marks and no ticks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from select import select
 from typing import Any
 
 from alpaca_server import NS, AlpacaServer, Client, trade
 
-from desk.feeds.live.socket_feed import AHEAD_NS
+from desk.feeds.frames import frames_of
+from desk.feeds.live.socket_feed import AHEAD_NS, CHECK_NS
 from desk.model.ticks import Frame
 from desk.venues.alpaca.market import AlpacaFeed
 
@@ -13,8 +15,8 @@ NOW_NS = 1_800_000_000 * NS
 MAX_FRAMES = 20_000
 
 
-class HandClock:
-    """Wall time that passes in sleep, and by what a test adds."""
+class ManualClock:
+    """Wall time that passes where only time is waited for, and by what a test adds."""
 
     def __init__(self) -> None:
         self.now_ns = NOW_NS
@@ -23,15 +25,17 @@ class HandClock:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_ns += int(seconds * NS)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        if descriptors and until_ns > self.now_ns:
+            select(descriptors, (), (), (until_ns - self.now_ns) / NS)
+        elif not descriptors and until_ns:
+            self.slept.append((until_ns - self.now_ns) / NS)
+            self.now_ns = max(self.now_ns, until_ns)
 
 
-def feed_of(url: str, clock: HandClock, start_ns: int, **more: Any) -> AlpacaFeed:
+def make_feed(url: str, clock: ManualClock, start_ns: int, **more: Any) -> AlpacaFeed:
     options: dict[str, Any] = {"channels": frozenset({"trades"}), "session_clock": "real"} | more
     feed = AlpacaFeed(url, "key", "secret", clock=clock, start_ns=start_ns, **options)
-    feed.patience_s = 0.01
     feed.subscribe(["A"])
     return feed
 
@@ -56,11 +60,11 @@ async def one_trade(client: Client) -> None:
 
 
 def test_ticks_before_the_start_are_skipped_and_the_first_mark_ends_its_first_second() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + 10 * NS
     with AlpacaServer(one_trade) as server:
-        feed = feed_of(server.url, clock, start_ns)
-        frames = feed.frames()
+        feed = make_feed(server.url, clock, start_ns)
+        frames = frames_of(feed, feed._clock)
 
         before = taken(frames, lambda _: feed.counts.skipped["trades"])
         clock.now_ns = start_ns
@@ -78,21 +82,21 @@ def test_ticks_before_the_start_are_skipped_and_the_first_mark_ends_its_first_se
     assert feed.gaps == []
 
 
-def test_it_connects_a_minute_before_the_start_and_sleeps_no_longer_than_its_patience() -> None:
-    clock = HandClock()
+def test_it_connects_a_minute_before_the_start_and_checks_its_connection_each_50_ms() -> None:
+    clock = ManualClock()
     start_ns = NOW_NS + AHEAD_NS + 5 * NS
-    feed = feed_of("ws://127.0.0.1:9/v2/sip", clock, start_ns)
-    frames = feed.frames()
+    feed = make_feed("ws://127.0.0.1:9/v2/sip", clock, start_ns)
+    frames = frames_of(feed, feed._clock)
 
-    waiting = taken(frames, lambda _: clock.now_ns >= start_ns - AHEAD_NS)
-    unconnected = feed.last_end
-    taken(frames, lambda _: feed.last_end)
+    waiting = taken(frames, lambda _: clock.now_ns >= start_ns - AHEAD_NS - CHECK_NS)
+    unconnected = feed.connection.last_end
+    taken(frames, lambda _: feed.connection.last_end)
     frames.close()
 
     assert unconnected == ""
-    assert feed.last_end.startswith("no connection")
+    assert feed.connection.last_end.startswith("no connection")
     assert all((frame.ticks, frame.mark) == ([], False) for frame in waiting)
-    assert max(clock.slept) <= 0.01
+    assert max(clock.slept) * NS <= CHECK_NS
 
 
 def test_a_connection_that_is_lost_and_made_again_before_the_start_leaves_no_gap() -> None:
@@ -105,27 +109,27 @@ def test_a_connection_that_is_lost_and_made_again_before_the_start_leaves_no_gap
         await client.acknowledge()
         await client.stay()
 
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + 30 * NS
     with AlpacaServer(leaving, staying) as server:
-        feed = feed_of(server.url, clock, start_ns)
-        frames = feed.frames()
+        feed = make_feed(server.url, clock, start_ns)
+        frames = frames_of(feed, feed._clock)
 
-        taken(frames, lambda _: feed.last_end)
+        taken(frames, lambda _: feed.connection.last_end)
         clock.now_ns += 20 * NS
-        taken(frames, lambda _: feed.reconnects == 1 and feed.connected)
+        taken(frames, lambda _: feed.connection.reconnects == 1 and feed.connection.connected)
         frames.close()
 
     assert feed.gaps == []
 
 
 def test_a_venue_that_plays_only_for_those_who_listen_is_connected_to_at_once() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     start_ns = NOW_NS + 3_600 * NS
     state = {"session_ns": NOW_NS, "wall_ns": NOW_NS, "speed": 1.0, "state": "playing"}
     with AlpacaServer(one_trade, clock=lambda: state) as server:
-        feed = feed_of(server.url, clock, start_ns, session_clock="venue")
-        frames = feed.frames()
+        feed = make_feed(server.url, clock, start_ns, session_clock="venue")
+        frames = frames_of(feed, feed._clock)
 
         taken(frames, lambda _: feed.counts.skipped["trades"])
         state |= {"state": "ended"}

@@ -1,4 +1,4 @@
-"""When a feed is up and down: what is noted and when, which gaps are left, what is counted."""
+"""Outages of a feed: notes and their times, open gaps, and counts."""
 
 from itertools import pairwise
 

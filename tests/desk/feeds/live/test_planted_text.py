@@ -1,4 +1,4 @@
-"""Escapes, line breaks, markup and HTML planted in every text that comes from outside: where they end up.
+"""Escapes, line breaks, markup and HTML in every text from outside, and how each output shows them.
 
 Whole runs in processes of their own, on a terminal of their own.
 """

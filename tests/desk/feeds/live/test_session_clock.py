@@ -1,7 +1,7 @@
-"""Session time of a venue: carried on between its answers, asked again in time."""
+"""Session time of a venue: advanced between its answers, and requested again in time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,8 +20,8 @@ class Wall:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        raise AssertionError(until_ns)
 
 
 def asked(answer: Callable[[], Any], wall: Wall) -> VenueSession:

@@ -1,4 +1,4 @@
-"""Times of ticks at the edge: which are rejected, and what is lag and what a clock that was set."""
+"""Unusual tick times: which are rejected, which are lag, and which are a clock that was set."""
 
 import pytest
 
@@ -67,6 +67,17 @@ def test_a_time_is_within_the_exchange_day_and_at_most_10_s_ahead(offset_ns: int
     reader.read(reader.now_ns + offset_ns)
 
     assert reader.accepted - before == is_sound
+
+
+def test_a_feed_that_is_delayed_by_design_brings_ticks_of_the_day_before_from_its_first_read_on() -> None:
+    reader = Reader()
+    reader.now_ns = START_NS + NS
+    reader.times.delay_ns = 900 * NS
+
+    reader.read(reader.now_ns - 900 * NS)
+    reader.read(reader.now_ns - 902 * NS)
+
+    assert (reader.accepted, reader.rejected) == (1, 1)
 
 
 @pytest.mark.parametrize("ahead_ns", [HOUR_NS, AHEAD_NS - NS, 400 * DAY_NS])

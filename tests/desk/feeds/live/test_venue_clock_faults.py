@@ -1,10 +1,10 @@
-"""A venue's clock that lies, jumps, says too much or says nothing: session time stays one that can be."""
+"""A venue's clock with wrong, huge, jumping or missing answers: session time stays plausible."""
 
 import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,8 +29,8 @@ class Wall:
     def wall_ns(self) -> int:
         return self.now_ns
 
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
+    def wait(self, until_ns: int, descriptors: Sequence[int] = ()) -> None:
+        raise AssertionError(until_ns)
 
 
 class Clocked:

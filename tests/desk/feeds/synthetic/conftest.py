@@ -1,4 +1,4 @@
-"""Synthetic sessions that several tests look at, played once."""
+"""Sessions of the made-up market, played once for several tests."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""Arrivals of the synthetic market."""
+"""Arrivals of the made-up market."""
 
 import numpy as np
 import pytest

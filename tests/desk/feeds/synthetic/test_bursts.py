@@ -1,4 +1,4 @@
-"""Bursts of the synthetic market."""
+"""Bursts of the made-up market."""
 
 import numpy as np
 import pytest

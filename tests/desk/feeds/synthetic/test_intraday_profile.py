@@ -1,4 +1,4 @@
-"""The shape of the synthetic day."""
+"""Activity of the made-up market over a day."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The price walk where it is driven to its edges, and over a whole day."""
+"""The price walk at its bounds and over a whole day."""
 
 from itertools import pairwise
 

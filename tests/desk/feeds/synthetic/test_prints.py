@@ -1,4 +1,4 @@
-"""Sizes, exchanges and conditions of the synthetic market."""
+"""Sizes, exchanges and conditions of the made-up market."""
 
 import numpy as np
 

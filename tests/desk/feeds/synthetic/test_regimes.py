@@ -1,4 +1,4 @@
-"""Regimes of the synthetic market."""
+"""Regimes of the made-up market."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The line from the venues, and the recorder behind it."""
+"""Delays of reports from the made-up venues, and the received times of the recorder."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Runs, against loops over symbols."""
+"""Runs of symbols, compared with plain loops over symbols."""
 
 from itertools import accumulate, groupby
 

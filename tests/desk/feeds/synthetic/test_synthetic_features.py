@@ -1,4 +1,4 @@
-"""What makes the synthetic market believable: activity, bursts, reports, lots, movers."""
+"""Realistic features of the made-up market: activity, bursts, late reports, odd lots, movers."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The synthetic market's promises about its rows."""
+"""The made-up market's guarantees about its rows."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The universe of the synthetic market."""
+"""The symbols of the made-up market."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The skew meter: what it measures, and how often it says so."""
+"""The clock skew meter: its values, and how often it reports."""
 
 from statistics import median
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
-from desk.producer.feed_watch.clock_skew import LEAST, RECENT, SkewMeter, SkewState
+from desk.producer.feed_watch.clock_skew import MIN_SECONDS, WINDOW_SECONDS, SkewMeter, SkewState
 
 NS = SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
@@ -44,7 +44,7 @@ def test_the_value_is_the_median_over_the_fastest_tick_of_the_recent_seconds_wit
             meter.take(offset_ns)
         meter.mark()
 
-    fastest = [min(ticks) - delay_ns for ticks in seconds if ticks][-RECENT:]
+    fastest = [min(ticks) - delay_ns for ticks in seconds if ticks][-WINDOW_SECONDS:]
     assert meter.skew_ns == (round(median(fastest)) if fastest else 0)
 
 
@@ -53,9 +53,9 @@ def test_an_offset_is_an_error_once_three_seconds_had_ticks_and_again_when_it_ha
 
     early = errors(meter, 3 * NS, 3 * NS)
     first = errors(meter, 3 * NS)
-    same = errors(meter, *[5 * NS] * RECENT)
-    doubled = errors(meter, *[6 * NS] * RECENT)
-    back = errors(meter, *[3 * NS] * RECENT)
+    same = errors(meter, *[5 * NS] * WINDOW_SECONDS)
+    doubled = errors(meter, *[6 * NS] * WINDOW_SECONDS)
+    back = errors(meter, *[3 * NS] * WINDOW_SECONDS)
 
     assert [len(texts) for texts in (early, first, same, doubled, back)] == [0, 1, 0, 1, 0]
     assert "3.0 s behind" in first[0]
@@ -85,16 +85,16 @@ def test_a_single_tick_that_is_far_off_is_no_skew() -> None:
 @pytest.mark.parametrize(
     ("offset_ns", "words"),
     [
-        (2 * NS, "2.0 s behind those of reception (lag or clock);"),
-        (-2 * NS, "2.0 s ahead of those of reception (clock);"),
+        (2 * NS, "2.0 s behind the time of reception (lag or clock);"),
+        (-2 * NS, "2.0 s ahead of the time of reception (clock);"),
         (5 * HOUR_NS, "(lag or clock; 5 h: local time taken for UTC?)"),
         (-5 * HOUR_NS - 40 * NS, "(clock; 5 h: local time taken for UTC?)"),
         (5 * HOUR_NS + HOUR_NS // 2, "5.5 h: local time taken for UTC?"),
-        (15 * MINUTE_NS, "900.0 s behind those of reception (lag or clock);"),
+        (15 * MINUTE_NS, "900.0 s behind the time of reception (lag or clock);"),
     ],
 )
 def test_an_offset_is_named_by_its_sign_and_by_a_time_zone_that_would_explain_it(offset_ns: int, words: str) -> None:
-    (text,) = errors(a_meter(), *[offset_ns] * LEAST)
+    (text,) = errors(a_meter(), *[offset_ns] * MIN_SECONDS)
 
     assert words in text
 
@@ -102,13 +102,13 @@ def test_an_offset_is_named_by_its_sign_and_by_a_time_zone_that_would_explain_it
 def test_a_feed_that_is_late_by_design_is_not_skewed() -> None:
     meter = a_meter(delay_ns=900 * NS)
 
-    assert errors(meter, *[900 * NS + MS_NS] * RECENT) == []
+    assert errors(meter, *[900 * NS + MS_NS] * WINDOW_SECONDS) == []
     assert meter.skew_ns == MS_NS
 
 
 def test_a_venue_that_plays_faster_is_allowed_as_much_wall_time() -> None:
-    assert errors(a_meter(), *[30 * NS] * RECENT, pace=60.0) == []
-    assert errors(a_meter(), *[61 * NS] * RECENT, pace=60.0)
+    assert errors(a_meter(), *[30 * NS] * WINDOW_SECONDS, pace=60.0) == []
+    assert errors(a_meter(), *[61 * NS] * WINDOW_SECONDS, pace=60.0)
 
 
 @given(offsets, st.integers(0, 29))

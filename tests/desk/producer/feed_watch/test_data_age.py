@@ -1,4 +1,4 @@
-"""Spells of old data: each is reported at both ends, flapping is bounded, totals are right."""
+"""Periods of old data: start and end are reported, reports are bounded, totals are right."""
 
 import msgspec
 from hypothesis import given

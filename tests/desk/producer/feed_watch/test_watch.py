@@ -1,4 +1,4 @@
-"""What the producer makes of its feed: notes, alerts, warnings and problems, through a restart, too."""
+"""The watch over the feed: notes, alerts, warnings and problems, also through a restart."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_symbols_that_send_nothing_are_named_after_a_minute_of_the_exchanges_hou
     after = play(watch, 100, first=359)
 
     assert closed == before == after == []
-    assert "nothing came of 14 subscribed symbols in 60 s" in live
+    assert "no tick of 14 subscribed symbols in 60 s" in live
     assert live.endswith("S01, S02, S03, S04, S05, S06, S07, S08, S09, S10, …")
     (warning,) = watch.report().warnings
     assert "14 subscribed symbols in 159 s" in warning
@@ -179,7 +179,7 @@ def test_ticks_that_were_skipped_beside_others_are_a_warning_with_their_reasons(
 
     (warning,) = watch.report().warnings
 
-    assert warning == ("venue: skipped 12 ticks: 8 before the session's start, 1 after its stop, 3 not asked for")
+    assert warning == ("venue: skipped 12 ticks: 8 before the session's start, 1 after its stop, 3 not subscribed")
 
 
 def test_a_feed_that_never_subscribed_has_one_problem_that_says_so() -> None:
@@ -200,7 +200,7 @@ def test_a_run_that_ends_before_its_first_connection_blames_neither_url_nor_keys
 
     (problem,) = a_watch(feed, ["A"]).report().problems
 
-    assert problem == "venue: the run ended before there was a first connection; nothing was received."
+    assert problem == "venue: the run ended before the first connection; nothing was received."
 
 
 def test_a_successor_that_did_not_connect_before_the_end_does_not_hide_what_was_received() -> None:
@@ -213,16 +213,16 @@ def test_a_successor_that_did_not_connect_before_the_end_does_not_hide_what_was_
     assert problem == "venue: the run ended before its producer's successor was connected."
 
 
-def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_told_so() -> None:
+def test_a_feed_none_of_whose_ticks_belong_to_the_session_is_reported() -> None:
     feed = HandFeed()
     feed.counts.skipped["trades"] += 7
 
     (problem,) = a_watch(feed, ["A"]).report().problems
 
-    assert problem.startswith("venue: no tick was taken: 7 ticks came outside the session, or were not")
+    assert problem.startswith("venue: no tick was accepted: 7 ticks outside the session, or not subscribed.")
 
 
-def test_a_venue_that_owes_its_greeting_is_told_without_a_count_of_attempts() -> None:
+def test_a_venue_that_owes_its_greeting_is_reported_without_a_count_of_attempts() -> None:
     feed = HandFeed()
     feed.health = FeedHealth(last_failure="the venue still owed the greeting")
 
@@ -303,9 +303,9 @@ def test_what_healed_is_a_warning() -> None:
     assert [line.removeprefix("venue: ") for line in report.warnings] == [
         "without a subscription 3 times, 7.0 s in all, 2 failed attempts; the last time: closed",
         "the venue closed 1 connection because the desk read too slowly (407)",
-        "1 connection brought nothing for long and had to be made again",
-        "the venue sent JSON in text frames, though another encoding was asked for: it was followed",
-        "messages of unknown kinds were not read: 'y' 12, 'zz' 3",
+        "1 connection delivered nothing for a long time and had to be reopened",
+        "the venue sent JSON in text frames instead of the requested encoding; the desk switched to it",
+        "messages of unknown kinds were ignored: 'y' 12, 'zz' 3",
     ]
 
 
@@ -317,7 +317,7 @@ def test_a_feed_that_is_mute_time_after_time_is_a_problem() -> None:
 
     (problem,) = watch.report().problems
 
-    assert "the last 2 connections brought nothing" in problem
+    assert "the last 2 connections delivered nothing" in problem
 
 
 def test_what_the_feed_says_and_rejects_is_noted_at_once_and_once() -> None:

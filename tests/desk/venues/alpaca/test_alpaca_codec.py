@@ -1,4 +1,4 @@
-"""Frames become ticks: exactly, in order, and one malformed message costs nobody else."""
+"""Frames become ticks: exactly, in order, and a malformed message affects no other message."""
 
 import json
 from pathlib import Path
@@ -159,7 +159,7 @@ def test_a_malformed_message_is_rejected_and_the_rest_of_its_frame_delivered(fau
     assert counts.examples == [f"here: frame 1, message 2: {cause}"]
 
 
-def test_kinds_that_nobody_knows_are_counted_and_passed_over() -> None:
+def test_kinds_that_are_unknown_are_counted_and_passed_over() -> None:
     codec = Codec("msgpack", "here", counts := BlockFeedCounts())
 
     found = decoded(codec, codec.encode([{"T": "zz"}, trade("A", 5), {"T": "b", "S": "A"}]))

@@ -1,13 +1,14 @@
-"""A venue that answers in another encoding than was asked for is followed, both ways, by its frames."""
+"""The protocol switches to the encoding that the venue uses, in both directions."""
 
 import json
 from typing import Any
 
 import msgspec
 import pytest
-from alpaca_feeds import KEY, SECRET, START_NS, HandClock, feed_of, until
+from alpaca_feeds import KEY, SECRET, START_NS, ManualClock, make_feed, until
 from alpaca_server import AlpacaServer, Client, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.block_rows import BlockFeedCounts
 from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
@@ -59,7 +60,7 @@ def test_the_encoding_is_reported_once_however_often_it_changes() -> None:
     assert protocol.counts.rejected["trades"] == {}
 
 
-def test_a_new_connection_begins_in_the_encoding_that_is_asked_for() -> None:
+def test_a_new_connection_begins_in_the_encoding_that_is_requested() -> None:
     protocol = a_protocol()
     protocol.receive(as_json({"T": "success", "msg": "connected"}), 1, text=True)
 
@@ -71,7 +72,7 @@ def test_a_new_connection_begins_in_the_encoding_that_is_asked_for() -> None:
     assert protocol.binary
 
 
-def test_messagepack_is_followed_where_json_was_asked_for() -> None:
+def test_messagepack_is_followed_where_json_was_requested() -> None:
     protocol = a_protocol("json")
 
     protocol.receive(as_msgpack({"T": "success", "msg": "connected"}), 1)
@@ -145,8 +146,8 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
         await client.stay()
 
     with AlpacaServer(speak_json) as server:
-        feed = feed_of(server, HandClock())
-        frames = feed.frames()
+        feed = make_feed(server, ManualClock())
+        frames = frames_of(feed, feed._clock)
         (tick,) = until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
@@ -154,5 +155,5 @@ def test_a_venue_that_speaks_json_is_a_feed_all_the_same(text: bool) -> None:
     assert {type(message) for message in heard} == {str if text else bytes}
     assert [json.loads(message)["action"] for message in heard] == ["auth", "subscribe"]
     assert feed.health.encoding == f"JSON in {'text' if text else 'binary'} frames"
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
     assert server.errors == []

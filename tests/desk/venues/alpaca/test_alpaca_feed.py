@@ -7,9 +7,21 @@ import threading
 from typing import Any
 
 import pytest
-from alpaca_feeds import BOTH, KEY, MAX_FRAMES, SECRET, START_NS, HandClock, feed_of, nothing_more, sending, until
+from alpaca_feeds import (
+    BOTH,
+    KEY,
+    MAX_FRAMES,
+    SECRET,
+    START_NS,
+    ManualClock,
+    make_feed,
+    send_after_subscribing,
+    subscribe_only,
+    until,
+)
 from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
@@ -32,9 +44,9 @@ def failing(code: int, *, authenticated: bool = False) -> Script:
 
 
 def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
-    with AlpacaServer(sending(trade("A", START_NS), quote("B", START_NS + 1))) as server:
-        feed = feed_of(server)
-        frames = feed.frames()
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS), quote("B", START_NS + 1))) as server:
+        feed = make_feed(server)
+        frames = frames_of(feed, feed._clock)
 
         ticks = until(frames, lambda seen: len(seen) >= 2)
         frames.close()
@@ -51,15 +63,17 @@ def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
 
 
 def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
-    with AlpacaServer(sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))) as server:
-        feed = feed_of(server)
-        frames = feed.frames()
+    with AlpacaServer(
+        send_after_subscribing(trade("A", START_NS), stay=False), send_after_subscribing(trade("B", START_NS))
+    ) as server:
+        feed = make_feed(server)
+        frames = frames_of(feed, feed._clock)
 
         ticks = until(frames, lambda seen: len(seen) >= 2)
         frames.close()
 
     assert [(tick.ordinal, tick.symbol) for tick in ticks] == [(1, "A"), (2, "B")]
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     (gap,) = feed.gaps
     assert ticks[0].received_ns <= gap.from_ns <= gap.to_ns
     assert "closed" in gap.why
@@ -68,25 +82,25 @@ def test_a_lost_connection_is_made_again_and_leaves_a_gap() -> None:
 
 
 def test_a_slow_client_error_is_counted_and_answered_with_a_new_connection_at_once() -> None:
-    with AlpacaServer(failing(407, authenticated=True), sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock=HandClock(), rng=random.Random(1))
-        frames = feed.frames()
+    with AlpacaServer(failing(407, authenticated=True), send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock=ManualClock(), rng=random.Random(1))
+        frames = frames_of(feed, feed._clock)
 
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
     assert feed.health.slow_clients == 1
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
 
 
 @pytest.mark.parametrize("code", [404, 406, 500])
 def test_an_error_that_heals_is_waited_out(code: int) -> None:
-    clock = HandClock()
-    with AlpacaServer(failing(code), sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, rng=random.Random(1))
-        frames = feed.frames()
+    clock = ManualClock()
+    with AlpacaServer(failing(code), send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, rng=random.Random(1))
+        frames = frames_of(feed, feed._clock)
 
-        until(frames, lambda _: bool(feed.last_end))
+        until(frames, lambda _: bool(feed.connection.last_end))
         assert str(code) in feed.take_notes()[0].text
         next(frames)
         connections_before = server.connections
@@ -101,19 +115,20 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
 def test_an_error_that_does_not_heal_ends_the_feed(code: int, fault: type[Exception], caplog: Any) -> None:
     caplog.set_level(logging.DEBUG)
     with AlpacaServer(failing(code)) as server:
-        feed = feed_of(server)
+        feed = make_feed(server)
 
         with pytest.raises(fault) as caught:
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
-    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health} {feed.last_end}"
+    told = f"{caught.value!r} {caught.value} {feed!r} {feed} {feed.take_notes()} {feed.health}"
+    told += feed.connection.last_end
     told += "".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
     assert KEY not in told
     assert SECRET not in told
     assert server.connections == 1
 
 
-def test_keys_are_asked_for_before_anything_is_connected() -> None:
+def test_keys_are_requested_before_anything_is_connected() -> None:
     with pytest.raises(CredentialsError, match="ALPACA_API_KEY"):
         AlpacaFeed("ws://nowhere/v2/iex", "", "", channels=BOTH, clock=SystemClock(), session_clock="real")
 
@@ -129,41 +144,41 @@ def test_keys_are_for_this_machine_or_for_encrypted_ways() -> None:
 
 
 def test_no_redirect_is_followed() -> None:
-    with AlpacaServer(nothing_more) as elsewhere, AlpacaServer(nothing_more) as server:
+    with AlpacaServer(subscribe_only) as elsewhere, AlpacaServer(subscribe_only) as server:
         server.redirect = elsewhere.url
-        feed = feed_of(server)
+        feed = make_feed(server)
 
         with pytest.raises(RunFailed, match="HTTP 302"):
-            until(feed.frames(), lambda _: False)
+            until(frames_of(feed, feed._clock), lambda _: False)
 
     assert elsewhere.connections == 0
     assert server.received == elsewhere.received == []
 
 
 def test_a_mute_connection_is_made_again() -> None:
-    clock = HandClock()
-    with AlpacaServer(nothing_more, sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only, send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
 
-        clock.now_ns += int((feed.mute_s + 1) * NS)
+        clock.now_ns += int((feed.connection.mute_s + 1) * NS)
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
     assert feed.health.mutes == 1
-    assert feed.reconnects == 1
+    assert feed.connection.reconnects == 1
     assert [(gap.from_ns, gap.to_ns) for gap in feed.gaps] == [(START_NS, START_NS + 31 * NS)]
     assert "mute" in feed.gaps[0].why
 
 
 def test_out_of_session_silence_is_no_fault() -> None:
-    clock = HandClock()
-    with AlpacaServer(nothing_more) as server:
-        feed = feed_of(server, clock, is_open=lambda _: False)
-        feed.mute_s = 5.0
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(server, clock, is_open=lambda _: False)
+        feed.connection.mute_s = 5.0
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
 
         for _ in range(4):
             clock.now_ns += 6 * NS
@@ -171,14 +186,14 @@ def test_out_of_session_silence_is_no_fault() -> None:
         frames.close()
 
     assert feed.health.mutes == 0
-    assert feed.reconnects == 0
+    assert feed.connection.reconnects == 0
 
 
 def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> None:
-    clock = HandClock(START_NS + 1)
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, stop_ns=START_NS + 4 * NS)
-        frames = feed.frames()
+    clock = ManualClock(START_NS + 1)
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, stop_ns=START_NS + 4 * NS)
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
 
         clock.now_ns = START_NS + 2 * NS
@@ -192,7 +207,7 @@ def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> N
 
 
 def test_lag_and_read_age_are_those_of_the_frame() -> None:
-    clock = HandClock()
+    clock = ManualClock()
 
     async def script(client: Client) -> None:
         await client.greet()
@@ -203,8 +218,8 @@ def test_lag_and_read_age_are_those_of_the_frame() -> None:
         await client.stay()
 
     with AlpacaServer(script) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
         first = next(frame for frame in frames if frame.ticks)
         feed.subscribe(["C"])
         second = next(frame for frame in frames if frame.ticks)
@@ -228,9 +243,9 @@ def test_session_time_follows_a_venue_to_its_end() -> None:
         state.update(state="ended", session_ns=day_ns + 3 * NS + 1)
 
     with AlpacaServer(script, clock=lambda: {"wall_ns": START_NS, "speed": 2.0, **state}) as server:
-        feed = feed_of(server, HandClock(), session_clock="venue", rng=random.Random(1))
+        feed = make_feed(server, ManualClock(), session_clock="venue", rng=random.Random(1))
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [tick.symbol for frame in frames for tick in frame.ticks] == ["A"]
     marks = [frame.session_ns for frame in frames if frame.mark]
@@ -239,19 +254,19 @@ def test_session_time_follows_a_venue_to_its_end() -> None:
 
 
 def test_a_venue_without_a_clock_is_a_clear_fault() -> None:
-    with AlpacaServer(nothing_more) as server:
+    with AlpacaServer(subscribe_only) as server:
         url = server.url
     feed = AlpacaFeed(url, KEY, SECRET, channels=BOTH, clock=SystemClock(), session_clock="venue")
 
     with pytest.raises(RunFailed, match=r"venue clock http://127\.0\.0\.1:\d+/clock"):
-        next(feed.frames())
+        next(frames_of(feed, feed._clock))
 
 
 def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap() -> None:
-    clock = HandClock(START_NS + 5 * NS + NS // 2)
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, resume=FeedPosition(START_NS + 2 * NS), first_ordinal=7 << 40)
-        frames = feed.frames()
+    clock = ManualClock(START_NS + 5 * NS + NS // 2)
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, resume=FeedPosition(START_NS + 2 * NS), first_ordinal=7 << 40)
+        frames = frames_of(feed, feed._clock)
         at_once = [next(frames) for _ in range(3)]
 
         before = feed.take_gaps()
@@ -275,11 +290,11 @@ def test_a_resumed_feed_leaves_no_second_out_and_tells_the_time_between_as_a_gap
 
 
 def test_the_outage_of_a_producer_that_died_in_it_is_continued_by_its_successor() -> None:
-    clock = HandClock(START_NS + 9 * NS)
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
+    clock = ManualClock(START_NS + 9 * NS)
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
         health = FeedHealth(subscribed=True, outages=2, down_from_ns=START_NS + 3 * NS, down_why="closed")
-        feed = feed_of(server, clock, resume=FeedPosition(START_NS + 8 * NS, health=health))
-        frames = feed.frames()
+        feed = make_feed(server, clock, resume=FeedPosition(START_NS + 8 * NS, health=health))
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
@@ -296,9 +311,9 @@ def test_what_is_refused_by_a_venue_that_then_closes_is_known() -> None:
             await client.acknowledge(leave_out=["B"])
         await client.websocket.close(1001)
 
-    with AlpacaServer(refuse_and_close, nothing_more) as server:
-        feed = feed_of(server, HandClock(), rng=random.Random(1))
-        frames = feed.frames()
+    with AlpacaServer(refuse_and_close, subscribe_only) as server:
+        feed = make_feed(server, ManualClock(), rng=random.Random(1))
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: bool(feed.down_why))
         refused = feed.health.refused
         frames.close()
@@ -315,9 +330,9 @@ def test_symbols_that_are_granted_later_are_refused_no_longer() -> None:
         await client.send(trade("A", START_NS))
         await client.websocket.close(1001)
 
-    with AlpacaServer(refuse_and_close, sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, HandClock())
-        frames = feed.frames()
+    with AlpacaServer(refuse_and_close, send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, ManualClock())
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 2)
         frames.close()
 
@@ -329,11 +344,11 @@ def test_symbols_that_are_granted_later_are_refused_no_longer() -> None:
 
 
 def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_of_a_restart() -> None:
-    clock = HandClock(START_NS + 5 * NS)
-    with AlpacaServer(failing(500), sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, resume=FeedPosition(START_NS))
-        frames = feed.frames()
-        until(frames, lambda _: bool(feed.last_end))
+    clock = ManualClock(START_NS + 5 * NS)
+    with AlpacaServer(failing(500), send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, resume=FeedPosition(START_NS))
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: bool(feed.connection.last_end))
         assert feed.gaps == []
 
         clock.now_ns += 3 * NS
@@ -346,11 +361,11 @@ def test_a_connection_lost_before_the_subscription_stands_does_not_end_the_gap_o
 
 
 def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
-    clock = HandClock(START_NS + NS)
-    scripts = [sending(trade("A", START_NS), stay=False), sending(trade("B", START_NS))]
+    clock = ManualClock(START_NS + NS)
+    scripts = [send_after_subscribing(trade("A", START_NS), stay=False), send_after_subscribing(trade("B", START_NS))]
     with AlpacaServer(*scripts) as server:
-        feed = feed_of(server, clock, resume=FeedPosition(START_NS))
-        frames = feed.frames()
+        feed = make_feed(server, clock, resume=FeedPosition(START_NS))
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda seen: len(seen) >= 1)
         first = feed.take_gaps()
         until(frames, lambda seen: len(seen) >= 1)
@@ -363,11 +378,11 @@ def test_a_gap_before_and_one_after_are_taken_one_after_the_other() -> None:
 
 
 def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_and_a_gap() -> None:
-    clock = HandClock(START_NS + 60 * NS)
-    with AlpacaServer(nothing_more) as server:
-        feed = feed_of(server, clock, resume=FeedPosition(START_NS), stop_ns=START_NS + 3 * NS)
+    clock = ManualClock(START_NS + 60 * NS)
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(server, clock, resume=FeedPosition(START_NS), stop_ns=START_NS + 3 * NS)
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [(frame.session_ns, frame.mark) for frame in frames] == [
         (START_NS + second * NS, True) for second in (1, 2, 3)
@@ -377,19 +392,21 @@ def test_a_session_that_ended_while_the_producer_was_dead_is_marked_to_its_end_a
 
 def test_a_venue_that_ended_while_the_producer_was_dead_has_left_a_gap() -> None:
     reading = {"wall_ns": START_NS, "speed": 1.0, "state": "ended", "session_ns": START_NS + 2 * NS + NS // 2}
-    with AlpacaServer(sending(stay=False), clock=lambda: reading) as server:
-        feed = feed_of(server, HandClock(), session_clock="venue", resume=FeedPosition(START_NS), rng=random.Random(1))
+    with AlpacaServer(send_after_subscribing(stay=False), clock=lambda: reading) as server:
+        feed = make_feed(
+            server, ManualClock(), session_clock="venue", resume=FeedPosition(START_NS), rng=random.Random(1)
+        )
 
-        frames = list(feed.frames())
+        frames = list(frames_of(feed, feed._clock))
 
     assert [frame.session_ns for frame in frames if frame.mark] == [START_NS + second * NS for second in (1, 2, 3)]
     assert [(gap.from_ns, gap.to_ns) for gap in feed.take_gaps()] == [(START_NS, START_NS + 2 * NS + NS // 2)]
 
 
 def test_session_time_does_not_go_back_when_a_venues_clock_is_behind_the_last_mark() -> None:
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, HandClock(START_NS + NS // 2), resume=FeedPosition(START_NS + NS))
-        frames = feed.frames()
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, ManualClock(START_NS + NS // 2), resume=FeedPosition(START_NS + NS))
+        frames = frames_of(feed, feed._clock)
 
         frame = next(frame for frame in frames if frame.ticks)
         frames.close()
@@ -409,10 +426,10 @@ def test_ticks_read_with_a_mark_and_not_taken_before_the_stop_are_skipped() -> N
             sent.release()
             await asyncio.sleep(0)
 
-    clock = HandClock()
+    clock = ManualClock()
     with AlpacaServer(script) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
         seen = until(frames, lambda seen: len(seen) >= 2)
         for _ in range(MAX_FRAMES):
             sent.acquire(timeout=10)

@@ -1,4 +1,4 @@
-"""The protocol without a socket: what it says, what it makes of the answers, and what it never says."""
+"""The protocol without a socket: its messages, its reactions to answers, and texts that it never shows."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import CredentialsError, DeskError, RunFailed
 from desk.streams.stream_protocol import HangUp
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
-from desk.venues.alpaca.market.subscription import MAX_ATTEMPTS, MAX_SYMBOLS
+from desk.venues.alpaca.market.subscription import MAX_ATTEMPTS, MAX_SYMBOLS_PER_REQUEST
 
 BOTH = frozenset({"trades", "quotes"})
 KEY, SECRET = "the-key-itself", "the-secret-itself"
@@ -39,7 +39,7 @@ class Venue:
         self.stands = {"trades": [], "quotes": []}
 
     def answer_all(self, never: frozenset[str] = frozenset()) -> None:
-        """Acknowledge everything that is asked until nothing more is; `never` is left out of the answers."""
+        """Acknowledge subscription requests until none is left; `never` is left out of the answers."""
         while requests := self.heard():
             self.requests += requests
             for request in requests:
@@ -78,12 +78,16 @@ def test_the_dialogue_goes_greeting_authentication_subscription() -> None:
 def test_many_symbols_go_out_in_chunks_each_after_the_answer_to_the_last() -> None:
     venue = Venue(frozenset({"trades"}))
     venue.log_in()
-    symbols = [f"S{number:04d}" for number in range(2 * MAX_SYMBOLS + 7)]
+    symbols = [f"S{number:04d}" for number in range(2 * MAX_SYMBOLS_PER_REQUEST + 7)]
 
     venue.protocol.subscribe(symbols)
     venue.answer_all()
 
-    assert [len(request["trades"]) for request in venue.requests] == [MAX_SYMBOLS, MAX_SYMBOLS, 7]
+    assert [len(request["trades"]) for request in venue.requests] == [
+        MAX_SYMBOLS_PER_REQUEST,
+        MAX_SYMBOLS_PER_REQUEST,
+        7,
+    ]
     assert venue.stands["trades"] == symbols
     assert all("quotes" not in request for request in venue.requests)
 
@@ -218,6 +222,6 @@ def test_secrets_are_in_no_representation_and_no_message() -> None:
 
     venue.say({"T": "error", "code": 402, "msg": f"auth failed for {KEY} with {SECRET}"})
 
-    told = f"{venue.protocol!r} {venue.protocol} {venue.protocol.verdict!r} {venue.protocol.verdict}"
-    assert KEY not in told
-    assert SECRET not in told
+    text = f"{venue.protocol!r} {venue.protocol} {venue.protocol.verdict!r} {venue.protocol.verdict}"
+    assert KEY not in text
+    assert SECRET not in text

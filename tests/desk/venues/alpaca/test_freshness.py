@@ -1,10 +1,11 @@
-"""Whether a feed's data count as fresh, on real sockets and a clock that is moved by hand."""
+"""Whether a feed's data count as fresh, on real sockets and a manual clock."""
 
 import threading
 
-from alpaca_feeds import START_NS, HandClock, feed_of, nothing_more, sending, until
+from alpaca_feeds import START_NS, ManualClock, make_feed, send_after_subscribing, subscribe_only, until
 from alpaca_server import NS, AlpacaServer, Client, Script, trade
 
+from desk.feeds.frames import frames_of
 from desk.model.feed_health import Freshness
 from desk.streams.socket_loop import PING_PART, TIMEOUT_NS
 from desk.venues.alpaca.market import AlpacaFeed
@@ -14,7 +15,7 @@ UNACKNOWLEDGED = "the subscription is not acknowledged"
 DOWN = "the feed is down"
 
 
-def fresh(feed: AlpacaFeed, clock: HandClock) -> Freshness:
+def fresh(feed: AlpacaFeed, clock: ManualClock) -> Freshness:
     return feed.freshness(clock.now_ns)
 
 
@@ -36,17 +37,17 @@ def acknowledging(release: threading.Event, *, ticks: bool = False) -> Script:
 
 
 def test_nothing_is_fresh_before_the_subscription_is_acknowledged_whatever_comes() -> None:
-    release, clock = threading.Event(), HandClock()
+    release, clock = threading.Event(), ManualClock()
     with AlpacaServer(acknowledging(release, ticks=True)) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
         next(frames)
         unconnected = fresh(feed, clock)
         until(frames, bool)
         clock.now_ns += 2 * NS
         waiting = fresh(feed, clock)
         release.set()
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         acknowledged = fresh(feed, clock)
         frames.close()
 
@@ -56,10 +57,10 @@ def test_nothing_is_fresh_before_the_subscription_is_acknowledged_whatever_comes
 
 
 def test_a_venue_that_never_acknowledges_is_an_outage_that_names_what_it_owes() -> None:
-    release, clock = threading.Event(), HandClock()
+    release, clock = threading.Event(), ManualClock()
     with AlpacaServer(acknowledging(release)) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed._protocol.ready)
         clock.now_ns += TIMEOUT_NS
         until(frames, lambda _: bool(feed.down_why))
@@ -74,10 +75,10 @@ def test_a_venue_that_never_acknowledges_is_an_outage_that_names_what_it_owes() 
 
 
 def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_ping_takes() -> None:
-    clock = HandClock()
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+    clock = ManualClock()
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, is_open=lambda _: False)
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
         ages = []
         for _ in range(10):
@@ -87,7 +88,7 @@ def test_a_quiet_venue_that_answers_pings_stays_fresh_and_ages_no_longer_than_a_
         frames.close()
 
     assert ages == [Freshness("", PING_NS)] * 10
-    assert (feed.reconnects, feed.gaps) == (0, [])
+    assert (feed.connection.reconnects, feed.gaps) == (0, [])
 
 
 def test_data_alone_are_proof_enough() -> None:
@@ -99,10 +100,10 @@ def test_data_alone_are_proof_enough() -> None:
             await client.send(trade("A", START_NS))
             await client.server.pause()
 
-    clock = HandClock()
+    clock = ManualClock()
     with AlpacaServer(deaf) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
         for _ in range(20):
             clock.now_ns += NS
@@ -121,11 +122,11 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
             client.websocket.transport.write(b"x")
             await client.server.pause()
 
-    clock = HandClock()
-    with AlpacaServer(drip, sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+    clock = ManualClock()
+    with AlpacaServer(drip, send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         clock.now_ns += PING_NS
         next(frames)
         clock.now_ns += TIMEOUT_NS - PING_NS
@@ -136,10 +137,10 @@ def test_bytes_that_never_become_a_message_are_no_proof() -> None:
 
 
 def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_are_not_fresh() -> None:
-    clock = HandClock()
-    with AlpacaServer(sending(trade("A", START_NS))) as server:
-        feed = feed_of(server, clock, is_open=lambda _: False)
-        frames = feed.frames()
+    clock = ManualClock()
+    with AlpacaServer(send_after_subscribing(trade("A", START_NS))) as server:
+        feed = make_feed(server, clock, is_open=lambda _: False)
+        frames = frames_of(feed, feed._clock)
         until(frames, bool)
 
         clock.now_ns += 20 * NS
@@ -150,11 +151,11 @@ def test_a_process_that_was_stopped_reads_before_it_judges_and_its_late_marks_ar
 
     assert marks == [(True, 20 * NS)] * 20
     assert late.why == "neither data nor a pong for 20 s"
-    assert (feed.reconnects, feed.gaps) == (0, [])
+    assert (feed.connection.reconnects, feed.gaps) == (0, [])
 
 
 def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
-    release, clock = threading.Event(), HandClock()
+    release, clock = threading.Event(), ManualClock()
 
     async def leave(client: Client) -> None:
         await client.greet()
@@ -162,16 +163,16 @@ def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
         while not release.is_set():
             await client.server.pause()
 
-    with AlpacaServer(leave, nothing_more) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+    with AlpacaServer(leave, subscribe_only) as server:
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         before = feed.open_gap(clock.now_ns)
         release.set()
         until(frames, lambda _: bool(feed.down_why))
         clock.now_ns += NS
         lost, gap = fresh(feed, clock), feed.open_gap(clock.now_ns)
-        until(frames, lambda _: feed.connected)
+        until(frames, lambda _: feed.connection.connected)
         after = feed.open_gap(clock.now_ns)
         frames.close()
 
@@ -185,11 +186,11 @@ def test_a_loss_opens_the_gap_at_once_and_the_return_closes_it() -> None:
 
 
 def test_a_later_request_that_waits_for_its_answer_leaves_the_others_fresh() -> None:
-    clock = HandClock()
-    with AlpacaServer(nothing_more) as server:
-        feed = feed_of(server, clock)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(server, clock)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
 
         feed.subscribe(["C"])
         next(frames)
@@ -207,9 +208,9 @@ def test_a_connection_that_ends_with_its_authentication_was_not_subscribed() -> 
         await client.stay()
 
     with AlpacaServer(leave) as server:
-        feed = feed_of(server, HandClock())
-        frames = feed.frames()
-        until(frames, lambda _: bool(feed.last_end))
+        feed = make_feed(server, ManualClock())
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: bool(feed.connection.last_end))
         subscribed = feed.health.subscribed
         frames.close()
 
@@ -218,30 +219,30 @@ def test_a_connection_that_ends_with_its_authentication_was_not_subscribed() -> 
 
 def test_pongs_do_not_keep_a_feed_waiting_for_a_venue_that_has_ended_its_play() -> None:
     state = {"state": "playing", "session_ns": START_NS, "wall_ns": START_NS, "speed": 1.0}
-    clock = HandClock()
-    with AlpacaServer(nothing_more, clock=lambda: state) as server:
-        feed = feed_of(server, clock, session_clock="venue", timeout_ns=NS // 2)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only, clock=lambda: state) as server:
+        feed = make_feed(server, clock, session_clock="venue", timeout_ns=NS // 2)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         state["state"] = "ended"
         for _ in range(1000):  # far more than a second, in steps each of which brings a pong
             clock.now_ns += NS // 4
             before_ns = feed._socket.proof_ns
             while feed._socket.open and feed._socket.proof_ns == before_ns and next(frames, None) is not None:
                 pass
-            if feed._is_over:
+            if feed.ended:
                 break
 
-    assert feed._is_over
+    assert feed.ended
 
 
 def test_a_quiet_venue_is_pinged_often_enough_for_the_limit_of_the_data_age() -> None:
-    clock = HandClock()
-    with AlpacaServer(nothing_more) as server:
-        feed = feed_of(server, clock, is_open=lambda _: False)
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(server, clock, is_open=lambda _: False)
         feed.keep_below(3 * NS // 2)
-        frames = feed.frames()
-        until(frames, lambda _: feed.connected)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
         clock.now_ns += NS // 2
         until(frames, lambda _: fresh(feed, clock).silent_ns == 0)
         frames.close()

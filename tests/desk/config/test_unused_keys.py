@@ -1,4 +1,4 @@
-"""What of a plan has no effect is noted; what names something that is not there is refused."""
+"""Keys without effect are noted; names of missing things are rejected."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from desk.config import Plan, Settings, load_plan, override, plan_notes
-from desk.config.feed_plan import KINDS_OF
+from desk.config.feed_plan import KINDS_BY_OPTION
 from desk.model.errors import PlanError
 
 USE = "strategies.examples.pressure:Pressure"
@@ -33,9 +33,9 @@ def notes(settings: Settings | None = None, **tables: Any) -> list[str]:
             {"consumers": {"count": 2, "min": 1, "target_busy": 0.5}},
             "[consumers] min, target_busy have no effect: the num",
         ),
-        ({"consumers": {"up_delay_s": 3.0}}, "[consumers] up_delay_s has no effect: the market waits"),
-        ({"consumers": {"rebalance": True}}, "[consumers] rebalance has no effect: the market waits"),
-        ({"flow": {"write_timeout_ms": 5}}, "[flow] write_timeout_ms has no effect: the market waits"),
+        ({"consumers": {"up_delay_s": 3.0}}, "[consumers] up_delay_s has no effect: the feed waits"),
+        ({"consumers": {"rebalance": True}}, "[consumers] rebalance has no effect: the feed waits"),
+        ({"flow": {"write_timeout_ms": 5}}, "[flow] write_timeout_ms has no effect: the feed waits"),
         (
             {"session": {"name": "x", "lockstep": True}, "feed": {"speed": 2.0}, "strategies": [{"use": USE}]},
             "[session] lockstep has no effect",
@@ -66,7 +66,7 @@ OTHER = {"path": "x.parquet", "speed": 2.0, "url": "ws://127.0.0.1:1/x", "synthe
 @given(st.sampled_from(["tape", "synthetic", "alpaca"]), st.sets(st.sampled_from(sorted(OTHER))))
 def test_an_option_of_another_kind_of_feed_is_refused_where_it_stands(kind: str, names: set[str]) -> None:
     feed = {"kind": kind, "path": "x.parquet" if kind == "tape" else ""} | {name: OTHER[name] for name in names}
-    strangers = [name for name in names if kind not in KINDS_OF[name]]
+    strangers = [name for name in names if kind not in KINDS_BY_OPTION[name]]
     session = {"name": "day", "mode": "paper" if kind == "alpaca" else "replay"}
 
     try:

@@ -1,4 +1,4 @@
-"""What all benchmarks print: the machine, the versions, the command, the figures."""
+"""Print a benchmark's results: machine, versions, command and figures."""
 
 import json
 import platform
@@ -14,11 +14,11 @@ from rich.table import Table
 
 PACKAGES = ("ray", "msgspec", "numpy", "pyarrow", "websockets", "alpaca-py")
 WIDEST = 10
-"""Tables with more figures than these have a line for each figure."""
+"""A table with more figures than this is printed with one line per figure."""
 
 
 def machine() -> dict[str, Any]:
-    """Name the machine and the versions that matter."""
+    """The machine, and the versions of the packages that affect the figures."""
     return {
         "cores": cpu_count(),
         "cpu": _cpu_model(),
@@ -27,8 +27,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def publish(name: str, rows: Sequence[Mapping[str, Any]], **about: Any) -> None:
-    """Print the figures: one JSON line for scripts, one table for people."""
+def print_results(name: str, rows: Sequence[Mapping[str, Any]], **about: Any) -> None:
+    """Print one JSON line for scripts and one table for readers."""
     module = sys.modules["__main__"].__spec__
     command = f"python -m {module.name if module else name} {' '.join(sys.argv[1:])}".strip()
     print(json.dumps({"benchmark": name, "command": command, "machine": machine(), **about, "rows": list(rows)}))
@@ -39,7 +39,7 @@ def publish(name: str, rows: Sequence[Mapping[str, Any]], **about: Any) -> None:
 
 
 def _wide(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Table:
-    """A line for each row."""
+    """One line per row."""
     table = Table()
     for figure in figures:
         table.add_column(figure.replace("_", " "), justify="left" if figure == "what" else "right")
@@ -49,7 +49,7 @@ def _wide(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Table:
 
 
 def _tall(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> Table:
-    """A line for each figure."""
+    """One line per figure."""
     table = Table()
     table.add_column("")
     for row in rows:

@@ -1,4 +1,4 @@
-"""A ledger in memory that keeps the port's promises, and can be told to fail."""
+"""The ledger in memory, with the promises of its port."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from desk.model.records import Decision
 
 
 class MemoryLedger:
-    """Idempotent by client_order_id and (symbol, event number); `commits` counts the calls that wrote."""
+    """Idempotent by client_order_id and (symbol, event number). `commits` counts writes; with `broken` writes fail."""
 
     def __init__(self) -> None:
         self.commits = 0
