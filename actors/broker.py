@@ -4,10 +4,15 @@ from actors.calls.order_encoding import decode_numbers, decode_request, encode
 from actors.calls.settling import ProducerPort
 from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
+from desk.model.orders import OrderEvent
 from desk.model.session import Session
 from desk.orders import OrderLedger, OrderSummary
+from desk.orders.timed_ledger import TimedLedger
+from desk.process.clock import SystemClock
 from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.hop_meter import Part
+from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory
 
 
@@ -25,7 +30,9 @@ class Broker:
         producer: ProducerPort,
         export: ExportFactory = no_export,
     ) -> None:
-        self._manager = broker_factory.build_order_manager(plan, session, ledger)
+        self._clock = SystemClock()
+        self._ledger = TimedLedger(ledger, self._clock.wall_ns)
+        self._manager = broker_factory.build_order_manager(plan, session, self._ledger)
         self._producer = producer
         self._meters = ActorMeters("broker", export)
 
@@ -38,11 +45,11 @@ class Broker:
 
     def decide(self, request: bytes) -> bytes:
         """Decide an encoded request; return the encoded order events."""
-        return encode(self._manager.decide(decode_request(request)))
+        return encode(self._decide(request))
 
     def submit(self, request: bytes) -> None:
         """Decide an encoded request and deliver the order events to the producer."""
-        events = self._manager.decide(decode_request(request))
+        events = self._decide(request)
         if events:
             self._producer.deliver(encode(events))
 
@@ -69,4 +76,19 @@ class Broker:
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
         stats = self.stats()
-        return self._meters.report(stats, lambda readings: metric_readings.add_orders(readings, stats))
+
+        def measure(readings: Readings) -> None:
+            metric_readings.add_orders(readings, stats)
+            self._ledger.measure(readings)
+
+        return self._meters.report(stats, measure)
+
+    def _decide(self, request: bytes) -> list[OrderEvent]:
+        self._meters.follow()
+        began_ns, commits_ns = self._clock.wall_ns(), self._ledger.commits.total_ns
+        events = self._manager.decide(decode_request(request))
+        ended_ns = self._clock.wall_ns()
+        if events:
+            known: dict[Part, int] = {"commit": self._ledger.commits.total_ns - commits_ns}
+            self._meters.hops.note("decide", began_ns, ended_ns, ended_ns - began_ns, known)
+        return events

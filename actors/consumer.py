@@ -20,6 +20,7 @@ from desk.process.garbage_collector import GarbageCollector
 from desk.process.memory_limit import MemoryLimit
 from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.readings import Readings
 from desk.wiring import shard_factory
 
 MIB: Final = 1024 * 1024
@@ -50,10 +51,10 @@ class Consumer:
         self._broker = broker
         self._trail = BreadcrumbTrail.create(desk, self._name, epoch) if desk else None
         self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
-        self._shard = shard_factory.build_shard(
-            plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail
-        )
         self._meters = ActorMeters(self._name, export)
+        self._shard = shard_factory.build_shard(
+            plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail, self._meters.hops
+        )
         self._collector = GarbageCollector()
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
@@ -67,6 +68,7 @@ class Consumer:
 
     def apply(self, batch: bytes) -> bytes:
         """Apply one encoded batch; return the encoded ack."""
+        self._meters.follow()
         if self._trail is not None:
             self._trail.batch()
         ack = self._shard.receive(batch)
@@ -87,7 +89,12 @@ class Consumer:
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
         stats = self.stats()
-        return self._meters.report(stats, lambda readings: metric_readings.add_shard(readings, stats))
+
+        def measure(readings: Readings) -> None:
+            metric_readings.add_shard(readings, stats)
+            self._shard.engine.call_times.measure(readings)
+
+        return self._meters.report(stats, measure)
 
     def settle(self) -> None:
         """Wait until the broker has decided and the keeper has saved everything that this shard sent."""

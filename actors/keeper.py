@@ -39,6 +39,7 @@ class Keeper:
 
     def save(self, checkpoint: bytes) -> bool:
         """Save an encoded checkpoint; return False, and save nothing, for a checkpoint of an earlier incarnation."""
+        self._meters.follow()
         self._saved += 1
         self._bytes += len(checkpoint)
         return self._store.save(decode_checkpoint(checkpoint))

@@ -14,9 +14,11 @@ from desk.ledger.server_outages import LedgerReport
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.session import Session
+from desk.model.units import SECOND_NS
 from desk.process.clock import SystemClock
 from desk.report.run_record import ProcessUsage
-from desk.telemetry.histogram import Histogram
+from desk.telemetry.readings import Readings
+from desk.telemetry.timed_wait import TimedWait
 from desk.wiring import broker_factory
 
 
@@ -30,7 +32,7 @@ class Ledger:
         self._clock = SystemClock()
         self._book = broker_factory.open_ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = ActorMeters("ledger", export)
-        self._commit_time = Histogram()
+        self._commits = TimedWait(self._clock.wall_ns)
 
     def __repr__(self) -> str:
         return "ledger"
@@ -43,9 +45,9 @@ class Ledger:
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
         """Write decisions, order events and the order manager's notes in one commit."""
-        began_ns = self._clock.wall_ns()
-        self._book.record(decisions, events, notes)
-        self._commit_time.add_one(self._clock.wall_ns() - began_ns)
+        self._meters.follow()
+        with self._commits:
+            self._book.record(decisions, events, notes)
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
@@ -71,10 +73,12 @@ class Ledger:
     def stats(self) -> LedgerReport:
         """The server's state and the number of commits. Answers also while a commit waits for the server."""
         self._book.ping()
-        return msgspec.structs.replace(self._book.outages.report(), commits=self._commit_time.count)
+        return msgspec.structs.replace(self._book.outages.report(), commits=self._commits.durations.count)
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process; answers as `stats` does."""
-        return self._meters.report(
-            self.stats(), lambda readings: readings.record("ledger.commit", self._commit_time.snapshot())
-        )
+        return self._meters.report(self.stats(), self._measure)
+
+    def _measure(self, readings: Readings) -> None:
+        readings.record("ledger.commit", self._commits.durations.snapshot())
+        readings.count("wait.time", self._commits.total_ns / SECOND_NS, kind="commit", taken="exact")

@@ -22,6 +22,7 @@ from desk.process.mailbox import ProcessMailbox
 from desk.producer.stats import LoopStats
 from desk.report import metric_readings
 from desk.report.run_record import FeedRecord, ProcessUsage, feed_record
+from desk.telemetry.readings import Readings
 from desk.wiring import markets, producer_factory
 
 STATS_EVERY_NS = 200 * MS_NS
@@ -57,6 +58,7 @@ class Producer:
         export: ExportFactory = no_export,
     ) -> None:
         self._clock = SystemClock()
+        self._meters = ActorMeters("producer", export)
         self._mailbox = ProcessMailbox()
         self._loop = producer_factory.build_producer_loop(
             plan,
@@ -72,8 +74,8 @@ class Producer:
             first=first,
             joined=joined,
             asleep=asleep,
+            hops=self._meters.hops,
         )
-        self._meters = ActorMeters("producer", export)
         self._collector = GarbageCollector()
         self._published_ns = 0
         self._stats = ProducerStats(self._loop.stats(), self.usage())
@@ -87,6 +89,7 @@ class Producer:
 
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; return the record. Raises the error that ends the run."""
+        self._meters.follow()
         try:
             with closing(self._loop.play()) as frames:
                 for _ in frames:
@@ -121,8 +124,11 @@ class Producer:
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
-        stats = self._stats
-        return self._meters.report(stats, lambda readings: metric_readings.add_producer(readings, stats.loop))
+        return self._meters.report(self._stats, self._measure)
+
+    def _measure(self, readings: Readings) -> None:
+        metric_readings.add_producer(readings, self._stats.loop)
+        readings.record("loop.lag", self._loop.lateness.snapshot())
 
     def _publish(self, *, at_once: bool = False) -> None:
         now_ns = self._clock.wall_ns()

@@ -10,6 +10,7 @@ import msgspec
 
 from desk.process.process_meters import ProcessMeters
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.readings import Readings
 
 
@@ -55,13 +56,20 @@ class ActorMeters:
         self._export = export(actor)
         self._process = ProcessMeters(actor, self._export.node)
 
+        self.hops = HopMeter(self._process.waits.timeline)
+
     def usage(self) -> ProcessUsage:
         """CPU time and memory that the process has used."""
         return self._process.usage()
+
+    def follow(self) -> None:
+        """Watch the waits of the calling thread: it does the actor's work."""
+        self._process.waits.follow()
 
     def report(self, stats: Any, measure: Callable[[Readings], None]) -> ActorReport:
         """The answer to a poll; `measure` adds the actor's own metrics to those of its process."""
         readings = self._process.readings()
         measure(readings)
+        self.hops.measure(readings)
         self._export.export(readings)
         return ActorReport(stats, readings)

@@ -162,8 +162,7 @@ class BlockFeed:
 
     def _frame(self, taken: Iterator[Row], lag_ns: list[int], session_ns: int) -> Frame:
         """The frame of the pending rows and those taken, once it is due."""
-        if self._speed is not None:
-            self._wait_for(session_ns, self._speed)
+        late_ns = None if self._speed is None else self._wait_for(session_ns, self._speed)
         rows: Iterable[Row] = taken
         if self._pending:
             rows = chain(self._pending, taken)
@@ -175,7 +174,7 @@ class BlockFeed:
             self._mark_ns = session_ns
         lag_ns.sort()
         fastest_ns = lag_ns[0] if lag_ns else None
-        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns), fastest_ns)
+        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns), fastest_ns, late_ns)
 
     def _next_boundary(self, recv_ns: int) -> int:
         """The session time of the next frame, whose first row was received at `recv_ns`."""
@@ -188,8 +187,8 @@ class BlockFeed:
     def _next_mark(self) -> int:
         return floor_to(self._reached_ns, SECOND_NS) + SECOND_NS
 
-    def _wait_for(self, session_ns: int, speed: float) -> None:
-        """Sleep until a frame of this session time is due."""
+    def _wait_for(self, session_ns: int, speed: float) -> int:
+        """Sleep until a frame of this session time is due; return how late it is then, in ns."""
         now_ns = self._clock.wall_ns()
         if self._paced_from is None:
             first_ns = max(self._reached_ns, floor_to(self._source.start_ns, SECOND_NS))
@@ -199,6 +198,7 @@ class BlockFeed:
         while now_ns < due_ns and not self._hurried:
             self._clock.sleep(min(due_ns - now_ns, MOST_SLEEP_NS) / SECOND_NS)
             now_ns = self._clock.wall_ns()
+        return max(now_ns - due_ns, 0)
 
     def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
         """By symbol index, whether its rows are looked at: nameless rows are, so that they can be rejected."""

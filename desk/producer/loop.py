@@ -18,6 +18,7 @@ from desk.producer.parts import Beginning, ProducerConfig, ProducerParts, Produc
 from desk.producer.session_end import session_end
 from desk.producer.session_start import session_start
 from desk.producer.stats import LoopStats, lane_rows, progress_of
+from desk.telemetry.histogram import Histogram
 
 NO_WAIT = Wait(AckWait.SKIP)
 
@@ -27,6 +28,8 @@ class ProducerLoop:
 
     A procedure that has to wait yields what it waits for, and `_turn` waits: while news and commands are handled,
     nothing else is on the stack. Commands are taken in there, and carried out between frames and marks.
+
+    `lateness` counts how late the feed was after waits whose time was up.
 
     Everything that changes a shard goes through its lane, in the order set here. A shard that dies is waited for,
     and given again what its successor has not; a producer goes on from what a dead one left. Shards join and leave
@@ -44,6 +47,7 @@ class ProducerLoop:
         self.gaps = parts.gaps
         self.watch = parts.watch
         self.problems: list[str] = []
+        self.lateness = Histogram()
         self._ports = ports
         self._beginning = beginning
         self._ending = False
@@ -113,6 +117,8 @@ class ProducerLoop:
             now_ns,
             self.config.epoch,
             parts.watch.alerts(),
+            parts.progress.feed_lag_ns,
+            parts.watch.skew_ns,
         )
 
     def _frames(self) -> Iterator[None]:
@@ -189,11 +195,23 @@ class ProducerLoop:
         if frame.lag_ns is not None:
             parts.progress.feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         parts.notes.extend(parts.watch.take(frame))
+        self._measure(frame)
         if ticks := parts.catch_up.take(frame):
             yield from self._pacing.put(ticks)
         parts.progress.session_ns = frame.session_ns
         parts.router.put_in_all(parts.gaps.open(frame.session_ns))
         yield from self._on_mark(frame.session_ns) if frame.mark else self._pacing.pump()
+
+    def _measure(self, frame: Frame) -> None:
+        """Note how late the feed is, by what it waited for, or by its usual lag."""
+        if frame.late_ns is not None:
+            self.lateness.add_one(frame.late_ns)
+        if not frame.ticks:
+            return
+        received_ns = frame.ticks[0].received_ns
+        behind_ns = (frame.late_ns or 0) if self.live is None else self.live.read_age_ns
+        age_ns = behind_ns if self.live is None or frame.lag_ns is None else frame.lag_ns
+        self._ports.hops.note("feed", received_ns - behind_ns, received_ns, age_ns)
 
     def _on_mark(self, mark_ns: int) -> Waits:
         """Complete a second: mark every lane, decide what was asked (lockstep), let scanners take effect."""

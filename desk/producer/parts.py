@@ -4,7 +4,7 @@ Tests: tests/desk/producer/test_shape.py
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
@@ -30,6 +30,7 @@ from desk.producer.router import Router
 from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
 from desk.producer.watched_symbols import WatchedSymbols
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.note_board import NoteBoard
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -55,7 +56,10 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ProducerPorts:
-    """What a producer needs from outside. `live` is the feed, where it cannot wait for the lanes and has a venue."""
+    """What a producer needs from outside. `live` is the feed, where it cannot wait for the lanes and has a venue.
+
+    `hops` measures the hops of its batches.
+    """
 
     feed: Feed
     links: DirectoryLinks
@@ -65,6 +69,7 @@ class ProducerPorts:
     clock: Clock
     mailbox: Mailbox
     live: LiveFeed | None = None
+    hops: HopMeter = field(default_factory=HopMeter)
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -110,7 +115,7 @@ class ProducerParts:
         if state is not None:
             progress = Progress(state.mark_ns, marked=True, feed_lag_ns=state.feed_lag_ns)
         notes = NoteBoard()
-        lanes = Lanes(beginning.lanes, ports.links, ports.clock)
+        lanes = Lanes(beginning.lanes, ports.links, ports.clock, ports.hops)
         lanes.closed |= beginning.asleep
         moves = SlotMoves(beginning.table, 0 if state is None else state.moves, notes, waits=feed.lossless)
         write_timeout_ns = beginning.lanes.write_timeout_ns

@@ -27,6 +27,8 @@ def add_producer(readings: Readings, loop: LoopStats) -> None:
     readings.count("feed.gaps", len(loop.gaps))
     readings.count("slots.moves", loop.moves)
     readings.record("slots.pause", loop.pauses)
+    readings.set("feed.lag", loop.feed_lag_ns / SECOND_NS)
+    readings.set("clock.skew", -loop.skew_ns / SECOND_NS)
 
 
 def _add_lane(readings: Readings, lane: LaneRow) -> None:

@@ -88,8 +88,12 @@ class SocketLoop:
         """Whether the websocket stands."""
         return self._open
 
-    def turn(self, patience_s: float) -> None:
-        """Go on until something was read, or for `patience_s`. Raises the DeskError that ends the feed."""
+    def turn(self, patience_s: float) -> int | None:
+        """Go on until something was read, or for `patience_s`. Raises the DeskError that ends the feed.
+
+        Return how late this was after `patience_s`, in ns; None if something ended the turn before.
+        """
+        due_ns = self._clock.wall_ns() + round(max(0.0, patience_s) * SECOND_NS)
         self._watch(self._clock.wall_ns())
         self._send_wishes()
         was_silent = self._is_silent()
@@ -104,6 +108,8 @@ class SocketLoop:
             self.hang_up(f"{SILENT} for {self.timeout_ns / SECOND_NS:g} s", at_once=True)
         if self.fault is not None:
             raise self.fault
+        late_ns = self._clock.wall_ns() - due_ns
+        return late_ns if late_ns >= 0 else None
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something else run in the turns."""

@@ -74,6 +74,7 @@ METRICS: Final = (
     _durations("queue.link.time", AGE_S, "The part of the time in queue that is spent between producer and shard."),
     _durations("batch.age", AGE_S, "How old a batch's oldest tick was at the end of a hop.", "hop"),
     _counter("hop.time", "s", "Time of batches by hop, and by what it was spent on.", "hop", "part"),
+    _counter("hop.slowest.time", "s", "The same of the slowest hundredth of the batches of each hop.", "hop", "part"),
     _durations("strategy.duration", FAST_S, "Time of one call of a strategy.", "strategy", "hook"),
     _counter("strategy.slow", "{call}", "Calls that took longer than strategy_budget_ms."),
     _counter("strategy.stopped", "{instance}", "Strategies stopped for a symbol."),

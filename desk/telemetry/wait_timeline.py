@@ -44,7 +44,7 @@ class WaitSource(Protocol):
 class NoWaits:
     """Knows no waits: for parts outside a process with meters."""
 
-    end_ns = 0
+    end_ns = 2**63 - 1  # nothing more will be known
 
     def between(self, began_ns: int, ended_ns: int) -> WaitTimes:  # noqa: ARG002 - as WaitSource
         """Return no waits."""

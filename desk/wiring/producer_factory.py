@@ -19,6 +19,7 @@ from desk.producer.feed_watch.watch import FeedWatchConfig
 from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
+from desk.telemetry.hop_meter import HopMeter
 from desk.wiring.markets import market_feed
 
 MIB: Final = 1024 * 1024
@@ -60,6 +61,7 @@ def build_producer_loop(
     first: Sequence[int],
     joined: Sequence[int],
     asleep: Mapping[int, LaneTotals] | None = None,
+    hops: HopMeter | None = None,
 ) -> ProducerLoop:
     """The producer's work, with a lane to each shard of the links; it goes on from what the keeper has.
 
@@ -93,4 +95,5 @@ def build_producer_loop(
         state,
         asleep or {},
     )
-    return ProducerLoop(config, ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live), beginning)
+    ports = ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live, hops or HopMeter())
+    return ProducerLoop(config, ports, beginning)

@@ -25,6 +25,7 @@ from desk.scanning.market_view import MarketView
 from desk.scanning.runner import ScannerEntry, ScannerRunner
 from desk.strategy import Strategy
 from desk.telemetry.breadcrumb_port import AT, CALL, CODES, EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
+from desk.telemetry.hop_meter import HopMeter
 
 
 def strategy_entries(
@@ -168,13 +169,14 @@ def build_shard(
     broker: ShardBroker,
     stops: Sequence[Stop] = (),
     crumbs: BreadcrumbWriter | None = None,
+    hops: HopMeter | None = None,
 ) -> Shard:
     """Build one shard, restored from its last checkpoint."""
     delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
     config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns)
     checkpoint = keeper.latest(number)
     brain = build_engine(plan, session, crumbs, stops, restoring=checkpoint is not None)
-    made = Shard(config, brain, clock, keeper, broker)
+    made = Shard(config, brain, clock, keeper, broker, hops)
     if checkpoint is not None:
         made.restore(checkpoint, keeper.bars(checkpoint_symbols(checkpoint)))
     made.stop(stops)

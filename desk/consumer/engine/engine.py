@@ -70,6 +70,7 @@ class Engine:
         self._watched = state.symbols.watched
         self._minutes = state.minutes
         self._guard = state.guard
+        self.call_times = state.guard.times
         self._instances = state.instances
         self._orders = state.orders
         self._losses = state.losses

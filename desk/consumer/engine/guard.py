@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
+from desk.consumer.engine.call_times import CallTimes
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.consumer.engine.outbox import EngineOutbox
@@ -43,6 +44,7 @@ class Guard:
         state_bytes: int = MOST_STATE_BYTES,
     ) -> None:
         self.audit = audit
+        self.times = CallTimes()
         self.never_restored = frozenset(never_restored)
         self._now = now
         self._outbox = outbox
@@ -94,8 +96,10 @@ class Guard:
                     raise
                 self.stop(instance, hook, fault)
             took_ns = stopwatch() - began_ns
+            self.times.recent(instance.entry.name, hook).append(took_ns)
             if took_ns > self._budget_ns:
                 self._note_slow(instance, hook, took_ns)
+            self.times.note(1)
         cells[CALL] = 0
 
     def call_on_second(self, hooks: Iterable[SecondHook]) -> None:
@@ -104,6 +108,8 @@ class Guard:
         budget_ns = self._budget_ns
         cells = self._cells
         cells[AT] = self._now.session_ns
+        recent = self.times.recent
+        calls = 0
         began_ns = stopwatch()
         for instance, hook in hooks:
             cells[CALL] = instance.crumb  # the code of on_second is 0
@@ -114,10 +120,13 @@ class Guard:
                     raise
                 self.stop(instance, "on_second", fault)
             ended_ns = stopwatch()
+            calls += 1
+            recent(instance.entry.name, "on_second").append(ended_ns - began_ns)
             if ended_ns - began_ns > budget_ns:
                 self._note_slow(instance, "on_second", ended_ns - began_ns)
             began_ns = ended_ns
         cells[CALL] = 0
+        self.times.note(calls)
 
     def pickle_strategy(self, instance: Instance) -> bytes:
         """The strategy as a pickle; empty for a stopped one. A strategy that does not pickle is stopped."""

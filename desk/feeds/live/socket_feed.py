@@ -108,6 +108,7 @@ class SocketFeed:
         self._reached_ns = 0
         self._is_over = False
         self._rejected = 0
+        self._late_ns: int | None = None
         self._in_hand: list[Tick] = []
         # Waits need no secrecy.
         self._socket = SocketLoop(url, protocol, clock, rng or Random(), self._on_end, timeout_ns)  # noqa: S311
@@ -319,7 +320,7 @@ class SocketFeed:
             self._times.shift(step_ns)
             self._outages.health.clock_steps += 1
         self._watch_mute(wall_ns)
-        self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
+        self._late_ns = self._socket.turn(min(self.patience_s, self._session.wait_ns(wall_ns, mark_ns) / SECOND_NS))
         self._look()
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
@@ -355,7 +356,7 @@ class SocketFeed:
             self._times.caught_up()
         if not sound:
             doubt_ns = self._times.doubt_ns(read) if self._rejected > before else None
-            return Frame(sound, self._reached_ns, mark=False, lag_ns=doubt_ns)
+            return Frame(sound, self._reached_ns, mark=False, lag_ns=doubt_ns, late_ns=self._late_ns)
         fastest_ns = self._reached_ns - self._times.newest_ns
         return Frame(sound, self._reached_ns, False, self._times.lag_ns(sound, read), fastest_ns)
 

@@ -182,6 +182,11 @@ class FeedWatch:
         report.warnings, report.problems = feed_warnings(ending), feed_problems(ending)
         return report
 
+    @property
+    def skew_ns(self) -> int:
+        """Received - venue time of the fastest ticks of the last seconds, less the delay by design."""
+        return self._skew.skew_ns
+
     def alerts(self) -> list[str]:
         """Current faults, for the live view."""
         alerts, live = [], self._live
