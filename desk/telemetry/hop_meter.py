@@ -3,9 +3,12 @@
 Tests: tests/desk/telemetry/test_hop_meter.py
 """
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 from threading import Lock
 from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from desk.model.units import SECOND_NS
 from desk.telemetry.histogram import Histogram
@@ -15,10 +18,13 @@ from desk.telemetry.wait_timeline import NoWaits, WaitSource, WaitTimes
 Hop = Literal["feed", "lane", "link", "apply", "decide"]
 """Venue to receipt, receipt to cut, cut to take-up, take-up to applied; decided to sent, of a request's orders."""
 Part = Literal["lock", "throttled", "run_queue", "gc", "work", "commit", "backpressure", "busy", "linger", "rest"]
-WAITS: Final[tuple[Part, ...]] = ("lock", "throttled", "run_queue", "gc", "work")
-"""The fields of WaitTimes."""
-KNOWN: Final[tuple[Part, ...]] = ("commit", "backpressure", "busy", "linger")
-"""Waits that the hop's own code knows; they get what is left after the waits of the process."""
+PARTS: Final[tuple[Part, ...]] = (
+    *("lock", "throttled", "run_queue", "gc", "work"),  # the fields of WaitTimes
+    *("commit", "backpressure", "busy", "linger"),  # waits that the hop's own code knows
+    "rest",
+)
+"""The order in which time is charged."""
+KNOWN: Final = PARTS[len(WaitTimes._fields) : -1]
 MAX_PENDING: Final = 4_096
 RECENT_NS: Final = 30 * SECOND_NS
 SLOWEST: Final = 0.99
@@ -37,21 +43,18 @@ class HopTime(NamedTuple):
 NONE_KNOWN: Final[dict[Part, int]] = {}
 
 
-def divide(total_ns: int, waits: WaitTimes, known: dict[Part, int]) -> dict[Part, int]:
-    """The parts of a hop of this length, which add up to it.
+def divide(totals_ns: NDArray[np.int64], charges_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The parts of hops of these lengths, a row each, a column for each of PARTS; they add up to the length.
 
-    They are charged one after the other, each with at most what is left: the waits of the process in the order of
-    `WaitTimes`, the waits of KNOWN, and the rest.
+    `charges_ns` has the columns of PARTS without the rest. They are charged one after the other, each with at most
+    what is left.
     """
-    parts: dict[Part, int] = {}
-    left_ns = total_ns
-    charges = (*zip(WAITS, waits, strict=True), *((part, known.get(part, 0)) for part in KNOWN))
-    for part, wanted_ns in charges:
-        if wanted_ns > 0 and left_ns > 0:
-            parts[part] = min(wanted_ns, left_ns)
-            left_ns -= parts[part]
-    if left_ns > 0:
-        parts["rest"] = left_ns
+    parts = np.empty((len(totals_ns), len(PARTS)), np.int64)
+    left_ns = np.maximum(totals_ns, 0)
+    for column in range(len(PARTS) - 1):
+        parts[:, column] = np.clip(charges_ns[:, column], 0, left_ns)
+        left_ns = left_ns - parts[:, column]
+    parts[:, -1] = left_ns
     return parts
 
 
@@ -63,14 +66,11 @@ class RecentQuantile:
         self._since_ns = 0
         self.bound_ns: int | None = None
 
-    def add(self, total_ns: int, at_ns: int) -> None:
-        """Count one duration."""
+    def add(self, totals_ns: NDArray[np.int64], at_ns: int) -> None:
+        """Count durations, and set the bound anew."""
         if at_ns - self._since_ns > RECENT_NS:
             self._older, self._newer, self._since_ns = self._newer, Histogram(), at_ns
-        self._newer.add_one(total_ns)
-
-    def update(self) -> None:
-        """Set the bound anew."""
+        self._newer.add(totals_ns)
         both = Histogram()
         both.merge(self._older)
         both.merge(self._newer)
@@ -82,19 +82,22 @@ class HopSums:
 
     def __init__(self) -> None:
         self.ages = Histogram()
-        self.all: Counter[Part] = Counter()
-        self.slowest: Counter[Part] = Counter()
-        self.recent = RecentQuantile()
+        self.all = np.zeros(len(PARTS), np.int64)
+        self.slowest = np.zeros(len(PARTS), np.int64)
+        self._recent = RecentQuantile()
 
-    def add(self, one: HopTime, waits: WaitTimes) -> None:
-        """Count one hop."""
-        total_ns = max(one.ended_ns - one.began_ns, 0)
-        parts = divide(total_ns, waits, one.known)
-        self.ages.add_one(one.age_ns)
-        self.all.update(parts)
-        self.recent.add(total_ns, one.ended_ns)
-        if self.recent.bound_ns is not None and total_ns >= self.recent.bound_ns:
-            self.slowest.update(parts)
+    def add(self, hops: list[HopTime], waits: WaitSource) -> None:
+        """Count these hops. What is slow is judged by those before."""
+        began_ns = np.array([one.began_ns for one in hops], np.int64)
+        ended_ns = np.array([one.ended_ns for one in hops], np.int64)
+        known_ns = np.array([[one.known.get(part, 0) for part in KNOWN] for one in hops], np.int64)
+        totals_ns = ended_ns - began_ns
+        parts = divide(totals_ns, np.hstack([waits.within(began_ns, ended_ns), known_ns]))
+        self.all += parts.sum(axis=0)
+        if self._recent.bound_ns is not None:
+            self.slowest += parts[totals_ns >= self._recent.bound_ns].sum(axis=0)
+        self.ages.add(np.array([one.age_ns for one in hops], np.int64))
+        self._recent.add(totals_ns, hops[-1].ended_ns)
 
 
 class HopMeter:
@@ -106,7 +109,7 @@ class HopMeter:
     def __init__(self, waits: WaitSource | None = None) -> None:
         self._waits = waits or NoWaits()
         self._pending: deque[HopTime] = deque()
-        self._sums: dict[Hop, HopSums] = {}
+        self._sums: defaultdict[Hop, HopSums] = defaultdict(HopSums)
         self._lock = Lock()
 
     def note(self, hop: Hop, began_ns: int, ended_ns: int, age_ns: int, known: dict[Part, int] = NONE_KNOWN) -> None:
@@ -120,18 +123,18 @@ class HopMeter:
         self._settle(self._waits.end_ns)
         with self._lock:
             for hop, sums in self._sums.items():
-                sums.recent.update()
                 readings.record("batch.age", sums.ages.snapshot(), hop=hop)
-                for part, total_ns in sums.all.items():
-                    readings.count("hop.time", total_ns / SECOND_NS, hop=hop, part=part)
-                for part, total_ns in sums.slowest.items():
-                    readings.count("hop.slowest.time", total_ns / SECOND_NS, hop=hop, part=part)
+                for metric, parts_ns in (("hop.time", sums.all), ("hop.slowest.time", sums.slowest)):
+                    for part, part_ns in zip(PARTS, parts_ns.tolist(), strict=True):
+                        if part_ns:
+                            readings.count(metric, part_ns / SECOND_NS, hop=hop, part=part)
 
     def _settle(self, known_ns: int) -> None:
         """Divide the oldest hops, up to the first that ended later than this."""
         with self._lock:
+            known: defaultdict[Hop, list[HopTime]] = defaultdict(list)
             while self._pending and self._pending[0].ended_ns <= known_ns:
                 one = self._pending.popleft()
-                if one.hop not in self._sums:
-                    self._sums[one.hop] = HopSums()
-                self._sums[one.hop].add(one, self._waits.between(one.began_ns, one.ended_ns))
+                known[one.hop].append(one)
+            for hop, hops in known.items():
+                self._sums[hop].add(hops, self._waits)

@@ -3,9 +3,12 @@
 Tests: tests/desk/telemetry/test_wait_timeline.py
 """
 
-from bisect import bisect_left
+from bisect import bisect_right
 from threading import Lock
 from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_SLICES: Final = 12_000
 """More than a minute of slices, also at the probe's shortest period."""
@@ -36,8 +39,8 @@ class WaitSource(Protocol):
         """The wall time up to which waits are known."""
         ...
 
-    def between(self, began_ns: int, ended_ns: int) -> WaitTimes:
-        """The waits in this interval; 0 for what is not known."""
+    def within(self, began_ns: NDArray[np.int64], ended_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The waits in these intervals, a row each, a column for each field of WaitTimes; 0 for what is not known."""
         ...
 
 
@@ -46,9 +49,9 @@ class NoWaits:
 
     end_ns = 2**63 - 1  # nothing more will be known
 
-    def between(self, began_ns: int, ended_ns: int) -> WaitTimes:  # noqa: ARG002 - as WaitSource
+    def within(self, began_ns: NDArray[np.int64], ended_ns: NDArray[np.int64]) -> NDArray[np.int64]:  # noqa: ARG002
         """Return no waits."""
-        return WaitTimes()
+        return np.zeros((len(began_ns), len(WaitTimes._fields)), np.int64)
 
 
 class WaitTimeline:
@@ -79,18 +82,22 @@ class WaitTimeline:
                 del self._ends[:MAX_SLICES], self._sums[:MAX_SLICES]
 
     def between(self, began_ns: int, ended_ns: int) -> WaitTimes:
-        """The waits in this interval; 0 for the part before the first and after the last slice."""
-        with self._lock:
-            before, after = self._at(began_ns), self._at(ended_ns)
-        return WaitTimes(*(max(round(late - early), 0) for early, late in zip(before, after, strict=True)))
+        """The waits in one interval."""
+        row = self.within(np.array([began_ns], np.int64), np.array([ended_ns], np.int64))[0]
+        return WaitTimes(*row.tolist())
 
-    def _at(self, wall_ns: int) -> tuple[float, ...]:
-        """The cumulated times at this moment."""
-        ends, sums = self._ends, self._sums
-        place = bisect_left(ends, wall_ns)
-        if place == len(ends):
-            return sums[-1]
-        if place == 0:
-            return sums[0]
-        share = (wall_ns - ends[place - 1]) / (ends[place] - ends[place - 1])
-        return tuple(early + share * (late - early) for early, late in zip(sums[place - 1], sums[place], strict=True))
+    def within(self, began_ns: NDArray[np.int64], ended_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The waits in these intervals; 0 for the parts before the first and after the last slice."""
+        if not len(began_ns):
+            return np.zeros((0, len(WaitTimes._fields)), np.int64)
+        with self._lock:
+            first = max(bisect_right(self._ends, int(began_ns.min())) - 1, 0)
+            ends, sums = self._ends[first:], self._sums[first:]
+        base_ns = ends[0]  # floats are exact enough for differences only
+        times = np.array(ends, np.int64) - base_ns
+        totals = np.array(sums, np.int64) - np.array(sums[0], np.int64)
+        columns = [
+            np.interp(ended_ns - base_ns, times, column) - np.interp(began_ns - base_ns, times, column)
+            for column in totals.T
+        ]
+        return np.rint(np.stack(columns, axis=1)).astype(np.int64)

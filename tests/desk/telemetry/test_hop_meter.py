@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 
 from desk.model.units import MS_NS, SECOND_NS
-from desk.telemetry.hop_meter import MAX_PENDING, WAITS, HopMeter, Part, divide
+from desk.telemetry.hop_meter import KNOWN, MAX_PENDING, PARTS, HopMeter, Part, divide
 from desk.telemetry.readings import Readings
 from desk.telemetry.wait_timeline import WaitSlice, WaitTimeline, WaitTimes
 
@@ -37,11 +38,15 @@ def timeline(slices: Iterable[tuple[int, WaitTimes]]) -> WaitTimeline:
 def test_parts_add_up_to_the_hop_and_earlier_ones_go_first(
     waits: WaitTimes, known: dict[Part, int], expected: dict[Part, int]
 ) -> None:
-    assert divide(100, waits, known) == expected
+    charges = [*waits, *(known.get(part, 0) for part in KNOWN)]
+
+    (parts,) = divide(np.array([100]), np.array([charges])).tolist()
+
+    assert {part: charged for part, charged in zip(PARTS, parts, strict=True) if charged} == expected
 
 
 def test_the_waits_of_a_process_are_parts_of_a_hop() -> None:
-    assert WaitTimes._fields == WAITS
+    assert PARTS[: len(WaitTimes._fields)] == WaitTimes._fields
 
 
 def test_a_hop_is_divided_by_the_waits_of_its_own_interval() -> None:

@@ -1,6 +1,6 @@
 """Intervals divided by kind of waiting, from slices of which every figure is known."""
 
-from desk.telemetry.wait_timeline import MAX_SLICES, NoWaits, WaitSlice, WaitTimeline, WaitTimes
+from desk.telemetry.wait_timeline import MAX_SLICES, WaitSlice, WaitTimeline, WaitTimes
 
 
 def test_an_interval_gets_its_part_of_each_slice() -> None:
@@ -22,7 +22,6 @@ def test_what_lies_outside_the_slices_is_not_known() -> None:
     assert timeline.between(500, 1_010) == WaitTimes(lock=10)
     assert timeline.between(1_090, 9_000) == WaitTimes(lock=10)
     assert timeline.between(9_000, 9_100) == WaitTimes()
-    assert NoWaits().between(0, 10) == WaitTimes()
 
 
 def test_a_clock_that_is_set_back_adds_nothing_until_it_has_caught_up() -> None:
