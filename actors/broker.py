@@ -75,10 +75,10 @@ class Broker:
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
-        stats = self.stats()
+        stats, times = self.stats(), self._manager.times.snapshots()
 
         def measure(readings: Readings) -> None:
-            metric_readings.add_orders(readings, stats)
+            metric_readings.add_orders(readings, stats, times)
             self._ledger.measure(readings)
 
         return self._meters.report(stats, measure)

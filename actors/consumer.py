@@ -20,7 +20,6 @@ from desk.process.garbage_collector import GarbageCollector
 from desk.process.memory_limit import MemoryLimit
 from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
-from desk.telemetry.readings import Readings
 from desk.wiring import shard_factory
 
 MIB: Final = 1024 * 1024
@@ -89,12 +88,7 @@ class Consumer:
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
         stats = self.stats()
-
-        def measure(readings: Readings) -> None:
-            metric_readings.add_shard(readings, stats)
-            self._shard.engine.call_times.measure(readings)
-
-        return self._meters.report(stats, measure)
+        return self._meters.report(stats, lambda readings: metric_readings.add_shard(readings, stats))
 
     def settle(self) -> None:
         """Wait until the broker has decided and the keeper has saved everything that this shard sent."""

@@ -73,12 +73,12 @@ class Ledger:
     def stats(self) -> LedgerReport:
         """The server's state and the number of commits. Answers also while a commit waits for the server."""
         self._book.ping()
-        return msgspec.structs.replace(self._book.outages.report(), commits=self._commits.durations.count)
+        return msgspec.structs.replace(self._book.outages.report(), commits=self._book.commit_time.count)
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process; answers as `stats` does."""
         return self._meters.report(self.stats(), self._measure)
 
     def _measure(self, readings: Readings) -> None:
-        readings.record("ledger.commit", self._commits.durations.snapshot())
+        readings.record("ledger.commit", self._book.commit_time.snapshot())
         readings.count("wait.time", self._commits.total_ns / SECOND_NS, kind="commit", taken="exact")

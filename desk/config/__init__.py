@@ -19,6 +19,7 @@ from desk.config.plan import (
 )
 from desk.config.plan_file import load_plan
 from desk.config.settings import Settings, load_settings, secrets_folder
+from desk.config.telemetry_plan import TelemetryPlan
 
 __all__ = [
     "BarsPlan",
@@ -36,6 +37,7 @@ __all__ = [
     "Settings",
     "StrategyPlan",
     "SyntheticPlan",
+    "TelemetryPlan",
     "choose_consumers",
     "first_consumers",
     "load_plan",

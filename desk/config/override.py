@@ -30,10 +30,13 @@ def first_consumers(plan: Plan) -> int:
 def override(plan: Plan, settings: Settings, consumers: int | None, day: str | None = None) -> Plan:
     """The plan as it shall run: `consumers` (None = no flag) over NUM_CONSUMERS over the plan's count.
 
-    A count of 0 stays: the load decides. `day` (None = no flag) goes before the plan's date. Raises PlanError for what
-    this plan cannot take.
+    A count of 0 stays: the load decides. `day` (None = no flag) goes before the plan's date. RAYDESK_TRACE_SAMPLE goes
+    before the plan's `trace_sample`. Raises PlanError for what this plan cannot take.
     """
     plan = _connected(plan, settings)
+    if settings.trace_sample is not None:
+        telemetry = plan.telemetry.model_copy(update={"trace_sample": settings.trace_sample})
+        plan = plan.model_copy(update={"telemetry": telemetry})
     if day is not None:
         plan = _of_day(plan, day)
     count = _count(plan, settings, consumers)

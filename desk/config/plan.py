@@ -14,6 +14,7 @@ from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS
 from desk.config.plan_table import PlanFault, PlanTable
 from desk.config.plan_urls import SQLITE_OPTIONS, has_secret, unknown_sqlite_option
+from desk.config.telemetry_plan import TelemetryPlan
 from desk.config.values import (
     ClassPath,
     DayOrNone,
@@ -395,6 +396,7 @@ class Plan(PlanTable):
     ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where decisions, orders and fills are recorded")
     results: ResultsPlan = Field(default_factory=ResultsPlan, description="where the run's files are copied")
     bars: BarsPlan = Field(default_factory=BarsPlan, description="when minutes close")
+    telemetry: TelemetryPlan = Field(default_factory=TelemetryPlan, description="where metrics and traces go")
     scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")
     strategies: tuple[StrategyPlan, ...] = Field(default=(), strict=False, description="classes that trade")
 

@@ -41,6 +41,14 @@ class Settings(BaseSettings):
     )
     venue_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_VENUE_KEY", description="text")
     venue_secret: SecretStr | None = Field(default=None, validation_alias="RAYDESK_VENUE_SECRET", description="text")
+    trace_sample: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        validation_alias="RAYDESK_TRACE_SAMPLE",
+        description="a number from 0 to 1",
+    )
     runs_dir: Path = Field(
         default=Path("runs"),
         validation_alias="RAYDESK_RUNS_DIR",

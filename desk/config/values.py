@@ -155,3 +155,38 @@ StreamUrl = Annotated[
         json_schema_extra={"words": 'text: a websocket address as "ws://host:port/path" or "wss://host/path", or ""'},
     ),
 ]
+
+HostName = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$",
+        json_schema_extra={"words": 'text: a host name or address, such as "127.0.0.1"'},
+    ),
+]
+
+OtlpEndpoint = Annotated[
+    str,
+    Field(
+        pattern=r"^(((grpcs?|https?)://)?[^\s/?#]+:[0-9]{1,5}(/[^\s?#]*)?|https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+        json_schema_extra={
+            "words": 'text: a receiver as "http://host:4317" (gRPC), "http://host:4318" (HTTP) or "grpc://host:port", '
+            'or ""'
+        },
+    ),
+]
+
+MetricPrefix = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*)?$",
+        json_schema_extra={"words": 'text: words of letters, digits and "_" with dots between them, or ""'},
+    ),
+]
+
+HeartbeatUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^(https?://[^\s/?#]+(/\S*)?)?$",
+        json_schema_extra={"words": 'text: an address as "https://host/path", or ""'},
+    ),
+]

@@ -45,7 +45,8 @@ class ShardConfig(msgspec.Struct, frozen=True):
 class ShardStats(msgspec.Struct, array_like=True):
     """A shard's running totals at one moment; latencies in ns.
 
-    `slot_ticks` are estimates, of this incarnation only. `told_ns` is the wall time of the reading.
+    `slot_ticks` (estimates) and `strategy_times` (by strategy and hook) are of this incarnation only. `told_ns` is the
+    wall time of the reading.
     """
 
     shard: int
@@ -63,6 +64,7 @@ class ShardStats(msgspec.Struct, array_like=True):
     restored: int = 0
     slot_ticks: dict[int, int] = {}
     told_ns: int = 0
+    strategy_times: dict[str, dict[str, HistogramSnapshot]] = {}
 
 
 class _Totals(msgspec.Struct, array_like=True):
@@ -232,6 +234,7 @@ class Shard:
             self._restored,
             dict(self._slot_meter.ticks),
             self._clock.wall_ns(),
+            engine.times.snapshots(),
         )
 
     def _apply(self, batch: Batch, began_ns: int) -> None:
@@ -239,6 +242,7 @@ class Shard:
         if self.config.lockstep and any(type(item) is Adopt for item in batch.items):
             self._replies.put_by(self.engine, self.pending)
         self.pending = self.engine.apply(batch.items, self.pending)
+        self.engine.times.trim()
         self._unsaved = self._unsaved or bool(batch.items)
         if batch.more:
             return

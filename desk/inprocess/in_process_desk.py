@@ -9,6 +9,7 @@ import msgspec
 from desk.checkpoint import KeeperStore
 from desk.config import Plan, first_consumers
 from desk.consumer.shard import Shard
+from desk.inprocess.desk_readings import desk_readings
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
@@ -29,6 +30,7 @@ from desk.runs.resume_file import ResumeState
 from desk.wiring import broker_factory, markets, producer_factory, shard_factory
 from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
+from desk.wiring.telemetry import Telemetry, open_telemetry
 
 SHOW_EVERY_NS = 250 * MS_NS
 
@@ -38,13 +40,21 @@ Show = Callable[[DeskView], None]
 class InProcessDesk:
     """All parts of the desk, built from a plan, connected by plain calls.
 
-    With `owns_process`, child processes that the run started are killed at its end.
+    `telemetry` gets its metrics once a second. With `owns_process`, child processes that the run started are killed at
+    its end.
     """
 
     def __init__(
-        self, plan: Plan, folder: RunFolder, resume: ResumeState | None = None, *, owns_process: bool = False
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        resume: ResumeState | None = None,
+        telemetry: Telemetry | None = None,
+        *,
+        owns_process: bool = False,
     ) -> None:
         self._owns_process = owns_process
+        self._telemetry = telemetry
         self.plan = plan
         self.folder = folder
         self.clock = SystemClock()
@@ -181,7 +191,12 @@ class InProcessDesk:
         self.book.ping()
         view = self._viewer.view(now_ns, state, loop, shards, dict.fromkeys(self.shards, pid), orders)
         self._last = show, view
-        show(self._with_ledger(view))
+        view = self._with_ledger(view)
+        show(view)
+        if self._telemetry is not None and (at_once or self._telemetry.is_due):
+            times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
+            readings = desk_readings(loop, shards, orders, times, commits, self.started_ns)
+            self._telemetry.publish(readings, view, self.book.outages.warnings)
 
     def _show_outage(self) -> None:
         """Show the last view again when the ledger's server fails or answers again."""
@@ -195,6 +210,10 @@ class InProcessDesk:
         return msgspec.structs.replace(view, alerts=[*view.alerts, alert]) if alert else view
 
     def _record(self, ended_ns: int) -> RunRecord:
+        exports: list[str] = []
+        if self._telemetry is not None:
+            self._telemetry.close()
+            exports = self._telemetry.warnings()
         shards = [shard.stats() for shard in self.shards.values()]
         usage, feed = process_usage(), feed_record(self.loop)
         return run_record(
@@ -214,7 +233,7 @@ class InProcessDesk:
                 *self._left,
                 *feed.problems,
             ],
-            self.book.outages.warnings,
+            [*self.book.outages.warnings, *exports],
             in_process=True,
         )
 
@@ -223,4 +242,5 @@ def run_in_process(
     plan: Plan, folder: RunFolder, *, show: Show, resume: ResumeState | None = None, owns_process: bool = False
 ) -> Summary:
     """Run or resume the plan in this process, and return its summary; see InProcessDesk. Raises DeskError."""
-    return InProcessDesk(plan, folder, resume, owns_process=owns_process).run(show)
+    with open_telemetry(plan, folder.dir.name) as telemetry:
+        return InProcessDesk(plan, folder, resume, telemetry, owns_process=owns_process).run(show)

@@ -1,5 +1,6 @@
 """The ledger in a SQL database: SQLite by default, Postgres by URL."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from threading import Lock
@@ -28,6 +29,7 @@ from desk.ledger.upgrades import require_columns
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.orders.session_loss import session_loss
+from desk.telemetry.histogram import Histogram
 
 PATIENCE_S: Final = 30.0
 OPENING: Final = "opening"
@@ -42,7 +44,8 @@ class SqlLedger:
     every call is one transaction, committed when it returns and undone when it raises. While a server does not answer,
     unconfirmed transactions are retried, for `patience_s` at most. Errors of the database are raised as LedgerError or
     CredentialsError, without the password. What is done to the files of a SQLite ledger beside the desk is a
-    LedgerError at the next commit. `rows` is where the number of committed rows is kept for a resume.
+    LedgerError at the next commit. `rows` is where the number of committed rows is kept for a resume. `commit_time` has
+    the durations of all `record` calls.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class SqlLedger:
         self.place = parsed.render_as_string(hide_password=True)
         self.session = session
         self.outages = ServerOutages(self.place, patience_s)
+        self.commit_time = Histogram()
         self.identity = ""
         self.took_back = False
         self._patience_s = patience_s
@@ -148,7 +152,9 @@ class SqlLedger:
             replace_notes(connection, self.session, notes or {})
             return len(new), len(happened), begun, filled
 
+        began_ns = time.monotonic_ns()
         new = self._write(self.session, work)
+        self.commit_time.add_one(time.monotonic_ns() - began_ns)
         self._noted.update(notes or {})
         before = self._counts
         self._count(

@@ -1,7 +1,7 @@
 """The order manager: the work of the broker actor, and of the in-process desk's broker."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from desk.model.errors import LedgerError
@@ -12,6 +12,7 @@ from desk.orders.broker_notes import CLOSING, CloseStart, read_notes
 from desk.orders.journal import Journal
 from desk.orders.order_ledger import OrderLedger
 from desk.orders.order_summary import OrderSummary, summarize_orders
+from desk.orders.order_times import OrderTimes
 from desk.orders.order_venue import OrderVenue
 from desk.orders.unit_of_work import UnitOfWork
 from desk.strategy import Position
@@ -38,11 +39,20 @@ class OrderManager:
 
     `problems` describes unexpected input (unknown or impossible reports, divergence), at most
     MAX_PROBLEMS of them. `diverged` holds the (strategy, symbol) pairs that decided differently under an id already
-    used: they must be stopped, and their further intents are rejected.
+    used: they must be stopped, and their further intents are rejected. `stopwatch` returns the ns of a steady clock for
+    `times`: no decision depends on it.
     """
 
-    def __init__(self, session: str, gate: RiskGate, ledger: OrderLedger, venue: OrderVenue) -> None:
+    def __init__(
+        self,
+        session: str,
+        gate: RiskGate,
+        ledger: OrderLedger,
+        venue: OrderVenue,
+        stopwatch: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.session = session
+        self.times = OrderTimes(stopwatch)
         self.problems: list[str] = []
         self.diverged: set[Pair] = set()
         self._gate = gate
@@ -63,6 +73,7 @@ class OrderManager:
         cancels of those intents that are new. Returns the events by symbol and number. Raises LedgerError.
         """
         self._check_ledger()
+        self.times.called()
         work = UnitOfWork(request.mark_ns, request.prices)
         for report in decision_order.reports(request.reports):
             self._on_report(report, work)
@@ -111,6 +122,7 @@ class OrderManager:
         self._closing = list(work.answers)
         work.notes.closed()
         self._commit(work)
+        self.times.closed()
         return work.answers
 
     def restore(
@@ -186,6 +198,7 @@ class OrderManager:
             self._problem(f"report {report.number} on {report.client_order_id}: {step.excess:g} shares too many", work)
         if not step.void:
             self._settle(order, report, step.counted, work)
+            self.times.reported(report.client_order_id, order.status)
 
     def _settle(self, order: Order, report: Report, counted: float, work: UnitOfWork) -> None:
         intent = order.intent
@@ -253,6 +266,8 @@ class OrderManager:
                 self._fault = error
                 raise
         self._tell_venue(work.approved, work.canceled)
+        if work.approved:
+            self.times.sent(approval.intent.client_order_id for approval in work.approved)
 
     def _tell_venue(self, approved: Sequence[Approved], canceled: Sequence[str]) -> None:
         for approval in approved:

@@ -117,8 +117,7 @@ class ProducerLoop:
             now_ns,
             self.config.epoch,
             parts.watch.alerts(),
-            parts.progress.feed_lag_ns,
-            parts.watch.skew_ns,
+            parts.watch.figures(),
         )
 
     def _frames(self) -> Iterator[None]:
@@ -206,11 +205,13 @@ class ProducerLoop:
         """Note how late the feed is, by what it waited for, or by its usual lag."""
         if frame.late_ns is not None:
             self.lateness.add_one(frame.late_ns)
+        parts = self.parts
         if not frame.ticks:
             return
         received_ns = frame.ticks[0].received_ns
         behind_ns = (frame.late_ns or 0) if self.live is None else self.live.read_age_ns
-        age_ns = behind_ns if self.live is None or frame.lag_ns is None else frame.lag_ns
+        is_dated = self.live is not None and frame.lag_ns is not None
+        age_ns = parts.progress.feed_lag_ns if is_dated else behind_ns
         self._ports.hops.note("feed", received_ns - behind_ns, received_ns, age_ns)
 
     def _on_mark(self, mark_ns: int) -> Waits:

@@ -12,6 +12,7 @@ from desk.model.lane_row import LaneRow
 from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.ports import Feed
+from desk.producer.feed_watch.watch import FeedFigures
 from desk.telemetry.histogram import HistogramSnapshot
 
 
@@ -21,8 +22,7 @@ class LoopStats(msgspec.Struct, array_like=True):
     `notes` are the latest of `noted` by this `epoch`, newest last; `alerts` are what is wrong with the feed now.
     `waiting` are the shards whose successors are waited for.
     `owners` are the shards of all slots, `moving` that this is about to change; `pauses` are the times from fence to
-    adoption of the `moves` so far. `wall_ns` is when this was so. `feed_lag_ns` is received - venue time of the last
-    ticks, without the delay by design, `skew_ns` that of the fastest ones of the last seconds.
+    adoption of the `moves` so far. `wall_ns` is when this was so.
     """
 
     session_ns: int
@@ -46,8 +46,7 @@ class LoopStats(msgspec.Struct, array_like=True):
     wall_ns: int = 0
     epoch: int = 0
     alerts: list[str] = []
-    feed_lag_ns: int = 0
-    skew_ns: int = 0
+    feed: FeedFigures = FeedFigures()
 
 
 def progress_of(feed: Feed, session_ns: int) -> float | None:

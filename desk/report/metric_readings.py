@@ -3,11 +3,14 @@
 Tests: tests/desk/report/test_metric_readings.py
 """
 
+from collections.abc import Mapping
+
 from desk.consumer.shard import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.stats import LoopStats
+from desk.telemetry.histogram import HistogramSnapshot
 from desk.telemetry.readings import Readings
 
 
@@ -24,11 +27,13 @@ def add_producer(readings: Readings, loop: LoopStats) -> None:
         _add_lane(readings, lane)
     readings.set("symbols.subscribed", loop.subscribed)
     readings.set("session.time", loop.session_ns / SECOND_NS)
+    readings.set("feed.connected", int(loop.feed.up))
+    readings.count("feed.reconnects", loop.feed.reconnects)
+    readings.set("feed.lag", loop.feed.lag_ns / SECOND_NS)
+    readings.set("clock.skew", loop.feed.skew_ns / SECOND_NS)
     readings.count("feed.gaps", len(loop.gaps))
     readings.count("slots.moves", loop.moves)
     readings.record("slots.pause", loop.pauses)
-    readings.set("feed.lag", loop.feed_lag_ns / SECOND_NS)
-    readings.set("clock.skew", -loop.skew_ns / SECOND_NS)
 
 
 def _add_lane(readings: Readings, lane: LaneRow) -> None:
@@ -55,16 +60,21 @@ def add_shard(readings: Readings, stats: ShardStats) -> None:
     readings.record("queue.time", stats.time_in_queue)
     readings.record("queue.lane.time", stats.in_lane)
     readings.record("queue.link.time", stats.on_link)
+    for strategy, hooks in stats.strategy_times.items():
+        for hook, durations in hooks.items():
+            readings.record("strategy.duration", durations, strategy=strategy, hook=hook)
     readings.count("strategy.slow", audit.slow_calls)
     readings.count("strategy.stopped", len(audit.stopped))
     readings.count("strategy.intents", audit.intents)
 
 
-def add_orders(readings: Readings, orders: OrderSummary) -> None:
-    """Add the broker's metrics."""
+def add_orders(readings: Readings, orders: OrderSummary, times: Mapping[str, HistogramSnapshot]) -> None:
+    """Add the broker's metrics; `times` are the durations of orders by step."""
     readings.count("orders.submitted", orders.submitted)
     readings.count("orders.filled", orders.filled)
     for rule, number in orders.refused.items():
         readings.count("orders.refused", number, rule=rule)
+    for step, durations in times.items():
+        readings.record("orders.latency", durations, step=step)
     readings.set("pnl", orders.realized + orders.unrealized - orders.fees)
     readings.set("exposure", orders.gross)

@@ -1,17 +1,13 @@
 """The user's key, which authenticates the files of runs for a resume. It is stored outside all run folders."""
 
-import errno
 import hmac
-import os
 import secrets
-import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from desk.config import Settings, load_settings
-from desk.files.private import make_private_folder, write_private
+from desk.config import load_settings
 from desk.files.sealing import Seal
+from desk.files.state_folder import create_secret, read_secret, state_folder
 from desk.model.errors import PlanError, RunFolderError
 
 FILE: Final = "state_key"
@@ -69,27 +65,11 @@ def make_state_key() -> StateKey:
     settings = load_settings()
     if settings.state_key is None:
         try:
-            path = state_folder(settings) / FILE
-            if not os.path.lexists(path):
-                _create(path)
+            create_secret(state_folder(settings) / FILE, secrets.token_bytes(KEY_BYTES).hex().encode() + b"\n")
         except OSError as error:
             why = f"this run cannot be resumed: no state key can be kept ({error.strerror}: {error.filename})"
             return StateKey(secrets.token_bytes(KEY_BYTES), f"{why}. Set {VARIABLE} or RAYDESK_STATE_DIR.")
     return find_state_key()
-
-
-def state_folder(settings: Settings) -> Path:
-    """The user's private folder for state that outlives runs. Raises OSError if there is no home folder."""
-    if settings.state_dir is not None:
-        return settings.state_dir.absolute()
-    base = settings.xdg_state_home
-    # The XDG Base Directory Specification: a path that is not absolute is ignored.
-    if base is None or not base.is_absolute():
-        try:
-            base = Path("~/.local/state").expanduser()
-        except RuntimeError as error:
-            raise FileNotFoundError(errno.ENOENT, "no home folder", "~") from error
-    return base / "raydesk"
 
 
 def _from_environment(text: str) -> StateKey:
@@ -103,37 +83,11 @@ def _from_environment(text: str) -> StateKey:
     return StateKey(text.strip().encode())
 
 
-def _create(path: Path) -> None:
-    """Create the key file atomically, since another desk may start at the same time. Raises OSError."""
-    path.parent.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        make_private_folder(path.parent)
-    _require_own_folder(path.parent)
-    beside = path.with_name(f"{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        write_private(beside, secrets.token_bytes(KEY_BYTES).hex().encode() + b"\n")
-        with suppress(FileExistsError):
-            os.link(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def _read(path: Path) -> bytes:
-    _require_own_folder(path.parent)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        content = os.read(descriptor, 4096).strip() if stat.S_ISREG(found.st_mode) else b""
-    finally:
-        os.close(descriptor)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise RunFolderError(
-            str(path),
-            f"owner {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}",
-            f"a file of user {os.geteuid()}, mode 0600",
-            "Others may know this key: delete it. The next run makes another; runs begun with this one cannot be "
-            "resumed.",
-        )
+    content = read_secret(
+        path,
+        "Others may know this key: delete it. The next run makes another; runs begun with this one cannot be resumed.",
+    )
     try:
         secret = bytes.fromhex(content.decode())
     except ValueError:
@@ -146,19 +100,3 @@ def _read(path: Path) -> bytes:
             "Put the key back, or delete what stands there: the next run makes another.",
         )
     return secret
-
-
-def _require_own_folder(folder: Path) -> None:
-    """Raise RunFolderError for a folder in which others can write; remove others' right to read it."""
-    found = folder.stat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise RunFolderError(
-            str(folder),
-            f"owner {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}",
-            f"a folder of user {os.geteuid()} in which others cannot write",
-            "`chmod 700` it after a look into it, or name another in RAYDESK_STATE_DIR.",
-        )
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)

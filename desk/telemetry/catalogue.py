@@ -1,7 +1,7 @@
 """The metric catalogue: every number that the desk exports, with its unit and meaning.
 
 Names and units follow OpenTelemetry's conventions: dots between words, base units, and `{thing}` for counts. Exporters
-put `[telemetry] metric_prefix` before each name, but not before names of OpenTelemetry's own conventions.
+put `[telemetry] metric_prefix` before each name (docs/decisions/0026).
 
 Tests: tests/desk/telemetry/test_metric_catalogue.py
 """
@@ -11,10 +11,13 @@ from typing import Final, Literal
 
 MetricKind = Literal["counter", "gauge", "histogram"]
 
-FAST_S: Final = (1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-"""Bounds in seconds for work inside one process."""
-AGE_S: Final = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0, 600.0)
-"""Bounds in seconds for ages of data and orders."""
+FAST_S: Final = tuple(2.0**power for power in (-17, -14, -12, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0, 2))
+"""Bounds in seconds for work inside one process: 7.6 µs to 4 s.
+
+Powers of two are bounds of exponential buckets at any scale, so a classic histogram loses nothing at its bounds.
+"""
+AGE_S: Final = tuple(2.0**power for power in (-10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 5, 7, 9))
+"""Bounds in seconds for ages of data and orders: 0.98 ms to 512 s."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,12 @@ METRICS: Final = (
     _gauge("feed.connected", "1", "1 while the feed is connected and its data are fresh, else 0."),
     _counter("feed.reconnects", "{connection}", "Connections made again after a loss."),
     _counter("feed.gaps", "{gap}", "Intervals in which ticks are missing."),
-    _gauge("feed.lag", "s", "Receive time less venue time of the last ticks, without the feed's delay by design."),
-    _gauge("clock.skew", "s", "How far the venue's clock is ahead of this machine's."),
+    _gauge("feed.lag", "s", "Age of the feed's last data, without the feed's delay by design."),
+    _gauge(
+        "clock.skew",
+        "s",
+        "Receive time less venue time of the fastest recent ticks, less the feed's delay.",
+    ),
     _gauge("session.time", "s", "Session time reached, in seconds since 1970-01-01 UTC."),
     _counter("slots.moves", "{move}", "Slots moved to another shard."),
     _durations("slots.pause", AGE_S, "How long a slot's ticks waited for a move."),
@@ -79,12 +86,21 @@ METRICS: Final = (
     _counter("strategy.slow", "{call}", "Calls that took longer than strategy_budget_ms."),
     _counter("strategy.stopped", "{instance}", "Strategies stopped for a symbol."),
     _counter("strategy.intents", "{intent}", "Orders that strategies wanted."),
-    _gauge("consumers.variation", "1", "Standard deviation of the consumers' rates, as a fraction of their mean."),
+    _gauge(
+        "consumers.variation",
+        "1",
+        "Standard deviation of the consumers' rates, as a fraction of their mean.",
+    ),
     # Broker, ledger, keeper, scanners.
     _counter("orders.submitted", "{order}", "Orders sent to the venue."),
     _counter("orders.filled", "{order}", "Orders filled."),
     _counter("orders.refused", "{order}", "Orders refused by the risk gate, by rule.", "rule"),
-    _durations("orders.latency", AGE_S, "Time of an order by step: decided, sent, acknowledged, filled.", "step"),
+    _durations(
+        "orders.latency",
+        AGE_S,
+        "Time of orders: from decided to sent, from sent to acknowledged and to filled.",
+        "step",
+    ),
     _gauge("pnl", "{currency}", "Realized and unrealized profit less fees, in account currency."),
     _gauge("exposure", "{currency}", "Gross notional of positions and open orders, in account currency."),
     _durations("ledger.commit", FAST_S, "Time of one commit of the ledger."),
@@ -108,3 +124,30 @@ METRICS: Final = (
 """All metrics, in the order of docs/reference/metrics.md."""
 
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
+
+RESTORED: Final = frozenset(
+    {
+        "events.produced",
+        "events.rejected",
+        "events.skipped",
+        "events.conflated",
+        "events.dropped",
+        "events.consumed",
+        "events.repeated",
+        "batches.applied",
+        "shard.busy",
+        "feed.reconnects",
+        "feed.gaps",
+        "data.latency",
+        "queue.time",
+        "queue.lane.time",
+        "queue.link.time",
+        "strategy.slow",
+        "strategy.stopped",
+        "strategy.intents",
+        "orders.submitted",
+        "orders.filled",
+        "orders.refused",
+    }
+)
+"""Totals that a restarted process restores from a checkpoint or the ledger. All others begin again with the process."""

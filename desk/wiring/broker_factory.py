@@ -1,5 +1,6 @@
 """The broker's side: ledger, risk gate, venue."""
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -107,6 +108,7 @@ def build_order_manager(plan: Plan, session: Session, book: OrderLedger) -> Orde
     shares = entry_shares(plan.risk.max_orders_per_minute, own)
     limits = RiskLimits(**plan.risk.model_dump(), entries_per_minute=shares)
     gate = RiskGate(limits, session.hours)
-    manager = restore_manager(OrderManager(session.id, gate, book, order_venue(plan)), book)
+    new = OrderManager(session.id, gate, book, order_venue(plan), time.monotonic_ns)
+    manager = restore_manager(new, book)
     manager.carry(book.earlier_loss())
     return manager

@@ -33,6 +33,7 @@ from desk.model.units import MINUTE_NS
 from desk.strategy import Gap as GapSeen
 from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
+from desk.telemetry.call_times import CallTimes
 
 
 class Engine:
@@ -44,7 +45,7 @@ class Engine:
 
     `apply` returns the outcome; the caller passes the part not yet handed over to the next call, because a released
     symbol takes its part along. Instances in `never_restored`, by (strategy, symbol), do not run again after `restore`.
-    `audit` lets the engine count in another engine's audit.
+    `audit` and `times` let the engine count in those of another engine.
     """
 
     def __init__(
@@ -55,13 +56,15 @@ class Engine:
         crumbs: BreadcrumbWriter | None = None,
         never_restored: Collection[tuple[str, str]] = (),
         audit: Audit | None = None,
+        times: CallTimes | None = None,
     ) -> None:
         self.config = config
+        self.times = times or CallTimes()
         self._strategies = tuple(strategies)
         self._stopwatch = stopwatch
         self._crumbs = crumbs or NoBreadcrumbs()
         self._state = state = EngineState(
-            config, self._strategies, stopwatch, self._crumbs, never_restored, audit or Audit()
+            config, self._strategies, stopwatch, self._crumbs, never_restored, audit or Audit(), self.times
         )
         self.audit = state.audit
         self._now = state.now
@@ -70,7 +73,6 @@ class Engine:
         self._watched = state.symbols.watched
         self._minutes = state.minutes
         self._guard = state.guard
-        self.call_times = state.guard.times
         self._instances = state.instances
         self._orders = state.orders
         self._losses = state.losses
@@ -361,7 +363,13 @@ class Engine:
         if adopt.move in self._state.moves.adopted:
             return
         late = Engine(
-            self.config, self._strategies, self._stopwatch, self._crumbs, self._guard.never_restored, audit=self.audit
+            self.config,
+            self._strategies,
+            self._stopwatch,
+            self._crumbs,
+            self._guard.never_restored,
+            audit=self.audit,
+            times=self.times,
         )
         moved = late.restore(adopt.state, [])
         stops = [Stop(strategy, EVERYWHERE, "") for strategy in self._instances.stopped_everywhere]

@@ -27,6 +27,7 @@ from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.telemetry.audit import Audit
 from desk.telemetry.breadcrumb_port import BreadcrumbWriter
+from desk.telemetry.call_times import CallTimes
 
 
 class EngineCheckpoint(msgspec.Struct):
@@ -47,6 +48,7 @@ class EngineState:
         crumbs: BreadcrumbWriter,
         never_restored: Collection[tuple[str, str]],
         audit: Audit,
+        times: CallTimes,
     ) -> None:
         self.audit = audit
         self.mark_ns = 0
@@ -66,6 +68,7 @@ class EngineState:
             crumbs,
             never_restored,
             config.state_bytes,
+            times,
         )
         self.instances = StrategyInstances(strategies, self.symbols, self.minutes, self.guard, config.session_start_ns)
         rules = MatchingRules(

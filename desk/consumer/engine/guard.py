@@ -8,15 +8,15 @@ import traceback
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from desk.consumer.engine.call_times import CallTimes
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.state_pickling import StateTooLargeError, pickle_within
-from desk.consumer.engine.symbols import SecondHook, ShardSymbols
+from desk.consumer.engine.symbols import SecondHooks, ShardSymbols
 from desk.model.interrupt_origin import is_from_signal
 from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, fault_line, fault_trace
 from desk.telemetry.breadcrumb_port import AT, CALL, CODES, EVERYWHERE, BreadcrumbWriter
+from desk.telemetry.call_times import CallTimes
 
 MIB: Final = 1024 * 1024
 MOST_STATE_BYTES: Final = 16 * MIB
@@ -25,10 +25,10 @@ MOST_STATE_BYTES: Final = 16 * MIB
 class Guard:
     """The one place from which strategies' code is called.
 
-    `stopwatch` returns ns of a running timer, for the audit of slow calls: no decision depends on it. Stopping an
-    instance refreshes the hooks that `symbols` run. `crumbs` hold the call under way, readable from outside the
-    process. The instances in `never_restored`, by (strategy, symbol), are not unpickled, because unpickling may be the
-    call that hung. A strategy whose state exceeds `state_bytes` in a checkpoint is stopped.
+    `stopwatch` returns ns of a running timer, for `times` and the audit of slow calls: no decision depends on it.
+    Stopping an instance refreshes the hooks that `symbols` run. `crumbs` hold the call under way, readable from outside
+    the process. The instances in `never_restored`, by (strategy, symbol), are not unpickled, because unpickling may be
+    the call that hung. A strategy whose state exceeds `state_bytes` in a checkpoint is stopped.
     """
 
     def __init__(
@@ -42,9 +42,10 @@ class Guard:
         crumbs: BreadcrumbWriter,
         never_restored: Collection[tuple[str, str]] = (),
         state_bytes: int = MOST_STATE_BYTES,
+        times: CallTimes | None = None,
     ) -> None:
         self.audit = audit
-        self.times = CallTimes()
+        self._times = times or CallTimes()
         self.never_restored = frozenset(never_restored)
         self._now = now
         self._outbox = outbox
@@ -57,7 +58,8 @@ class Guard:
 
     def create_empty(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """An instance that has no strategy yet."""
-        return Instance(entry, view, self._now, self._outbox, self._crumbs.register(entry.name, view.symbol))
+        crumb = self._crumbs.register(entry.name, view.symbol)
+        return Instance(entry, view, self._now, self._outbox, self._times.recorders(entry.name), crumb)
 
     def create(self, entry: StrategyEntry, view: SymbolView) -> Instance:
         """A fresh instance; a stopped one if its constructor fails."""
@@ -96,22 +98,21 @@ class Guard:
                     raise
                 self.stop(instance, hook, fault)
             took_ns = stopwatch() - began_ns
-            self.times.recent(instance.entry.name, hook).append(took_ns)
+            instance.took[code](took_ns)
             if took_ns > self._budget_ns:
                 self._note_slow(instance, hook, took_ns)
-            self.times.note(1)
         cells[CALL] = 0
 
-    def call_on_second(self, hooks: Iterable[SecondHook]) -> None:
+    def call_on_second(self, hooks: SecondHooks) -> None:
         """Call these `on_second` hooks. This is the hottest loop, so one reading of the stopwatch serves two calls."""
         stopwatch = self._stopwatch
+        record = self._times.second(hooks.strategies)
         budget_ns = self._budget_ns
         cells = self._cells
         cells[AT] = self._now.session_ns
-        recent = self.times.recent
-        calls = 0
         began_ns = stopwatch()
-        for instance, hook in hooks:
+        record(began_ns)
+        for instance, hook in hooks.calls:
             cells[CALL] = instance.crumb  # the code of on_second is 0
             try:
                 hook(instance.context)
@@ -120,13 +121,11 @@ class Guard:
                     raise
                 self.stop(instance, "on_second", fault)
             ended_ns = stopwatch()
-            calls += 1
-            recent(instance.entry.name, "on_second").append(ended_ns - began_ns)
+            record(ended_ns)
             if ended_ns - began_ns > budget_ns:
                 self._note_slow(instance, "on_second", ended_ns - began_ns)
             began_ns = ended_ns
         cells[CALL] = 0
-        self.times.note(calls)
 
     def pickle_strategy(self, instance: Instance) -> bytes:
         """The strategy as a pickle; empty for a stopped one. A strategy that does not pickle is stopped."""

@@ -26,6 +26,7 @@ from desk.model.orders import (
 )
 from desk.model.ticks import Quote, Trade
 from desk.strategy import Fill, Params, Position, Strategy
+from desk.telemetry.call_times import Recorders
 from desk.trading.positions import after_fill
 
 TIMES_IN_FORCE: Final = get_args(TimeInForce)
@@ -64,7 +65,10 @@ class SymbolView(Protocol):
 
 
 class Instance:
-    """A strategy object with its orders and position. `context` is the view that its hooks get."""
+    """A strategy object with its orders and position. `context` is the view that its hooks get.
+
+    `took` are the functions that record a call's duration, by the hook's code.
+    """
 
     __slots__ = (
         "_now",
@@ -80,13 +84,21 @@ class Instance:
         "random_source",
         "stopped",
         "strategy",
+        "took",
         "wanted",
     )
 
     def __init__(
-        self, entry: StrategyEntry, view: SymbolView, now: EngineClock, outbox: EngineOutbox, crumb: int = 0
+        self,
+        entry: StrategyEntry,
+        view: SymbolView,
+        now: EngineClock,
+        outbox: EngineOutbox,
+        took: Recorders,
+        crumb: int = 0,
     ) -> None:
         self.entry = entry
+        self.took = took
         self.context = InstanceContext(self)
         self.crumb = crumb
         self.strategy = AT_REST

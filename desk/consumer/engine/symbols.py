@@ -4,13 +4,19 @@ Tests: tests/desk/consumer/engine/test_engine_watching.py
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from desk.consumer.engine.instance import Instance, StrategyEntry
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.strategy import Context
 
-SecondHook = tuple[Instance, Callable[[Context], None]]
+
+class SecondHooks(NamedTuple):
+    """The `on_second` hooks of the active instances, in canonical order, and the name of each one's strategy."""
+
+    calls: Sequence[tuple[Instance, Callable[[Context], None]]]
+    strategies: Sequence[str]
 
 
 class ShardSymbols:
@@ -24,7 +30,7 @@ class ShardSymbols:
         self.watched: dict[str, SymbolState] = {}
         self._entries = entries
         self._outbox = outbox
-        self._second_hooks: list[SecondHook] | None = None
+        self._second_hooks: SecondHooks | None = None
 
     def get_or_create(self, symbol: str, since_ns: int) -> SymbolState:
         """The symbol's state; created if the symbol is unknown."""
@@ -67,13 +73,13 @@ class ShardSymbols:
             for state in states:
                 yield from (each for each in state.instances if each.entry is entry and each.active)
 
-    def second_hooks(self) -> list[SecondHook]:
-        """The `on_second` hooks of the active instances, in canonical order."""
+    def second_hooks(self) -> SecondHooks:
+        """The `on_second` hooks of the active instances; the same object until an instance starts or stops."""
         if self._second_hooks is None:
-            active = self.active(self.known)
-            self._second_hooks = [
+            calls = [
                 (instance, instance.strategy.on_second)
-                for instance in active
+                for instance in self.active(self.known)
                 if hasattr(instance.strategy, "on_second")
             ]
+            self._second_hooks = SecondHooks(calls, [instance.entry.name for instance, _ in calls])
         return self._second_hooks

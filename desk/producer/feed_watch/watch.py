@@ -67,6 +67,18 @@ class FeedReport(msgspec.Struct, array_like=True):
     problems: list[str] = []
 
 
+class FeedFigures(msgspec.Struct, array_like=True, frozen=True):
+    """The feed at one moment, for metrics. `up`: connected, with fresh data; always so of a feed that is no live one.
+
+    `lag_ns` is the age of its last data, `skew_ns` the received less the venue's time of its fastest recent ticks.
+    """
+
+    up: bool = True
+    reconnects: int = 0
+    lag_ns: int = 0
+    skew_ns: int = 0
+
+
 class _State(msgspec.Struct, array_like=True):
     """Everything that a `FeedWatch` knows; of the symbols those that are silent, which are few."""
 
@@ -182,10 +194,13 @@ class FeedWatch:
         report.warnings, report.problems = feed_warnings(ending), feed_problems(ending)
         return report
 
-    @property
-    def skew_ns(self) -> int:
-        """Received - venue time of the fastest ticks of the last seconds, less the delay by design."""
-        return self._skew.skew_ns
+    def figures(self) -> FeedFigures:
+        """The feed now."""
+        live, skew_ns = self._live, self._skew.skew_ns
+        if live is None:
+            return FeedFigures(lag_ns=self.lag_ns, skew_ns=skew_ns)
+        up = live.health.up and not self._fresh.why
+        return FeedFigures(up, live.health.reconnects, self.lag_ns, skew_ns)
 
     def alerts(self) -> list[str]:
         """Current faults, for the live view."""

@@ -109,7 +109,7 @@ def test_a_number_too_long_to_read_is_a_fault_like_any_other(tmp_path: Path) -> 
         (NAMED + "[feed]\nevery_s = 1\n", "[feed] every_s", "`every_s` is a key of [[scanners]]"),
         (NAMED + "[flow]\nretries = 64\n", "[flow] retries", "Leave it out."),
         (NAMED + "[guards]\npatience_s = 5\n", "[guards] patience_s", "Leave it out."),
-        (NAMED + "[telemetry]\nprometheus_port = 0\n", "telemetry", "Leave it out."),
+        (NAMED + "[drop_copies]\nport = 1\n", "drop_copies", "Leave it out."),
         (NAMED + '[feed]\nalpaca_api_key = "k"\n', "[feed] alpaca_api_key", "environment"),
     ],
 )

@@ -55,7 +55,14 @@ class Bench:
     def portrait(self) -> list[Any]:
         """Everything that must not depend on who died: figures, bars, positions, the engine's whole state."""
         stats = msgspec.structs.replace(
-            self.shard.stats(), batches=0, busy_ns=0, restored=0, lane=LaneTotals(), slot_ticks={}, told_ns=0
+            self.shard.stats(),
+            batches=0,
+            busy_ns=0,
+            restored=0,
+            lane=LaneTotals(),
+            slot_ticks={},
+            told_ns=0,
+            strategy_times={},
         )
         for name in ("time_in_queue", "in_lane", "on_link", "data_latency"):
             setattr(stats, name, None)

@@ -23,13 +23,11 @@ from engine_parts import (
 )
 
 from desk import strategy
-from desk.consumer.engine.call_times import MAX_RECENT
 from desk.model.bars import Bar
 from desk.model.items import GapItem
 from desk.model.ticks import Quote, Trade
 from desk.process.signals import StopSignals
 from desk.telemetry.audit import MAX_EXAMPLES, MAX_FRAMES, MAX_LINE, MAX_TEXT
-from desk.telemetry.readings import Readings
 
 
 class Rude(BaseException):
@@ -278,28 +276,6 @@ def test_a_slow_tick_hook_is_told_too() -> None:
     engine.apply([a_watch(), a_trade(1, 0), a_quote(2)])
 
     assert [(fault.hook, fault.what) for fault in engine.audit.slow] == [("on_trade", "80.0 ms in one call")]
-
-
-def test_the_time_of_every_call_is_counted_by_strategy_and_hook() -> None:
-    stopwatch = Stopwatch()
-
-    class Slow(RecordingStrategy):
-        def on_second(self, ctx: strategy.Context) -> None:
-            stopwatch.now_ns += 3_000_000
-
-        def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
-            stopwatch.now_ns += 80_000_000
-
-    engine = an_engine(an_entry(Slow, "slow"), stopwatch=stopwatch)
-    many = 3 * MAX_RECENT
-
-    engine.apply([a_watch(), a_trade(1, 0), *marks(1, many)])
-    readings = Readings()
-    engine.call_times.measure(readings)
-
-    found = {tuple(one.labels.values()): (one.histogram.count, one.histogram.sum_ns) for one in readings.histograms}
-    assert found["slow", "on_trade"] == (1, 80_000_000)
-    assert found["slow", "on_second"] == (many, many * 3_000_000)
 
 
 def test_a_copy_of_the_audit_stays_as_it_was() -> None:

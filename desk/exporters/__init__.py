@@ -1,0 +1,1 @@
+"""The ways out for the desk's metrics and health: OTLP, Prometheus, `/healthz`, and a heartbeat."""

@@ -1,0 +1,146 @@
+"""The desk's telemetry: hands the metrics and the health of all actors to the ways out that [telemetry] names.
+
+Tests: tests/desk/inprocess/test_otlp_run.py, tests/desk/inprocess/test_prometheus_run.py
+"""
+
+import logging
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from desk.config import Plan
+from desk.exporters.desk_health import DeskHealth
+from desk.exporters.export_failures import ExportFailures
+from desk.exporters.heartbeat import Heartbeat
+from desk.exporters.metrics_token import metrics_token
+from desk.exporters.prometheus import PrometheusPage
+from desk.exporters.status_server import Page, StatusServer
+from desk.process.process_meters import ProcessMeters
+from desk.report.desk_view import DeskView
+from desk.telemetry.rate_variation import RateVariation
+from desk.telemetry.readings import Readings
+from desk.telemetry.steady_readings import SteadyReadings
+from desk.wiring.run_end import LOG
+
+if TYPE_CHECKING:
+    from desk.exporters.otlp_metrics import OtlpMetrics
+
+EVERY_S: Final = 1.0
+DRIVER: Final = "driver"
+
+
+class Telemetry:
+    """All ways out of one desk. They work in threads of their own, and never block the desk.
+
+    Raises PlanError for a port that cannot be opened, or a token that cannot be kept.
+    """
+
+    def __init__(self, plan: Plan, run: str) -> None:
+        self._plan = plan.telemetry
+        self._due_s = 0.0
+        self._log = logging.getLogger(LOG)
+        self._meters = ProcessMeters(DRIVER, socket.gethostname())
+        self._steady = SteadyReadings()
+        self._variation = RateVariation()
+        self._health = DeskHealth()
+        self._page = PrometheusPage(self._plan.metric_prefix)
+        self._outcomes: dict[str, ExportFailures] = {}
+        with ExitStack() as opened:
+            self._serve(opened)
+            self._otlp = self._open_otlp(opened, plan.session.name, run)
+            self._beat(opened)
+            self._opened = opened.pop_all()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether `publish` should be called: its last call was a second ago."""
+        return time.monotonic() >= self._due_s
+
+    def publish(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str] = ()) -> None:
+        """Hand over the readings of all actors, by name, and the desk's view; `warnings` are faults that healed."""
+        self._due_s = time.monotonic() + EVERY_S
+        all_readings = {**readings, DRIVER: self._driver(readings, view, warnings)}
+        steady = self._steady.take(all_readings, time.time_ns())
+        self._page.publish(steady)
+        if self._otlp is not None:
+            self._otlp.publish(steady)
+        self._health.publish(view.state, view.session_ns, feed_up=_is_feed_up(readings))
+
+    def warnings(self) -> list[str]:
+        """Failed exports, for the summary."""
+        return [line for outcome in self._outcomes.values() for line in outcome.warnings()]
+
+    def close(self) -> None:
+        """Export the last readings and close all ways out, within 2 s."""
+        self._opened.close()
+
+    def _driver(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str]) -> Readings:
+        """The metrics of the driver's own process, and of the desk as a whole."""
+        own = self._meters.readings()
+        variation = self._variation.take(readings)
+        if variation is not None:
+            own.set("consumers.variation", variation)
+        for signal, outcome in self._outcomes.items():
+            own.count("export.failures", outcome.failures, signal=signal)
+        own.set("desk.problems", len(view.alerts), level="alert")
+        own.set("desk.problems", len(warnings), level="warning")
+        return own
+
+    def _serve(self, opened: ExitStack) -> None:
+        plan = self._plan
+        ports: dict[int, tuple[str, dict[str, Page]]] = {}
+        for key, port, path, page in (
+            ("prometheus_port", plan.prometheus_port, "/metrics", self._page.page),
+            ("healthz_port", plan.healthz_port, "/healthz", self._health.page),
+        ):
+            if port:
+                ports.setdefault(port, (key, {}))[1][path] = page
+        token = metrics_token()[0] if ports else ""
+        for port, (key, pages) in ports.items():
+            opened.callback(StatusServer(plan.host, port, key, pages, token).close)
+
+    def _open_otlp(self, opened: ExitStack, desk: str, run: str) -> "OtlpMetrics | None":
+        if not self._plan.otlp_endpoint:
+            return None
+        from desk.exporters import otlp_metrics, otlp_target  # noqa: PLC0415 - slow to import
+
+        target = otlp_target.otlp_target(self._plan.otlp_endpoint)
+        attributes = otlp_metrics.RunAttributes(run, desk, version("raydesk"), socket.gethostname())
+        outcome = self._outcome("metrics", f"the export of metrics to {target.address}")
+        otlp = otlp_metrics.OtlpMetrics(
+            otlp_target.metric_exporter(target), attributes, self._plan.metric_prefix, outcome
+        )
+        opened.callback(otlp.close)
+        return otlp
+
+    def _beat(self, opened: ExitStack) -> None:
+        if self._plan.heartbeat_url:
+            outcome = self._outcome("heartbeat", "the heartbeat")
+            opened.callback(Heartbeat(self._plan.heartbeat_url, self._health.health, outcome).close)
+
+    def _outcome(self, signal: str, what: str) -> ExportFailures:
+        return self._outcomes.setdefault(signal, ExportFailures(what, self._log))
+
+
+@contextmanager
+def open_telemetry(plan: Plan, run: str) -> Iterator[Telemetry | None]:
+    """The telemetry of a run, closed at the end; None if the plan names no way out. Raises PlanError."""
+    wanted = plan.telemetry
+    if not (wanted.prometheus_port or wanted.healthz_port or wanted.otlp_endpoint or wanted.heartbeat_url):
+        yield None
+        return
+    with closing(Telemetry(plan, run)) as telemetry:
+        yield telemetry
+
+
+def _is_feed_up(readings: Mapping[str, Readings]) -> bool:
+    """Whether no producer reports that its feed is down."""
+    return all(
+        reading.value > 0
+        for found in readings.values()
+        for reading in found.values
+        if reading.metric == "feed.connected"
+    )
