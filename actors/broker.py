@@ -85,10 +85,13 @@ class Broker:
 
     def _decide(self, request: bytes) -> list[OrderEvent]:
         self._meters.follow()
+        hops = self._meters.hops
         began_ns, commits_ns = self._clock.wall_ns(), self._ledger.commits.total_ns
+        hops.point(began_ns)
         events = self._manager.decide(decode_request(request))
         ended_ns = self._clock.wall_ns()
+        hops.point(ended_ns)
         if events:
             known: dict[Part, int] = {"commit": self._ledger.commits.total_ns - commits_ns}
-            self._meters.hops.note("decide", began_ns, ended_ns, ended_ns - began_ns, known)
+            hops.note("decide", began_ns, ended_ns, ended_ns - began_ns, known)
         return events

@@ -30,6 +30,7 @@ from actors.driver.scaler import Scaler, scaling_policy
 from actors.driver.startup import StartUp
 from actors.driver.stdout_to_log import StdoutToLog
 from actors.driver.watchdog import Watchdog, on_other_nodes
+from actors.keeper import Keeper
 from actors.producer import Producer, ProducerStats
 from actors.ray_cluster.cluster import Cluster
 from actors.ray_internals.starting import own_signals
@@ -40,12 +41,14 @@ from desk.orders import OrderSummary
 from desk.process.clock import SystemClock
 from desk.process.signals import StopSignals, stop_signals
 from desk.report.desk_view import DeskState, DeskView
+from desk.report.live_snapshot import ProcessRow
 from desk.report.run_record import FeedRecord
 from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
 from desk.wiring import broker_factory, markets
+from desk.wiring.live_status import LiveStatus
 from desk.wiring.producer_factory import market_waits
 from desk.wiring.run_end import LOG, RunTimes, open_log
 from desk.wiring.run_start import start_run
@@ -74,6 +77,7 @@ class Supervisor:
         # A folder's name may be longer than an actor's, and have other characters.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
         self.log = logging.getLogger(LOG)
+        self._published = b""
         self._has_log = False
         self._answers = PollAnswers(self.log)
         self._report_writer = ReportWriter(plan, self.session, folder, self._answers.stats, self.log)
@@ -81,6 +85,7 @@ class Supervisor:
         with stop_signals() as signals, own_signals(signals):
             self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
         open_log(folder)
+        self._live = LiveStatus(folder, plan.session.name, node=self.cluster.node)
         self._has_log = True
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
@@ -134,7 +139,7 @@ class Supervisor:
     def _run(self, show: Show, signals: StopSignals) -> Summary:
         monitor = self._monitor
         try:
-            with redirect_stdout(StdoutToLog(self.log)), self.cluster.loss.translate_failures():
+            with redirect_stdout(StdoutToLog(self.log)), self.cluster.loss.translate_failures(), self._live:
                 monitor.stop_wanted = lambda: signals.received is not None
                 monitor.on_stop = signals.require_none
                 signals.require_none()
@@ -258,7 +263,22 @@ class Supervisor:
         view = self._viewer.view(now_ns, self._state, producer.loop, shards, here, orders)
         notes = [*view.notes, *self._pending.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
         alerts = [*view.alerts, *self._answers.ledger.alerts]
-        show(msgspec.structs.replace(view, notes=notes, alerts=alerts))
+        view = msgspec.structs.replace(view, notes=notes, alerts=alerts)
+        show(view)
+        self._publish(view)
+
+    def _publish(self, view: DeskView) -> None:
+        """Publish the desk for readers of the run folder and, by the keeper, of other nodes."""
+        processes = [
+            ProcessRow(name, usage.pid, usage.node)
+            for name, usage in self.registry.usage.items()
+            if name in self.registry.answered
+        ]
+        self._live.show(view, self._answers.readings, processes, self._notices(), self.cluster.ray_pids())
+        latest = self._live.latest
+        if latest is not self._published and "keeper" in self.registry.answered:
+            self._published = latest
+            call(self.registry.handles["keeper"], Keeper.publish, latest)
 
     def _note_last(self, number: int) -> None:
         """Store the last figures of a consumer before it stops."""
@@ -289,7 +309,8 @@ class Supervisor:
         self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
 
     def _notices(self) -> list[str]:
-        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]
+        faults = [self._live.fault] if self._live.fault else []
+        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings, *faults]
 
     def _times(self, ended_ns: int) -> RunTimes:
         return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)

@@ -56,7 +56,7 @@ class ActorMeters:
         self._export = export(actor)
         self._process = ProcessMeters(actor, self._export.node)
 
-        self.hops = HopMeter(self._process.waits.timeline)
+        self.hops = HopMeter(self._process.waits.timeline, self._process.waits.work_points())
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that the process has used."""

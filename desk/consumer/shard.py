@@ -172,6 +172,7 @@ class Shard:
         The ack of a part that is not the last names the last whole batch.
         """
         began_ns = self._clock.wall_ns()
+        self._hops.point(began_ns)
         batch = decode_batch(payload)
         if batch.epoch < self._source_epoch:
             return self._ack(batch.seq, refused=True)
@@ -187,6 +188,7 @@ class Shard:
         ended_ns = self._clock.wall_ns()
         self._busy_ns += ended_ns - began_ns
         self._worked.append((began_ns, ended_ns))
+        self._hops.point(ended_ns)
         if self._oldest_ns is not None:
             self._hops.note("apply", began_ns, ended_ns, ended_ns - self._oldest_ns)
             self._oldest_ns = None

@@ -14,6 +14,7 @@ from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, Lo
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
 from desk.model.units import MS_NS
+from desk.orders.timed_ledger import TimedLedger
 from desk.process.children import end_processes, running_descendants
 from desk.process.clock import SystemClock
 from desk.process.mailbox import ProcessMailbox
@@ -27,7 +28,10 @@ from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
+from desk.telemetry.hop_meter import HopMeter
+from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory, markets, producer_factory, shard_factory
+from desk.wiring.live_status import LiveStatus
 from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
 from desk.wiring.telemetry import Telemetry, open_telemetry
@@ -58,6 +62,8 @@ class InProcessDesk:
         self.plan = plan
         self.folder = folder
         self.clock = SystemClock()
+        self._live = LiveStatus(folder, plan.session.name, "desk")
+        self._hops = HopMeter(self._live.meters.waits.timeline, self._live.meters.waits.work_points())
         source = markets.market_source(plan)
         begun = start_run(plan, source, folder, resume, self.clock, in_process=True)
         self.log = open_log(folder)
@@ -66,7 +72,8 @@ class InProcessDesk:
         self.started_ns, self.session, epoch = begun.started_ns, begun.session, begun.epoch
         self.store = KeeperStore(folder.keeper, begun.seal)
         self.book = broker_factory.open_ledger(plan, self.session, folder.dir, self.started_ns)
-        self.manager = broker_factory.build_order_manager(plan, self.session, self.book)
+        self._ledger = TimedLedger(self.book, self.clock.wall_ns)
+        self.manager = broker_factory.build_order_manager(plan, self.session, self._ledger)
         if source is not None:
             source = markets.session_source(source, self.session)
         self._hangs = HangWatch(plan.guards.hang_s, self.log)
@@ -77,7 +84,15 @@ class InProcessDesk:
         keepers = [LocalKeeper(self.store) for _ in numbers]
         self.shards: dict[int, Shard] = {
             number: shard_factory.build_shard(
-                plan, self.session, number, epoch, self.clock, keepers[number], broker, crumbs=self._hangs
+                plan,
+                self.session,
+                number,
+                epoch,
+                self.clock,
+                keepers[number],
+                broker,
+                crumbs=self._hangs,
+                hops=self._hops,
             )
             for number in numbers
         }
@@ -94,6 +109,7 @@ class InProcessDesk:
             epoch=epoch,
             first=numbers,
             joined=numbers,
+            hops=self._hops,
         )
         self._children = running_descendants()
         self._left: list[str] = []
@@ -118,7 +134,7 @@ class InProcessDesk:
 
         log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
         try:
-            with stop_signals() as signals, self._hangs:
+            with stop_signals() as signals, self._hangs, self._live:
                 signals.orderly(stop)
                 try:
                     self._play(show)
@@ -193,10 +209,20 @@ class InProcessDesk:
         self._last = show, view
         view = self._with_ledger(view)
         show(view)
-        if self._telemetry is not None and (at_once or self._telemetry.is_due):
+        if at_once or self._live.is_due:
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
             readings = desk_readings(loop, shards, orders, times, commits, self.started_ns)
-            self._telemetry.publish(readings, view, self.book.outages.warnings)
+            self._live.show(view, readings, [], self.book.outages.warnings, own=self._own_readings())
+            if self._telemetry is not None:
+                self._telemetry.publish(readings, view, self.book.outages.warnings)
+
+    def _own_readings(self) -> Readings:
+        """The metrics of this process as a whole."""
+        own = Readings()
+        self._hops.measure(own)
+        self._ledger.measure(own)
+        own.record("loop.lag", self.loop.lateness.snapshot())
+        return own
 
     def _show_outage(self) -> None:
         """Show the last view again when the ledger's server fails or answers again."""

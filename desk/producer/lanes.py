@@ -80,6 +80,7 @@ class Lanes:
                 if lane.waited is not None:
                     self._note(lane.waited, now_ns)
                 now_ns = self._clock.wall_ns()
+                self._hops.point(now_ns)
         return self.sent > before
 
     def _note(self, waited: LaneWait, cut_ns: int) -> None:

@@ -212,6 +212,7 @@ class ProducerLoop:
         behind_ns = (frame.late_ns or 0) if self.live is None else self.live.read_age_ns
         is_dated = self.live is not None and frame.lag_ns is not None
         age_ns = parts.progress.feed_lag_ns if is_dated else behind_ns
+        self._ports.hops.point(self._ports.clock.wall_ns())
         self._ports.hops.note("feed", received_ns - behind_ns, received_ns, age_ns)
 
     def _on_mark(self, mark_ns: int) -> Waits:

@@ -14,6 +14,7 @@ from desk.model.units import SECOND_NS
 from desk.telemetry.histogram import Histogram
 from desk.telemetry.readings import Readings
 from desk.telemetry.wait_timeline import NoWaits, WaitSource, WaitTimes
+from desk.telemetry.work_points import WorkPoints
 
 Hop = Literal["feed", "lane", "link", "apply", "decide"]
 """Venue to receipt, receipt to cut, cut to take-up, take-up to applied; decided to sent, of a request's orders."""
@@ -25,6 +26,7 @@ PARTS: Final[tuple[Part, ...]] = (
 )
 """The order in which time is charged."""
 KNOWN: Final = PARTS[len(WaitTimes._fields) : -1]
+THROTTLED, RUN_QUEUE, GC, WORK = (PARTS.index(part) for part in ("throttled", "run_queue", "gc", "work"))
 MAX_PENDING: Final = 4_096
 RECENT_NS: Final = 30 * SECOND_NS
 SLOWEST: Final = 0.99
@@ -86,13 +88,13 @@ class HopSums:
         self.slowest = np.zeros(len(PARTS), np.int64)
         self._recent = RecentQuantile()
 
-    def add(self, hops: list[HopTime], waits: WaitSource) -> None:
+    def add(self, hops: list[HopTime], waits: WaitSource, points: WorkPoints) -> None:
         """Count these hops. What is slow is judged by those before."""
         began_ns = np.array([one.began_ns for one in hops], np.int64)
         ended_ns = np.array([one.ended_ns for one in hops], np.int64)
         known_ns = np.array([[one.known.get(part, 0) for part in KNOWN] for one in hops], np.int64)
         totals_ns = ended_ns - began_ns
-        parts = divide(totals_ns, np.hstack([waits.within(began_ns, ended_ns), known_ns]))
+        parts = divide(totals_ns, np.hstack([_waits(began_ns, ended_ns, waits, points), known_ns]))
         self.all += parts.sum(axis=0)
         if self._recent.bound_ns is not None:
             self.slowest += parts[totals_ns >= self._recent.bound_ns].sum(axis=0)
@@ -100,14 +102,27 @@ class HopSums:
         self._recent.add(totals_ns, hops[-1].ended_ns)
 
 
+def _waits(
+    began_ns: NDArray[np.int64], ended_ns: NDArray[np.int64], waits: WaitSource, points: WorkPoints
+) -> NDArray[np.int64]:
+    """The waits in these intervals; work and run-queue wait by the points, if there are any."""
+    found = waits.within(began_ns, ended_ns)
+    exact = points.within(began_ns, ended_ns)
+    if exact is not None:
+        found[:, WORK] = exact[:, 0] - found[:, GC]
+        found[:, RUN_QUEUE] = exact[:, 1] - found[:, THROTTLED]
+    return found
+
+
 class HopMeter:
     """Collects hops where they happen, and divides them later: the waits of a moment are known after it.
 
-    `note` costs less than a microsecond. One thread notes, another may measure.
+    `note` and `point` cost a microsecond each. One thread calls them, another may measure.
     """
 
-    def __init__(self, waits: WaitSource | None = None) -> None:
+    def __init__(self, waits: WaitSource | None = None, points: WorkPoints | None = None) -> None:
         self._waits = waits or NoWaits()
+        self._points = points or WorkPoints(lambda: 0, lambda: 0)
         self._pending: deque[HopTime] = deque()
         self._sums: defaultdict[Hop, HopSums] = defaultdict(HopSums)
         self._lock = Lock()
@@ -117,6 +132,10 @@ class HopMeter:
         self._pending.append(HopTime(hop, began_ns, ended_ns, age_ns, known))
         if len(self._pending) > MAX_PENDING:
             self._settle(2**63)
+
+    def point(self, wall_ns: int) -> None:
+        """Note the clocks of the calling thread, which does the work, at an end of a hop."""
+        self._points.note(wall_ns)
 
     def measure(self, readings: Readings) -> None:
         """Add the hops so far whose waits are known."""
@@ -137,4 +156,4 @@ class HopMeter:
                 one = self._pending.popleft()
                 known[one.hop].append(one)
             for hop, hops in known.items():
-                self._sums[hop].add(hops, self._waits)
+                self._sums[hop].add(hops, self._waits, self._points)

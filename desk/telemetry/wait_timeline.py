@@ -100,4 +100,5 @@ class WaitTimeline:
             np.interp(ended_ns - base_ns, times, column) - np.interp(began_ns - base_ns, times, column)
             for column in totals.T
         ]
-        return np.rint(np.stack(columns, axis=1)).astype(np.int64)
+        found: NDArray[np.int64] = np.rint(np.stack(columns, axis=1)).astype(np.int64)
+        return found

@@ -4,6 +4,7 @@ Tests: tests/desk/process/test_waits.py
 """
 
 import threading
+import time
 import weakref
 from typing import Final
 
@@ -17,6 +18,7 @@ from desk.process.waits.thread_clocks import ThreadClocks
 from desk.telemetry.histogram import Histogram
 from desk.telemetry.readings import Readings
 from desk.telemetry.wait_timeline import WaitSlice, WaitTimeline, WaitTimes
+from desk.telemetry.work_points import WorkPoints
 
 LONG_NS: Final = 5 * MS_NS
 PROBE: Final = "probe"
@@ -77,6 +79,13 @@ class WaitMeters:
     def working(self) -> ThreadClocks | None:
         """The clocks of the working thread."""
         return self._working
+
+    def work_points(self) -> WorkPoints:
+        """Points for the thread that is watched."""
+        return WorkPoints(time.thread_time_ns, self._own_queue_ns)
+
+    def _own_queue_ns(self) -> int:
+        return 0 if self._working is None else self._working.run_queue_ns()
 
     def shared_clocks(self) -> tuple[int, int]:
         """Throttled time and the collector's pauses so far, in ns."""
