@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from desk.model.units import MS_NS, SECOND_NS
 from desk.process.clock import SystemClock
-from desk.process.waits.slices import SLACK_NS, ClockReading
+from desk.process.waits.slices import SLACK_NS, ProbeReading
 from desk.process.waits.thread_clocks import ThreadClocks
 
 PERIOD_NS: Final = 50 * MS_NS
@@ -33,7 +33,7 @@ class ProbeOwner(Protocol):
         """Throttled time and the collector's pauses so far, in ns."""
         ...
 
-    def take(self, before: ClockReading, now: ClockReading) -> bool:
+    def take(self, before: ProbeReading, now: ProbeReading) -> bool:
         """Take in the time between two readings; whether the lock was held for long."""
         ...
 
@@ -42,7 +42,7 @@ def run_probe(owner: Callable[[], ProbeOwner | None], clock: SystemClock) -> Non
     """Probe until there is no owner any more. It is held between two sleeps only."""
     probe = ThreadClocks(threading.current_thread())
     watched: ThreadClocks | None = None
-    before: ClockReading | None = None
+    before: ProbeReading | None = None
     alert_until_ns = due_ns = asleep_cpu_ns = brief = 0
     while (current := owner()) is not None:
         now_ns = clock.wall_ns()
@@ -53,7 +53,7 @@ def run_probe(owner: Callable[[], ProbeOwner | None], clock: SystemClock) -> Non
             brief = 0
             queue_ns = 0 if working is None else working.run_queue_ns()
             clocks = (probe.run_queue_ns(), queue_ns, cpu_ns, *current.shared_clocks(), asleep_cpu_ns)
-            now = ClockReading(due_ns, now_ns, *clocks)
+            now = ProbeReading(due_ns, now_ns, *clocks)
             if before is not None and working is watched and current.take(before, now):
                 alert_until_ns = now_ns + ALERT_NS
             watched, before = working, now

@@ -12,7 +12,7 @@ SLACK_NS: Final = MS_NS // 2
 """A wake-up this late needs no cause: timers have a slack, and a thread that yields the lock needs a moment."""
 
 
-class ClockReading(NamedTuple):
+class ProbeReading(NamedTuple):
     """Clocks at one wake-up of the probe, in ns: `due_ns` is when it wanted the lock, `now_ns` when it got it.
 
     The others are totals: of the probe's own run-queue wait; of the working thread's run-queue wait and CPU time; of
@@ -29,7 +29,7 @@ class ClockReading(NamedTuple):
     asleep_cpu_ns: int = 0
 
 
-def slices(before: ClockReading, now: ClockReading) -> list[WaitSlice]:
+def slices(before: ProbeReading, now: ProbeReading) -> list[WaitSlice]:
     """The time between two readings: up to when the probe was due, and from there until it had the lock.
 
     The overshoot less the run-queue wait of the probe or of the working thread is time in which the interpreter's lock

@@ -13,7 +13,7 @@ from desk.process.clock import SystemClock
 from desk.process.waits.cpu_throttling import CpuThrottling
 from desk.process.waits.gc_pauses import GcPauses
 from desk.process.waits.lock_probe import run_probe
-from desk.process.waits.slices import ClockReading, slices
+from desk.process.waits.slices import ProbeReading, slices
 from desk.process.waits.thread_clocks import ThreadClocks
 from desk.telemetry.histogram import Histogram
 from desk.telemetry.readings import Readings
@@ -91,7 +91,7 @@ class WaitMeters:
         """Throttled time and the collector's pauses so far, in ns."""
         return self._throttling.throttled_ns(), self.gc.total_ns
 
-    def take(self, before: ClockReading, now: ClockReading) -> bool:
+    def take(self, before: ProbeReading, now: ProbeReading) -> bool:
         """Take in the time between two readings; whether the lock was held for long."""
         taken = slices(before, now)
         for one in taken:

@@ -13,7 +13,7 @@ import pytest
 from desk.model.units import MS_NS, SECOND_NS
 from desk.process.waits.cpu_throttling import CpuThrottling, stat_files
 from desk.process.waits.gc_pauses import GcPauses
-from desk.process.waits.slices import ClockReading, slices
+from desk.process.waits.slices import ProbeReading, slices
 from desk.process.waits.thread_clocks import ThreadClocks
 from desk.process.waits.wait_meters import WaitMeters
 from desk.telemetry.readings import Readings
@@ -23,10 +23,10 @@ DEADLINE_S = 30.0
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel counts this on Linux only")
 
 
-def reading(due_ms: float, now_ms: float, **more_ms: float) -> ClockReading:
+def reading(due_ms: float, now_ms: float, **more_ms: float) -> ProbeReading:
     names = ("probe_queue_ns", "queue_ns", "cpu_ns", "throttled_ns", "gc_ns")
     totals = [round(more_ms.get(name.removesuffix("_ns"), 0) * MS_NS) for name in names]
-    return ClockReading(round(due_ms * MS_NS), round(now_ms * MS_NS), *totals)
+    return ProbeReading(round(due_ms * MS_NS), round(now_ms * MS_NS), *totals)
 
 
 def total(found: list[WaitSlice]) -> WaitTimes:
@@ -73,7 +73,7 @@ def test_an_overshoot_without_cause_is_a_wait_for_the_lock_at_its_own_time() -> 
         "woken early",
     ],
 )
-def test_an_overshoot_is_charged_to_its_cause(now: ClockReading, expected: WaitTimes) -> None:
+def test_an_overshoot_is_charged_to_its_cause(now: ProbeReading, expected: WaitTimes) -> None:
     assert total(slices(BEFORE, now)) == expected
 
 
