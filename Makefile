@@ -53,6 +53,7 @@ trials: $(READY) ## run the long tests: full counts and whole days
 
 docs: $(READY) ## rewrite the pages that are made from code
 	$(BIN)/python -m desk.config.reference > docs/reference/tradeplan.md
+	$(BIN)/python -m desk.telemetry.metrics_page > docs/reference/metrics.md
 	$(BIN)/python -m console.cli_reference > docs/reference/cli.md
 
 cluster: $(READY) ## fill build/cluster, which `ray up cluster.yaml` sends to the nodes

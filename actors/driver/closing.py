@@ -63,7 +63,8 @@ class SessionCloser:
             ask(name, Consumer.settle)
         for name in list(registry.handles):
             if name != PRODUCER:  # the producer's record has its last figures
-                self._monitor.answers.take(name, ask(name, SupervisedActor.stats))
+                report = ask(name, SupervisedActor.report)
+                self._monitor.answers.take(name, report.stats, report.readings)
                 registry.note_usage(name, ask(name, SupervisedActor.usage))
         show()
         problems = [*ask("broker", Broker.problems), *self._scanner_problems, *feed.problems]

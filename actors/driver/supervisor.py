@@ -40,6 +40,7 @@ from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
 from desk.orders import OrderSummary
 from desk.process.clock import SystemClock
 from desk.process.signals import StopSignals, stop_signals
+from desk.report import metric_readings
 from desk.report.desk_view import DeskState, DeskView
 from desk.report.live_snapshot import ProcessRow
 from desk.report.run_record import FeedRecord
@@ -52,6 +53,7 @@ from desk.wiring.live_status import LiveStatus
 from desk.wiring.producer_factory import market_waits
 from desk.wiring.run_end import LOG, RunTimes, open_log
 from desk.wiring.run_start import start_run
+from desk.wiring.telemetry import Telemetry, open_telemetry
 
 POLL_EVERY_S: Final = 0.5
 SPARES: Final = 1
@@ -62,8 +64,16 @@ Show = Callable[[DeskView], None]
 class Supervisor:
     """One desk on a Ray cluster."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, address: str | None, resume: ResumeState | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        address: str | None,
+        resume: ResumeState | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.plan = plan
+        self._telemetry = telemetry
         self.folder = folder
         self._resumed = resume is not None
         self._played = self._marked = False
@@ -266,6 +276,8 @@ class Supervisor:
         view = msgspec.structs.replace(view, notes=notes, alerts=alerts)
         show(view)
         self._publish(view)
+        if self._telemetry is not None and (self._telemetry.is_due or self._state == "closed"):
+            self._telemetry.publish(dict(self._answers.readings), view, self._notices())
 
     def _publish(self, view: DeskView) -> None:
         """Publish the desk for readers of the run folder and, by the keeper, of other nodes."""
@@ -289,10 +301,14 @@ class Supervisor:
 
     def _close(self, feed: FeedRecord, ended_ns: int, show: Show) -> Summary:
         self._state, self._marked = "closed", feed.marked
+        if PRODUCER in self._answers.readings:
+            metric_readings.replace_feed_counts(self._answers.readings[PRODUCER], feed)
 
         def show_last() -> None:
             self._show(show)
             self._new_notes.write(feed)
+            if self._telemetry is not None:
+                self._telemetry.close()
 
         summary = self._closing.close(feed, self._times(ended_ns), show_last)
         self.folder.resume.done()
@@ -309,8 +325,9 @@ class Supervisor:
         self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
 
     def _notices(self) -> list[str]:
-        faults = [self._live.fault] if self._live.fault else []
-        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings, *faults]
+        found = [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]
+        found += [] if self._telemetry is None else self._telemetry.warnings()
+        return [*found, self._live.fault] if self._live.fault else found
 
     def _times(self, ended_ns: int) -> RunTimes:
         return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)
@@ -320,5 +337,5 @@ def run_desk(
     plan: Plan, folder: RunFolder, *, address: str | None, show: Show, resume: ResumeState | None = None
 ) -> Summary:
     """Run or resume the plan on a Ray cluster, and return its summary. Raises DeskError."""
-    with stop_signals():
-        return Supervisor(plan, folder, address, resume).run(show)
+    with stop_signals(), open_telemetry(plan, folder.dir.name) as telemetry:
+        return Supervisor(plan, folder, address, resume, telemetry).run(show)

@@ -11,7 +11,7 @@ from desk.exporters.export_failures import ExportFailures
 from desk.exporters.otlp_points import ActorPoints
 from desk.telemetry.readings import Readings
 
-EVERY_S: Final = 5.0
+EVERY_S: Final = 10.0
 LAST_EXPORT_S: Final = 1.2
 ABORT_S: Final = 0.5
 SDK_LOG: Final = "opentelemetry.exporter"

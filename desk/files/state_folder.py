@@ -42,7 +42,7 @@ def create_secret(path: Path, content: bytes) -> None:
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         make_private_folder(path.parent)
-    require_own_folder(path.parent)
+    require_private_folder(path.parent)
     beside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         write_private(beside, content)
@@ -57,7 +57,7 @@ def read_secret(path: Path, remedy: str) -> bytes:
 
     Raises OSError, and RunFolderError if others can read or write the file, or write in its folder.
     """
-    require_own_folder(path.parent)
+    require_private_folder(path.parent)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
@@ -74,7 +74,7 @@ def read_secret(path: Path, remedy: str) -> bytes:
     return content
 
 
-def require_own_folder(folder: Path) -> None:
+def require_private_folder(folder: Path) -> None:
     """Raise RunFolderError for a folder in which others can write; remove others' right to read it."""
     found = folder.stat()
     if not stat.S_ISDIR(found.st_mode):

@@ -4,25 +4,23 @@ Tests: tests/desk/report/test_metric_readings.py
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from desk.consumer.shard import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.stats import LoopStats
+from desk.report.run_record import FeedRecord
 from desk.telemetry.histogram import HistogramSnapshot
 from desk.telemetry.readings import Readings
+
+FEED_COUNTS: Final = frozenset({"events.produced", "events.rejected", "events.skipped"})
 
 
 def add_producer(readings: Readings, loop: LoopStats) -> None:
     """Add the producer's metrics."""
-    for kind, ticks in loop.received.items():
-        readings.count("events.produced", ticks, **{"class": kind})
-    for kind, causes in loop.rejected.items():
-        for cause, ticks in causes.items():
-            readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
-    for kind, ticks in loop.skipped.items():
-        readings.count("events.skipped", ticks, **{"class": kind})
+    _add_feed_counts(readings, loop)
     for lane in loop.lanes:
         _add_lane(readings, lane)
     readings.set("symbols.subscribed", loop.subscribed)
@@ -34,6 +32,22 @@ def add_producer(readings: Readings, loop: LoopStats) -> None:
     readings.count("feed.gaps", len(loop.gaps))
     readings.count("slots.moves", loop.moves)
     readings.record("slots.pause", loop.pauses)
+
+
+def replace_feed_counts(readings: Readings, feed: FeedRecord) -> None:
+    """Replace the producer's counts of ticks by those of its last record."""
+    readings.values = [reading for reading in readings.values if reading.metric not in FEED_COUNTS]
+    _add_feed_counts(readings, feed)
+
+
+def _add_feed_counts(readings: Readings, counts: LoopStats | FeedRecord) -> None:
+    for kind, ticks in counts.received.items():
+        readings.count("events.produced", ticks, **{"class": kind})
+    for kind, causes in counts.rejected.items():
+        for cause, ticks in causes.items():
+            readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
+    for kind, ticks in counts.skipped.items():
+        readings.count("events.skipped", ticks, **{"class": kind})
 
 
 def _add_lane(readings: Readings, lane: LaneRow) -> None:

@@ -57,7 +57,7 @@ METRICS: Final = (
     _gauge("lane.age", "s", "How long the oldest tick has waited in a lane.", "shard"),
     _gauge("lane.in_flight", "{batch}", "Batches sent to a shard and not acknowledged.", "shard"),
     _gauge("symbols.subscribed", "{symbol}", "Symbols subscribed at the feed."),
-    _gauge("feed.connected", "1", "1 while the feed is connected and its data are fresh, else 0."),
+    _gauge("feed.connected", "{connection}", "1 while the feed is connected and its data are fresh, else 0."),
     _counter("feed.reconnects", "{connection}", "Connections made again after a loss."),
     _counter("feed.gaps", "{gap}", "Intervals in which ticks are missing."),
     _gauge("feed.lag", "s", "Age of the feed's last data, without the feed's delay by design."),

@@ -1,6 +1,5 @@
 """The desk as Ray actors: the same results as in one process, and orderly ends."""
 
-import re
 import signal
 import urllib.request
 from collections.abc import Iterator
@@ -9,18 +8,42 @@ from pathlib import Path
 
 import pytest
 from desk_process import RunningDesk, assert_same_results, is_alive
+from otlp_receiver import OtlpReceiver, otlp_receiver
+from prometheus_client.parser import text_string_to_metric_families
 from session_ray import ROOT, RayHead, clean_environment, wait_until
+
+from desk.telemetry.histogram import Histogram
 
 pytestmark = pytest.mark.ray
 
 ACTORS = ["producer", "consumer-00", "consumer-01", "scanner", "broker", "ledger", "keeper"]
 
 
-def exporting(head: RayHead) -> set[str]:
-    """The actors whose counters stand in Ray's metrics."""
+SAMPLES = {
+    "ray_raydesk_process_cpu_time_seconds_total": set(ACTORS),
+    "ray_raydesk_process_memory_usage_bytes": set(ACTORS),
+    "ray_raydesk_events_produced_total": {"producer"},
+    "ray_raydesk_feed_connected": {"producer"},
+    "ray_raydesk_events_consumed_total": {"consumer-00", "consumer-01"},
+    "ray_raydesk_queue_time_seconds_p99": {"consumer-00", "consumer-01"},
+    "ray_raydesk_strategy_duration_seconds_p50": {"consumer-00", "consumer-01"},
+    "ray_raydesk_pnl": {"broker"},
+    "ray_raydesk_ledger_commit_seconds_p99": {"ledger"},
+    "ray_raydesk_checkpoints_saved_total": {"keeper"},
+    "ray_raydesk_scans_total": {"scanner"},
+}
+"""Metrics of the catalogue in Ray's own, and the actors that have them."""
+
+
+def exported(head: RayHead) -> dict[str, set[str]]:
+    """The actors that have a sample of each metric of the desk in Ray's metrics."""
     with urllib.request.urlopen(head.metrics, timeout=5) as answer:
-        text = answer.read().decode()
-    return set(re.findall(r'^ray_raydesk_\w+\{.*?actor="([^"]+)"', text, re.MULTILINE))
+        families = text_string_to_metric_families(answer.read().decode())
+        found: dict[str, set[str]] = {}
+        for family in families:
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).add(sample.labels.get("actor", ""))
+    return found
 
 
 @pytest.mark.trial
@@ -42,15 +65,29 @@ def test_bars_and_decisions_are_those_of_one_process_whatever_the_number_of_cons
 
 
 @pytest.fixture
-def started(ray_head: RayHead, endless: Path, tmp_path: Path) -> Iterator[RunningDesk]:
+def receiver() -> Iterator[OtlpReceiver]:
+    with otlp_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def started(ray_head: RayHead, endless: Path, tmp_path: Path, receiver: OtlpReceiver) -> Iterator[RunningDesk]:
+    endless.write_text(f'{endless.read_text()}\n[telemetry]\notlp_endpoint = "{receiver.endpoint}"\n')
     with closing(RunningDesk(endless, tmp_path / "run", ray_head.environment, "--address", ray_head.address)) as desk:
         yield desk
 
 
-def test_every_actor_exports_counters_and_sigterm_closes_the_books(ray_head: RayHead, started: RunningDesk) -> None:
+def test_metrics_of_every_actor_go_to_ray_and_to_a_receiver_and_sigterm_closes_the_books(
+    ray_head: RayHead, started: RunningDesk, receiver: OtlpReceiver
+) -> None:
     pids = started.pids()
     started.wait_for_ticks()
-    wait_until(lambda: exporting(ray_head) >= set(ACTORS), 90.0, "the export of every actor's counters")
+
+    def missing() -> dict[str, set[str]]:
+        found = exported(ray_head)
+        return {name: lacking for name, actors in SAMPLES.items() if (lacking := actors - found.get(name, set()))}
+
+    wait_until(lambda: not missing(), 90.0, "the export of every actor's metrics")
 
     started.process.send_signal(signal.SIGTERM)
     status, out, err = started.finish()
@@ -60,6 +97,17 @@ def test_every_actor_exports_counters_and_sigterm_closes_the_books(ray_head: Ray
     summary = started.summary()
     assert summary["ok"]
     assert summary["ticks"]["trades"]["received"] > 0
+    assert summary["warnings"] == []
+    assert set(receiver.resources()) == {*ACTORS, "driver"}
+    produced = receiver.numbers("raydesk.events.produced")
+    assert produced["producer", "trades"] == summary["ticks"]["trades"]["received"]
+    consumed = receiver.numbers("raydesk.events.consumed")
+    assert sum(consumed.values()) == sum(summary["ticks"][kind]["applied"] for kind in ("trades", "quotes"))
+    merged = Histogram.of(*(one for each in receiver.histograms("raydesk.queue.time").values() for one in each))
+    quantiles = summary["latency_ms"]["time_in_queue"]
+    assert [(merged.quantile(q) or 0) / 1e6 for q in (0.5, 0.99, 1.0)] == pytest.approx(
+        [quantiles[name] for name in ("p50", "p99", "max")], abs=0.0006
+    )
     wait_until(lambda: not any(map(is_alive, pids.values())), 30.0, "the end of every actor")
 
 

@@ -7,6 +7,7 @@ from desk.model.units import SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedFigures
 from desk.report import metric_readings
+from desk.report.run_record import FeedRecord
 from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import HistogramSnapshot
 from desk.telemetry.readings import Readings
@@ -33,6 +34,20 @@ def test_the_producers_figures() -> None:
     assert (found["feed.connected",], found["feed.reconnects",]) == (0, 2)
     assert (found["feed.lag",], found["clock.skew",]) == (1, -1)
     assert (found["symbols.subscribed",], found["session.time",], found["slots.moves",]) == (4, 5, 2)
+
+
+def test_the_producers_last_record_replaces_its_counts() -> None:
+    readings = Readings("producer")
+    metric_readings.add_producer(readings, loop_stats(1_000, rejected={"trades": {"late": 3}}))
+
+    metric_readings.replace_feed_counts(readings, FeedRecord({"trades": 1_200}, {"trades": {"late": 4}}, {}, []))
+
+    found = [(reading.metric, reading.value) for reading in readings.values if reading.metric.startswith("events.")]
+    assert [each for each in found if each[0] in metric_readings.FEED_COUNTS] == [
+        ("events.produced", 1_200),
+        ("events.rejected", 4),
+    ]
+    assert ("events.conflated", 7) in found
 
 
 def test_a_shards_figures() -> None:

@@ -1,14 +1,17 @@
 """The catalogue, the names that exporters write, and what readings accept."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from desk.telemetry.catalogue import BY_NAME, METRICS
+from desk.telemetry.catalogue import BY_NAME, METRICS, RESTORED
 from desk.telemetry.histogram import Histogram, HistogramSnapshot
+from desk.telemetry.metrics_page import metrics_page
 from desk.telemetry.names import otlp_name, prometheus_name
 from desk.telemetry.readings import Readings
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 
@@ -49,3 +52,14 @@ def test_readings_refuse_what_the_catalogue_does_not_have() -> None:
 
     assert [reading.metric for reading in readings.values] == ["lane.depth"]
     assert [reading.histogram.count for reading in readings.histograms] == [1]
+
+
+def test_the_page_is_what_make_docs_writes() -> None:
+    assert PAGE.read_text(encoding="utf-8") == metrics_page(), (
+        "docs/reference/metrics.md is not up to date: `make docs`"
+    )
+
+
+def test_only_totals_are_restored() -> None:
+    assert set(BY_NAME) >= RESTORED
+    assert "gauge" not in {BY_NAME[name].kind for name in RESTORED}
