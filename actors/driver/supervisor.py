@@ -37,6 +37,7 @@ from actors.ray_internals.starting import own_signals
 from desk.config import Plan, choose_consumers, first_consumers
 from desk.model.batch import LaneTotals
 from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
+from desk.model.log_line import fields
 from desk.orders import OrderSummary
 from desk.process.clock import SystemClock
 from desk.process.signals import StopSignals, stop_signals
@@ -51,7 +52,7 @@ from desk.runs.resume_file import ResumeState
 from desk.wiring import broker_factory, markets
 from desk.wiring.live_status import LiveStatus
 from desk.wiring.producer_factory import market_waits
-from desk.wiring.run_end import LOG, RunTimes, open_log
+from desk.wiring.run_end import LOG, RunTimes, flush_log, open_log
 from desk.wiring.run_start import start_run
 from desk.wiring.telemetry import Telemetry, open_telemetry
 
@@ -169,6 +170,7 @@ class Supervisor:
             if self._spares is not None:
                 self._spares.close()
             self.cluster.close()
+            flush_log()
 
     def _close_unplayed(self, stopped: StoppedEarly) -> None:
         """Close a new session before its first frame, and write a summary that says so."""
@@ -312,7 +314,8 @@ class Supervisor:
 
         summary = self._closing.close(feed, self._times(ended_ns), show_last)
         self.folder.resume.done()
-        self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        end = fields(ok=summary.ok, balanced=summary.balanced)
+        self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced, extra=end)
         return summary
 
     def _say_ray_is_lost(self, fault: ClusterLost) -> None:
@@ -323,6 +326,7 @@ class Supervisor:
         producer: ProducerStats | None = self.stats.get(PRODUCER)
         received = producer.loop.received if producer else {}
         self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
+        flush_log()
 
     def _notices(self) -> list[str]:
         found = [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]

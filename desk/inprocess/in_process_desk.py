@@ -13,6 +13,7 @@ from desk.inprocess.desk_readings import desk_readings
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
+from desk.model.log_line import fields
 from desk.model.units import MS_NS
 from desk.orders.timed_ledger import TimedLedger
 from desk.process.children import end_processes, running_descendants
@@ -32,7 +33,7 @@ from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory, markets, producer_factory, shard_factory
 from desk.wiring.live_status import LiveStatus
-from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
+from desk.wiring.run_end import RunTimes, flush_log, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
 from desk.wiring.telemetry import Telemetry, open_telemetry
 
@@ -132,7 +133,8 @@ class InProcessDesk:
             limit.start()
             self.loop.stop()
 
-        log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
+        found = fields(session=self.session.id, shards=len(self.shards))
+        log.info("session %s, %d shards in one process", self.session.id, len(self.shards), extra=found)
         try:
             with stop_signals() as signals, self._hangs, self._live:
                 signals.orderly(stop)
@@ -153,6 +155,7 @@ class InProcessDesk:
         finally:
             self.store.close()
             self.book.close()
+            flush_log()
         signals.require_begun(marked=self.loop.marked)
         return summary
 
@@ -174,7 +177,8 @@ class InProcessDesk:
             log.error("%s", problem)
         summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
         self.folder.resume.done()
-        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        end = fields(ok=summary.ok, balanced=summary.balanced)
+        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced, extra=end)
         return summary
 
     def _end_children(self) -> None:

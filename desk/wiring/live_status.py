@@ -4,7 +4,6 @@ Tests: tests/desk/wiring/test_live_status.py
 """
 
 import contextlib
-import logging
 import os
 import socket
 import threading
@@ -24,9 +23,8 @@ from desk.report.desk_view import DeskView
 from desk.report.live_snapshot import LiveSnapshot, ProcessRow, encode_snapshot
 from desk.report.meter_interval import interval_between
 from desk.runs import RunFolder
-from desk.runs.log_file import LogFile
 from desk.telemetry.readings import Readings
-from desk.wiring.run_end import LOG
+from desk.wiring.run_end import log_files, measure_log
 
 EVERY_S: Final = 1.0
 METERS_EVERY_NS: Final = 10_000_000_000
@@ -124,10 +122,9 @@ class LiveStatus:
 
     def _driver(self) -> Readings:
         readings = self.meters.readings()
-        for handler in logging.getLogger(LOG).handlers:
-            if isinstance(handler, LogFile):
-                readings.record("log.write", handler.writes.durations.snapshot())
-                readings.count("wait.time", handler.writes.total_ns / 1e9, kind="log", taken="exact")
+        measure_log(readings)
+        for file in log_files():
+            readings.count("wait.time", file.writes.total_ns / 1e9, kind="log", taken="exact")
         if self._own is not None:
             readings.values += self._own.values
             readings.histograms += self._own.histograms

@@ -12,10 +12,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from desk.config import Plan
+from desk.exporters.bearer_file import metrics_token
 from desk.exporters.desk_health import DeskHealth
 from desk.exporters.export_failures import ExportFailures
 from desk.exporters.heartbeat import Heartbeat
-from desk.exporters.metrics_token import metrics_token
 from desk.exporters.prometheus import PrometheusPage
 from desk.exporters.status_server import Page, StatusServer
 from desk.process.process_meters import ProcessMeters
@@ -23,7 +23,7 @@ from desk.report.desk_view import DeskView
 from desk.telemetry.rate_variation import RateVariation
 from desk.telemetry.readings import Readings
 from desk.telemetry.steady_readings import SteadyReadings
-from desk.wiring.run_end import LOG
+from desk.wiring.run_end import LOG, measure_log
 
 if TYPE_CHECKING:
     from desk.exporters.otlp_metrics import OtlpMetrics
@@ -80,6 +80,7 @@ class Telemetry:
     def _driver(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str]) -> Readings:
         """The metrics of the driver's own process, and of the desk as a whole."""
         own = self._meters.readings()
+        measure_log(own)
         variation = self._variation.take(readings)
         if variation is not None:
             own.set("consumers.variation", variation)
