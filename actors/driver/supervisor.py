@@ -97,6 +97,8 @@ class Supervisor:
             self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
         open_log(folder)
         self._live = LiveStatus(folder, plan.session.name, node=self.cluster.node)
+        if telemetry is not None:
+            telemetry.meters = self._live.meters
         self._has_log = True
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):

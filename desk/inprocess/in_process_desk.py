@@ -64,6 +64,8 @@ class InProcessDesk:
         self.folder = folder
         self.clock = SystemClock()
         self._live = LiveStatus(folder, plan.session.name, "desk")
+        if telemetry is not None:
+            telemetry.meters = self._live.meters
         self._hops = HopMeter(self._live.meters.waits.timeline, self._live.meters.waits.work_points())
         source = markets.market_source(plan)
         begun = start_run(plan, source, folder, resume, self.clock, in_process=True)
@@ -216,9 +218,10 @@ class InProcessDesk:
         if at_once or self._live.is_due:
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
             readings = desk_readings(loop, shards, orders, times, commits, self.started_ns)
-            self._live.show(view, readings, [], self.book.outages.warnings, own=self._own_readings())
+            own, warnings = self._own_readings(), self.book.outages.warnings
+            self._live.show(view, readings, [], warnings, own=own)
             if self._telemetry is not None:
-                self._telemetry.publish(readings, view, self.book.outages.warnings)
+                self._telemetry.publish(readings, view, warnings, own)
 
     def _own_readings(self) -> Readings:
         """The metrics of this process as a whole."""

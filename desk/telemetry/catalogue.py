@@ -48,10 +48,16 @@ def _durations(name: str, bounds: tuple[float, ...], meaning: str, *labels: str,
 METRICS: Final = (
     # The producer.
     _counter("events.produced", "{event}", "Ticks received from the feed.", "class", short="PE"),
-    _counter("events.rejected", "{event}", "Ticks rejected, by cause.", "class", "cause"),
+    _counter("events.rejected", "{event}", "Ticks rejected by the feed or by a shard, by cause.", "class", "cause"),
     _counter("events.skipped", "{event}", "Ticks received that nothing wanted: no symbol's shard gets them.", "class"),
     _counter("events.conflated", "{event}", "Quotes replaced in a lane by a newer quote of their symbol.", "shard"),
-    _counter("events.dropped", "{event}", "Ticks dropped in a lane, by cause.", "shard", "cause"),
+    _counter(
+        "events.dropped",
+        "{event}",
+        "Ticks dropped, by cause: in a lane, or `unprotected` with a shard that died.",
+        "shard",
+        "cause",
+    ),
     _gauge("lane.depth", "{event}", "Ticks that wait in a lane.", "shard"),
     _gauge("lane.use", "1", "Ticks that wait in a lane, as a fraction of its capacity.", "shard"),
     _gauge("lane.age", "s", "How long the oldest tick has waited in a lane.", "shard"),

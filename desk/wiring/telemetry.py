@@ -35,6 +35,7 @@ DRIVER: Final = "driver"
 class Telemetry:
     """All ways out of one desk. They work in threads of their own, and never block the desk.
 
+    `meters` are those of this process; a desk that measures what its process waits for sets its own.
     Raises PlanError for a port that cannot be opened, or a token that cannot be kept.
     """
 
@@ -42,7 +43,8 @@ class Telemetry:
         self._plan = plan.telemetry
         self._due_s = 0.0
         self._log = logging.getLogger(LOG)
-        self._meters = ProcessMeters(DRIVER, socket.gethostname())
+        self.meters = ProcessMeters(DRIVER)
+        self._node = socket.gethostname()
         self._steady = SteadyReadings()
         self._variation = RateVariation()
         self._health = DeskHealth()
@@ -59,10 +61,23 @@ class Telemetry:
         """Whether `publish` should be called: its last call was a second ago."""
         return time.monotonic() >= self._due_s
 
-    def publish(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str] = ()) -> None:
-        """Hand over the readings of all actors, by name, and the desk's view; `warnings` are faults that healed."""
+    def publish(
+        self,
+        readings: Mapping[str, Readings],
+        view: DeskView,
+        warnings: Sequence[str] = (),
+        own: Readings | None = None,
+    ) -> None:
+        """Hand over the readings of all actors, by name, and the desk's view; `warnings` are faults that healed.
+
+        `own` are metrics of the desk's parts that run in this process.
+        """
         self._due_s = time.monotonic() + EVERY_S
-        all_readings = {**readings, DRIVER: self._driver(readings, view, warnings)}
+        driver = self._driver(readings, view, warnings)
+        if own is not None:
+            driver.values += own.values
+            driver.histograms += own.histograms
+        all_readings = {**readings, DRIVER: driver}
         steady = self._steady.take(all_readings, time.time_ns())
         self._page.publish(steady)
         if self._otlp is not None:
@@ -79,7 +94,8 @@ class Telemetry:
 
     def _driver(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str]) -> Readings:
         """The metrics of the driver's own process, and of the desk as a whole."""
-        own = self._meters.readings()
+        own = self.meters.readings()
+        own.actor, own.node = DRIVER, self._node
         measure_log(own)
         variation = self._variation.take(readings)
         if variation is not None:
