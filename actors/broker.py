@@ -8,9 +8,12 @@ from desk.model.orders import OrderEvent
 from desk.model.session import Session
 from desk.orders import OrderLedger, OrderSummary
 from desk.orders.order_spans import OrderSpans
+from desk.orders.timed_ledger import TimedLedger
 from desk.process.clock import SystemClock
 from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.hop_meter import Part
+from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory
 
 
@@ -29,8 +32,10 @@ class Broker:
         export: ExportFactory = no_export,
     ) -> None:
         self._meters = ActorMeters("broker", export, traced=plan.telemetry.traced)
-        self._spans = OrderSpans(self._meters.spans, SystemClock())
-        self._manager = broker_factory.build_order_manager(plan, session, ledger, self._spans)
+        self._clock = SystemClock()
+        self._spans = OrderSpans(self._meters.spans, self._clock)
+        self._ledger = TimedLedger(ledger, self._clock.wall_ns)
+        self._manager = broker_factory.build_order_manager(plan, session, self._ledger, self._spans)
         self._producer = producer
 
     def __repr__(self) -> str:
@@ -72,11 +77,25 @@ class Broker:
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
-        stats = self.stats()
-        times = self._manager.times.snapshots()
-        return self._meters.report(stats, lambda readings: metric_readings.add_orders(readings, stats, times))
+        stats, times = self.stats(), self._manager.times.snapshots()
+
+        def measure(readings: Readings) -> None:
+            metric_readings.add_orders(readings, stats, times)
+            self._ledger.measure(readings)
+
+        return self._meters.report(stats, measure)
 
     def _decide(self, request: bytes) -> list[OrderEvent]:
+        self._meters.follow()
+        hops = self._meters.hops
+        began_ns, commits_ns = self._clock.wall_ns(), self._ledger.commits.total_ns
+        hops.point(began_ns)
         decoded = decode_request(request)
         with self._spans.deciding(decoded):
-            return self._manager.decide(decoded)
+            events = self._manager.decide(decoded)
+        ended_ns = self._clock.wall_ns()
+        hops.point(ended_ns)
+        if events:
+            known: dict[Part, int] = {"commit": self._ledger.commits.total_ns - commits_ns}
+            hops.note("decide", began_ns, ended_ns, ended_ns - began_ns, known)
+        return events

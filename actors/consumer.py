@@ -52,7 +52,9 @@ class Consumer:
         self._watch = ProcessWatch(self._trail, desk) if self._trail is not None else None
         self._meters = ActorMeters(self._name, export, traced=plan.telemetry.traced)
         self._shard = shard_factory.build_shard(
-            plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail, self._meters.spans
+            *(plan, session, number, epoch, SystemClock(), keeper, broker, stops, self._trail),
+            spans=self._meters.spans,
+            hops=self._meters.hops,
         )
         self._collector = GarbageCollector()
         if self._trail is not None:
@@ -67,6 +69,7 @@ class Consumer:
 
     def apply(self, batch: bytes) -> bytes:
         """Apply one encoded batch; return the encoded ack."""
+        self._meters.follow()
         if self._trail is not None:
             self._trail.batch()
         ack = self._shard.receive(batch)

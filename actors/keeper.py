@@ -29,6 +29,7 @@ class Keeper:
         self._meters = ActorMeters("keeper", export)
         self._saved = 0
         self._bytes = 0
+        self._published = b""
 
     def __repr__(self) -> str:
         return "keeper"
@@ -39,6 +40,7 @@ class Keeper:
 
     def save(self, checkpoint: bytes) -> bool:
         """Save an encoded checkpoint; return False, and save nothing, for a checkpoint of an earlier incarnation."""
+        self._meters.follow()
         self._saved += 1
         self._bytes += len(checkpoint)
         return self._store.save(decode_checkpoint(checkpoint))
@@ -60,6 +62,14 @@ class Keeper:
     def bars(self, symbols: Iterable[str]) -> bytes:
         """The final version of every saved minute of these symbols, over all shards: a list of bars, encoded."""
         return _encode_bars(list(self._store.bars(symbols)))
+
+    def publish(self, snapshot: bytes) -> None:
+        """Keep the desk's last encoded `LiveSnapshot`, for readers on other nodes of the cluster."""
+        self._published = snapshot
+
+    def published(self) -> bytes:
+        """The desk's last encoded `LiveSnapshot`; empty before the first."""
+        return self._published
 
     def close(self) -> None:
         """Close the files."""

@@ -14,8 +14,11 @@ from desk.ledger.server_outages import LedgerReport
 from desk.model.orders import OrderEvent
 from desk.model.records import Decision
 from desk.model.session import Session
+from desk.model.units import SECOND_NS
 from desk.process.clock import SystemClock
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.readings import Readings
+from desk.telemetry.timed_wait import TimedWait
 from desk.wiring import broker_factory
 
 
@@ -29,6 +32,7 @@ class Ledger:
         self._clock = SystemClock()
         self._book = broker_factory.open_ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = ActorMeters("ledger", export)
+        self._commits = TimedWait(self._clock.wall_ns)
 
     def __repr__(self) -> str:
         return "ledger"
@@ -41,7 +45,9 @@ class Ledger:
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
     ) -> None:
         """Write decisions, order events and the order manager's notes in one commit."""
-        self._book.record(decisions, events, notes)
+        self._meters.follow()
+        with self._commits:
+            self._book.record(decisions, events, notes)
 
     def decisions(self) -> list[Decision]:
         """Every decision with its outcome."""
@@ -71,6 +77,8 @@ class Ledger:
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process; answers as `stats` does."""
-        return self._meters.report(
-            self.stats(), lambda readings: readings.record("ledger.commit", self._book.commit_time.snapshot())
-        )
+        return self._meters.report(self.stats(), self._measure)
+
+    def _measure(self, readings: Readings) -> None:
+        readings.record("ledger.commit", self._book.commit_time.snapshot())
+        readings.count("wait.time", self._commits.total_ns / SECOND_NS, kind="commit", taken="exact")

@@ -22,6 +22,7 @@ from desk.process.mailbox import ProcessMailbox
 from desk.producer.stats import LoopStats
 from desk.report import metric_readings
 from desk.report.run_record import FeedRecord, ProcessUsage, feed_record
+from desk.telemetry.readings import Readings
 from desk.wiring import markets, producer_factory
 
 STATS_EVERY_NS = 200 * MS_NS
@@ -74,6 +75,7 @@ class Producer:
             joined=joined,
             asleep=asleep,
             spans=self._meters.spans,
+            hops=self._meters.hops,
         )
         self._collector = GarbageCollector()
         self._published_ns = 0
@@ -88,6 +90,7 @@ class Producer:
 
     def play(self) -> FeedRecord:
         """Run the feed to its end, or until `stop`; return the record. Raises the error that ends the run."""
+        self._meters.follow()
         try:
             with closing(self._loop.play()) as frames:
                 for _ in frames:
@@ -122,8 +125,11 @@ class Producer:
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""
-        stats = self._stats
-        return self._meters.report(stats, lambda readings: metric_readings.add_producer(readings, stats.loop))
+        return self._meters.report(self._stats, self._measure)
+
+    def _measure(self, readings: Readings) -> None:
+        metric_readings.add_producer(readings, self._stats.loop)
+        readings.record("loop.lag", self._loop.lateness.snapshot())
 
     def _publish(self, *, at_once: bool = False) -> None:
         now_ns = self._clock.wall_ns()

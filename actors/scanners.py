@@ -66,6 +66,7 @@ class Scanners:
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
         """Run the scanners that are due at the mark; return their answers."""
+        self._meters.follow()
         if self._trail is not None:
             self._trail.batch()
         return self._scanning.scan(mark_ns, subscribed)

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from actors.jobs.confidential import is_named_like_a_secret, known_secrets
+from actors.jobs.confidential import is_named_like_a_secret
 from actors.jobs.working_copy import WorkingCopy
 from console.submission.job_package import PROJECT
 from desk.config import load_settings
+from desk.config.redaction import known_secrets
 from desk.model.errors import PlanError
 
 FILES: Final = (

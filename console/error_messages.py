@@ -63,12 +63,14 @@ class ErrorReporter:
 
 def _write_traceback(error: Exception, path: Path) -> bool:
     """Write the traceback to the run's log; return whether that was possible."""
+    from desk.config.redaction import SecretFilter  # noqa: PLC0415 - a command without a defect needs none
+
     cause = (type(error), error, error.__traceback__)
     record = logging.LogRecord("raydesk", logging.ERROR, "", 0, "unexpected", None, cause)
     try:
         with open(path, "a", encoding="utf-8", opener=private_opener) as log:
-            log.write(f"{LogLine().format(record)}\n")
-    except OSError:
+            log.write(f"{LogLine(SecretFilter.of_environment().hide).format(record)}\n")
+    except (OSError, DeskError):
         return False
     return True
 

@@ -35,7 +35,6 @@ WITHOUT_LOGIC = {
     "desk.model.interrupts",
     "desk.model.items",
     "desk.model.lane_row",
-    "desk.model.log_line",
     "desk.model.notes",
     "desk.model.orders",
     "desk.model.records",

@@ -17,6 +17,7 @@ from actors.calls.interfaces import SupervisedActor
 from actors.calls.peers import translate_ray_errors
 from actors.ray_cluster.cluster import Cluster
 from desk.model.errors import ActorDied
+from desk.model.log_line import fields
 from desk.report.run_record import ProcessUsage
 
 QUICK_S: Final = 3.0
@@ -74,7 +75,8 @@ class ActorRegistry:
             del self.awaited_since_s[name]
             self._answered_s[name] = time.monotonic()
             self.usage[name] = usage
-            self._log.info("%s runs in process %d on %s", name, usage.pid, usage.node or "this machine")
+            found = fields(actor=name, pid=usage.pid, node=usage.node)
+            self._log.info("%s runs in process %d on %s", name, usage.pid, usage.node or "this machine", extra=found)
         return len(done)
 
     @property
@@ -102,7 +104,7 @@ class ActorRegistry:
             ) from fault
         if self._quick[name] > 1:
             time.sleep(FIRST_PAUSE_S * 2 ** self._quick[name])
-        self._log.warning("%s; a successor is started", fault)
+        self._log.warning("%s; a successor is started", fault, extra=fields(actor=name))
         self._forget(name)
         self._epochs[name] += 1
         self.restarts[name] += 1

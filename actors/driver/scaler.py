@@ -3,7 +3,7 @@
 Tests: tests/actors/test_elastic_on_ray.py
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from logging import Logger
 
 from actors.calls.handles import call
@@ -12,6 +12,7 @@ from actors.driver.actor_registry import ActorRegistry
 from actors.producer import Producer
 from desk.config import Plan
 from desk.consumer.shard import ShardStats
+from desk.model.log_line import Field, fields
 from desk.model.units import MS_NS
 from desk.producer.stats import LoopStats
 from desk.scaling import PolicyState, ScalingPolicy, choose_changes, decide
@@ -86,18 +87,18 @@ class Scaler:
         nodes = {number: self._registry.usage[consumer_name(number)].node for number in working}
         change = choose_changes(self.wanted, nodes, pending, self.leaving, self._home)
         for number in change.start:
-            self._log.info("%s is started: %d are wanted", consumer_name(number), self.wanted)
+            self._note(number, "%s is started: %d are wanted")
             self._registry.create(consumer_name(number))
         for number in change.keep:
-            self._log.info("%s is kept: %d are wanted", consumer_name(number), self.wanted)
+            self._note(number, "%s is kept: %d are wanted")
             self.leaving.discard(number)
             call(self._registry.handles["producer"], Producer.enlist, number)
         for number in change.cancel:
             if number not in self.joined:
-                self._log.info("%s is canceled before it started: %d are wanted", consumer_name(number), self.wanted)
+                self._note(number, "%s is canceled before it started: %d are wanted")
                 self._registry.dismiss(consumer_name(number))
         for number in change.stop:
-            self._log.info("%s is to stop: %d are wanted", consumer_name(number), self.wanted)
+            self._note(number, "%s is to stop: %d are wanted")
             self.leaving.add(number)
 
     def _end(self, number: int) -> None:
@@ -105,7 +106,11 @@ class Scaler:
         self.leaving.discard(number)
         self.asleep.add(number)
         self._registry.dismiss(consumer_name(number))
-        self._log.info("%s is stopped: the keeper has its state", consumer_name(number))
+        self._log.info("%s is stopped: the keeper has its state", consumer_name(number), extra=_about(number))
+
+    def _note(self, number: int, text: str) -> None:
+        """Log a change; `text` has places for the consumer and the wanted number."""
+        self._log.info(text, consumer_name(number), self.wanted, extra=_about(number))
 
 
 def scaling_policy(plan: Plan, most: int | None) -> ScalingPolicy:
@@ -120,3 +125,7 @@ def scaling_policy(plan: Plan, most: int | None) -> ScalingPolicy:
         consumers.up_delay_s,
         consumers.down_delay_s,
     )
+
+
+def _about(number: int) -> dict[str, Mapping[str, Field]]:
+    return fields(actor=consumer_name(number), shard=number)

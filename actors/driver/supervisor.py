@@ -30,25 +30,29 @@ from actors.driver.scaler import Scaler, scaling_policy
 from actors.driver.startup import StartUp
 from actors.driver.stdout_to_log import StdoutToLog
 from actors.driver.watchdog import Watchdog, on_other_nodes
+from actors.keeper import Keeper
 from actors.producer import Producer, ProducerStats
 from actors.ray_cluster.cluster import Cluster
 from actors.ray_internals.starting import own_signals
 from desk.config import Plan, choose_consumers, initial_consumers
 from desk.model.batch import LaneTotals
 from desk.model.errors import ClusterLost, DeskError, RunFailed, StoppedEarly
+from desk.model.log_line import fields
 from desk.orders import OrderSummary
 from desk.process.clock import SystemClock
 from desk.process.signals import StopSignals, stop_signals
 from desk.report import metric_readings
 from desk.report.desk_view import DeskState, DeskView
+from desk.report.live_snapshot import ProcessRow
 from desk.report.run_record import FeedRecord
 from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
 from desk.wiring import broker_factory, markets
+from desk.wiring.live_status import LiveStatus
 from desk.wiring.producer_factory import market_waits
-from desk.wiring.run_end import LOG, RunTimes, open_log
+from desk.wiring.run_end import LOG, RunTimes, flush_log, open_log
 from desk.wiring.run_start import start_run
 from desk.wiring.telemetry import Telemetry, open_telemetry
 
@@ -84,6 +88,7 @@ class Supervisor:
         # A folder's name may be longer than an actor's, and have other characters.
         desk = f"raydesk-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.dir.name)[:60]}-{self._begun.started_ns:x}"
         self.log = logging.getLogger(LOG)
+        self._published = b""
         self._has_log = False
         self._answers = PollAnswers(self.log)
         self._report_writer = ReportWriter(plan, self.session, folder, self._answers.stats, self.log)
@@ -91,6 +96,9 @@ class Supervisor:
         with stop_signals() as signals, own_signals(signals):
             self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
         open_log(folder)
+        self._live = LiveStatus(folder, plan.session.name, node=self.cluster.node)
+        if telemetry is not None:
+            telemetry.meters = self._live.meters
         self._has_log = True
         self._new_notes = NewNotes(self.log)
         for note in markets.source_notes(source):
@@ -144,7 +152,7 @@ class Supervisor:
     def _run(self, show: Show, signals: StopSignals) -> Summary:
         monitor = self._monitor
         try:
-            with redirect_stdout(StdoutToLog(self.log)), self.cluster.loss.translate_failures():
+            with redirect_stdout(StdoutToLog(self.log)), self.cluster.loss.translate_failures(), self._live:
                 monitor.stop_wanted = lambda: signals.received is not None
                 monitor.on_stop = signals.require_none
                 signals.require_none()
@@ -164,6 +172,7 @@ class Supervisor:
             if self._spares is not None:
                 self._spares.close()
             self.cluster.close()
+            flush_log()
 
     def _close_unplayed(self, stopped: StoppedEarly) -> None:
         """Close a new session before its first frame, and write a summary that says so."""
@@ -270,10 +279,24 @@ class Supervisor:
         alerts = [*view.alerts, *self._answers.ledger.alerts]
         view = msgspec.structs.replace(view, notes=notes, alerts=alerts)
         show(view)
+        self._publish(view)
         if self._telemetry is not None and (self._telemetry.is_due or self._state == "closed"):
             self._telemetry.publish(dict(self._answers.readings), view, self._notices())
             for name, spans in self._answers.take_spans().items():
                 self._telemetry.publish_spans(name, self._answers.readings[name], spans)
+
+    def _publish(self, view: DeskView) -> None:
+        """Publish the desk for readers of the run folder and, by the keeper, of other nodes."""
+        processes = [
+            ProcessRow(name, usage.pid, usage.node)
+            for name, usage in self.registry.usage.items()
+            if name in self.registry.answered
+        ]
+        self._live.show(view, self._answers.readings, processes, self._notices(), self.cluster.ray_pids())
+        latest = self._live.latest
+        if latest is not self._published and "keeper" in self.registry.answered:
+            self._published = latest
+            call(self.registry.handles["keeper"], Keeper.publish, latest)
 
     def _note_last(self, number: int) -> None:
         """Store the last figures of a consumer before it stops."""
@@ -295,7 +318,8 @@ class Supervisor:
 
         summary = self._closing.close(feed, self._times(ended_ns), show_last)
         self.folder.resume.done()
-        self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        end = fields(ok=summary.ok, balanced=summary.balanced)
+        self.log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced, extra=end)
         return summary
 
     def _say_ray_is_lost(self, fault: ClusterLost) -> None:
@@ -306,10 +330,12 @@ class Supervisor:
         producer: ProducerStats | None = self.stats.get(PRODUCER)
         received = producer.loop.received if producer else {}
         self._report_writer.write_summary(self._times(time.time_ns()), [str(fault)], received)
+        flush_log()
 
     def _notices(self) -> list[str]:
-        exports = [] if self._telemetry is None else self._telemetry.warnings()
-        return [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings, *exports]
+        found = [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]
+        found += [] if self._telemetry is None else self._telemetry.warnings()
+        return [*found, self._live.fault] if self._live.fault else found
 
     def _times(self, ended_ns: int) -> RunTimes:
         return RunTimes(self._begun.started_ns, self._began_ns, ended_ns)

@@ -17,6 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.driver.crash_blame import CrashBlame
 from desk.model.errors import ActorDied
 from desk.model.items import Stop
+from desk.model.log_line import fields
 from desk.process import breadcrumbs
 from desk.process.breadcrumbs import Breadcrumb
 from desk.telemetry.breadcrumb_port import EVERYWHERE
@@ -87,7 +88,7 @@ class Watchdog:
         crumb = hung or self._look(actor)
         self._remove(actor)
         if crumb is not None and crumb.hook:
-            self._log.warning("%s was in %s", actor, crumb)
+            self._log.warning("%s was in %s", actor, crumb, extra=fields(actor=actor))
         in_call = hung is not None and hung.hook
         stop = self._deaths.blame_for_hang(actor, hung, self._hang_s) if hung is not None and in_call else None
         stop = stop or self._deaths.blame_for_death(actor, crumb)
@@ -112,7 +113,7 @@ class Watchdog:
         else:
             where = "all symbols" if stop.symbol == EVERYWHERE else stop.symbol
             text = f"strategy {stop.strategy} is stopped for {where}: {stop.why}"
-        self._log.error("%s", text)
+        self._log.error("%s", text, extra=fields(actor=actor))
         self.notes.append(text)
 
     def _remove(self, actor: str) -> None:

@@ -30,7 +30,7 @@ class WorkingCopy:
     the folder, unreadable files, and files with secrets.
     """
 
-    def __init__(self, folder: Path, secrets: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, folder: Path, secrets: Mapping[str, str] | None = None) -> None:
         self.folder = folder.resolve()
         self.bytes_by_file: dict[Path, int] = {}
         self.left: list[Path] = []

@@ -12,6 +12,7 @@ from desk.model.spans import SpanRecord
 from desk.process.process_meters import ProcessMeters
 from desk.report.metric_readings import add_spans
 from desk.report.run_record import ProcessUsage
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.readings import Readings
 from desk.wiring.user_spans import span_recorder
 
@@ -60,14 +61,21 @@ class ActorMeters:
         self._export = export(actor)
         self._process = ProcessMeters(actor, self._export.node)
 
+        self.hops = HopMeter(self._process.waits.timeline, self._process.waits.work_points())
+
     def usage(self) -> ProcessUsage:
         """CPU time and memory that the process has used."""
         return self._process.usage()
+
+    def follow(self) -> None:
+        """Watch the waits of the calling thread: it does the actor's work."""
+        self._process.waits.follow()
 
     def report(self, stats: Any, measure: Callable[[Readings], None]) -> ActorReport:
         """The answer to a poll; `measure` adds the actor's own metrics to those of its process."""
         readings = self._process.readings()
         measure(readings)
         add_spans(readings, self.spans)
+        self.hops.measure(readings)
         self._export.export(readings)
         return ActorReport(stats, readings, self.spans.take())

@@ -24,7 +24,7 @@ class RayProcessWatch:
         self._poll = select.epoll()
         self._lock = threading.Lock()
         self._names: dict[int, str] = {}
-        self._pids: set[int] = set()
+        self._pids: dict[str, int] = {}
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._poll.register(self._wake, select.EPOLLIN)
         self._thread = threading.Thread(target=self._run, name="ray-watch", daemon=True)
@@ -33,9 +33,9 @@ class RayProcessWatch:
     def add(self, name: str, pid: int) -> None:
         """Watch this process, too; a process that has already ended is ignored."""
         with self._lock:
-            if pid in self._pids or self._poll.closed:
+            if pid in self._pids.values() or self._poll.closed:
                 return
-            self._pids.add(pid)
+            self._pids[name] = pid
             with contextlib.suppress(ProcessLookupError):
                 pidfd = os.pidfd_open(pid)
                 self._names[pidfd] = name
@@ -52,6 +52,11 @@ class RayProcessWatch:
                         self.add(name, pid)
                         found += 1
         return found
+
+    def pids(self) -> dict[str, int]:
+        """The watched processes, by name."""
+        with self._lock:
+            return dict(self._pids)
 
     def close(self) -> None:
         """Stop watching."""

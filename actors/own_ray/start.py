@@ -78,6 +78,10 @@ class OwnRay:
         )
         self._started.set()
 
+    def pids(self) -> dict[str, int]:
+        """The processes of this Ray, by name: raylet, gcs_server, agents."""
+        return self._watch.pids()
+
     def kill(self) -> None:
         """Kill every process of this Ray at once, including those that are no longer children of this process."""
         kill_all(str(self.folder.path))

@@ -176,6 +176,11 @@ class Cluster:
         """The cluster's capacity as last reported. Raises ClusterLost."""
         return self._gcs.capacity()
 
+    def ray_pids(self) -> dict[str, int]:
+        """Ray's own processes on this node, by name."""
+        watch = self._ray or self._watch
+        return {} if watch is None else {f"ray:{name}": pid for name, pid in watch.pids().items()}
+
     def draining(self) -> dict[str, int]:
         """The nodes that are being drained, with their deadlines in ms since the epoch. Raises ClusterLost."""
         return {} if self.own else self._gcs.draining()

@@ -47,6 +47,10 @@ class JoinedRayWatch:
             host, _, port = context.gcs_address.rpartition(":")
             threading.Thread(target=self._look, args=(host.strip("[]"), int(port)), name="gcs", daemon=True).start()
 
+    def pids(self) -> dict[str, int]:
+        """Ray's processes on this node, by name."""
+        return self._watch.pids()
+
     def close(self) -> None:
         """Stop watching."""
         self._closed.set()

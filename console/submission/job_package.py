@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from actors.jobs.confidential import known_secrets
 from actors.jobs.working_copy import WorkingCopy
 from desk.config import Plan, Settings
+from desk.config.redaction import known_secrets
 from desk.loading.distributions import undeclared_distributions
 from desk.loading.imports import OWN, Imports, ImportTracker, find_imports
 from desk.model.errors import StrategyError

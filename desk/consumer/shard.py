@@ -21,10 +21,13 @@ from desk.model.ticks import Quote, Trade
 from desk.ports import CheckpointWriter, Clock, ShardBroker
 from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import Histogram, HistogramSnapshot
+from desk.telemetry.hop_meter import HopMeter, Part
 from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 
 MAX_UNCONFIRMED: Final = 8
 """The most checkpoints that may be unconfirmed by the keeper; while there are more, the next one is postponed."""
+WORKED: Final = 64
+"""More batches than are sent before their acks: the window of a lane."""
 
 
 class ShardConfig(msgspec.Struct, frozen=True):
@@ -114,6 +117,7 @@ class Shard:
         keeper: CheckpointWriter,
         broker: ShardBroker,
         spans: SpanRecorder = NO_SPANS,
+        hops: HopMeter | None = None,
     ) -> None:
         self.config = config
         self.engine = engine
@@ -141,6 +145,9 @@ class Shard:
         self._on_link = Histogram()
         self._data_latency = Histogram()
         self._slot_meter = SlotMeter()
+        self._hops = hops or HopMeter()
+        self._worked: deque[tuple[int, int]] = deque(maxlen=WORKED)
+        self._oldest_ns: int | None = None
 
     def restore(self, checkpoint: Checkpoint, bars: list[Bar]) -> None:
         """Restore a fresh shard from this checkpoint.
@@ -172,6 +179,7 @@ class Shard:
         The ack of a part that is not the last names the last whole batch.
         """
         began_ns = self._clock.wall_ns()
+        self._hops.point(began_ns)
         batch = decode_batch(payload)
         if batch.epoch < self._source_epoch:
             return self._ack(batch.seq, refused=True)
@@ -184,7 +192,13 @@ class Shard:
         if batch.seq > self._seq:
             self._apply(batch, began_ns)
         request = None if batch.more else self._request(batch)
-        self._busy_ns += self._clock.wall_ns() - began_ns
+        ended_ns = self._clock.wall_ns()
+        self._busy_ns += ended_ns - began_ns
+        self._worked.append((began_ns, ended_ns))
+        self._hops.point(ended_ns)
+        if self._oldest_ns is not None:
+            self._hops.note("apply", began_ns, ended_ns, ended_ns - self._oldest_ns)
+            self._oldest_ns = None
         return self._ack(min(batch.seq, self._seq), request=request, released=self._released(batch))
 
     def stop(self, stops: Iterable[Stop]) -> None:
@@ -319,9 +333,21 @@ class Shard:
         self._time_in_queue.add(began_ns - received_ns)
         self._in_lane.add(batch.sent_ns - received_ns)
         self._on_link.add_one(max(began_ns - batch.sent_ns, 0), len(received))
+        self._oldest_ns = min(received)
+        known: dict[Part, int] = {"busy": self._busy_since(batch.sent_ns)}
+        self._hops.note("link", batch.sent_ns, began_ns, began_ns - self._oldest_ns, known)
         if self.config.live:
             venue = [item.ts_ns for item in batch.items if type(item) is Trade or type(item) is Quote]
             self._data_latency.add(began_ns - self.config.delay_ns - np.array(venue, np.int64))
+
+    def _busy_since(self, wall_ns: int) -> int:
+        """How long earlier batches were applied since then."""
+        busy_ns = 0
+        for began_ns, ended_ns in reversed(self._worked):
+            if ended_ns <= wall_ns:
+                break
+            busy_ns += ended_ns - max(began_ns, wall_ns)
+        return busy_ns
 
     def _checkpoint(self, now_ns: int, *, wanted: bool) -> None:
         """Send a checkpoint at the first mark after it is due, when the batch wants one, and at the close.

@@ -7,6 +7,7 @@ from desk.flow.cutter import BatchCutter
 from desk.flow.held_counts import HeldCounts
 from desk.flow.lane_config import LaneConfig
 from desk.flow.lane_queue import LaneQueue
+from desk.flow.lane_waits import NO_REFUSAL, LaneRefusals, LaneWait
 from desk.flow.replay_queue import BatchSpan, ReplayQueue
 from desk.flow.retained_batches import BatchHeader, RetainedBatch, RetainedBatches
 from desk.flow.undelivered_items import UndeliveredItems
@@ -37,6 +38,8 @@ class Lane:
     A successor of the producer counts from `totals`, which are the shard's. Its batch 1 is reserved for a `GapItem`, in
     case the shard dies and is restored behind these totals. `seq` is the last batch, durable at the shard, of an
     earlier lane of this producer.
+
+    `waited` is how long the last batch cut has waited; None after a batch without ticks, and one that is sent again.
     """
 
     def __init__(self, shard: int, config: LaneConfig, totals: LaneTotals | None = None, seq: int = 0) -> None:
@@ -49,6 +52,8 @@ class Lane:
         self.down = False
         self.busy_ns = 0
         self.traced: BatchTrace | None = None
+        self.waited: LaneWait | None = None
+        self._refusals = LaneRefusals()
         self._cutter = BatchCutter(shard, config, self.pending, totals or LaneTotals())
         self._seq = seq or (0 if totals is None else 1)
         self._retained = RetainedBatches(
@@ -190,20 +195,26 @@ class Lane:
         again.
         """
         self.traced = None
+        self.waited = None
         if self._replay:
             return self._send_again()
         if self._owes_reply and self.window_open:
             return self._ask_again(now_ns)
         items = self.pending.items
-        if not items or not self.window_open:
+        if not items:
+            return None
+        if not self.window_open:
+            self._refusals.note("backpressure", now_ns)
             return None
         per_batch = self._cutter.items_per_batch
         linger_ns = self.linger_ns if len(items) < per_batch else self.config.linger_ns
-        if not hurry and 0 <= now_ns - self._last_cut_ns < linger_ns:  # below 0: the clock was set back
-            return None
-        if full_only and len(items) < per_batch:
+        # below 0: the clock was set back
+        lingers = not hurry and 0 <= now_ns - self._last_cut_ns < linger_ns
+        if lingers or (full_only and len(items) < per_batch):
+            self._refusals.note("linger", now_ns)
             return None
         self._last_cut_ns = now_ns
+        self.waited = self._wait_until(now_ns)
         batch = self._cutter.cut(self._seq + 1, now_ns, want_reply=want_reply)
         self.traced = self._cutter.trace
         if want_reply and not items:
@@ -289,6 +300,14 @@ class Lane:
             return False
         self.lagging = depth > self.config.lag_threshold
         return self.lagging
+
+    def _wait_until(self, now_ns: int) -> LaneWait | None:
+        """How long the next batch has waited; None without ticks."""
+        refusals, oldest_ns = self._refusals, self.pending.oldest_received_ns
+        refusals.note(NO_REFUSAL, now_ns)
+        waited = None if oldest_ns is None else LaneWait(oldest_ns, refusals.backpressure_ns, refusals.linger_ns)
+        refusals.clear()
+        return waited
 
     def _ask_again(self, now_ns: int) -> bytes:
         """An empty batch for the reply that was lost: the shard holds the batch that wanted it, so that is not sent."""

@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from typing import Final, Self
 
 from desk.consumer.engine import guard
+from desk.model.log_line import fields
 from desk.scanning import runner
 from desk.telemetry.breadcrumb_port import AT, CALL, CALLS, CELLS, PER_INSTANCE
 
@@ -76,7 +77,8 @@ class HangWatch:
                 continue
             if told != call:
                 told = call
-                self._log.error("%s has not ended for %.1f s", self._words(call[0]), lasts_s)
+                lasts = fields(lasts_s=round(lasts_s, 3))
+                self._log.error("%s has not ended for %.1f s", self._words(call[0]), lasts_s, extra=lasts)
             self._hung = call
             signal.pthread_kill(self._main, SIGNAL)
 

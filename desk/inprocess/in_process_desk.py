@@ -14,8 +14,10 @@ from desk.inprocess.desk_readings import desk_readings
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
+from desk.model.log_line import fields
 from desk.model.units import MS_NS
 from desk.orders.order_spans import OrderSpans
+from desk.orders.timed_ledger import TimedLedger
 from desk.process.children import end_processes, running_descendants
 from desk.process.clock import SystemClock
 from desk.process.mailbox import ProcessMailbox
@@ -29,9 +31,11 @@ from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory, markets, producer_factory, shard_factory
-from desk.wiring.run_end import RunTimes, open_log, run_record, write_results
+from desk.wiring.live_status import LiveStatus
+from desk.wiring.run_end import RunTimes, flush_log, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
 from desk.wiring.telemetry import Telemetry, open_telemetry
 from desk.wiring.user_spans import span_recorder
@@ -64,6 +68,10 @@ class InProcessDesk:
         self.plan = plan
         self.folder = folder
         self.clock = SystemClock()
+        self._live = LiveStatus(folder, plan.session.name, "desk")
+        if telemetry is not None:
+            telemetry.meters = self._live.meters
+        self._hops = HopMeter(self._live.meters.waits.timeline, self._live.meters.waits.work_points())
         source = markets.market_source(plan)
         begun = start_run(plan, source, folder, resume, self.clock, in_process=True)
         self.log = open_log(folder)
@@ -74,7 +82,8 @@ class InProcessDesk:
         self.book = broker_factory.open_ledger(plan, self.session, folder.dir, self.started_ns)
         self.spans = span_recorder(traced=plan.telemetry.traced)
         order_spans = OrderSpans(self.spans, self.clock)
-        self.manager = broker_factory.build_order_manager(plan, self.session, self.book, order_spans)
+        self._ledger = TimedLedger(self.book, self.clock.wall_ns)
+        self.manager = broker_factory.build_order_manager(plan, self.session, self._ledger, order_spans)
         if source is not None:
             source = markets.session_source(source, self.session)
         self._hangs = HangWatch(plan.guards.hang_s, self.log)
@@ -88,6 +97,7 @@ class InProcessDesk:
                 *(plan, self.session, number, epoch, self.clock, keepers[number], broker),
                 crumbs=self._hangs,
                 spans=self.spans,
+                hops=self._hops,
             )
             for number in numbers
         }
@@ -105,6 +115,7 @@ class InProcessDesk:
             first=numbers,
             joined=numbers,
             spans=self.spans,
+            hops=self._hops,
         )
         self._children = running_descendants()
         self._left: list[str] = []
@@ -127,9 +138,10 @@ class InProcessDesk:
             limit.start()
             self.loop.stop()
 
-        log.info("session %s, %d shards in one process", self.session.id, len(self.shards))
+        found = fields(session=self.session.id, shards=len(self.shards))
+        log.info("session %s, %d shards in one process", self.session.id, len(self.shards), extra=found)
         try:
-            with stop_signals() as signals, self._hangs:
+            with stop_signals() as signals, self._hangs, self._live:
                 signals.orderly(stop)
                 try:
                     self._play(show)
@@ -148,6 +160,7 @@ class InProcessDesk:
         finally:
             self.store.close()
             self.book.close()
+            flush_log()
         signals.require_begun(marked=self.loop.marked)
         return summary
 
@@ -169,7 +182,8 @@ class InProcessDesk:
             log.error("%s", problem)
         summary = write_results(self.folder, record, self.store.bars, self.book.decisions())
         self.folder.resume.done()
-        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced)
+        end = fields(ok=summary.ok, balanced=summary.balanced)
+        log.info("ended: ok=%s balanced=%s", summary.ok, summary.balanced, extra=end)
         return summary
 
     def _end_children(self) -> None:
@@ -204,11 +218,22 @@ class InProcessDesk:
         self._last = show, view
         view = self._with_ledger(view)
         show(view)
-        if self._telemetry is not None and (at_once or self._telemetry.is_due):
+        if at_once or self._live.is_due:
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
             readings = desk_readings(loop, shards, orders, times, commits, self.started_ns)
-            self._telemetry.publish(readings, view, self.book.outages.warnings)
-            self._telemetry.publish_spans(IN_PROCESS, Readings(IN_PROCESS, pid), self.spans.take())
+            own, warnings = self._own_readings(), self.book.outages.warnings
+            self._live.show(view, readings, [], warnings, own=own)
+            if self._telemetry is not None:
+                self._telemetry.publish(readings, view, warnings, own)
+                self._telemetry.publish_spans(IN_PROCESS, Readings(IN_PROCESS, pid), self.spans.take())
+
+    def _own_readings(self) -> Readings:
+        """The metrics of this process as a whole."""
+        own = Readings()
+        self._hops.measure(own)
+        self._ledger.measure(own)
+        own.record("loop.lag", self.loop.lateness.snapshot())
+        return own
 
     def _show_outage(self) -> None:
         """Show the last view again when the ledger's server fails or answers again."""

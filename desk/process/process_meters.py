@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from desk.process.usage import process_usage
+from desk.process.waits.wait_meters import WaitMeters
 from desk.report.run_record import ProcessUsage
 from desk.telemetry.readings import Readings
 
@@ -21,6 +22,7 @@ class ProcessMeters:
         self._actor = actor
         self._node = node
         self._started_ns = time.time_ns()
+        self.waits = WaitMeters()
 
     def usage(self) -> ProcessUsage:
         """CPU time and peak memory that this process has used."""
@@ -34,6 +36,7 @@ class ProcessMeters:
         readings.count("process.cpu.time", used.ru_stime, mode="system")
         readings.set("process.memory.usage", _resident_bytes())
         readings.count("process.paging.faults", used.ru_majflt)
+        self.waits.measure(readings)
         return readings
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 
 from desk.flow import Lane, LaneConfig
+from desk.flow.lane_waits import LaneWait
 from desk.model.batch import LaneTotals, ShardPosition
 from desk.model.items import Item, Mark
 from desk.ports import AckWait, Clock, ShardLinks, Wait, Waits
 from desk.producer.batch_traces import BatchTraces
+from desk.telemetry.hop_meter import HopMeter, Part
 
 
 class Lanes:
@@ -20,7 +22,14 @@ class Lanes:
     `sent` counts batches.
     """
 
-    def __init__(self, config: LaneConfig, links: ShardLinks, clock: Clock, traces: BatchTraces | None = None) -> None:
+    def __init__(
+        self,
+        config: LaneConfig,
+        links: ShardLinks,
+        clock: Clock,
+        traces: BatchTraces | None = None,
+        hops: HopMeter | None = None,
+    ) -> None:
         self.config = config
         self.by_shard: dict[int, Lane] = {}
         self.closed: dict[int, LaneTotals] = {}
@@ -29,6 +38,7 @@ class Lanes:
         self._links = links
         self._clock = clock
         self._traces = traces or BatchTraces()
+        self._hops = hops or HopMeter()
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self.by_shard.values())
@@ -72,14 +82,21 @@ class Lanes:
         """Cut and send batches while windows are open. Return whether any was sent."""
         before = self.sent
         for lane in self:
-            while (
-                batch := lane.cut(self._clock.wall_ns(), hurry=hurry, full_only=full_only, want_reply=want_reply)
-            ) is not None:
+            now_ns = self._clock.wall_ns()
+            while (batch := lane.cut(now_ns, hurry=hurry, full_only=full_only, want_reply=want_reply)) is not None:
                 self._links.send(lane.shard, batch)
                 self.sent += 1
                 if lane.traced is not None:
-                    self._traces.sent(lane.shard, lane.traced, self._clock.wall_ns())
+                    self._traces.sent(lane.shard, lane.traced, now_ns)
+                if lane.waited is not None:
+                    self._note(lane.waited, now_ns)
+                now_ns = self._clock.wall_ns()
+                self._hops.point(now_ns)
         return self.sent > before
+
+    def _note(self, waited: LaneWait, cut_ns: int) -> None:
+        known: dict[Part, int] = {"backpressure": waited.backpressure_ns, "linger": waited.linger_ns}
+        self._hops.note("lane", waited.oldest_ns, cut_ns, cut_ns - waited.oldest_ns, known)
 
     def flush(self, *, want_reply: bool = False) -> Waits:
         """Send everything and wait until it is acknowledged."""

@@ -17,6 +17,7 @@ from desk.producer.parts import Beginning, ProducerConfig, ProducerParts, Produc
 from desk.producer.session_end import session_end
 from desk.producer.session_start import session_start
 from desk.producer.stats import LoopStats, lane_rows, progress_of
+from desk.telemetry.histogram import Histogram
 
 
 class ProducerLoop:
@@ -28,6 +29,8 @@ class ProducerLoop:
     Everything that changes a shard goes through its lane, in the order set here. If a shard dies, its lane replays the
     batches that its successor lacks. A restarted producer continues from the last saved producer state. Shards join and
     leave during the session.
+
+    `lateness` counts how late the loop was after waits whose time was up.
     """
 
     def __init__(self, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> None:
@@ -41,6 +44,7 @@ class ProducerLoop:
         self.gaps = parts.gaps
         self.watch = parts.watch
         self.problems: list[str] = []
+        self.lateness = Histogram()
         self._ports = ports
         self._beginning = beginning
         self._ending = False
@@ -127,10 +131,18 @@ class ProducerLoop:
     def _next_frame(self) -> Frame | None:
         """Wait for the feed's next frame; None at the end of the feed or of the session."""
         while not (self._may_end() or self.feed.ended):
-            self._turn(self._pacing.wait())
+            wait = self._pacing.wait()
+            self._turn(wait)
+            self._note_lateness(wait)
             if not self._may_end() and (frame := self.feed.read()) is not None:
                 return frame
         return None
+
+    def _note_lateness(self, wait: Wait) -> None:
+        if wait.until_ns:
+            late_ns = self._ports.clock.wall_ns() - wait.until_ns
+            if late_ns >= 0:  # else something else than time ended the wait
+                self.lateness.add_one(late_ns)
 
     def _may_end(self) -> bool:
         return self.parts.catch_up.done(self.session_ns) and self._ending
@@ -201,6 +213,7 @@ class ProducerLoop:
         if frame.lag_ns is not None:
             parts.progress.feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         parts.notes.extend(parts.watch.take(frame))
+        self._measure(frame)
         if ticks := parts.catch_up.take(frame):
             yield from self._pacing.put(ticks)
             if parts.traces.on:
@@ -208,6 +221,18 @@ class ProducerLoop:
         parts.progress.session_ns = frame.session_ns
         parts.router.put_in_all(parts.gaps.open(frame.session_ns))
         yield from self._on_mark(frame.session_ns) if frame.mark else self._pacing.pump()
+
+    def _measure(self, frame: Frame) -> None:
+        """Note how late the feed is: a paced one behind its pace, a live one behind its usual lag."""
+        parts = self.parts
+        if not frame.ticks:
+            return
+        received_ns = frame.ticks[0].received_ns
+        behind_ns = (frame.late_ns or 0) if self.live is None else self.live.read_age_ns
+        is_dated = self.live is not None and frame.lag_ns is not None
+        age_ns = parts.progress.feed_lag_ns if is_dated else behind_ns
+        self._ports.hops.point(self._ports.clock.wall_ns())
+        self._ports.hops.note("feed", received_ns - behind_ns, received_ns, age_ns)
 
     def _on_mark(self, mark_ns: int) -> Waits:
         """Complete a second: mark every lane, decide the requests (lockstep), apply scanner answers."""

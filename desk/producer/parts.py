@@ -4,7 +4,7 @@ Tests: tests/desk/producer/test_shape.py
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
@@ -31,6 +31,7 @@ from desk.producer.router import Router
 from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
 from desk.producer.watched_symbols import WatchedSymbols
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.note_board import NoteBoard
 from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 
@@ -59,7 +60,7 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 class ProducerPorts:
     """The interfaces that a producer uses.
 
-    `live` is the feed again if it is a venue's stream. `spans` records traces.
+    `live` is the feed again if it is a venue's stream. `spans` records traces, `hops` measures the hops of batches.
     """
 
     feed: Feed
@@ -71,6 +72,7 @@ class ProducerPorts:
     mailbox: Mailbox
     live: LiveFeed | None = None
     spans: SpanRecorder = NO_SPANS
+    hops: HopMeter = field(default_factory=HopMeter)
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -118,7 +120,7 @@ class ProducerParts:
             progress = Progress(state.mark_ns, marked=True, feed_lag_ns=state.feed_lag_ns)
         notes = NoteBoard()
         traces = BatchTraces(ports.spans)
-        lanes = Lanes(beginning.lanes, ports.links, ports.clock, traces)
+        lanes = Lanes(beginning.lanes, ports.links, ports.clock, traces, ports.hops)
         lanes.closed |= beginning.asleep
         moves = SlotMoves(beginning.table, 0 if state is None else state.moves, notes, lossless=feed.lossless)
         write_timeout_ns = beginning.lanes.write_timeout_ns

@@ -67,6 +67,11 @@ def add_shard(readings: Readings, stats: ShardStats) -> None:
     audit = stats.audit
     readings.count("events.consumed", audit.trades, **{"class": "trades"})
     readings.count("events.consumed", audit.quotes, **{"class": "quotes"})
+    for kind, causes in (("trades", audit.rejected_trades), ("quotes", audit.rejected_quotes)):
+        for cause, ticks in causes.items():
+            readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
+    lost = audit.lost_trades + audit.lost_quotes
+    readings.count("events.dropped", lost, shard=str(stats.shard), cause="unprotected")
     readings.count("events.repeated", audit.repeated)
     readings.count("batches.applied", stats.batches)
     readings.count("shard.busy", stats.busy_ns / SECOND_NS)

@@ -46,6 +46,8 @@ class RunFolder:
         self.ledger = folder / "ledger.db"
         self.log = folder / "desk.log"
         self.report = folder / "report.html"
+        self.live = folder / "live.msgpack"
+        self.meters = folder / "meters.jsonl"
         self.keeper = folder / "keeper"
         self.ledger_rows = folder / "ledger.rows"
         self.resume = ResumeFile(folder / "resume.json")

@@ -115,9 +115,10 @@ class Histogram:
         self.max_ns = max(self.max_ns, other.max_ns)
 
     def snapshot(self) -> HistogramSnapshot:
-        """The counts so far, small and encodable."""
-        filled = np.flatnonzero(self._counts)
-        buckets = dict(zip((filled + MIN_INDEX).tolist(), self._counts[filled].tolist(), strict=True))
+        """The counts so far, small and encodable. Another thread may count meanwhile."""
+        counts = self._counts.copy()  # flatnonzero raises if counts change under it
+        filled = np.flatnonzero(counts)
+        buckets = dict(zip((filled + MIN_INDEX).tolist(), counts[filled].tolist(), strict=True))
         return HistogramSnapshot(buckets, self.zeros, self.sum_ns, self.max_ns)
 
     @classmethod

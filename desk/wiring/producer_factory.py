@@ -20,6 +20,7 @@ from desk.producer.feed_watch.watch import FeedWatchConfig
 from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 from desk.wiring.markets import market_feed
 
@@ -65,6 +66,7 @@ def build_producer_loop(
     joined: Sequence[int],
     asleep: Mapping[int, LaneTotals] | None = None,
     spans: SpanRecorder = NO_SPANS,
+    hops: HopMeter | None = None,
 ) -> ProducerLoop:
     """Build the producer's loop, restored from the keeper's last state.
 
@@ -84,7 +86,7 @@ def build_producer_loop(
         state,
         asleep or {},
     )
-    ports = ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live, spans)
+    ports = ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live, spans, hops or HopMeter())
     return ProducerLoop(config, ports, beginning)
 
 

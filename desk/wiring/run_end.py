@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from desk.config import Plan
+from desk.config.redaction import SecretFilter
 from desk.consumer.shard import ShardStats
 from desk.files.atomic import unwritable
 from desk.ledger.ledger_copy import copy_ledger
@@ -23,6 +24,7 @@ from desk.model.plain_text import one_line
 from desk.model.records import Decision
 from desk.model.session import Session
 from desk.orders import OrderSummary
+from desk.process.signals import StopSignals
 from desk.report.report_page import report_html
 from desk.report.row_figures import RowFigures
 from desk.report.run_record import FeedRecord, ProcessUsage, RunRecord, summarize_run
@@ -30,6 +32,7 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.log_file import LogFile
 from desk.runs.results_copy import copy_results
+from desk.telemetry.readings import Readings
 
 LOG: Final = "raydesk"
 
@@ -110,14 +113,36 @@ def write_results(
     return summary
 
 
+def log_files() -> list[LogFile]:
+    """The files of the run's log: one, or none before `open_log`."""
+    return [handler for handler in logging.getLogger(LOG).handlers if isinstance(handler, LogFile)]
+
+
+def flush_log() -> None:
+    """Wait until the lines so far are written, for at most `log_file.FLUSH_S`."""
+    for file in log_files():
+        file.flush()
+
+
 def log_faults() -> list[str]:
-    """Faults in writing the run's log."""
-    handlers = logging.getLogger(LOG).handlers
-    return [handler.fault for handler in handlers if isinstance(handler, LogFile) and handler.fault]
+    """Faults in writing the run's log so far."""
+    flush_log()
+    return [file.fault for file in log_files() if file.fault]
+
+
+def measure_log(readings: Readings) -> None:
+    """Add the metrics of the run's log."""
+    for file in log_files():
+        readings.record("log.write", file.writes.durations.snapshot())
+        for cause, lines in file.dropped.items():
+            readings.count("log.dropped", lines, cause=cause)
 
 
 def open_log(folder: RunFolder) -> logging.Logger:
-    """Open the run's log, desk.log, and log the notes on the plan. Raises RunFailed."""
+    """Open the run's log, desk.log, and log the notes on the plan. Raises RunFailed.
+
+    Its lines are flushed at the process's end, also if a signal ends the process at once.
+    """
     log = logging.getLogger(LOG)
     for handler in log.handlers[:]:
         log.removeHandler(handler)
@@ -126,7 +151,9 @@ def open_log(folder: RunFolder) -> logging.Logger:
         handler = LogFile(folder.log)
     except OSError as error:
         raise unwritable(folder.log, error) from error
-    handler.setFormatter(LogLine())
+    handler.setFormatter(LogLine(SecretFilter.of_environment().hide))
+    if StopSignals.current is not None:
+        StopSignals.current.on_sudden_end(handler.flush)
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -139,6 +166,7 @@ def open_log(folder: RunFolder) -> logging.Logger:
 
 def _copy(folder: RunFolder) -> str:
     """Copy the run's files. Returns the URL of the copy. Raises DeskError, OSError."""
+    flush_log()
     files = [folder.bars, folder.decisions, folder.report, folder.log]
     with TemporaryDirectory() as scratch:
         if folder.ledger.exists():

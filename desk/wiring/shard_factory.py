@@ -25,6 +25,7 @@ from desk.scanning.market_view import MarketView
 from desk.scanning.runner import ScannerEntry, ScannerRunner
 from desk.strategy import Strategy
 from desk.telemetry.breadcrumb_port import AT, CALL, CODES, EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
+from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
 
 
@@ -170,6 +171,7 @@ def build_shard(
     stops: Sequence[Stop] = (),
     crumbs: BreadcrumbWriter | None = None,
     spans: SpanRecorder = NO_SPANS,
+    hops: HopMeter | None = None,
 ) -> Shard:
     """Build a shard and restore it from its last checkpoint."""
     delay_ns, checkpoint_ns = round(plan.feed.delay_s * SECOND_NS), round(plan.flow.checkpoint_s * SECOND_NS)
@@ -177,7 +179,7 @@ def build_shard(
     config = ShardConfig(number, epoch, checkpoint_ns, session.lockstep, session.live, delay_ns, older_ns)
     checkpoint = keeper.latest(number)
     engine = build_engine(plan, session, crumbs, stops, restoring=checkpoint is not None)
-    shard = Shard(config, engine, clock, keeper, broker, spans)
+    shard = Shard(config, engine, clock, keeper, broker, spans, hops)
     if checkpoint is not None:
         shard.restore(checkpoint, keeper.bars(checkpoint_symbols(checkpoint)))
     shard.stop(stops)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from desk.config import Plan
+from desk.exporters.bearer_file import metrics_token
 from desk.exporters.desk_health import DeskHealth
 from desk.exporters.export_failures import ExportFailures
 from desk.exporters.heartbeat import Heartbeat
-from desk.exporters.metrics_token import metrics_token
 from desk.exporters.prometheus import PrometheusPage
 from desk.exporters.run_attributes import RunAttributes
 from desk.exporters.status_server import Page, StatusServer
@@ -28,7 +28,7 @@ from desk.runs import RunFolder
 from desk.telemetry.rate_variation import RateVariation
 from desk.telemetry.readings import Readings
 from desk.telemetry.steady_readings import SteadyReadings
-from desk.wiring.run_end import LOG
+from desk.wiring.run_end import LOG, measure_log
 
 if TYPE_CHECKING:
     from desk.exporters.otlp_outlet import OtlpOutlet
@@ -41,6 +41,7 @@ SIGNALS: Final = ("metrics", "traces")
 class Telemetry:
     """All ways out of one desk. They work in threads of their own, and never block the desk.
 
+    `meters` are those of this process; a desk that measures what its process waits for sets its own.
     Raises PlanError for a port or file that cannot be opened, or a token that cannot be kept.
     """
 
@@ -48,7 +49,8 @@ class Telemetry:
         self._plan = plan.telemetry
         self._due_s = 0.0
         self._log = logging.getLogger(LOG)
-        self._meters = ProcessMeters(DRIVER, socket.gethostname())
+        self.meters = ProcessMeters(DRIVER)
+        self._node = socket.gethostname()
         self._steady = SteadyReadings()
         self._variation = RateVariation()
         self._health = DeskHealth()
@@ -68,10 +70,23 @@ class Telemetry:
         """Whether `publish` should be called: its last call was a second ago."""
         return time.monotonic() >= self._due_s
 
-    def publish(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str] = ()) -> None:
-        """Hand over the readings of all actors, by name, and the desk's view; `warnings` are faults that healed."""
+    def publish(
+        self,
+        readings: Mapping[str, Readings],
+        view: DeskView,
+        warnings: Sequence[str] = (),
+        own: Readings | None = None,
+    ) -> None:
+        """Hand over the readings of all actors, by name, and the desk's view; `warnings` are faults that healed.
+
+        `own` are metrics of the desk's parts that run in this process.
+        """
         self._due_s = time.monotonic() + EVERY_S
-        all_readings = {**readings, DRIVER: self._driver(readings, view, warnings)}
+        driver = self._driver(readings, view, warnings)
+        if own is not None:
+            driver.values += own.values
+            driver.histograms += own.histograms
+        all_readings = {**readings, DRIVER: driver}
         steady = self._steady.take(all_readings, time.time_ns())
         self._page.publish(steady)
         if self._otlp is not None:
@@ -96,7 +111,9 @@ class Telemetry:
 
     def _driver(self, readings: Mapping[str, Readings], view: DeskView, warnings: Sequence[str]) -> Readings:
         """The metrics of the driver's own process, and of the desk as a whole."""
-        own = self._meters.readings()
+        own = self.meters.readings()
+        own.actor, own.node = DRIVER, self._node
+        measure_log(own)
         variation = self._variation.take(readings)
         if variation is not None:
             own.set("consumers.variation", variation)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pyarrow.parquet as pq
+from log_lines import readable
 from session_ray import BIN, ROOT, wait_until
 
 from desk.checkpoint import KeeperStore
@@ -77,13 +78,13 @@ class RunningDesk:
         return self.process.poll() is not None
 
     def log(self) -> str:
-        """What this process has written into desk.log."""
+        """Level and event of each line that this process has written into desk.log."""
         path = self.run_dir / "desk.log"
         if not path.exists():
             return ""
         with path.open("rb") as file:
             file.seek(self._log_before)
-            return file.read().decode(errors="replace")
+            return readable(file.read().decode())
 
     def started(self) -> dict[str, list[int]]:
         """The process ids by actor name of all incarnations so far, in their order."""

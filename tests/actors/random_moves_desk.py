@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from log_lines import log_events
 from session_ray import ROOT, RayHead
 
 MOVED = re.compile(r"move \d+: .* from shard \d+ to shard \d+ in [\d,.]+ ms")
@@ -35,4 +36,4 @@ def run_with_random_moves(
         timeout=deadline_s,
         check=False,
     )
-    return RandomMovesRun(done.returncode, done.stderr, MOVED.findall((run_dir / "desk.log").read_text()))
+    return RandomMovesRun(done.returncode, done.stderr, MOVED.findall(log_events(run_dir / "desk.log")))

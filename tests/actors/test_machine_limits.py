@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from log_lines import log_events
 from session_ray import BIN, ROOT, clean_environment
 from slice_plans import ENDLESS
 
@@ -84,7 +85,7 @@ def test_with_a_tiny_shared_memory_the_desk_runs_and_says_so(endless: Path, tmp_
     done = run(endless, tmp_path, temporary, *mounted(Path("/dev/shm"), "64k"))
 
     assert done.returncode == 0, done.stderr
-    assert "/dev/shm has 0 MB free, Ray wants 128" in (tmp_path / "run" / "desk.log").read_text()
+    assert "/dev/shm has 0 MB free, Ray wants 128" in log_events(tmp_path / "run" / "desk.log")
 
 
 def test_a_full_disk_for_temporary_files_is_one_error(endless: Path, tmp_path: Path, temporary: Path) -> None:

@@ -7,10 +7,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from actors.jobs.confidential import is_named_like_a_secret, known_secrets
+from actors.jobs.confidential import is_named_like_a_secret
 from actors.jobs.working_copy import MOST_BYTES, WorkingCopy
 from actors.ray_internals import names
 from desk.config import load_settings
+from desk.config.redaction import known_secrets
 from desk.model.errors import PlanError
 
 KEY = "PK-my-own-key-0123"

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -30,20 +31,28 @@ def test_what_is_unknown_about_a_fault_is_left_out(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "error: plan.toml: no such file\n"
 
 
-def test_a_defect_is_one_line_with_its_traceback_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_one_line_with_its_traceback_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = tmp_path / "desk.log"
+    secret = "a key that the environment has"
+    monkeypatch.setenv("ALPACA_SECRET_KEY", secret)
     log.write_text("what the desk had logged\n")
 
     faults = ErrorReporter()
     faults.log = log
     with pytest.raises(typer.Exit) as exit_, faults:
-        raise ZeroDivisionError("two\nlines")
+        raise ZeroDivisionError(f"two\nlines of {secret}")
 
     assert exit_.value.exit_code == 1
-    assert capsys.readouterr().err == f"error: unexpected ZeroDivisionError: two lines (traceback in {log})\n"
+    assert (
+        capsys.readouterr().err == f"error: unexpected ZeroDivisionError: two lines of {secret} (traceback in {log})\n"
+    )
     before, defect = log.read_text().splitlines()
     assert before == "what the desk had logged"
-    assert re.match(r"[0-9-]+ [0-9:,]+ ERROR unexpected\\nTraceback .*ZeroDivisionError: two\\nlines$", defect)
+    entry = json.loads(defect)
+    assert (entry["level"], entry["event"]) == ("ERROR", "unexpected")
+    assert re.fullmatch(r"Traceback .*\nZeroDivisionError: two\nlines of \*\*\*", entry["traceback"], re.DOTALL)
 
 
 def test_a_defect_before_there_is_a_run_folder_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from threading import Event
 import pytest
 
 from desk.exporters import status_server
-from desk.exporters.metrics_token import FILE, metrics_token
+from desk.exporters.bearer_file import FILE, metrics_token
 from desk.exporters.status_server import CONNECTION_S, MAX_CONNECTIONS, Answer, StatusServer
 from desk.model.errors import PlanError, RunFolderError
 
@@ -115,7 +115,7 @@ def test_the_token_is_made_once_and_private(state: Path) -> None:
 
 
 def test_desks_that_start_together_have_one_token(state: Path) -> None:
-    command = "from desk.exporters.metrics_token import metrics_token; print(metrics_token()[0])"
+    command = "from desk.exporters.bearer_file import metrics_token; print(metrics_token()[0])"
     started = [
         subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, text=True, env=os.environ)
         for _ in range(4)

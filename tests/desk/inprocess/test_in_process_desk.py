@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from log_lines import log_events
 
 from desk.config import load_plan
 from desk.inprocess.in_process_desk import run_in_process
@@ -242,7 +243,7 @@ def test_the_run_folder_is_complete(made_up: tuple[Summary, RunFolder]) -> None:
     names = {path.name for path in folder.dir.iterdir()}
 
     assert {"summary.json", "bars.parquet", "decisions.parquet", "ledger.db", "desk.log", "report.html"} <= names
-    assert "ended: ok=True balanced=True" in folder.log.read_text(encoding="utf-8")
+    assert "ended: ok=True balanced=True" in log_events(folder.log)
 
 
 def test_what_a_strategy_raises_is_a_problem_of_the_run_and_not_its_end(tmp_path: Path) -> None:
@@ -254,7 +255,7 @@ def test_what_a_strategy_raises_is_a_problem_of_the_run_and_not_its_end(tmp_path
     (problem,) = summary.problems
     assert problem.startswith("strategy broken was stopped for SYN0000: on_second raised ZeroDivisionError: by nothing")
     assert (summary.ok, summary.balanced, summary.complete) == (False, True, True)
-    assert "by nothing" in folder.log.read_text(encoding="utf-8")
+    assert "by nothing" in log_events(folder.log)
     assert shown[-1].state == "closed"
     assert shown[-1].notes[-1] == "strategy broken was stopped for SYN0000: ZeroDivisionError: by nothing"
     assert shown[-1].progress == 1.0
@@ -275,7 +276,7 @@ def test_calls_that_do_not_end_are_ended_and_named_and_the_rest_continues(tmp_pa
     )
     assert scanner.startswith("scanner Stuck failed: desk.inprocess.hang_watch.CallHangsError: no progress for 0.5 s")
     assert summary.balanced
-    assert "on_second of stuck on SYN0000 has not ended for" in folder.log.read_text(encoding="utf-8")
+    assert "on_second of stuck on SYN0000 has not ended for" in log_events(folder.log)
 
 
 STUCK = """

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from log_lines import log_events
 from otlp_receiver import otlp_receiver
 
 from desk.config import load_plan
@@ -112,7 +113,7 @@ def test_a_receiver_that_refuses_costs_the_desk_nothing_but_a_warning(tmp_path: 
     assert len(summary.warnings) == 1
     assert "export of metrics" in summary.warnings[0]
     assert "PERMISSION_DENIED" in summary.warnings[0]
-    log = (tmp_path / "run" / "desk.log").read_text()
+    log = log_events(tmp_path / "run" / "desk.log")
     assert log.count("export of metrics to 127.0.0.1") == 2  # when it failed, and among the warnings of the run
 
 

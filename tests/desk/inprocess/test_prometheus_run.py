@@ -8,23 +8,18 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from running_programs import DEADLINE_S, PrometheusApi, free_port, get, running, until
 
 from desk.telemetry.catalogue import BY_NAME
 
 COMMAND = "from console.cli import main; main()"
-DEADLINE_S = 90.0
 PLAN = """
 [session]
 name = "scraped"
@@ -56,47 +51,6 @@ scrape_configs:
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def until(find: Callable[[], Any], what: str) -> Any:
-    """The first true value that it returns."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while True:
-        try:
-            if found := find():
-                return found
-        except urllib.error.HTTPError as error:
-            error.close()
-        except OSError:
-            pass  # it does not listen yet
-        assert time.monotonic() < deadline_s, what
-        Event().wait(0.05)
-
-
-def get(url: str, token: str = "") -> str:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-@contextmanager
-def running(*command: object, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, which is ended at the end."""
-    folder.mkdir()
-    with (folder / "out").open("wb") as out:
-        process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 @contextmanager
 def running_desk(folder: Path, telemetry: str) -> Iterator[subprocess.Popen[bytes]]:
     plan = folder / "plan.toml"
@@ -116,12 +70,7 @@ def test_prometheus_gets_counters_quantiles_and_health_from_a_running_desk(tmp_p
     config.write_text(CONFIG.replace("TOKEN", str(token)).replace("PORT", str(port)))
     options = [f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
     listen = f"--web.listen-address=127.0.0.1:{own_port}"
-
-    def query(expression: str) -> dict[str, float]:
-        """The values by actor."""
-        answer = get(f"http://127.0.0.1:{own_port}/api/v1/query?query={urllib.parse.quote(expression)}")
-        found = json.loads(answer)["data"]["result"]
-        return {each["metric"].get("actor", ""): float(each["value"][1]) for each in found}
+    query = PrometheusApi(own_port).by_actor
 
     with (
         running_desk(tmp_path, f"prometheus_port = {port}\nhealthz_port = {port}") as desk,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from log_lines import log_events
 from postgres_server import PASSWORD, PostgresServer
 from s3_server import S3Server
 
@@ -67,7 +68,7 @@ def at_home(tape: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Summa
 def logged(folder: RunFolder) -> str:
     for handler in logging.getLogger("raydesk").handlers:
         handler.flush()
-    return folder.log.read_text()
+    return log_events(folder.log)
 
 
 def test_tape_ledger_and_results_elsewhere_change_nothing(

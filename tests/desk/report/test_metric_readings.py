@@ -54,7 +54,7 @@ def test_a_shards_figures() -> None:
     readings = Readings("consumer-00")
     stats = some_stats(
         0,
-        audit=Audit(900, 50, slow_calls=1, intents=2),
+        audit=Audit(900, 50, {"duplicate": 3}, {"size": 1}, slow_calls=1, intents=2, lost_trades=4, lost_quotes=2),
         time_in_queue=latencies(1.0, 2.0),
         strategy_times={"pressure": {"on_quote": latencies(0.01)}},
     )
@@ -63,6 +63,8 @@ def test_a_shards_figures() -> None:
 
     found = by_name(readings)
     assert (found["events.consumed", "trades"], found["events.consumed", "quotes"]) == (900, 50)
+    assert (found["events.rejected", "trades", "duplicate"], found["events.rejected", "quotes", "size"]) == (3, 1)
+    assert found["events.dropped", "0", "unprotected"] == 6
     assert (found["strategy.slow",], found["strategy.intents",]) == (1, 2)
     counts = {reading.metric: reading.histogram.count for reading in readings.histograms}
     assert counts["queue.time"] == 2

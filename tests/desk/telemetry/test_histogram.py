@@ -1,3 +1,5 @@
+import threading
+
 import msgspec
 import numpy as np
 import pytest
@@ -114,3 +116,24 @@ def test_an_empty_histogram_has_no_quantile() -> None:
 
     assert histogram.quantile(0.5) is None
     assert histogram.snapshot() == HistogramSnapshot()
+
+
+def test_a_snapshot_is_taken_while_another_thread_counts() -> None:
+    histogram = Histogram()
+    stop = threading.Event()
+
+    def count() -> None:
+        value_ns = 1
+        while not stop.is_set():
+            histogram.add_one(value_ns)
+            value_ns = value_ns * 31 % 1_000_000_007
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        counts = [histogram.snapshot().count for _ in range(3_000)]
+    finally:
+        stop.set()
+        thread.join()
+
+    assert counts == sorted(counts)

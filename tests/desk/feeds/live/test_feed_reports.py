@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from alpaca_server import NS, AlpacaServer, Client, Script, quote, trade
+from log_lines import log_events
 from rich.console import Console
 
 from console.commands.run import RunOptions, run_plan
@@ -72,11 +73,11 @@ class Run:
         console = Console(file=self.stdout, width=200)
         self.status = run_plan(path, RunOptions(run_dir=folder / "run", quiet=quiet), house, console, ErrorReporter())
         self.summary: dict[str, Any] = json.loads((folder / "run" / "summary.json").read_text(encoding="utf-8"))
-        self.log = (folder / "run" / "desk.log").read_text(encoding="utf-8").splitlines()
+        self.log = log_events(folder / "run" / "desk.log").splitlines()
 
     def logged(self, level: str, text: str) -> int:
         """The number of the first line of this level with this text."""
-        return next(n for n, line in enumerate(self.log) if f" {level} " in line and text in line)
+        return next(n for n, line in enumerate(self.log) if line.startswith(f"{level} ") and text in line)
 
 
 def now() -> int:
@@ -274,6 +275,6 @@ def test_a_refusal_that_nothing_can_heal_ends_the_run_and_stands_in_its_summary(
     assert (summary["ok"], summary["failed"], summary["feed"]["up"]) == (False, True, False)
     (problem,) = summary["problems"]
     assert f"the venue says {code} no" in problem
-    log = (tmp_path / "run" / "desk.log").read_text(encoding="utf-8")
+    log = log_events(tmp_path / "run" / "desk.log")
     assert log.count(f"the venue says {code} no") == 1
     assert "tried again" not in log

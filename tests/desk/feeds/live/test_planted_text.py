@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pytest
 from alpaca_server import AlpacaServer, Client
+from log_lines import log_lines
 
 from desk.model.ticks import Trade
 from desk.model.units import SECOND_NS
@@ -159,10 +160,11 @@ def test_of_a_tape_s_symbols_and_a_strategy_s_exceptions_nothing_acts_anywhere(f
     assert_clean_terminal(told)
     assert acted_on(without_rich(tape)) <= {"\n"}
     log = (folder / "run" / "desk.log").read_text()
-    assert all(
-        re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) ", line) for line in log.splitlines()
-    )
+    entries = log_lines(folder / "run" / "desk.log")
+    assert len(entries) == len(log.splitlines())
+    assert {entry["level"] for entry in entries} <= {"INFO", "WARNING", "ERROR"}
     assert acted_on(log) <= {"\n"}
+    assert set().union(*map(acted_on, texts(entries))) == set()
     assert "FORGED" in log
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["problems"]

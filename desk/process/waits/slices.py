@@ -1,0 +1,58 @@
+"""From two readings of the clocks to slices of the timeline: the arithmetic of the probe.
+
+Tests: tests/desk/process/test_waits.py
+"""
+
+from typing import Final, NamedTuple
+
+from desk.model.units import MS_NS
+from desk.telemetry.wait_timeline import WaitSlice, WaitTimes
+
+SLACK_NS: Final = MS_NS // 2
+"""A wake-up this late needs no cause: timers have a slack, and a thread that yields the lock needs a moment."""
+
+
+class ProbeReading(NamedTuple):
+    """Clocks at one wake-up of the probe, in ns: `due_ns` is when it wanted the lock, `now_ns` when it got it.
+
+    The others are totals: of the probe's own run-queue wait; of the working thread's run-queue wait and CPU time; of
+    throttling; of the collector's pauses. `asleep_cpu_ns` is the working thread's CPU time when the probe fell asleep.
+    """
+
+    due_ns: int
+    now_ns: int
+    probe_queue_ns: int
+    queue_ns: int
+    cpu_ns: int
+    throttled_ns: int
+    gc_ns: int
+    asleep_cpu_ns: int = 0
+
+
+def slices(before: ProbeReading, now: ProbeReading) -> list[WaitSlice]:
+    """The time between two readings: up to when the probe was due, and from there until it had the lock.
+
+    The overshoot less the run-queue wait of the probe or of the working thread is time in which the interpreter's lock
+    was held, less the CPU time of the working thread by the working thread itself. All CPU time since
+    the probe fell asleep is counted against the overshoot, so the lock's share is a lower bound.
+    """
+    wall_ns = now.now_ns - before.now_ns
+    overshoot_ns = max(now.now_ns - max(now.due_ns, before.now_ns), 0)
+    cpu_ns = min(now.cpu_ns - before.cpu_ns, wall_ns)
+    queue_ns = now.queue_ns - before.queue_ns
+    gc_ns = min(now.gc_ns - before.gc_ns, wall_ns)
+    active_ns = max(cpu_ns, gc_ns)  # any thread may run the collector
+    probe_queue_ns = now.probe_queue_ns - before.probe_queue_ns
+    used_ns = now.cpu_ns - max(now.asleep_cpu_ns, before.cpu_ns)
+    held_ns = overshoot_ns - max(probe_queue_ns, queue_ns) - max(used_ns, gc_ns)
+    lock_ns = held_ns if held_ns > SLACK_NS else 0
+    queue_ns = min(queue_ns, max(wall_ns - lock_ns - active_ns, 0))
+    throttled_ns = min(now.throttled_ns - before.throttled_ns, queue_ns)
+    times = WaitTimes(lock_ns, throttled_ns, queue_ns - throttled_ns, gc_ns, active_ns - gc_ns)
+    asleep_ns = wall_ns - overshoot_ns
+    if not lock_ns or asleep_ns <= 0:
+        return [WaitSlice(now.now_ns, times)]
+    rest = times._replace(lock=0)
+    early = WaitTimes(*(round(part * asleep_ns / (wall_ns - lock_ns)) for part in rest))
+    late = WaitTimes(*(max(part - gone, 0) for part, gone in zip(times, early, strict=True)))
+    return [WaitSlice(now.now_ns - overshoot_ns, early), WaitSlice(now.now_ns, late)]
