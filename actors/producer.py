@@ -59,6 +59,7 @@ class Producer:
     ) -> None:
         self._clock = SystemClock()
         self._meters = ActorMeters("producer", export)
+        self._title = f"producer of {plan.session.name}: {plan.feed.kind} feed"
         self._mailbox = ProcessMailbox()
         self._loop = producer_factory.build_producer_loop(
             plan,
@@ -81,7 +82,7 @@ class Producer:
         self._stats = ProducerStats(self._loop.stats(), self.usage())
 
     def __repr__(self) -> str:
-        return "producer"
+        return self._title
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""
