@@ -37,9 +37,10 @@ class Broker:
         self._ledger = TimedLedger(ledger, self._clock.wall_ns)
         self._manager = broker_factory.build_order_manager(plan, session, self._ledger, self._spans)
         self._producer = producer
+        self._title = f"broker of {plan.session.name}: {plan.broker.kind}"
 
     def __repr__(self) -> str:
-        return "broker"
+        return self._title
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""

@@ -20,6 +20,7 @@ from desk.process.garbage_collector import GarbageCollector
 from desk.process.memory_limit import MemoryLimit
 from desk.report import metric_readings
 from desk.report.run_record import ProcessUsage
+from desk.telemetry import formatting
 from desk.wiring import shard_factory
 
 MIB: Final = 1024 * 1024
@@ -46,6 +47,8 @@ class Consumer:
         export: ExportFactory = no_export,
     ) -> None:
         self._name = f"consumer-{number:02}"
+        strategies = formatting.names([one.name for one in plan.strategies], 4) or "no strategy"
+        self._title = f"{self._name} of {plan.session.name}: {strategies}"
         self._keeper = keeper
         self._broker = broker
         self._trail = BreadcrumbTrail.create(desk, self._name, epoch) if desk else None
@@ -61,7 +64,7 @@ class Consumer:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
 
     def __repr__(self) -> str:
-        return self._name
+        return self._title  # Ray reads it once, when the actor is made
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used; answered after all earlier calls."""

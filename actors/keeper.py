@@ -27,12 +27,13 @@ class Keeper:
     def __init__(self, folder: Path, seal: Seal, export: ExportFactory = no_export) -> None:
         self._store = KeeperStore(folder, seal)
         self._meters = ActorMeters("keeper", export)
+        self._title = f"keeper of {folder.parent.name}"
         self._saved = 0
         self._bytes = 0
         self._published = b""
 
     def __repr__(self) -> str:
-        return "keeper"
+        return self._title
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""

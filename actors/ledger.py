@@ -32,10 +32,11 @@ class Ledger:
         self._clock = SystemClock()
         self._book = broker_factory.open_ledger(plan, session, run_dir, self._clock.wall_ns())
         self._meters = ActorMeters("ledger", export)
+        self._title = f"ledger of {plan.session.name}"
         self._commits = TimedWait(self._clock.wall_ns)
 
     def __repr__(self) -> str:
-        return "ledger"
+        return self._title
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""

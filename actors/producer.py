@@ -58,6 +58,7 @@ class Producer:
         export: ExportFactory = no_export,
     ) -> None:
         self._clock = SystemClock()
+        self._title = f"producer of {plan.session.name}: {plan.feed.kind} feed"
         self._mailbox = ProcessMailbox()
         self._meters = ActorMeters("producer", export, traced=plan.telemetry.traced)
         self._loop = producer_factory.build_producer_loop(
@@ -82,7 +83,7 @@ class Producer:
         self._stats = ProducerStats(self._loop.stats(), self.usage())
 
     def __repr__(self) -> str:
-        return "producer"
+        return self._title
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""

@@ -19,6 +19,7 @@ from desk.process.breadcrumbs import BreadcrumbTrail
 from desk.process.exit_watch import ProcessWatch
 from desk.process.memory_limit import MemoryLimit
 from desk.report.run_record import ProcessUsage
+from desk.telemetry import formatting
 from desk.wiring import markets, shard_factory
 
 
@@ -53,12 +54,14 @@ class Scanners:
         self._scanning = shard_factory.build_scanner_runner(
             plan, session, markets.market_source(plan, session), self._trail, stops
         )
+        scanners = formatting.names([one.name for one in plan.scanners], 4) or "no scanner"
+        self._title = f"scanner of {plan.session.name}: {scanners}"
         self._left: list[str] = []
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
 
     def __repr__(self) -> str:
-        return "scanner"
+        return self._title
 
     def usage(self) -> ProcessUsage:
         """CPU time and memory that this process has used."""

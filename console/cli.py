@@ -1,4 +1,4 @@
-"""The command line: `desk run`, `submit`, `check`, `report`, `tune`, `venue` and `tape info`.
+"""The command line: `desk run`, `submit`, `check`, `report`, `top`, `tune`, `venue` and `tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed, does not balance, or never had its live feed or ended without
 it, 2 bad plan or arguments, 3 credentials, 128 + signal where SIGINT, SIGTERM, SIGHUP or SIGQUIT came before the first
@@ -226,6 +226,25 @@ def report(
         from console.display.terminal import people_console
 
         print_report(folder, people_console())
+
+
+@app.command(rich_help_panel=RESULTS, epilog=PAGES["top"].epilog)
+def top(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of a running desk; default: the newest in RAYDESK_RUNS_DIR, or in runs, else of RAY_ADDRESS.",
+            autocompletion=runs_to_resume,
+        ),
+    ] = None,
+) -> None:
+    """Show a running desk as a live table: shards, lanes, ages, waits, orders, problems. Ctrl-c ends the table only."""
+    with ErrorReporter():
+        from console.commands.top import watch_desk
+        from console.display.terminal import people_console
+
+        watch_desk(folder, people_console())
 
 
 app.command(rich_help_panel=MARKET, epilog=PAGES["venue"].epilog)(venue)

@@ -83,6 +83,14 @@ PAGES: Final = {
         ("desk report runs/four",),
         {"0": "the figures were printed", "2": "the folder holds no finished run, or an argument is wrong"},
     ),
+    "top": HelpPage(
+        (
+            "desk top                                 # the newest desk that runs here",
+            "desk top runs/four",
+            "RAY_ADDRESS=10.0.0.5:6379 desk top       # from another node of the cluster",
+        ),
+        {"0": "the desk has ended", "2": "no desk runs there", "3": "the cluster rejects the token"},
+    ),
     "venue": HelpPage(
         (
             "desk venue --port 7788                               # a made-up market",

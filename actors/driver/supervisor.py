@@ -94,7 +94,8 @@ class Supervisor:
         self._report_writer = ReportWriter(plan, self.session, folder, self._answers.stats, self.log)
         first = initial_consumers(plan)
         with stop_signals() as signals, own_signals(signals):
-            self.cluster = Cluster(address, first * plan.consumers.cpus, desk, folder.dir, self._say_ray_is_lost, first)
+            cpus, name = first * plan.consumers.cpus, plan.session.name
+            self.cluster = Cluster(address, cpus, desk, folder.dir, self._say_ray_is_lost, first, name)
         open_log(folder)
         self._live = LiveStatus(folder, plan.session.name, node=self.cluster.node)
         if telemetry is not None:

@@ -78,12 +78,17 @@ class JobClient:
             self._client = JobSubmissionClient(address)
 
     def submit(
-        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], tell: Callable[[str], None]
+        self,
+        command: Sequence[str],
+        folder: Path,
+        variables: Mapping[str, str],
+        metadata: Mapping[str, str],
+        tell: Callable[[str], None],
     ) -> str:
         """Start the command in a copy of the folder on the cluster; return the job's id.
 
-        Everyone with access to the dashboard can read the variables. A head that was just started may have no job
-        agent yet: this is reported once, and the call is retried for AGENT_PATIENCE_S.
+        Everyone with access to the dashboard can read the variables and metadata. A head that was just started may
+        have no job agent yet: this is reported once, and the call is retried for AGENT_PATIENCE_S.
         """
         runtime_env = {"working_dir": str(folder), "env_vars": dict(variables)}
         end_s = self._clock.now_s() + AGENT_PATIENCE_S
@@ -91,7 +96,9 @@ class JobClient:
         with _asking("the job"):
             while True:
                 try:
-                    job: str = self._client.submit_job(entrypoint=shlex.join(command), runtime_env=runtime_env)
+                    job: str = self._client.submit_job(
+                        entrypoint=shlex.join(command), runtime_env=runtime_env, metadata=dict(metadata)
+                    )
                 except RuntimeError as error:
                     if NO_AGENT not in str(error):
                         raise

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
+from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.calls.constructor_errors import reporting_faults
@@ -67,15 +68,16 @@ class Cluster:
         run_dir: Path | None = None,
         last_words: LastWords = _say_nothing,
         consumers: int = 0,
+        plan: str = "",
     ) -> None:
         """Join the cluster at `address`, else at RAY_ADDRESS (in a Ray job, the job's own), else start one here.
 
         `notes` are for the log, `warnings` for the user. A cluster of the desk's own has at least `cpus` logical CPUs
         and room for `consumers`, listens on loopback only, requires a token of every caller, and ends with this
-        process; if it dies, its logs are copied to `run_dir`. If Ray dies and blocks the main thread, the process ends
-        after calling `last_words`. Raises PlanError if no cluster answers at the address, the machine is too small for
-        one, or Ray lacks internals that the desk uses; CredentialsError if the cluster rejects this process; and
-        ClusterLost.
+        process; if it dies, its logs are copied to `run_dir`. In a cluster that is joined, the metadata of this job
+        name `plan` and `run_dir`. If Ray dies and blocks the main thread, the process ends after calling `last_words`.
+        Raises PlanError if no cluster answers at the address, the machine is too small for one, or Ray lacks internals
+        that the desk uses; CredentialsError if the cluster rejects this process; and ClusterLost.
         """
         self._made: dict[str, ActorHandle[Any]] = {}
         said = os.environ.get(ADDRESS_VARIABLE, "")
@@ -94,7 +96,7 @@ class Cluster:
             if joined in {"", "local"}:
                 self._start(cpus, namespace, consumers)
             else:
-                self._join(joined, namespace)
+                self._join(joined, namespace, {"plan": plan, "run_folder": str(run_dir or "")})
         except Exception as error:
             lost = self.loss.cause_of_failure() if self.own else None
             self.close()
@@ -219,7 +221,7 @@ class Cluster:
         (node,) = self._gcs.nodes()
         return SparePool(node.raylet, log)
 
-    def _join(self, address: str, namespace: str) -> None:
+    def _join(self, address: str, namespace: str, metadata: dict[str, str]) -> None:
         require_listener(address)
         if address not in NAMES:
             require_access(address)
@@ -227,6 +229,7 @@ class Cluster:
         ray.init(
             address=address,
             namespace=namespace,
+            job_config=JobConfig(metadata=metadata),
             log_to_driver=False,
             runtime_env={"env_vars": {"PYTHONHASHSEED": ENVIRONMENT["PYTHONHASHSEED"]}},
             logging_level=logging.WARNING,

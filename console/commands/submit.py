@@ -79,7 +79,7 @@ def submit_plan(path: Path, options: SubmitOptions, console: Console) -> int:
 
     def submit() -> str:
         with package.copy.copied() as folder:
-            return jobs.submit(package.command, folder, _variables(settings), tell)
+            return jobs.submit(package.command, folder, _variables(settings), _metadata(plan, options.run_dir), tell)
 
     end = asyncio.run(follower.follow(submit))
     status = exit_status(end, follower.said, follower.received)
@@ -146,6 +146,12 @@ def _require_lasting(run_dir: str | None) -> None:
             "an absolute path on the cluster",
             "Name one, or omit the option: then RAYDESK_RUNS_DIR of the cluster decides.",
         )
+
+
+def _metadata(plan: Plan, run_dir: str | None) -> dict[str, str]:
+    """What the dashboard shows about the job; none of it is a secret."""
+    folder = run_dir or f"{plan.session.name}-<utc time> in RAYDESK_RUNS_DIR of the cluster"
+    return {"plan": plan.session.name, "run_folder": folder}
 
 
 def _variables(settings: Settings) -> dict[str, str]:

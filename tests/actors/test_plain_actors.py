@@ -249,17 +249,17 @@ def test_scanners_add_symbols_that_the_plan_did_not_name(desk: Desk) -> None:
     assert desk.producer.stats().loop.subscribed > 3
 
 
-def test_every_actor_names_itself_as_the_dashboard_shows_it(desk: Desk) -> None:
+def test_every_actor_names_itself_as_the_dashboard_shows_it(desk: Desk, tmp_path: Path) -> None:
     actors = [desk.producer, *desk.consumers.values(), desk.scanner, desk.broker, desk.ledger, desk.keeper]
 
     assert [repr(actor) for actor in actors] == [
-        "producer",
-        "consumer-00",
-        "consumer-01",
-        "scanner",
-        "broker",
-        "ledger",
-        "keeper",
+        "producer of plain: synthetic feed",
+        "consumer-00 of plain: MeanReversion, Pressure",
+        "consumer-01 of plain: MeanReversion, Pressure",
+        "scanner of plain: TopMovers",
+        "broker of plain: simulated",
+        "ledger of plain",
+        f"keeper of {tmp_path.name}",
     ]
 
 

@@ -89,6 +89,7 @@ def test_a_job_is_the_plan_with_its_flags_in_a_copy_of_this_folder(
     assert result.stdout.endswith(f"Running\n{VERDICT}")
     (job,) = server.submitted
     assert job["entrypoint"] == "python -m actors plan.toml --consumers 3 --run-dir '/data/run one'"
+    assert job["metadata"] == {"plan": "small-day", "run_folder": "/data/run one"}
     assert server.files == ["plan.toml"]
     assert "  plan.toml      1 file     0.1 KiB\n" in result.stdout
 
@@ -106,6 +107,7 @@ def test_of_this_environment_a_job_gets_what_a_plan_may_be_overridden_by_and_no_
     assert result.exit_code == 0, result.output
     (job,) = server.submitted
     assert job["runtime_env"]["env_vars"] == {"RAY_JOB_STOP_WAIT_TIME_S": "120", "NUM_CONSUMERS": "2"}
+    assert job["metadata"]["run_folder"] == "small-day-<utc time> in RAYDESK_RUNS_DIR of the cluster"
     assert "hidden" not in f"{job}{result.output}"
 
 
