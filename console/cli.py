@@ -1,4 +1,4 @@
-"""The command line: `desk run`, `submit`, `check`, `report`, `top`, `tune`, `venue` and `tape info`.
+"""The command line: `desk run`, `submit`, `check`, `report`, `top`, `doctor`, `tune`, `venue` and `tape info`.
 
 Exit status: 0 run complete and balanced, 1 run failed, does not balance, or never had its live feed or ended without
 it, 2 bad plan or arguments, 3 credentials, 128 + signal where SIGINT, SIGTERM, SIGHUP or SIGQUIT came before the first
@@ -245,6 +245,29 @@ def top(
         from console.display.terminal import people_console
 
         watch_desk(folder, people_console())
+
+
+@app.command(rich_help_panel=RESULTS, epilog=PAGES["doctor"].epilog)
+def doctor(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of a running or finished run; default: the newest in RAYDESK_RUNS_DIR, or in runs.",
+            autocompletion=finished_runs,
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(metavar="N", min=1.0, help="How long to sample a running desk, in seconds.")
+    ] = 5.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+) -> None:
+    """Find out what makes the data of a desk old: which process waits, for what, and what code is the cause."""
+    with ErrorReporter():
+        from console.commands.doctor import print_verdict
+        from console.display.terminal import people_console
+
+        print_verdict(folder, seconds, people_console(), as_json=as_json)
 
 
 app.command(rich_help_panel=MARKET, epilog=PAGES["venue"].epilog)(venue)

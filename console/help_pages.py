@@ -91,6 +91,17 @@ PAGES: Final = {
         ),
         {"0": "the desk has ended", "2": "no desk runs there", "3": "the cluster rejects the token"},
     ),
+    "doctor": HelpPage(
+        (
+            "desk doctor                              # the newest run in runs",
+            "desk doctor runs/four --seconds 20",
+            "desk doctor runs/four --json",
+        ),
+        {
+            "0": "the verdict was printed, also of a desk that is not healthy",
+            "2": "there are no meters of a run",
+        },
+    ),
     "venue": HelpPage(
         (
             "desk venue --port 7788                               # a made-up market",

@@ -10,6 +10,7 @@ import msgspec
 
 from desk.model.spans import SpanRecord
 from desk.process.process_meters import ProcessMeters
+from desk.process.stack_dump import answer_requests
 from desk.report.metric_readings import add_spans
 from desk.report.run_record import ProcessUsage
 from desk.telemetry.hop_meter import HopMeter
@@ -60,6 +61,8 @@ class ActorMeters:
         self.spans = span_recorder(traced=traced)
         self._export = export(actor)
         self._process = ProcessMeters(actor, self._export.node)
+        if self._export.node:  # the process is this actor's own
+            answer_requests()
 
         self.hops = HopMeter(self._process.waits.timeline, self._process.waits.work_points())
 

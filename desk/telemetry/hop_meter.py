@@ -20,13 +20,13 @@ Hop = Literal["feed", "lane", "link", "apply", "decide"]
 """Venue to receipt, receipt to cut, cut to take-up, take-up to applied; decided to sent, of a request's orders."""
 Part = Literal["lock", "throttled", "run_queue", "gc", "work", "commit", "backpressure", "busy", "linger", "rest"]
 PARTS: Final[tuple[Part, ...]] = (
-    *("lock", "throttled", "run_queue", "gc", "work"),  # the fields of WaitTimes
+    *("lock", "throttled", "run_queue", "gc", "work"),  # the first fields of WaitTimes
     *("commit", "backpressure", "busy", "linger"),  # waits that the hop's own code knows
     "rest",
 )
 """The order in which time is charged."""
-KNOWN: Final = PARTS[len(WaitTimes._fields) : -1]
-THROTTLED, RUN_QUEUE, GC, WORK = (PARTS.index(part) for part in ("throttled", "run_queue", "gc", "work"))
+LOCK, THROTTLED, RUN_QUEUE, GC, WORK, HELD = (WaitTimes._fields.index(name) for name in WaitTimes._fields)
+KNOWN: Final = PARTS[HELD:-1]
 MAX_PENDING: Final = 4_096
 RECENT_NS: Final = 30 * SECOND_NS
 SLOWEST: Final = 0.99
@@ -105,13 +105,18 @@ class HopSums:
 def _waits(
     began_ns: NDArray[np.int64], ended_ns: NDArray[np.int64], waits: WaitSource, points: WorkPoints
 ) -> NDArray[np.int64]:
-    """The waits in these intervals; work and run-queue wait by the points, if there are any."""
+    """The waits in these intervals; work and run-queue wait by the points, if there are any.
+
+    With these the wait for the lock is exact, too: while the lock was held, and the thread neither worked nor was ready
+    to run, it waited for the lock.
+    """
     found = waits.within(began_ns, ended_ns)
     exact = points.within(began_ns, ended_ns)
     if exact is not None:
         found[:, WORK] = exact[:, 0] - found[:, GC]
         found[:, RUN_QUEUE] = exact[:, 1] - found[:, THROTTLED]
-    return found
+        found[:, LOCK] = np.maximum(found[:, LOCK], found[:, HELD] - exact.sum(axis=1))
+    return found[:, :HELD]
 
 
 class HopMeter:

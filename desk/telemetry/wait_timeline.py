@@ -1,4 +1,4 @@
-"""What a process's working thread waited for, over the last minute: any interval can be divided by kind of waiting.
+"""What a process's working thread waited for, of late: any interval can be divided by kind of waiting.
 
 Tests: tests/desk/telemetry/test_wait_timeline.py
 """
@@ -11,17 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_SLICES: Final = 12_000
-"""More than a minute of slices, also at the probe's shortest period."""
+"""At least ten seconds of slices at the probe's shortest period, ten minutes at its usual one."""
 
 
 class WaitTimes(NamedTuple):
-    """Times of one interval in ns, which do not overlap; `work` is CPU time of the working thread."""
+    """Times of one interval in ns; `work` is CPU time of the working thread.
+
+    They do not overlap, but for `held`: how long any thread, the working one too, kept the lock from the probe.
+    """
 
     lock: int = 0
     throttled: int = 0
     run_queue: int = 0
     gc: int = 0
     work: int = 0
+    held: int = 0
 
 
 class WaitSlice(NamedTuple):

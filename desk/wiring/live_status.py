@@ -19,6 +19,7 @@ from desk.files.private import private_opener
 from desk.model.errors import RunFailed
 from desk.process.other_process import process_readings
 from desk.process.process_meters import ProcessMeters
+from desk.process.stack_dump import answer_requests
 from desk.report.desk_view import DeskView
 from desk.report.live_snapshot import LiveSnapshot, ProcessRow, encode_snapshot
 from desk.report.meter_interval import interval_between
@@ -60,6 +61,7 @@ class LiveStatus:
     def __enter__(self) -> Self:
         """Begin to publish; the calling thread is the one that does the process's work."""
         self.meters.waits.follow()
+        answer_requests()
         self._thread.start()
         return self
 

@@ -17,11 +17,15 @@ V1, V2 = b"throttled_time", b"throttled_usec"
 class CpuThrottling:
     """The throttled time of the group of this process and of the groups above it, of which any may have a quota.
 
-    `available`: the kernel counts throttling here.
+    A process may be moved to another group: `refresh` looks, in the thread that calls `throttled_ns`.
     """
 
     def __init__(self, cgroups: Path = CGROUPS, mounts: Path = MOUNTS) -> None:
-        self._files = [file for path in stat_files(cgroups, mounts) if (file := _opened(path)) is not None]
+        self._cgroups, self._mounts = cgroups, mounts
+        self._groups = b""
+        self._files: list[int] = []
+        self._earlier_ns = self._first_ns = 0
+        self.refresh()
 
     @property
     def available(self) -> bool:
@@ -29,8 +33,23 @@ class CpuThrottling:
         return bool(self._files)
 
     def throttled_ns(self) -> int:
-        """Throttled time so far, summed over the groups and over CPUs."""
-        return sum(map(_throttled_ns, self._files))
+        """Throttled time since the first call of `refresh`, summed over the groups and over CPUs."""
+        return self._earlier_ns + sum(map(_throttled_ns, self._files)) - self._first_ns
+
+    def refresh(self) -> None:
+        """Follow the process into another group."""
+        try:
+            groups = self._cgroups.read_bytes()
+        except OSError:
+            return
+        if groups == self._groups:
+            return
+        self._earlier_ns = self.throttled_ns()
+        self.close()
+        self._groups = groups
+        paths = stat_files(self._cgroups, self._mounts)
+        self._files = [file for path in paths if (file := _opened(path)) is not None]
+        self._first_ns = sum(map(_throttled_ns, self._files))
 
     def close(self) -> None:
         """Close the kernel's files."""

@@ -10,15 +10,16 @@ from typing import Final, Protocol
 
 from desk.model.units import MS_NS, SECOND_NS
 from desk.process.clock import SystemClock
-from desk.process.waits.slices import SLACK_NS, ProbeReading
+from desk.process.waits.slices import ProbeReading
 from desk.process.waits.thread_clocks import ThreadClocks
 
 PERIOD_NS: Final = 50 * MS_NS
-ALERT_PERIOD_NS: Final = 5 * MS_NS
+ALERT_PERIOD_NS: Final = 2 * MS_NS
 ALERT_NS: Final = SECOND_NS
 """The period is shorter for so long after a long wait for the lock."""
+LATE_NS: Final = 2 * MS_NS
 FULL_EVERY: Final = 10
-"""A wake-up in time reads two clocks; each wake-up of this number, and each late one, reads all."""
+"""A wake-up in time reads two clocks; each wake-up of this number, and each that is LATE_NS late, reads all."""
 
 
 class ProbeOwner(Protocol):
@@ -49,7 +50,7 @@ def run_probe(owner: Callable[[], ProbeOwner | None], clock: SystemClock) -> Non
         working = current.working
         cpu_ns = 0 if working is None else working.cpu_ns()
         brief += 1
-        if working is not watched or now_ns - due_ns > SLACK_NS or brief >= FULL_EVERY or now_ns < alert_until_ns:
+        if working is not watched or now_ns - due_ns > LATE_NS or brief >= FULL_EVERY or now_ns < alert_until_ns:
             brief = 0
             queue_ns = 0 if working is None else working.run_queue_ns()
             clocks = (probe.run_queue_ns(), queue_ns, cpu_ns, *current.shared_clocks(), asleep_cpu_ns)

@@ -48,11 +48,12 @@ def slices(before: ProbeReading, now: ProbeReading) -> list[WaitSlice]:
     lock_ns = held_ns if held_ns > SLACK_NS else 0
     queue_ns = min(queue_ns, max(wall_ns - lock_ns - active_ns, 0))
     throttled_ns = min(now.throttled_ns - before.throttled_ns, queue_ns)
-    times = WaitTimes(lock_ns, throttled_ns, queue_ns - throttled_ns, gc_ns, active_ns - gc_ns)
+    kept_ns = max(overshoot_ns - probe_queue_ns - gc_ns, 0) if overshoot_ns > SLACK_NS else 0
+    times = WaitTimes(lock_ns, throttled_ns, queue_ns - throttled_ns, gc_ns, active_ns - gc_ns, kept_ns)
     asleep_ns = wall_ns - overshoot_ns
-    if not lock_ns or asleep_ns <= 0:
+    if not kept_ns or asleep_ns <= 0:
         return [WaitSlice(now.now_ns, times)]
-    rest = times._replace(lock=0)
+    rest = times._replace(lock=0, held=0)
     early = WaitTimes(*(round(part * asleep_ns / (wall_ns - lock_ns)) for part in rest))
     late = WaitTimes(*(max(part - gone, 0) for part, gone in zip(times, early, strict=True)))
     return [WaitSlice(now.now_ns - overshoot_ns, early), WaitSlice(now.now_ns, late)]

@@ -21,6 +21,8 @@ from desk.telemetry.wait_timeline import WaitSlice, WaitTimeline, WaitTimes
 from desk.telemetry.work_points import WorkPoints
 
 LONG_NS: Final = 5 * MS_NS
+GROUPS_EVERY_S: Final = 1.0
+"""How often the probe looks whether the process was moved to another control group."""
 PROBE: Final = "probe"
 KERNEL: Final = "kernel"
 EXACT: Final = "exact"
@@ -42,6 +44,7 @@ class WaitMeters:
         self._throttling = CpuThrottling()
         self._working: ThreadClocks | None = None
         self._watched = 0
+        self._groups_due_s = 0.0
         self._totals = WaitTimes()
         self._durations = {kind: Histogram() for kind in SAMPLED if kind != "gc"}
 
@@ -89,6 +92,10 @@ class WaitMeters:
 
     def shared_clocks(self) -> tuple[int, int]:
         """Throttled time and the collector's pauses so far, in ns."""
+        now_s = time.monotonic()
+        if now_s >= self._groups_due_s:
+            self._groups_due_s = now_s + GROUPS_EVERY_S
+            self._throttling.refresh()
         return self._throttling.throttled_ns(), self.gc.total_ns
 
     def take(self, before: ProbeReading, now: ProbeReading) -> bool:

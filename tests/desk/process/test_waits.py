@@ -30,7 +30,8 @@ def reading(due_ms: float, now_ms: float, **more_ms: float) -> ProbeReading:
 
 
 def total(found: list[WaitSlice]) -> WaitTimes:
-    return WaitTimes(*(sum(parts) for parts in zip(*(one.times for one in found), strict=True)))
+    times = WaitTimes(*(sum(parts) for parts in zip(*(one.times for one in found), strict=True)))
+    return times._replace(held=0)
 
 
 def ms(**parts: float) -> WaitTimes:
@@ -45,6 +46,7 @@ def test_an_overshoot_without_cause_is_a_wait_for_the_lock_at_its_own_time() -> 
 
     assert (early.end_ns, late.end_ns) == (20 * MS_NS, 80 * MS_NS)
     assert late.times.lock == 50 * MS_NS
+    assert (early.times.held, late.times.held) == (0, 60 * MS_NS)
     assert total([early, late]) == ms(lock=50, work=10)
 
 
@@ -199,7 +201,7 @@ def test_the_clocks_of_a_thread_that_has_ended_stand_still() -> None:
     go.set()
     thread.join()
 
-    assert (clocks.cpu_ns(), clocks.run_queue_ns()) == (0, 0)
+    work_until(lambda: (clocks.cpu_ns(), clocks.run_queue_ns()) == (0, 0))
 
 
 VERSION_1 = ("4:cpu,cpuacct:/desk/a\n9:memory:/other\n", "cgroup {}/cpu cgroup rw,cpu,cpuacct 0 0\n")
@@ -232,7 +234,29 @@ def test_throttling_of_a_group_and_of_those_above_it(
     ]
     meter = CpuThrottling(cgroups, mounts)
     assert meter.available
+    assert meter.throttled_ns() == 0
+
+    (own / "cpu.stat").write_text(stat.format(5 + 5))
+    (own.parent / "cpu.stat").write_text(stat.format(2 + 2))
+
     assert meter.throttled_ns() == expected_ns
+
+
+def test_a_process_that_is_moved_to_another_group_counts_on_there(tmp_path: Path) -> None:
+    cgroups, mounts, text = tmp_path / "cgroups", tmp_path / "mounts", "throttled_time {}\n"
+    cgroups.write_text("4:cpu:/a\n")
+    mounts.write_text(f"cgroup {tmp_path} cgroup rw,cpu 0 0\n")
+    for name, throttled_ns in (("a", 100), ("b", 7_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cpu.stat").write_text(text.format(throttled_ns))
+    meter = CpuThrottling(cgroups, mounts)
+    (tmp_path / "a" / "cpu.stat").write_text(text.format(103))
+
+    cgroups.write_text("4:cpu:/b\n")
+    meter.refresh()
+    (tmp_path / "b" / "cpu.stat").write_text(text.format(7_020))
+
+    assert meter.throttled_ns() == 3 + 20
 
 
 def test_where_nothing_counts_throttling_it_is_not_measured(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from desk.model.units import MS_NS, SECOND_NS
-from desk.telemetry.hop_meter import KNOWN, MAX_PENDING, PARTS, HopMeter, Part, divide
+from desk.telemetry.hop_meter import HELD, KNOWN, MAX_PENDING, PARTS, HopMeter, Part, divide
 from desk.telemetry.readings import Readings
 from desk.telemetry.wait_timeline import WaitSlice, WaitTimeline, WaitTimes
+from desk.telemetry.work_points import WorkPoints
 
 
 def measured(meter: HopMeter) -> tuple[dict[tuple[str, ...], float], dict[str, int]]:
@@ -38,7 +39,7 @@ def timeline(slices: Iterable[tuple[int, WaitTimes]]) -> WaitTimeline:
 def test_parts_add_up_to_the_hop_and_earlier_ones_go_first(
     waits: WaitTimes, known: dict[Part, int], expected: dict[Part, int]
 ) -> None:
-    charges = [*waits, *(known.get(part, 0) for part in KNOWN)]
+    charges = [*waits[:HELD], *(known.get(part, 0) for part in KNOWN)]
 
     (parts,) = divide(np.array([100]), np.array([charges])).tolist()
 
@@ -46,7 +47,29 @@ def test_parts_add_up_to_the_hop_and_earlier_ones_go_first(
 
 
 def test_the_waits_of_a_process_are_parts_of_a_hop() -> None:
-    assert PARTS[: len(WaitTimes._fields)] == WaitTimes._fields
+    assert PARTS[:HELD] == WaitTimes._fields[:HELD]
+    assert WaitTimes._fields[HELD:] == ("held",)
+
+
+def test_while_the_lock_is_held_a_thread_that_neither_works_nor_waits_for_a_cpu_waits_for_it() -> None:
+    waits = timeline([(100 * MS_NS, WaitTimes()), (200 * MS_NS, WaitTimes(lock=20 * MS_NS, held=95 * MS_NS))])
+    clocks = iter([(0, 0), (10 * MS_NS, 5 * MS_NS)])
+    now = [(0, 0)]
+    points = WorkPoints(lambda: now[0][0], lambda: now[0][1])
+    meter = HopMeter(waits, points)
+    for wall_ms in (100, 200):
+        now[0] = next(clocks)
+        meter.point(wall_ms * MS_NS)
+    meter.note("lane", 100 * MS_NS, 200 * MS_NS, 0)
+
+    times, _ = measured(meter)
+
+    assert times == {
+        ("hop.time", "lane", "lock"): 0.08,
+        ("hop.time", "lane", "run_queue"): 0.005,
+        ("hop.time", "lane", "work"): 0.01,
+        ("hop.time", "lane", "rest"): 0.005,
+    }
 
 
 def test_a_hop_is_divided_by_the_waits_of_its_own_interval() -> None:
