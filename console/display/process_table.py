@@ -12,7 +12,7 @@ from console.display.terminal import line
 from desk.model.units import MS_NS, SECOND_NS
 from desk.report.live_snapshot import LiveSnapshot
 from desk.telemetry import formatting
-from desk.telemetry.histogram import HistogramSnapshot, counted_since
+from desk.telemetry.histogram import Histogram, HistogramSnapshot, counted_since
 from desk.telemetry.readings import Readings
 
 WAITS: Final = {"lock": "lock", "run_queue": "CPU queue", "throttled": "throttled", "gc": "gc"}
@@ -66,7 +66,7 @@ def _facts(now: LiveSnapshot) -> Text:
 
 def _ages(before: LiveSnapshot | None, now: LiveSnapshot) -> Text | None:
     """How old the batches' oldest ticks were at the end of each hop: p50 and p99 since the snapshot before."""
-    hops: dict[str, HistogramSnapshot] = {}
+    hops: dict[str, Histogram] = {}
     for actor, readings in now.readings.items():
         earlier = None if before is None else before.readings.get(actor)
         old = {} if earlier is None or earlier.pid != readings.pid else _by_hop(earlier)
