@@ -77,8 +77,8 @@ def _ages(before: LiveSnapshot | None, now: LiveSnapshot) -> Text | None:
     if not hops:
         return None
     text = Text.assemble(("age p50/p99", "dim"))
-    for hop, histogram in sorted(hops.items(), key=lambda item: ORDER.get(item[0], len(ORDER))):
-        p50, p99 = histogram.quantile(0.5) or 0, histogram.quantile(0.99) or 0
+    for hop, aged in sorted(hops.items(), key=lambda item: ORDER.get(item[0], len(ORDER))):
+        p50, p99 = aged.quantile(0.5) or 0, aged.quantile(0.99) or 0
         figures = f"{formatting.milliseconds(p50 / MS_NS)}/{formatting.milliseconds(p99 / MS_NS)}"
         text.append_text(Text.assemble((f"  {hop} ", "dim"), figures))
     return text
