@@ -144,11 +144,12 @@ class ProcessWatch:
         return leave_noted
 
     def _suspecting(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap the function: a use marks the current call as suspect."""
+        """Wrap the function: a use marks the current call as suspect, but for the desk's own uses around it."""
 
         @functools.wraps(function)
         def call(*args: Any, **named: Any) -> Any:
-            self._suspect()
+            if not sys._getframe(1).f_code.co_filename.startswith(OWN_CODE):  # noqa: SLF001 - as above
+                self._suspect()
             return function(*args, **named)
 
         return call

@@ -109,14 +109,18 @@ class RunningDesk:
         """Wait until the log tells of another process than the dead one, unless the desk ended meanwhile."""
         wait_until(lambda: self.pids()[name] != dead or self.ended, self.deadline_s, f"a successor of {name}")
 
-    def mark_ns(self) -> int:
-        """The session time up to which every shard has a checkpoint; 0 before the first."""
+    def checkpoints(self) -> dict[int, int]:
+        """The session time of each shard's last checkpoint, in ns."""
         folder = self.run_dir / "keeper"
         if not folder.exists():
-            return 0
+            return {}
         store = KeeperStore(folder)
-        kept = [store.latest(shard) for shard in store.shards()]
-        return min((checkpoint.session_ns for checkpoint in kept if checkpoint is not None), default=0)
+        kept = {shard: store.latest(shard) for shard in store.shards()}
+        return {shard: checkpoint.session_ns for shard, checkpoint in kept.items() if checkpoint is not None}
+
+    def mark_ns(self) -> int:
+        """The session time up to which every shard has a checkpoint; 0 before the first."""
+        return min(self.checkpoints().values(), default=0)
 
     def wait_for_mark(self, mark_ns: int) -> None:
         """Wait until every shard has a checkpoint at this session time or later."""

@@ -47,18 +47,23 @@ use = "strategies.examples.pressure:Pressure"
 
 @dataclass
 class Killer:
-    """Kills a random consumer each EVERY_S, and between those the others in turn."""
+    """Kills a random consumer each EVERY_S, and between those the others in turn.
+
+    A consumer is killed again once it has a newer checkpoint than at its last death: a desk stops the strategies of a
+    process that dies again and again without progress, and on a slow machine a restart takes longer than EVERY_S.
+    """
 
     desk: RunningDesk
     choose: random.Random = field(default_factory=lambda: random.Random(SEED))
     killed: Counter[str] = field(default_factory=Counter)
+    killed_at_ns: dict[int, int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Kill until the desk has ended."""
         others = deque(OTHERS * TIMES)
         for beat in self._beats():
             if beat % 2:
-                self._kill(f"consumer-{self.choose.randrange(CONSUMERS):02}")
+                self._kill_consumer(self.choose.randrange(CONSUMERS))
             elif others and self._kill(others[0]):
                 others.popleft()
 
@@ -74,6 +79,11 @@ class Killer:
                 assert monotonic() < end_s, f"no end of the day within {self.desk.deadline_s:,.0f} s"
                 sleep(0.02)
             yield beat
+
+    def _kill_consumer(self, shard: int) -> None:
+        reached_ns = self.desk.checkpoints()[shard]
+        if reached_ns > self.killed_at_ns.get(shard, 0) and self._kill(f"consumer-{shard:02}"):
+            self.killed_at_ns[shard] = reached_ns
 
     def _kill(self, name: str) -> bool:
         """Whether it could be killed: not where it was lately, and its successor is not up yet."""

@@ -98,6 +98,20 @@ def test_what_may_end_the_process_later_makes_its_call_suspect(deed: str) -> Non
     assert crumb.ended == ""
 
 
+LOADING = """
+import desk.loading.factory as factory
+trail.cells[CALL] = trail.register("s", "*") + CODES["load"]
+factory.load_strategy("strategies.examples.pressure:Pressure", {}, "a plan").create()
+trail.cells[CALL] = 0
+"""
+
+
+def test_a_load_that_does_nothing_of_the_kind_is_no_suspect() -> None:
+    _, crumb = ran("pass", LOADING)
+
+    assert crumb.suspect is None
+
+
 @pytest.mark.parametrize(
     "deed",
     [
