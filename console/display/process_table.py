@@ -1,4 +1,7 @@
-"""The processes, ages and waits of a running desk, from two of its snapshots."""
+"""The processes, ages and waits of a running desk, from two of its snapshots.
+
+Tests: tests/console/test_console_top.py
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,7 +15,7 @@ from console.display.terminal import line
 from desk.model.units import MS_NS, SECOND_NS
 from desk.report.live_snapshot import LiveSnapshot
 from desk.telemetry import formatting
-from desk.telemetry.histogram import HistogramSnapshot, counted_since
+from desk.telemetry.histogram import Histogram, HistogramSnapshot, counted_since
 from desk.telemetry.readings import Readings
 
 WAITS: Final = {"lock": "lock", "run_queue": "CPU queue", "throttled": "throttled", "gc": "gc"}
@@ -66,7 +69,7 @@ def _facts(now: LiveSnapshot) -> Text:
 
 def _ages(before: LiveSnapshot | None, now: LiveSnapshot) -> Text | None:
     """How old the batches' oldest ticks were at the end of each hop: p50 and p99 since the snapshot before."""
-    hops: dict[str, HistogramSnapshot] = {}
+    hops: dict[str, Histogram] = {}
     for actor, readings in now.readings.items():
         earlier = None if before is None else before.readings.get(actor)
         old = {} if earlier is None or earlier.pid != readings.pid else _by_hop(earlier)
@@ -77,8 +80,8 @@ def _ages(before: LiveSnapshot | None, now: LiveSnapshot) -> Text | None:
     if not hops:
         return None
     text = Text.assemble(("age p50/p99", "dim"))
-    for hop, histogram in sorted(hops.items(), key=lambda item: ORDER.get(item[0], len(ORDER))):
-        p50, p99 = histogram.quantile(0.5) or 0, histogram.quantile(0.99) or 0
+    for hop, ages in sorted(hops.items(), key=lambda item: ORDER.get(item[0], len(ORDER))):
+        p50, p99 = ages.quantile(0.5) or 0, ages.quantile(0.99) or 0
         figures = f"{formatting.milliseconds(p50 / MS_NS)}/{formatting.milliseconds(p99 / MS_NS)}"
         text.append_text(Text.assemble((f"  {hop} ", "dim"), figures))
     return text
