@@ -87,7 +87,6 @@ PAGES: Final = {
         (
             "desk top                                 # the newest desk that runs here",
             "desk top runs/four",
-            "RAY_ADDRESS=10.0.0.5:6379 desk top       # from another node of the cluster",
         ),
         {"0": "the desk has ended", "2": "no desk runs there", "3": "the cluster rejects the token"},
     ),

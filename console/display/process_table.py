@@ -1,4 +1,7 @@
-"""The processes, ages and waits of a running desk, from two of its snapshots."""
+"""The processes, ages and waits of a running desk, from two of its snapshots.
+
+Tests: tests/console/test_console_top.py
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -77,8 +80,8 @@ def _ages(before: LiveSnapshot | None, now: LiveSnapshot) -> Text | None:
     if not hops:
         return None
     text = Text.assemble(("age p50/p99", "dim"))
-    for hop, aged in sorted(hops.items(), key=lambda item: ORDER.get(item[0], len(ORDER))):
-        p50, p99 = aged.quantile(0.5) or 0, aged.quantile(0.99) or 0
+    for hop, ages in sorted(hops.items(), key=lambda item: ORDER.get(item[0], len(ORDER))):
+        p50, p99 = ages.quantile(0.5) or 0, ages.quantile(0.99) or 0
         figures = f"{formatting.milliseconds(p50 / MS_NS)}/{formatting.milliseconds(p99 / MS_NS)}"
         text.append_text(Text.assemble((f"  {hop} ", "dim"), figures))
     return text

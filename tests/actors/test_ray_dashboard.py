@@ -1,6 +1,7 @@
 """Ray's dashboard, as a person sees it, tells what a desk's actors are, and its job names plan and run folder."""
 
 import json
+import signal
 from contextlib import closing
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from alpaca_server import AlpacaServer
 from browser import browser_page
 from live_desk import market, write_live_plan
+from running_programs import running
 from session_ray import BIN, RayHead, wait_until
 from two_jobs import Dashboard, SubmittedDesk
 
@@ -48,7 +50,15 @@ def test_the_actors_page_and_the_lists_name_the_desk_s_actors_and_their_states(
                 page.call("Page.navigate", url=f"{ray_head.dashboard}/#/actors")
                 text = page.wait_for(*ACTORS, *ACTORS.values(), "ALIVE")
                 page.screenshot(tmp_path / "actors.png")
+            elsewhere = {"cwd": ray_head.folder, "env": ray_head.environment | {"RAY_ADDRESS": ray_head.address}}
+            with running(BIN / "desk", "top", folder=tmp_path / "top", **elsewhere) as top:
+                shown = tmp_path / "top" / "out"
+                wait_until(lambda: shown.read_text().count("orders") > 1 or top.poll() is not None, 60.0, "figures")
+                desk.process.send_signal(signal.SIGTERM)
+                assert top.wait(90) == 0, shown.read_text()
+            assert desk.finish()[0] == 0
 
+    assert shown.read_text().splitlines()[-1].startswith("run: the desk has ended")
     named = {row["name"]: row for row in rows if row["ray_namespace"].startswith("raydesk-run-")}
     assert {name: (row["state"], row["repr_name"]) for name, row in named.items()} == {
         name: ("ALIVE", described) for name, described in ACTORS.items()

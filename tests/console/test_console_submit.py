@@ -181,7 +181,7 @@ def test_a_head_whose_job_agent_is_not_up_yet_is_retried_and_that_is_reported_on
 ) -> None:
     server, clock, told = serve(JobLife(agentless=3)), CountedClock(), list[str]()
 
-    job = JobClient(server.address, clock=clock).submit(["true"], project, {}, told.append)
+    job = JobClient(server.address, clock=clock).submit(["true"], project, {}, {}, told.append)
 
     assert job == JOB
     assert server.asked == 4
@@ -195,7 +195,7 @@ def test_a_job_agent_that_never_comes_up_is_one_error_after_30_s(
     server, clock = serve(JobLife(agentless=10_000)), CountedClock()
 
     with pytest.raises(RunFailed, match="its job agent did not start within 30 s"):
-        JobClient(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
+        JobClient(server.address, clock=clock).submit(["true"], project, {}, {}, lambda _: None)
 
     assert clock.s == AGENT_PATIENCE_S
     assert server.submitted == []
@@ -205,7 +205,7 @@ def test_any_other_refusal_is_reported_at_once(serve: Callable[[JobLife], JobSer
     server, clock = serve(JobLife(refusal="ValueError: no such thing")), CountedClock()
 
     with pytest.raises(RunFailed, match="no such thing"):
-        JobClient(server.address, clock=clock).submit(["true"], project, {}, lambda _: None)
+        JobClient(server.address, clock=clock).submit(["true"], project, {}, {}, lambda _: None)
 
     assert clock.s == 0
     assert server.asked == 1

@@ -53,8 +53,12 @@ def running(*command: object, folder: Path, **more: Any) -> Iterator[subprocess.
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class PrometheusApi:
