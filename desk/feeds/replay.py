@@ -87,7 +87,6 @@ class BlockFeed:
         self._hurried = False
         self.ended = False
         self.due_ns = 0
-        self._late_ns: int | None = None
         self._frames = self._all_frames()
 
     def subscribe(self, symbols: Iterable[str]) -> None:
@@ -192,7 +191,7 @@ class BlockFeed:
             self._mark_ns = session_ns
         lag_ns.sort()
         fastest_ns = lag_ns[0] if lag_ns else None
-        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns), fastest_ns, self._late_ns)
+        return Frame(_ticks(rows, self._clock.wall_ns()), session_ns, mark, _median(lag_ns), fastest_ns)
 
     def _next_boundary(self, recv_ns: int) -> int:
         """The session time of the next frame, whose first row was received at `recv_ns`."""
@@ -207,7 +206,6 @@ class BlockFeed:
 
     def _until_due(self, session_ns: int) -> Iterator[None]:
         """None until a frame of this session time is due. Its rows are taken only then: a stop leaves none of them."""
-        self._late_ns = None
         if self._speed is None:
             return
         now_ns = self._clock.wall_ns()
@@ -221,7 +219,6 @@ class BlockFeed:
             yield None
             now_ns = self._clock.wall_ns()
         self.due_ns = 0
-        self._late_ns = max(now_ns - due_ns, 0)
 
     def _wanted(self, symbols: tuple[str, ...]) -> NDArray[np.bool_]:
         """By symbol index, whether its rows are read; rows without a symbol are, so that they are rejected."""

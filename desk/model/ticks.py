@@ -88,8 +88,7 @@ class Frame(msgspec.Struct):
     """The unit that a feed hands over: ticks in arrival order, and the session time reached with them.
 
     With `mark` the session time is a whole second and a `Mark` follows the ticks. `lag_ns` is the median of received -
-    venue time over the ticks, on the session clock, `fastest_ns` the least; None without ticks. `late_ns` is how late
-    a paced frame is; None if nothing paces it.
+    venue time over the ticks, on the session clock, `fastest_ns` the least; None without ticks.
     """
 
     ticks: list[Tick]
@@ -97,4 +96,3 @@ class Frame(msgspec.Struct):
     mark: bool = False
     lag_ns: int | None = None
     fastest_ns: int | None = None
-    late_ns: int | None = None

@@ -133,16 +133,13 @@ class ProducerLoop:
         while not (self._may_end() or self.feed.ended):
             wait = self._pacing.wait()
             self._turn(wait)
-            self._note_lateness(wait)
+            if wait.until_ns and (late_ns := self._ports.clock.wall_ns() - wait.until_ns) >= 0:
+                self.lateness.add_one(late_ns)
+            due_ns = self.feed.due_ns
             if not self._may_end() and (frame := self.feed.read()) is not None:
+                self._measure(frame, due_ns)
                 return frame
         return None
-
-    def _note_lateness(self, wait: Wait) -> None:
-        if wait.until_ns:
-            late_ns = self._ports.clock.wall_ns() - wait.until_ns
-            if late_ns >= 0:  # else something else than time ended the wait
-                self.lateness.add_one(late_ns)
 
     def _may_end(self) -> bool:
         return self.parts.catch_up.done(self.session_ns) and self._ending
@@ -213,7 +210,6 @@ class ProducerLoop:
         if frame.lag_ns is not None:
             parts.progress.feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         parts.notes.extend(parts.watch.take(frame))
-        self._measure(frame)
         if ticks := parts.catch_up.take(frame):
             yield from self._pacing.put(ticks)
             if parts.traces.on:
@@ -222,15 +218,15 @@ class ProducerLoop:
         parts.router.put_in_all(parts.gaps.open(frame.session_ns))
         yield from self._on_mark(frame.session_ns) if frame.mark else self._pacing.pump()
 
-    def _measure(self, frame: Frame) -> None:
-        """Note how late the feed is: a paced one behind its pace, a live one behind its usual lag."""
-        parts = self.parts
+    def _measure(self, frame: Frame, due_ns: int) -> None:
+        """Note how long the frame's ticks waited for this read: since they were due, or above the usual lag."""
         if not frame.ticks:
             return
-        received_ns = frame.ticks[0].received_ns
-        behind_ns = (frame.late_ns or 0) if self.live is None else self.live.read_age_ns
-        is_dated = self.live is not None and frame.lag_ns is not None
-        age_ns = parts.progress.feed_lag_ns if is_dated else behind_ns
+        received_ns, live = frame.ticks[0].received_ns, self.live
+        if live is None:
+            behind_ns = age_ns = max(received_ns - due_ns, 0) if due_ns else 0
+        else:
+            behind_ns, age_ns = live.read_age_ns, (frame.lag_ns or 0) - self.config.watch.delay_ns
         self._ports.hops.point(self._ports.clock.wall_ns())
         self._ports.hops.note("feed", received_ns - behind_ns, received_ns, age_ns)
 
