@@ -3,6 +3,7 @@
 Tests: tests/desk/inprocess/test_otlp_run.py
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 
 from desk.exporters.export_failures import ExportFailures
@@ -33,7 +34,15 @@ class OtlpOutlet:
         if spans:
             self._spans.publish(self._attributes.of_actor(readings), spans)
 
+    @property
+    def dropped_spans(self) -> int:
+        """The spans that were not exported."""
+        return self._spans.dropped
+
     def close(self) -> None:
         """Export what is left, within 2 s."""
-        self._metrics.close()
-        self._spans.close()
+        closing = [threading.Thread(target=sender.close) for sender in (self._metrics, self._spans)]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()

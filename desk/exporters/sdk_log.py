@@ -4,28 +4,41 @@ Tests: tests/desk/exporters/test_otlp_metrics.py
 """
 
 import logging
+import threading
 from typing import Final
 
 SDK_LOG: Final = "opentelemetry.exporter"
+_in_use: Final[list["SdkLog"]] = []
 
 
 class SdkLog(logging.Handler):
-    """Keeps the last message of the SDK's exporters, which would else be printed on stderr at each failure."""
+    """Keeps each thread's last message of the SDK's exporters, which would else be printed at each failure."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.last = ""
-        self._log = logging.getLogger(SDK_LOG)
-        self._propagated = self._log.propagate
-        self._log.propagate = False
-        self._log.addHandler(self)
+        self._last = threading.local()
+        log = logging.getLogger(SDK_LOG)
+        log.addHandler(self)
+        log.propagate = False
+        _in_use.append(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""
-        self.last = record.getMessage()
+        self._last.message = record.getMessage()
+
+    def clear(self) -> None:
+        """Forget this thread's message."""
+        self._last.message = ""
+
+    def last(self) -> str:
+        """Return this thread's last message; "" for none."""
+        return getattr(self._last, "message", "")
 
     def close(self) -> None:
-        """Restore the SDK's log."""
-        self._log.removeHandler(self)
-        self._log.propagate = self._propagated
+        """Restore the SDK's log, once no other one is open."""
+        log = logging.getLogger(SDK_LOG)
+        log.removeHandler(self)
+        if self in _in_use:
+            _in_use.remove(self)
+        log.propagate = not _in_use
         super().close()

@@ -119,6 +119,8 @@ class Telemetry:
             own.set("consumers.variation", variation)
         for signal, outcome in self._outcomes.items():
             own.count("export.failures", outcome.failures, signal=signal)
+        if self._otlp is not None:
+            own.count("trace.spans", self._otlp.dropped_spans, outcome="not_exported")
         own.set("desk.problems", len(view.alerts), level="alert")
         own.set("desk.problems", len(warnings), level="warning")
         return own
