@@ -9,7 +9,7 @@ from typing import Final
 from actors.calls.settling import SettlingBroker, SettlingKeeper
 from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.batch import encode
 from desk.model.items import Stop
 from desk.model.session import Session

@@ -15,7 +15,7 @@ from benchmarks.processes import Processes
 from benchmarks.reading import Reading
 from benchmarks.trial import Timing, Trial
 from desk.config import Plan
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.flow.routing_table import RoutingTable
 from desk.report.desk_view import DeskView
 from desk.report.summary import Summary

@@ -37,7 +37,7 @@ from benchmarks.load import SYMBOLS, Venue
 from benchmarks.results import print_results
 from benchmarks.varying import Stretch, varying
 from desk.config import Plan
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.local_venue.venue_stats import VenueStats
 from desk.report.desk_view import DeskView
 from desk.report.summary import Summary

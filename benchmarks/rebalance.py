@@ -28,7 +28,7 @@ from benchmarks.series import between
 from benchmarks.sustained import highest
 from benchmarks.trial import Sample, Timing
 from benchmarks.varying import Stretch, varying
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.flow.routing_table import slot_of
 from desk.model.units import MS_NS
 from desk.producer.stats import LoopStats

@@ -40,7 +40,7 @@ from benchmarks.desk_trial import DeskOptions
 from benchmarks.load import Venue, standard
 from benchmarks.reading import quantiles_ms
 from benchmarks.results import print_results
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.units import MS_NS
 from desk.report.desk_view import DeskView
 from desk.report.summary import Summary

@@ -21,7 +21,7 @@ from actors.producer import Producer
 from actors.ray_cluster.cluster import Cluster
 from actors.ray_cluster.draining import DrainingNodes
 from actors.ray_cluster.spare_processes import SparePool
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.errors import ActorDied
 from desk.process.time_limit import CLOSE_S, not_closed
 from desk.report.run_record import FeedRecord

@@ -6,7 +6,7 @@ Tests: tests/actors/test_moves_on_ray.py
 from collections.abc import Callable, Collection, Sequence
 
 from desk.config import Plan
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.producer.stats import LoopStats
 from desk.scaling.rebalancing import Rebalancing
 from desk.wiring.producer_factory import market_waits

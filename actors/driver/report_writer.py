@@ -11,7 +11,7 @@ from actors.calls.peers import consumer_name
 from actors.driver.actor_registry import ActorRegistry
 from desk.checkpoint import KeeperStore
 from desk.config import Plan
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.errors import RunFailed
 from desk.model.records import Decision
 from desk.model.session import Session

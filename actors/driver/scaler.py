@@ -11,7 +11,7 @@ from actors.calls.peers import consumer_name
 from actors.driver.actor_registry import ActorRegistry
 from actors.producer import Producer
 from desk.config import Plan
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.log_line import Field, fields
 from desk.model.units import MS_NS
 from desk.producer.stats import LoopStats

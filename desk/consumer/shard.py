@@ -9,6 +9,7 @@ import numpy as np
 
 from desk.consumer.engine import Engine, Outcome, snapshot
 from desk.consumer.lockstep_replies import LockstepReplies, LockstepState
+from desk.consumer.shard_stats import ShardStats
 from desk.consumer.shard_traces import ShardTraces
 from desk.consumer.slot_meter import SlotMeter
 from desk.model.bars import Bar
@@ -19,7 +20,6 @@ from desk.model.orders import Request
 from desk.model.spans import SpanContext
 from desk.model.ticks import Quote, Trade
 from desk.ports import CheckpointWriter, Clock, ShardBroker
-from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import Histogram, HistogramSnapshot
 from desk.telemetry.hop_meter import HopMeter, Part
 from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
@@ -45,31 +45,6 @@ class ShardConfig(msgspec.Struct, frozen=True):
     live: bool = False
     delay_ns: int = 0
     trace_older_ns: int | None = None
-
-
-class ShardStats(msgspec.Struct, array_like=True):
-    """A shard's running totals at one moment; latencies in ns.
-
-    `slot_ticks` (estimates) and `strategy_times` (by strategy and hook) are of this incarnation only. `told_ns` is the
-    wall time of the reading.
-    """
-
-    shard: int
-    mark_ns: int
-    symbols: int
-    batches: int
-    busy_ns: int
-    lane: LaneTotals
-    audit: Audit
-    time_in_queue: HistogramSnapshot
-    in_lane: HistogramSnapshot
-    on_link: HistogramSnapshot
-    data_latency: HistogramSnapshot
-    prices: dict[str, float]
-    restored: int = 0
-    slot_ticks: dict[int, int] = {}
-    told_ns: int = 0
-    strategy_times: dict[str, dict[str, HistogramSnapshot]] = {}
 
 
 class _Totals(msgspec.Struct, array_like=True):

@@ -1,6 +1,6 @@
 """The log of OpenTelemetry's exporters, kept from stderr.
 
-Tests: tests/desk/exporters/test_otlp_metrics.py
+Tests: tests/desk/inprocess/test_otlp_run.py
 """
 
 import logging

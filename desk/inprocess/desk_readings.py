@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.orders import OrderSummary
 from desk.producer.stats import LoopStats
 from desk.report import metric_readings

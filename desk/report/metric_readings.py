@@ -6,7 +6,7 @@ Tests: tests/desk/report/test_metric_readings.py
 from collections.abc import Mapping
 from typing import Final
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import SECOND_NS
 from desk.orders import OrderSummary

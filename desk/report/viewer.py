@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from logging import Logger
 from typing import Final, Protocol
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.notes import Level, Note
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import SECOND_NS
 from desk.producer.stats import LoopStats

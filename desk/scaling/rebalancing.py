@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.flow.routing_table import RoutingTable
 from desk.model.units import SECOND_NS
 from desk.producer.stats import LoopStats

@@ -14,7 +14,7 @@ import msgspec
 
 from desk.config import Plan
 from desk.config.redaction import SecretFilter
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.files.atomic import unwritable
 from desk.ledger.ledger_copy import copy_ledger
 from desk.model.bars import Bar

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from log_lines import log_events
 
 from desk.config import load_plan
 from desk.inprocess.in_process_desk import run_in_process
@@ -49,7 +50,7 @@ def play(folder: Path, tape: Path, shards: int = 2, delay_s: float = 0.0) -> tup
     text = PLAN.replace("PATH", str(tape)).replace("SHARDS", str(shards))
     plan.write_text(text.replace("DELAY", f"delay_s = {delay_s}"), encoding="utf-8")
     summary = run_in_process(load_plan(plan), results, show=lambda _: None)
-    return summary, results.log.read_text(encoding="utf-8").splitlines()
+    return summary, log_events(results.log).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_times_in_a_wrong_zone_are_named_and_never_ok(tmp_path: Path, off_ns: in
     assert (summary.ok, summary.complete) == (False, True)
     assert any(outcome in problem and problem.startswith("all trades") for problem in summary.problems)
     assert sum(bool(skew) and skew in problem for problem in summary.problems) == bool(skew)
-    assert any(" ERROR " in line and outcome in line for line in log)
+    assert any(line.startswith("ERROR ") and outcome in line for line in log)
     if skew:
         assert summary.clock_skew_ms == off_ns / 1_000_000
 

@@ -7,7 +7,7 @@ import pytest
 from test_run_record import some_stats
 from test_viewer import loop_stats
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.units import MS_NS, SECOND_NS
 from desk.producer.stats import LoopStats

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from test_run_record import some_stats
 from test_viewer import loop_stats
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.consumer.slot_meter import EVERY, SlotMeter
 from desk.flow.routing_table import RoutingTable, slot_of
 from desk.model.lane_row import LaneRow

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 from pipeline_parts import MemoryDesk, Row, Rows
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.batch import LaneTotals
 from desk.model.session import Session
 from desk.orders import OrderSummary

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_run_record import a_fault, some_stats
 
-from desk.consumer.shard import ShardStats
+from desk.consumer.shard_stats import ShardStats
 from desk.model.lane_row import LaneRow
 from desk.model.notes import Note
 from desk.model.units import MS_NS, SECOND_NS
