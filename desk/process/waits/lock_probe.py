@@ -53,7 +53,8 @@ def run_probe(owner: Callable[[], ProbeOwner | None], clock: SystemClock) -> Non
         if working is not watched or now_ns - due_ns > LATE_NS or brief >= FULL_EVERY or now_ns < alert_until_ns:
             brief = 0
             queue_ns = 0 if working is None else working.run_queue_ns()
-            clocks = (probe.run_queue_ns(), queue_ns, cpu_ns, *current.shared_clocks(), asleep_cpu_ns)
+            process_ns = time.process_time_ns()
+            clocks = (probe.run_queue_ns(), queue_ns, cpu_ns, *current.shared_clocks(), process_ns, asleep_cpu_ns)
             now = ProbeReading(due_ns, now_ns, *clocks)
             if before is not None and working is watched and current.take(before, now):
                 alert_until_ns = now_ns + ALERT_NS

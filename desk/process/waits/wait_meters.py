@@ -13,14 +13,13 @@ from desk.process.clock import SystemClock
 from desk.process.waits.cpu_throttling import CpuThrottling
 from desk.process.waits.gc_pauses import GcPauses
 from desk.process.waits.lock_probe import run_probe
-from desk.process.waits.slices import ProbeReading, slices
+from desk.process.waits.slices import LONG_NS, ProbeReading, slices
 from desk.process.waits.thread_clocks import ThreadClocks
 from desk.telemetry.histogram import Histogram
 from desk.telemetry.readings import Readings
 from desk.telemetry.wait_timeline import WaitSlice, WaitTimeline, WaitTimes
 from desk.telemetry.work_points import WorkPoints
 
-LONG_NS: Final = 5 * MS_NS
 GROUPS_EVERY_S: Final = 1.0
 """How often the probe looks whether the process was moved to another control group."""
 PROBE: Final = "probe"

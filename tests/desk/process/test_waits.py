@@ -24,7 +24,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the ker
 
 
 def reading(due_ms: float, now_ms: float, **more_ms: float) -> ProbeReading:
-    names = ("probe_queue_ns", "queue_ns", "cpu_ns", "throttled_ns", "gc_ns")
+    names = ("probe_queue_ns", "queue_ns", "cpu_ns", "throttled_ns", "gc_ns", "process_cpu_ns")
     totals = [round(more_ms.get(name.removesuffix("_ns"), 0) * MS_NS) for name in names]
     return ProbeReading(round(due_ms * MS_NS), round(now_ms * MS_NS), *totals)
 
@@ -50,6 +50,13 @@ def test_an_overshoot_without_cause_is_a_wait_for_the_lock_at_its_own_time() -> 
     assert total([early, late]) == ms(lock=50, work=10)
 
 
+def test_threads_that_held_the_lock_held_it_while_the_probe_slept_too() -> None:
+    (whole,) = slices(BEFORE, reading(2, 30, cpu=1, process_cpu=30))
+
+    assert (whole.end_ns, whole.times.held) == (30 * MS_NS, 29 * MS_NS)
+    assert whole.times.lock == 27 * MS_NS
+
+
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
@@ -57,6 +64,9 @@ def test_an_overshoot_without_cause_is_a_wait_for_the_lock_at_its_own_time() -> 
         (reading(20, 60, cpu=40), ms(work=40)),
         (reading(20, 60, probe_queue=40, queue=30), ms(run_queue=30)),
         (reading(20, 60, queue=38, cpu=2), ms(run_queue=38, work=2)),
+        (reading(20, 60, queue=38, cpu=2, process_cpu=2), ms(run_queue=38, work=2)),
+        (reading(20, 60, queue=20, cpu=0, process_cpu=40), ms(lock=40, run_queue=20)),
+        (reading(20, 60, queue=16, cpu=10, process_cpu=40), ms(lock=26, run_queue=16, work=10)),
         (reading(20, 100, probe_queue=60, queue=80, throttled=60), ms(throttled=60, run_queue=20)),
         (reading(20, 100, probe_queue=60, queue=40, throttled=300), ms(throttled=40, lock=20)),
         (reading(20, 60, cpu=40, gc=35), ms(gc=35, work=5)),
@@ -67,7 +77,10 @@ def test_an_overshoot_without_cause_is_a_wait_for_the_lock_at_its_own_time() -> 
         "timer slack",
         "the working thread works",
         "both wait for a CPU",
-        "the working thread waits for a CPU and holds the lock",
+        "the working thread waits for a CPU, and nothing tells who holds the lock",
+        "the working thread holds the lock and waits for a CPU",
+        "another thread holds the lock, and the working thread waits for a CPU to ask for it",
+        "either may hold the lock",
         "the quota is used up",
         "another CPU's quota is used up",
         "the working thread collects garbage",
