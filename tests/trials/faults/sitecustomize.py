@@ -3,6 +3,7 @@
 Python imports it at its start, where the folder is in PYTHONPATH. It changes a few modules when they are imported.
 """
 
+import contextlib
 import importlib.abc
 import importlib.util
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 FILE = Path(__file__).with_name("fault")
 LOOK_S = 0.1
+DRAIN_S = 1.0
 
 
 def fault() -> str:
@@ -86,14 +88,16 @@ def block(descriptor: int) -> None:
         except BlockingIOError:
             os.set_blocking(writer, True)
         os.dup2(writer, descriptor)
-        line = threading.Thread(target=logging.getLogger("raydesk").info, args=("a line",), daemon=True)
-        line.start()
+        logging.getLogger("raydesk").info("a line")
         while fault() == "log":
             time.sleep(LOOK_S)
-        while line.is_alive():
-            os.read(reader, 65_536)
-            line.join(0.01)
         os.dup2(kept, descriptor)
+        os.set_blocking(reader, False)
+        end_s = time.monotonic() + DRAIN_S
+        while time.monotonic() < end_s:  # so that the write that blocks ends
+            with contextlib.suppress(BlockingIOError):
+                os.read(reader, 65_536)
+            time.sleep(LOOK_S)
         for each in (kept, reader, writer):
             os.close(each)
 
