@@ -21,6 +21,7 @@ class PollAnswers:
     def __init__(self, log: Logger) -> None:
         self.stats: dict[str, Any] = {}
         self.readings: dict[str, Readings] = {}
+        self.dropped_spans = 0
         self._spans: dict[str, deque[SpanRecord]] = {}
         self.scanner_problems = ScannerProblems()
         self.ledger = LedgerReports(log)
@@ -32,11 +33,12 @@ class PollAnswers:
             self.readings[name] = readings
         if spans:
             kept = self._spans.setdefault(name, deque(maxlen=MOST_SPANS))
+            self.dropped_spans += max(len(kept) + len(spans) - MOST_SPANS, 0)
             kept.extend(spans)
         self.scanner_problems.take(stats)
         self.ledger.take(stats)
 
     def take_spans(self) -> dict[str, Sequence[SpanRecord]]:
-        """Take out the spans by actor; at most the last MOST_SPANS are kept between two calls."""
+        """Take out the spans by actor: between two calls the last MOST_SPANS, `dropped_spans` counts the others."""
         taken, self._spans = self._spans, {}
         return {name: list(spans) for name, spans in taken.items()}

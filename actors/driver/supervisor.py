@@ -49,6 +49,7 @@ from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
+from desk.telemetry.readings import Readings
 from desk.wiring import broker_factory, markets
 from desk.wiring.live_status import LiveStatus
 from desk.wiring.producer_factory import market_waits
@@ -282,7 +283,9 @@ class Supervisor:
         show(view)
         self._publish(view)
         if self._telemetry is not None and (self._telemetry.is_due or self._state == "closed"):
-            self._telemetry.publish(dict(self._answers.readings), view, self._notices())
+            own = Readings()
+            own.count("trace.spans", self._answers.dropped_spans, outcome="dropped")
+            self._telemetry.publish(dict(self._answers.readings), view, self._notices(), own)
             for name, spans in self._answers.take_spans().items():
                 self._telemetry.publish_spans(name, self._answers.readings[name], spans)
 

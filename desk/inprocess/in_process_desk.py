@@ -26,6 +26,7 @@ from desk.process.time_limit import TimeLimit, TimeUp, not_closed
 from desk.process.usage import process_usage
 from desk.producer.loop import ProducerLoop
 from desk.report.desk_view import DeskState, DeskView
+from desk.report.metric_readings import add_spans
 from desk.report.run_record import RunRecord, feed_record, problems, strategy_problems, warnings
 from desk.report.summary import Summary
 from desk.report.viewer import DeskViewer, NewNotes
@@ -233,6 +234,7 @@ class InProcessDesk:
         self._hops.measure(own)
         self._ledger.measure(own)
         own.record("loop.lag", self.loop.lateness.snapshot())
+        add_spans(own, self.spans)
         return own
 
     def _show_outage(self) -> None:
@@ -270,7 +272,7 @@ class InProcessDesk:
                 *self._left,
                 *feed.problems,
             ],
-            [*self.book.outages.warnings, *exports],
+            [*self.book.outages.warnings, *exports, *([self._live.fault] if self._live.fault else [])],
             in_process=True,
         )
 

@@ -59,6 +59,10 @@ class TracedLedger:
     def __init__(self, ledger: OrderLedger, spans: OrderSpans) -> None:
         self._ledger = ledger
         self._spans = spans
+        self.decisions = ledger.decisions
+        self.history = ledger.history
+        self.earlier_loss = ledger.earlier_loss
+        self.notes = ledger.notes
 
     def record(
         self, decisions: Sequence[Decision], events: Sequence[OrderEvent], notes: Mapping[str, str] | None = None
@@ -66,22 +70,6 @@ class TracedLedger:
         """Write everything in one commit."""
         with self._spans.step("ledger.commit"):
             self._ledger.record(decisions, events, notes)
-
-    def decisions(self) -> list[Decision]:
-        """Every decision with its outcome."""
-        return self._ledger.decisions()
-
-    def history(self) -> tuple[list[Decision], list[OrderEvent]]:
-        """Decisions with their verdict, and order events in recording order."""
-        return self._ledger.history()
-
-    def earlier_loss(self) -> float:
-        """The loss of earlier sessions of the day."""
-        return self._ledger.earlier_loss()
-
-    def notes(self) -> dict[str, str]:
-        """The last note of each name."""
-        return self._ledger.notes()
 
 
 class TracedVenue:

@@ -144,7 +144,7 @@ class Telemetry:
         from desk.exporters import otlp_outlet, otlp_target  # noqa: PLC0415 - slow to import
 
         target = otlp_target.otlp_target(self._plan.otlp_endpoint)
-        attributes = RunAttributes(run, desk, version("raydesk"), socket.gethostname())
+        attributes = RunAttributes(run, desk, version("raydesk"), self._node)
         failures = {signal: self._outcome(signal, f"the export of {signal} to {target.address}") for signal in SIGNALS}
         return opened.enter_context(
             closing(otlp_outlet.OtlpOutlet(target, attributes, self._plan.metric_prefix, failures))
