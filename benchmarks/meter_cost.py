@@ -1,0 +1,116 @@
+"""What the meters cost: the highest rate of the live desk with all of them on, against none, in alternating pairs.
+
+    python -m benchmarks.meter_cost [--pairs N] [--seconds S] [--consumers N]
+
+The venue sends as fast as the desk reads. With meters: waits, hops, Ray's metrics, `/metrics`, OTLP to a receiver in
+this process, and one batch in a hundred traced. Without: `benchmarks/without_meters` replaces them by nothing in every
+process, and nothing is exported. `ratio` is with / without, of one pair.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import grpc  # type: ignore[import-untyped]  # it has no types
+
+from benchmarks import desk_trial
+from benchmarks.desk_trial import DeskOptions
+from benchmarks.load import Venue, standard
+from benchmarks.results import print_results
+from benchmarks.trial import Timing
+
+WITHOUT: Final = Path(__file__).with_name("without_meters")
+TRIAL_S: Final = 180.0
+TRACED: Final = 0.01
+
+
+def trial(seconds: float, consumers: int, endpoint: str) -> dict[str, Any]:
+    """Run one desk as fast as it reads; return its row. An empty `endpoint` exports nothing."""
+    on = {"otlp_endpoint": endpoint, "prometheus_port": _free_port(), "trace_sample": TRACED}
+    options = DeskOptions(consumers, telemetry=on if endpoint else {})
+    with Venue(standard(None)) as venue:
+        return desk_trial.run(venue, options, Timing(None, seconds)).row()
+
+
+def trial_apart(seconds: float, consumers: int, endpoint: str) -> dict[str, Any]:
+    """The same in a process of its own, without meters if there is no endpoint."""
+    environment = dict(os.environ)
+    if not endpoint:
+        environment["PYTHONPATH"] = os.pathsep.join([str(WITHOUT), str(Path.cwd())])
+    command = [sys.executable, "-m", "benchmarks.meter_cost", "--seconds", str(seconds), "--consumers", str(consumers)]
+    done = subprocess.run(  # noqa: S603 - this module
+        [*command, "--trial", endpoint], env=environment, stdout=subprocess.PIPE, timeout=TRIAL_S, check=True
+    )
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+class _AnyCall(grpc.GenericRpcHandler):  # type: ignore[misc]  # as above
+    """Answers every call with an empty message, which is a success for OTLP."""
+
+    def service(self, _: Any) -> Any:
+        return grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    """A receiver of OTLP on loopback that discards everything; yields its endpoint."""
+    server = grpc.server(futures.ThreadPoolExecutor(2), handlers=(_AnyCall(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop(0)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--consumers", type=int, default=2)
+    parser.add_argument("--trial", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.trial is not None:
+        print(json.dumps(trial(chosen.seconds, chosen.consumers, chosen.trial)))
+        return
+    rows = []
+    with receiver() as endpoint:
+        for number in range(chosen.pairs):
+            order = [endpoint, ""] if number % 2 else ["", endpoint]
+            pair = {where: trial_apart(chosen.seconds, chosen.consumers, where) for where in order}
+            rows.append(_row(f"pair {number + 1}", pair[endpoint], pair[""]))
+    ratios = sorted(row["ratio"] for row in rows)
+    rows.append({"what": f"median, of {ratios[0]:.3f} to {ratios[-1]:.3f}", "ratio": median(ratios)})
+    print_results("benchmarks.meter_cost", rows)
+
+
+def _row(what: str, on: dict[str, Any], off: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "what": what,
+        "with_per_s": on["applied_per_s"],
+        "without_per_s": off["applied_per_s"],
+        "ratio": round(on["applied_per_s"] / off["applied_per_s"], 3),
+        "with_cpu_us": on["cpu_us_per_event"],
+        "without_cpu_us": off["cpu_us_per_event"],
+    }
+
+
+if __name__ == "__main__":
+    main()
