@@ -146,7 +146,8 @@ def in_desk(what: str, place: Placement, rate: float, seconds: float, call_ms: f
             producer: Any = started[0]
             ray.get(producer.__ray_call__.remote(_start_beside, call_ms))
         else:
-            started.append(ray.remote(num_cpus=0.1)(BulkActor).remote(call_ms))
+            apart: Any = ray.remote(num_cpus=0.1)(BulkActor)
+            started.append(apart.remote(call_ms))
 
     with Venue(standard(rate, single=True)) as venue:
         run = desk_trial.run(venue, DeskOptions(consumers=2), Timing(rate, seconds, warm_s=0.0), place_work)
