@@ -286,5 +286,48 @@ def info(
         print_tape_info(path, people_console())
 
 
+@tape.command(epilog=PAGES["tape convert"].epilog)
+def convert(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Parquet or CSV files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The tape to write, a Parquet file.")],
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="The column that holds a field of the tape; for times with its unit (s, ms, us, ns), as "
+            "ts_ns=time:ms. May be repeated; ts_ns and symbol are required.",
+        ),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="One value for all rows, as symbol=SPY. May be repeated."),
+    ] = None,
+) -> None:
+    """Make a tape of tables whose columns have other names. Rows without recv_ns were received at their venue time."""
+    with ErrorReporter():
+        from console.commands.tape import convert_tables
+        from console.display.terminal import people_console
+
+        convert_tables(files, out, maps or [], values or [], people_console())
+
+
+@tape.command(epilog=PAGES["tape record"].epilog)
+def record(
+    plan: PlanPath,
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The tape to write, a Parquet file.")],
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", min=0.001, help="Stop after so many seconds; default: at the end.")
+    ] = None,
+    date: DayOption = None,
+) -> None:
+    """Record the feed of a plan to a tape, without running the desk. Ctrl-c stops, and keeps what came before."""
+    with ErrorReporter():
+        from console.commands.tape import record_plan
+        from console.display.terminal import people_console
+
+        record_plan(plan, out, seconds, date, people_console())
+
+
 if __name__ == "__main__":
     main()
