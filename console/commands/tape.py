@@ -18,7 +18,7 @@ from desk.model.errors import PlanError, TapeError
 from desk.ports import Feed
 from desk.process.clock import SystemClock
 from desk.process.signals import stop_signals
-from desk.tape.conversion import ColumnMap, convert
+from desk.tape.conversion import ColumnMap, write_converted
 from desk.tape.info import TapeInfo, tape_info
 from desk.telemetry import formatting
 from desk.wiring.tape_recording import feed_notes, record_feed
@@ -37,13 +37,13 @@ def print_tape_info(place: str, console: Console) -> None:
 def convert_tables(
     files: Sequence[Path], out: Path, maps: Sequence[str], values: Sequence[str], console: Console
 ) -> None:
-    """Make a tape of tables and print its facts. Raises PlanError, TapeError."""
+    """Make a tape of tables. Raises PlanError, TapeError."""
     columns = ColumnMap.parsed(maps, values)
     _require_new(out)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"converting {len(files)} files", total=1.0)
-        convert(files, columns, out, lambda done: progress.update(task, completed=done))
-    print_tape_info(str(out), console)
+        rows = write_converted(files, columns, out, lambda done: progress.update(task, completed=done))
+    console.print(line(f"{out}: {formatting.some(rows, 'row')}"), soft_wrap=True)
 
 
 def record_plan(path: Path, out: Path, seconds: float | None, day: str | None, console: Console) -> None:

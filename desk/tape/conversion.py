@@ -3,7 +3,7 @@
 Tests: tests/desk/tape/test_conversion.py
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,10 @@ UNITS: Final = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 KINDS: Final = ("trade", "quote", "correction", "cancel")
 TEXT_FIELDS: Final = frozenset(field.name for field in WRITTEN if pa.types.is_dictionary(field.type))
 REQUIRED_FIELDS: Final = ("ts_ns", "symbol")
-OF_KIND: Final = {"trade": ("price", "size"), "quote": ("bid", "bid_size", "ask", "ask_size")}
+OF_KIND: Final = {
+    "trade": frozenset({"price", "size"}),
+    "quote": frozenset({"bid", "bid_size", "ask", "ask_size"}),
+}
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -40,16 +43,18 @@ class ColumnMap(msgspec.Struct, frozen=True):
 
     sources: dict[str, Source]
 
-    @property
-    def kind(self) -> Source:
-        """The source of the rows' kind; without one, it follows from the mapped columns. Raises PlanError."""
-        if "kind" in self.sources:
-            return self.sources["kind"]
-        kinds = [kind for kind, columns in OF_KIND.items() if self.sources.keys() & set(columns)]
-        if len(kinds) == 1:
-            return Source(value=kinds[0])
-        found = "columns of trades and of quotes" if kinds else "neither a price nor a bid or ask"
-        raise PlanError("--map", found, "the kind of the rows", "Add --map kind=COLUMN, or --set kind=trade.")
+    def for_columns(self, names: Collection[str]) -> dict[str, Source]:
+        """The sources of the tape's columns in a table with these columns: those of the same name need no map.
+
+        Without a source the kind follows from the other columns. Raises PlanError.
+        """
+        same = {name: Source(column=name) for name in WRITTEN.names if name in names}
+        sources = same | self.sources
+        for field in REQUIRED_FIELDS:
+            _require(field in sources, "--map", f"no {field}", f"{field}=COLUMN")
+        if "kind" not in sources:
+            sources["kind"] = Source(value=_kind_of(sources.keys()))
+        return sources
 
     @classmethod
     def parsed(cls, maps: Sequence[str], values: Sequence[str]) -> "ColumnMap":
@@ -62,11 +67,18 @@ class ColumnMap(msgspec.Struct, frozen=True):
                 near = get_close_matches(field, WRITTEN.names, 1)
                 _require(False, option, field, f"a column of a tape: {', '.join(near or WRITTEN.names)}")
             sources[field] = _mapped(field, rest) if option == "--map" else Source(value=rest)
-        for field in REQUIRED_FIELDS:
-            _require(field in sources, "--map", f"no {field}", f"{field}=COLUMN")
-        found = cls(sources)
-        _require(found.kind.value in {"", *KINDS}, "--set kind", found.kind.value, f"one of {', '.join(KINDS)}")
-        return found
+        kind = sources.get("kind", Source()).value
+        _require(kind in {"", *KINDS}, "--set kind", kind, f"one of {', '.join(KINDS)}")
+        return cls(sources)
+
+
+def _kind_of(fields: Collection[str]) -> str:
+    """The only kind of row that has one of these fields. Raises PlanError."""
+    kinds = [kind for kind, columns in OF_KIND.items() if not columns.isdisjoint(fields)]
+    if len(kinds) == 1:
+        return kinds[0]
+    found = "columns of trades and of quotes" if kinds else "neither a price nor a bid or ask"
+    raise PlanError("--map", found, "the kind of the rows", "Add --map kind=COLUMN, or --set kind=trade.")
 
 
 def _mapped(field: str, text: str) -> Source:
@@ -84,7 +96,7 @@ def _require(holds: bool, place: str, found: str, expected: str) -> None:
         raise PlanError(place, f"`{found}`", expected, "Correct it.")
 
 
-def convert(paths: Sequence[Path], columns: ColumnMap, tape: Path, on_progress: Callable[[float], None]) -> int:
+def write_converted(paths: Sequence[Path], columns: ColumnMap, tape: Path, on_progress: Callable[[float], None]) -> int:
     """Write the rows of all files as one tape, sorted by the time received, and return their number.
 
     Without `recv_ns` a row was received at its venue time. Needs memory for all rows, about 150 bytes each.
@@ -130,7 +142,7 @@ def _tables(path: Path) -> Iterator[tuple[float, Any]]:
 
 def _taped(path: Path, table: Any, columns: ColumnMap) -> Any:
     """The rows of a table with the columns of a tape."""
-    sources: Mapping[str, Source] = columns.sources | {"kind": columns.kind}
+    sources = columns.for_columns(table.column_names)
     made: dict[str, Any] = {}
     for field in WRITTEN:
         source = sources.get(field.name)

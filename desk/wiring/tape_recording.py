@@ -30,8 +30,8 @@ def record_feed(
 ) -> int:
     """Write the ticks of the plan's symbols to a tape until the session ends, or `stopped`; return their number.
 
-    Received times are session times: a live feed's may be those of a venue that plays another day. `on_frame` gets the rows so far. Raises the errors of the feed, and TapeError;
-    the tape has what came before.
+    Received times are session times: a live feed's may be those of a venue that plays another day. `on_frame` gets the
+    rows so far. Raises the errors of the feed, and TapeError; the tape has what came before.
     """
     source = markets.market_source(plan)
     session = derive_session(plan, source, clock)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from desk.model.errors import DeskError, PlanError, TapeError
-from desk.tape.conversion import ColumnMap, convert
+from desk.tape.conversion import ColumnMap, write_converted
 from desk.tape.reader import TapeSource
 
 START_MS = 1_381_152_600_000
@@ -26,7 +26,7 @@ MAPS = ["ts_ns=when:ms", "symbol=ticker", "price=px", "size=qty"]
 def converted(folder: Path, table: dict[str, Any], maps: list[str], values: tuple[str, ...] = ()) -> Any:
     path, tape = folder / "table.parquet", folder / "tape.parquet"
     pq.write_table(pa.table(table), path)
-    convert([path], ColumnMap.parsed(maps, values), tape, lambda _: None)
+    write_converted([path], ColumnMap.parsed(maps, values), tape, lambda _: None)
     assert TapeSource(tape).rows == len(table["when"])
     return pq.read_table(tape)
 
@@ -62,6 +62,15 @@ def test_times_in_any_unit_become_ns(times: Any, unit: str, tmp_path: Path) -> N
     assert read[2] - read[0] <= 2_000_000_000
 
 
+def test_a_column_of_the_same_name_needs_no_map(tmp_path: Path) -> None:
+    table = {"when": TRADES["when"], "symbol": TRADES["ticker"], "price": TRADES["px"], "size": TRADES["qty"]}
+
+    tape = converted(tmp_path, table, ["ts_ns=when:ms"])
+
+    assert tape.column("price").to_pylist() == [10.0, 10.5, 20.5]
+    assert set(tape.column("kind").to_pylist()) == {"trade"}
+
+
 def test_quotes_and_values_for_all_rows(tmp_path: Path) -> None:
     quotes = {"when": [START_MS], "b": [9.0], "bs": [1], "a": [9.5], "as": [2], "got": [START_MS + 5]}
     maps = ["ts_ns=when:ms", "recv_ns=got:ms", "bid=b", "bid_size=bs", "ask=a", "ask_size=as"]
@@ -83,7 +92,7 @@ def test_files_of_csv_are_merged_into_one_tape(tmp_path: Path) -> None:
         pcsv.write_csv(pa.table(table), paths[-1])
     done: list[float] = []
 
-    rows = convert(paths, ColumnMap.parsed(MAPS, []), tmp_path / "tape.parquet", done.append)
+    rows = write_converted(paths, ColumnMap.parsed(MAPS, []), tmp_path / "tape.parquet", done.append)
 
     assert rows == TapeSource(tmp_path / "tape.parquet").rows == 9
     assert done == sorted(done)
@@ -123,4 +132,4 @@ def test_a_file_that_is_no_table_is_one_clear_error(tmp_path: Path) -> None:
     path.write_text("no table")
 
     with pytest.raises(TapeError, match="a Parquet or CSV file"):
-        convert([path], ColumnMap.parsed(MAPS, []), tmp_path / "tape.parquet", lambda _: None)
+        write_converted([path], ColumnMap.parsed(MAPS, []), tmp_path / "tape.parquet", lambda _: None)
