@@ -20,7 +20,7 @@ from actors.calls.interfaces import (
     SupervisedActor,
 )
 from actors.calls.links import RayShardLinks
-from actors.calls.remote_ports import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
+from actors.calls.remote_ports import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners, RayTickWriter
 from actors.consumer import Consumer
 from actors.driver.actor_registry import ActorSpec
 from actors.driver.monitor import PRODUCER
@@ -102,7 +102,9 @@ class ActorSpecs:
 
     def _scanner(self, epoch: int) -> ActorHandle[Scanners]:
         stops = self._watchdog.begins(SCANNER, epoch)
-        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops)
+        # The venue of a live market may take seconds to answer a scan: polls of the supervisor do not wait for it.
+        apart = [Scanners.stats, Scanners.report, Scanners.usage] if self._plan.feed.is_live else []
+        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops, apart=apart)
 
     def _producer(self, epoch: int) -> ActorHandle[Producer]:
         plan, session = self._plan, self._session
@@ -110,5 +112,7 @@ class ActorSpecs:
         scanners = RayScanners([scanner.every_s for scanner in plan.scanners], session.start_ns)
         parts = (RayShardLinks(), RayBroker(), scanners, RayKeeper())
         return self._make(
-            Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep, threads=PRODUCER_THREADS
+            *(Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep),
+            RayTickWriter() if plan.tape.record else None,
+            threads=PRODUCER_THREADS,
         )
