@@ -5,6 +5,7 @@ Tests: tests/console/test_console_cli.py
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -25,6 +26,12 @@ from desk.venues.registry import feed_factory
 from desk.wiring.exchange_days import ExchangeDays
 from desk.wiring.markets import replayed_source
 from desk.wiring.plan_session import derive_session, session_bounds
+
+SCANNED: Final = {
+    "all": "snapshots of all tradable symbols, one request for each 500",
+    "active": "snapshots of the most active symbols, the movers and the subscribed ones",
+}
+"""What scanners of a live feed see, by [feed] scanned."""
 
 
 def check_plan(path: Path, console: Console, day: str | None = None) -> None:
@@ -64,6 +71,8 @@ def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
         ("session", f"from {start} until {end}, on {plan.session.clock} time"),
         *([("session", f"now or next: {day.date}, {hours}")] if plan.session.clock == "real" else []),
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {factory.url(plan)}"),
+        *([("rest", rest)] if (rest := factory.rest_url(plan)) else []),
+        *([("scanned", SCANNED[feed.scanned])] if plan.scanners else []),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),
     ]

@@ -61,6 +61,10 @@ class LiveFactory(ABC):
     def url(self, plan: Plan) -> str:
         """The address of the stream: the plan's, else the vendor's default."""
 
+    def rest_url(self, plan: Plan) -> str:  # noqa: ARG002 - for overrides
+        """The address of the vendor's REST server: the plan's, else the default; "" if the desk uses none."""
+        return ""
+
     @abstractmethod
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> LiveFeed:
         """Open the session's feed from its start, or resume after the position `resume`.

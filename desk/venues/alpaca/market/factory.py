@@ -14,6 +14,7 @@ from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
 from desk.ports import LiveMarket
 from desk.venues.alpaca.market.feed import AlpacaFeed
+from desk.venues.alpaca.rest.addresses import rest_addresses
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 from desk.venues.market_history import MarketHistory
 
@@ -26,6 +27,10 @@ class AlpacaFactory(LiveFactory):
     def url(self, plan: Plan) -> str:
         """The plan's `url`, else the free IEX stream."""
         return plan.feed.url or IEX_STREAM
+
+    def rest_url(self, plan: Plan) -> str:
+        """The address of market data. Raises PlanError."""
+        return rest_addresses(plan).data
 
     def history(self, plan: Plan, keys: Sequence[SecretStr]) -> MarketHistory | None:
         """The history of the stream's own feed. Raises PlanError."""
