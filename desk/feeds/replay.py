@@ -6,12 +6,13 @@ from itertools import chain
 from typing import Final, Never
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from desk.model.block_rows import BlockFeedCounts, BlockRows, Original, Row
-from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, BlockSource
+from desk.model.blocks import CANCEL, QUOTE, STATUS, TRADE, Block, BlockSource
 from desk.model.feed_position import FeedPosition
-from desk.model.ticks import Cancel, Correction, Frame, Quote, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Event, Frame, Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 
@@ -38,7 +39,8 @@ class BlockFeed:
     returns the frames that the other feed would have returned; due times count from that mark. Raises ValueError for a
     position that is not a whole second.
 
-    Rows of symbols not subscribed and of channels ("trades", "quotes") not requested are skipped. Malformed rows
+    Rows of symbols not subscribed and of channels ("trades", "quotes") not requested are skipped; notices belong to no
+    channel. Malformed rows
     of the others are received and rejected, see desk/model/block_checks.py.
     """
 
@@ -230,35 +232,37 @@ def _rows_before(block: Block, time_ns: int) -> int:
     return int(np.searchsorted(block.recv_ns, time_ns))
 
 
-def _ticks(rows: Iterable[Row], received_ns: int) -> list[Tick]:
+def _ticks(rows: Iterable[Row], received_ns: int) -> list[Event]:
     """The hot loop: one struct per row, positional because keywords cost twice as much."""
     return [
         Trade(ordinal, symbol, ts_ns, received_ns, first, size, conditions, exchange, trade_id, tape)
         if kind == TRADE
         else Quote(ordinal, symbol, ts_ns, received_ns, first, size, ask, ask_size, exchange, conditions)
         if kind == QUOTE
+        else structs.replace(detail, ordinal=ordinal, received_ns=received_ns)  # type: ignore[type-var]  # a notice
+        if kind >= STATUS
         else _revision(
-            (ordinal, symbol, ts_ns, received_ns, was[0] if was else 0),
+            (ordinal, symbol, ts_ns, received_ns),
             (exchange, tape),
-            was or NO_ORIGINAL,
+            detail or NO_ORIGINAL,  # type: ignore[arg-type]  # no notice
             None if kind == CANCEL else (first, size, conditions, trade_id),
         )
-        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, was in rows
+        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, detail in rows
     ]
 
 
 def _revision(
-    head: tuple[int, str, int, int, int],
+    head: tuple[int, str, int, int],
     venue: tuple[str, str],
     original: Original,
     corrected: tuple[float, float, str, int] | None,
 ) -> Correction | Cancel:
     """A row that changes an earlier trade; without `corrected` it takes it back."""
     exchange, tape = venue
-    _, price, size, conditions = original
+    original_id, price, size, conditions = original
     if corrected is None:
-        return Cancel(*head, exchange, tape, price, size)
-    return Correction(*head, *corrected[:3], exchange, corrected[3], tape, price, size, conditions)
+        return Cancel(*head, original_id, exchange, tape, price, size)
+    return Correction(*head, original_id, *corrected[:3], exchange, corrected[3], tape, price, size, conditions)
 
 
 def _median(values: list[int]) -> int | None:

@@ -30,7 +30,7 @@ from desk.model.items import (
 )
 from desk.model.orders import OrderEvent
 from desk.model.spans import SpanContext
-from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Event, Quote, Revision, Trade
 from desk.model.units import MINUTE_NS
 from desk.strategy import Gap as GapSeen
 from desk.telemetry.audit import Audit, count_cause
@@ -252,7 +252,7 @@ class Engine:
             minutes.opened(opened, state)
         state.print_changed(revised.old, revised.new)
 
-    def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
+    def _reject(self, tick: Event, causes: dict[str, int]) -> None:
         """Count a tick of an unwatched symbol, once."""
         if self._state.moves.has_left(tick.symbol):
             self.audit.repeated += 1
