@@ -239,15 +239,15 @@ def _ticks(rows: Iterable[Row], received_ns: int) -> list[Event]:
         if kind == TRADE
         else Quote(ordinal, symbol, ts_ns, received_ns, first, size, ask, ask_size, exchange, conditions)
         if kind == QUOTE
-        else structs.replace(detail, ordinal=ordinal, received_ns=received_ns)  # type: ignore[type-var]  # a notice
+        else structs.replace(more, ordinal=ordinal, received_ns=received_ns)  # type: ignore[type-var]  # a notice
         if kind >= STATUS
         else _revision(
             (ordinal, symbol, ts_ns, received_ns),
             (exchange, tape),
-            detail or NO_ORIGINAL,  # type: ignore[arg-type]  # no notice
+            more or NO_ORIGINAL,  # type: ignore[arg-type]  # no notice
             None if kind == CANCEL else (first, size, conditions, trade_id),
         )
-        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, detail in rows
+        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, more in rows
     ]
 
 

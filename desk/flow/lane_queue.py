@@ -24,8 +24,8 @@ class LaneQueue:
     A full sequence makes room in this order: the older quotes of a symbol go, the newer keeps its own place
     (no look-ahead); then trades older than `write_timeout_ns` (`aged`); then the oldest trade, or, where no
     trade waits, the oldest quote (`full`). Corrections, cancels and notices count, and are never taken out: where
-    nothing else waits there may be more than `capacity`. Other items are never taken out and never counted. With `lossless`
-    nothing is taken out: a tick offered to a full sequence is the producer's fault.
+    nothing else waits there may be more than `capacity`. Other items are never taken out and never counted. With
+    `lossless` nothing is taken out: a tick offered to a full sequence is the producer's fault.
 
     `items` is the same list for good: where there surely is room, a tick may be appended to it straight.
     """

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 HALT_CODES: Final = frozenset("HPV2M")
-"""Codes of a halt, a pause or a volatility pause: UTP "H", "P"; CTA "2" (halt), "M" (volatility pause), "V" likewise."""
+"""Codes of a halt or pause: UTP "H", "P" (volatility pause); CTA "2" (halt), "M", "V" (volatility pause)."""
 RESUME_CODES: Final = frozenset("T3")
 """Codes that end a halt: UTP "T" (trading resumption), CTA "3" (resume).
 
@@ -62,9 +62,10 @@ class PriceBands(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False
 
 
 class VenueBar(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):
-    """The venue's own bar of the minute that begins at `ts_ns`; `updated`: it replaces an earlier one after late trades.
+    """The venue's own bar of the minute that begins at `ts_ns`.
 
-    `volume` is in shares; `vwap` is NaN and `trades` -1 where the venue gives none.
+    `updated`: it replaces an earlier one after late trades. `volume` is in shares; `vwap` is NaN and `trades` -1 where
+    the venue gives none.
     """
 
     ordinal: int

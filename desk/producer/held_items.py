@@ -31,9 +31,7 @@ class HeldItems:
     @property
     def counts(self) -> HeldCounts:
         """The ticks held and dropped so far."""
-        return HeldCounts(
-            self.trades, self.quotes, self.revisions, self.trades_full, self.quotes_full, self.notices
-        )
+        return HeldCounts(self.trades, self.quotes, self.revisions, self.trades_full, self.quotes_full, self.notices)
 
     def put(self, item: Item) -> None:
         """Keep an item that is never dropped."""

@@ -34,9 +34,7 @@ def notice_columns(notices: Sequence[Notice | None] | None, rows: int) -> dict[s
     """The columns of notices for a number of rows; all null with None."""
     if notices is None:
         return {field.name: pa.nulls(rows, field.type) for field in NOTICE}
-    return {
-        name: [getattr(notice, _ATTRIBUTE.get(name, name), None) for notice in notices] for name in NOTICE.names
-    }
+    return {name: [getattr(notice, _ATTRIBUTE.get(name, name), None) for notice in notices] for name in NOTICE.names}
 
 
 _Head = tuple[int, str, int, int]

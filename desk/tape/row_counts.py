@@ -15,8 +15,8 @@ from desk.model.units import MINUTE_NS
 class MinuteCounts:
     """Rows by the minute in which they were received, oldest first; minutes without rows are omitted.
 
-    `trades`, `quotes` and `notices` count rows by class, as a feed does; `prints` counts trades with a price and a size above 0.
-    `first_ns` and `last_ns` are the received times of the minute's first and last row.
+    `trades`, `quotes` and `notices` count rows by class, as a feed does; `prints` counts trades with a price and a size
+    above 0. `first_ns` and `last_ns` are the received times of the minute's first and last row.
     """
 
     minute_ns: NDArray[np.int64]

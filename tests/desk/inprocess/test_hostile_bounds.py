@@ -33,7 +33,7 @@ from desk.streams.limits import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTE
 
 NS = SECOND_NS
 HOUR_NS = 3_600 * NS
-BALANCED = {"trades": 0, "quotes": 0}
+BALANCED = {"trades": 0, "quotes": 0, "notices": 0}
 IN_2200_NS = 7_258_118_400 * NS
 
 
