@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.model.notices import PriceBands
 from desk.model.orders import TimeInForce
 from desk.model.ticks import Quote, Trade
 
-HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap")
+HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap", "on_status")
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,6 +40,7 @@ class Strategy:
         on_quote(ctx, quote)  on every quote that was not conflated
         on_fill(ctx, fill)    when one of this instance's orders is filled, in whole or in part
         on_gap(ctx, gap)      when ticks of the symbol are missing: a process died, or the venue was unreachable
+        on_status(ctx, status)  at every message of the venue about the symbol's trading: halts, resumptions, others
     """
 
     Params: ClassVar[type[Params]] = Params
@@ -119,6 +121,10 @@ class Context(Protocol):
     `now_ns` is session time: the last mark's. `age_ns` is the age of the data at that mark. `degraded`: the age is
     above `max_data_latency_s`, or the live feed is down or not subscribed yet; entries are refused, exits are not.
     `warm`: `bars` reach back to the session's start.
+
+    `halted`: by the venue's last message that the desk received, trading in the symbol is halted or paused. Entries are
+    refused (rule `halted`), exits are not: they wait for the end of the halt. A symbol that was subscribed during a
+    halt counts as trading. `bands` are the price bands of limit up, limit down; None if the venue sent none.
     """
 
     @property
@@ -133,6 +139,10 @@ class Context(Protocol):
     def degraded(self) -> bool: ...
     @property
     def warm(self) -> bool: ...
+    @property
+    def halted(self) -> bool: ...
+    @property
+    def bands(self) -> PriceBands | None: ...
     @property
     def bars(self) -> Bars: ...
     @property

@@ -91,7 +91,14 @@ def _require_new(out: Path) -> None:
 def tape_facts(tape: TapeInfo) -> Facts:
     """A tape in a dozen lines; times in exchange time."""
     span_s = (tape.end_ns - tape.start_ns) / 1_000_000_000
-    rare = (("corrections", tape.corrections), ("cancels", tape.cancels), ("other", tape.other))
+    rare = (
+        ("corrections", tape.corrections),
+        ("cancels", tape.cancels),
+        ("statuses", tape.statuses),
+        ("price bands", tape.bands),
+        ("venue bars", tape.bars),
+        ("other", tape.other),
+    )
     other = "".join(f", {formatting.count(rows)} {kind}" for kind, rows in rare if rows)
     lag = f"median {formatting.milliseconds(tape.median_lag_ms)}, at most {formatting.milliseconds(tape.max_lag_ms)}"
     return [

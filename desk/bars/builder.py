@@ -166,6 +166,15 @@ class BarBuilder:
         """The starts of the minutes not closed yet, oldest first."""
         return sorted(minute for minute in self._minutes if minute >= closed_to_ns)
 
+    def bar_of(self, minute_ns: int) -> WorkingBar | None:
+        """The minute, while it may be revised; None without a trade that counts."""
+        return self._minutes.get(minute_ns)
+
+    def flag_of(self, minute_ns: int) -> BarFlag:
+        """The flag of a minute, while it may be revised; that of one without a trade is what a trade would give it."""
+        bar = self._minutes.get(minute_ns)
+        return self._flag(minute_ns) if bar is None else bar.flags
+
     def _find(self, minute_ns: int, closed_to_ns: int) -> tuple[WorkingBar, int | None]:
         bar = self._minutes.get(minute_ns)
         opened = None

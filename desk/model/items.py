@@ -3,6 +3,7 @@
 import msgspec
 
 from desk.model.bars import Bar
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 
@@ -129,6 +130,9 @@ Item = (
     | Quote
     | Correction
     | Cancel
+    | TradingStatus
+    | PriceBands
+    | VenueBar
     | Mark
     | OrderEvent
     | Watch

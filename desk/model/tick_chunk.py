@@ -5,18 +5,18 @@ Tests: tests/desk/tape/test_tick_log.py
 
 import msgspec
 
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 
 
 class TickChunk(msgspec.Struct, array_like=True):
-    """Ticks in arrival order; `number` rises within the `epoch` of a producer, and epochs rise.
+    """Ticks and notices in arrival order; `number` rises within the `epoch` of a producer, and epochs rise.
 
     `frames` has, for each frame, its number of ticks and the session time at which it was received.
     """
 
     epoch: int
     number: int
-    ticks: list[Tick]
+    ticks: list[Event]
     frames: list[tuple[int, int]]
 
 

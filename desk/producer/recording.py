@@ -6,7 +6,7 @@ Tests: tests/desk/inprocess/test_recorded_run.py
 from typing import Final
 
 from desk.model.tick_chunk import TickChunk, encode_chunk
-from desk.model.ticks import Frame, Tick
+from desk.model.ticks import Event, Frame
 from desk.ports import TickWriter
 
 MAX_UNSAVED: Final = 256 * 1024 * 1024
@@ -21,7 +21,7 @@ class Recording:
         self._writer = writer
         self._epoch = epoch
         self._number = 0
-        self._ticks: list[Tick] = []
+        self._ticks: list[Event] = []
         self._frames: list[tuple[int, int]] = []
 
     def take(self, frame: Frame) -> None:

@@ -11,16 +11,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from desk.model.blocks import CORRECTION, TRADE, UNKNOWN, Block
+from desk.model.blocks import CORRECTION, TRADE, UNKNOWN, Block, are_revisions
 from desk.model.errors import TapeError
-from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
+from desk.model.notices import Notice, PriceBands, TradingStatus, VenueBar
+from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
+from desk.tape.notice_rows import notice_columns
 from desk.tape.schema import WRITTEN
 
 ROWS_PER_GROUP: Final = 131_072
 TEXT: Final = WRITTEN.field("tape").type
-KINDS: Final = ("trade", "quote", "", "correction", "cancel")
+KINDS: Final = ("trade", "quote", "", "correction", "cancel", "status", "luld", "bar")
 """Indexed by the kinds of desk.model.blocks."""
-KIND_OF: Final = {Trade: "trade", Quote: "quote", Correction: "correction", Cancel: "cancel"}
+KIND_OF: Final = {
+    Trade: "trade",
+    Quote: "quote",
+    Correction: "correction",
+    Cancel: "cancel",
+    TradingStatus: "status",
+    PriceBands: "luld",
+    VenueBar: "bar",
+}
 
 
 class TapeWriter:
@@ -62,8 +72,8 @@ class TapeWriter:
             self._refuse_disorder(block)
             self._append(_from_block(block))
 
-    def write_ticks(self, ticks: Sequence[Tick], received_ns: NDArray[np.int64] | None = None) -> None:
-        """Append ticks. Their `recv_ns` is raised to the newest so far if a clock was set back.
+    def write_ticks(self, ticks: Sequence[Event], received_ns: NDArray[np.int64] | None = None) -> None:
+        """Append ticks and notices. Their `recv_ns` is raised to the newest so far if a clock was set back.
 
         It is `received_ns`, one for each tick, else the ticks' own.
         """
@@ -135,7 +145,7 @@ def _from_block(block: Block) -> Any:
     rows = len(block)
     kinds = np.where(block.kind == UNKNOWN, -1, block.kind)
     originals = block.originals
-    revisions = block.kind > UNKNOWN
+    revisions = are_revisions(block.kind)
     columns = {
         "recv_ns": block.recv_ns,
         "ts_ns": block.ts_ns,
@@ -155,10 +165,10 @@ def _from_block(block: Block) -> Any:
     }
     for name in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
         columns[name] = pa.array(getattr(block, name), from_pandas=True)
-    return _batch(columns)
+    return _batch(columns | notice_columns(None if block.notices is None else block.notices.tolist(), rows))
 
 
-def _from_ticks(ticks: Sequence[Tick], recv_ns: NDArray[np.int64]) -> Any:
+def _from_ticks(ticks: Sequence[Event], recv_ns: NDArray[np.int64]) -> Any:
     trades = [tick if isinstance(tick, Trade | Correction) else None for tick in ticks]
     quotes = [tick if isinstance(tick, Quote) else None for tick in ticks]
     revisions = [tick if isinstance(tick, Correction | Cancel) else None for tick in ticks]
@@ -166,19 +176,19 @@ def _from_ticks(ticks: Sequence[Tick], recv_ns: NDArray[np.int64]) -> Any:
         "recv_ns": recv_ns,
         "ts_ns": [tick.ts_ns for tick in ticks],
         "kind": [KIND_OF[type(tick)] for tick in ticks],
-        "conditions": [None if isinstance(tick, Cancel) else tick.conditions for tick in ticks],
-        "tape": [None if isinstance(tick, Quote) else tick.tape for tick in ticks],
+        "symbol": [tick.symbol for tick in ticks],
         "original_conditions": [tick.original_conditions if isinstance(tick, Correction) else None for tick in ticks],
     }
-    for name in ("symbol", "exchange"):
-        columns[name] = [getattr(tick, name) for tick in ticks]
+    for name in ("exchange", "conditions", "tape"):
+        columns[name] = [getattr(tick, name, None) for tick in ticks]
     for name in ("price", "size", "trade_id"):
         columns[name] = [None if trade is None else getattr(trade, name) for trade in trades]
     for name in ("original_id", "original_price", "original_size"):
         columns[name] = [None if revision is None else getattr(revision, name) for revision in revisions]
     for name in ("bid", "bid_size", "ask", "ask_size"):
         columns[name] = [None if quote is None else getattr(quote, name) for quote in quotes]
-    return _batch(columns)
+    notices = [tick if isinstance(tick, Notice) else None for tick in ticks]
+    return _batch(columns | notice_columns(notices if any(notices) else None, len(ticks)))
 
 
 def _batch(columns: dict[str, Any]) -> Any:

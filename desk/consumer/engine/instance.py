@@ -13,6 +13,8 @@ from desk.consumer.engine.context import InstanceContext
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.order_arguments import plain_text, positive
 from desk.consumer.engine.outbox import EngineOutbox
+from desk.consumer.matching import TradingState
+from desk.model.notices import PriceBands
 from desk.model.orders import (
     TERMINAL,
     CancelIntent,
@@ -62,6 +64,7 @@ class SymbolView(Protocol):
     pricing: Pricing
     warm: bool
     refused_ns: int | None
+    trading: TradingState
 
 
 class Instance:
@@ -189,6 +192,16 @@ class Instance:
         return self._now.degraded or self._view.refused_ns is not None
 
     @property
+    def halted(self) -> bool:
+        """Whether the venue has halted trading in the symbol."""
+        return self._view.trading.halted
+
+    @property
+    def bands(self) -> PriceBands | None:
+        """The symbol's price bands."""
+        return self._view.trading.bands
+
+    @property
     def rng(self) -> Random:
         """The random source of this instance alone."""
         if self.random_source is None:
@@ -308,6 +321,7 @@ class Instance:
             stop,
             plain_tif,
             extended_hours,
+            self.halted,
         )
         self._outbox.intents.append(intent)
         self.orders[intent.client_order_id] = side

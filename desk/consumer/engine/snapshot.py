@@ -17,7 +17,8 @@ from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance
 from desk.consumer.engine.shard_moves import ShardMoves
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.consumer.matching import Matcher
+from desk.consumer.engine.venue_bars import VenueBars
+from desk.consumer.matching import Matcher, TradingState
 from desk.model.bars import Bar, WorkingBar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import GapItem
@@ -68,6 +69,8 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     series: bytes = b""
     memory: TradeMemory | None = None
     refused_ns: int | None = None
+    trading: TradingState = msgspec.field(default_factory=TradingState)
+    venue_bars: VenueBars = msgspec.field(default_factory=VenueBars)
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -136,6 +139,8 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         state.stops,
         memory=None if state.bars.memory is None else state.bars.memory.state(whole=False),
         refused_ns=state.refused_ns,
+        trading=state.trading,
+        venue_bars=state.venue_bars,
     )
 
 
@@ -146,6 +151,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades 
     state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
     state.warm, state.scanners = kept.warm, kept.scanners
     state.matcher, state.stops, state.refused_ns = kept.matcher, kept.stops, kept.refused_ns
+    state.trading, state.venue_bars = kept.trading, kept.venue_bars
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
     state.bars.rows.put_rows(kept.series)
     if kept.memory is not None:

@@ -6,7 +6,8 @@ Tests: tests/desk/consumer/engine/test_open_minutes.py
 from desk.bars.builder import BarBuilder
 from desk.bars.reference_price import Pricing
 from desk.consumer.engine.instance import Instance
-from desk.consumer.matching import Matcher
+from desk.consumer.engine.venue_bars import VenueBars
+from desk.consumer.matching import Matcher, TradingState
 from desk.model.ticks import Quote, Trade
 
 
@@ -14,7 +15,8 @@ class SymbolState:
     """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event.
 
     `stops` are the strategies that may not run here, by name with the reason. `refused_ns` is the session time since
-    which the venue refuses the symbol; None while it does not.
+    which the venue refuses the symbol; None while it does not. `trading` and `venue_bars` are what its venue's notices
+    said.
     """
 
     __slots__ = (
@@ -33,6 +35,8 @@ class SymbolState:
         "stops",
         "symbol",
         "trade",
+        "trading",
+        "venue_bars",
         "warm",
         "watched",
     )
@@ -50,6 +54,8 @@ class SymbolState:
         self.scanners: list[str] = []
         self.stops: dict[str, str] = {}
         self.refused_ns: int | None = None
+        self.trading = TradingState()
+        self.venue_bars = VenueBars()
         self.matcher: Matcher | None = None
         self.instances: list[Instance] = []
         self.on_bar: list[Instance] = []
