@@ -37,6 +37,7 @@ class Audit(msgspec.Struct, array_like=True):
     `repeated` ticks were replayed after they had been applied; they are not in the balance.
     `stopped` holds one fault per instance that was stopped, the first MAX_EXAMPLES with their tracebacks; `slow` the
     first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard and lost in a gap.
+    `without_history` are the symbols whose bars of before the session are missing, each with the reason.
     """
 
     trades: int = 0
@@ -50,6 +51,7 @@ class Audit(msgspec.Struct, array_like=True):
     intents: int = 0
     lost_trades: int = 0
     lost_quotes: int = 0
+    without_history: list[tuple[str, str]] = []
 
     def add(self, other: Self) -> None:
         """Add the counts of another audit."""
@@ -69,6 +71,7 @@ class Audit(msgspec.Struct, array_like=True):
             rejected_quotes=dict(self.rejected_quotes),
             stopped=list(self.stopped),
             slow=list(self.slow),
+            without_history=list(self.without_history),
         )
 
 
