@@ -54,7 +54,7 @@ class MinuteSet:
     def minutes(self) -> NDArray[np.int64]:
         """All minutes, ascending."""
         ranges = [
-            np.arange(start, end, MINUTE_NS, np.int64)
+            np.arange(start, end, MINUTE_NS, dtype=np.int64)
             for start, end in zip(self.bounds[::2], self.bounds[1::2], strict=True)
         ]
         return np.concatenate(ranges) if ranges else np.empty(0, np.int64)

@@ -52,7 +52,7 @@ class SessionGrid:
 
     def ending(self, timeframe: Timeframe, after_ns: int, until_ns: int) -> list[BarSpan]:
         """The spans that end in (after_ns, until_ns], oldest first. Both are whole minutes."""
-        minutes = np.arange(after_ns, until_ns, MINUTE_NS, np.int64)
+        minutes = np.arange(after_ns, until_ns, MINUTE_NS, dtype=np.int64)
         starts, ends = self.spans(timeframe, minutes)
         last = ends == minutes + MINUTE_NS
         return [BarSpan(start, end) for start, end in zip(starts[last].tolist(), ends[last].tolist(), strict=True)]

@@ -6,7 +6,7 @@ Tests: tests/desk/loading/test_declared_history.py
 from collections.abc import Mapping
 from typing import Final
 
-from desk.loading.fault_messages import did_you_mean, safe_class_name, safe_repr
+from desk.loading.fault_messages import safe_class_name, safe_repr
 from desk.loading.user_code import translate_user_errors
 from desk.model.errors import StrategyError
 from desk.model.timeframes import TIMEFRAMES, Timeframe, timeframe_of
@@ -48,8 +48,7 @@ def check_bars(cls: type[Strategy], bars: tuple[Timeframe, ...], place: str) -> 
 def _timeframe(key: object, name: str, place: str) -> Timeframe:
     known = timeframe_of(key)
     if known is None:
-        remedy = did_you_mean(key, TIMEFRAMES) if isinstance(key, str) else ""
-        raise StrategyError(place, f"`{name}` names the timeframe {safe_repr(key)}", _KNOWN, remedy or "Correct it.")
+        raise StrategyError(place, f"`{name}` names the timeframe {safe_repr(key)}", _KNOWN, "Correct it.")
     return known
 
 

@@ -14,6 +14,7 @@ from desk import strategy
 from desk.consumer.engine import StrategyEntry
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
+from desk.model.hours import TradingDay
 from desk.model.ticks import Frame, Quote, Tick, Trade
 from desk.model.units import SECOND_NS
 from desk.scanning.runner import ScannerEntry
@@ -21,6 +22,8 @@ from desk.trading.risk_limits import RiskLimits
 
 SYMBOLS = ("A", "B", "C", "D")
 START_S = 48
+HOURS = TradingDay(at(-600), at(-240), at(36_000), at(54_000))
+"""Five minutes end with the minute that ends during the days here."""
 
 
 def examples(count: int) -> settings:
@@ -32,6 +35,8 @@ class RandomStrategyOnAllHooks(RandomStrategy):
 
     def on_second(self, ctx: strategy.Context) -> None:
         self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist()))
+        longer = ctx.bars_of("5m")
+        self.seen.append((longer.volume.tolist(), longer.flags.tolist()))
         super().on_second(ctx)
 
     def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
@@ -47,7 +52,7 @@ class RandomStrategyOnAllHooks(RandomStrategy):
 
 
 ENTRIES = (
-    StrategyEntry("p", lambda: RandomStrategyOnAllHooks(NO_PARAMS)),
+    StrategyEntry("p", lambda: RandomStrategyOnAllHooks(NO_PARAMS), bars=("1m", "5m")),
     StrategyEntry("q", lambda: RandomStrategyOnAllHooks(NO_PARAMS), scanner="S"),
 )
 
@@ -114,6 +119,7 @@ class TapeDay(NamedTuple):
         """A desk in lockstep whose risk limits refuse some orders, by symbol and in total."""
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0, max_gross_notional=200.0)
         parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
+        parts |= {"hours": HOURS}
         return DeskSetup(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
 
 
