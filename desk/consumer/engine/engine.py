@@ -42,9 +42,9 @@ from desk.telemetry.span_recorder import SpanRecorder
 class Engine:
     """Applies the items of one shard to its bars, strategies and simulated orders.
 
-    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches,
-    histories), number (order events, moves), equality (gaps) and the producer's time (lost quotes); items for released
-    slots were applied before the release.
+    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches; a
+    symbol's histories by that of the last one), number (order events, moves), equality (gaps) and the producer's time
+    (lost quotes); items for released slots were applied before the release.
 
     `apply` returns the outcome; the caller passes the part not yet handed over to the next call, because a released
     symbol takes its part along. Instances in `never_restored`, by (strategy, symbol), do not run again after `restore`.

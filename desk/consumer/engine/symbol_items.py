@@ -28,7 +28,7 @@ class SymbolItems:
     def history(self, history: History) -> None:
         """Add bars of before a subscription."""
         state = self._state
-        if history.at_ns >= state.mark_ns and not state.moves.has_left(history.symbol):
+        if not state.moves.has_left(history.symbol):
             state.histories.apply(history)
 
     def stop(self, stop: Stop) -> None:

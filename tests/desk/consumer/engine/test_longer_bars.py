@@ -98,6 +98,7 @@ def test_a_longer_bar_comes_with_its_last_minute_though_that_had_no_trade() -> N
     engine.apply([mark(7 * 60 + 2)])
 
     assert (early, strategy_of(engine).bars) == ([], [("5m", 2, 100.0)])
+    assert strategy_of(engine).known == [(1, 1, 0, 0, 0)]
 
 
 def test_while_several_bars_close_at_one_mark_each_call_sees_those_before_it() -> None:

@@ -129,11 +129,12 @@ def test_minutes_that_the_subscription_saw_are_not_taken_from_history() -> None:
     assert ctx.bars_of("5m").flags.tolist() == ["repaired", "partial"]
 
 
-def test_late_trades_and_their_corrections_revise_a_minute_of_history() -> None:
+@pytest.mark.parametrize("first", [[], [Trade(0, "A", at(0.5), 0, 4.0, 1.0, "", "V", 1)]], ids=["first", "later"])
+def test_late_trades_and_their_corrections_revise_a_minute_of_history(first: list[Item]) -> None:
     engine = a_late_engine(a_needy_entry())
     late = Trade(1, "A", at(-90), 0, 9.0, 5.0, "", "V", 7)
 
-    engine.apply([a_watch(), a_history(), late, mark(1)])
+    engine.apply([a_watch(), *first, a_history(), late, mark(1)])
     added = instance_of(engine).bars.volume.tolist()[-2], instance_of(engine).bars.high.tolist()[-2]
     engine.apply([Correction(2, "A", at(-90), 0, 7, 8.0, 4.0, "", "V", 8), mark(2)])
 
@@ -153,6 +154,24 @@ def test_items_of_history_that_come_again_change_nothing() -> None:
     assert instance_of(engine).bars.volume.tolist() == same_second
     assert engine.audit.without_history == []
     assert instance_of(engine).bars_of("1d").close.tolist() == [2.0, 3.0]
+
+
+def test_a_problem_of_history_that_comes_again_is_one_problem() -> None:
+    engine = a_late_engine(a_needy_entry())
+    missing = History("A", at(1), problem="no answer in 30 s")
+
+    engine.apply([a_watch(history_follows=True), mark(1), missing, missing, mark(2), missing])
+
+    assert len(engine.audit.without_history) == 1
+
+
+def test_a_history_that_comes_later_than_its_mark_counts_too() -> None:
+    engine = a_late_engine(a_needy_entry())
+
+    engine.apply([a_watch(history_follows=True), *marks(1, 9), a_history(1), mark(10)])
+
+    assert kinds(strategy_of(engine).seen) == ["second"]
+    assert instance_of(engine).warm
 
 
 def test_a_history_that_comes_before_its_watch_counts() -> None:
