@@ -14,6 +14,7 @@ from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedReport
 from desk.producer.loop import ProducerLoop
+from desk.report.history_problems import history_problems
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import (
     ClassCounts,
@@ -173,13 +174,16 @@ def problems(record: RunRecord) -> list[str]:
 
 
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
-    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order."""
+    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order.
+
+    Then the lines about history that is missing.
+    """
     faults = sorted(
         (fault for shard in shards for fault in shard.audit.stopped),
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
     lines = (f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults)
-    return list(dict.fromkeys(lines))
+    return [*dict.fromkeys(lines), *history_problems(shards)]
 
 
 def warnings(record: RunRecord) -> list[str]:

@@ -10,9 +10,10 @@ from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.errors import TapeError
 from desk.model.ticks import Trade
+from desk.model.timeframes import Timeframe
 from desk.model.units import SECOND_NS
 from desk.tape.catalog import Catalog
-from desk.venues.market_history import HistoryUnavailable, Timeframe
+from desk.venues.market_history import HistoryUnavailable
 
 
 class CatalogHistory:

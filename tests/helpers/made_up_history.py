@@ -6,8 +6,9 @@ from datetime import date
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.ticks import Trade
+from desk.model.timeframes import Timeframe
 from desk.model.units import MINUTE_NS, ceil_to
-from desk.venues.market_history import HistoryUnavailable, Timeframe
+from desk.venues.market_history import HistoryUnavailable
 
 EVERY_NS = 5 * MINUTE_NS
 
