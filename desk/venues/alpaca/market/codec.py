@@ -12,7 +12,7 @@ from msgspec.msgpack import Ext
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
 from desk.streams.limits import MAX_MALFORMED, SymbolBound
-from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
+from desk.venues.timestamps import exts_ns, texts_ns
 from desk.venues.alpaca.market.wire import (
     UNUSED_MESSAGES,
     Acknowledgement,

@@ -1,4 +1,7 @@
-"""Times of the stream, MessagePack timestamps and RFC 3339 text, as nanoseconds since the epoch."""
+"""Times of streams, MessagePack timestamps, RFC 3339 text and epoch numbers, as nanoseconds since the epoch.
+
+Tests: tests/desk/venues/alpaca/test_alpaca_timestamps.py
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
