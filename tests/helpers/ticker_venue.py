@@ -52,6 +52,7 @@ class TickerProtocol:
         self.verdict: HangUp | DeskError | None = None
         self.refused: dict[str, list[str]] = {}
         self.unknown: dict[str, int] = {}
+        self.unmapped: dict[str, int] = {}
         self._counts = counts
         self._ordinal = first_ordinal
         self._wanted: set[str] = set()

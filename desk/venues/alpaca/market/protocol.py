@@ -89,6 +89,11 @@ class AlpacaProtocol:
         return {channel: sorted(symbols) for channel, symbols in self.subscription.missing.items() if symbols}
 
     @property
+    def unmapped(self) -> dict[str, int]:
+        """Empty: the venue sends the letters of the SIPs."""
+        return {}
+
+    @property
     def unknown(self) -> dict[str, int]:
         """Messages of unknown kinds, by kind."""
         return self.codec.unknown
