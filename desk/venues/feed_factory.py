@@ -56,9 +56,10 @@ class LiveSetup(msgspec.Struct, frozen=True):
 class LiveFactory(ABC):
     """Opens live feeds: a venue's protocol on the shared socket loop."""
 
-    @abstractmethod
     def url(self, plan: Plan) -> str:
-        """The address of the stream: the plan's, else the vendor's default."""
+        """The address of the stream: the plan's `url`, else that of the stream that its `name` chooses."""
+        stream = plan.feed.stream
+        return plan.feed.url or ("" if stream is None else stream.url)
 
     @abstractmethod
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> LiveFeed:

@@ -4,7 +4,6 @@ Tests: tests/desk/venues/test_registry.py
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from pydantic import SecretStr
 
@@ -14,15 +13,9 @@ from desk.model.units import SECOND_NS
 from desk.venues.alpaca.market.feed import AlpacaFeed
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 
-IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
-
 
 class AlpacaFactory(LiveFactory):
     """Opens Alpaca's stream, or a venue that speaks its protocol."""
-
-    def url(self, plan: Plan) -> str:
-        """The plan's `url`, else the free IEX stream."""
-        return plan.feed.url or IEX_STREAM
 
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> AlpacaFeed:
         """Make the feed, which is not connected yet."""
