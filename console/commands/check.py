@@ -11,7 +11,7 @@ from rich.console import Console
 
 from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
-from console.plan_classes import PlanClasses, load_classes
+from console.plan_classes import PlanClasses, load_classes, volume_warnings
 from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, load_plan, load_settings, override, plan_notes
 from desk.loading.fault_messages import safe_repr
 from desk.model.blocks import BlockSource
@@ -35,6 +35,8 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     facts = [*_market(plan), *_trading(plan, loaded), *_results(plan)]
     console.print(line(plan.session.name, style="bold"))
     console.print(fact_table(facts))
+    for warning in volume_warnings(plan, loaded):
+        console.print(line(f"warning: {warning}"), soft_wrap=True)
     for note in plan_notes(written, plan):
         console.print(line(f"note: {note}"), soft_wrap=True)
     console.print(line(f"ok · {path}"), soft_wrap=True)
@@ -64,6 +66,7 @@ def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
         ("session", f"from {start} until {end}, on {plan.session.clock} time"),
         *([("session", f"now or next: {day.date}, {hours}")] if plan.session.clock == "real" else []),
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {factory.url(plan)}"),
+        ("data", f"{feed.feed_name}: {feed.entitlement}" if feed.feed_name else feed.entitlement),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),
     ]

@@ -65,9 +65,7 @@ class FeedPlan(PlanTable):
         + "; ".join(f"{kind}: {', '.join(each.names)}" for kind, each in FEED_KINDS.items() if each.names)
         + '; "" = the one at `url`, else the first',
     )
-    url: StreamUrl = Field(
-        default="", description="address of another stream, such as a `desk venue`; json: required"
-    )
+    url: StreamUrl = Field(default="", description="address of another stream, such as a `desk venue`; json: required")
     allow_plain: bool = Field(
         default=False,
         description="whether key and secret may be sent unencrypted (ws://) to another machine",
@@ -93,8 +91,8 @@ class FeedPlan(PlanTable):
         default=("trades", "quotes"),
         strict=False,
         min_length=1,
-        description="kinds of ticks to read; alpaca_crypto: orderbooks instead of quotes takes the quotes from the top of "
-        "the order books",
+        description="kinds of ticks to read; alpaca_crypto: with orderbooks instead of quotes, quotes are the top of the "
+        "order books",
         json_schema_extra={"words": 'a list of "trades", "quotes" (or "orderbooks") or both, each once'},
     )
     symbols: Symbols = Field(
@@ -109,8 +107,8 @@ class FeedPlan(PlanTable):
     subscribe: str = Field(
         default="",
         max_length=10_000,
-        description=f'json: the message that subscribes symbols; `{SYMBOLS}` stands for the list, `{KEY}` for the key; "" '
-        "= the venue sends all by itself",
+        description=f"json: the message that subscribes symbols; `{SYMBOLS}` stands for the list, `{KEY}` for the key; "
+        '"" = the venue sends all by itself',
     )
     unsubscribe: str = Field(
         default="",
@@ -140,8 +138,8 @@ class FeedPlan(PlanTable):
         """What the feed delivers, and how late; "" if it is not live."""
         if not self.is_live:
             return ""
-        about = "what is at its url; not known to the desk" if self.stream is None else self.stream.about
-        return f"{about}, {f'{self.delay_s:g} s late' if self.delay_s else 'in real time'}"
+        late = f"{self.delay_s:g} s late" if self.delay_s else "in real time"
+        return "not known to the desk: the stream at `url`" if self.stream is None else f"{self.stream.about}, {late}"
 
     @property
     def credentials(self) -> tuple[str, ...]:

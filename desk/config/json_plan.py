@@ -61,7 +61,10 @@ class JsonMap(PlanTable):
                 yield PlanFault((name,), '`""`', "the name of a field", f"Name the field of the {name}.")
         if self.volume_is == "cumulative" and not self.volume:
             yield PlanFault(
-                ("volume",), '`""` with volume_is = "cumulative"', "the name of a field", "Name the field of the volume."
+                ("volume",),
+                '`""` with volume_is = "cumulative"',
+                "the name of a field",
+                "Name the field of the volume.",
             )
 
 

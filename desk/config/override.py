@@ -1,6 +1,7 @@
 """Overrides of the plan: flags take precedence over the environment, and the environment over the plan."""
 
 import os
+
 from pydantic import ValidationError
 
 from desk.config.plan import Plan

@@ -4,7 +4,6 @@ Times of day are exchange time, money is in account currency, fractions lie betw
 """
 
 from collections.abc import Iterator
-
 from typing import Any
 
 from pydantic import Field, model_validator

@@ -146,9 +146,9 @@ class RunFolder:
         with replacing(self.report) as beside:
             beside.write_text(page, encoding="utf-8")
 
-    def write_bars(self, bars: Iterable[Bar]) -> int:
+    def write_bars(self, bars: Iterable[Bar], metadata: Mapping[str, str]) -> int:
         """Write bars.parquet from the priced bars among these, in any order; its rows. Raises RunFailed."""
-        return write_bars(self.bars, bars)
+        return write_bars(self.bars, bars, metadata)
 
     def write_decisions(self, decisions: Iterable[Decision]) -> int:
         """Write decisions.parquet in canonical order; its rows. Raises RunFailed."""

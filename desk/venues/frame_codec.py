@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.streams.limits import MAX_MALFORMED, SymbolBound
 from desk.model.ticks import Event
+from desk.streams.limits import MAX_MALFORMED, SymbolBound
 from desk.venues.received_events import count_received
 
 Encoding = Literal["msgpack", "json"]

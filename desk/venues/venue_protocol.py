@@ -10,9 +10,9 @@ from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import DeskError
 from desk.model.notes import Level, Note
 from desk.model.plain_text import from_outside
+from desk.model.ticks import Event
 from desk.streams.limits import MAX_SYMBOLS, MAX_TEXT_CHARS, SymbolBound
 from desk.streams.stream_protocol import HangUp
-from desk.model.ticks import Event
 from desk.venues.received_events import skip_unwanted
 from desk.venues.wanted_symbols import WantedSymbols
 

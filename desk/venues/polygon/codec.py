@@ -12,7 +12,6 @@ from desk.venues.frame_codec import MAX_TIME_NS, FieldError, FrameCodec
 from desk.venues.identities import text_id
 from desk.venues.polygon.codes import HALTED, RESUMED, CodeMap
 from desk.venues.polygon.wire import TYPES, WireBands, WireData, WireMinute, WireQuote, WireSecond, WireTrade
-
 from desk.venues.timestamps import epoch_ns
 
 HALT: Final = ("H", "trading is halted or paused")
@@ -50,9 +49,7 @@ class PolygonCodec(FrameCodec):
         tape = codes.tape(m.tape)
         conditions = codes.conditions(m.conditions or (), tape)
         exchange, trade_id = codes.exchange(m.exchange), trade_identity(m.trade_id, m.facility)
-        return Trade(
-            self._next(), m.symbol, ts_ns, received_ns, m.price, size, conditions, exchange, trade_id, tape
-        )
+        return Trade(self._next(), m.symbol, ts_ns, received_ns, m.price, size, conditions, exchange, trade_id, tape)
 
     def _quote(self, m: WireQuote, ts_ns: int, received_ns: int) -> Quote:
         exchange = self.codes.exchange(m.bid_exchange)
@@ -65,9 +62,7 @@ class PolygonCodec(FrameCodec):
 
     def _minute(self, m: WireMinute, ts_ns: int, received_ns: int) -> VenueBar:
         vwap = m.vwap or float("nan")
-        return VenueBar(
-            self._next(), m.symbol, ts_ns, received_ns, m.open, m.high, m.low, m.close, m.volume, vwap=vwap
-        )
+        return VenueBar(self._next(), m.symbol, ts_ns, received_ns, m.open, m.high, m.low, m.close, m.volume, vwap=vwap)
 
     def _bands(self, m: WireBands, ts_ns: int, received_ns: int) -> list[Event]:
         """A trading status for a halt or a resumption, and the bands, unless the message has none."""

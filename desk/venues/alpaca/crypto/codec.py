@@ -57,7 +57,7 @@ class CryptoCodec(FrameCodec):
         """Take over ordinal, counts and books from another codec of the same stream."""
         super().continue_from(other)
         if isinstance(other, CryptoCodec):
-            self.books, self._tops = other.books, other._tops
+            self.books, self._tops = other.books, other._tops  # noqa: SLF001 - of the same class
 
     def forget_books(self) -> None:
         """Forget the order books: a new connection sends them anew."""
