@@ -49,7 +49,10 @@ class FeedKind(NamedTuple):
         """
         if name or not url:
             return name or next(iter(self.names), "")
-        found = urlsplit(url)
+        try:
+            found = urlsplit(url)
+        except ValueError:  # reported as the url's fault
+            return ""
         addresses = {each: urlsplit(stream.url) for each, stream in self.names.items()}
         same_path = [each for each, address in addresses.items() if address.path == found.path]
         same_host = [each for each, address in addresses.items() if address.hostname == found.hostname]

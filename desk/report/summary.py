@@ -168,11 +168,11 @@ class FeedSection(msgspec.Struct):
 
     kind: str = ""
     name: str = ""
-    entitlement: str = ""
-    delay_s: float = 0.0
     up: bool = True
     reconnects: int = 0
     refused_symbols: list[str] = []
+    entitlement: str = ""
+    delay_s: float = 0.0
 
 
 class OrdersSection(msgspec.Struct):

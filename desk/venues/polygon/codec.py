@@ -11,7 +11,7 @@ from desk.streams.limits import MAX_SIZE
 from desk.venues.frame_codec import MAX_TIME_NS, FieldError, FrameCodec
 from desk.venues.identities import text_id
 from desk.venues.polygon.codes import HALTED, RESUMED, CodeMap
-from desk.venues.polygon.wire import TYPES, WireBands, WireData, WireMinute, WireQuote, WireSecond, WireTrade
+from desk.venues.polygon.wire import TYPES, PolygonBands, PolygonData, PolygonMinute, PolygonQuote, PolygonSecond, PolygonTrade
 from desk.venues.timestamps import epoch_ns
 
 HALT: Final = ("H", "trading is halted or paused")
@@ -25,18 +25,18 @@ class PolygonCodec(FrameCodec):
         super().__init__(TYPES, "json", place, counts, first_ordinal)
         self.codes = CodeMap()
 
-    def _events(self, messages: Sequence[WireData], received_ns: int) -> list[Event]:
-        checked = [(m, _time_ns(m), _size(m)) for m in messages if type(m) is not WireSecond]
+    def _events(self, messages: Sequence[PolygonData], received_ns: int) -> list[Event]:
+        checked = [(m, _time_ns(m), _size(m)) for m in messages if type(m) is not PolygonSecond]
         self._require_symbols({message.symbol for message in messages})
         events: list[Event] = []
         for m, ts_ns, size in checked:
-            if type(m) is WireTrade:
+            if type(m) is PolygonTrade:
                 events.append(self._trade(m, ts_ns, received_ns, size))
-            elif type(m) is WireQuote:
+            elif type(m) is PolygonQuote:
                 events.append(self._quote(m, ts_ns, received_ns))
-            elif type(m) is WireMinute:
+            elif type(m) is PolygonMinute:
                 events.append(self._minute(m, ts_ns, received_ns))
-            elif type(m) is WireBands:
+            elif type(m) is PolygonBands:
                 events += self._bands(m, ts_ns, received_ns)
         return events
 
@@ -44,14 +44,14 @@ class PolygonCodec(FrameCodec):
         self.ordinal += 1
         return self.ordinal
 
-    def _trade(self, m: WireTrade, ts_ns: int, received_ns: int, size: float) -> Trade:
+    def _trade(self, m: PolygonTrade, ts_ns: int, received_ns: int, size: float) -> Trade:
         codes = self.codes
         tape = codes.tape(m.tape)
         conditions = codes.conditions(m.conditions or (), tape)
         exchange, trade_id = codes.exchange(m.exchange), trade_identity(m.trade_id, m.facility)
         return Trade(self._next(), m.symbol, ts_ns, received_ns, m.price, size, conditions, exchange, trade_id, tape)
 
-    def _quote(self, m: WireQuote, ts_ns: int, received_ns: int) -> Quote:
+    def _quote(self, m: PolygonQuote, ts_ns: int, received_ns: int) -> Quote:
         exchange = self.codes.exchange(m.bid_exchange)
         if m.ask_exchange != m.bid_exchange:
             exchange = f"{exchange}/{self.codes.exchange(m.ask_exchange)}"
@@ -60,11 +60,11 @@ class PolygonCodec(FrameCodec):
             self._next(), m.symbol, ts_ns, received_ns, m.bid, m.bid_size, m.ask, m.ask_size, exchange, condition
         )
 
-    def _minute(self, m: WireMinute, ts_ns: int, received_ns: int) -> VenueBar:
+    def _minute(self, m: PolygonMinute, ts_ns: int, received_ns: int) -> VenueBar:
         vwap = m.vwap or float("nan")
         return VenueBar(self._next(), m.symbol, ts_ns, received_ns, m.open, m.high, m.low, m.close, m.volume, vwap=vwap)
 
-    def _bands(self, m: WireBands, ts_ns: int, received_ns: int) -> list[Event]:
+    def _bands(self, m: PolygonBands, ts_ns: int, received_ns: int) -> list[Event]:
         """A trading status for a halt or a resumption, and the bands, unless the message has none."""
         letters, tape = self.codes.band(m.indicators), self.codes.tape(m.tape)
         events: list[Event] = []
@@ -78,15 +78,15 @@ class PolygonCodec(FrameCodec):
         return events
 
 
-def _time_ns(message: WireData) -> int:
-    found = epoch_ns(message.start if isinstance(message, WireMinute | WireSecond) else message.time)
+def _time_ns(message: PolygonData) -> int:
+    found = epoch_ns(message.start if isinstance(message, PolygonMinute | PolygonSecond) else message.time)
     if found > MAX_TIME_NS:
         raise FieldError("time")
     return found
 
 
-def _size(message: WireData) -> float:
-    return trade_size(message.size, message.exact_size) if type(message) is WireTrade else 0.0
+def _size(message: PolygonData) -> float:
+    return trade_size(message.size, message.exact_size) if type(message) is PolygonTrade else 0.0
 
 
 def trade_identity(text: str, facility: int) -> int:

@@ -10,7 +10,7 @@ from desk.model.errors import CredentialsError, DeskError
 from desk.streams.stream_protocol import HangUp
 from desk.venues.polygon.codec import PolygonCodec
 from desk.venues.polygon.subscription import Action, TopicSubscription
-from desk.venues.polygon.wire import WireStatus
+from desk.venues.polygon.wire import PolygonStatus
 from desk.venues.venue_protocol import VenueProtocol
 
 PREFIXES: Final = {"trades": "T", "quotes": "Q", "bars": "AM", "lulds": "LULD"}
@@ -99,7 +99,7 @@ class PolygonProtocol(VenueProtocol):
             self.verdict = HangUp(self.codec.fault)
         self.skip_unwanted(first, self.codec.symbols)
 
-    def _on_status(self, answer: WireStatus) -> None:
+    def _on_status(self, answer: PolygonStatus) -> None:
         status = answer.status
         if status == "connected":
             self._greeted = True

@@ -14,7 +14,7 @@ MAX_ATTEMPTS: Final = 3
 Action = Literal["subscribe", "unsubscribe"]
 
 
-class Request(NamedTuple):
+class TopicRequest(NamedTuple):
     """A request for topics of one channel, such as "T.SPY"."""
 
     action: Action
@@ -31,7 +31,7 @@ class TopicSubscription:
 
     def __init__(self, wanted: WantedSymbols, prefixes: Mapping[str, str]) -> None:
         self.acknowledged = False
-        self.pending: Request | None = None
+        self.pending: TopicRequest | None = None
         self._wanted = wanted
         self._prefixes = {channel: prefixes[channel] for channel in wanted.channels}
         self._granted: set[str] = set()
@@ -56,7 +56,7 @@ class TopicSubscription:
         self._granted.clear()
         self._open.clear()
 
-    def request(self) -> Request | None:
+    def request(self) -> TopicRequest | None:
         """The next request to send; None while one is pending, or if nothing is left to request."""
         if self.pending is not None:
             return None
@@ -94,19 +94,19 @@ class TopicSubscription:
             self.pending = None
             self.acknowledged = self.acknowledged or self._next() is None
 
-    def _next(self) -> Request | None:
+    def _next(self) -> TopicRequest | None:
         """The next request, for one channel; topics that are not wanted any more go first."""
         wanted = {channel: self._topics(channel) for channel in self._prefixes}
         dropped = self._granted.difference(*wanted.values())
         if dropped:
-            return Request("unsubscribe", frozenset(sorted(dropped)[:MAX_PER_REQUEST]))
+            return TopicRequest("unsubscribe", frozenset(sorted(dropped)[:MAX_PER_REQUEST]))
         self._refused &= set().union(*wanted.values())
         for topics in wanted.values():
             missing = topics - self._granted - self._refused
             exhausted = {topic for topic in missing if self._attempts[topic] >= MAX_ATTEMPTS}
             self._refused |= exhausted
             if more := missing - exhausted:
-                return Request("subscribe", frozenset(sorted(more)[:MAX_PER_REQUEST]))
+                return TopicRequest("subscribe", frozenset(sorted(more)[:MAX_PER_REQUEST]))
         return None
 
     def _topics(self, channel: str) -> set[str]:

@@ -14,13 +14,13 @@ from desk.venues.wire_types import Price, SideValue, Symbol
 
 Number = Annotated[int, Meta(ge=0, le=99_999)]
 Numbers = Annotated[tuple[Number, ...], Meta(max_length=MAX_CONDITIONS)]
-Time = Annotated[int, Meta(gt=0, lt=2**63)]
+Time = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 """Milliseconds by the documents; LULD messages were seen with nanoseconds."""
 Decimal = Annotated[str, Meta(max_length=40)]
 TradeId = Annotated[str, Meta(max_length=64)]
 
 
-class WireTrade(msgspec.Struct, tag_field="ev", tag="T", gc=False):
+class PolygonTrade(msgspec.Struct, tag_field="ev", tag="T", gc=False):
     """A trade. `exact_size` has the size with its fraction of a share, where there is one."""
 
     symbol: Symbol = msgspec.field(name="sym")
@@ -35,7 +35,7 @@ class WireTrade(msgspec.Struct, tag_field="ev", tag="T", gc=False):
     tape: Number = msgspec.field(name="z", default=0)
 
 
-class WireQuote(msgspec.Struct, tag_field="ev", tag="Q", gc=False):
+class PolygonQuote(msgspec.Struct, tag_field="ev", tag="Q", gc=False):
     """A quote; an empty side is left out, or has price and size 0. Sizes in shares since 2025-11-03."""
 
     symbol: Symbol = msgspec.field(name="sym")
@@ -49,7 +49,7 @@ class WireQuote(msgspec.Struct, tag_field="ev", tag="Q", gc=False):
     condition: Number = msgspec.field(name="c", default=0)
 
 
-class WireMinute(msgspec.Struct, tag_field="ev", tag="AM", gc=False):
+class PolygonMinute(msgspec.Struct, tag_field="ev", tag="AM", gc=False):
     """A minute bar, from `start` on."""
 
     symbol: Symbol = msgspec.field(name="sym")
@@ -62,7 +62,7 @@ class WireMinute(msgspec.Struct, tag_field="ev", tag="AM", gc=False):
     vwap: SideValue = msgspec.field(name="vw", default=0.0)
 
 
-class WireSecond(msgspec.Struct, tag_field="ev", tag="A", gc=False):
+class PolygonSecond(msgspec.Struct, tag_field="ev", tag="A", gc=False):
     """A bar of one second, which the desk checks and does not use."""
 
     symbol: Symbol = msgspec.field(name="sym")
@@ -71,7 +71,7 @@ class WireSecond(msgspec.Struct, tag_field="ev", tag="A", gc=False):
     volume: SideValue = msgspec.field(name="v")
 
 
-class WireBands(msgspec.Struct, tag_field="ev", tag="LULD", gc=False):
+class PolygonBands(msgspec.Struct, tag_field="ev", tag="LULD", gc=False):
     """The bands of limit up, limit down. Halts and resumptions come for Nasdaq's listings only."""
 
     symbol: Symbol = msgspec.field(name="T")
@@ -82,23 +82,23 @@ class WireBands(msgspec.Struct, tag_field="ev", tag="LULD", gc=False):
     tape: Number = msgspec.field(name="z", default=0)
 
 
-class WireStatus(msgspec.Struct, tag_field="ev", tag="status"):
+class PolygonStatus(msgspec.Struct, tag_field="ev", tag="status"):
     """An answer of the venue, or the reason why it is about to close the connection."""
 
     status: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)] = ""
     message: str = ""
 
 
-class WireKind(msgspec.Struct):
+class PolygonKind(msgspec.Struct):
     """Only the kind of a message, for messages that fail to decode."""
 
     kind: Any = msgspec.field(name="ev", default=None)
 
 
 TYPES: Final = MessageTypes(
-    data=(WireTrade, WireQuote, WireMinute, WireSecond, WireBands),
-    controls=(WireStatus,),
-    kind=WireKind,
+    data=(PolygonTrade, PolygonQuote, PolygonMinute, PolygonSecond, PolygonBands),
+    controls=(PolygonStatus,),
+    kind=PolygonKind,
     classes={"T": "trades", "Q": "quotes", "A": "notices", "AM": "notices", "LULD": "notices"},
     causes={"sym": "symbol", "t": "time", "i": "id"}
     | dict.fromkeys(("p", "bp", "ap"), "price")
@@ -106,4 +106,4 @@ TYPES: Final = MessageTypes(
     unused=frozenset({"NOI", "FMV", "LV", "V"}),
 )
 """Unused kinds: imbalances, fair market values, and values of other products."""
-WireData = WireTrade | WireQuote | WireMinute | WireSecond | WireBands
+PolygonData = PolygonTrade | PolygonQuote | PolygonMinute | PolygonSecond | PolygonBands

@@ -15,7 +15,7 @@ def a_run(folder: Path, url: str, started_ns: int = 1) -> RunFolder:
     run = RunFolder.create(None, folder / "demo", "demo", 0)
     run.results_url = url
     run.write_summary({"started_ns": started_ns})
-    run.write_bars([], {})
+    run.write_bars([])
     return run
 
 

@@ -36,6 +36,8 @@ DEADLINE_S = 30.0
 def a_plan(kind: str, url: str = "") -> Plan:
     feed = {"kind": kind, "symbols": ["A"]} | ({"url": url} if url else {})
     feed |= {"path": "rows.parquet"} if kind == "tape" else {}
+    if "key_env" in FEED_KINDS[kind].keys:
+        feed |= {"key_env": "SOME_API_KEY", "headers": {"X-API-Key": "{key}"}}
     mode = "paper" if FEED_KINDS[kind].is_live else "replay"
     session = {"name": "day", "mode": mode, "calendar": "24/7" if mode == "paper" else "XNYS"}
     return Plan.model_validate({"session": session, "feed": feed})
@@ -43,7 +45,7 @@ def a_plan(kind: str, url: str = "") -> Plan:
 
 @pytest.mark.parametrize("kind", FEED_KINDS)
 def test_the_class_that_a_line_names_makes_feeds_of_its_kind(kind: str) -> None:
-    factory = feed_factory(a_plan(kind))
+    factory = feed_factory(a_plan(kind, "wss://stream.example/v2" if FEED_KINDS[kind].is_live else ""))
 
     assert isinstance(factory, LiveFactory if FEED_KINDS[kind].is_live else ReplayFactory)
 
@@ -74,7 +76,7 @@ def test_credentials_of_a_kind_are_secrets_of_the_settings(kind: str) -> None:
 def test_missing_credentials_are_named_except_for_a_venue_on_this_machine(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = FEED_KINDS[kind].credentials
+    names = a_plan(kind, "wss://stream.example/v2").feed.credentials
     for name in (*names, "RAYDESK_SECRETS_DIR"):
         monkeypatch.delenv(name, raising=False)
 
