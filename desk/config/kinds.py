@@ -28,9 +28,9 @@ class FeedKind(NamedTuple):
 
     `factory` is the path of its factory class, `keys` are the options of [feed] that not every kind takes, and
     `credentials` are the environment variables that it needs. A feed that `is_live` cannot be paused or read again. If
-    it `has_days`, [session] date selects one. `names` are the streams that [feed] name chooses from, the default first.
-    `calendar` is the default of [session] calendar, if it is not the schema's. `channels` are those that not every kind
-    has.
+    it `has_days`, [session] date selects one. Scanners run on a live feed that `has_snapshots` of its market. `names` are
+    the streams that [feed] name chooses from, the default first. `calendar` is the default of [session] calendar, if it
+    is not the schema's. `channels` are those that not every kind has.
     """
 
     factory: str
@@ -38,6 +38,7 @@ class FeedKind(NamedTuple):
     credentials: tuple[str, ...] = ()
     is_live: bool = False
     has_days: bool = False
+    has_snapshots: bool = False
     names: Mapping[str, FeedName] = {}
     calendar: str = ""
     channels: frozenset[str] = frozenset()
@@ -82,9 +83,10 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     "synthetic": FeedKind("desk.venues.recorded:SyntheticFactory", frozenset({"speed", "synthetic"})),
     "alpaca": FeedKind(
         "desk.venues.alpaca.market.factory:AlpacaFactory",
-        frozenset({"url", "allow_plain", "name"}),
+        frozenset({"url", "allow_plain", "name", "rest_url", "scanned"}),
         ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"),
         is_live=True,
+        has_snapshots=True,
         names=ALPACA_STOCKS,
     ),
     "alpaca_crypto": FeedKind(
@@ -98,7 +100,7 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     ),
     "polygon": FeedKind(
         "desk.venues.polygon.factory:PolygonFactory",
-        frozenset({"url", "allow_plain", "name"}),
+        frozenset({"url", "allow_plain", "name", "rest_url"}),
         ("POLYGON_API_KEY",),
         is_live=True,
         names=POLYGON,

@@ -11,7 +11,15 @@ from desk.streams.limits import MAX_SIZE
 from desk.venues.frame_codec import MAX_TIME_NS, FieldError, FrameCodec
 from desk.venues.identities import text_id
 from desk.venues.polygon.codes import HALTED, RESUMED, CodeMap
-from desk.venues.polygon.wire import TYPES, PolygonBands, PolygonData, PolygonMinute, PolygonQuote, PolygonSecond, PolygonTrade
+from desk.venues.polygon.wire import (
+    TYPES,
+    PolygonBands,
+    PolygonData,
+    PolygonMinute,
+    PolygonQuote,
+    PolygonSecond,
+    PolygonTrade,
+)
 from desk.venues.timestamps import epoch_ns
 
 HALT: Final = ("H", "trading is halted or paused")

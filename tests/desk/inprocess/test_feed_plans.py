@@ -50,7 +50,7 @@ def write_plan(name: str, url: str, folder: Path) -> Path:
 
 def run_until(plan: Path, folder: Path, is_enough: Callable[[], Any]) -> tuple[dict[str, Any], subprocess.Popen[bytes]]:
     """Run the plan in one process until enough was sent, and stop it by a signal."""
-    keys = {name: KEY for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY", "POLYGON_API_KEY", "TICKDB_API_KEY")}
+    keys = dict.fromkeys(("ALPACA_API_KEY", "ALPACA_SECRET_KEY", "POLYGON_API_KEY", "TICKDB_API_KEY"), KEY)
     where = {"cwd": folder, "env": os.environ | keys | {"PYTHONPATH": str(ROOT)}}
     options = ["--in-process", "--run-dir", folder / "run", "--quiet"]
     with running(sys.executable, "-c", COMMAND, "run", plan, *options, folder=folder / "desk", **where) as desk:

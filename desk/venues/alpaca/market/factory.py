@@ -4,18 +4,33 @@ Tests: tests/desk/venues/test_registry.py
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from pydantic import SecretStr
 
 from desk.config import Plan
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
+from desk.ports import LiveMarket
 from desk.venues.alpaca.market.feed import AlpacaFeed
 from desk.venues.feed_factory import LiveFactory, LiveSetup
+from desk.venues.market_history import MarketHistory
 
 
 class AlpacaFactory(LiveFactory):
     """Opens Alpaca's stream, or a venue that speaks its protocol."""
+
+    def history(self, plan: Plan, keys: Sequence[SecretStr]) -> MarketHistory | None:
+        """The history of the stream's own feed. Raises PlanError."""
+        from desk.venues.alpaca.rest.connect import alpaca_history  # noqa: PLC0415 - imports alpaca-py, which is large
+
+        return alpaca_history(plan, keys, self.url(plan))
+
+    def market(self, plan: Plan, keys: Sequence[SecretStr], day: date) -> LiveMarket | None:
+        """The snapshots of the stream's own feed. Raises PlanError."""
+        from desk.venues.alpaca.rest.connect import alpaca_market  # noqa: PLC0415 - likewise
+
+        return alpaca_market(plan, keys, self.url(plan), day)
 
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> AlpacaFeed:
         """Make the feed, which is not connected yet."""
