@@ -101,8 +101,8 @@ class FeedPlan(PlanTable):
         default=("trades", "quotes"),
         strict=False,
         min_length=1,
-        description="kinds of ticks to read; alpaca_crypto: with orderbooks instead of quotes, quotes are the top of the "
-        "order books",
+        description="kinds of ticks to read; alpaca_crypto: with orderbooks instead of quotes, quotes are the top of "
+        "the order books",
         json_schema_extra={"words": 'a list of "trades", "quotes" (or "orderbooks") or both, each once'},
     )
     symbols: Symbols = Field(

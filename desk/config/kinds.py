@@ -28,9 +28,9 @@ class FeedKind(NamedTuple):
 
     `factory` is the path of its factory class, `keys` are the options of [feed] that not every kind takes, and
     `credentials` are the environment variables that it needs. A feed that `is_live` cannot be paused or read again. If
-    it `has_days`, [session] date selects one. Scanners run on a live feed that `has_snapshots` of its market. `names` are
-    the streams that [feed] name chooses from, the default first. `calendar` is the default of [session] calendar, if it
-    is not the schema's. `channels` are those that not every kind has.
+    it `has_days`, [session] date selects one. Scanners run on a live feed that `has_snapshots` of its market.
+    `names` are the streams that [feed] name chooses from, the default first. `calendar` is the default of [session]
+    calendar, if it is not the schema's. `channels` are those that not every kind has.
     """
 
     factory: str

@@ -20,10 +20,10 @@ class FeedHealth(msgspec.Struct, array_like=True):
     a failed feed is down, `down_why` the reason. `refused` are the symbols that the venue refuses, by channel;
     `unknown` counts messages of unknown kinds, `unmapped` codes for which the desk has no letter. `encoding` is the
     encoding that the venue used instead of the requested one; "" if it used that. `is_failed`: a fault ended the feed
-    and is reported as the run's. `early` and `late` count the ticks received before the session's start and after its stop. `jumps` counts advances of session time that were
-    too large to produce every second in between. `clock_steps` counts how often this machine's clock was set,
-    `clock_silences` how often the venue's clock gave no usable answer for long; `clock_why` is the reason if it gives
-    none now, "" while it does.
+    and is reported as the run's. `early` and `late` count the ticks received before the session's start and after its
+    stop. `jumps` counts advances of session time that were too large to produce every second in between. `clock_steps`
+    counts how often this machine's clock was set, `clock_silences` how often the venue's clock gave no usable answer for
+    long; `clock_why` is the reason if it gives none now, "" while it does.
     """
 
     subscribed: bool = False

@@ -6,6 +6,7 @@ Each sends a trade and a quote of every subscribed symbol, again and again, unti
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -90,7 +91,10 @@ def speak_crypto(client: Dialogue) -> None:
             {"T": "t", "S": symbol, "p": 10.0, "s": 0.25, "t": at, "i": client.server.number, "tks": "B"}
             for symbol in granted["trades"]
         ]
-        frame += [{"T": "q", "S": symbol, "bp": 9.9, "bs": 1.5, "ap": 10.1, "as": 2.5, "t": at} for symbol in granted["quotes"]]
+        frame += [
+            {"T": "q", "S": symbol, "bp": 9.9, "bs": 1.5, "ap": 10.1, "as": 2.5, "t": at}
+            for symbol in granted["quotes"]
+        ]
         frame += [
             {"T": "o", "S": symbol, "t": at, "r": True, "b": [{"p": 9.9, "s": 1.0 + client.server.number % 7}], "a": []}
             for symbol in granted["orderbooks"]
@@ -145,7 +149,5 @@ class VendorServer:
         return None
 
     def _converse(self, connection: ServerConnection) -> None:
-        try:
+        with suppress(ConnectionClosed):
             self._speak(Dialogue(self, connection))
-        except ConnectionClosed:
-            pass

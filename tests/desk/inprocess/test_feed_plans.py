@@ -70,7 +70,8 @@ def require_stated(name: str, summary: dict[str, Any], folder: Path) -> None:
     assert metadata[b"raydesk.feed.kind"].decode() == kind
     assert metadata[b"raydesk.feed.name"].decode() == feed_name
     assert metadata[b"raydesk.feed.entitlement"].decode() == entitlement
-    assert KEY not in "".join(path.read_text("utf-8", "replace") for path in (folder / "run").iterdir() if path.is_file())
+    files = [path for path in (folder / "run").iterdir() if path.is_file()]
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
 def require_good(summary: dict[str, Any], desk: subprocess.Popen[bytes]) -> None:

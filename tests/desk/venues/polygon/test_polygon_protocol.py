@@ -185,8 +185,14 @@ def test_a_refused_key_is_a_fault_without_the_key_in_it(status: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "at_once"),
-    [("auth_timeout", False), ("max_connections", False), ("slow_consumer", True), ("force_disconnect", False), ("zz", False)],
-)  # fmt: skip
+    [
+        ("auth_timeout", False),
+        ("max_connections", False),
+        ("slow_consumer", True),
+        ("force_disconnect", False),
+        ("zz", False),
+    ],
+)
 def test_other_statuses_ask_for_a_new_connection(status: str, at_once: bool) -> None:
     vendor = Vendor()
     vendor.log_in()
