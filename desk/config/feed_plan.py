@@ -134,6 +134,11 @@ class FeedPlan(PlanTable):
         return FEED_KINDS[self.kind].is_live
 
     @property
+    def has_trades(self) -> bool:
+        """Whether the feed delivers trades."""
+        return "trades" in self.channels and (self.map.has_trades or "map" not in FEED_KINDS[self.kind].keys)
+
+    @property
     def feed_name(self) -> str:
         """The name of the vendor's stream; "" if it has none, or `url` is another."""
         return FEED_KINDS[self.kind].feed_name(self.name, self.url)

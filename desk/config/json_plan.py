@@ -55,6 +55,11 @@ class JsonMap(PlanTable):
         default="", description='json: the price of that trade; "" = no trade: the increase is activity only'
     )
 
+    @property
+    def has_trades(self) -> bool:
+        """Whether trades are made of the volume."""
+        return self.volume_is == "cumulative" and bool(self.price)
+
     def conflicts(self) -> Iterator[PlanFault]:
         for name in REQUIRED:
             if not getattr(self, name):

@@ -22,8 +22,8 @@ class FeedHealth(msgspec.Struct, array_like=True):
     encoding that the venue used instead of the requested one; "" if it used that. `is_failed`: a fault ended the feed
     and is reported as the run's. `early` and `late` count the ticks received before the session's start and after its
     stop. `jumps` counts advances of session time that were too large to produce every second in between. `clock_steps`
-    counts how often this machine's clock was set, `clock_silences` how often the venue's clock gave no usable answer for
-    long; `clock_why` is the reason if it gives none now, "" while it does.
+    counts how often this machine's clock was set, `clock_silences` how often the venue's clock gave no usable answer
+    for long; `clock_why` is the reason if it gives none now, "" while it does.
     """
 
     subscribed: bool = False

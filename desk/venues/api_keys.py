@@ -13,7 +13,7 @@ from desk.config.plan_urls import is_loopback
 from desk.model.errors import CredentialsError
 
 ANY_KEY: Final = SecretStr("local")
-ALL_OF: Final = {1: "it", 2: "both"}
+ALL_OF: Final = {1: "that variable", 2: "both"}
 
 
 def api_keys(plan: Plan) -> list[SecretStr]:
@@ -31,6 +31,6 @@ def api_keys(plan: Plan) -> list[SecretStr]:
             f"no {' and no '.join(missing)}",
             f"{ALL_OF.get(len(names), 'all')}, in the environment or as files in the folder that "
             "RAYDESK_SECRETS_DIR names",
-            "Set them, or name a `desk venue` on this machine in [feed] url.",
+            f"Set {'it' if len(names) == 1 else 'them'}, or name a `desk venue` on this machine in [feed] url.",
         )
     return [secret or ANY_KEY for secret in found.values()]

@@ -67,7 +67,7 @@ def speak_polygon(client: Dialogue) -> None:
             if prefix == "T":
                 frame.append({"ev": "T", "sym": symbol, "x": 12, "i": f"id-{client.server.number}", "z": 3, "p": 10.0,
                               "s": 100, "c": [14], "t": now_ms})  # fmt: skip
-            else:
+            elif prefix == "Q":
                 frame.append({"ev": "Q", "sym": symbol, "bx": 12, "bp": 9.9, "bs": 100, "ax": 12, "ap": 10.1, "as": 100,
                               "c": 1, "t": now_ms, "z": 3})  # fmt: skip
         if frame:

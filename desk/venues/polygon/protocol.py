@@ -15,6 +15,7 @@ from desk.venues.venue_protocol import VenueProtocol
 
 PREFIXES: Final = {"trades": "T", "quotes": "Q", "bars": "AM", "lulds": "LULD"}
 """The prefixes of topics, by channel."""
+HELPERS: Final = frozenset({"bars", "lulds"})
 CONSENT: Final[dict[str, Action]] = {"subscribed to:": "subscribe", "unsubscribed to:": "unsubscribe"}
 RETRIED: Final = {
     "auth_timeout": "it waited too long for the authentication",
@@ -26,14 +27,19 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class PolygonProtocol(VenueProtocol):
-    """Turns received text into ticks and notices, and subscriptions into messages to send."""
+    """Turns received text into ticks and notices, and subscriptions into messages to send.
+
+    `channels` are those of the plan. The desk adds HELPERS, which it can do without: minute bars, and price bands with
+    halts.
+    """
 
     def __init__(
         self, key: str, *, place: str, channels: Iterable[str], counts: BlockFeedCounts, first_ordinal: int = 1
     ) -> None:
-        super().__init__(place, counts, channels, [key])
+        named = tuple(channels)
+        super().__init__(place, counts, (*named, *sorted(HELPERS.difference(named))), [key])
         self.codec = PolygonCodec(place, counts, first_ordinal)
-        self.subscription = TopicSubscription(self.wanted, PREFIXES)
+        self.subscription = TopicSubscription(self.wanted, PREFIXES, HELPERS.difference(named))
         self._key = key
         self._requests = 0
         self._greeted = False
@@ -46,7 +52,8 @@ class PolygonProtocol(VenueProtocol):
             return "the greeting"
         if not self.ready:
             return "the answer to the authentication"
-        return f"the answer to subscription request {self._requests}" if self.subscription.pending else ""
+        pending = self.subscription.pending
+        return "" if pending is None or pending.is_helper else f"the answer to subscription request {self._requests}"
 
     @property
     def settled(self) -> bool:
@@ -108,8 +115,8 @@ class PolygonProtocol(VenueProtocol):
         elif status == "success":
             self._consent(answer.message)
         elif status == "error" and self.ready:
-            self.note_once(f"the venue refuses: {self.shown(answer.message)}", "error")
-            self.subscription.reject(answer.message)
+            is_helper = self.subscription.reject(answer.message)
+            self.note_once(f"the venue refuses: {self.shown(answer.message)}", "warning" if is_helper else "error")
         else:
             self.slow_clients += status == SLOW
             self.verdict = self._verdict(status, self.shown(f"{status} {answer.message}".rstrip()))

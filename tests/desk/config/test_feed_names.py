@@ -79,6 +79,16 @@ def test_crypto_trades_around_the_clock_unless_the_plan_says_otherwise() -> None
     assert a_plan({"kind": "alpaca"}).session.calendar == "XNYS"
 
 
+def test_a_json_feed_has_trades_only_where_its_volume_makes_them() -> None:
+    feed = {"kind": "json", "url": "wss://stream.example/v1"}
+    fields = {"volume": "volume", "volume_is": "cumulative"}
+
+    assert not FeedPlan.model_validate(feed).has_trades
+    assert not FeedPlan.model_validate(feed | {"map": fields}).has_trades
+    assert FeedPlan.model_validate(feed | {"map": fields | {"price": "last"}}).has_trades
+    assert FeedPlan.model_validate({"kind": "polygon"}).has_trades
+
+
 def test_symbols_with_a_slash_are_symbols() -> None:
     assert a_plan({"kind": "alpaca_crypto", "symbols": ["BTC/USD"]}).feed.symbols == ("BTC/USD",)
 

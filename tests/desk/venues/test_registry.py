@@ -13,9 +13,10 @@ import msgspec
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from desk.config import Plan, Settings, plan_notes
+from desk.config import Plan, plan_notes
 from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS, FeedKind
+from desk.config.redaction import SecretFilter
 from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError
 from desk.model.feed_health import FeedHealth
@@ -64,12 +65,16 @@ def test_options_of_a_kind_are_keys_of_the_feed(kind: str) -> None:
     assert FEED_KINDS[kind].keys <= set(FeedPlan.model_fields)
 
 
-@pytest.mark.parametrize("kind", FEED_KINDS)
-def test_credentials_of_a_kind_are_secrets_of_the_settings(kind: str) -> None:
-    names = FEED_KINDS[kind].credentials
-    settings = Settings.model_validate({name.lower(): "hidden" for name in names})
+@pytest.mark.parametrize("kind", LIVE)
+def test_credentials_of_a_kind_are_read_and_hidden_in_logs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {name: f"hidden-{name}" for name in a_plan(kind, "wss://stream.example/v2").feed.credentials}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
 
-    assert set(settings.secrets()) >= {name.lower() for name in names}
+    keys = api_keys(a_plan(kind, "wss://stream.example/v2"))
+
+    assert [key.get_secret_value() for key in keys] == list(values.values())
+    assert SecretFilter.of_environment().hide(" ".join(values.values())).split() == ["***"] * len(values)
 
 
 @pytest.mark.parametrize("kind", LIVE)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_polygon_codec import QUOTE, TRADE
+from test_polygon_codec import BANDS, MINUTE, QUOTE, TRADE
 
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import CredentialsError
@@ -39,11 +39,13 @@ class Vendor:
         self.status("auth_success", "authenticated")
 
     def answer_all(self) -> list[dict[str, Any]]:
-        """Consent to every request until none is left; return them."""
+        """Consent to every request until none is left; return those for trades and quotes."""
         requests = []
         while heard := self.heard():
-            requests += heard
-            for topic in heard[0]["params"].split(","):
+            topics = heard[0]["params"].split(",")
+            if ticks := [topic for topic in topics if topic.startswith(("T.", "Q."))]:
+                requests.append(heard[0] | {"params": ",".join(ticks)})
+            for topic in topics:
                 self.status("success", f"{heard[0]['action']}d to: {topic}")
         return requests
 
@@ -70,6 +72,10 @@ def test_the_dialogue_goes_greeting_authentication_subscription() -> None:
     assert protocol.settled
     assert protocol.listening
     assert protocol.awaiting == ""
+    assert vendor.heard() == [{"action": "subscribe", "params": "AM.SPY"}]
+    vendor.status("success", "subscribed to: AM.SPY")
+    assert vendor.heard() == [{"action": "subscribe", "params": "LULD.SPY"}]
+    vendor.status("success", "subscribed to: LULD.SPY")
     assert vendor.heard() == []
 
 
@@ -111,7 +117,7 @@ def test_a_refused_topic_is_named_and_not_requested_again() -> None:
 
     assert vendor.protocol.refused == {"trades": ["B"]}
     assert vendor.protocol.settled
-    assert vendor.heard() == []
+    assert vendor.answer_all() == []
     vendor.protocol.unsubscribe(["B"])
     assert vendor.protocol.refused == {}
 
@@ -142,8 +148,38 @@ def test_a_topic_without_an_answer_is_refused_after_some_connections() -> None:
         assert vendor.protocol.awaiting
     vendor.log_in()
 
-    assert vendor.heard() == []
+    assert vendor.answer_all() == []
     assert vendor.protocol.refused == {"trades": ["A"]}
+
+
+def test_the_desk_does_without_bars_and_bands_that_are_refused_or_not_answered() -> None:
+    vendor = Vendor(("trades",))
+    vendor.log_in()
+    vendor.protocol.subscribe(["A"])
+    vendor.heard()
+    vendor.status("success", "subscribed to: T.A")
+    vendor.heard()
+
+    vendor.status("error", "not authorized")
+
+    assert vendor.heard() == [{"action": "subscribe", "params": "LULD.A"}]
+    assert (vendor.protocol.awaiting, vendor.protocol.refused) == ("", {})
+    assert [note.level for note in vendor.protocol.take_notes()] == ["warning"]
+    vendor.protocol.subscribe(["B"])
+    assert vendor.heard() == [{"action": "subscribe", "params": "T.B"}]
+    assert vendor.protocol.awaiting
+
+
+def test_halts_and_bars_of_a_subscribed_symbol_are_notices() -> None:
+    vendor = Vendor()
+    vendor.log_in()
+    vendor.protocol.subscribe(["GTE", "MSFT"])
+    vendor.answer_all()
+
+    vendor.say(MINUTE, BANDS | {"i": [17]}, MINUTE | {"sym": "X"})
+
+    assert [type(tick).__name__ for tick in vendor.protocol.ticks] == ["VenueBar", "TradingStatus", "PriceBands"]
+    assert vendor.counts.skipped["notices"] == 1
 
 
 def test_consent_to_what_was_not_requested_changes_nothing() -> None:
