@@ -44,6 +44,8 @@ class Scanner:
     """Base class of all scanners: `scan` returns the symbols that it wants now, best first."""
 
     Params: ClassVar[type[Params]] = Params
+    uses_volume: ClassVar[bool | None] = None
+    """As in `desk.strategy.Strategy`."""
 
     def __init__(self, params: BaseParams) -> None:
         self.params = params

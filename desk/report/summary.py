@@ -161,13 +161,18 @@ class ProducerSection(msgspec.Struct):
 
 
 class FeedSection(msgspec.Struct):
-    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up."""
+    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up.
+
+    `name` is the vendor's stream, `entitlement` what it delivers and how late; both are "" if unknown, or not live.
+    """
 
     kind: str = ""
     name: str = ""
     up: bool = True
     reconnects: int = 0
     refused_symbols: list[str] = []
+    entitlement: str = ""
+    delay_s: float = 0.0
 
 
 class OrdersSection(msgspec.Struct):

@@ -63,6 +63,11 @@ class StreamProtocol(Protocol):
         """Messages of unknown kinds, by kind."""
         ...
 
+    @property
+    def unmapped(self) -> dict[str, int]:
+        """Codes of the venue for which the desk has no letter, by name, such as "sale condition 99"."""
+        ...
+
     def take_notes(self) -> list[Note]:
         """New lines for the log since the last call."""
         ...

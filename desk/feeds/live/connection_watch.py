@@ -3,7 +3,7 @@
 Tests: tests/desk/feeds/live/test_feed_outages.py, tests/desk/venues/alpaca/test_alpaca_feed.py
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -76,10 +76,8 @@ class ConnectionWatch:
         health.clock_silences = before.clock_silences + self._session.silence.count
         health.clock_why = self._session.silence.why
         health.encoding = protocol.encoding or before.encoding
-        health.unknown = {
-            kind: before.unknown.get(kind, 0) + protocol.unknown.get(kind, 0)
-            for kind in sorted(before.unknown.keys() | protocol.unknown.keys())
-        }
+        health.unknown = _sums(before.unknown, protocol.unknown)
+        health.unmapped = _sums(before.unmapped, protocol.unmapped)
         return health
 
     def begin(self, session_ns: int, wall_ns: int, *, is_resumed: bool) -> None:
@@ -157,3 +155,7 @@ class ConnectionWatch:
         if refused != health.refused:
             self._notes += refusal_notes(self._protocol.place, health.refused, refused)
             health.refused = refused
+
+
+def _sums(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    return {name: before.get(name, 0) + now.get(name, 0) for name in sorted(before.keys() | now.keys())}

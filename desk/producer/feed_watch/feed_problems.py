@@ -3,7 +3,7 @@
 Tests: tests/desk/producer/feed_watch/test_watch.py
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -87,11 +87,18 @@ def _healed(ending: FeedEnd) -> list[str]:
             f"{place}: the venue sent {health.encoding} instead of the requested encoding; the desk switched to it"
         )
     if health.unknown:
-        kinds = sorted(health.unknown.items(), key=lambda item: (-item[1], item[0]))
-        named = ", ".join(f"{kind!r} {count:,}" for kind, count in kinds[:MAX_KINDS_SHOWN])
-        more = f", and {len(kinds) - MAX_KINDS_SHOWN:,} kinds more" if len(kinds) > MAX_KINDS_SHOWN else ""
-        lines.append(f"{place}: messages of unknown kinds were ignored: {named}{more}")
+        kinds = {repr(kind): count for kind, count in health.unknown.items()}
+        lines.append(f"{place}: messages of unknown kinds were ignored: {_most(kinds, 'kinds')}")
+    if health.unmapped:
+        lines.append(f"{place}: codes without a letter were left out: {_most(health.unmapped, 'codes')}")
     return lines
+
+
+def _most(counts: Mapping[str, int], what: str) -> str:
+    """The names with the highest counts, and how many there are more."""
+    names = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} {count:,}" for name, count in names[:MAX_KINDS_SHOWN])
+    return shown + (f", and {len(names) - MAX_KINDS_SHOWN:,} {what} more" if len(names) > MAX_KINDS_SHOWN else "")
 
 
 def _outside(ending: FeedEnd) -> str:

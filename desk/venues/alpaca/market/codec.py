@@ -12,7 +12,6 @@ from msgspec.msgpack import Ext
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
 from desk.streams.limits import MAX_MALFORMED, SymbolBound
-from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
 from desk.venues.alpaca.market.wire import (
     UNUSED_MESSAGES,
     Acknowledgement,
@@ -25,6 +24,7 @@ from desk.venues.alpaca.market.wire import (
     WireQuote,
     WireTrade,
 )
+from desk.venues.timestamps import exts_ns, texts_ns
 
 Encoding = Literal["msgpack", "json"]
 Control = Success | VenueError | Acknowledgement

@@ -5,7 +5,6 @@ Tests: tests/desk/venues/test_registry.py
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
 
 from pydantic import SecretStr
 
@@ -18,15 +17,9 @@ from desk.venues.alpaca.rest.addresses import rest_addresses
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 from desk.venues.market_history import MarketHistory
 
-IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
-
 
 class AlpacaFactory(LiveFactory):
     """Opens Alpaca's stream, or a venue that speaks its protocol."""
-
-    def url(self, plan: Plan) -> str:
-        """The plan's `url`, else the free IEX stream."""
-        return plan.feed.url or IEX_STREAM
 
     def rest_url(self, plan: Plan) -> str:
         """The address of market data. Raises PlanError."""

@@ -1,6 +1,6 @@
 """The Alpaca stream as a state machine: greeting, authentication, subscription, data. No socket inside."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from desk.model.block_rows import BlockFeedCounts
@@ -15,6 +15,7 @@ from desk.venues.alpaca.market.encoding import encoding_of
 from desk.venues.alpaca.market.subscription import Subscription
 from desk.venues.alpaca.market.venue_errors import SLOW_CLIENT, error_meaning
 from desk.venues.alpaca.market.wire import Acknowledgement, Success, VenueError
+from desk.venues.frame_codec import FrameCodec
 
 ENCODING_NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
 
@@ -37,14 +38,16 @@ class AlpacaProtocol:
         counts: BlockFeedCounts,
         encoding: Encoding = "msgpack",
         first_ordinal: int = 1,
+        make_codec: Callable[..., Codec | FrameCodec] = Codec,
     ) -> None:
         self.place = place
         self.requested: Encoding = encoding
         self.binary = encoding == "msgpack"
         self.encoding = ""
         self.headers = {"Content-Type": "application/msgpack"} if self.binary else {}
-        self.codec = Codec(encoding, place, counts, first_ordinal)
-        self._codecs: dict[Encoding, Codec] = {encoding: self.codec}
+        self._make_codec = make_codec
+        self.codec = make_codec(encoding, place, counts, first_ordinal)
+        self._codecs: dict[Encoding, Codec | FrameCodec] = {encoding: self.codec}
         self._notes: list[Note] = []
         self._known_kinds = 0
         self._reported_kinds: set[str] = set()
@@ -87,6 +90,11 @@ class AlpacaProtocol:
     def refused(self) -> dict[str, list[str]]:
         """The symbols that the venue does not grant, by channel."""
         return {channel: sorted(symbols) for channel, symbols in self.subscription.missing.items() if symbols}
+
+    @property
+    def unmapped(self) -> dict[str, int]:
+        """Empty: the venue sends the letters of the SIPs."""
+        return {}
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -172,8 +180,8 @@ class AlpacaProtocol:
         if encoding != self.codec.encoding:
             codec = self._codecs.get(encoding)
             if codec is None:
-                codec = self._codecs[encoding] = Codec(encoding, self.place, self.counts)
-            codec.continue_from(self.codec)
+                codec = self._codecs[encoding] = self._make_codec(encoding, self.place, self.counts)
+            codec.continue_from(self.codec)  # type: ignore[arg-type]  # all codecs of a stream are of one class
             self.codec = codec
 
     def _on_control(self, message: Control) -> None:

@@ -8,14 +8,10 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from desk.streams.limits import MAX_CODE_CHARS, MAX_CONDITIONS, MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
+from desk.streams.limits import MAX_CONDITIONS, MAX_SIZE
+from desk.venues.wire_types import Code, Price, SideValue, Size, Symbol
 
-Symbol = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL_CHARS)]
-Price = Annotated[float, Meta(gt=0, le=MAX_PRICE)]
-Size = Annotated[float, Meta(gt=0, le=MAX_SIZE)]
-SideValue = Annotated[float, Meta(ge=0, le=MAX_SIZE)]
 OriginalValue = Annotated[float, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
-Code = Annotated[str, Meta(max_length=MAX_CODE_CHARS)]
 Conditions = Annotated[tuple[Code, ...], Meta(max_length=MAX_CONDITIONS)] | None
 Id = Annotated[int, Meta(ge=0)] | None
 """An unsigned 64-bit number; null and 0 mean that there is no id."""

@@ -15,11 +15,11 @@ from desk.model.ticks import Trade
 from desk.ports import MarketUnavailable
 from desk.streams.limits import MAX_SYMBOL_CHARS
 from desk.telemetry.formatting import some
-from desk.venues.alpaca.market.timestamps import rfc3339_ns
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable, chunks
 from desk.venues.alpaca.rest.reference import AlpacaReference
 from desk.venues.alpaca.rest.wire import MostActivesPage, MoversPage, RestSnapshot, WireBar
 from desk.venues.rest.daemon_threads import parallel
+from desk.venues.timestamps import rfc3339_ns
 
 SYMBOLS_PER_REQUEST: Final = 500
 """They stand in the URL, with three characters for each comma: together some 4 KiB of the 8 that servers take."""

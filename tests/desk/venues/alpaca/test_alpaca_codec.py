@@ -14,8 +14,8 @@ from test_alpaca_timestamps import text_of
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.venues.alpaca.market.codec import Codec
-from desk.venues.alpaca.market.timestamps import rfc3339_ns
 from desk.venues.alpaca.market.wire import Acknowledgement, Success
+from desk.venues.timestamps import rfc3339_ns
 
 NOW_NS = 1_800_000_000_000_000_000
 
