@@ -70,6 +70,9 @@ ENVIRONMENT: Final = {
     "RAYDESK_TRACE_SAMPLE": "fraction of the batches that are traced, in place of `[telemetry] trace_sample`",
     "RAYDESK_STATE_DIR": "folder of keys, tokens and account ledgers; default: `raydesk` in XDG_STATE_HOME",
     "XDG_STATE_HOME": "base of that default; default: `~/.local/state`",
+    "RAYDESK_CACHE_DIR": "folder of what can be fetched again: lists of symbols, history; default: `raydesk` in "
+    "XDG_CACHE_HOME",
+    "XDG_CACHE_HOME": "base of that default; default: `~/.cache`",
     "RAYDESK_STATE_KEY": "key that authenticates run folders, in place of the file in the state folder",
     "RAYDESK_SECRETS_DIR": "folder of files, each named like the variable that it stands for",
     "RAY_ADDRESS": "Ray cluster that `desk run` joins, where `--address` is absent",

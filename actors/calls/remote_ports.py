@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 
 from actors.calls.interfaces import BrokerActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
 from actors.calls.order_encoding import decode_bars, decode_events, decode_request, encode
@@ -159,23 +159,48 @@ class RayScanners:
         if elapsed_s <= 0 or not any(elapsed_s % period_s == 0 for period_s in self._periods_s):
             return False
         self._question = (mark_ns, list(subscribed))
-        self._scan()
+        self._under_way = None
+        if self._peer.find():
+            self._scan()
         return True
 
     def answers(self) -> list[ScanAnswer]:
         """Wait for the answers of the scan; the call is repeated to a successor."""
-        if self._under_way is None:
+        if self._question is None:
             return []
         while True:
+            if self._under_way is None:
+                self._scan()
+            assert self._under_way is not None, "no scan was started"
             try:
                 with translate_task_errors():
                     answers = ray.get(self._under_way)
             except RayActorError:
                 self._peer.lost(self._asked)
-                self._scan()
+                self._under_way = None
                 continue
             self._question = self._under_way = None
             return answers
+
+    def answered(self) -> bool:
+        """Whether the scan is done; one whose actor has died is repeated to its successor, as soon as there is one."""
+        if self._question is None:
+            return True
+        if self._under_way is None:
+            if self._peer.find():
+                self._scan()
+            return False
+        if not ray.wait([self._under_way], timeout=0, fetch_local=True)[0]:
+            return False
+        try:
+            ray.get(self._under_way)
+        except RayActorError:
+            self._peer.lost(self._asked)
+            self._under_way = None
+            return False
+        except RayTaskError:
+            return True  # `answers` raises it
+        return True
 
     def _scan(self) -> None:
         assert self._question is not None, "no scan was started"

@@ -102,7 +102,9 @@ class ActorSpecs:
 
     def _scanner(self, epoch: int) -> ActorHandle[Scanners]:
         stops = self._watchdog.begins(SCANNER, epoch)
-        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops)
+        # The venue of a live market may take seconds to answer a scan: polls of the supervisor do not wait for it.
+        apart = [Scanners.stats, Scanners.report, Scanners.usage] if self._plan.feed.is_live else []
+        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops, apart=apart)
 
     def _producer(self, epoch: int) -> ActorHandle[Producer]:
         plan, session = self._plan, self._session

@@ -11,7 +11,7 @@ from pydantic import Field
 from desk.config.kinds import FEED_KINDS
 from desk.config.plan_table import Location, PlanFault, PlanTable
 from desk.config.plan_urls import STORE_CREDENTIALS, has_secret, is_unencrypted, is_url, unusable_host
-from desk.config.values import Day, Distinct, StreamUrl, Symbols, one_of
+from desk.config.values import Day, Distinct, RestUrl, StreamUrl, Symbols, one_of
 
 KINDS_BY_OPTION: Final[dict[str, tuple[str, ...]]] = {
     key: tuple(name for name, kind in FEED_KINDS.items() if key in kind.keys)
@@ -49,9 +49,19 @@ class FeedPlan(PlanTable):
         json_schema_extra={"enum": list(FEED_KINDS)},
     )
     url: StreamUrl = Field(default="", description="alpaca: address of another stream, such as a `desk venue`")
+    rest_url: RestUrl = Field(
+        default="",
+        description="alpaca: address of another REST server, for history, scanners and lists of symbols; empty = the "
+        "vendor's, or for a `url` on this machine the same host and port",
+    )
+    scanned: Literal["all", "active"] = Field(
+        default="all",
+        description="alpaca: symbols of which scanners see snapshots: all tradable ones (one request for each 500), or "
+        "the venue's most active ones and movers with the subscribed ones (about five requests)",
+    )
     allow_plain: bool = Field(
         default=False,
-        description="whether key and secret may be sent unencrypted (ws://) to another machine",
+        description="whether key and secret may be sent unencrypted (ws://, http://) to another machine",
     )
     path: str = Field(
         default="",
@@ -92,6 +102,11 @@ class FeedPlan(PlanTable):
         return not self.is_live and self.speed == "max"
 
     @property
+    def has_snapshots(self) -> bool:
+        """Whether the venue gives snapshots of its market, so that scanners can run on the live feed."""
+        return FEED_KINDS[self.kind].has_snapshots
+
+    @property
     def has_days(self) -> bool:
         """Whether [session] date selects a day of the feed."""
         return FEED_KINDS[self.kind].has_days
@@ -122,20 +137,20 @@ class FeedPlan(PlanTable):
             )
 
     def _url_conflicts(self) -> Iterator[PlanFault]:
-        if reason := unusable_host(self.url):
-            yield PlanFault(
-                ("url",),
-                f'`"{self.url}"`: {reason}',
-                'a websocket address, as "ws://host:port/path"',
-                "Correct the host or the port.",
-            )
-        elif is_unencrypted(self.url) and not self.allow_plain:
-            yield PlanFault(
-                ("url",),
-                f'`"{self.url}"`: key and secret would be sent unencrypted to another machine',
-                "a wss:// address, or a venue on this machine",
-                "Write wss://. If the connection is protected otherwise, such as by a tunnel, set allow_plain = true.",
-            )
+        for key, url, what, scheme in (
+            ("url", self.url, 'a websocket address, as "ws://host:port/path"', "wss"),
+            ("rest_url", self.rest_url, 'an address, as "http://host:port"', "https"),
+        ):
+            if reason := unusable_host(url):
+                yield PlanFault((key,), f'`"{url}"`: {reason}', what, "Correct the host or the port.")
+            elif is_unencrypted(url) and not self.allow_plain:
+                yield PlanFault(
+                    (key,),
+                    f'`"{url}"`: key and secret would be sent unencrypted to another machine',
+                    f"a {scheme}:// address, or a venue on this machine",
+                    f"Write {scheme}://. If the connection is protected otherwise, such as by a tunnel, set "
+                    "allow_plain = true.",
+                )
 
     def foreign_options(self) -> Iterator[tuple[Location, object]]:
         """Options that this kind of feed does not take and that differ from their defaults, with their values."""

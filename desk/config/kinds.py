@@ -14,7 +14,7 @@ class FeedKind(NamedTuple):
 
     `factory` is the path of its factory class, `keys` are the options of [feed] that not every kind takes, and
     `credentials` are the environment variables that it needs. A feed that `is_live` cannot be paused or read again. If
-    it `has_days`, [session] date selects one.
+    it `has_days`, [session] date selects one. Scanners run on a live feed that `has_snapshots` of its market.
     """
 
     factory: str
@@ -22,6 +22,7 @@ class FeedKind(NamedTuple):
     credentials: tuple[str, ...] = ()
     is_live: bool = False
     has_days: bool = False
+    has_snapshots: bool = False
 
 
 FEED_KINDS: Final[dict[str, FeedKind]] = {
@@ -29,9 +30,10 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     "synthetic": FeedKind("desk.venues.recorded:SyntheticFactory", frozenset({"speed", "synthetic"})),
     "alpaca": FeedKind(
         "desk.venues.alpaca.market.factory:AlpacaFactory",
-        frozenset({"url", "allow_plain"}),
+        frozenset({"url", "allow_plain", "rest_url", "scanned"}),
         ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"),
         is_live=True,
+        has_snapshots=True,
     ),
 }
 

@@ -97,11 +97,11 @@ class Plan(PlanTable):
                 '"paper"',
                 'Set mode = "paper", or replay a tape.',
             )
-        if live and self.scanners:
+        if live and self.scanners and not self.feed.has_snapshots:
             yield PlanFault(
                 ("scanners", 0, "use"),
-                f'a scanner with a live feed (feed.kind = "{self.feed.kind}")',
-                "no scanners: they need the whole market, from a tape or the made-up market",
+                f'a scanner with feed.kind = "{self.feed.kind}", whose venue gives no snapshots of its market',
+                "no scanners",
                 "Name the symbols in [feed] symbols.",
             )
         if self.session.clock == "venue" and not (live and self.feed.url):

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
         description="the folder for files kept between runs",
     )
     xdg_state_home: Path | None = Field(default=None, description="the parent of the default state folder")
+    cache_dir: Path | None = Field(
+        default=None,
+        validation_alias="RAYDESK_CACHE_DIR",
+        description="the folder for what can be fetched again",
+    )
+    xdg_cache_home: Path | None = Field(default=None, description="the parent of the default cache folder")
     state_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_STATE_KEY", description="text")
 
     def secrets(self) -> dict[str, SecretStr]:

@@ -155,6 +155,14 @@ StreamUrl = Annotated[
     ),
 ]
 
+RestUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^(https?://[^\s/@?#]+)?$",
+        json_schema_extra={"words": 'text: an address as "https://host" or "http://host:port", or ""'},
+    ),
+]
+
 HostName = Annotated[
     str,
     Field(

@@ -11,7 +11,7 @@ from desk.checkpoint import KeeperStore
 from desk.config import Plan, initial_consumers
 from desk.consumer.shard import Shard
 from desk.inprocess.desk_readings import desk_readings
-from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
+from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, local_scanners
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
 from desk.model.log_line import fields
@@ -108,7 +108,7 @@ class InProcessDesk:
             source,
             LocalLinks(self.shards, self.clock),
             broker,
-            LocalScanners(self.scanning),
+            local_scanners(self.scanning),
             LocalKeeper(self.store),
             self.clock,
             mailbox,
@@ -217,7 +217,7 @@ class InProcessDesk:
         self.book.ping()
         view = self._viewer.view(now_ns, state, loop, shards, dict.fromkeys(self.shards, pid), orders)
         self._last = show, view
-        view = self._with_ledger(view)
+        view = self._with_alerts(view)
         show(view)
         if at_once or self._live.is_due:
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
@@ -242,11 +242,11 @@ class InProcessDesk:
         self._ledger_notes.write(self.book.outages.report())
         if self._last is not None:
             show, view = self._last
-            show(self._with_ledger(view))
+            show(self._with_alerts(view))
 
-    def _with_ledger(self, view: DeskView) -> DeskView:
-        alert = self.book.outages.alert
-        return msgspec.structs.replace(view, alerts=[*view.alerts, alert]) if alert else view
+    def _with_alerts(self, view: DeskView) -> DeskView:
+        found = [alert for alert in (self.book.outages.alert, self.scanning.fault) if alert]
+        return msgspec.structs.replace(view, alerts=[*view.alerts, *found]) if found else view
 
     def _record(self, ended_ns: int) -> RunRecord:
         exports: list[str] = []
@@ -269,10 +269,16 @@ class InProcessDesk:
                 *self.manager.problems,
                 *strategy_problems(shards),
                 *self.scanning.problems,
+                *([self.scanning.fault] if self.scanning.fault else []),
                 *self._left,
                 *feed.problems,
             ],
-            [*self.book.outages.warnings, *exports, *([self._live.fault] if self._live.fault else [])],
+            [
+                *self.book.outages.warnings,
+                *self.scanning.warnings,
+                *exports,
+                *([self._live.fault] if self._live.fault else []),
+            ],
             in_process=True,
         )
 

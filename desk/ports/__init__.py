@@ -7,6 +7,7 @@ from desk.ports.broker import ProducerBroker, ShardBroker
 from desk.ports.clock import Clock
 from desk.ports.feed import Feed, FeedCounts, FeedGap, LiveFeed
 from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter
+from desk.ports.live_market import LiveMarket, MarketUnavailable
 from desk.ports.mailbox import Mailbox
 from desk.ports.scanners import ScannerPort
 from desk.ports.shard_links import LOOK, NOTHING, AckWait, DirectoryLinks, ShardDirectory, ShardLinks, Wait, Waits
@@ -23,7 +24,9 @@ __all__ = [
     "FeedCounts",
     "FeedGap",
     "LiveFeed",
+    "LiveMarket",
     "Mailbox",
+    "MarketUnavailable",
     "ProducerBroker",
     "ProducerKeeper",
     "ScannerPort",

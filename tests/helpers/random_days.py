@@ -17,7 +17,7 @@ from desk.model.errors import RunFailed
 from desk.model.hours import TradingDay
 from desk.model.ticks import Frame, Quote, Tick, Trade
 from desk.model.units import SECOND_NS
-from desk.scanning.runner import ScannerEntry
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_limits import RiskLimits
 
 SYMBOLS = ("A", "B", "C", "D")

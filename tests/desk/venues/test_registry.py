@@ -193,6 +193,11 @@ def test_a_plan_for_an_added_venue_is_checked_by_its_line() -> None:
     with pytest.raises(ValueError, match="with a live feed"):
         Plan.model_validate({"session": {"name": "x"}, "feed": {"kind": "ticker"}})
 
+    with pytest.raises(ValueError, match=r'a scanner with feed\.kind = "ticker", whose venue gives no snapshots'):
+        Plan.model_validate(
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "ticker"}, "scanners": [{"use": "m:C"}]}
+        )
+
     plan = Plan.model_validate(
         {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "ticker"}, "flow": {"write_timeout_ms": 5}}
     )

@@ -4,6 +4,7 @@ Tests: tests/desk/venues/test_registry.py
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from pydantic import SecretStr
@@ -11,8 +12,10 @@ from pydantic import SecretStr
 from desk.config import Plan
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
+from desk.ports import LiveMarket
 from desk.venues.alpaca.market.feed import AlpacaFeed
 from desk.venues.feed_factory import LiveFactory, LiveSetup
+from desk.venues.market_history import MarketHistory
 
 IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
 
@@ -23,6 +26,18 @@ class AlpacaFactory(LiveFactory):
     def url(self, plan: Plan) -> str:
         """The plan's `url`, else the free IEX stream."""
         return plan.feed.url or IEX_STREAM
+
+    def history(self, plan: Plan, keys: Sequence[SecretStr]) -> MarketHistory | None:
+        """The history of the stream's own feed. Raises PlanError."""
+        from desk.venues.alpaca.rest.connect import alpaca_history  # noqa: PLC0415 - imports alpaca-py, which is large
+
+        return alpaca_history(plan, keys, self.url(plan))
+
+    def market(self, plan: Plan, keys: Sequence[SecretStr], day: date) -> LiveMarket | None:
+        """The snapshots of the stream's own feed. Raises PlanError."""
+        from desk.venues.alpaca.rest.connect import alpaca_market  # noqa: PLC0415 - likewise
+
+        return alpaca_market(plan, keys, self.url(plan), day)
 
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> AlpacaFeed:
         """Make the feed, which is not connected yet."""
