@@ -14,13 +14,24 @@ from desk.flow.ladder import LadderConfig, OverloadLadder
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import LaneTotals
 from desk.model.checkpoint import ProducerState
-from desk.ports import Clock, DirectoryLinks, Feed, LiveFeed, Mailbox, ProducerBroker, ScannerPort, StateWriter
+from desk.ports import (
+    Clock,
+    DirectoryLinks,
+    Feed,
+    HistoryPort,
+    LiveFeed,
+    Mailbox,
+    ProducerBroker,
+    ScannerPort,
+    StateWriter,
+)
 from desk.producer.batch_traces import BatchTraces
 from desk.producer.catch_up import CatchUp
 from desk.producer.deliveries import Deliveries
 from desk.producer.durable_states import ProducerStates
 from desk.producer.feed_gaps import FeedGaps
 from desk.producer.feed_watch.watch import FeedWatch, FeedWatchConfig
+from desk.producer.gap_repair import GapRepairs, RepairConfig
 from desk.producer.lane_opening import LaneOpening
 from desk.producer.lanes import Lanes
 from desk.producer.lockstep import LockstepRound
@@ -43,7 +54,7 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 
     `epoch` is this incarnation's. `lockstep`: at every mark the feed waits until the broker's decisions are delivered.
     `history_from_start`: the market has rows before the session's start, which warm up the symbols of the plan.
-    `waits`: why a live session does not start at once, as a note.
+    `waits`: why a live session does not start at once, as a note. Gaps are repaired until `repair_ns` after their end.
     """
 
     epoch: int
@@ -54,6 +65,7 @@ class ProducerConfig(msgspec.Struct, frozen=True):
     history_from_start: bool = False
     waits: str = ""
     watch: FeedWatchConfig = FeedWatchConfig()
+    repair_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,7 @@ class ProducerPorts:
     """The interfaces that a producer uses.
 
     `live` is the feed again if it is a venue's stream. `spans` records traces, `hops` measures the hops of batches.
+    `history` is None if the market's past is not available, or not needed.
     """
 
     feed: Feed
@@ -73,6 +86,7 @@ class ProducerPorts:
     live: LiveFeed | None = None
     spans: SpanRecorder = NO_SPANS
     hops: HopMeter = field(default_factory=HopMeter)
+    history: HistoryPort | None = None
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -106,6 +120,7 @@ class ProducerParts:
     deliveries: Deliveries
     lockstep: LockstepRound
     gaps: FeedGaps
+    repairs: GapRepairs
     watch: FeedWatch
     states: ProducerStates
     catch_up: CatchUp
@@ -134,6 +149,7 @@ class ProducerParts:
         states = ProducerStates(config.checkpoint_ns, ports.keeper)
         opening = LaneOpening(lanes, moves, overload, watch, states, ports.clock)
         gaps = [] if state is None else state.gaps
+        repair = RepairConfig(config.repair_ns, config.watch.delay_ns)
         return cls(
             progress,
             notes,
@@ -148,6 +164,7 @@ class ProducerParts:
             deliveries,
             LockstepRound(lanes, router, deliveries, ports.broker),
             FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels),
+            GapRepairs(ports.history, repair, subscriptions, notes, b"" if state is None else state.repairs),
             watch,
             states,
             CatchUp(feed, live, ports.clock),
@@ -166,4 +183,5 @@ class ProducerParts:
             self.gaps.records,
             self.progress.feed_lag_ns,
             self.watch.state(),
+            self.repairs.state(),
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from desk.flow import Lane
 from desk.flow.routing_table import slot_of
-from desk.model.items import GapItem, History, Item, QuotesLost, Unwatch, Watch
+from desk.model.items import Backfill, GapItem, History, Item, QuotesLost, Unwatch, Watch
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Quote, Tick
 from desk.producer.held_items import HeldItems
@@ -43,12 +43,12 @@ class Router:
         """The lane of the shard that owns the symbol, or the `HeldItems` while the symbol moves."""
         return self._moves.holding(symbol) or self._lanes[self._moves.table.shard_of(symbol)]
 
-    def put_item(self, item: Watch | History | Unwatch | QuotesLost | OrderEvent) -> None:
+    def put_item(self, item: Watch | History | Unwatch | QuotesLost | OrderEvent | Backfill) -> None:
         """Put an item into the lane of its symbol."""
         self._moves.used.add(slot_of(item.symbol))
         self.lane_of(item.symbol).put(item)
 
-    def put_items(self, items: Iterable[Watch | History | Unwatch | QuotesLost]) -> None:
+    def put_items(self, items: Iterable[Watch | History | Unwatch | QuotesLost | Backfill]) -> None:
         """Put each item into the lane of its symbol."""
         for item in items:
             self.put_item(item)

@@ -72,6 +72,7 @@ def add_shard(readings: Readings, stats: ShardStats) -> None:
             readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
     lost = audit.lost_trades + audit.lost_quotes
     readings.count("events.dropped", lost, shard=str(stats.shard), cause="unprotected")
+    readings.count("events.backfilled", audit.backfilled)
     readings.count("events.repeated", audit.repeated)
     readings.count("batches.applied", stats.batches)
     readings.count("shard.busy", stats.busy_ns / SECOND_NS)

@@ -38,6 +38,8 @@ class Audit(msgspec.Struct, array_like=True):
     `stopped` holds one fault per instance that was stopped, the first MAX_EXAMPLES with their tracebacks; `slow` the
     first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard and lost in a gap.
     `without_history` are the symbols whose bars of before the session are missing, each with the reason.
+    `backfilled` of the `trades` came from the venue's history. `unrepaired` counts the symbols that it could not
+    repair because it is not complete, by the start of the gap.
     """
 
     trades: int = 0
@@ -52,6 +54,8 @@ class Audit(msgspec.Struct, array_like=True):
     lost_trades: int = 0
     lost_quotes: int = 0
     without_history: list[tuple[str, str]] = []
+    backfilled: int = 0
+    unrepaired: dict[str, int] = {}
 
     def add(self, other: Self) -> None:
         """Add the counts of another audit."""
@@ -69,6 +73,7 @@ class Audit(msgspec.Struct, array_like=True):
             self,
             rejected_trades=dict(self.rejected_trades),
             rejected_quotes=dict(self.rejected_quotes),
+            unrepaired=dict(self.unrepaired),
             stopped=list(self.stopped),
             slow=list(self.slow),
             without_history=list(self.without_history),
