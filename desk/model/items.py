@@ -114,8 +114,8 @@ class Backfill(msgspec.Struct, array_like=True, tag="f", gc=False):
 
     It repairs the minutes: trades that the desk missed enter them, without calls of strategies. `trades` are encoded
     (`encode_trades`), oldest first, with ordinals below those of all ticks. A trade received before `asked_ns` (wall
-    time of the request) that is not among them shows that the history is not complete. `gap_ns` and `gap_to_ns` (session
-    time) are the gap for which it was requested.
+    time of the request) that is not among them shows that the history is not complete. `gap_ns` and `gap_to_ns`
+    (session time) are the gap for which it was requested.
     """
 
     symbol: str

@@ -121,7 +121,8 @@ def test_prices_move_forward_and_never_back() -> None:
     assert (state.trade, state.pricing.price) == (late, 13.0)
 
     engine.apply([history([early, *missed, late], 0, 1)])
-    assert state.trade is not None and state.trade.trade_id == 3  # the newest that arrived, though it sets no price
+    assert state.trade is not None
+    assert state.trade.trade_id == 3  # the newest that arrived, though it sets no price
     assert state.pricing.price == 13.0
 
     newest = a_print(9, 59, 14.0)
