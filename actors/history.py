@@ -21,7 +21,7 @@ class HistoryStats(msgspec.Struct, array_like=True):
     answered: int
 
 
-class History:
+class HistoryReader:
     """Answer questions about the past of the plan's market, one at a time; the other calls do not wait for them."""
 
     DASHBOARD_NAME: Final = "History"

@@ -26,7 +26,7 @@ from actors.consumer import Consumer
 from actors.driver.actor_registry import ActorSpec
 from actors.driver.monitor import HISTORY, PRODUCER
 from actors.driver.watchdog import SCANNER, Watchdog
-from actors.history import History
+from actors.history import HistoryReader
 from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.producer import Producer
@@ -52,8 +52,8 @@ _CALLED: Final[
         type[ProducerActor],
         type[ScannerActor],
     ]
-] = (Broker, Consumer, History, Keeper, Ledger, Producer, Scanners)
-_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, History, Keeper, Ledger, Producer, Scanners)
+] = (Broker, Consumer, HistoryReader, Keeper, Ledger, Producer, Scanners)
+_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, HistoryReader, Keeper, Ledger, Producer, Scanners)
 
 
 class ActorSpecs:
@@ -112,8 +112,8 @@ class ActorSpecs:
         apart = [Scanners.stats, Scanners.report, Scanners.usage] if self._plan.feed.is_live else []
         return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops, apart=apart)
 
-    def _history(self, _: int) -> ActorHandle[History]:
-        return self._make(History, HISTORY, self._plan, apart=[History.usage, History.stats, History.report])
+    def _history(self, _: int) -> ActorHandle[HistoryReader]:
+        return self._make(HistoryReader, HISTORY, self._plan, apart=[HistoryReader.usage, HistoryReader.stats, HistoryReader.report])
 
     def _producer(self, epoch: int) -> ActorHandle[Producer]:
         plan, session = self._plan, self._session
