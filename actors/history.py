@@ -3,6 +3,7 @@
 Tests: tests/actors/test_history_on_ray.py
 """
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.config import Plan
 from desk.model.history import decode_question, encode_answer
+from desk.model.session import Session
 from desk.report.run_record import ProcessUsage
 from desk.telemetry.readings import Readings
 from desk.wiring import history_factory
@@ -22,12 +24,15 @@ class HistoryStats(msgspec.Struct, array_like=True):
 
 
 class HistoryReader:
-    """Answer questions about the past of the plan's market, one at a time; the other calls do not wait for them."""
+    """Answer questions about the past of the plan's market, one at a time; the other calls do not wait for them.
+
+    `kept` is the folder of the history that the run has used.
+    """
 
     DASHBOARD_NAME: Final = "History"
 
-    def __init__(self, plan: Plan, export: ExportFactory = no_export) -> None:
-        server = history_factory.history_server(plan)
+    def __init__(self, plan: Plan, session: Session, kept: Path, export: ExportFactory = no_export) -> None:
+        server = history_factory.history_server(plan, session, kept)
         assert server is not None, "this actor is created only for a feed with a history"
         self._server = server
         self._meters = ActorMeters("history", export)

@@ -53,7 +53,15 @@ _CALLED: Final[
         type[ScannerActor],
     ]
 ] = (Broker, Consumer, HistoryReader, Keeper, Ledger, Producer, Scanners)
-_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, HistoryReader, Keeper, Ledger, Producer, Scanners)
+_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (
+    Broker,
+    Consumer,
+    HistoryReader,
+    Keeper,
+    Ledger,
+    Producer,
+    Scanners,
+)
 
 
 class ActorSpecs:
@@ -82,7 +90,7 @@ class ActorSpecs:
         self._seal = seal
         self._watchdog = watchdog
         self._lanes = lanes
-        self._has_history = history_factory.market_history(plan) is not None
+        self._has_history = history_factory.needs_history(plan, session)
 
     def by_name(self, numbers: Mapping[str, int]) -> dict[str, ActorSpec]:
         """The specs of all actors, with one consumer per name in `consumers`."""
@@ -113,7 +121,9 @@ class ActorSpecs:
         return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops, apart=apart)
 
     def _history(self, _: int) -> ActorHandle[HistoryReader]:
-        return self._make(HistoryReader, HISTORY, self._plan, apart=[HistoryReader.usage, HistoryReader.stats, HistoryReader.report])
+        apart = [HistoryReader.usage, HistoryReader.stats, HistoryReader.report]
+        parts = (self._plan, self._session, self._folder.history)
+        return self._make(HistoryReader, HISTORY, *parts, apart=apart)
 
     def _producer(self, epoch: int) -> ActorHandle[Producer]:
         plan, session = self._plan, self._session

@@ -6,7 +6,9 @@ from typing import Final
 
 import msgspec
 
-from desk.model.history import Answer, Question, TradesAnswer, TradesPart, TradesQuestion
+from desk.history.session_history import SessionHistory
+from desk.model.errors import DeskError
+from desk.model.history import Answer, BarsAnswer, Question, TradesAnswer, TradesPart, TradesQuestion
 from desk.model.items import encode_trades
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, floor_to
@@ -20,30 +22,48 @@ TRADES_PER_PART: Final = 4_000
 class HistoryServer:
     """Answers from one market's history. `answered` counts the questions.
 
-    A history that fails is an answer, never an exception.
+    A history that fails is an answer, never an exception. `market` is None where only kept bars are available, `bars`
+    where no bars are needed.
     """
 
-    def __init__(self, market: MarketHistory) -> None:
+    def __init__(self, market: MarketHistory | None, bars: SessionHistory | None = None) -> None:
         self._market = market
+        self._bars = bars
         self.answered = 0
 
     def serve(self, question: Question) -> Answer:
-        """Answer the question; this waits for the vendor."""
+        """Answer the question; this waits for the vendor. Raises RunFailed for a run folder that cannot be written."""
         self.answered += 1
+        if isinstance(question, TradesQuestion):
+            try:
+                return self._trades(question)
+            except Exception as fault:  # noqa: BLE001 - a vendor's client may raise anything; the answer says what
+                return TradesAnswer(question.number, why=self._named(fault))
         try:
-            return self._trades(question)
-        except HistoryUnavailable as unavailable:
-            return TradesAnswer(question.number, why=f"{self._market.place}: {unavailable}")
-        except Exception as fault:  # noqa: BLE001 - a vendor's client may raise anything; the answer says what
-            return TradesAnswer(question.number, why=f"{self._market.place} failed: {fault_line(fault)}")
+            if self._bars is None:
+                raise HistoryUnavailable("it has no bars")  # noqa: TRY301 - as any other reason
+            return self._bars.answer(question)
+        except DeskError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - as above
+            return BarsAnswer(question.number, why=self._named(fault))
+
+    def _named(self, fault: Exception) -> str:
+        place = "the recorded history" if self._market is None else self._market.place
+        if not isinstance(fault, HistoryUnavailable):
+            return f"{place} failed: {fault_line(fault)}"
+        text = str(fault)
+        return text if text.startswith(place) else f"{place}: {text}"
 
     def _trades(self, question: TradesQuestion) -> TradesAnswer:
-        witness = question.witness
-        if witness is not None and not self._has(witness):
+        market, witness = self._market, question.witness
+        if market is None:
+            raise HistoryUnavailable("it has no trades")
+        if witness is not None and not _has(market, witness):
             why = f"it does not have trade {witness.trade_id} of {witness.symbol} yet, which the stream has sent"
             raise HistoryUnavailable(why)
         found: dict[str, list[Trade]] = {symbol: [] for symbol in question.symbols}
-        for page in self._market.trades(question.symbols, question.from_ns, question.to_ns):
+        for page in market.trades(question.symbols, question.from_ns, question.to_ns):
             for trade in page:
                 if trade.symbol in found and question.from_ns <= trade.ts_ns < question.to_ns and _is_sound(trade):
                     found[trade.symbol].append(trade)
@@ -53,10 +73,11 @@ class HistoryServer:
             parts += _parts(symbol, question.from_ns, question.to_ns, _numbered(trades))
         return TradesAnswer(question.number, parts)
 
-    def _has(self, witness: Trade) -> bool:
-        pages = self._market.trades([witness.symbol], witness.ts_ns, witness.ts_ns + 1)
-        key = (witness.trade_id, witness.exchange, witness.tape)
-        return any((trade.trade_id, trade.exchange, trade.tape) == key for page in pages for trade in page)
+
+def _has(market: MarketHistory, witness: Trade) -> bool:
+    pages = market.trades([witness.symbol], witness.ts_ns, witness.ts_ns + 1)
+    key = (witness.trade_id, witness.exchange, witness.tape)
+    return any((trade.trade_id, trade.exchange, trade.tape) == key for page in pages for trade in page)
 
 
 def _is_sound(trade: Trade) -> bool:

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from desk.history.history_server import HistoryServer
+from desk.model.errors import DeskError
 from desk.model.history import Answer, Question
 
 
@@ -18,6 +19,7 @@ class HistoryThread:
         self._server = server
         self._questions: SimpleQueue[Question | None] = SimpleQueue()
         self._answers: deque[Answer] = deque()
+        self._fault: DeskError | None = None
         self._thread: Thread | None = None
 
     def ask(self, question: Question) -> None:
@@ -28,7 +30,9 @@ class HistoryThread:
         self._questions.put(question)
 
     def answers(self) -> list[Answer]:
-        """The answers that are ready."""
+        """The answers that are ready. Raises the error that ended the thread."""
+        if self._fault is not None:
+            raise self._fault
         return [self._answers.popleft() for _ in range(len(self._answers))]
 
     def close(self) -> None:
@@ -36,5 +40,8 @@ class HistoryThread:
         self._questions.put(None)
 
     def _run(self) -> None:
-        while (question := self._questions.get()) is not None:
-            self._answers.append(self._server.serve(question))
+        try:
+            while (question := self._questions.get()) is not None:
+                self._answers.append(self._server.serve(question))
+        except DeskError as fault:
+            self._fault = fault

@@ -103,7 +103,7 @@ class InProcessDesk:
             )
             for number in numbers
         }
-        server = history_factory.history_server(plan)
+        server = history_factory.history_server(plan, self.session, folder.history)
         self._history = None if server is None else HistoryThread(server)
         self.loop: ProducerLoop = producer_factory.build_producer_loop(
             plan,

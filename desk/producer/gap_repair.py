@@ -11,7 +11,8 @@ from desk.model.items import Backfill
 from desk.model.records import GapRecord
 from desk.model.ticks import Tick, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, ceil_to, floor_to
-from desk.ports import AckWait, Clock, HistoryPort, Wait, Waits
+from desk.ports import AckWait, Clock, Wait, Waits
+from desk.producer.history_inbox import HistoryInbox
 from desk.producer.subscriptions import ALL, Subscriptions
 from desk.telemetry import formatting
 from desk.telemetry.note_board import NoteBoard
@@ -91,14 +92,14 @@ class GapRepairs:
 
     def __init__(
         self,
-        history: HistoryPort | None,
+        history: HistoryInbox,
         config: RepairConfig,
         subscriptions: Subscriptions,
         notes: NoteBoard,
         state: bytes = b"",
     ) -> None:
         restored = _decode(state) if state else _State()
-        self._history = history if config.limit_ns else None
+        self._history = history if history.is_open and config.limit_ns else None
         self._config = config
         self._subscriptions = subscriptions
         self._notes = notes
@@ -189,8 +190,8 @@ class GapRepairs:
         ready = {number for number, _ in self._ready}
         return [one for one in self._pending.values() if one.to_ns <= until_ns and one.number not in ready]
 
-    def _take_answers(self, history: HistoryPort, now_ns: int) -> None:
-        for answer in history.answers():
+    def _take_answers(self, history: HistoryInbox, now_ns: int) -> None:
+        for answer in history.trades():
             asked_ns, repair = self._asked.pop(answer.number, 0), self._pending.get(answer.number)
             if repair is None:
                 continue
@@ -201,7 +202,7 @@ class GapRepairs:
         for repair in [repair for repair in self._pending.values() if repair.expires_ns <= now_ns]:
             self._give_up(repair)
 
-    def _ask(self, history: HistoryPort, due: Sequence[Repair], now_ns: int) -> None:
+    def _ask(self, history: HistoryInbox, due: Sequence[Repair], now_ns: int) -> None:
         ready = {number for number, _ in self._ready}
         for repair in due:
             number = repair.number

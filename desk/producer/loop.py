@@ -265,8 +265,18 @@ class ProducerLoop:
         if parts.states.due(now_ns):
             parts.states.add(parts.state(self.config.epoch, self.feed), now_ns)
         parts.router.put_items(parts.watching.at_mark(mark_ns))
+        yield from self._put_history(mark_ns, now_ns)
         up = self.live is not None and self.live.down_from_ns is None
         parts.router.put_items(parts.repairs.at_mark(mark_ns, now_ns, up=up))
+
+    def _put_history(self, mark_ns: int, now_ns: int) -> Waits:
+        """Put in the bars of the past that have arrived; a feed that waits, waits for them."""
+        parts = self.parts
+        if self.feed.lossless:
+            yield from parts.history.wait(self._ports.clock, mark_ns)
+            parts.router.put_items(parts.history.take_ready())
+        else:
+            parts.router.put_items(parts.history.at_mark(mark_ns, now_ns))
 
     def _begin_repairs(self, now_ns: int) -> None:
         """Begin the repair of the gaps that have ended."""

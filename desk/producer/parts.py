@@ -14,6 +14,7 @@ from desk.flow.ladder import LadderConfig, OverloadLadder
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import LaneTotals
 from desk.model.checkpoint import ProducerState
+from desk.model.history import HistoryNeeds
 from desk.ports import (
     Clock,
     DirectoryLinks,
@@ -32,6 +33,8 @@ from desk.producer.durable_states import ProducerStates
 from desk.producer.feed_gaps import FeedGaps
 from desk.producer.feed_watch.watch import FeedWatch, FeedWatchConfig
 from desk.producer.gap_repair import GapRepairs, RepairConfig
+from desk.producer.history_inbox import HistoryInbox
+from desk.producer.history_requests import HistoryRequests
 from desk.producer.lane_opening import LaneOpening
 from desk.producer.lanes import Lanes
 from desk.producer.lockstep import LockstepRound
@@ -55,6 +58,7 @@ class ProducerConfig(msgspec.Struct, frozen=True):
     `epoch` is this incarnation's. `lockstep`: at every mark the feed waits until the broker's decisions are delivered.
     `history_from_start`: the market has rows before the session's start, which warm up the symbols of the plan.
     `waits`: why a live session does not start at once, as a note. Gaps are repaired until `repair_ns` after their end.
+    `needs` are the bars of the past that symbols need.
     """
 
     epoch: int
@@ -66,6 +70,7 @@ class ProducerConfig(msgspec.Struct, frozen=True):
     waits: str = ""
     watch: FeedWatchConfig = FeedWatchConfig()
     repair_ns: int = 0
+    needs: HistoryNeeds = HistoryNeeds()
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class ProducerParts:
     lanes: Lanes
     moves: SlotMoves
     overload: OverloadControl
+    history: HistoryRequests
     router: Router
     opening: LaneOpening
     enlisting: ShardMembership
@@ -141,7 +147,10 @@ class ProducerParts:
         write_timeout_ns = beginning.lanes.write_timeout_ns
         ladder = OverloadLadder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
         overload = OverloadControl(ladder, lanes.by_shard, live, write_timeout_ns, notes)
-        router = Router(lanes, moves, subscriptions, notes, from_first=feed.repeatable)
+        inbox = HistoryInbox(ports.history)
+        history_state = b"" if state is None else state.history
+        history = HistoryRequests(inbox, config.needs, notes, config.watch.delay_ns, history_state)
+        router = Router(lanes, moves, subscriptions, notes, history, from_first=feed.repeatable)
         watching = WatchedSymbols(subscriptions, ports.scanners, feed, notes, state)
         deliveries = Deliveries(ports.broker)
         watch_state = b"" if state is None else state.watch
@@ -157,6 +166,7 @@ class ProducerParts:
             lanes,
             moves,
             overload,
+            history,
             router,
             opening,
             ShardMembership(lanes, ports.links, moves, opening, states, notes),
@@ -164,7 +174,7 @@ class ProducerParts:
             deliveries,
             LockstepRound(lanes, router, deliveries, ports.broker),
             FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels),
-            GapRepairs(ports.history, repair, subscriptions, notes, b"" if state is None else state.repairs),
+            GapRepairs(inbox, repair, subscriptions, notes, b"" if state is None else state.repairs),
             watch,
             states,
             CatchUp(feed, live, ports.clock),
@@ -184,4 +194,5 @@ class ProducerParts:
             self.progress.feed_lag_ns,
             self.watch.state(),
             self.repairs.state(),
+            self.history.state(),
         )

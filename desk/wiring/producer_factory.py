@@ -110,4 +110,5 @@ def _producer_config(plan: Plan, session: Session, epoch: int, feed_place: str) 
             len(plan.feed.channels),
         ),
         round(plan.bars.repair_s * SECOND_NS),
+        session.needs,
     )

@@ -11,7 +11,8 @@ from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.history import Answer, Question
 from desk.model.ticks import Trade
-from desk.venues.market_history import HistoryUnavailable, Timeframe
+from desk.model.timeframes import Timeframe
+from desk.venues.market_history import HistoryUnavailable
 
 
 class MadeUpHistory:

@@ -10,6 +10,7 @@ from desk.model.records import GapRecord
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.producer.gap_repair import GapRepairs, RepairConfig
+from desk.producer.history_inbox import HistoryInbox
 from desk.producer.subscriptions import Subscriptions
 from desk.telemetry.note_board import NoteBoard
 
@@ -33,7 +34,7 @@ class Desk:
         self.notes = NoteBoard()
         config = RepairConfig(LIMIT_S * SECOND_NS, delay_s * SECOND_NS)
         port: Any = DirectHistory(HistoryServer(market))
-        self.repairs = GapRepairs(port, config, Subscriptions(symbols), self.notes, state)
+        self.repairs = GapRepairs(HistoryInbox(port), config, Subscriptions(symbols), self.notes, state)
 
     def until(self, seconds: int, first: int = 1, *, up: bool = True) -> dict[int, list[Backfill]]:
         """Items by second."""
