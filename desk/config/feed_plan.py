@@ -20,6 +20,10 @@ KINDS_BY_OPTION: Final[dict[str, tuple[str, ...]]] = {
 """For each option that only some kinds of feed take: those kinds."""
 
 
+Channel = Literal["trades", "quotes", "bars", "updatedBars", "statuses", "lulds"]
+TICK_CHANNELS: Final[tuple[Channel, ...]] = ("trades", "quotes")
+
+
 class SyntheticPlan(PlanTable):
     """[feed.synthetic]: a made-up market. The same keys give the same market."""
 
@@ -69,12 +73,20 @@ class FeedPlan(PlanTable):
         le=86_400,
         description="known delay of the feed, in s: it counts neither as age of data nor as clock skew",
     )
-    channels: Annotated[tuple[Literal["trades", "quotes"], ...], Distinct] = Field(
-        default=("trades", "quotes"),
+    connections: int = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="alpaca: connections that the venue allows one key at one endpoint; the desks of one machine share "
+        "them, and a further desk is refused. 0 = no limit, as for a relay",
+    )
+    channels: Annotated[tuple[Channel, ...], Distinct] = Field(
+        default=TICK_CHANNELS,
         strict=False,
         min_length=1,
-        description="kinds of ticks to read",
-        json_schema_extra={"words": 'a list of "trades", "quotes" or both, each once'},
+        description="kinds of ticks to read; alpaca: also the venue's bars, updatedBars, statuses and lulds. It "
+        "subscribes bars, updatedBars and statuses in any case, and does without where the feed has none",
+        json_schema_extra={"words": 'a list of "trades", "quotes" or both, and of further channels, each once'},
     )
     symbols: Symbols = Field(
         default=("*",), description='symbols that are always subscribed; ["*"] = all; scanners may add more'
@@ -85,6 +97,11 @@ class FeedPlan(PlanTable):
     def is_live(self) -> bool:
         """Whether the feed is a live stream, which cannot be paused or read again."""
         return FEED_KINDS[self.kind].is_live
+
+    @property
+    def tick_channels(self) -> tuple[Channel, ...]:
+        """The channels of ticks: trades, quotes or both."""
+        return tuple(channel for channel in self.channels if channel in TICK_CHANNELS)
 
     @property
     def is_lossless(self) -> bool:
@@ -110,6 +127,13 @@ class FeedPlan(PlanTable):
                 "a URL with credentials in it",
                 'a URL without credentials, such as "s3://bucket/day.parquet"',
                 STORE_CREDENTIALS,
+            )
+        if not self.tick_channels:
+            yield PlanFault(
+                ("channels",),
+                f"`{list(self.channels)}`, without ticks",
+                '"trades", "quotes" or both among them',
+                'Add "trades".',
             )
         yield from self._url_conflicts()
         for location, value in self.foreign_options():

@@ -29,7 +29,7 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     "synthetic": FeedKind("desk.venues.recorded:SyntheticFactory", frozenset({"speed", "synthetic"})),
     "alpaca": FeedKind(
         "desk.venues.alpaca.market.factory:AlpacaFactory",
-        frozenset({"url", "allow_plain"}),
+        frozenset({"url", "allow_plain", "connections"}),
         ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"),
         is_live=True,
     ),

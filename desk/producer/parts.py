@@ -133,7 +133,7 @@ class ProducerParts:
         watch = FeedWatch(config.watch, config.max_data_latency_ns, feed, live, subscriptions, watch_state)
         states = ProducerStates(config.checkpoint_ns, ports.keeper)
         opening = LaneOpening(lanes, moves, overload, watch, states, ports.clock)
-        gaps = [] if state is None else state.gaps
+        gaps, apart = ([], {}) if state is None else (state.gaps, state.gaps_apart)
         return cls(
             progress,
             notes,
@@ -147,7 +147,7 @@ class ProducerParts:
             watching,
             deliveries,
             LockstepRound(lanes, router, deliveries, ports.broker),
-            FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels),
+            FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels, apart),
             watch,
             states,
             CatchUp(feed, live, ports.clock),
@@ -166,4 +166,5 @@ class ProducerParts:
             self.gaps.records,
             self.progress.feed_lag_ns,
             self.watch.state(),
+            dict(self.gaps.apart),
         )

@@ -104,6 +104,7 @@ def _producer_config(plan: Plan, session: Session, epoch: int, feed_place: str) 
             round(plan.feed.delay_s * SECOND_NS),
             round(plan.guards.max_clock_skew_ms * MS_NS),
             session.hours,
-            len(plan.feed.channels),
+            len(plan.feed.tick_channels),
+            session.has_trades,
         ),
     )

@@ -9,12 +9,15 @@ from typing import Final
 from pydantic import SecretStr
 
 from desk.config import Plan
+from desk.files.connection_budget import connection_budget
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
 from desk.venues.alpaca.market.feed import AlpacaFeed
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 
 IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
+HELPERS: Final = frozenset({"bars", "updatedBars", "statuses"})
+"""Channels that tell stale symbols from quiet ones, and of halts: subscribed in any case, and no fault if refused."""
 
 
 class AlpacaFactory(LiveFactory):
@@ -33,6 +36,8 @@ class AlpacaFactory(LiveFactory):
             key.get_secret_value(),
             secret.get_secret_value(),
             channels=frozenset(plan.feed.channels),
+            helpers=HELPERS,
+            budget=connection_budget(key.get_secret_value(), self.url(plan), plan.feed.connections, plan.session.name),
             clock=setup.clock,
             session_clock=plan.session.clock,
             start_ns=session.start_ns,
