@@ -48,7 +48,7 @@ class RunOptions:
 
 
 def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Console, faults: ErrorReporter) -> int:
-    """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1.
+    """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1, or that of its feed.
 
     Raises DeskError for a bad plan, before the folder is created, and the errors of the desk, after printing the last
     line. If bad input or missing credentials stop the run before it starts, the folder is removed.
@@ -146,7 +146,7 @@ class _Run:
             for problem in summary.problems:
                 sys.stderr.write(f"error: {first_line(problem)}\n")
         self._print_last_line(verdict(summary, self.path))
-        return 0 if summary.complete else 1
+        return summary.exit_status
 
     def print_failure(self, fault: Exception) -> None:
         """Print the last line of a run that ended with an error instead of a summary."""

@@ -31,6 +31,10 @@ def _delay_s(values: dict[str, Any]) -> float:
     return 0.0 if stream is None else stream.delay_s
 
 
+Channel = Literal["trades", "quotes", "orderbooks", "bars", "updatedBars", "statuses", "lulds"]
+TICK_CHANNELS: Final[tuple[Channel, ...]] = ("trades", "quotes", "orderbooks")
+
+
 class SyntheticPlan(PlanTable):
     """[feed.synthetic]: a made-up market. The same keys give the same market."""
 
@@ -97,13 +101,21 @@ class FeedPlan(PlanTable):
         description="known delay of the feed, in s: it counts neither as age of data nor as clock skew; 900 for a "
         "delayed stream of `name`",
     )
-    channels: Annotated[tuple[Literal["trades", "quotes", "orderbooks"], ...], Distinct] = Field(
+    connections: int = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="alpaca: connections that the venue allows one key at one endpoint; the desks of one machine share "
+        "them, and a further desk is refused. 0 = no limit, as for a relay",
+    )
+    channels: Annotated[tuple[Channel, ...], Distinct] = Field(
         default=("trades", "quotes"),
         strict=False,
         min_length=1,
-        description="kinds of ticks to read; alpaca_crypto: with orderbooks instead of quotes, quotes are the top of "
-        "the order books",
-        json_schema_extra={"words": 'a list of "trades", "quotes" (or "orderbooks") or both, each once'},
+        description="kinds of ticks to read; alpaca: also the venue's bars, updatedBars, statuses and lulds. It "
+        "subscribes bars, updatedBars and statuses in any case, and does without where the feed has none. "
+        "alpaca_crypto: with orderbooks instead of quotes, quotes are the top of the order books",
+        json_schema_extra={"words": 'a list of "trades", "quotes" or both, and of further channels, each once'},
     )
     symbols: Symbols = Field(
         default=("*",), description='symbols that are always subscribed; ["*"] = all; scanners may add more'
@@ -162,6 +174,11 @@ class FeedPlan(PlanTable):
         return (*FEED_KINDS[self.kind].credentials, *filter(None, [self.key_env]))
 
     @property
+    def tick_channels(self) -> tuple[Channel, ...]:
+        """The channels of ticks: trades, quotes (or order books) or both."""
+        return tuple(channel for channel in self.channels if channel in TICK_CHANNELS)
+
+    @property
     def is_lossless(self) -> bool:
         """Whether the feed waits while a lane is full, so that no tick is dropped."""
         return not self.is_live and self.speed == "max"
@@ -190,6 +207,13 @@ class FeedPlan(PlanTable):
                 "a URL with credentials in it",
                 'a URL without credentials, such as "s3://bucket/day.parquet"',
                 STORE_CREDENTIALS,
+            )
+        if not self.tick_channels:
+            yield PlanFault(
+                ("channels",),
+                f"`{list(self.channels)}`, without ticks",
+                '"trades", "quotes" or both among them',
+                'Add "trades".',
             )
         yield from self._url_conflicts()
         yield from self._name_conflicts()

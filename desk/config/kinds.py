@@ -83,11 +83,12 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     "synthetic": FeedKind("desk.venues.recorded:SyntheticFactory", frozenset({"speed", "synthetic"})),
     "alpaca": FeedKind(
         "desk.venues.alpaca.market.factory:AlpacaFactory",
-        frozenset({"url", "allow_plain", "name", "rest_url", "scanned"}),
+        frozenset({"url", "allow_plain", "name", "rest_url", "scanned", "connections"}),
         ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"),
         is_live=True,
         has_snapshots=True,
         names=ALPACA_STOCKS,
+        channels=frozenset({"bars", "updatedBars", "statuses", "lulds"}),
     ),
     "alpaca_crypto": FeedKind(
         "desk.venues.alpaca.crypto.factory:CryptoFactory",

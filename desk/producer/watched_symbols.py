@@ -82,5 +82,6 @@ class WatchedSymbols:
             past = bars.get(symbol, []), remembered.get(symbol, b"")
             items.append(Watch(symbol, mark_ns, scanners, symbol in bars, *past))
         self._feed.unsubscribe(change.removed)
-        self._feed.subscribe(change.new)
+        if change.new:
+            self._feed.subscribe(self.subscriptions.most_wanted_first())
         return items

@@ -158,6 +158,7 @@ def summarize_run(record: RunRecord) -> Summary:
             up=record.feed.report.up,
             reconnects=record.feed.report.reconnects,
             refused_symbols=record.feed.report.refused_symbols,
+            exit_status=record.feed.report.fault_status or msgspec.UNSET,
         ),
         bars=record.bars,
         venue_bars=venue_bars(record.shards),

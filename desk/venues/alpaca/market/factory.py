@@ -5,10 +5,12 @@ Tests: tests/desk/venues/test_registry.py
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from pydantic import SecretStr
 
 from desk.config import Plan
+from desk.files.connection_budget import connection_budget
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
 from desk.ports import LiveMarket
@@ -16,6 +18,9 @@ from desk.venues.alpaca.market.feed import AlpacaFeed
 from desk.venues.alpaca.rest.addresses import rest_addresses
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 from desk.venues.market_history import MarketHistory
+
+HELPERS: Final = frozenset({"bars", "updatedBars", "statuses"})
+"""Channels that tell stale symbols from quiet ones, and of halts: subscribed in any case, and no fault if refused."""
 
 
 class AlpacaFactory(LiveFactory):
@@ -46,6 +51,8 @@ class AlpacaFactory(LiveFactory):
             key.get_secret_value(),
             secret.get_secret_value(),
             channels=frozenset(plan.feed.channels),
+            helpers=HELPERS,
+            budget=connection_budget(key.get_secret_value(), self.url(plan), plan.feed.connections, plan.session.name),
             clock=setup.clock,
             session_clock=plan.session.clock,
             start_ns=session.start_ns,
