@@ -14,8 +14,8 @@ from desk.flow.retained_batches import RetainedBatch
 from desk.flow.undelivered_items import ticks_cut
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Adopt, Item, Mark
-from desk.model.spans import SpanContext
 from desk.model.notices import NOTICES
+from desk.model.spans import SpanContext
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 
 FIRST_BATCH_ITEMS = 256

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from desk.local_venue.venue_settings import Mix
 from desk.model.block_checks import rejection_causes
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, BlockSource, Originals
+from desk.model.blocks import CANCEL, CORRECTION, LULD, QUOTE, STATUS, TRADE, Block, BlockSource, Originals
 
 EVENTS_PER_CHUNK: Final = 2048
 
 _KINDS: Final = {
-    "trades": (TRADE, CORRECTION, CANCEL),
-    "quotes": (QUOTE,),
-    "both": (TRADE, QUOTE, CORRECTION, CANCEL),
+    "trades": (TRADE, CORRECTION, CANCEL, STATUS, LULD),
+    "quotes": (QUOTE, STATUS, LULD),
+    "both": (TRADE, QUOTE, CORRECTION, CANCEL, STATUS, LULD),
 }
+"""Recorded bars are not played: the venue makes its own."""
 _TABLES: Final = frozenset({"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes"})
 
 

@@ -16,11 +16,15 @@ Columns = Callable[[Block, Wire, bool], list[tuple[str, Field]]]
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
-    """Events of the kind `number` (desk.model.blocks) as messages for subscribers of `channel`."""
+    """Events of the kind `number` (desk.model.blocks) as messages for subscribers of `channel`.
+
+    `is_uneven`: rare, with texts of very different lengths; they are written one by one (see byte_fields).
+    """
 
     number: int
     channel: str
     columns: Columns
+    is_uneven: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

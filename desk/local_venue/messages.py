@@ -49,8 +49,9 @@ def encode(events: Block, wire: Wire, framed: bool, fresh_ids: bool, layout: Mes
     """Encode the events; `stamp` writes the times later, and `number` the ids of trades with `fresh_ids`."""
     groups = []
     for kind in layout.kinds:
-        rows = np.flatnonzero(events.kind == kind.number)
-        if len(rows):
+        of_kind = np.flatnonzero(events.kind == kind.number)
+        parts = np.split(of_kind, len(of_kind)) if kind.is_uneven and len(of_kind) else [of_kind]
+        for rows in filter(len, parts):
             message = wire.keyed(kind.columns(taken(events, rows), wire, fresh_ids))
             groups.append((rows, _framed(message, wire, len(rows)) if framed else [*message, *_bytes(wire.separator)]))
     known = [rows for rows, _ in groups]

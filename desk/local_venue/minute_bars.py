@@ -8,12 +8,13 @@ from desk.bars.builder import BarBuilder
 from desk.local_venue.byte_fields import Ints
 from desk.model.bars import Bar, WorkingBar
 from desk.model.block_rows import tick_of
-from desk.model.blocks import QUOTE, Block
+from desk.model.blocks import CANCEL, CORRECTION, TRADE, Block
 from desk.model.ticks import Revision, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, ceil_to, floor_to
 
 GRACE_NS: Final = SECOND_NS
 UPDATE_NS: Final = 30 * SECOND_NS
+TRADED: Final = (TRADE, CORRECTION, CANCEL)
 
 
 class MinuteMessages(NamedTuple):
@@ -43,7 +44,7 @@ class MinuteBars:
         """Apply the events [first, last) with these times; returns the bars that are due now."""
         if not self._reached_ns:
             self._closed_to_ns = self._updated_to_ns = ceil_to(int(ts_ns[first]), MINUTE_NS)
-        for row in (np.flatnonzero(events.kind[first:last] != QUOTE) + first).tolist():
+        for row in (np.flatnonzero(np.isin(events.kind[first:last], TRADED)) + first).tolist():
             self._trades += 1
             tick = tick_of(events, row, self._trades, int(ts_ns[row]))
             builder = self._builders.get(tick.symbol)

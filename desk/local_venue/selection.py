@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from desk.local_venue.client_subscription import ALL, ClientSubscription
 from desk.local_venue.message_layout import MessageLayout
 from desk.local_venue.stock_layout import STOCKS
-from desk.model.blocks import CANCEL, Block
+from desk.model.blocks import KINDS, Block
 
 
 class Selection:
@@ -19,7 +19,7 @@ class Selection:
         self, subscription: ClientSubscription, symbols: tuple[str, ...], layout: MessageLayout = STOCKS
     ) -> None:
         self.layout = layout
-        self._wanted = np.zeros((CANCEL + 1, len(symbols)), np.bool_)
+        self._wanted = np.zeros((KINDS, len(symbols)), np.bool_)
         index = {symbol: number for number, symbol in enumerate(symbols)}
         for kind in layout.kinds:
             asked = subscription.symbols(kind.channel)

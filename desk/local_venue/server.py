@@ -18,6 +18,7 @@ from desk.local_venue.client_registry import ClientRegistry
 from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.faults.fault_script import FaultScript
 from desk.local_venue.faults.faulty_client import FaultyClient
+from desk.local_venue.faults.scripted_market import scripted_market
 from desk.local_venue.player import Player
 from desk.local_venue.server_protocol import Reply, ServerProtocol
 from desk.local_venue.venue_settings import ENDPOINTS, MIB, AccessRules, PlaySettings
@@ -45,7 +46,7 @@ class VenueServer:
     ) -> None:
         self._faults = None if faults is None else FaultSchedule(faults, source.start_ns, play.speed)
         self.port = port
-        self._source = source
+        self._source = source = source if faults is None else scripted_market(faults, source)
         self._rules = rules
         self._compress = compress
         self._registry = ClientRegistry(rules.connection_limit)

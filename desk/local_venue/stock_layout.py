@@ -1,7 +1,7 @@
 """Messages of the stock stream.
 
-Keys: docs.alpaca.markets, "Real-time Stock Data", sections "Trades", "Quotes", "Trade Corrections" and "Trade
-Cancels/Errors".
+Keys: docs.alpaca.markets, "Real-time Stock Data", sections "Trades", "Quotes", "Trade Corrections", "Trade
+Cancels/Errors", "Trading Status" and "LULDs".
 
 Tests: tests/desk/local_venue/test_local_venue_messages.py
 """
@@ -13,7 +13,8 @@ import numpy as np
 from desk.local_venue.byte_fields import Field
 from desk.local_venue.column_encoders import Wire
 from desk.local_venue.message_layout import MessageKind, MessageLayout
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, Originals
+from desk.model.blocks import CANCEL, CORRECTION, LULD, QUOTE, STATUS, TRADE, Block, Originals
+from desk.model.notices import Notice, PriceBands, TradingStatus
 
 REGULAR_QUOTE: Final = "R"
 SHORT_SYMBOL: Final = 3
@@ -93,6 +94,40 @@ def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field
     ]
 
 
+def _status(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
+    told = [notice for notice in _notices(statuses) if isinstance(notice, TradingStatus)]
+    rows = np.arange(len(told))
+    return [
+        ("T", same(wire, "s")),
+        ("S", wire.texts(statuses.symbols, statuses.symbol)),
+        ("sc", wire.texts([status.code for status in told], rows)),
+        ("sm", wire.texts([status.message for status in told], rows)),
+        ("rc", wire.texts([status.reason_code for status in told], rows)),
+        ("rm", wire.texts([status.reason for status in told], rows)),
+        ("z", _tapes(statuses, wire)),
+        ("t", wire.place_holder("t")),
+    ]
+
+
+def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
+    told = [notice for notice in _notices(bands) if isinstance(notice, PriceBands)]
+    return [
+        ("T", same(wire, "l")),
+        ("S", wire.texts(bands.symbols, bands.symbol)),
+        ("u", wire.floats(np.array([each.up for each in told]))),
+        ("d", wire.floats(np.array([each.down for each in told]))),
+        ("i", wire.texts([each.indicator for each in told], np.arange(len(told)))),
+        ("z", _tapes(bands, wire)),
+        ("t", wire.place_holder("t")),
+    ]
+
+
+def _notices(block: Block) -> list[Notice]:
+    assert block.notices is not None, "a notice in a block without notices"
+    notices: list[Notice] = block.notices.tolist()
+    return notices
+
+
 def same(wire: Wire, text: str) -> Field:
     """The same text in every message."""
     return wire.texts((text,), np.zeros(1, np.intp))
@@ -112,5 +147,7 @@ STOCKS: Final = MessageLayout(
         # Corrections and cancels follow the trades, as the acknowledgement says.
         MessageKind(CORRECTION, "trades", _correction),
         MessageKind(CANCEL, "trades", _cancel),
+        MessageKind(STATUS, "statuses", _status, is_uneven=True),
+        MessageKind(LULD, "lulds", _bands, is_uneven=True),
     )
 )

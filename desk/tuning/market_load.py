@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.model.block_checks import row_classes
-from desk.model.ticks import CLASSES
 from desk.model.blocks import Block
+from desk.model.ticks import CLASSES
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
 
 BIN_NS: Final = 100 * MS_NS

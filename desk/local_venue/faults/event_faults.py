@@ -19,7 +19,7 @@ from desk.local_venue.events import taken
 from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.faults.fault_script import Fault
 from desk.local_venue.message_layout import MessageLayout
-from desk.model.blocks import CANCEL, CORRECTION, TRADE, Block, Originals
+from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, Originals
 from desk.model.units import MS_NS, SECOND_NS
 
 WRONG_PRICE: Final = 1.01
@@ -96,8 +96,8 @@ class EventFaults:
         return [events.only(~chosen)]
 
     def reorder(self, fault: Fault, events: NumberedEvents, layout: MessageLayout) -> list[NumberedEvents]:
-        """Hold events back for different short times."""
-        chosen = self.choose(fault, events, np.ones(len(events.block), np.bool_))
+        """Hold trades and quotes back for different short times."""
+        chosen = self.choose(fault, events, events.block.kind <= QUOTE)
         step = (fractions(self._schedule.seed, -fault.number, events.numbers) * STEPS_OF_DELAY).astype(np.int64)
         for number in range(STEPS_OF_DELAY):
             delay_s = fault.values["within_s"] * (number + 1) / STEPS_OF_DELAY
@@ -105,8 +105,8 @@ class EventFaults:
         return [events.only(~chosen)]
 
     def duplicate(self, fault: Fault, events: NumberedEvents, _layout: MessageLayout) -> list[NumberedEvents]:
-        """Repeat events."""
-        chosen = self.choose(fault, events, np.ones(len(events.block), np.bool_))
+        """Repeat trades and quotes."""
+        chosen = self.choose(fault, events, events.block.kind <= QUOTE)
         return [events, events.only(chosen)]
 
     def corrections(self, fault: Fault, events: NumberedEvents, layout: MessageLayout) -> list[NumberedEvents]:

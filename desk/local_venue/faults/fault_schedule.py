@@ -29,7 +29,7 @@ class FaultSchedule:
 
     `start_ns` is the session time at which the play starts, `speed` its factor of real time (None: as fast as
     possible). A moment happens to one connection at a time: the first that is at its step from `at` on. `counts` are
-    by kind: moments that happened, and events that a span changed or withheld. Raises PlanError.
+    by kind: moments that happened, changes of the market, and events that a span changed or withheld. Raises PlanError.
     """
 
     def __init__(self, script: FaultScript, start_ns: int, speed: float | None) -> None:
@@ -40,7 +40,8 @@ class FaultSchedule:
         self._connections = 0
         planned = [self._plan(script, fault, start_ns) for fault in script.faults]
         self._spans = [each for each in planned if each.fault.kind.role == "span"]
-        self._others = [each for each in planned if each.fault.kind.role != "span"]
+        self._market = [each for each in planned if each.fault.kind.role == "market"]
+        self._moments = [each for each in planned if each.fault.kind.role in {"moment", "answer", "grant"}]
 
     @staticmethod
     def _plan(script: FaultScript, fault: Fault, start_ns: int) -> _Planned:
@@ -56,10 +57,14 @@ class FaultSchedule:
     def reach(self, now_ns: int) -> None:
         """Advance play time."""
         self.now_ns = max(self.now_ns, now_ns)
+        for planned in self._market:
+            if planned.left and planned.from_ns <= self.now_ns:
+                planned.left = 0
+                self.count(planned.fault)
 
     def take(self, step: Step, connection: int, sent: int, *roles: Role) -> Fault | None:
         """The next fault that is due at this step of the connection, which was sent so many events; it is counted."""
-        for planned in self._others:
+        for planned in self._moments:
             fault = planned.fault
             if (
                 planned.left

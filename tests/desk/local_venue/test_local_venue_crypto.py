@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from venue_parts import Message, PATIENCE_S, decoded, deadlined, expected, market, venue
+from venue_parts import PATIENCE_S, Message, deadlined, decoded, expected, market, venue
 from websockets.asyncio.client import connect
 
 from desk.local_venue.venue_settings import CRYPTO_ENDPOINT, PlaySettings
