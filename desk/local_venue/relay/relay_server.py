@@ -86,6 +86,7 @@ class RelayServer:
         self._upstream: ClientConnection | None = None
         self._requests = asyncio.Event()
         self._message_ns = 0
+        self._silence = ""
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -106,6 +107,11 @@ class RelayServer:
         assert self._server is not None
         self._server.close()
         await self._server.wait_closed()
+
+    @property
+    def endpoint(self) -> str:
+        """The path of the stream that clients connect to."""
+        return self._settings.endpoint
 
     @property
     def stats(self) -> RelayStats:
@@ -132,7 +138,7 @@ class RelayServer:
                 try:
                     await self._connect()
                 except UpstreamLost as error:
-                    self._lose(str(error))
+                    self._lose(self._silence or str(error))
                 self._attempts.ended(monotonic_ns())
         finally:
             self._lose("the relay ends")
@@ -145,6 +151,7 @@ class RelayServer:
             self.state = "up"
             self.connections += 1
             self._message_ns = monotonic_ns()
+            self._silence = ""
             sending = asyncio.create_task(self._send_requests(upstream))
             try:
                 async for frame in upstream:
@@ -243,6 +250,7 @@ class RelayServer:
         upstream = self._upstream
         silent_ns = monotonic_ns() - self._message_ns
         if upstream is not None and any(self._union.granted.values()) and silent_ns >= MUTE_NS:
+            self._silence = f"the venue sent nothing for {silent_ns // SECOND_NS} s"
             upstream.transport.abort()
 
     def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:

@@ -1,6 +1,6 @@
 """The subscription of the relay at the venue: the union of those of its clients, changed by one request at a time.
 
-Tests: tests/desk/local_venue/test_relay_subscriptions.py
+Tests: tests/desk/local_venue/test_relay.py
 """
 
 from collections import deque

@@ -33,7 +33,8 @@ async def read_on(client: Reader) -> list[Message]:
 
 
 def text_of(message: Message) -> str:
-    return json.dumps(message, sort_keys=True)
+    numbers = {key: float(value) for key, value in message.items() if key != "t" and isinstance(value, int | float)}
+    return json.dumps({**message, **numbers}, sort_keys=True)
 
 
 async def the_rest(server: Any, client: Reader) -> list[Message]:
