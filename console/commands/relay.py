@@ -19,8 +19,9 @@ from desk.telemetry import formatting
 
 def run_relay(upstream: RelayOptions, door: AccessOptions, console: Console) -> None:
     """Relay until SIGINT or SIGTERM arrives, then print the figures. Raises DeskError."""
-    settings = upstream.settings(load_settings())
-    server = RelayServer(settings, door.rules(), door.port)
+    rules = door.rules()
+    settings = upstream.settings(load_settings(), rules)
+    server = RelayServer(settings, rules, door.port)
     console.print(line(f"relaying {settings.url}"), soft_wrap=True)
     asyncio.run(_serve(server, door, console))
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from desk.config import Settings
 from desk.config.plan_urls import is_loopback
 from desk.local_venue.relay.relay_server import RelaySettings
-from desk.local_venue.venue_settings import CRYPTO_ENDPOINT
+from desk.local_venue.venue_settings import CRYPTO_ENDPOINT, AccessRules
 from desk.model.errors import CredentialsError, PlanError
 
 HOST: Final = "wss://stream.data.alpaca.markets"
@@ -52,9 +52,9 @@ class RelayOptions:
             found = "keys would be sent unencrypted to another machine"
             raise PlanError("--relay-url", found, "wss://", "Use wss://, or a venue on this machine.")
 
-    def settings(self, settings: Settings) -> RelaySettings:
+    def settings(self, settings: Settings, rules: AccessRules) -> RelaySettings:
         """The relay's settings. Raises CredentialsError if the venue's keys, or the relay's own, are missing."""
-        if settings.venue_key is None:
+        if rules.key is None:
             raise CredentialsError(
                 "desk venue --relay",
                 "no RAYDESK_VENUE_KEY",

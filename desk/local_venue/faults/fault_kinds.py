@@ -81,6 +81,8 @@ def _share(default: float, of: str) -> Parameter:
 
 
 _OF_SYMBOLS: Final = _symbols("only events of these; default: all")
+CLOSE_CODES: Final = frozenset({*range(1000, 1004), *range(1006, 1015), *range(3000, 5000)})
+"""RFC 6455, section 7.4; the others must not be sent."""
 MALFORMED: Final = ("", "truncated", "not_utf8", "not_a_list", "unknown_kind", "wrong_type", "nested", "empty")
 
 KINDS: Final = (
@@ -96,7 +98,15 @@ KINDS: Final = (
         "moment",
         "close the connection",
         ("data", *ANSWERS),
-        (_whole("code", 1011, "the websocket's close code; 1006: none is sent", 1000, 4999),),
+        (
+            Parameter(
+                "code",
+                "a close code: 1000 to 1003, 1006 to 1014, or 3000 to 4999",
+                lambda code: type(code) is int and code in CLOSE_CODES,
+                1011,
+                "the close code of the websocket; 1006: none is sent",
+            ),
+        ),
     ),
     FaultKind("cut", "moment", "end the connection in the middle of a frame", ("data", *ANSWERS)),
     FaultKind(
