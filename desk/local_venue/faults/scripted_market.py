@@ -5,7 +5,7 @@ Tests: tests/desk/local_venue/test_scripted_market.py
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,17 @@ def scripted_market(script: FaultScript, source: BlockSource) -> BlockSource:
     return ScriptedMarket(source, script, changes) if changes else source
 
 
+class MarketGap(NamedTuple):
+    """A time without events of some symbols (empty: all), or, in a halt, without trades."""
+
+    symbols: frozenset[str]
+    is_halt: bool
+    from_ns: int
+    to_ns: int
+
+
 class ScriptedMarket:
-    """A `BlockSource`. Ordinals no longer follow from `first_ordinal`."""
+    """A `BlockSource`, as picklable as its source. Ordinals no longer follow from `first_ordinal`."""
 
     def __init__(self, source: BlockSource, script: FaultScript, changes: list[Fault]) -> None:
         self.place = source.place
@@ -50,12 +59,12 @@ class ScriptedMarket:
         self.end_ns = source.end_ns
         self._source = source
         self._notices: list[Notice] = []
-        self._gaps: list[tuple[Fault, int, int]] = []
+        self._gaps: list[MarketGap] = []
         for fault in changes:
             from_ns = source.start_ns + script.start_ns(fault, source.start_ns)
             to_ns = from_ns + int(fault.for_s * SECOND_NS) if fault.for_s else NEVER_NS
             if fault.kind.name != "luld":
-                self._gaps.append((fault, from_ns, to_ns))
+                self._gaps.append(MarketGap(fault.symbols, fault.kind.name == "halt", from_ns, to_ns))
             self._notices += _notices(fault, from_ns, to_ns)
         self._notices.sort(key=lambda notice: notice.ts_ns)
 
@@ -74,14 +83,13 @@ class ScriptedMarket:
 
     def _without_gaps(self, block: Block) -> Block:
         kept = np.ones(len(block), np.bool_)
-        for fault, from_ns, to_ns in self._gaps:
-            is_halt = fault.kind.name == "halt"
-            times_ns = block.ts_ns if is_halt else block.recv_ns
-            gone = (times_ns >= from_ns) & (times_ns < to_ns)
-            if is_halt:
+        for gap in self._gaps:
+            times_ns = block.ts_ns if gap.is_halt else block.recv_ns
+            gone = (times_ns >= gap.from_ns) & (times_ns < gap.to_ns)
+            if gap.is_halt:
                 gone &= block.kind == TRADE
-            if fault.symbols:
-                named = np.array([symbol in fault.symbols for symbol in (*block.symbols, "")])
+            if gap.symbols:
+                named = np.array([symbol in gap.symbols for symbol in (*block.symbols, "")])
                 gone &= named[block.symbol]
             kept &= ~gone
         return block if kept.all() else taken(block, np.flatnonzero(kept))

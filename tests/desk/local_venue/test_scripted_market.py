@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 from venue_parts import START_NS, market
 
@@ -68,6 +70,16 @@ def test_a_quiet_time_has_no_events() -> None:
     assert not ((times >= S) & (times < 2 * S)).any()
     assert (times < S).any()
     assert (times >= 2 * S).any()
+
+
+def test_it_can_be_sent_to_another_process() -> None:
+    source = market()
+    text = f'[[faults]]\nkind = "halt"\nsymbols = ["{source.symbols[0]}"]\nat = 1\nfor_s = 1'
+    scripted = scripted_market(parse_faults(text, "f"), source)
+
+    sent = pickle.loads(pickle.dumps(scripted))
+
+    assert notices(list(sent.blocks())) == notices(list(scripted.blocks()))
 
 
 def test_a_script_without_changes_leaves_the_source() -> None:
