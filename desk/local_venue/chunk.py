@@ -4,6 +4,7 @@ Tests: tests/desk/local_venue/test_local_venue_server.py
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,7 @@ class Chunk:
         self._bounds = bounds
         self._ts_ns = ts_ns
         self._first_number = first_number
+        self._playing: Block | None = None
         self._written: set[int] = set()
         self._runs: dict[tuple[Wire, bool, Selection | MessageLayout], EncodedChunk] = {}
 
@@ -106,13 +108,23 @@ class Chunk:
     def rows(self, selection: Selection, first: int, last: int) -> tuple[Block, Ints]:
         """The selected events of the frames [first, last), with the times and ids of this play, and their numbers."""
         start, stop = self.bounds[first], self.bounds[last]
-        rows = np.flatnonzero(selection.mask(self.events.part(start, stop))) + start
-        changed: dict[str, Ints | NDArray[np.uint64]] = {"ts_ns": self._ts_ns[rows]}
-        if self._fresh_ids:
-            ids = np.zeros(len(self.events), np.uint64)
-            ids[self._trades] = FIRST_FRESH_ID + self._first_number + self._trades
-            changed["trade_id"] = ids[rows]
-        return replace(taken(self.events, rows), **changed), self._first_number + rows  # type: ignore[arg-type]
+        rows = np.flatnonzero(selection.mask(self.events, start, stop)) + start
+        return taken(self._played, rows), self._first_number + rows
+
+    def played(self) -> tuple[Block, Ints]:
+        """All events with the times and ids of this play, and their numbers."""
+        return self._played, self._first_number + np.arange(len(self))
+
+    @property
+    def _played(self) -> Block:
+        if self._playing is None:
+            changed: dict[str, Any] = {"ts_ns": self._ts_ns}
+            if self._fresh_ids:
+                ids = np.zeros(len(self.events), np.uint64)
+                ids[self._trades] = FIRST_FRESH_ID + self._first_number + self._trades
+                changed["trade_id"] = ids
+            self._playing = replace(self.events, **changed)
+        return self._playing
 
     def run(self, wire: Wire, framed: bool, selection: Selection) -> EncodedChunk:
         """The encoded chunk for clients with this encoding and selection."""

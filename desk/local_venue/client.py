@@ -42,6 +42,7 @@ class Client:
         self.sent = 0
         self.dropped = False
         self._ended = False
+        self.write_in(binary=protocol.binary)
         self._symbols = symbols
         self._layouts = (CRYPTO, BOOKS) if protocol.endpoint == CRYPTO_ENDPOINT else (STOCKS,)
         self._selections: list[Selection] = []
@@ -63,9 +64,10 @@ class Client:
         """Whether data may be sent to it."""
         return not self._ended and self.connection.state is State.OPEN
 
-    @property
-    def _wire(self) -> Wire:
-        return MSGPACK if self.protocol.binary else JSON
+    def write_in(self, *, binary: bool) -> None:
+        """Write MessagePack (`binary`) or JSON from now on."""
+        self.protocol.binary = binary
+        self._wire: Wire = MSGPACK if binary else JSON
 
     def resubscribed(self) -> None:
         """Apply the changed subscription."""
@@ -83,17 +85,18 @@ class Client:
 
     def offer(self, chunk: Chunk, first: int, last: int, framed: bool, limit_bytes: int | None) -> None:
         """Send the chunk's frames [first, last), or drop the client if more than `limit_bytes` would be buffered."""
+        if self._ended or self.connection.state is not State.OPEN:
+            return
+        framed = framed and not self._compressed
         for selection in self._selections:
-            if self.listening:
-                run = chunk.run(self._wire, framed and not self._compressed, selection)
-                self._send_run(run, first, last, limit_bytes)
+            self._send_run(chunk.run(self._wire, framed, selection), first, last, limit_bytes)
 
     def finish(self) -> None:
         """Send what is held back, at the end of the play: nothing."""
 
     def _send_run(self, run: EncodedChunk, first: int, last: int, limit_bytes: int | None) -> None:
         size = run.edges[last] - run.edges[first]
-        if not size:
+        if not size or self._ended:
             return
         if limit_bytes is not None and self.buffered_bytes + size > limit_bytes:
             self.drop()

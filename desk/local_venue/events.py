@@ -49,6 +49,12 @@ def taken(block: Block, rows: NDArray[np.intp]) -> Block:
     return replace(block, **columns)
 
 
+def with_used_symbols(block: Block) -> Block:
+    """The block with only those symbols in its table that its rows have: encoding a small block costs by its tables."""
+    used, index = np.unique(block.symbol, return_inverse=True)
+    return replace(block, symbols=tuple(block.symbols[number] for number in used), symbol=index.astype(np.int32))
+
+
 def _taken(column: Any, rows: NDArray[np.intp]) -> Any:
     if column is None:
         return None

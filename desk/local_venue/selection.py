@@ -27,7 +27,7 @@ class Selection:
             if ALL in asked:
                 self._wanted[kind.number] = True
 
-    def mask(self, events: Block) -> NDArray[np.bool_]:
-        """Per event whether it is subscribed; the events are playable ones."""
-        mask: NDArray[np.bool_] = self._wanted[events.kind, events.symbol]
+    def mask(self, events: Block, first: int = 0, stop: int | None = None) -> NDArray[np.bool_]:
+        """Per event from `first` to `stop`, exclusive, whether it is subscribed; the events are playable ones."""
+        mask: NDArray[np.bool_] = self._wanted[events.kind[first:stop], events.symbol[first:stop]]
         return mask

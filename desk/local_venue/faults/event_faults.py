@@ -9,12 +9,13 @@ Tests: tests/desk/local_venue/test_event_faults.py
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from desk.local_venue.byte_fields import Ints
+from desk.local_venue.chunk import Chunk
 from desk.local_venue.events import taken
 from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.faults.fault_script import Fault
@@ -49,6 +50,11 @@ class EventFaults:
         self._schedule = schedule
         self._held: list[tuple[int, int, MessageLayout, NumberedEvents]] = []
         self._holds = 0
+        self._masks: dict[int, tuple[tuple[str, ...], Mask]] = {}
+        self._looked_at: Chunk | None = None
+        self._looked_for: tuple[int, ...] = ()
+        self._bounds: list[int] = []
+        self._touched: Mask = np.zeros(0, np.bool_)
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -57,10 +63,24 @@ class EventFaults:
         """The blocks to deliver now in place of these events."""
         parts = [events]
         for fault in spans:
-            transform = TRANSFORMS.get(fault.kind.name)
-            if transform is not None:
-                parts = [result for part in parts for result in transform(self, fault, part, layout)]
+            event_fault = EVENT_FAULTS.get(fault.kind.name)
+            if event_fault is not None:
+                parts = [result for part in parts for result in self._changed(fault, event_fault, part, layout)]
         return [part.block for part in parts if len(part.block)]
+
+    def concerns(self, spans: list[Fault], chunk: Chunk, first: int, last: int) -> bool:
+        """Whether a span changes any event of the chunk's frames [first, last)."""
+        key = tuple(fault.number for fault in spans)
+        if self._looked_at is not chunk or self._looked_for != key or self._bounds is not chunk.bounds:
+            self._looked_at, self._looked_for, self._bounds = chunk, key, chunk.bounds
+            events = NumberedEvents(*chunk.played())
+            touched = np.zeros(len(events.block), np.bool_)
+            for fault in spans:
+                event_fault = EVENT_FAULTS.get(fault.kind.name)
+                if event_fault is not None:
+                    touched |= self._choose(fault, events, event_fault.candidates(events.block))
+            self._touched = touched
+        return bool(self._touched[chunk.bounds[first] : chunk.bounds[last]].any())
 
     def release(self, spans: list[Fault], now_ns: int) -> list[tuple[MessageLayout, Block]]:
         """The held events that are due at this play time, with their layouts; those of a muted symbol are withheld."""
@@ -71,16 +91,32 @@ class EventFaults:
             out += [(layout, block) for block in self.apply(mutes, events, layout)]
         return out
 
-    def choose(self, fault: Fault, events: NumberedEvents, of: Mask) -> Mask:
-        """Those of the events `of` that the fault concerns."""
+    def _changed(
+        self, fault: Fault, event_fault: "EventFault", events: NumberedEvents, layout: MessageLayout
+    ) -> list[NumberedEvents]:
+        chosen = self._choose(fault, events, event_fault.candidates(events.block))
+        count = int(np.count_nonzero(chosen))
+        if not count:
+            return [events]
+        self._schedule.count(fault, count)
+        return event_fault.change(self, fault, events, chosen, layout)
+
+    def _choose(self, fault: Fault, events: NumberedEvents, candidates: Mask) -> Mask:
+        """The candidates that the fault concerns."""
         if fault.symbols:
-            named = np.array([symbol in fault.symbols for symbol in (*events.block.symbols, "")])
-            of = of & named[events.block.symbol]
+            candidates = candidates & self._named(fault, events.block.symbols)[events.block.symbol]
         share = fault.values.get("share", 1.0)
         if share < 1.0:
-            of = of & (fractions(self._schedule.seed, fault.number, events.numbers) < share)
-        self._schedule.count(fault, int(np.count_nonzero(of)))
-        return of
+            candidates = candidates & (fractions(self._schedule.seed, fault.number, events.numbers) < share)
+        return candidates
+
+    def _named(self, fault: Fault, symbols: tuple[str, ...]) -> Mask:
+        """Per symbol of the market, and for none, whether the fault names it."""
+        known = self._masks.get(fault.number)
+        if known is None or known[0] is not symbols:
+            mask = np.array([symbol in fault.symbols for symbol in (*symbols, "")])
+            known = self._masks[fault.number] = symbols, mask
+        return known[1]
 
     def hold(self, events: NumberedEvents, delay_s: float, layout: MessageLayout) -> None:
         """Deliver events so much later, in session seconds."""
@@ -89,29 +125,31 @@ class EventFaults:
             due_ns = self._schedule.now_ns + int(delay_s * SECOND_NS)
             heappush(self._held, (due_ns, self._holds, layout, events))
 
-    def late(self, fault: Fault, events: NumberedEvents, layout: MessageLayout) -> list[NumberedEvents]:
+    def late(self, fault: Fault, events: NumberedEvents, chosen: Mask, layout: MessageLayout) -> list[NumberedEvents]:
         """Hold trades back."""
-        chosen = self.choose(fault, events, events.block.kind == TRADE)
         self.hold(events.only(chosen), fault.values["delay_s"], layout)
         return [events.only(~chosen)]
 
-    def reorder(self, fault: Fault, events: NumberedEvents, layout: MessageLayout) -> list[NumberedEvents]:
+    def reorder(
+        self, fault: Fault, events: NumberedEvents, chosen: Mask, layout: MessageLayout
+    ) -> list[NumberedEvents]:
         """Hold trades and quotes back for different short times."""
-        chosen = self.choose(fault, events, events.block.kind <= QUOTE)
         step = (fractions(self._schedule.seed, -fault.number, events.numbers) * STEPS_OF_DELAY).astype(np.int64)
         for number in range(STEPS_OF_DELAY):
             delay_s = fault.values["within_s"] * (number + 1) / STEPS_OF_DELAY
             self.hold(events.only(chosen & (step == number)), delay_s, layout)
         return [events.only(~chosen)]
 
-    def duplicate(self, fault: Fault, events: NumberedEvents, _layout: MessageLayout) -> list[NumberedEvents]:
+    def duplicate(
+        self, _fault: Fault, events: NumberedEvents, chosen: Mask, _layout: MessageLayout
+    ) -> list[NumberedEvents]:
         """Repeat trades and quotes."""
-        chosen = self.choose(fault, events, events.block.kind <= QUOTE)
         return [events, events.only(chosen)]
 
-    def corrections(self, fault: Fault, events: NumberedEvents, layout: MessageLayout) -> list[NumberedEvents]:
+    def corrections(
+        self, fault: Fault, events: NumberedEvents, chosen: Mask, layout: MessageLayout
+    ) -> list[NumberedEvents]:
         """Report trades wrongly, under another id; the correction gives the true price and id."""
-        chosen = self.choose(fault, events, (events.block.kind == TRADE) & (events.block.trade_id > 0))
         block = events.block
         ids, prices = block.trade_id.copy(), block.price.copy()
         ids[chosen] = _false_ids(fault, events.numbers[chosen])
@@ -120,26 +158,26 @@ class EventFaults:
         self._hold_revisions(CORRECTION, events.only(chosen), wrong.only(chosen).block, fault, layout)
         return [wrong]
 
-    def cancels(self, fault: Fault, events: NumberedEvents, layout: MessageLayout) -> list[NumberedEvents]:
+    def cancels(
+        self, fault: Fault, events: NumberedEvents, chosen: Mask, layout: MessageLayout
+    ) -> list[NumberedEvents]:
         """Report trades beside the true ones, and cancel them."""
-        chosen = self.choose(fault, events, (events.block.kind == TRADE) & (events.block.trade_id > 0))
         true = events.only(chosen)
         prices = np.round(true.block.price * WRONG_PRICE, 2) + 0.01
         false = replace(true.block, price=prices, trade_id=_false_ids(fault, true.numbers))
         self._hold_revisions(CANCEL, true, false, fault, layout)
         return [events, NumberedEvents(false, true.numbers)]
 
-    def skew(self, fault: Fault, events: NumberedEvents, _layout: MessageLayout) -> list[NumberedEvents]:
-        """Shift the times of events."""
+    def skew(self, fault: Fault, events: NumberedEvents, _chosen: Mask, _layout: MessageLayout) -> list[NumberedEvents]:
+        """Shift the times of events, unless it is the page /clock that is off."""
         if fault.values["of"] != "stamps":
             return [events]
-        self._schedule.count(fault, len(events.block))
         shifted = events.block.ts_ns + int(fault.values["ms"] * MS_NS)
         return [NumberedEvents(replace(events.block, ts_ns=shifted), events.numbers)]
 
-    def mute(self, fault: Fault, events: NumberedEvents, _layout: MessageLayout) -> list[NumberedEvents]:
+    def mute(self, _fault: Fault, events: NumberedEvents, chosen: Mask, _layout: MessageLayout) -> list[NumberedEvents]:
         """Withhold events."""
-        return [events.only(~self.choose(fault, events, np.ones(len(events.block), np.bool_)))]
+        return [events.only(~chosen)]
 
     def _hold_revisions(
         self, kind: int, true: NumberedEvents, false: Block, fault: Fault, layout: MessageLayout
@@ -156,17 +194,39 @@ class EventFaults:
         )
 
 
-Transform = Callable[[EventFaults, Fault, NumberedEvents, MessageLayout], list[NumberedEvents]]
-TRANSFORMS: Final[dict[str, Transform]] = {
-    "late": EventFaults.late,
-    "reorder": EventFaults.reorder,
-    "duplicate": EventFaults.duplicate,
-    "corrections": EventFaults.corrections,
-    "cancels": EventFaults.cancels,
-    "clock_skew": EventFaults.skew,
-    "mute": EventFaults.mute,
+class EventFault(NamedTuple):
+    """Which events a fault may concern, and what becomes of the chosen ones."""
+
+    candidates: Callable[[Block], Mask]
+    change: Callable[[EventFaults, Fault, NumberedEvents, Mask, MessageLayout], list[NumberedEvents]]
+
+
+def _all(block: Block) -> Mask:
+    return np.ones(len(block), np.bool_)
+
+
+def _ticks(block: Block) -> Mask:
+    return block.kind <= QUOTE
+
+
+def _trades(block: Block) -> Mask:
+    return block.kind == TRADE
+
+
+def _named_trades(block: Block) -> Mask:
+    return (block.kind == TRADE) & (block.trade_id > 0)
+
+
+EVENT_FAULTS: Final = {
+    "late": EventFault(_trades, EventFaults.late),
+    "reorder": EventFault(_ticks, EventFaults.reorder),
+    "duplicate": EventFault(_ticks, EventFaults.duplicate),
+    "corrections": EventFault(_named_trades, EventFaults.corrections),
+    "cancels": EventFault(_named_trades, EventFaults.cancels),
+    "clock_skew": EventFault(_all, EventFaults.skew),
+    "mute": EventFault(_all, EventFaults.mute),
 }
-"""Applied in the order of the script."""
+"""By the name of their kind."""
 
 
 def fractions(seed: int, salt: int, numbers: Ints) -> NDArray[np.float64]:

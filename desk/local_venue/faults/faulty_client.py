@@ -10,8 +10,9 @@ from websockets.frames import Frame, Opcode
 
 from desk.local_venue.chunk import Chunk, EncodedChunk
 from desk.local_venue.client import Client
+from desk.local_venue.events import with_used_symbols
 from desk.local_venue.faults.broken_frames import as_frame, half_frame, malformed, oversized
-from desk.local_venue.faults.event_faults import TRANSFORMS, EventFaults, NumberedEvents, fractions
+from desk.local_venue.faults.event_faults import EventFaults, NumberedEvents, fractions
 from desk.local_venue.faults.fault_kinds import MALFORMED
 from desk.local_venue.faults.fault_schedule import NEVER_NS, FaultSchedule
 from desk.local_venue.faults.fault_script import Fault
@@ -28,8 +29,8 @@ ABNORMAL: Final = 1006
 class FaultyClient(Client):
     """Consults the schedule at every step of its protocol and at every turn of the play.
 
-    While no fault concerns it, it sends as any client does. Events of a span are taken one turn at a time from the
-    chunk, changed, and encoded for this client alone.
+    Turns with no event that a fault concerns are sent as to any client. The events of the others are changed, and
+    encoded for this client alone.
     """
 
     def __init__(
@@ -69,10 +70,13 @@ class FaultyClient(Client):
             self._inject(fault)
         spans = self._schedule.spans(self.number)
         self._choose_encoding(spans)
-        if not self._events and not any(fault.kind.name in TRANSFORMS for fault in spans):
-            super().offer(chunk, first, last, framed, limit_bytes)
-        elif self.listening:
+        if not self.listening:
+            return
+        if self._events:
             self._send_held(spans, self._schedule.now_ns, framed, limit_bytes)
+        if not spans or not self._events.concerns(spans, chunk, first, last):
+            super().offer(chunk, first, last, framed, limit_bytes)
+        else:
             for selection in self._selections:
                 block, numbers = chunk.rows(selection, first, last)
                 for part in self._events.apply(spans, NumberedEvents(block, numbers), selection.layout):
@@ -98,7 +102,7 @@ class FaultyClient(Client):
         if not self.listening:
             return
         framed = framed and not self._compressed
-        templates = encode(block, self._wire, framed, False, layout)
+        templates = encode(with_used_symbols(block), self._wire, framed, False, layout)
         templates.stamp(block.ts_ns)
         count = int(np.count_nonzero(np.diff(templates.edges)))
         run = EncodedChunk(self._wire, framed, templates.buffer, [0, int(templates.edges[-1])], [0, count])
@@ -149,7 +153,7 @@ class FaultyClient(Client):
         wrong = [fault for fault in spans if fault.kind.name == "encoding"]
         binary = self._requested_binary is not bool(wrong)
         if binary is not self.protocol.binary:
-            self.protocol.binary = binary
+            self.write_in(binary=binary)
             for fault in wrong:
                 self._schedule.count(fault)
 
