@@ -97,7 +97,7 @@ class FaultyClient(Client):
     def _send_block(self, block: Block, layout: MessageLayout, framed: bool, limit_bytes: int | None) -> None:
         if not self.listening:
             return
-        framed = framed and not self._compressed
+        framed = self._framed(framed)
         templates = encode(block, self._wire, framed, False, layout)
         templates.stamp(block.ts_ns)
         count = int(np.count_nonzero(np.diff(templates.edges)))
