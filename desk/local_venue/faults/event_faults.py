@@ -206,15 +206,17 @@ def _all(block: Block) -> Mask:
 
 
 def _ticks(block: Block) -> Mask:
-    return block.kind <= QUOTE
+    ticks: Mask = block.kind <= QUOTE
+    return ticks
 
 
 def _trades(block: Block) -> Mask:
-    return block.kind == TRADE
+    trades: Mask = block.kind == TRADE
+    return trades
 
 
 def _named_trades(block: Block) -> Mask:
-    return (block.kind == TRADE) & (block.trade_id > 0)
+    return _trades(block) & (block.trade_id > 0)
 
 
 EVENT_FAULTS: Final = {
