@@ -15,7 +15,7 @@ from desk.model.batch import LaneTotals
 from desk.model.commands import AddShard, Deliver, MoveSlots, RemoveShard
 from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, ScannerPort
+from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, ScannerPort, TickWriter
 from desk.process.clock import SystemClock
 from desk.process.garbage_collector import GarbageCollector
 from desk.process.mailbox import ProcessMailbox
@@ -55,6 +55,7 @@ class Producer:
         first: Sequence[int],
         joined: Sequence[int],
         asleep: Mapping[int, LaneTotals],
+        recorder: TickWriter | None = None,
         export: ExportFactory = no_export,
     ) -> None:
         self._clock = SystemClock()
@@ -77,6 +78,7 @@ class Producer:
             asleep=asleep,
             spans=self._meters.spans,
             hops=self._meters.hops,
+            recorder=recorder,
         )
         self._collector = GarbageCollector()
         self._published_ns = 0

@@ -67,6 +67,10 @@ class KeeperActor(Protocol):
         """Save an encoded producer state."""
         ...
 
+    def save_ticks(self, chunk: bytes, /) -> None:
+        """Save an encoded chunk of received ticks."""
+        ...
+
     def latest(self, shard: int, /) -> bytes | None:
         """The shard's last checkpoint, encoded."""
         ...

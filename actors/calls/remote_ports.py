@@ -107,6 +107,29 @@ class RayKeeper:
         self._states.settle()
 
 
+class RayTickWriter:
+    """The port of the producer's recording."""
+
+    def __init__(self) -> None:
+        self._chunks = Outbox(Peer[KeeperActor]("keeper"), KeeperActor.save_ticks)
+        self._numbers = count(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayTickWriter, ())
+
+    def save_ticks(self, chunk: bytes) -> None:
+        """Send without waiting; an error of an earlier chunk is raised here or by `settle`."""
+        self._chunks.put(next(self._numbers), chunk)
+
+    def unsaved_ticks(self) -> int:
+        """The bytes of the chunks that are not acknowledged."""
+        return sum(map(len, self._chunks.waiting()))
+
+    def settle(self) -> None:
+        """Wait until everything sent is saved."""
+        self._chunks.settle()
+
+
 class RayLedger:
     """The ledger port of the broker."""
 

@@ -20,7 +20,7 @@ from actors.calls.interfaces import (
     SupervisedActor,
 )
 from actors.calls.links import RayShardLinks
-from actors.calls.remote_ports import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
+from actors.calls.remote_ports import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners, RayTickWriter
 from actors.consumer import Consumer
 from actors.driver.actor_registry import ActorSpec
 from actors.driver.monitor import PRODUCER
@@ -112,5 +112,7 @@ class ActorSpecs:
         scanners = RayScanners([scanner.every_s for scanner in plan.scanners], session.start_ns)
         parts = (RayShardLinks(), RayBroker(), scanners, RayKeeper())
         return self._make(
-            Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep, threads=PRODUCER_THREADS
+            *(Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep),
+            RayTickWriter() if plan.tape.record else None,
+            threads=PRODUCER_THREADS,
         )

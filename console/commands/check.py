@@ -14,6 +14,7 @@ from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
 from console.plan_classes import PlanClasses, load_classes
 from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, load_plan, load_settings, override, plan_notes
+from desk.loading import StrategyFactory
 from desk.loading.fault_messages import safe_repr
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
@@ -110,7 +111,7 @@ def _trading(plan: Plan, loaded: PlanClasses) -> Facts:
         ("daily loss", risk.max_daily_loss),
     )
     strategies = [
-        ("strategy", _strategy(entry, factory.params))
+        ("strategy", _strategy(entry, factory))
         for entry, factory in zip(plan.strategies, loaded.strategies, strict=True)
     ]
     scanners = [
@@ -149,9 +150,12 @@ def _results(plan: Plan) -> Facts:
     ]
 
 
-def _strategy(entry: StrategyPlan, params: Params) -> str:
+def _strategy(entry: StrategyPlan, factory: StrategyFactory) -> str:
     symbols = f"the picks of scanner {entry.scanner}" if entry.scanner else _symbols(entry.symbols)
-    return f"{entry.name} = {entry.use}, on {symbols}{_params(params)}"
+    bars = "" if entry.bars == ("1m",) else f", bars of {', '.join(entry.bars)}"
+    needs = ", ".join(f"{count:,} x {timeframe}" for timeframe, count in factory.history.items())
+    history = f", with history of {needs}" if needs else ""
+    return f"{entry.name} = {entry.use}, on {symbols}{bars}{history}{_params(factory.params)}"
 
 
 def _scanner(entry: ScannerPlan, params: Params) -> str:

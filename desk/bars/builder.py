@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Final
 
 from desk.bars.folding import fold, take_content
+from desk.bars.minute_set import MinuteSet
 from desk.bars.remembered_trades import LATE, UNMATCHED, RememberedTrades, RevisionOutcome
 from desk.bars.sale_conditions import eligibility
 from desk.bars.series import BarSeries, SeriesRows
@@ -26,10 +27,10 @@ class BarBuilder:
     symbol was subscribed within or after the minute and warm-up minutes cover the time before, else partial. `memory`
     holds the trades that may be revised, from the first with an identity on; None before that. `changed` receives the
     new and changed closed minutes, by symbol and minute, as mutable bars. The owner of the dict empties it; several
-    builders may share one.
+    builders may share one. `lost` are the minutes of the exchange day that lost a trade, with or without a bar.
     """
 
-    __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "memory", "rows", "since_ns", "symbol")
+    __slots__ = ("_minutes", "_newest", "_repaired_to_ns", "changed", "lost", "memory", "rows", "since_ns", "symbol")
 
     def __init__(self, symbol: str, since_ns: int) -> None:
         self.symbol = symbol
@@ -39,7 +40,7 @@ class BarBuilder:
         self.changed: dict[tuple[str, int], WorkingBar] = {}
         self._minutes: dict[int, WorkingBar] = {}
         self._newest: WorkingBar | None = None
-        self._lost: set[int] = set()
+        self.lost = MinuteSet()
         self._repaired_to_ns = 0
 
     @property
@@ -109,7 +110,7 @@ class BarBuilder:
 
     def spoil(self, minute_ns: int, closed_to_ns: int) -> None:
         """Mark a minute as partial: a trade was dropped, or the subscription ended before the minute did."""
-        self._lost.add(minute_ns)
+        self.lost.add(minute_ns)
         bar = self._minutes.get(minute_ns)
         if bar is not None and bar.flags != "partial":
             bar.flags = "partial"
@@ -125,7 +126,7 @@ class BarBuilder:
         self.memory = memory
         self._repaired_to_ns = self.since_ns
         self._newest = None
-        self._lost.clear()
+        self.lost.clear()
         opened = []
         for bar in bars:
             if self._stands(bar):
@@ -138,18 +139,40 @@ class BarBuilder:
                 opened.append(taken.minute_ns)
         return opened
 
+    def put_earlier(self, bars: Iterable[Bar], closed_to_ns: int, *, whole: bool) -> None:
+        """Add minutes of before the subscription that come from another source than the ticks: they are repaired.
+
+        Skipped are minutes from `closed_to_ns` on, those that the subscription saw in part or in whole, and those that
+        have a bar already. `whole`: a minute before the subscription without a bar had no trade.
+        """
+        seen_from_ns = floor_to(self.since_ns, MINUTE_NS)
+        for bar in bars:
+            if bar.minute_ns >= min(seen_from_ns, closed_to_ns) or bar.minute_ns in self._minutes:
+                continue
+            if not self.rows.has(bar.minute_ns):
+                self._put_earlier(bar)
+        if whole:
+            self._repaired_to_ns = max(self._repaired_to_ns, seen_from_ns)
+
+    @property
+    def unseen_ns(self) -> tuple[int, int]:
+        """The time before the subscription of which only those minutes are known that have a bar: [from, to)."""
+        return self._repaired_to_ns, max(self._repaired_to_ns, self.since_ns)
+
     def forget(self, before_ns: int, now_ns: int) -> None:
         """Delete the minutes before `before_ns`, which can no longer be revised at session time `now_ns`."""
         if self.memory is not None:
             self.memory.forget(before_ns, now_ns)
         for minute_ns in [minute for minute in self._minutes if minute < before_ns]:
             del self._minutes[minute_ns]
-        self._lost = {minute for minute in self._lost if minute >= before_ns}
 
     def state(self) -> tuple[int, int, list[WorkingBar], list[int]]:
-        """The state for a checkpoint, without the closed minutes: (since_ns, repaired_to_ns, minutes, lost minutes)."""
+        """The state for a checkpoint, without the closed minutes: (since_ns, repaired_to_ns, minutes, lost minutes).
+
+        The lost minutes are the bounds of a `MinuteSet`.
+        """
         minutes = [self._minutes[minute_ns] for minute_ns in sorted(self._minutes)]
-        return self.since_ns, self._repaired_to_ns, minutes, sorted(self._lost)
+        return self.since_ns, self._repaired_to_ns, minutes, list(self.lost.bounds)
 
     def restore(
         self, repaired_to_ns: int, minutes: Iterable[WorkingBar], lost: Iterable[int], closed: Iterable[Bar]
@@ -157,7 +180,7 @@ class BarBuilder:
         """Restore a kept state; `closed` are the session's closed minutes, in any order."""
         self._repaired_to_ns = repaired_to_ns
         self._minutes = {bar.minute_ns: bar for bar in minutes}
-        self._lost = set(lost)
+        self.lost = MinuteSet(lost)
         for bar in sorted(closed, key=attrgetter("minute_ns")):
             if bar.priced:
                 self.rows.put(bar)
@@ -165,6 +188,24 @@ class BarBuilder:
     def open_minutes(self, closed_to_ns: int) -> list[int]:
         """The starts of the minutes not closed yet, oldest first."""
         return sorted(minute for minute in self._minutes if minute >= closed_to_ns)
+
+    def bar_of(self, minute_ns: int) -> WorkingBar | None:
+        """The minute, while it may be revised; None without a trade that counts."""
+        return self._minutes.get(minute_ns)
+
+    def flag_of(self, minute_ns: int) -> BarFlag:
+        """The flag of a minute, while it may be revised; that of one without a trade is what a trade would give it."""
+        bar = self._minutes.get(minute_ns)
+        return self._flag(minute_ns) if bar is None else bar.flags
+
+    def _put_earlier(self, bar: Bar) -> None:
+        taken = self._minutes[bar.minute_ns] = WorkingBar.of(bar)
+        taken.symbol, taken.flags = self.symbol, "repaired"
+        if not taken.priced:
+            taken.open_ns, taken.close_ns = bar.minute_ns, bar.minute_ns + MINUTE_NS - 1
+        if self.memory is not None:
+            self.memory.put_base(taken)
+        self._publish(taken)
 
     def _find(self, minute_ns: int, closed_to_ns: int) -> tuple[WorkingBar, int | None]:
         bar = self._minutes.get(minute_ns)
@@ -178,7 +219,7 @@ class BarBuilder:
         return bar, opened
 
     def _flag(self, minute_ns: int) -> BarFlag:
-        if minute_ns in self._lost:
+        if minute_ns in self.lost:
             return "partial"
         if minute_ns >= self.since_ns:
             return "complete"

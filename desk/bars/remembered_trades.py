@@ -171,6 +171,10 @@ class RememberedTrades:
             self.unsaved.append(packed)
         return RevisionOutcome("", old, entry.now)
 
+    def put_base(self, bar: BarFields) -> None:
+        """Begin a minute without remembered trades with this bar."""
+        self._bases[bar.minute_ns] = WorkingBar.of(bar)
+
     def fold(self, minute_ns: int) -> WorkingBar:
         """The bar of the minute that starts at `minute_ns`: its base and the trades that stand."""
         return self._fold(minute_ns, minute_ns, minute_ns + MINUTE_NS)

@@ -11,7 +11,7 @@ from desk.checkpoint import KeeperStore
 from desk.config import Plan, initial_consumers
 from desk.consumer.shard import Shard
 from desk.inprocess.desk_readings import desk_readings
-from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, local_scanners
+from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalTickWriter, local_scanners
 from desk.inprocess.hang_watch import HangWatch
 from desk.model.errors import DeskError
 from desk.model.log_line import fields
@@ -117,6 +117,7 @@ class InProcessDesk:
             joined=numbers,
             spans=self.spans,
             hops=self._hops,
+            recorder=LocalTickWriter(folder.tape) if plan.tape.record else None,
         )
         self._children = running_descendants()
         self._left: list[str] = []

@@ -3,8 +3,10 @@
 import msgspec
 
 from desk.model.bars import Bar
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Trade
+from desk.model.timeframes import Timeframe
 
 
 class Mark(msgspec.Struct, array_like=True, tag="s", gc=False):
@@ -28,7 +30,8 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     Repeated when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes, oldest first, from
     every row received before `since_ns`; the last may still be open. `remembered` are the trades behind them that may
     still be corrected, as `desk.bars.remembered_trades` encodes them. `first`: the source had no data of the symbol
-    earlier in the session, so that all of its minutes are complete.
+    earlier in the session, so that all of its minutes are complete. `history_follows`: no strategy of the symbol is
+    called before a `History` of it is applied, which the producer sends in any case, with or without bars.
     """
 
     symbol: str
@@ -38,6 +41,24 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     bars: list[Bar] = []
     remembered: bytes = b""
     first: bool = False
+    history_follows: bool = False
+
+
+class History(msgspec.Struct, array_like=True, tag="p"):
+    """Bars of the symbol from before its subscription, for its strategies. `at_ns` is the mark at which it is sent.
+
+    `bars` are by timeframe, oldest first: those of the days before the exchange day, and under "1m" also the exchange
+    day's own minutes. Of these only the minutes that ended before the subscription are used; bars of longer timeframes
+    on the exchange day are made from the minutes. `minute_ns` is a bar's start, a day's its regular open.
+
+    `warm`: everything that was to be there is. `problem`: why it is not, in one line.
+    """
+
+    symbol: str
+    at_ns: int
+    bars: dict[Timeframe, list[Bar]] = {}
+    warm: bool = False
+    problem: str = ""
 
 
 class Unwatch(msgspec.Struct, array_like=True, tag="u", gc=False):
@@ -129,9 +150,13 @@ Item = (
     | Quote
     | Correction
     | Cancel
+    | TradingStatus
+    | PriceBands
+    | VenueBar
     | Mark
     | OrderEvent
     | Watch
+    | History
     | Unwatch
     | LostTrades
     | QuotesLost

@@ -32,6 +32,19 @@ class GapRecord(msgspec.Struct, array_like=True):
     repaired: bool = False
 
 
+class BarDifference(msgspec.Struct, array_like=True, frozen=True):
+    """A field in which a minute of ours differs from the venue's own bar.
+
+    `field` "bar": we have no price in a minute for which the venue has a bar; then `ours` is None.
+    """
+
+    symbol: str
+    minute_ns: int
+    field: str
+    ours: float | None
+    theirs: float | None
+
+
 class Decision(msgspec.Struct, array_like=True):
     """An intent and its outcome: the final status of its order, or `refused: <reason>`."""
 

@@ -10,7 +10,7 @@ from desk.model.ticks import Frame
 
 
 class FeedCounts(Protocol):
-    """The totals of a feed, by class: "trades" and "quotes"."""
+    """The totals of a feed, by class: "trades", "quotes" and "notices"."""
 
     received: dict[str, int]
     rejected: dict[str, dict[str, int]]

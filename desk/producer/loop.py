@@ -78,6 +78,8 @@ class ProducerLoop:
             parts.notes.extend(parts.watch.end())
             parts.router.put_in_all(parts.gaps.close())
         self._run(session_end(self.config, self._ports, parts, self._pacing))
+        if parts.recording.problem:
+            self.problems.append(parts.recording.problem)
 
     def stop(self) -> None:
         """End the session soon. May be called from another thread, and from a signal handler.
@@ -210,6 +212,7 @@ class ProducerLoop:
         if frame.lag_ns is not None:
             parts.progress.feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         parts.notes.extend(parts.watch.take(frame))
+        parts.recording.take(frame)
         if ticks := parts.catch_up.take(frame):
             yield from self._pacing.put(ticks)
             if parts.traces.on:
@@ -247,6 +250,7 @@ class ProducerLoop:
             parts.router.give(parts.deliveries.due(mark_ns))
             yield from self._pacing.pump()
         yield from self._pacing.between_marks(mark_ns)
+        parts.recording.save()
         if parts.states.due(now_ns):
             parts.states.add(parts.state(self.config.epoch, self.feed), now_ns)
         parts.router.put_items(parts.watching.at_mark(mark_ns))

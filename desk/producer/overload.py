@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from desk.flow import Lane
 from desk.flow.ladder import CALM, CONFLATE, HOLD, SHED, THIN, OverloadLadder
 from desk.model.items import QuotesLost
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Event, Quote, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
 from desk.ports import LiveFeed
 from desk.telemetry.note_board import NoteBoard
@@ -30,7 +30,7 @@ class ShedTrades(NamedTuple):
 class Admitted(NamedTuple):
     """The ticks to route, and the trades to count as dropped in their lanes."""
 
-    ticks: Sequence[Tick]
+    ticks: Sequence[Event]
     shed: Sequence[ShedTrades] = ()
 
 
@@ -72,7 +72,7 @@ class OverloadControl:
         """Whether lanes conflate quotes even when they are not full."""
         return self.ladder.rung >= CONFLATE
 
-    def admit(self, ticks: Sequence[Tick], now_ns: int) -> Admitted:
+    def admit(self, ticks: Sequence[Event], now_ns: int) -> Admitted:
         """Admit all ticks; on the rung SHED or above, without trades older than the write timeout.
 
         On a rung above CALM it also counts quotes by symbol.
@@ -164,7 +164,7 @@ class OverloadControl:
             self._thinned.clear()
 
 
-def _by_minute(stale: Sequence[Tick]) -> list[ShedTrades]:
+def _by_minute(stale: Sequence[Event]) -> list[ShedTrades]:
     """Count trades by symbol and minute, fast: a dropped tick must cost far less than a routed one."""
     ages = [tick.ts_ns for tick in stale]
     minute_ns = floor_to(min(ages), MINUTE_NS)

@@ -14,7 +14,17 @@ from desk.flow.ladder import LadderConfig, OverloadLadder
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import LaneTotals
 from desk.model.checkpoint import ProducerState
-from desk.ports import Clock, DirectoryLinks, Feed, LiveFeed, Mailbox, ProducerBroker, ScannerPort, StateWriter
+from desk.ports import (
+    Clock,
+    DirectoryLinks,
+    Feed,
+    LiveFeed,
+    Mailbox,
+    ProducerBroker,
+    ScannerPort,
+    StateWriter,
+    TickWriter,
+)
 from desk.producer.batch_traces import BatchTraces
 from desk.producer.catch_up import CatchUp
 from desk.producer.deliveries import Deliveries
@@ -27,6 +37,7 @@ from desk.producer.lockstep import LockstepRound
 from desk.producer.membership import ShardMembership
 from desk.producer.overload import OverloadControl
 from desk.producer.progress import Progress
+from desk.producer.recording import Recording
 from desk.producer.router import Router
 from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
@@ -60,7 +71,8 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 class ProducerPorts:
     """The interfaces that a producer uses.
 
-    `live` is the feed again if it is a venue's stream. `spans` records traces, `hops` measures the hops of batches.
+    `live` is the feed again if it is a venue's stream. `spans` records traces, `hops` measures the hops of batches,
+    `recorder` records the feed's ticks.
     """
 
     feed: Feed
@@ -73,6 +85,7 @@ class ProducerPorts:
     live: LiveFeed | None = None
     spans: SpanRecorder = NO_SPANS
     hops: HopMeter = field(default_factory=HopMeter)
+    recorder: TickWriter | None = None
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -110,6 +123,7 @@ class ProducerParts:
     states: ProducerStates
     catch_up: CatchUp
     traces: BatchTraces
+    recording: Recording
 
     @classmethod
     def made(cls, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> Self:
@@ -152,6 +166,7 @@ class ProducerParts:
             states,
             CatchUp(feed, live, ports.clock),
             traces,
+            Recording(ports.recorder, config.epoch),
         )
 
     def state(self, epoch: int, feed: Feed) -> ProducerState:

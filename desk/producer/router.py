@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from desk.flow import Lane
 from desk.flow.routing_table import slot_of
-from desk.model.items import GapItem, Item, QuotesLost, Unwatch, Watch
+from desk.model.items import GapItem, History, Item, QuotesLost, Unwatch, Watch
 from desk.model.orders import OrderEvent
-from desk.model.ticks import Quote, Tick
+from desk.model.ticks import Event, Quote
 from desk.producer.held_items import HeldItems
 from desk.producer.lanes import Lanes
 from desk.producer.overload import ShedTrades
@@ -43,12 +43,12 @@ class Router:
         """The lane of the shard that owns the symbol, or the `HeldItems` while the symbol moves."""
         return self._moves.holding(symbol) or self._lanes[self._moves.table.shard_of(symbol)]
 
-    def put_item(self, item: Watch | Unwatch | QuotesLost | OrderEvent) -> None:
+    def put_item(self, item: Watch | History | Unwatch | QuotesLost | OrderEvent) -> None:
         """Put an item into the lane of its symbol."""
         self._moves.used.add(slot_of(item.symbol))
         self.lane_of(item.symbol).put(item)
 
-    def put_items(self, items: Iterable[Watch | Unwatch | QuotesLost]) -> None:
+    def put_items(self, items: Iterable[Watch | History | Unwatch | QuotesLost]) -> None:
         """Put each item into the lane of its symbol."""
         for item in items:
             self.put_item(item)
@@ -65,7 +65,7 @@ class Router:
             self._lanes.put(gap)
             self._moves.hold(gap)
 
-    def put(self, ticks: Sequence[Tick], session_ns: int) -> list[str]:
+    def put(self, ticks: Sequence[Event], session_ns: int) -> list[str]:
         """Put ticks into lanes that have room; return the symbols that are new since routes last changed."""
         self._refresh_routes(session_ns)
         append = self._append
@@ -73,7 +73,7 @@ class Router:
             append[tick.symbol](tick)
         return self._new_symbols
 
-    def offer(self, ticks: Sequence[Tick], shed: Sequence[ShedTrades], session_ns: int, now_ns: int) -> list[str]:
+    def offer(self, ticks: Sequence[Event], shed: Sequence[ShedTrades], session_ns: int, now_ns: int) -> list[str]:
         """Put ticks into lanes, where a full lane makes room, and count `shed` as dropped.
 
         Returns the symbols that are new since routes last changed.

@@ -28,6 +28,7 @@ def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerPar
     parts.router.give(ports.broker.close(session_ns))
     yield from _settle(config, parts, closing=True)
     yield from lanes.checkpoint_until(lambda lane: lane.durable)
+    parts.recording.end()
 
 
 def _begin_close(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts) -> Waits:

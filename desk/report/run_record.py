@@ -9,10 +9,12 @@ from desk.consumer.shard_stats import ShardStats
 from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.model.session import Session
+from desk.model.ticks import CLASSES, EventClass
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedReport
 from desk.producer.loop import ProducerLoop
+from desk.report.history_problems import history_problems
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import (
     ClassCounts,
@@ -28,6 +30,7 @@ from desk.report.summary import (
     Summary,
     TicksSection,
 )
+from desk.report.venue_bars import venue_bar_warnings, venue_bars
 from desk.telemetry.audit import StrategyFault
 from desk.telemetry.breadcrumb_port import EVERYWHERE
 from desk.telemetry.histogram import Histogram
@@ -45,7 +48,7 @@ class ProcessUsage(msgspec.Struct, array_like=True):
 
 
 class FeedRecord(msgspec.Struct, array_like=True):
-    """Counts of a feed, by class ("trades", "quotes") and cause, and the last notes of its producer.
+    """Counts of a feed, by class ("trades", "quotes", "notices") and cause, and the last notes of its producer.
 
     `marked`: at least one second of the session was complete.
     """
@@ -108,7 +111,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
 
 def summarize_run(record: RunRecord) -> Summary:
     """The figures of summary.json with their verdict."""
-    applied = sum(shard.audit.trades + shard.audit.quotes for shard in record.shards)
+    applied = sum(shard.audit.applied for shard in record.shards)
     played_s = max(record.play_ns, 1) / SECOND_NS
     summary = Summary(
         run_id=record.run_id,
@@ -121,7 +124,7 @@ def summarize_run(record: RunRecord) -> Summary:
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
         wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),
-        ticks=TicksSection(_counts(record, "trades"), _counts(record, "quotes")),
+        ticks=TicksSection(*(_counts(record, kind) for kind in CLASSES)),
         events_per_s=RatesSection(
             round(sum(record.feed.received.values()) / played_s, 1),
             round(applied / played_s, 1),
@@ -145,6 +148,7 @@ def summarize_run(record: RunRecord) -> Summary:
             refused_symbols=record.feed.report.refused_symbols,
         ),
         bars=record.bars,
+        venue_bars=venue_bars(record.shards),
         decisions=record.decisions,
         orders=OrdersSection(
             record.orders.submitted,
@@ -165,18 +169,21 @@ def summarize_run(record: RunRecord) -> Summary:
 
 def problems(record: RunRecord) -> list[str]:
     """Problems of all parts, and those that follow from the accounts as a whole."""
-    by_class = {kind: _counts(record, kind) for kind in ("trades", "quotes")}
+    by_class = {kind: _counts(record, kind) for kind in CLASSES}
     return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
 
 
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
-    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order."""
+    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order.
+
+    Then the lines about history that is missing.
+    """
     faults = sorted(
         (fault for shard in shards for fault in shard.audit.stopped),
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
     lines = (f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults)
-    return list(dict.fromkeys(lines))
+    return [*dict.fromkeys(lines), *history_problems(shards)]
 
 
 def warnings(record: RunRecord) -> list[str]:
@@ -184,7 +191,7 @@ def warnings(record: RunRecord) -> list[str]:
     slow = sum(shard.audit.slow_calls for shard in record.shards)
     lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
-    lines += revision_warnings(record.shards)
+    lines += [*revision_warnings(record.shards), *venue_bar_warnings(record.shards)]
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
     return lines + [
@@ -230,23 +237,20 @@ def _why(fault: StrategyFault) -> str:
     return f"{fault.hook} raised {fault.what}\n{fault.detail}".strip()
 
 
-def _counts(record: RunRecord, kind: str) -> ClassCounts:
+def _counts(record: RunRecord, kind: EventClass) -> ClassCounts:
     shards = record.shards
     rejected: dict[str, int] = dict(record.feed.rejected.get(kind, {}))
     for shard in shards:
-        causes = shard.audit.rejected_trades if kind == "trades" else shard.audit.rejected_quotes
-        for cause, ticks in causes.items():
+        for cause, ticks in shard.audit.rejected(kind).items():
             rejected[cause] = rejected.get(cause, 0) + ticks
+    conflated, dropped = 0, dict[str, int]()
     if kind == "trades":
-        applied = sum(shard.audit.trades for shard in shards)
-        conflated = 0
         dropped = {
             "aged": sum(shard.lane.trades_aged for shard in shards),
             "full": sum(shard.lane.trades_full for shard in shards),
             "unprotected": sum(shard.audit.lost_trades for shard in shards),
         }
-    else:
-        applied = sum(shard.audit.quotes for shard in shards)
+    elif kind == "quotes":
         conflated = sum(shard.lane.quotes_conflated for shard in shards)
         dropped = {
             "full": sum(shard.lane.quotes_full for shard in shards),
@@ -254,7 +258,7 @@ def _counts(record: RunRecord, kind: str) -> ClassCounts:
         }
     return ClassCounts(
         received=record.feed.received.get(kind, 0),
-        applied=applied,
+        applied=sum(getattr(shard.audit, kind) for shard in shards),
         conflated=conflated,
         dropped={cause: ticks for cause, ticks in dropped.items() if ticks},
         rejected=rejected,
@@ -276,7 +280,7 @@ def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int, restarts: in
         shard=shard.shard,
         pid=usage.pid,
         node=usage.node,
-        applied=shard.audit.trades + shard.audit.quotes,
+        applied=shard.audit.applied,
         symbols=shard.symbols,
         busy=round(shard.busy_ns / max(play_ns, 1), 4),
         restarts=restarts,

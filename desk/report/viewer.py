@@ -67,8 +67,7 @@ class DeskViewer:
 
     def _consumer(self, stats: ShardStats, pid: int, passed_s: float) -> ConsumerView:
         before = self._shards.get(stats.shard)
-        applied = stats.audit.trades + stats.audit.quotes
-        grown = applied - (before.audit.trades + before.audit.quotes) if before else 0
+        grown = stats.audit.applied - before.audit.applied if before else 0
         busy_ns = stats.busy_ns - before.busy_ns if before else 0
         queue = counted_since(stats.time_in_queue, before.time_in_queue if before else HistogramSnapshot())
         return ConsumerView(
@@ -117,7 +116,7 @@ def _ms(value_ns: int | None) -> float | None:
 
 
 def _notes(stats: ShardStats) -> list[str]:
-    """Notes about the latest faults of the shard's strategies."""
+    """Notes about the latest faults of the shard's strategies, and the latest history that is missing."""
     audit = stats.audit
     notes = []
     if audit.slow:
@@ -126,4 +125,7 @@ def _notes(stats: ShardStats) -> list[str]:
     if audit.stopped:
         fault = audit.stopped[-1]
         notes.append(f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.what}")
+    if audit.without_history:
+        symbol, reason = audit.without_history[-1]
+        notes.append(f"no history of {symbol}: {reason}")
     return notes

@@ -7,7 +7,7 @@ import msgspec
 
 from desk.model.errors import DeskError
 from desk.model.notes import Note
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 
 
 class HangUp(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class StreamProtocol(Protocol):
     place: str
     binary: bool
     headers: dict[str, str]
-    ticks: list[Tick]
+    ticks: list[Event]
     verdict: HangUp | DeskError | None
     slow_clients: int
     encoding: str

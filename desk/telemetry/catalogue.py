@@ -78,6 +78,18 @@ METRICS: Final = (
     # The shards.
     _counter("events.consumed", "{event}", "Ticks applied by a shard.", "class", short="CE"),
     _counter("events.repeated", "{event}", "Ticks replayed after they had been applied; they change nothing."),
+    _gauge(
+        "bars.agreement",
+        "1",
+        "Fraction of a shard's compared minutes that are equal to the venue's own bars in every field.",
+    ),
+    _counter(
+        "bars.compared",
+        "{minute}",
+        "Minutes compared with the venue's own bars: `equal` in every field, or `different`.",
+        "outcome",
+    ),
+    _counter("bars.differing", "{minute}", "Compared minutes that differ in a field.", "field"),
     _counter("batches.applied", "{batch}", "Batches applied by a shard."),
     _counter("shard.busy", "s", "Time in which a shard applied batches."),
     _gauge("shard.symbols", "{symbol}", "Symbols watched by a shard."),
@@ -140,6 +152,8 @@ RESTORED: Final = frozenset(
         "events.dropped",
         "events.consumed",
         "events.repeated",
+        "bars.compared",
+        "bars.differing",
         "batches.applied",
         "shard.busy",
         "feed.reconnects",

@@ -45,5 +45,5 @@ def _known_mean(volume: NDArray[np.float64]) -> NDArray[np.float64]:
     known = ~np.isnan(volume)
     count = known.sum(axis=0)
     total: NDArray[np.float64] = np.where(known, volume, 0.0).sum(axis=0)
-    means: NDArray[np.float64] = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    return means
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+    return mean

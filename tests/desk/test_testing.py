@@ -1,5 +1,5 @@
 import threading
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
@@ -8,9 +8,10 @@ from msgspec import Meta
 from desk import strategy
 from desk.model.bars import Bar
 from desk.model.errors import BadInput, StrategyError
+from desk.model.notices import TradingStatus
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.testing import START_NS, MarketRow, StrategyHarness, bar, market
+from desk.testing import START_NS, MarketRow, StrategyHarness, bar, market, past_days
 
 
 class Recorder(strategy.Strategy):
@@ -42,6 +43,31 @@ class Recorder(strategy.Strategy):
 
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
         self.calls.append(("gap", (gap.to_ns - gap.from_ns, gap.is_open)))
+
+
+class Halting(strategy.Strategy):
+    """Keeps every status, with what the context says."""
+
+    def __init__(self, params: strategy.Params) -> None:
+        super().__init__(params)
+        self.seen: list[tuple[str, bool, float | None]] = []
+
+    def on_status(self, ctx: strategy.Context, status: TradingStatus) -> None:
+        self.seen.append((status.message, ctx.halted, None if ctx.bands is None else ctx.bands.up))
+
+
+def test_a_halt_and_price_bands_are_played() -> None:
+    run = StrategyHarness(Halting)
+
+    run.bands(9.5, 10.5)
+    run.status("P", "pause", reason_code="LUDP")
+    run.restart()
+    halted = run.context.halted
+    run.status("T", "resumed")
+
+    assert halted
+    assert run.strategy.seen == [("pause", True, 10.5), ("resumed", False, None)]
+    assert run.context.bands is None
 
 
 class Failing(strategy.Strategy):
@@ -117,6 +143,46 @@ def test_a_strategy_may_begin_with_bars_and_a_position() -> None:
     assert run.context.now_ns == START_NS + 3 * MINUTE_NS + SECOND_NS
     assert run.context.close() is not None
     assert run.decisions == [("sell", 7.0)]
+
+
+class Daily(strategy.Strategy):
+    """Keeps the closes of the days before, and of the bars that it gets."""
+
+    history: ClassVar = {"1d": 3}
+
+    def __init__(self, params: strategy.Params) -> None:
+        super().__init__(params)
+        self.bars: list[tuple[str, float]] = []
+        self.days: list[float] = []
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.days = ctx.bars_of("1d").close.tolist()
+
+    def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
+        self.bars.append((bar.timeframe, bar.close))
+
+
+def test_a_strategy_gets_longer_bars_and_the_history_that_it_declares() -> None:
+    run = StrategyHarness(Daily, on_bar=("1m", "5m"), history={"1d": past_days([9.0, 10.0, 11.0, 12.0])})
+
+    for close in range(1, 7):
+        run.minute(float(close))
+    run.restart()
+    run.advance(390 * 60)
+
+    minutes = [("1m", float(close)) for close in range(1, 7)]
+    assert run.strategy.bars == [*minutes[:5], ("5m", 5.0), minutes[5], ("5m", 6.0)]
+    assert run.strategy.days == [10.0, 11.0, 12.0, 6.0]
+    assert run.context.warm
+
+
+def test_a_strategy_without_the_history_that_it_declares_is_not_warm() -> None:
+    run = StrategyHarness(Daily)
+
+    run.minute(10.0)
+
+    assert not run.context.warm
+    assert run.strategy.days == []
 
 
 def test_without_warm_the_sessions_start_is_not_known() -> None:

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Never
 
 from desk.bars.series import BarSeries
+from desk.model.notices import PriceBands
 from desk.model.orders import TimeInForce
 from desk.model.ticks import Quote, Trade
 from desk.strategy import Position
@@ -61,13 +62,27 @@ class InstanceContext:
 
     @property
     def warm(self) -> bool:
-        """Whether `bars` reach back to the session's start."""
+        """Whether `bars` reach back to the session's start, and the history that the strategy declares is there."""
         return self._of.warm
 
     @property
+    def halted(self) -> bool:
+        """Whether the venue has halted trading in the symbol."""
+        return self._of.halted
+
+    @property
+    def bands(self) -> PriceBands | None:
+        """The symbol's price bands."""
+        return self._of.bands
+
+    @property
     def bars(self) -> BarSeries:
-        """The symbol's closed minutes of this session."""
+        """The symbol's closed minutes of this session, after those of before the day that the strategy declares."""
         return self._of.bars
+
+    def bars_of(self, timeframe: str) -> BarSeries:
+        """The symbol's closed bars of a timeframe, after those of before the day that the strategy declares."""
+        return self._of.bars_of(timeframe)
 
     @property
     def trade(self) -> Trade | None:

@@ -6,10 +6,11 @@ from desk.bars.remembered_trades import LATE_NS, LOGGED_NS
 from desk.consumer.engine.call_tracer import CallTracer
 from desk.consumer.engine.engine_config import EngineConfig
 from desk.consumer.engine.engine_state import EngineCheckpoint, EngineState
-from desk.consumer.engine.instance import StrategyEntry
 from desk.consumer.engine.outcome import Outcome
 from desk.consumer.engine.snapshot import encode_state, ordinals_of
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.symbol_handover import held_items, symbols_in_slots
+from desk.consumer.engine.symbol_items import SymbolItems
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.model.bars import Bar
 from desk.model.batch import Released
@@ -18,6 +19,7 @@ from desk.model.items import (
     Adopt,
     Close,
     GapItem,
+    History,
     Item,
     LostTrades,
     Mark,
@@ -28,11 +30,10 @@ from desk.model.items import (
     Unwatch,
     Watch,
 )
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.spans import SpanContext
-from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
-from desk.model.units import MINUTE_NS
-from desk.strategy import Gap as GapSeen
+from desk.model.ticks import Cancel, Correction, Quote, Revision, Trade
 from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 from desk.telemetry.call_times import CallTimes
@@ -42,9 +43,9 @@ from desk.telemetry.span_recorder import SpanRecorder
 class Engine:
     """Applies the items of one shard to its bars, strategies and simulated orders.
 
-    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches),
-    number (order events, moves), equality (gaps) and the producer's time (lost quotes); items for released slots were
-    applied before the release.
+    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches; a
+    symbol's histories by that of the last one), number (order events, moves), equality (gaps) and the producer's time
+    (lost quotes); items for released slots were applied before the release.
 
     `apply` returns the outcome; the caller passes the part not yet handed over to the next call, because a released
     symbol takes its part along. Instances in `never_restored`, by (strategy, symbol), do not run again after `restore`.
@@ -78,7 +79,8 @@ class Engine:
         self._guard = state.guard
         self._instances = state.instances
         self._orders = state.orders
-        self._losses = state.losses
+        self._items = SymbolItems(state)
+        self._notices = state.notices
 
     @property
     def mark_ns(self) -> int:
@@ -133,7 +135,7 @@ class Engine:
             if kind is Trade:
                 state = watched.get(item.symbol)  # type: ignore[union-attr]  # a Trade by its exact type
                 if state is None:
-                    self._reject(item, audit.rejected_trades)  # type: ignore[arg-type]
+                    self._state.reject(item, audit.rejected_trades)  # type: ignore[arg-type]
                 elif item.ordinal <= state.last_ordinal:  # type: ignore[union-attr]
                     audit.repeated += 1
                 else:
@@ -141,7 +143,7 @@ class Engine:
             elif kind is Quote:
                 state = watched.get(item.symbol)  # type: ignore[union-attr]
                 if state is None:
-                    self._reject(item, audit.rejected_quotes)  # type: ignore[arg-type]
+                    self._state.reject(item, audit.rejected_quotes)  # type: ignore[arg-type]
                 elif item.ordinal <= state.last_ordinal:  # type: ignore[union-attr]
                     audit.repeated += 1
                 else:
@@ -150,7 +152,7 @@ class Engine:
                     state.pricing.on_quote(item)  # type: ignore[arg-type]
                     audit.quotes += 1
                     if state.matcher is not None:
-                        outbox.reports += state.matcher.on_quote(item, state.pricing)  # type: ignore[arg-type]
+                        outbox.reports += state.matcher.on_quote(item, state.pricing, state.trading)  # type: ignore[arg-type]
                     if state.on_quote:
                         self._guard.call_hook(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
@@ -228,7 +230,7 @@ class Engine:
         state.trade = trade
         state.pricing.on_trade(trade)
         if state.matcher is not None:
-            self._outbox.reports += state.matcher.on_trade(trade, state.pricing)
+            self._outbox.reports += state.matcher.on_trade(trade, state.pricing, state.trading)
         if state.on_trade:
             self._guard.call_hook(state.on_trade, "on_trade", trade, trade.ordinal)
 
@@ -236,7 +238,7 @@ class Engine:
         """Correct or cancel a trade. No hook is called: strategies see the revised minute in their bars."""
         state = self._watched.get(revision.symbol)
         if state is None:
-            self._reject(revision, self.audit.rejected_trades)
+            self._state.reject(revision, self.audit.rejected_trades)
             return
         if revision.ordinal <= state.last_ordinal:
             self.audit.repeated += 1
@@ -252,38 +254,30 @@ class Engine:
             minutes.opened(opened, state)
         state.print_changed(revised.old, revised.new)
 
-    def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
-        """Count a tick of an unwatched symbol, once."""
-        if self._state.moves.has_left(tick.symbol):
-            self.audit.repeated += 1
-            return
-        state = self._symbols.get_or_create(tick.symbol, self.mark_ns)
-        if tick.ordinal <= state.last_ordinal:
-            self.audit.repeated += 1
-        else:
-            state.last_ordinal = tick.ordinal
-            count_cause(causes, "unwatched")
-
     def _apply_rare(self, item: Item, pending: Outcome) -> None:
         match item:
             case Mark():
                 self._second(item)
             case Correction() | Cancel():
                 self._revise(item)
+            case TradingStatus() | PriceBands() | VenueBar():
+                self._state.take_notice(item)
             case OrderEvent():
                 self._order_event(item)
             case Watch():
-                self._watch(item)
+                self._items.watch(item)
+            case History():
+                self._items.history(item)
             case Unwatch():
-                self._unwatch(item)
+                self._items.unwatch(item)
             case LostTrades():
-                self._losses.lost(item)
+                self._items.lost(item)
             case QuotesLost():
-                self._unquoted(item)
+                self._items.unquoted(item)
             case Stop():
-                self._stop(item)
+                self._items.stop(item)
             case GapItem():
-                self._gap(item)
+                self._items.gap(item)
             case Release():
                 self._release(item, pending)
             case Adopt():
@@ -304,10 +298,9 @@ class Engine:
         now.age_ns = mark.feed_lag_ns + mark.lane_age_ns
         now.degraded = mark.degraded
         self._orders.on_mark(mark.session_ns)
-        for minute_ns, state in self._minutes.close_until(mark.session_ns):
-            bar = state.bars.close(minute_ns)
-            if bar is not None and state.on_bar:
-                self._guard.call_hook(state.on_bar, "on_bar", bar, minute_ns)
+        self._state.closes.close_until(mark.session_ns)
+        self._notices.on_mark()
+        self._notices.compare_until(mark.session_ns)
         if self._minutes.expire_until(mark.session_ns):
             for state in self.symbols.values():
                 state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns)
@@ -323,45 +316,13 @@ class Engine:
         self._instances.create_owner(state, event.strategy)
         self._orders.on_event(state, event)
 
-    def _watch(self, watch: Watch) -> None:
-        if watch.since_ns >= self.mark_ns and not self._state.moves.has_left(watch.symbol):
-            self._instances.watch(watch)
-
-    def _unwatch(self, unwatch: Unwatch) -> None:
-        if unwatch.at_ns >= self.mark_ns:
-            self._instances.unwatch(unwatch)
-
-    def _stop(self, stop: Stop) -> None:
-        if not stop.strategy:
-            self._guard.note_stopped_everywhere("of no known name", stop.why)
-        elif not self._state.moves.has_left(stop.symbol):
-            self._instances.stop(stop, self.mark_ns)
-
-    def _gap(self, gap: GapItem) -> None:
-        symbols = self._losses.gap(gap)
-        if symbols is None:
-            return
-        self._now.degraded = self._now.degraded or (gap.is_open and gap.symbols is None)
-        self.audit.lost_trades += gap.trades
-        self.audit.lost_quotes += gap.quotes
-        for symbol in symbols:
-            self.symbols[symbol].pricing.clear_quotes()
-        instances = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
-        self._guard.call_hook(instances, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
-
-    def _unquoted(self, unquoted: QuotesLost) -> None:
-        if not self._state.moves.has_left(unquoted.symbol):
-            self._symbols.get_or_create(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
-
     def _close(self, close: Close) -> None:
         """End the session: minutes that had not ended are partial, day orders expire."""
         if self.closed:
             return
         self._state.closed = True
-        for minute_ns, state in self._minutes.close_all():
-            if minute_ns + MINUTE_NS > self._minutes.data_ns(close.session_ns):
-                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
-            state.bars.close(minute_ns)
+        self._state.closes.close_all(close.session_ns)
+        self._notices.compare_all(close.session_ns)
         self._orders.expire(close.session_ns)
 
     def _release(self, release: Release, pending: Outcome) -> None:
@@ -399,4 +360,4 @@ class Engine:
         pending.add(moved)
         for state in late.symbols.values():
             self._instances.take_over(state, self._now, self._outbox)
-            self._orders.note(state)
+            self._state.note(state)

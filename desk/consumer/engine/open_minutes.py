@@ -16,10 +16,10 @@ class OpenMinutes:
     def __init__(self, session_start_ns: int, grace_ns: int, revise_ns: int, delay_ns: int = 0) -> None:
         self._delay_ns = delay_ns
         self._grace_ns = grace_ns
-        self._revise_ns = max(revise_ns, grace_ns)
+        self.revise_ns = max(revise_ns, grace_ns)
         self._open: dict[int, dict[str, SymbolState]] = {}
         self.closed_to_ns = floor_to(self.data_ns(session_start_ns), MINUTE_NS)
-        self.revisable_from_ns = floor_to(self.data_ns(session_start_ns) - self._revise_ns, MINUTE_NS)
+        self.revisable_from_ns = floor_to(self.data_ns(session_start_ns) - self.revise_ns, MINUTE_NS)
 
     def data_ns(self, session_ns: int) -> int:
         """The venue time of the data that are received at this session time."""
@@ -48,7 +48,7 @@ class OpenMinutes:
 
     def expire_until(self, mark_ns: int) -> bool:
         """Raise `revisable_from_ns` to the limit at this mark; returns whether it rose."""
-        revisable_from_ns = floor_to(self.data_ns(mark_ns) - self._revise_ns, MINUTE_NS)
+        revisable_from_ns = floor_to(self.data_ns(mark_ns) - self.revise_ns, MINUTE_NS)
         if revisable_from_ns <= self.revisable_from_ns:
             return False
         self.revisable_from_ns = revisable_from_ns

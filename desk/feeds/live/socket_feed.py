@@ -20,7 +20,7 @@ from desk.model.feed_health import FeedHealth, Freshness
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
-from desk.model.ticks import Frame, Tick
+from desk.model.ticks import Event, Frame
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 from desk.streams.socket_loop import PING_PART, TIMEOUT_NS, SocketLoop
@@ -97,7 +97,7 @@ class SocketFeed:
         self._mark_ns = start_ns if resume is None else resume.mark_ns
         self._reached_ns = 0
         self._read_ns = 0
-        self._in_hand: list[Tick] = []
+        self._in_hand: list[Event] = []
         self._gaps_taken = 0
         if resume is not None:
             counts.restore(resume)
@@ -309,7 +309,7 @@ class SocketFeed:
         self._outages.jumped(self._reached_ns, to_ns, JUMPED)
         return to_ns
 
-    def _read(self) -> list[Tick]:
+    def _read(self) -> list[Event]:
         """The ticks that one turn of the socket reads."""
         wall_ns = self._clock.wall_ns()
         if self._session.due(wall_ns):

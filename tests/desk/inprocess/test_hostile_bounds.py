@@ -33,7 +33,7 @@ from desk.streams.limits import MAX_IDLE_FRAMES, MAX_MALFORMED, MAX_MESSAGE_BYTE
 
 NS = SECOND_NS
 HOUR_NS = 3_600 * NS
-BALANCED = {"trades": 0, "quotes": 0}
+BALANCED = {"trades": 0, "quotes": 0, "notices": 0}
 IN_2200_NS = 7_258_118_400 * NS
 
 
@@ -146,7 +146,7 @@ def test_a_venue_that_invents_symbols_gets_no_more_of_them_in(monkeypatch: pytes
 
     known = {symbol for shard in desk.consumers.values() for symbol in shard.engine.symbols}
     assert known == {"A", "B", "S0", "S1", "S2"}
-    assert desk.feed.counts.rejected == {"trades": {"symbols": 17}, "quotes": {"symbols": 17}}
+    assert desk.feed.counts.rejected == {"trades": {"symbols": 17}, "quotes": {"symbols": 17}, "notices": {}}
     assert "different symbols" in notes(desk)
     assert desk.balance() == BALANCED
 

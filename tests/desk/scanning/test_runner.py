@@ -173,7 +173,7 @@ def test_a_scan_takes_effect_at_the_next_mark(lockstep: bool) -> None:
         symbol for shard in desk.consumers.values() for symbol, one in shard.engine.symbols.items() if one.watched
     }
     assert watched == {"A"}
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
 
 
 @pytest.mark.parametrize("lockstep", [True, False])

@@ -182,7 +182,7 @@ def test_a_venue_is_added_by_its_own_module_and_one_line() -> None:
         frames.close()
 
     assert [(tick.symbol, tick.ordinal) for tick in ticks] == [("A", 1)]
-    assert feed.counts.received == {"trades": 2, "quotes": 0}
+    assert feed.counts.received == {"trades": 2, "quotes": 0, "notices": 0}
     assert feed.counts.rejected["trades"] == {"message": 1}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from desk.config import Plan
 from desk.feeds.frames import frames_of
-from desk.model.block_checks import counted_as_trade
+from desk.model.block_checks import row_classes
 from desk.model.blocks import Block
 from desk.model.errors import DeskError, PlanError, TapeError
 from desk.model.session import Session
@@ -64,7 +64,7 @@ def test_the_day_is_the_one_with_rows_in_regular_hours(tmp_path: Path) -> None:
 
     assert (session.day, session.id) == ("2024-03-05", "day-20240305")
     assert (session.start_ns, session.end_ns) == (ns("2024-03-05 13:00"), ns("2024-03-05 23:59:01"))
-    assert session.outside == {"trades": 1, "quotes": 0}
+    assert session.outside == {"trades": 1, "quotes": 0, "notices": 0}
     assert (session.hours.open_ns, session.hours.close_ns) == (ns("2024-03-05 14:30"), ns("2024-03-05 21:00"))
 
 
@@ -80,7 +80,7 @@ def test_several_days_are_refused_by_name_until_one_is_picked(tmp_path: Path) ->
         opened(tmp_path)
 
     assert "--date 2024-03-05" in told.value.remedy
-    assert opened(tmp_path, {"date": "2024-03-06"}).outside == {"trades": 2, "quotes": 0}
+    assert opened(tmp_path, {"date": "2024-03-06"}).outside == {"trades": 2, "quotes": 0, "notices": 0}
     assert opened(tmp_path, {"date": "2024-03-04"}).end_ns == ns("2024-03-05 00:30:01")
     with pytest.raises(TapeError, match="extended hours of 2 exchange days"):
         opened(a_tape(tmp_path / "x.parquet", EVENING, row("2024-03-05 12:00")))
@@ -304,8 +304,7 @@ class Recording:
     def __init__(self, rows: list[TapeRow]) -> None:
         self._block = block_of(sorted(rows, key=lambda row: row.recv_ns))
         self.symbols = self._block.symbols
-        trades = counted_as_trade(self._block)
-        self.tally = MinuteCounts.of(self._block.recv_ns, trades, self._block.kind == 0)
+        self.tally = MinuteCounts.of(self._block.recv_ns, row_classes(self._block), self._block.kind == 0)
         self.start_ns, self.end_ns = self.tally.start_ns, self.tally.end_ns
 
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> list[Block]:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.msgpack import Ext
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
 from desk.streams.limits import MAX_MALFORMED, SymbolBound
 from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
 from desk.venues.alpaca.market.wire import (
@@ -99,7 +99,7 @@ class Codec:
         """Message counts of kinds that the venue's documents do not name."""
         return {kind: count for kind, count in self.ignored.items() if kind not in KNOWN_KINDS}
 
-    def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
+    def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Event]) -> list[Control]:
         """Append the frame's ticks to `ticks`, in order; return its control messages."""
         self.frames += 1
         try:
@@ -121,7 +121,7 @@ class Codec:
         self._counts.received["quotes"] += quotes
         return controls
 
-    def _ticks(self, messages: Sequence[WireTick], received_ns: int) -> list[Tick]:
+    def _ticks(self, messages: Sequence[WireTick], received_ns: int) -> list[Event]:
         """The hot loop: positional arguments, because keywords take twice the time."""
         if not messages:
             return []
@@ -156,7 +156,7 @@ class Codec:
             for n, m, ts_ns in zip(ordinals, messages, times_ns, strict=True)
         ]
 
-    def _decode_singly(self, frame: bytes | bytearray, received_ns: int, ticks: list[Tick]) -> list[Control]:
+    def _decode_singly(self, frame: bytes | bytearray, received_ns: int, ticks: list[Event]) -> list[Control]:
         """Decode a frame with malformed messages message by message."""
         try:
             parts = self._parts(frame)

@@ -7,7 +7,7 @@ from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import DeskError
 from desk.model.notes import Note
 from desk.model.plain_text import from_outside
-from desk.model.ticks import Quote, Tick
+from desk.model.ticks import Event, Quote
 from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
 from desk.streams.stream_protocol import HangUp
 from desk.venues.alpaca.market.codec import Codec, Control, Encoding
@@ -50,7 +50,7 @@ class AlpacaProtocol:
         self._reported_kinds: set[str] = set()
         self.counts = counts
         self.subscription = Subscription(channels)
-        self.ticks: list[Tick] = []
+        self.ticks: list[Event] = []
         self.verdict: HangUp | DeskError | None = None
         self.slow_clients = 0
         self.ready = False
@@ -197,7 +197,7 @@ class AlpacaProtocol:
     def _skip_unwanted(self, first: int) -> None:
         """Remove and count the ticks that are not subscribed."""
         is_wanted = self.subscription.is_wanted
-        kept: list[Tick] = []
+        kept: list[Event] = []
         for tick in self.ticks[first:]:
             channel = "quotes" if isinstance(tick, Quote) else "trades"
             if channel in self.subscription.wanted and is_wanted(channel, tick.symbol):

@@ -166,7 +166,7 @@ def test_kinds_that_are_unknown_are_counted_and_passed_over() -> None:
 
     assert [tick.symbol for tick in found] == ["A"]
     assert codec.ignored == {"zz": 1, "b": 1}
-    assert counts.rejected == {"trades": {}, "quotes": {}}
+    assert counts.rejected == {"trades": {}, "quotes": {}, "notices": {}}
 
 
 @pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x93\x01", msgspec.msgpack.encode({"T": "t"})])
@@ -216,7 +216,7 @@ def test_ids_have_64_bits_and_null_is_none(encoding: Any) -> None:
 
     assert [getattr(tick, "trade_id", None) for tick in ticks] == [U64, 0, 0, 0, None]
     assert [tick.original_id for tick in ticks[3:]] == [U64 - 1, U64]
-    assert counts.received == {"trades": 5, "quotes": 0}
+    assert counts.received == {"trades": 5, "quotes": 0, "notices": 0}
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(ticks[0]), type=Trade) == ticks[0]
 
 

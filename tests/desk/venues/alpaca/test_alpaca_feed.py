@@ -57,7 +57,7 @@ def test_ticks_come_after_greeting_authentication_and_subscription() -> None:
         {"action": "auth", "key": KEY, "secret": SECRET},
         {"action": "subscribe", "quotes": ["A", "B"], "trades": ["A", "B"]},
     ]
-    assert feed.counts.received == {"trades": 1, "quotes": 1}
+    assert feed.counts.received == {"trades": 1, "quotes": 1, "notices": 0}
     assert feed.gaps == []
     assert server.errors == []
 
