@@ -51,6 +51,7 @@ UNUSED_KEYS: Final = (
         lambda plan: not plan.feed.is_live,
         "the feed is not live, so its connection cannot fail",
     ),
+    UnusedKeys(("feed.scanned",), lambda plan: not plan.scanners, "the plan has no scanners"),
     UnusedKeys(
         ("session.lockstep",),
         lambda plan: plan.session.lockstep and not (plan.strategies and _is_lossless(plan)),
