@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.model.notices import PriceBands
 from desk.model.orders import TimeInForce
 from desk.model.ticks import Quote, Trade
 
-HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap")
+HOOKS: Final = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap", "on_status")
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,6 +42,7 @@ class Strategy:
         on_quote(ctx, quote)  on every quote that was not conflated
         on_fill(ctx, fill)    when one of this instance's orders is filled, in whole or in part
         on_gap(ctx, gap)      when ticks of the symbol are missing: a process died, or the venue was unreachable
+        on_status(ctx, status)  at every message of the venue about the symbol's trading: halts, resumptions, others
 
     Bars that close at the same mark come by end, then by timeframe, shortest first: a `bar` says its `timeframe`.
 
@@ -54,6 +56,8 @@ class Strategy:
 
     Params: ClassVar[type[Params]] = Params
     history: ClassVar[Mapping[str, int]] = {}
+    uses_volume: ClassVar[bool | None] = None
+    """Whether it depends on volumes, of which some feeds have a part only; None: decided by its code."""
 
     def __init__(self, params: BaseParams) -> None:
         self.params = params
@@ -135,6 +139,10 @@ class Context(Protocol):
     above `max_data_latency_s`, or the live feed is down or not subscribed yet; entries are refused, exits are not.
     `warm`: `bars` reach back to the session's start, and the `history` that the strategy declares is there.
 
+    `halted`: by the venue's last message that the desk received, trading in the symbol is halted or paused. Entries are
+    refused (rule `halted`), exits are not: they wait for the end of the halt. A symbol that was subscribed during a
+    halt counts as trading. `bands` are the price bands of limit up, limit down; None if the venue sent none.
+
     `bars` are the closed minutes. `bars_of(timeframe)` are the closed bars of "1m" (the same), "5m", "15m", "1h" or
     "1d". Bars of before the exchange day come first, as many as the strategy declares in `history`. Longer bars are
     made from the minutes of `bars`. They start at the open and end at the close, and never span either: hours begin
@@ -154,6 +162,10 @@ class Context(Protocol):
     def degraded(self) -> bool: ...
     @property
     def warm(self) -> bool: ...
+    @property
+    def halted(self) -> bool: ...
+    @property
+    def bands(self) -> PriceBands | None: ...
     @property
     def bars(self) -> Bars: ...
     def bars_of(self, timeframe: str) -> Bars:

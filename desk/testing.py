@@ -29,6 +29,7 @@ from desk.model.bars import Bar, BarFlag
 from desk.model.errors import BadInput, StrategyError
 from desk.model.hours import TradingDay
 from desk.model.items import Adopt, GapItem, History, Item, Mark, Release, Watch, encode_items
+from desk.model.notices import PriceBands, TradingStatus
 from desk.model.orders import TERMINAL, CancelIntent, Intent, OrderEvent, OrderStatus, Side
 from desk.model.ticks import Quote, Trade
 from desk.model.timeframes import Timeframe
@@ -160,6 +161,20 @@ class StrategyHarness(Generic[S]):
         quote = Quote(self._ordinal, self._symbol, self._now_ns, self._now_ns, bid, bid_size, ask, ask_size)
         self._apply(quote)
         return quote
+
+    def status(self, code: str, message: str = "", **more: Any) -> TradingStatus:
+        """The venue reports a trading status now: "H" and "P" halt the symbol, "T" resumes it; on_status is called."""
+        self._ordinal += 1
+        status = TradingStatus(self._ordinal, self._symbol, self._now_ns, self._now_ns, code, message, **more)
+        self._apply(status)
+        return status
+
+    def bands(self, down: float, up: float) -> PriceBands:
+        """The venue reports the price bands of limit up, limit down now."""
+        self._ordinal += 1
+        bands = PriceBands(self._ordinal, self._symbol, self._now_ns, self._now_ns, down, up)
+        self._apply(bands)
+        return bands
 
     def advance(self, seconds: int = 1) -> None:
         """Complete so many seconds: at each of them minutes are closed that are over, and on_second is called."""

@@ -117,7 +117,7 @@ class AccessOptions:
     key: str | None
     secret: str | None
     symbol_limit: int | None
-    connection_limit: int
+    connection_limit: int | None
     buffer_mb: float
     compress: bool
 

@@ -53,7 +53,7 @@ def _plain_table(*headings: str) -> Table:
 
 def _ticks(summary: Summary) -> Table:
     """The accounting. The columns `backfilled` and `skipped` appear only if they are not zero."""
-    by_class = summary.ticks.by_class()
+    by_class = summary.ticks.present()
     rows = {name: _columns(counts) for name, counts in by_class.items()}
     usual = [column for column in _columns(ClassCounts()) if column not in {"backfilled", "skipped"}]
     unusual = [column for column in ("backfilled", "skipped") if any(row[column] for row in rows.values())]
@@ -139,7 +139,7 @@ def _rules(refused: Mapping[str, int]) -> str:
 
 def _feed(summary: Summary) -> str:
     feed = summary.feed
-    parts = [feed.kind or formatting.NOTHING]
+    parts = [" ".join(filter(None, (feed.kind, feed.name))) or formatting.NOTHING]
     if summary.mode != "replay":
         parts += ["up at the end" if feed.up else "down at the end", formatting.some(feed.reconnects, "reconnect")]
     return ", ".join([*parts, f"clock skew {formatting.signed_milliseconds(summary.clock_skew_ms)}"])

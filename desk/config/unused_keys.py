@@ -72,8 +72,7 @@ def plan_notes(written: Plan, plan: Plan) -> list[str]:
         if unused.applies(plan):
             lines += _lines([key for key in keys if _covers(unused.keys, key)], unused.reason)
     if plan.feed.kind != written.feed.kind:
-        changed = written.feed.model_copy(update={"kind": plan.feed.kind})
-        dropped: list[Location] = [("feed", *location) for location, _ in changed.foreign_options()]
+        dropped: list[Location] = [("feed", *location) for location in written.feed.lost_with(plan.feed.kind)]
         dropped += [("session", "date")] if written.session.date else []
         lines += _lines(dropped, f'DATA_CONNECTOR makes the feed "{plan.feed.kind}"')
     lines += [

@@ -6,12 +6,14 @@ from itertools import chain
 from typing import Final, Never
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from desk.model.block_rows import BlockFeedCounts, BlockRows, Original, Row
 from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, BlockSource
 from desk.model.feed_position import FeedPosition
-from desk.model.ticks import Cancel, Correction, Frame, Quote, Tick, Trade
+from desk.model.notices import Notice
+from desk.model.ticks import Cancel, Correction, Event, Frame, Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 
@@ -38,7 +40,8 @@ class BlockFeed:
     returns the frames that the other feed would have returned; due times count from that mark. Raises ValueError for a
     position that is not a whole second.
 
-    Rows of symbols not subscribed and of channels ("trades", "quotes") not requested are skipped. Malformed rows
+    Rows of symbols not subscribed and of channels ("trades", "quotes") not requested are skipped; notices belong to no
+    channel. Malformed rows
     of the others are received and rejected, see desk/model/block_checks.py.
     """
 
@@ -230,35 +233,35 @@ def _rows_before(block: Block, time_ns: int) -> int:
     return int(np.searchsorted(block.recv_ns, time_ns))
 
 
-def _ticks(rows: Iterable[Row], received_ns: int) -> list[Tick]:
+def _ticks(rows: Iterable[Row], received_ns: int) -> list[Event]:
     """The hot loop: one struct per row, positional because keywords cost twice as much."""
     return [
         Trade(ordinal, symbol, ts_ns, received_ns, first, size, conditions, exchange, trade_id, tape)
         if kind == TRADE
         else Quote(ordinal, symbol, ts_ns, received_ns, first, size, ask, ask_size, exchange, conditions)
         if kind == QUOTE
-        else _revision(
-            (ordinal, symbol, ts_ns, received_ns, was[0] if was else 0),
-            (exchange, tape),
-            was or NO_ORIGINAL,
-            None if kind == CANCEL else (first, size, conditions, trade_id),
+        else _rare(
+            kind, (ordinal, symbol, ts_ns, received_ns), (exchange, tape), (first, size, conditions, trade_id), more
         )
-        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, was in rows
+        for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, more in rows
     ]
 
 
-def _revision(
-    head: tuple[int, str, int, int, int],
+def _rare(
+    kind: int,
+    head: tuple[int, str, int, int],
     venue: tuple[str, str],
-    original: Original,
-    corrected: tuple[float, float, str, int] | None,
-) -> Correction | Cancel:
-    """A row that changes an earlier trade; without `corrected` it takes it back."""
+    corrected: tuple[float, float, str, int],
+    more: Original | Notice | None,
+) -> Event:
+    """A notice, or a row that changes an earlier trade: a cancel takes it back."""
+    if isinstance(more, Notice):
+        return structs.replace(more, ordinal=head[0], received_ns=head[3])
     exchange, tape = venue
-    _, price, size, conditions = original
-    if corrected is None:
-        return Cancel(*head, exchange, tape, price, size)
-    return Correction(*head, *corrected[:3], exchange, corrected[3], tape, price, size, conditions)
+    original_id, price, size, conditions = more or NO_ORIGINAL
+    if kind == CANCEL:
+        return Cancel(*head, original_id, exchange, tape, price, size)
+    return Correction(*head, original_id, *corrected[:3], exchange, corrected[3], tape, price, size, conditions)
 
 
 def _median(values: list[int]) -> int | None:

@@ -14,6 +14,7 @@ from desk.flow.retained_batches import RetainedBatch
 from desk.flow.undelivered_items import ticks_cut
 from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Adopt, Item, Mark
+from desk.model.notices import NOTICES
 from desk.model.spans import SpanContext
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 
@@ -44,6 +45,7 @@ class BatchCutter:
         self._trades = cut.trades
         self._quotes = cut.quotes
         self._revisions = totals.revisions
+        self._notices = totals.notices
         self.adopts: dict[int, int] = {}
         self.trace: BatchTrace | None = None
         self._carried: dict[int, HeldCounts] = {}
@@ -56,7 +58,7 @@ class BatchCutter:
 
     def totals(self) -> LaneTotals:
         """Received by class is what was cut, conflated or dropped: what still waits is not counted yet."""
-        return self._totals(self._trades, self._quotes, self._revisions)
+        return self._totals(self._trades, self._quotes, self._revisions, self._notices)
 
     def cut(self, seq: int, now_ns: int, *, want_reply: bool) -> RetainedBatch:
         """The next batch of what waits; only the one that empties the lane wants a reply."""
@@ -71,13 +73,15 @@ class BatchCutter:
             quotes = kinds.count(Quote)
             others = len(chunk) - trades - quotes
             revisions = kinds.count(Correction) + kinds.count(Cancel) if others else 0
+            notices = sum(map(kinds.count, NOTICES)) if others else 0
             vital = self._look_at_others(chunk, kinds, now_ns) if others else ()
-            others -= revisions
+            others -= revisions + notices
             carried = self._carried_by(chunk) if self._carried else HeldCounts()
             totals = self._totals(
                 self._trades + trades + carried.trades,
                 self._quotes + quotes + carried.quotes,
                 self._revisions + revisions + carried.revisions,
+                self._notices + notices + carried.notices,
             )
             payload = encode(
                 Batch(
@@ -101,6 +105,7 @@ class BatchCutter:
         self._trades += trades + carried.trades
         self._quotes += quotes + carried.quotes
         self._revisions += revisions + carried.revisions
+        self._notices += notices + carried.notices
         if type(chunk[0]) is Adopt:
             self._note_adopt(chunk[0], seq)
         else:
@@ -168,7 +173,7 @@ class BatchCutter:
         carried = [self._carried[item.move] for item in chunk if type(item) is Adopt and item.move in self._carried]
         return HeldCounts(*map(sum, zip(HeldCounts(), *carried, strict=True)))
 
-    def _totals(self, cut_trades: int, cut_quotes: int, cut_revisions: int) -> LaneTotals:
+    def _totals(self, cut_trades: int, cut_quotes: int, cut_revisions: int, cut_notices: int) -> LaneTotals:
         pending = self._pending
         return LaneTotals(
             trades=cut_trades + pending.trades_aged + pending.trades_full,
@@ -178,6 +183,7 @@ class BatchCutter:
             trades_full=pending.trades_full,
             quotes_full=pending.quotes_full,
             revisions=cut_revisions,
+            notices=cut_notices,
         )
 
     def _learn_size(self, items: int, size_bytes: int) -> None:

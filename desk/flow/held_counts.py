@@ -11,3 +11,4 @@ class HeldCounts(NamedTuple):
     revisions: int = 0
     trades_full: int = 0
     quotes_full: int = 0
+    notices: int = 0

@@ -14,7 +14,7 @@ from desk.flow.undelivered_items import UndeliveredItems
 from desk.model.batch import Ack, LaneTotals, ShardPosition
 from desk.model.errors import RunFailed
 from desk.model.items import Item, Mark
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 from desk.model.units import MS_NS
 
 FIRST_STRETCH_NS = MS_NS
@@ -139,7 +139,7 @@ class Lane:
         """Ticks left out because the shard died on them, each with its batch's number. The reader clears the list."""
         return self._replay.quarantined
 
-    def offer(self, tick: Tick, now_ns: int) -> None:
+    def offer(self, tick: Event, now_ns: int) -> None:
         """Put a tick in. A full lane makes room by class of tick; a lossless one raises OverflowError."""
         self.pending.offer(tick, now_ns)
 

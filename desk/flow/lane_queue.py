@@ -14,7 +14,7 @@ no newer quote of its symbol waits behind it, so the shard would keep an older o
 """
 
 from desk.model.items import Item, LostTrades, QuotesLost
-from desk.model.ticks import Quote, Tick, Trade
+from desk.model.ticks import Event, Quote, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
 
@@ -23,9 +23,9 @@ class LaneQueue:
 
     A full sequence makes room in this order: the older quotes of a symbol go, the newer keeps its own place
     (no look-ahead); then trades older than `write_timeout_ns` (`aged`); then the oldest trade, or, where no
-    trade waits, the oldest quote (`full`). Corrections and cancels count, and are never taken out: where nothing else
-    waits there may be more than `capacity`. Other items are never taken out and never counted. With `lossless`
-    nothing is taken out: a tick offered to a full sequence is the producer's fault.
+    trade waits, the oldest quote (`full`). Corrections, cancels and notices count, and are never taken out: where
+    nothing else waits there may be more than `capacity`. Other items are never taken out and never counted. With
+    `lossless` nothing is taken out: a tick offered to a full sequence is the producer's fault.
 
     `items` is the same list for good: where there surely is room, a tick may be appended to it straight.
     """
@@ -63,7 +63,7 @@ class LaneQueue:
         self.items.append(item)
         self.others += 1
 
-    def offer(self, tick: Tick, now_ns: int) -> None:
+    def offer(self, tick: Event, now_ns: int) -> None:
         """Add a tick, making room for it first where there is none. Raises OverflowError when lossless and full."""
         if self._newest_quote is None:
             if len(self.items) - self._holes - self.others < self.capacity:
@@ -148,7 +148,7 @@ class LaneQueue:
         if self._holes > self.capacity + self.others or 0 < self._holes == len(self.items):
             self._compact()
 
-    def _offer_tight(self, tick: Tick, now_ns: int) -> None:
+    def _offer_tight(self, tick: Event, now_ns: int) -> None:
         newest = self._newest_quote
         assert newest is not None, "offered without an index of quotes"
         if type(tick) is Quote:

@@ -11,6 +11,7 @@ from desk.flow.crash_counter import ItemPlace
 from desk.flow.undelivered_items import TickCounts
 from desk.model.batch import Batch, LaneTotals, decode_batch, encode
 from desk.model.items import GapItem, Item
+from desk.model.notices import NOTICES
 from desk.model.ticks import REVISIONS, Quote, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
@@ -32,6 +33,7 @@ class BatchParts:
         self._trades = totals.trades - sum(each.trades for each in ticks)
         self._quotes = totals.quotes - sum(each.quotes for each in ticks)
         self._revisions = totals.revisions - sum(type(item) in REVISIONS for item in self.batch.items)
+        self._notices = totals.notices - sum(type(item) in NOTICES for item in self.batch.items)
 
     @property
     def place(self) -> ItemPlace:
@@ -66,6 +68,7 @@ class BatchParts:
                     self._trades + given.trades,
                     self._quotes + given.quotes,
                     self._revisions + (type(item) in REVISIONS),
+                    self._notices + (type(item) in NOTICES),
                 ),
                 [item],
                 batch.want_reply and self.last,
@@ -83,6 +86,7 @@ class BatchParts:
         self._trades += given.trades
         self._quotes += given.quotes
         self._revisions += type(item) in REVISIONS
+        self._notices += type(item) in NOTICES
         self._at += 1
 
     def without(self, tick: Trade | Quote) -> bytes:
@@ -93,8 +97,10 @@ class BatchParts:
         self.batch.items[self._at] = _gap(tick)
         return encode(self.batch)
 
-    def _totals(self, trades: int, quotes: int, revisions: int) -> LaneTotals:
-        return msgspec.structs.replace(self.batch.totals, trades=trades, quotes=quotes, revisions=revisions)
+    def _totals(self, trades: int, quotes: int, revisions: int, notices: int) -> LaneTotals:
+        return msgspec.structs.replace(
+            self.batch.totals, trades=trades, quotes=quotes, revisions=revisions, notices=notices
+        )
 
 
 def _gap(tick: Trade | Quote) -> GapItem:

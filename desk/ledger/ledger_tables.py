@@ -85,6 +85,7 @@ decisions = Table(
     _money("stop_price", nullable=True),
     _text("tif"),
     _flag_added_later("extended_hours"),
+    _flag_added_later("halted"),
     _text("verdict"),
 )
 

@@ -17,6 +17,7 @@ ARGUMENTS: Final = {"on_bar": ("ctx", "bar"), "on_trade": ("ctx", "trade"), "on_
     "on_second": ("ctx",),
     "on_fill": ("ctx", "fill"),
     "on_gap": ("ctx", "gap"),
+    "on_status": ("ctx", "status"),
 }
 
 _OTHER_NAMES: Final = {
@@ -25,6 +26,7 @@ _OTHER_NAMES: Final = {
     "on_timer": "`on_second`",
     "on_minute": "`on_bar`",
     "on_order": "`on_fill`",
+    "on_halt": "`on_status`",
 }
 """Hook names of other trading systems, with the desk's names for them."""
 

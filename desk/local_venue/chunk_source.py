@@ -12,7 +12,7 @@ import numpy as np
 from desk.local_venue.chunk import Chunk
 from desk.local_venue.events import playable, taken
 from desk.local_venue.venue_settings import PlaySettings
-from desk.model.blocks import TRADE, UNKNOWN, BlockSource
+from desk.model.blocks import TRADE, BlockSource, are_revisions
 from desk.model.errors import BadInput
 
 KEPT_EVENTS: Final = 400_000
@@ -90,6 +90,6 @@ class ChunkSource:
             kept = events
             if self._play.loop and events.originals is not None:
                 # Corrections and cancels name trades by the source's ids, which are replaced here.
-                kept = taken(events, np.flatnonzero(events.kind < UNKNOWN))
+                kept = taken(events, np.flatnonzero(~are_revisions(events.kind)))
             if len(kept):
                 yield Chunk(kept, self._play.single, fresh_ids)

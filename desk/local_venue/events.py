@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from desk.local_venue.venue_settings import Mix
 from desk.model.block_checks import rejection_causes
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block, BlockSource, Originals
+from desk.model.blocks import CANCEL, CORRECTION, LULD, QUOTE, STATUS, TRADE, Block, BlockSource, Originals
 
 EVENTS_PER_CHUNK: Final = 2048
 
 _KINDS: Final = {
-    "trades": (TRADE, CORRECTION, CANCEL),
-    "quotes": (QUOTE,),
-    "both": (TRADE, QUOTE, CORRECTION, CANCEL),
+    "trades": (TRADE, CORRECTION, CANCEL, STATUS, LULD),
+    "quotes": (QUOTE, STATUS, LULD),
+    "both": (TRADE, QUOTE, CORRECTION, CANCEL, STATUS, LULD),
 }
+"""Recorded bars are not played: the venue makes its own."""
 _TABLES: Final = frozenset({"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes"})
 
 
@@ -46,6 +47,12 @@ def taken(block: Block, rows: NDArray[np.intp]) -> Block:
         field.name: _taken(getattr(block, field.name), rows) for field in fields(block) if field.name not in _TABLES
     }
     return replace(block, **columns)
+
+
+def with_used_symbols(block: Block) -> Block:
+    """The block with only those symbols in its table that its rows have: encoding a small block costs by its tables."""
+    used, index = np.unique(block.symbol, return_inverse=True)
+    return replace(block, symbols=tuple(block.symbols[number] for number in used), symbol=index.astype(np.int32))
 
 
 def _taken(column: Any, rows: NDArray[np.intp]) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Self
 
@@ -14,8 +15,12 @@ from websockets.http11 import Request, Response
 
 from desk.local_venue.client import Client
 from desk.local_venue.client_registry import ClientRegistry
+from desk.local_venue.faults.fault_schedule import FaultSchedule
+from desk.local_venue.faults.fault_script import FaultScript
+from desk.local_venue.faults.faulty_client import FaultyClient
+from desk.local_venue.faults.scripted_market import scripted_market
 from desk.local_venue.player import Player
-from desk.local_venue.server_protocol import ServerProtocol
+from desk.local_venue.server_protocol import Reply, ServerProtocol
 from desk.local_venue.venue_settings import ENDPOINTS, MIB, AccessRules, PlaySettings
 from desk.local_venue.venue_stats import VenueStats, venue_stats
 from desk.model.blocks import BlockSource
@@ -25,17 +30,27 @@ CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class VenueServer:
-    """Listens on loopback while entered; `play` sends the source's events to subscribed clients."""
+    """Listens on loopback while entered; `play` sends the source's events to subscribed clients.
+
+    `faults` are injected into connections and market. Raises PlanError for one that cannot happen in this play.
+    """
 
     def __init__(
-        self, source: BlockSource, play: PlaySettings, rules: AccessRules, port: int = 0, compress: bool = False
+        self,
+        source: BlockSource,
+        play: PlaySettings,
+        rules: AccessRules,
+        port: int = 0,
+        compress: bool = False,
+        faults: FaultScript | None = None,
     ) -> None:
+        self._faults = None if faults is None else FaultSchedule(faults, source.start_ns, play.speed)
         self.port = port
-        self._source = source
+        self._source = source = source if faults is None else scripted_market(faults, source)
         self._rules = rules
         self._compress = compress
         self._registry = ClientRegistry(rules.connection_limit)
-        self._player = Player(source, play, self._registry, rules.buffer_bytes)
+        self._player = Player(source, play, self._registry, rules.buffer_bytes, self._faults)
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -60,7 +75,7 @@ class VenueServer:
     @property
     def stats(self) -> VenueStats:
         """The figures now."""
-        return venue_stats(self._player, self._registry)
+        return venue_stats(self._player, self._registry, self._faults)
 
     async def play(self) -> None:
         """Wait for the clients and play to the end. Raises BadInput if the source has no playable event."""
@@ -71,37 +86,34 @@ class VenueServer:
         endpoint = connection.request.path.partition("?")[0]
         binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
         protocol = ServerProtocol(self._rules, endpoint, binary, lambda: self._registry.admit(endpoint))
-        client = Client(connection, protocol, self._source.symbols)
+        client = self._client(connection, protocol)
         try:
             with suppress(ConnectionClosed):
-                await client.send_reply(protocol.greeting())
-                if await self._authenticated(client):
+                await client.answer("greeting", protocol.greeting)
+                if await client.authenticate(self._rules.auth_timeout_s):
                     await self._converse(client)
             await client.wait_closed()
         finally:
             self._registry.leave(client)
 
-    async def _authenticated(self, client: Client) -> bool:
-        try:
-            async with asyncio.timeout(self._rules.auth_timeout_s):
-                while not client.protocol.authenticated:
-                    await client.send_reply(client.protocol.receive(await client.connection.recv()))
-        except TimeoutError:
-            await client.send_reply(client.protocol.error(404))
-            return False
-        return True
+    def _client(self, connection: ServerConnection, protocol: ServerProtocol) -> Client:
+        if self._faults is None:
+            return Client(connection, protocol, self._source.symbols)
+        return FaultyClient(connection, protocol, self._source.symbols, self._faults)
 
     async def _converse(self, client: Client) -> None:
         self._registry.join(client)
-        subscription = client.protocol.subscription
         async for message in client.connection:
-            version = subscription.version
-            reply = client.protocol.receive(message)
-            if subscription.version != version:
-                client.resubscribed()
             # No event is sent between the change and its acknowledgement: the reply is written before the first await.
-            await client.send_reply(reply)
+            await client.answer("subscribe", partial(self._change, client, message))
             self._registry.changed.set()
+
+    def _change(self, client: Client, message: str | bytes) -> Reply:
+        version = client.protocol.subscription.version
+        reply = client.protocol.receive(message)
+        if client.protocol.subscription.version != version:
+            client.resubscribed()
+        return reply
 
     def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
         """The pages for plain HTTP; None continues with a stream's handshake."""

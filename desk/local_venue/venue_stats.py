@@ -5,7 +5,9 @@ Tests: tests/console/test_console_venue.py
 
 import msgspec
 
+from desk.local_venue.client import Client
 from desk.local_venue.client_registry import ClientRegistry
+from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.player import Player, State
 from desk.model.units import MS_NS, SECOND_NS
 
@@ -22,7 +24,8 @@ class ClientStats(msgspec.Struct):
 class VenueStats(msgspec.Struct):
     """Events offered by the schedule, and sent (to all clients, including former ones).
 
-    `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far.
+    `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far. `faults` are the
+    injected faults by kind: connections, frames or events that one concerned.
     """
 
     state: State
@@ -35,20 +38,19 @@ class VenueStats(msgspec.Struct):
     schedule_lag_ms: float
     max_schedule_lag_ms: float
     clients: list[ClientStats]
+    faults: dict[str, int] = {}
 
 
-def venue_stats(player: Player, registry: ClientRegistry) -> VenueStats:
+def client_stats(client: Client) -> ClientStats:
+    """The figures of one client."""
+    encoding = "msgpack" if client.protocol.binary else "json"
+    return ClientStats(client.protocol.endpoint, encoding, client.sent, client.buffered_bytes)
+
+
+def venue_stats(player: Player, registry: ClientRegistry, faults: FaultSchedule | None = None) -> VenueStats:
     """The figures now."""
     elapsed_s = player.elapsed_ns / SECOND_NS
-    clients = [
-        ClientStats(
-            client.protocol.endpoint,
-            "msgpack" if client.protocol.binary else "json",
-            client.sent,
-            client.buffered_bytes,
-        )
-        for client in registry.clients
-    ]
+    clients = list(map(client_stats, registry.clients))
     return VenueStats(
         state=player.state,
         elapsed_s=elapsed_s,
@@ -60,4 +62,5 @@ def venue_stats(player: Player, registry: ClientRegistry) -> VenueStats:
         schedule_lag_ms=player.lag_ns / MS_NS,
         max_schedule_lag_ms=player.max_lag_ns / MS_NS,
         clients=clients,
+        faults={} if faults is None else dict(faults.counts),
     )

@@ -13,8 +13,8 @@ MAX_BATCH_BYTES: Final = 90 * 1024
 class LaneTotals(msgspec.Struct, array_like=True, gc=False):
     """Running totals of one lane, by class and cause. They only rise.
 
-    `revisions` are the corrections and cancels that were cut into batches; `trades` does not include them. Lanes never
-    drop them.
+    `revisions` are the corrections and cancels that were cut into batches, `notices` the notices; `trades` does not
+    include them. Lanes never drop them.
     """
 
     trades: int = 0
@@ -24,6 +24,7 @@ class LaneTotals(msgspec.Struct, array_like=True, gc=False):
     trades_full: int = 0
     quotes_full: int = 0
     revisions: int = 0
+    notices: int = 0
 
 
 class Batch(msgspec.Struct, array_like=True):

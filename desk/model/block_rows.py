@@ -6,7 +6,7 @@ Tests: tests/desk/venues/alpaca/test_alpaca_codec.py
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any, Final
@@ -14,15 +14,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.model.block_checks import CAUSES, counted_as_trade, rejection_causes
+from desk.model.block_checks import CAUSES, rejection_causes, row_classes
 from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, Originals
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
-from desk.model.ticks import Cancel, Correction, Trade
+from desk.model.notices import Notice
+from desk.model.ticks import CLASSES, Cancel, Correction, Trade
 
 Original = tuple[int, float, float, str]
 """Id, price, size and conditions of the trade that a correction or cancel changes."""
-Row = tuple[int, int, str, int, float, float, float, float, str, str, int, str, Original | None]
+Row = tuple[int, int, str, int, float, float, float, float, str, str, int, str, Original | Notice | None]
+"""The last value is that of a correction or cancel, or of a notice."""
 
 EXAMPLES: Final = 5
 
@@ -31,9 +33,9 @@ EXAMPLES: Final = 5
 class BlockFeedCounts:
     """The totals of a feed by class. `received` includes rejected rows, not skipped ones."""
 
-    received: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
-    rejected: dict[str, dict[str, int]] = field(default_factory=lambda: {"trades": {}, "quotes": {}})
-    skipped: dict[str, int] = field(default_factory=lambda: {"trades": 0, "quotes": 0})
+    received: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
+    rejected: dict[str, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in CLASSES})
+    skipped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CLASSES, 0))
     examples: list[str] = field(default_factory=list)
 
     def reject(self, kind: str, cause: str, place: str) -> None:
@@ -46,9 +48,8 @@ class BlockFeedCounts:
 
     def skip(self, block: Block) -> None:
         """Count all rows of a block as skipped."""
-        trades = int(np.count_nonzero(counted_as_trade(block)))
-        self.skipped["trades"] += trades
-        self.skipped["quotes"] += len(block) - trades
+        for kind, rows in zip(CLASSES, np.bincount(row_classes(block), minlength=len(CLASSES)).tolist(), strict=True):
+            self.skipped[kind] += rows
 
     def restore(self, position: FeedPosition) -> None:
         """Continue the totals of another feed."""
@@ -67,7 +68,7 @@ class BlockRows:
     """The rows of a block from `start` on, taken in order; row numbers are the block's.
 
     `wanted` says by symbol index whether its ticks are handed over (null symbols: the last entry), `classes` which of
-    "trades" and "quotes" are; all other rows, and rows received before `from_ns`, are skipped.
+    "trades" and "quotes" are; notices always are. All other rows, and rows received before `from_ns`, are skipped.
     """
 
     def __init__(
@@ -75,33 +76,32 @@ class BlockRows:
     ) -> None:
         self.stop = stop
         self.recv_ns: list[int] = block.recv_ns.tolist()
-        as_trade = counted_as_trade(block)
+        class_of_row = row_classes(block)
         cause = rejection_causes(block)
         asked = wanted[block.symbol] & (block.recv_ns >= from_ns)
-        if "trades" not in classes:
-            asked &= ~as_trade
-        if "quotes" not in classes:
-            asked &= as_trade
+        for number, kind in enumerate(CLASSES):
+            if kind not in classes and kind != "notices":
+                asked &= class_of_row != number
         ahead = np.zeros(len(block), np.bool_)
         ahead[start:stop] = True
         kept = np.flatnonzero(asked & (cause == 0) & ahead)
         self._kept: Sequence[int] = range(start, stop) if len(kept) == stop - start else kept.tolist()
-        self._trades: bytes = as_trade[kept].tobytes()
-        self._revisions: list[bool] | None = None if block.originals is None else (block.kind[kept] > QUOTE).tolist()
+        self._classes: bytes = class_of_row[kept].tobytes()
+        timed = block.originals is None and block.notices is None
+        self._timeless: list[bool] | None = None if timed else (block.kind[kept] > QUOTE).tolist()
         self._lag_ns: list[int] = (block.recv_ns[kept] - block.ts_ns[kept]).tolist()
         self._columns = columns_of(block, kept)
         others = ~asked & ahead
         self._skipped = {
-            "trades": np.flatnonzero(others & as_trade).tolist(),
-            "quotes": np.flatnonzero(others & ~as_trade).tolist(),
+            kind: np.flatnonzero(others & (class_of_row == number)).tolist() for number, kind in enumerate(CLASSES)
         }
         self._rejected = [
-            (int(row), "trades" if as_trade[row] else "quotes", CAUSES[cause[row]])
+            (int(row), CLASSES[class_of_row[row]], CAUSES[cause[row]])
             for row in np.flatnonzero(asked & (cause != 0) & ahead)
         ]
         self._first_ordinal = block.first_ordinal
         self._at = 0
-        self._skipped_at = {"trades": 0, "quotes": 0}
+        self._skipped_at = dict.fromkeys(CLASSES, 0)
         self._rejected_at = 0
 
     def limit(self, row: int, upto: int, room: int) -> int:
@@ -115,9 +115,8 @@ class BlockRows:
         """Advance to row `upto` (exclusive) and count the rows; returns the usable rows passed, and their lags."""
         before = self._at
         after = self._at = bisect_left(self._kept, upto, before)
-        trades = self._trades.count(1, before, after)
-        counts.received["trades"] += trades
-        counts.received["quotes"] += after - before - trades
+        for number, kind in enumerate(CLASSES):
+            counts.received[kind] += self._classes.count(number, before, after)
         for kind, rows in self._skipped.items():
             passed = self._skipped_at[kind]
             if passed < len(rows) and rows[passed] < upto:
@@ -130,11 +129,11 @@ class BlockRows:
         return islice(self._columns, after - before), self._lags(before, after)
 
     def _lags(self, before: int, after: int) -> list[int]:
-        """The lags of these ticks, without corrections and cancels, whose time may be that of the original trade."""
+        """The lags of these trades and quotes. The time of a correction or cancel may be that of the original trade."""
         lags = self._lag_ns[before:after]
-        if self._revisions is None:
+        if self._timeless is None:
             return lags
-        return [lag for lag, revision in zip(lags, self._revisions[before:after], strict=True) if not revision]
+        return [lag for lag, timeless in zip(lags, self._timeless[before:after], strict=True) if not timeless]
 
 
 def tick_of(block: Block, row: int, ordinal: int, ts_ns: int) -> Trade | Correction | Cancel:
@@ -171,9 +170,17 @@ def columns_of(block: Block, kept: NDArray[np.intp]) -> Iterator[Row]:
         _names(block.exchanges, block.exchange[kept]),
         block.trade_id[kept].tolist(),
         repeat("", len(kept)) if block.tape is None else _names(block.tapes, block.tape[kept]),
-        repeat(None, len(kept)) if block.originals is None else _originals(block, block.originals.only(kept)),
+        _details(block, kept),
         strict=True,
     )
+
+
+def _details(block: Block, kept: NDArray[np.intp]) -> Iterable[Original | Notice | None]:
+    """Per row the original trade of a correction or cancel, or the notice."""
+    originals = repeat(None, len(kept)) if block.originals is None else _originals(block, block.originals.only(kept))
+    if block.notices is None:
+        return originals
+    return [notice or original for notice, original in zip(block.notices[kept].tolist(), originals, strict=True)]
 
 
 def _originals(block: Block, originals: Originals) -> Iterator[Original]:

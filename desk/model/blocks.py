@@ -5,12 +5,29 @@ Tests: tests/desk/tape/test_tape_reader.py
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-TRADE, QUOTE, UNKNOWN, CORRECTION, CANCEL = 0, 1, 2, 3, 4
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
+
+TRADE, QUOTE, UNKNOWN, CORRECTION, CANCEL, STATUS, LULD, BAR = range(8)
+KINDS: Final = BAR + 1
+"""The number of kinds."""
+KIND_OF_NOTICE: Final = {TradingStatus: STATUS, PriceBands: LULD, VenueBar: BAR}
+
+
+def are_revisions(kind: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Per row whether it is a correction or cancel."""
+    mask: NDArray[np.bool_] = (kind == CORRECTION) | (kind == CANCEL)
+    return mask
+
+
+def are_notices(kind: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Per row whether it is a notice."""
+    mask: NDArray[np.bool_] = kind >= STATUS
+    return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +51,13 @@ class Originals:
 class Block:
     """`n` consecutive rows; row i has ordinal `first_ordinal + i`. Every array has length n.
 
-    `kind` holds TRADE, QUOTE, CORRECTION, CANCEL or UNKNOWN; `symbol`, `exchange`, `conditions` and `tape` are indices
-    into the tables of the same name (-1: null); `tape` is None where no row has one. Price columns are NaN where the
-    kind has none or the row is null. `trade_id` is 0 where a row has none. `originals` is None where no row is a
-    correction or cancel; a correction's own columns are those of the corrected trade. Times are ns since the epoch,
-    UTC; `recv_ns` never decreases within and across blocks.
+    `kind` holds TRADE, QUOTE, CORRECTION, CANCEL, STATUS, LULD, BAR or UNKNOWN; `symbol`, `exchange`, `conditions` and
+    `tape` are indices into the tables of the same name (-1: null); `tape` is None where no row has one. Price columns
+    are NaN where the kind has none or the row is null. `trade_id` is 0 where a row has none. `originals` is
+    None where no row is a correction or cancel; a correction's own columns are those of the corrected trade. `notices`
+    has the `Notice` of each STATUS, LULD and BAR row, which has null in the other columns, and None elsewhere; its
+    ordinal and received time are not set. It is None where no row is a notice. Times are ns since the epoch, UTC;
+    `recv_ns` never decreases within and across blocks.
     """
 
     first_ordinal: int
@@ -61,6 +80,7 @@ class Block:
     tapes: tuple[str, ...] = ()
     tape: NDArray[np.int32] | None = None
     originals: Originals | None = None
+    notices: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.recv_ns)

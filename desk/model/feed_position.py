@@ -8,8 +8,8 @@ from desk.model.feed_health import FeedHealth
 class FeedPosition(msgspec.Struct, array_like=True, frozen=True):
     """The last mark that a feed handed over, and its totals up to it; see `Feed.position`.
 
-    `received`, `rejected` and `skipped` count by class ("trades", "quotes"), `rejected` by cause within it. `examples`
-    name the first rejected rows. `health` is that of a live feed's connection.
+    `received`, `rejected` and `skipped` count by class ("trades", "quotes", "notices"), `rejected` by cause within it.
+    `examples` name the first rejected rows. `health` is that of a live feed's connection.
     """
 
     mark_ns: int

@@ -3,6 +3,7 @@
 import msgspec
 
 from desk.model.bars import Bar
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.timeframes import Timeframe
@@ -109,6 +110,24 @@ class GapItem(msgspec.Struct, array_like=True, tag="g", gc=False):
     is_open: bool = False
 
 
+class Backfill(msgspec.Struct, array_like=True, tag="f", gc=False):
+    """Every trade of the symbol in these whole minutes, `from_ns` to `to_ns` by venue time, from the venue's history.
+
+    It repairs the minutes: trades that the desk missed enter them, without calls of strategies. `trades` are encoded
+    (`encode_trades`), oldest first, with ordinals below those of all ticks. A trade received before `asked_ns` (wall
+    time of the request) that is not among them shows that the history is not complete. `gap_ns` and `gap_to_ns`
+    (session time) are the gap for which it was requested.
+    """
+
+    symbol: str
+    from_ns: int
+    to_ns: int
+    trades: bytes
+    asked_ns: int
+    gap_ns: int
+    gap_to_ns: int
+
+
 class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
     """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settle`, carry their state.
 
@@ -149,6 +168,9 @@ Item = (
     | Quote
     | Correction
     | Cancel
+    | TradingStatus
+    | PriceBands
+    | VenueBar
     | Mark
     | OrderEvent
     | Watch
@@ -158,6 +180,7 @@ Item = (
     | QuotesLost
     | Stop
     | GapItem
+    | Backfill
     | Release
     | Adopt
     | Settle
@@ -167,3 +190,7 @@ Item = (
 _items = msgspec.msgpack.Decoder(list[Item])
 encode_items = msgspec.msgpack.Encoder().encode
 decode_items = _items.decode
+
+_trades = msgspec.msgpack.Decoder(list[Trade])
+encode_trades = encode_items
+decode_trades = _trades.decode

@@ -2,19 +2,30 @@
 
 A notice's `ordinal` rises within a symbol, together with those of its ticks; `received_ns` is as in `desk.model.ticks`.
 
-Tests: tests/desk/venues/alpaca/test_alpaca_codec.py
+Tests: tests/desk/model/test_notices.py
 """
 
+from math import inf
 from typing import Final
 
 import msgspec
 
 HALT_CODES: Final = frozenset("HPV2M")
-"""Codes of a halt, a pause or a volatility pause: UTP "H", "P"; CTA "2" (halt), "M" (volatility pause), "V" likewise."""
+"""Codes of a halt or pause: UTP "H", "P" (volatility pause); CTA "2" (halt), "M", "V" (volatility pause)."""
+RESUME_CODES: Final = frozenset("T3")
+"""Codes that end a halt: UTP "T" (trading resumption), CTA "3" (resume).
+
+All other codes change nothing, as price indications ("5"), a short sale restriction ("E") and UTP "Q", by which quotes
+resume before trading does.
+"""
 
 
 class TradingStatus(msgspec.Struct, frozen=True, array_like=True, tag="h", gc=False):
-    """The symbol's trading status from `ts_ns` (venue time) on. `code` and `reason_code` are the venue's own codes."""
+    """A message of the venue about the symbol's trading, from `ts_ns` (venue time) on.
+
+    `code` and `reason_code` are the venue's own codes. Messages that are neither `halted` nor `resumed` leave a halt
+    as it is.
+    """
 
     ordinal: int
     symbol: str
@@ -28,8 +39,13 @@ class TradingStatus(msgspec.Struct, frozen=True, array_like=True, tag="h", gc=Fa
 
     @property
     def halted(self) -> bool:
-        """Whether trading is halted or paused."""
+        """Whether it halts or pauses trading."""
         return self.code in HALT_CODES
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it resumes trading."""
+        return self.code in RESUME_CODES
 
 
 class PriceBands(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False):
@@ -46,9 +62,10 @@ class PriceBands(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False
 
 
 class VenueBar(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):
-    """The venue's own bar of the minute that begins at `ts_ns`; `updated`: it replaces an earlier one after late trades.
+    """The venue's own bar of the minute that begins at `ts_ns`.
 
-    `volume` is in shares; `vwap` is NaN and `trades` -1 where the venue gives none.
+    `updated`: it replaces an earlier one after late trades. `volume` is in shares; `vwap` is NaN and `trades` -1 where
+    the venue gives none.
     """
 
     ordinal: int
@@ -67,3 +84,18 @@ class VenueBar(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):
 
 Notice = TradingStatus | PriceBands | VenueBar
 NOTICES: Final = frozenset({TradingStatus, PriceBands, VenueBar})
+
+
+def notice_fault(notice: Notice) -> str:
+    """The cause for which a notice is rejected, apart from its time and symbol; "" if it is sound.
+
+    "code": a status without one. "price": bands that are not finite, negative or crossed, a bar without positive finite
+    prices. "size": a bar whose volume is negative or not finite.
+    """
+    if isinstance(notice, TradingStatus):
+        return "" if notice.code else "code"
+    if isinstance(notice, PriceBands):
+        return "" if 0.0 <= notice.down <= notice.up < inf else "price"
+    if not all(0.0 < price < inf for price in (notice.open, notice.high, notice.low, notice.close)):
+        return "price"
+    return "" if 0.0 <= notice.volume < inf else "size"

@@ -19,7 +19,8 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=Fals
     `number` counts the decisions of (strategy, symbol) from 1; `client_order_id` is built from session, strategy,
     symbol and number, so that the same decision has the same id after a restart. `decision_ns` is session time.
     `reference_price` is the symbol's (`desk.bars.reference_price`), for notionals before a fill; 0 or NaN if it has
-    none. `extended_hours`: the order may fill outside of the regular hours, too.
+    none. `extended_hours`: the order may fill outside of the regular hours, too. `halted`: the venue had halted the
+    symbol.
     """
 
     client_order_id: str
@@ -37,6 +38,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="intent", gc=Fals
     stop_price: float | None = None
     tif: TimeInForce = "day"
     extended_hours: bool = False
+    halted: bool = False
 
 
 class CancelIntent(msgspec.Struct, frozen=True, array_like=True, tag="cancel", gc=False):

@@ -23,13 +23,31 @@ class ScanAnswer(msgspec.Struct, array_like=True):
 
 
 class GapRecord(msgspec.Struct, array_like=True):
-    """A period of session time without data from the venue, the number of subscribed symbols, and the reason."""
+    """A period of session time without data from the venue, the number of subscribed symbols, and the reason.
+
+    `repaired`: the venue's history of all these symbols has entered the lanes. `unrepaired` is the reason why it has
+    not; "" if the desk has no history of the feed.
+    """
 
     from_ns: int
     to_ns: int
     symbols: int
     why: str
     repaired: bool = False
+    unrepaired: str = ""
+
+
+class BarDifference(msgspec.Struct, array_like=True, frozen=True):
+    """A field in which a minute of ours differs from the venue's own bar.
+
+    `field` "bar": we have no price in a minute for which the venue has a bar; then `ours` is None.
+    """
+
+    symbol: str
+    minute_ns: int
+    field: str
+    ours: float | None
+    theirs: float | None
 
 
 class Decision(msgspec.Struct, array_like=True):

@@ -1,8 +1,10 @@
 """Ticks: the events that a venue reports, each with venue time, received time and ordinal."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+from desk.model.notices import NOTICES, Notice
 
 
 class Trade(msgspec.Struct, frozen=True, array_like=True, tag="t", gc=False):
@@ -82,16 +84,30 @@ REVISIONS: Final = frozenset({Correction, Cancel})
 """Rare ticks that change earlier trades. They count as trades, and no lane drops them."""
 
 Tick = Trade | Quote | Correction | Cancel
+Event = Tick | Notice
+"""What a feed delivers: ticks and notices, in one order."""
+TIMED: Final = frozenset({Trade, Quote})
+"""The events whose venue time is that of their sending: the others say nothing about the lag of a feed."""
+
+EventClass = Literal["trades", "quotes", "notices"]
+CLASSES: Final[tuple[EventClass, ...]] = ("trades", "quotes", "notices")
+"""The classes of the accounts."""
+
+
+def class_of(event: Event) -> EventClass:
+    """The class under which an event is counted; corrections and cancels count as trades."""
+    kind = type(event)
+    return "quotes" if kind is Quote else "notices" if kind in NOTICES else "trades"
 
 
 class Frame(msgspec.Struct):
-    """The unit that a feed hands over: ticks in arrival order, and the session time reached with them.
+    """The unit that a feed hands over: events in arrival order, and the session time reached with them.
 
-    With `mark` the session time is a whole second and a `Mark` follows the ticks. `lag_ns` is the median of received -
-    venue time over the ticks, on the session clock, `fastest_ns` the least; None without ticks.
+    With `mark` the session time is a whole second and a `Mark` follows the events. `lag_ns` is the median of received -
+    venue time over trades and quotes, on the session clock, `fastest_ns` the least; None without them.
     """
 
-    ticks: list[Tick]
+    ticks: list[Event]
     session_ns: int
     mark: bool = False
     lag_ns: int | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from desk.model.batch import LaneTotals, ShardPosition
-from desk.model.ticks import Frame, Quote, Tick
+from desk.model.ticks import Event, Frame, class_of
 from desk.model.units import SECOND_NS
 from desk.ports import Clock, Feed, LiveFeed
 
@@ -60,7 +60,7 @@ class CatchUp:
         if not self._feed.lossless:
             self._routed = routed
 
-    def take(self, frame: Frame) -> list[Tick]:
+    def take(self, frame: Frame) -> list[Event]:
         """Return the frame's ticks without those that an earlier producer routed."""
         ticks = frame.ticks
         if not self._behind or not ticks:
@@ -74,7 +74,7 @@ class CatchUp:
             if tick.ordinal > routed.get(tick.symbol, -1):
                 fresh.append(tick)
             else:
-                received["quotes" if type(tick) is Quote else "trades"] -= 1
+                received[class_of(tick)] -= 1
         return fresh
 
     def done(self, session_ns: int) -> bool:

@@ -5,7 +5,8 @@ Tests: tests/desk/producer/test_slot_moves.py
 
 from desk.flow import HeldCounts
 from desk.model.items import Item, LostTrades, QuotesLost
-from desk.model.ticks import REVISIONS, Tick, Trade
+from desk.model.notices import NOTICES
+from desk.model.ticks import REVISIONS, Event, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
 
@@ -20,6 +21,7 @@ class HeldItems:
         self.trades = 0
         self.quotes = 0
         self.revisions = 0
+        self.notices = 0
         self.trades_full = 0
         self.quotes_full = 0
         self._capacity = capacity
@@ -29,17 +31,20 @@ class HeldItems:
     @property
     def counts(self) -> HeldCounts:
         """The ticks held and dropped so far."""
-        return HeldCounts(self.trades, self.quotes, self.revisions, self.trades_full, self.quotes_full)
+        return HeldCounts(self.trades, self.quotes, self.revisions, self.trades_full, self.quotes_full, self.notices)
 
     def put(self, item: Item) -> None:
         """Keep an item that is never dropped."""
         self.items.append(item)
 
-    def offer(self, tick: Tick, now_ns: int) -> None:
-        """Keep a tick, or drop it if there is no room; corrections and cancels are never dropped."""
+    def offer(self, tick: Event, now_ns: int) -> None:
+        """Keep a tick, or drop it if there is no room; corrections, cancels and notices are never dropped."""
         trade = type(tick) is Trade
         if type(tick) in REVISIONS:
             self.revisions += 1
+            self.items.append(tick)
+        elif type(tick) in NOTICES:
+            self.notices += 1
             self.items.append(tick)
         elif self.trades + self.quotes < self._capacity:
             self.trades += trade

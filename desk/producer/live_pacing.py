@@ -5,7 +5,7 @@ Tests: tests/desk/producer/test_loop.py
 
 from typing import Final
 
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 from desk.model.units import MS_NS
 from desk.ports import NOTHING, AckWait, Clock, Feed, LiveFeed, Wait, Waits
 from desk.producer.parts import ProducerParts
@@ -34,7 +34,7 @@ class LivePacing:
         acks, self._acks = self._acks, AckWait.SKIP
         return Wait(acks, due_ns)
 
-    def put(self, ticks: list[Tick]) -> Waits:
+    def put(self, ticks: list[Event]) -> Waits:
         """Put the ticks in: a full lane makes room, and ticks that are too old are dropped."""
         parts, now_ns = self._parts, self._clock.wall_ns()
         admitted = parts.overload.admit(ticks, now_ns)

@@ -5,7 +5,7 @@ Tests: tests/desk/producer/test_loop.py
 
 from typing import Final
 
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 from desk.model.units import MS_NS
 from desk.ports import LOOK, NOTHING, AckWait, Clock, Wait, Waits
 from desk.producer.parts import ProducerParts
@@ -26,7 +26,7 @@ class LosslessPacing:
         """None: the feed is read as soon as the previous frame is in the lanes."""
         return NO_WAIT
 
-    def put(self, ticks: list[Tick]) -> Waits:
+    def put(self, ticks: list[Event]) -> Waits:
         """Put the ticks in, part by part, each as soon as every lane has room for it."""
         parts, lanes = self._parts, self._parts.lanes
         most = lanes.config.capacity

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 from desk.ports import Wait, Waits
 
 
@@ -13,7 +13,7 @@ class Pacing(Protocol):
         """The wait before the next read of the feed."""
         ...
 
-    def put(self, ticks: list[Tick]) -> Waits:
+    def put(self, ticks: list[Event]) -> Waits:
         """Put a frame's ticks into the lanes."""
         ...
 

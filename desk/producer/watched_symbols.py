@@ -14,9 +14,10 @@ from desk.telemetry.note_board import NoteBoard
 class WatchedSymbols:
     """Applies changes of the subscriptions to feed and shards.
 
-    Scanners called at one mark take effect at the next, so that the change has a fixed place in the order of items.
-    The caller puts the returned items into the lanes. `asked_ns` is the mark of the pending scanner calls, None without
-    any.
+    Scanners called at one mark take effect at the next, so that the change has a fixed place in the order of items. A
+    live feed does not wait for them: their answers take effect at the first mark at which they are there, and scanners
+    that are due meanwhile are not called. The caller puts the returned items into the lanes. `asked_ns` is the mark of
+    the pending scanner calls, None without any.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class WatchedSymbols:
         return self.at_mark(mark_ns)
 
     def at_mark(self, mark_ns: int) -> list[Watch | Unwatch]:
-        """Apply the answers to the calls of the last mark, then call the scanners that are due."""
-        items = [] if self.asked_ns is None else self._apply_answers(mark_ns)
+        """Apply the answers to the pending calls, then call the scanners that are due."""
+        if self.asked_ns is not None and not self._feed.repeatable and not self._scanner.answered():
+            return []
+        items: list[Watch | Unwatch] = [] if self.asked_ns is None else self._apply_answers(mark_ns)
         self.asked_ns = mark_ns if self._call_scanners(mark_ns) else None
         return items
 
@@ -79,5 +82,6 @@ class WatchedSymbols:
             past = bars.get(symbol, []), remembered.get(symbol, b"")
             items.append(Watch(symbol, mark_ns, scanners, symbol in bars, *past))
         self._feed.unsubscribe(change.removed)
-        self._feed.subscribe(change.new)
+        if change.new:
+            self._feed.subscribe(self.subscriptions.most_wanted_first())
         return items

@@ -8,10 +8,12 @@ from typing import Final
 
 from desk.consumer.shard_stats import ShardStats
 from desk.model.lane_row import LaneRow
+from desk.model.ticks import CLASSES
 from desk.model.units import SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.stats import LoopStats
 from desk.report.run_record import FeedRecord
+from desk.telemetry.audit import Audit
 from desk.telemetry.histogram import HistogramSnapshot
 from desk.telemetry.readings import Readings
 from desk.telemetry.span_recorder import SpanRecorder
@@ -65,14 +67,15 @@ def _add_lane(readings: Readings, lane: LaneRow) -> None:
 def add_shard(readings: Readings, stats: ShardStats) -> None:
     """Add a shard's metrics."""
     audit = stats.audit
-    readings.count("events.consumed", audit.trades, **{"class": "trades"})
-    readings.count("events.consumed", audit.quotes, **{"class": "quotes"})
-    for kind, causes in (("trades", audit.rejected_trades), ("quotes", audit.rejected_quotes)):
-        for cause, ticks in causes.items():
+    for kind in CLASSES:
+        readings.count("events.consumed", getattr(audit, kind), **{"class": kind})
+        for cause, ticks in audit.rejected(kind).items():
             readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
     lost = audit.lost_trades + audit.lost_quotes
     readings.count("events.dropped", lost, shard=str(stats.shard), cause="unprotected")
+    readings.count("events.backfilled", audit.backfilled)
     readings.count("events.repeated", audit.repeated)
+    _add_venue_bars(readings, audit)
     readings.count("batches.applied", stats.batches)
     readings.count("shard.busy", stats.busy_ns / SECOND_NS)
     readings.set("shard.symbols", stats.symbols)
@@ -86,6 +89,15 @@ def add_shard(readings: Readings, stats: ShardStats) -> None:
     readings.count("strategy.slow", audit.slow_calls)
     readings.count("strategy.stopped", len(audit.stopped))
     readings.count("strategy.intents", audit.intents)
+
+
+def _add_venue_bars(readings: Readings, audit: Audit) -> None:
+    readings.count("bars.compared", audit.bars_equal, outcome="equal")
+    readings.count("bars.compared", audit.bars_compared - audit.bars_equal, outcome="different")
+    for field, number in audit.bars_differing.items():
+        readings.count("bars.differing", number, field=field)
+    if audit.bars_compared:
+        readings.set("bars.agreement", audit.bars_equal / audit.bars_compared)
 
 
 def add_orders(readings: Readings, orders: OrderSummary, times: Mapping[str, HistogramSnapshot]) -> None:

@@ -8,7 +8,8 @@ from desk.report import charts
 from desk.report.markup import Html, section, table, tag
 from desk.report.page_style import CSS
 from desk.report.row_figures import RowFigures, StrategyFigures
-from desk.report.summary import ClassCounts, Quantiles, Summary
+from desk.report.summary import ClassCounts, Quantiles, Summary, VenueBarsSection
+from desk.report.venue_bars import figure
 from desk.telemetry import formatting
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -35,6 +36,7 @@ def report_html(summary: Summary, figures: RowFigures) -> str:
         _orders(summary),
         _strategies(figures.strategies),
         _bars(figures),
+        _venue_bars(summary.venue_bars),
         _gaps(summary),
         tag("footer", tag("p", f"raydesk · run {summary.run_id}")),
     )
@@ -48,7 +50,11 @@ def _word(summary: Summary) -> str:
 def _header(summary: Summary) -> Html:
     where = "in one process" if summary.in_process else f"{formatting.some(len(summary.consumers), 'consumer')}"
     when = f"{formatting.utc_time(summary.started_ns)}, {formatting.duration(summary.wall_s)}"
-    return tag("header", tag("h1", summary.plan), tag("p", f"{summary.mode} · {where} · {when}", class_="soft"))
+    lines = [f"{summary.mode} · {where} · {when}"]
+    if summary.feed.entitlement:
+        name = " ".join(filter(None, (summary.feed.kind, summary.feed.name)))
+        lines.append(f"Market data: {name}: {summary.feed.entitlement}")
+    return tag("header", tag("h1", summary.plan), *(tag("p", text, class_="soft") for text in lines))
 
 
 def _verdict(summary: Summary) -> Html:
@@ -77,7 +83,7 @@ def _imbalance(name: str, counts: ClassCounts) -> str:
 
 
 def _classes(summary: Summary) -> list[tuple[str, ClassCounts]]:
-    return list(summary.ticks.by_class().items())
+    return list(summary.ticks.present().items())
 
 
 def _tiles(summary: Summary) -> Html:
@@ -203,6 +209,28 @@ def _bars(figures: RowFigures) -> Html:
     flags = ", ".join(f"{formatting.count(n)} {flag}" for flag, n in figures.bars.items() if n)
     of = f" of {formatting.some(figures.symbols, 'symbol')}: {flags}" if total else ""
     return section("Bars", tag("p", f"{formatting.some(total, 'minute bar')}{of}."))
+
+
+def _venue_bars(bars: VenueBarsSection) -> Html | str:
+    """The agreement with the venue's own bars; nothing where it sent none."""
+    if bars.agreement is None:
+        return ""
+    share = formatting.percent(bars.agreement)
+    text = f"{formatting.count(bars.equal)} of {formatting.some(bars.compared, 'minute')} are equal in every field: "
+    parts = [tag("p", f"{text}{share}.")]
+    if bars.differing:
+        counts = [(field, formatting.count(number)) for field, number in bars.differing.items()]
+        places = [
+            (f"{first.symbol} {formatting.exchange_time(first.minute_ns)}", first.field, ours, theirs)
+            for first in bars.first
+            for ours, theirs in [(figure(first.ours), figure(first.theirs))]
+        ]
+        parts += [
+            table(("field", "minutes that differ"), counts),
+            tag("p", "The first differences:", class_="soft"),
+            table(("minute (exchange time)", "field", "ours", "the venue's"), places),
+        ]
+    return section("Bars against the venue's own", *parts)
 
 
 def _gaps(summary: Summary) -> Html:

@@ -9,10 +9,12 @@ from desk.consumer.shard_stats import ShardStats
 from desk.model.notes import Note
 from desk.model.records import GapRecord
 from desk.model.session import Session
+from desk.model.ticks import CLASSES, EventClass
 from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedReport
 from desk.producer.loop import ProducerLoop
+from desk.report.gap_lines import gap_problems, gap_warnings, refused_symbols
 from desk.report.history_problems import history_problems
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import (
@@ -29,6 +31,7 @@ from desk.report.summary import (
     Summary,
     TicksSection,
 )
+from desk.report.venue_bars import venue_bar_warnings, venue_bars
 from desk.telemetry.audit import StrategyFault
 from desk.telemetry.breadcrumb_port import EVERYWHERE
 from desk.telemetry.histogram import Histogram
@@ -46,7 +49,7 @@ class ProcessUsage(msgspec.Struct, array_like=True):
 
 
 class FeedRecord(msgspec.Struct, array_like=True):
-    """Counts of a feed, by class ("trades", "quotes") and cause, and the last notes of its producer.
+    """Counts of a feed, by class ("trades", "quotes", "notices") and cause, and the last notes of its producer.
 
     `marked`: at least one second of the session was complete.
     """
@@ -72,7 +75,7 @@ def feed_record(loop: ProducerLoop) -> FeedRecord:
         counts.rejected,
         counts.skipped,
         counts.examples,
-        loop.gaps.records_at(loop.session_ns),
+        loop.gap_records(),
         [*loop.problems, *report.problems],
         report,
         loop.notes.latest(),
@@ -102,6 +105,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     bars: int = 0
     decisions: int = 0
     feed_kind: str = ""
+    feed_name: str = ""
+    entitlement: str = ""
+    delay_s: float = 0.0
     failed: bool = False
     restarts: dict[int, int] = {}
     notices: list[str] = []
@@ -109,7 +115,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
 
 def summarize_run(record: RunRecord) -> Summary:
     """The figures of summary.json with their verdict."""
-    applied = sum(shard.audit.trades + shard.audit.quotes for shard in record.shards)
+    applied = sum(shard.audit.applied for shard in record.shards)
     played_s = max(record.play_ns, 1) / SECOND_NS
     summary = Summary(
         run_id=record.run_id,
@@ -117,12 +123,17 @@ def summarize_run(record: RunRecord) -> Summary:
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
         problems=problems(record)[:MAX_PROBLEMS],
-        gaps=[GapSection(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
+        gaps=[
+            GapSection(
+                gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired and not refused_symbols(record.shards, gap)
+            )
+            for gap in record.feed.gaps
+        ],
         warnings=warnings(record)[:MAX_PROBLEMS],
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
         wall_s=round((record.ended_ns - record.started_ns) / SECOND_NS, 3),
-        ticks=TicksSection(_counts(record, "trades"), _counts(record, "quotes")),
+        ticks=TicksSection(*(_counts(record, kind) for kind in CLASSES)),
         events_per_s=RatesSection(
             round(sum(record.feed.received.values()) / played_s, 1),
             round(applied / played_s, 1),
@@ -141,11 +152,16 @@ def summarize_run(record: RunRecord) -> Summary:
         clock_skew_ms=round(record.feed.report.skew_ns / MS_NS, 3),
         feed=FeedSection(
             kind=record.feed_kind,
+            name=record.feed_name,
+            entitlement=record.entitlement,
+            delay_s=record.delay_s,
             up=record.feed.report.up,
             reconnects=record.feed.report.reconnects,
             refused_symbols=record.feed.report.refused_symbols,
+            exit_status=record.feed.report.fault_status or msgspec.UNSET,
         ),
         bars=record.bars,
+        venue_bars=venue_bars(record.shards),
         decisions=record.decisions,
         orders=OrdersSection(
             record.orders.submitted,
@@ -166,8 +182,12 @@ def summarize_run(record: RunRecord) -> Summary:
 
 def problems(record: RunRecord) -> list[str]:
     """Problems of all parts, and those that follow from the accounts as a whole."""
-    by_class = {kind: _counts(record, kind) for kind in ("trades", "quotes")}
-    return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
+    by_class = {kind: _counts(record, kind) for kind in CLASSES}
+    return [
+        *record.problems,
+        *gap_problems(record.feed.gaps, record.shards),
+        *implausible_times(by_class, record.feed.report.ahead),
+    ]
 
 
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
@@ -188,7 +208,8 @@ def warnings(record: RunRecord) -> list[str]:
     slow = sum(shard.audit.slow_calls for shard in record.shards)
     lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
-    lines += revision_warnings(record.shards)
+    lines += [*revision_warnings(record.shards), *venue_bar_warnings(record.shards)]
+    lines += gap_warnings(record.feed.gaps, record.shards)
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
     return lines + [
@@ -234,23 +255,20 @@ def _why(fault: StrategyFault) -> str:
     return f"{fault.hook} raised {fault.what}\n{fault.detail}".strip()
 
 
-def _counts(record: RunRecord, kind: str) -> ClassCounts:
+def _counts(record: RunRecord, kind: EventClass) -> ClassCounts:
     shards = record.shards
     rejected: dict[str, int] = dict(record.feed.rejected.get(kind, {}))
     for shard in shards:
-        causes = shard.audit.rejected_trades if kind == "trades" else shard.audit.rejected_quotes
-        for cause, ticks in causes.items():
+        for cause, ticks in shard.audit.rejected(kind).items():
             rejected[cause] = rejected.get(cause, 0) + ticks
+    conflated, dropped = 0, dict[str, int]()
     if kind == "trades":
-        applied = sum(shard.audit.trades for shard in shards)
-        conflated = 0
         dropped = {
             "aged": sum(shard.lane.trades_aged for shard in shards),
             "full": sum(shard.lane.trades_full for shard in shards),
             "unprotected": sum(shard.audit.lost_trades for shard in shards),
         }
-    else:
-        applied = sum(shard.audit.quotes for shard in shards)
+    elif kind == "quotes":
         conflated = sum(shard.lane.quotes_conflated for shard in shards)
         dropped = {
             "full": sum(shard.lane.quotes_full for shard in shards),
@@ -258,7 +276,8 @@ def _counts(record: RunRecord, kind: str) -> ClassCounts:
         }
     return ClassCounts(
         received=record.feed.received.get(kind, 0),
-        applied=applied,
+        backfilled=sum(shard.audit.backfilled for shard in shards) if kind == "trades" else 0,
+        applied=sum(getattr(shard.audit, kind) for shard in shards),
         conflated=conflated,
         dropped={cause: ticks for cause, ticks in dropped.items() if ticks},
         rejected=rejected,
@@ -280,7 +299,7 @@ def _consumer(shard: ShardStats, usage: ProcessUsage, play_ns: int, restarts: in
         shard=shard.shard,
         pid=usage.pid,
         node=usage.node,
-        applied=shard.audit.trades + shard.audit.quotes,
+        applied=shard.audit.applied,
         symbols=shard.symbols,
         busy=round(shard.busy_ns / max(play_ns, 1), 4),
         restarts=restarts,

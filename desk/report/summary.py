@@ -7,10 +7,10 @@ import msgspec
 
 from desk.config.kinds import FEED_KINDS
 from desk.model.plain_text import one_line, problem
+from desk.model.ticks import EventClass
 from desk.model.units import MS_NS
 from desk.telemetry.histogram import Histogram
 
-TickClass = Literal["trades", "quotes"]
 RECORDED: Final = frozenset({"", *(name for name, kind in FEED_KINDS.items() if not kind.is_live)})
 """Kinds of feeds without a connection; "" in summaries without a kind."""
 
@@ -50,13 +50,44 @@ class TicksSection(msgspec.Struct):
 
     trades: ClassCounts = msgspec.field(default_factory=ClassCounts)
     quotes: ClassCounts = msgspec.field(default_factory=ClassCounts)
+    notices: ClassCounts = msgspec.field(default_factory=ClassCounts)
 
     @property
     def balanced(self) -> bool:
-        return self.trades.balanced and self.quotes.balanced
+        return all(counts.balanced for counts in self.by_class().values())
 
-    def by_class(self) -> dict[TickClass, ClassCounts]:
-        return {"trades": self.trades, "quotes": self.quotes}
+    def by_class(self) -> dict[EventClass, ClassCounts]:
+        return {"trades": self.trades, "quotes": self.quotes, "notices": self.notices}
+
+    def present(self) -> dict[EventClass, ClassCounts]:
+        """The classes to show: notices only if there were any."""
+        classes = self.by_class()
+        if self.notices == ClassCounts():
+            del classes["notices"]
+        return classes
+
+
+class BarDifferenceSection(msgspec.Struct):
+    """A field in which a minute differs from the venue's own bar; `field` "bar": we have none, and `ours` is null."""
+
+    symbol: str
+    minute_ns: int
+    field: str
+    ours: float | None
+    theirs: float | None
+
+
+class VenueBarsSection(msgspec.Struct):
+    """Our minutes against the venue's own bars: of `compared` minutes `equal` are equal in every field.
+
+    `agreement` is equal / compared, null without any. `differing` counts differences by field, `first` are the first.
+    """
+
+    compared: int = 0
+    equal: int = 0
+    agreement: float | None = None
+    differing: dict[str, int] = {}
+    first: list[BarDifferenceSection] = []
 
 
 class RatesSection(msgspec.Struct):
@@ -130,13 +161,20 @@ class ProducerSection(msgspec.Struct):
 
 
 class FeedSection(msgspec.Struct):
-    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up."""
+    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up.
+
+    `name` is the vendor's stream, `entitlement` what it delivers and how late; both are "" if unknown, or not live.
+    `exit_status` is that of an error which ended a subscribed feed, and so the session, early; absent otherwise.
+    """
 
     kind: str = ""
     name: str = ""
     up: bool = True
     reconnects: int = 0
     refused_symbols: list[str] = []
+    entitlement: str = ""
+    delay_s: float = 0.0
+    exit_status: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class OrdersSection(msgspec.Struct):
@@ -187,6 +225,7 @@ class Summary(msgspec.Struct, kw_only=True):
     consumers: list[ConsumerSection] = []
     producer: ProducerSection = msgspec.field(default_factory=ProducerSection)
     bars: int = 0
+    venue_bars: VenueBarsSection = msgspec.field(default_factory=VenueBarsSection)
     decisions: int = 0
     orders: OrdersSection = msgspec.field(default_factory=OrdersSection)
     clock_skew_ms: float = 0.0
@@ -197,13 +236,20 @@ class Summary(msgspec.Struct, kw_only=True):
     @property
     def had_feed(self) -> bool:
         """Whether a live feed delivered data and was up at the end."""
-        received = sum(counts.received for counts in self.ticks.by_class().values())
+        received = self.ticks.trades.received + self.ticks.quotes.received
         return self.feed.kind in RECORDED or (self.feed.up and received > 0)
 
     @property
     def complete(self) -> bool:
         """Whether the run reached its end with its feed and balances, even with problems."""
         return self.balanced and self.had_feed and self.failed is not True
+
+    @property
+    def exit_status(self) -> int:
+        """0 if the run is complete, 1 if not, or the status of the error that ended its feed."""
+        if self.complete:
+            return 0
+        return 1 if isinstance(self.feed.exit_status, msgspec.UnsetType) else self.feed.exit_status
 
     def judged(self, *, failed: bool = False) -> Self:
         """A copy of the figures with their verdict.

@@ -67,8 +67,7 @@ class DeskViewer:
 
     def _consumer(self, stats: ShardStats, pid: int, passed_s: float) -> ConsumerView:
         before = self._shards.get(stats.shard)
-        applied = stats.audit.trades + stats.audit.quotes
-        grown = applied - (before.audit.trades + before.audit.quotes) if before else 0
+        grown = stats.audit.applied - before.audit.applied if before else 0
         busy_ns = stats.busy_ns - before.busy_ns if before else 0
         queue = counted_since(stats.time_in_queue, before.time_in_queue if before else HistogramSnapshot())
         return ConsumerView(

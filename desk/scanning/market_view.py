@@ -11,7 +11,7 @@ from desk.bars.reference_price import reference_prices
 from desk.model.bars import Bar
 from desk.model.block_checks import rejection_causes
 from desk.model.block_rows import columns_of, tick_of
-from desk.model.blocks import QUOTE, TRADE, UNKNOWN, Block, BlockSource
+from desk.model.blocks import QUOTE, TRADE, Block, BlockSource, are_revisions
 from desk.model.ticks import Revision, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
 from desk.scanner import MarketSnapshot
@@ -139,7 +139,7 @@ class MarketView:
         if block.symbols is not self._table:
             self._table = block.symbols
             self._numbers = np.array([self._number.get(name, -1) for name in block.symbols] + [-1], np.int32)
-        trade = (block.kind == TRADE) | (block.kind > UNKNOWN)
+        trade = (block.kind == TRADE) | are_revisions(block.kind)
         played = trade if "trades" in self._channels else np.zeros(len(block), np.bool_)
         if "quotes" in self._channels:
             played = played | (block.kind == QUOTE)

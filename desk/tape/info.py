@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN
+from desk.model.blocks import BAR, CANCEL, CORRECTION, KINDS, LULD, QUOTE, STATUS, TRADE, UNKNOWN
 from desk.model.units import MS_NS, SECOND_NS
 from desk.tape.reader import TapeSource
 from desk.tape.schema import open_file, version_of
@@ -27,6 +27,9 @@ class TapeInfo(msgspec.Struct, frozen=True):
     quotes: int
     corrections: int
     cancels: int
+    statuses: int
+    bands: int
+    bars: int
     other: int
     symbols: dict[str, int]
     start_ns: int
@@ -41,17 +44,17 @@ class TapeInfo(msgspec.Struct, frozen=True):
 def tape_info(path: Path | str) -> TapeInfo:
     """Read a whole tape and count; needs 8 bytes of memory per row. Raises the errors of TapeSource."""
     source = TapeSource(path)
-    kinds = np.zeros(CANCEL + 1, np.int64)
+    kinds = np.zeros(KINDS, np.int64)
     symbols = np.zeros(len(source.symbols), np.int64)
     seconds: Counter[int] = Counter()
     lags = []
     for block in source.blocks():
-        kinds += np.bincount(block.kind, minlength=CANCEL + 1)
+        kinds += np.bincount(block.kind, minlength=KINDS)
         symbols += np.bincount(block.symbol, minlength=len(symbols))
         starts, events = np.unique(block.recv_ns // SECOND_NS, return_counts=True)
         for start, count in zip(starts.tolist(), events.tolist(), strict=True):
             seconds[start] += count
-        lags.append((block.recv_ns - block.ts_ns)[block.ts_ns > 0])
+        lags.append((block.recv_ns - block.ts_ns)[(block.ts_ns > 0) & (block.kind != BAR)])
     lag_ns = np.concatenate(lags)
     peak, peak_events = seconds.most_common(1)[0]
     order = sorted(range(len(symbols)), key=lambda index: (-symbols[index], source.symbols[index]))
@@ -64,6 +67,9 @@ def tape_info(path: Path | str) -> TapeInfo:
         quotes=int(kinds[QUOTE]),
         corrections=int(kinds[CORRECTION]),
         cancels=int(kinds[CANCEL]),
+        statuses=int(kinds[STATUS]),
+        bands=int(kinds[LULD]),
+        bars=int(kinds[BAR]),
         other=int(kinds[UNKNOWN]),
         symbols={source.symbols[index]: int(symbols[index]) for index in order},
         start_ns=source.start_ns,

@@ -9,16 +9,46 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from desk.model.block_checks import class_is_trade
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, Originals
+from desk.model.block_checks import classes_of
+from desk.model.blocks import (
+    BAR,
+    CANCEL,
+    CORRECTION,
+    LULD,
+    QUOTE,
+    STATUS,
+    TRADE,
+    UNKNOWN,
+    Block,
+    Originals,
+    are_notices,
+    are_revisions,
+)
 from desk.model.errors import TapeError
 from desk.tape.files import TapeFile, describe_left_out, find_files
+from desk.tape.notice_rows import notices_of
 from desk.tape.row_counts import MinuteCounts
-from desk.tape.schema import OPTIONAL, REQUIRED, in_tape_types, open_file, unreadable
+from desk.tape.schema import (
+    NOTICE,
+    OPTIONAL,
+    REQUIRED,
+    check_notice_columns,
+    in_tape_types,
+    open_file,
+    unreadable,
+)
 from desk.tape.time_units import is_plausible, refuse_implausible
 
 ROWS_PER_BLOCK: Final = 32_768
-_KINDS: Final = {"trade": TRADE, "quote": QUOTE, "correction": CORRECTION, "cancel": CANCEL}
+_KINDS: Final = {
+    "trade": TRADE,
+    "quote": QUOTE,
+    "correction": CORRECTION,
+    "cancel": CANCEL,
+    "status": STATUS,
+    "luld": LULD,
+    "bar": BAR,
+}
 _CHECKED: Final = ["recv_ns", "ts_ns", "symbol", "kind", "price", "size"]
 
 
@@ -42,7 +72,7 @@ class TapeSource:
         self.rows = 0
         self._groups: list[_Group] = []
         self._times: list[tuple[str, str, int]] = []
-        self._spans: list[tuple[int, int, int]] = []
+        self._spans: list[_FileSpan] = []
         newest_ns = None
         for file in self.files:
             checked = [group for group in _check(file, newest_ns, self._times) if len(group.tally)]
@@ -78,16 +108,17 @@ class TapeSource:
         Files without a row from `from_ns` on and before `until_ns` are skipped.
         """
         ordinal = 0
-        for tape, (start_ns, end_ns, rows) in zip(self.files, self._spans, strict=True):
+        for tape, span in zip(self.files, self._spans, strict=True):
             if (
-                not rows
-                or (from_ns is not None and end_ns <= from_ns)
-                or (until_ns is not None and start_ns >= until_ns)
+                not span.rows
+                or (from_ns is not None and span.end_ns <= from_ns)
+                or (until_ns is not None and span.start_ns >= until_ns)
             ):
-                ordinal += rows
+                ordinal += span.rows
                 continue
             file = open_file(tape)
-            columns = [*REQUIRED.names, *(name for name in OPTIONAL.names if name in file.schema_arrow.names)]
+            optional = [*OPTIONAL.names, *(NOTICE.names if span.notices else ())]
+            columns = [*REQUIRED.names, *(name for name in optional if name in file.schema_arrow.names)]
             try:
                 for batch in file.iter_batches(ROWS_PER_BLOCK, columns=columns, use_threads=False):
                     yield self._block(in_tape_types(batch), ordinal)
@@ -106,7 +137,7 @@ class TapeSource:
         tape, tapes = _texts(batch, "tape") if "tape" in named else (None, ())
         trade_id = _ids(batch, "trade_id") if "trade_id" in named else np.zeros(len(kind), np.uint64)
         originals = None
-        if kind.max(initial=0) > UNKNOWN:
+        if are_revisions(kind).any():
             originals, codes = _originals(batch, np.where(kind == CANCEL, trade_id, 0), codes)
         return Block(
             first_ordinal=first_ordinal,
@@ -129,6 +160,7 @@ class TapeSource:
             tapes=tapes,
             tape=None if tape is None or tape.max(initial=-1) < 0 else tape,
             originals=originals,
+            notices=notices_of(batch, kind) if are_notices(kind).any() else None,
         )
 
 
@@ -140,11 +172,21 @@ class _Group(NamedTuple):
     symbols: list[str]
 
 
-def _span(groups: Sequence[_Group]) -> tuple[int, int, int]:
-    """Start, end and number of rows of a file with these groups."""
+class _FileSpan(NamedTuple):
+    """Start, end and number of rows of a file, and whether it has notices."""
+
+    start_ns: int = 0
+    end_ns: int = 0
+    rows: int = 0
+    notices: bool = False
+
+
+def _span(groups: Sequence[_Group]) -> _FileSpan:
+    """The span of a file with these groups."""
     if not groups:
-        return 0, 0, 0
-    return groups[0].tally.start_ns, groups[-1].tally.end_ns, sum(group.rows for group in groups)
+        return _FileSpan()
+    notices = any(group.tally.notices.any() for group in groups)
+    return _FileSpan(groups[0].tally.start_ns, groups[-1].tally.end_ns, sum(group.rows for group in groups), notices)
 
 
 def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, int]]) -> Iterator[_Group]:
@@ -168,6 +210,8 @@ def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, in
         newest_ns = int(recv_ns[-1])
         row += len(recv_ns)
         tally = MinuteCounts.joined([_tally(batch) for batch in group.to_batches() if batch.num_rows])
+        if tally.notices.any():
+            check_notice_columns(tape, file)
         yield _Group(len(recv_ns), tally, pc.unique(group.column("symbol")).to_pylist())
     if medians:
         times.append((f"{tape.place}: most rows", "ts_ns", _weighted_median(medians)))
@@ -176,7 +220,7 @@ def _check(tape: TapeFile, newest_ns: int | None, times: list[tuple[str, str, in
 def _tally(batch: Any) -> MinuteCounts:
     kind, price, size = _kinds(batch), _floats(batch, "price"), _floats(batch, "size")
     prints = (kind == TRADE) & (price > 0) & (price < np.inf) & (size > 0) & (size < np.inf)
-    return MinuteCounts.of(_ints(batch, "recv_ns"), class_is_trade(kind, price), prints)
+    return MinuteCounts.of(_ints(batch, "recv_ns"), classes_of(kind, price), prints)
 
 
 def _median(column: Any) -> list[tuple[int, int]]:

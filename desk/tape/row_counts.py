@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from desk.model.ticks import CLASSES
 from desk.model.units import MINUTE_NS
 
 
@@ -14,8 +15,8 @@ from desk.model.units import MINUTE_NS
 class MinuteCounts:
     """Rows by the minute in which they were received, oldest first; minutes without rows are omitted.
 
-    `trades` and `quotes` count rows by class, as a feed does; `prints` counts trades with a price and a size above 0.
-    `first_ns` and `last_ns` are the received times of the minute's first and last row.
+    `trades`, `quotes` and `notices` count rows by class, as a feed does; `prints` counts trades with a price and a size
+    above 0. `first_ns` and `last_ns` are the received times of the minute's first and last row.
     """
 
     minute_ns: NDArray[np.int64]
@@ -23,19 +24,18 @@ class MinuteCounts:
     last_ns: NDArray[np.int64]
     trades: NDArray[np.int64]
     quotes: NDArray[np.int64]
+    notices: NDArray[np.int64]
     prints: NDArray[np.int64]
 
     @classmethod
-    def of(cls, recv_ns: NDArray[np.int64], as_trade: NDArray[np.bool_], prints: NDArray[np.bool_]) -> Self:
-        """The counts of some rows in arrival order."""
+    def of(cls, recv_ns: NDArray[np.int64], classes: NDArray[np.int8], prints: NDArray[np.bool_]) -> Self:
+        """The counts of some rows in arrival order; `classes` are indices into CLASSES."""
         minutes = recv_ns // MINUTE_NS
         heads = np.flatnonzero(np.diff(minutes, prepend=-1))
         tails = np.append(heads[1:], len(recv_ns)) - 1
-        rows = tails - heads + 1
-        trades = _sums(as_trade, heads)
-        return cls(
-            minutes[heads] * MINUTE_NS, recv_ns[heads], recv_ns[tails], trades, rows - trades, _sums(prints, heads)
-        )
+        trades, quotes, notices = (_sums(classes == number, heads) for number in range(len(CLASSES)))
+        times = (minutes[heads] * MINUTE_NS, recv_ns[heads], recv_ns[tails])
+        return cls(*times, trades, quotes, notices, _sums(prints, heads))
 
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:
@@ -66,7 +66,7 @@ class MinuteCounts:
 
     def counts(self) -> dict[str, int]:
         """Rows by class."""
-        return {"trades": int(self.trades.sum()), "quotes": int(self.quotes.sum())}
+        return {kind: int(getattr(self, kind).sum()) for kind in CLASSES}
 
 
 def _sums(values: NDArray[np.bool_] | NDArray[np.int64], heads: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from the file's key-value metadata or from those of the Arrow schema.
 Tests: tests/desk/tape/test_tape_reader.py
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import pyarrow as pa
@@ -48,11 +49,30 @@ _OPTIONAL: Final = [
     ("original_size", pa.float64()),
     ("original_conditions", _TEXT),
 ]
+_NOTICE: Final = [
+    ("code", _TEXT),
+    ("message", _TEXT),
+    ("reason_code", _TEXT),
+    ("reason", _TEXT),
+    ("limit_down", pa.float64()),
+    ("limit_up", pa.float64()),
+    ("indicator", _TEXT),
+    ("open", pa.float64()),
+    ("high", pa.float64()),
+    ("low", pa.float64()),
+    ("close", pa.float64()),
+    ("volume", pa.float64()),
+    ("trades", pa.int64()),
+    ("vwap", pa.float64()),
+    ("updated", pa.bool_()),
+]
 TIMES: Final = frozenset({"recv_ns", "ts_ns"})
-SIZES: Final = frozenset({"size", "bid_size", "ask_size", "original_size"})
+SIZES: Final = frozenset({"size", "bid_size", "ask_size", "original_size", "volume"})
 REQUIRED: Final = pa.schema(_REQUIRED)
 OPTIONAL: Final = pa.schema(_OPTIONAL)
-WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL], metadata={VERSION_KEY: VERSION})
+NOTICE: Final = pa.schema(_NOTICE)
+"""Optional columns of statuses, price bands and the venue's bars."""
+WRITTEN: Final = pa.schema([*_REQUIRED, *_OPTIONAL, *_NOTICE], metadata={VERSION_KEY: VERSION})
 
 
 def open_file(tape: TapeFile) -> Any:
@@ -74,8 +94,13 @@ def open_file(tape: TapeFile) -> Any:
             " or ".join(f"`{each.decode()}`" for each in READABLE),
             "It is not a tape, or a tape of another version of raydesk.",
         )
-    _check_columns(tape.place, file.schema_arrow)
+    _check_columns(tape.place, file.schema_arrow, [*REQUIRED, *OPTIONAL])
     return file
+
+
+def check_notice_columns(tape: TapeFile, file: Any) -> None:
+    """Check the types of the columns of notices, in a file that has notices. Raises TapeError."""
+    _check_columns(tape.place, file.schema_arrow, list(NOTICE))
 
 
 def version_of(file: Any) -> bytes | None:
@@ -90,7 +115,7 @@ def in_tape_types(data: Any) -> Any:
 
     Raises pyarrow.ArrowException for a value that does not fit, such as a time beyond the year 2262.
     """
-    kinds = {field.name: field.type for field in [*REQUIRED, *OPTIONAL]}
+    kinds = {field.name: field.type for field in WRITTEN}
     columns = [_cast(column, kinds[name]) for name, column in zip(data.schema.names, data.columns, strict=True)]
     return type(data).from_arrays(columns, names=data.schema.names)
 
@@ -119,14 +144,14 @@ def _cast(column: Any, wanted: Any) -> Any:
     return column.cast(wanted)
 
 
-def _check_columns(place: str, schema: Any) -> None:
-    for wanted in [*REQUIRED, *OPTIONAL]:
+def _check_columns(place: str, schema: Any, fields: Iterable[Any]) -> None:
+    for wanted in fields:
         found = schema.get_all_field_indices(wanted.name)
         if len(found) > 1:
             raise TapeError(place, f"{len(found)} columns `{wanted.name}`", "one")
         if found:
             _check_type(place, wanted.name, schema.field(found[0]).type, wanted.type)
-        elif wanted.name not in OPTIONAL.names:
+        elif wanted.name in REQUIRED.names:
             raise TapeError(place, f"no column `{wanted.name}`", f"{wanted.type}")
 
 
@@ -147,9 +172,12 @@ def _check_type(place: str, name: str, found: Any, wanted: Any) -> None:
                 else "Convert it."
             )
             raise TapeError(place, f"{found}", "int64 (ns since the epoch, UTC) or a timestamp", remedy)
-    elif wanted == _ID:
+    elif kinds.is_integer(wanted):
         if not kinds.is_integer(found):
-            raise TapeError(place, f"{found}", "uint64", "Write it as a whole number.")
+            raise TapeError(place, f"{found}", f"{wanted}", "Write it as a whole number.")
+    elif kinds.is_boolean(wanted):
+        if not kinds.is_boolean(found):
+            raise TapeError(place, f"{found}", "bool", "Write it as true and false.")
     elif not (kinds.is_floating(found) or kinds.is_decimal(found) or (name in SIZES and kinds.is_integer(found))):
         raise TapeError(place, f"{found}", "double: whole numbers may be cents or ticks", "Write it as a double.")
 

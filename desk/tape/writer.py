@@ -11,16 +11,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from desk.model.blocks import CORRECTION, TRADE, UNKNOWN, Block
+from desk.model.blocks import CORRECTION, TRADE, UNKNOWN, Block, are_revisions
 from desk.model.errors import TapeError
-from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
+from desk.model.notices import Notice, PriceBands, TradingStatus, VenueBar
+from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
+from desk.tape.notice_rows import notice_columns
 from desk.tape.schema import WRITTEN
 
 ROWS_PER_GROUP: Final = 131_072
 TEXT: Final = WRITTEN.field("tape").type
-KINDS: Final = ("trade", "quote", "", "correction", "cancel")
+KINDS: Final = ("trade", "quote", "", "correction", "cancel", "status", "luld", "bar")
 """Indexed by the kinds of desk.model.blocks."""
-KIND_OF: Final = {Trade: "trade", Quote: "quote", Correction: "correction", Cancel: "cancel"}
+KIND_OF: Final = {
+    Trade: "trade",
+    Quote: "quote",
+    Correction: "correction",
+    Cancel: "cancel",
+    TradingStatus: "status",
+    PriceBands: "luld",
+    VenueBar: "bar",
+}
 
 
 class TapeWriter:
@@ -28,13 +38,15 @@ class TapeWriter:
 
     As a context manager it closes at the end, and deletes its file after an exception. Rows must be in the order of
     arrival. Holds at most one row group in memory. Raises TapeError if it cannot write.
+
+    `newest_ns` is the received time of the last row, at first of the tape's file before this one.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, newest_ns: int | None = None) -> None:
         self.path = Path(path)
         self.rows = 0
+        self.newest_ns = newest_ns
         self._part = self.path.with_name(f"{self.path.name}.part")
-        self._newest_ns: int | None = None
         self._waiting: list[Any] = []
         self._waiting_rows = 0
         try:
@@ -60,13 +72,22 @@ class TapeWriter:
             self._refuse_disorder(block)
             self._append(_from_block(block))
 
-    def write_ticks(self, ticks: Sequence[Tick]) -> None:
-        """Append ticks; `received_ns` becomes `recv_ns`, raised to the newest so far if a clock was set back."""
+    def write_ticks(self, ticks: Sequence[Event], received_ns: NDArray[np.int64] | None = None) -> None:
+        """Append ticks and notices. Their `recv_ns` is raised to the newest so far if a clock was set back.
+
+        It is `received_ns`, one for each tick, else the ticks' own.
+        """
         if ticks:
-            received_ns = np.array([tick.received_ns for tick in ticks], np.int64)
-            if self._newest_ns is not None:
-                received_ns[0] = max(int(received_ns[0]), self._newest_ns)
+            if received_ns is None:
+                received_ns = np.array([tick.received_ns for tick in ticks], np.int64)
+            if self.newest_ns is not None:
+                received_ns[0] = max(int(received_ns[0]), self.newest_ns)
             self._append(_from_ticks(ticks, np.maximum.accumulate(received_ns)))
+
+    def write_rows(self, rows: Any) -> None:
+        """Append a record batch with the columns of `desk.tape.schema.WRITTEN`, in the order of arrival."""
+        if rows.num_rows:
+            self._append(rows)
 
     def close(self) -> None:
         """Write the buffered rows and rename the file to its final name; a repeated call does nothing."""
@@ -90,7 +111,7 @@ class TapeWriter:
             self._part.unlink(missing_ok=True)
 
     def _append(self, batch: Any) -> None:
-        self._newest_ns = batch.column("recv_ns")[-1].as_py()
+        self.newest_ns = batch.column("recv_ns")[-1].as_py()
         self.rows += batch.num_rows
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
@@ -109,7 +130,7 @@ class TapeWriter:
 
     def _refuse_disorder(self, block: Block) -> None:
         first_ns = int(block.recv_ns[0])
-        if np.any(block.recv_ns[1:] < block.recv_ns[:-1]) or first_ns < (self._newest_ns or first_ns):
+        if np.any(block.recv_ns[1:] < block.recv_ns[:-1]) or first_ns < (self.newest_ns or first_ns):
             raise TapeError(
                 str(self.path), f"`recv_ns` goes back after row {self.rows}", "rows in the order of their arrival"
             )
@@ -124,7 +145,7 @@ def _from_block(block: Block) -> Any:
     rows = len(block)
     kinds = np.where(block.kind == UNKNOWN, -1, block.kind)
     originals = block.originals
-    revisions = block.kind > UNKNOWN
+    revisions = are_revisions(block.kind)
     columns = {
         "recv_ns": block.recv_ns,
         "ts_ns": block.ts_ns,
@@ -144,10 +165,10 @@ def _from_block(block: Block) -> Any:
     }
     for name in ("price", "size", "bid", "bid_size", "ask", "ask_size"):
         columns[name] = pa.array(getattr(block, name), from_pandas=True)
-    return _batch(columns)
+    return _batch(columns | notice_columns(None if block.notices is None else block.notices.tolist(), rows))
 
 
-def _from_ticks(ticks: Sequence[Tick], recv_ns: NDArray[np.int64]) -> Any:
+def _from_ticks(ticks: Sequence[Event], recv_ns: NDArray[np.int64]) -> Any:
     trades = [tick if isinstance(tick, Trade | Correction) else None for tick in ticks]
     quotes = [tick if isinstance(tick, Quote) else None for tick in ticks]
     revisions = [tick if isinstance(tick, Correction | Cancel) else None for tick in ticks]
@@ -155,19 +176,19 @@ def _from_ticks(ticks: Sequence[Tick], recv_ns: NDArray[np.int64]) -> Any:
         "recv_ns": recv_ns,
         "ts_ns": [tick.ts_ns for tick in ticks],
         "kind": [KIND_OF[type(tick)] for tick in ticks],
-        "conditions": [None if isinstance(tick, Cancel) else tick.conditions for tick in ticks],
-        "tape": [None if isinstance(tick, Quote) else tick.tape for tick in ticks],
+        "symbol": [tick.symbol for tick in ticks],
         "original_conditions": [tick.original_conditions if isinstance(tick, Correction) else None for tick in ticks],
     }
-    for name in ("symbol", "exchange"):
-        columns[name] = [getattr(tick, name) for tick in ticks]
+    for name in ("exchange", "conditions", "tape"):
+        columns[name] = [getattr(tick, name, None) for tick in ticks]
     for name in ("price", "size", "trade_id"):
         columns[name] = [None if trade is None else getattr(trade, name) for trade in trades]
     for name in ("original_id", "original_price", "original_size"):
         columns[name] = [None if revision is None else getattr(revision, name) for revision in revisions]
     for name in ("bid", "bid_size", "ask", "ask_size"):
         columns[name] = [None if quote is None else getattr(quote, name) for quote in quotes]
-    return _batch(columns)
+    notices = [tick if isinstance(tick, Notice) else None for tick in ticks]
+    return _batch(columns | notice_columns(notices if any(notices) else None, len(ticks)))
 
 
 def _batch(columns: dict[str, Any]) -> Any:

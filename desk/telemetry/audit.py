@@ -9,6 +9,8 @@ from typing import Self
 import msgspec
 
 from desk.model import plain_text
+from desk.model.records import BarDifference
+from desk.model.ticks import EventClass
 
 MAX_EXAMPLES = 20
 MAX_FRAMES = 20
@@ -37,7 +39,11 @@ class Audit(msgspec.Struct, array_like=True):
     `repeated` ticks were replayed after they had been applied; they are not in the balance.
     `stopped` holds one fault per instance that was stopped, the first MAX_EXAMPLES with their tracebacks; `slow` the
     first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard and lost in a gap.
+    Of `bars_compared` minutes `bars_equal` are equal to the venue's own; `bars_differing` counts differences by field,
+    and `bar_differences` are the first MAX_EXAMPLES.
     `without_history` are the symbols whose bars of before the session are missing, each with the reason.
+    `backfilled` of the `trades` came from the venue's history. `unrepaired` counts the symbols that it could not
+    repair because it is not complete, by the start of the gap.
     """
 
     trades: int = 0
@@ -51,7 +57,26 @@ class Audit(msgspec.Struct, array_like=True):
     intents: int = 0
     lost_trades: int = 0
     lost_quotes: int = 0
+    notices: int = 0
+    rejected_notices: dict[str, int] = {}
+    bars_compared: int = 0
+    bars_equal: int = 0
+    bars_differing: dict[str, int] = {}
+    bar_differences: list[BarDifference] = []
+
+    @property
+    def applied(self) -> int:
+        """Ticks and notices applied."""
+        return self.trades + self.quotes + self.notices
+
+    def rejected(self, kind: EventClass) -> dict[str, int]:
+        """The events of a class that were rejected, by cause."""
+        causes: dict[str, int] = getattr(self, f"rejected_{kind}")
+        return causes
+
     without_history: list[tuple[str, str]] = []
+    backfilled: int = 0
+    unrepaired: dict[str, int] = {}
 
     def add(self, other: Self) -> None:
         """Add the counts of another audit."""
@@ -69,8 +94,12 @@ class Audit(msgspec.Struct, array_like=True):
             self,
             rejected_trades=dict(self.rejected_trades),
             rejected_quotes=dict(self.rejected_quotes),
+            unrepaired=dict(self.unrepaired),
             stopped=list(self.stopped),
             slow=list(self.slow),
+            rejected_notices=dict(self.rejected_notices),
+            bars_differing=dict(self.bars_differing),
+            bar_differences=list(self.bar_differences),
             without_history=list(self.without_history),
         )
 

@@ -37,7 +37,8 @@ class RiskGate:
     which delays it by at most a minute: exits must be possible with old data, beyond the loss limit, and from a
     position that grew beyond an order's limit. Every other order is an entry.
 
-    Entries need a reference price. Orders decided after their hours are refused, exits too: they could not fill.
+    Entries need a reference price, and a symbol that is not halted. Orders decided after their hours are refused, exits
+    too: they could not fill.
     """
 
     def __init__(self, limits: RiskLimits, hours: TradingDay = ALWAYS_OPEN) -> None:
@@ -82,6 +83,8 @@ class RiskGate:
         return f"hours: decided at {_utc(intent.decision_ns)}, and {what} at {_utc(end_ns)}"
 
     def _entry(self, intent: Intent, exposure: Exposure) -> str:
+        if intent.halted:
+            return "halted: the venue has halted trading in the symbol"
         if intent.degraded:
             return "stale data"
         if not 0.0 < intent.reference_price < inf:

@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.model.block_checks import counted_as_trade
+from desk.model.block_checks import row_classes
 from desk.model.blocks import Block
+from desk.model.ticks import CLASSES
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS
 
 BIN_NS: Final = 100 * MS_NS
@@ -56,11 +57,10 @@ class RowFilter(msgspec.Struct, frozen=True):
         mask &= block.recv_ns >= self.start_ns
         if self.stop_ns is not None:
             mask &= block.recv_ns < self.stop_ns
-        as_trade = counted_as_trade(block)
-        if "trades" not in self.channels:
-            mask &= ~as_trade
-        if "quotes" not in self.channels:
-            mask &= as_trade
+        classes = row_classes(block)
+        for number, kind in enumerate(CLASSES):
+            if kind not in self.channels:
+                mask &= classes != number
         return np.flatnonzero(mask)
 
 

@@ -1,6 +1,6 @@
 """The past of a market, as a feed's vendor or a catalog of recorded data gives it.
 
-Tests: tests/desk/venues/test_market_history.py
+Tests: tests/desk/venues/alpaca/test_alpaca_history.py
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from desk.model.timeframes import Timeframe
 
 
 class HistoryUnavailable(Exception):
-    """The history cannot be had: it does not exist, is not permitted, or the source does not answer. One line says why."""
+    """There is no history: it does not exist, is not permitted, or the source does not answer. One line says why."""
 
 
 class MarketHistory(Protocol):

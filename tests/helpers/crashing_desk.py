@@ -32,7 +32,7 @@ from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
-from desk.model.ticks import Frame, Quote, Tick
+from desk.model.ticks import Event, Frame, class_of
 from desk.model.units import SECOND_NS
 from desk.orders import OrderManager, restore_manager
 from desk.orders.broker_notes import CLOSING, read_closing
@@ -42,7 +42,8 @@ from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, ScannerRunner
+from desk.scanning.runner import ScannerRunner
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -518,9 +519,9 @@ class LiveFrames:
 
     def read(self) -> Frame | None:
         frame = self._frames.popleft()
-        ticks: list[Tick] = []
+        ticks: list[Event] = []
         for tick in frame.ticks:
-            self.counts.received["quotes" if isinstance(tick, Quote) else "trades"] += 1
+            self.counts.received[class_of(tick)] += 1
             ticks.append(msgspec.structs.replace(tick, received_ns=self._clock.now_ns))
         if frame.mark:
             self._mark_ns = frame.session_ns
@@ -819,6 +820,10 @@ class CrashSimulation:
         return {
             "trades": sum(audit.trades for audit in audits),
             "quotes": sum(audit.quotes for audit in audits),
+            "notices": sum(audit.notices for audit in audits),
+            "rejected_notices": sum(sum(audit.rejected_notices.values()) for audit in audits),
+            "bars_compared": sum(audit.bars_compared for audit in audits),
+            "bars_equal": sum(audit.bars_equal for audit in audits),
             "rejected_trades": sum(sum(audit.rejected_trades.values()) for audit in audits),
             "rejected_quotes": sum(sum(audit.rejected_quotes.values()) for audit in audits),
             "intents": sum(audit.intents for audit in audits),
@@ -866,6 +871,7 @@ class CrashSimulation:
             left["quotes"] -= stats.lane.quotes_conflated + stats.lane.quotes_full + audit.lost_quotes + audit.quotes
             left["trades"] -= sum(audit.rejected_trades.values())
             left["quotes"] -= sum(audit.rejected_quotes.values())
+            left["notices"] -= audit.notices + sum(audit.rejected_notices.values())
         return left
 
 

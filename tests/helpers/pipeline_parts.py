@@ -17,11 +17,24 @@ from desk.flow.routing_table import RoutingTable
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
 from desk.model.bars import Bar
 from desk.model.batch import Batch, News, decode_batch
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, UNKNOWN, Block, BlockSource, Originals
+from desk.model.blocks import (
+    BAR,
+    CANCEL,
+    CORRECTION,
+    LULD,
+    QUOTE,
+    STATUS,
+    TRADE,
+    UNKNOWN,
+    Block,
+    BlockSource,
+    Originals,
+)
 from desk.model.checkpoint import Checkpoint, ProducerState, unpack_bars
 from desk.model.items import Item, Mark
-from desk.model.ticks import Quote, Tick, Trade
-from desk.model.units import MS_NS, SECOND_NS
+from desk.model.notices import Notice, PriceBands, TradingStatus, VenueBar
+from desk.model.ticks import CLASSES, Event, Quote, Trade
+from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, floor_to
 from desk.orders import OrderManager
 from desk.ports import AckWait, Wait
 from desk.process.mailbox import ProcessMailbox
@@ -30,7 +43,8 @@ from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanner import MarketSnapshot, Scanner
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, ScannerRunner
+from desk.scanning.runner import ScannerRunner
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -38,11 +52,22 @@ from desk.venues.simulated import SimulatedVenue
 START_NS = 1_600_000_020 * SECOND_NS
 NO_PARAMS = strategy.Params()
 KINDS = {"trade": TRADE, "quote": QUOTE, "other": UNKNOWN, "correction": CORRECTION, "cancel": CANCEL}
+KINDS |= {"halt": STATUS, "resume": STATUS, "bands": LULD, "bar": BAR}
+NOTICE_KINDS = ("halt", "resume", "bands", "bar")
 TRADED = ("trade", "correction")
 
 
 def at(seconds: float) -> int:
     return START_NS + round(seconds * SECOND_NS)
+
+
+def a_notice(kind: str, symbol: str, ts_ns: int, price: float = 10.0, ordinal: int = 0) -> Notice:
+    """A status, bands around the price, or the venue's bar of the minute of this time, at the price throughout."""
+    if kind == "bands":
+        return PriceBands(ordinal, symbol, ts_ns, 0, price - 0.25, price + 0.25)
+    if kind == "bar":
+        return VenueBar(ordinal, symbol, floor_to(ts_ns, MINUTE_NS), 0, price, price, price, price, 100.0)
+    return TradingStatus(ordinal, symbol, ts_ns, 0, "H" if kind == "halt" else "T")
 
 
 @dataclass(frozen=True)
@@ -82,10 +107,16 @@ class Rows:
         original_ids = np.array([row.original_id for row in rows], np.uint64)
 
         nothing = np.full(len(rows), -1, np.int32)
+        notices = np.full(len(rows), None, object)
+        times_ns = [at(row.at_s - row.late_s) for row in rows]
+        for place, row in enumerate(rows):
+            if row.kind in NOTICE_KINDS:
+                notices[place] = made = a_notice(row.kind, row.symbol, times_ns[place], row.price)
+                times_ns[place] = made.ts_ns
         return Block(
             first_ordinal=first,
             recv_ns=np.array([at(row.at_s) for row in rows], np.int64),
-            ts_ns=np.array([at(row.at_s - row.late_s) for row in rows], np.int64),
+            ts_ns=np.array(times_ns, np.int64),
             kind=np.array([KINDS[row.kind] for row in rows], np.int8),
             symbol=np.array([self.symbols.index(row.symbol) for row in rows], np.int32),
             price=floats(TRADED, lambda row: row.price),
@@ -101,6 +132,7 @@ class Rows:
             exchanges=(),
             condition_codes=(),
             originals=Originals(original_ids, unknown, unknown, nothing),
+            notices=notices,
         )
 
 
@@ -269,7 +301,7 @@ class MemoryDesk:
     @property
     def applied(self) -> dict[str, int]:
         audits = [shard.engine.audit for shard in self.consumers.values()]
-        return {"trades": sum(audit.trades for audit in audits), "quotes": sum(audit.quotes for audit in audits)}
+        return {kind: sum(getattr(audit, kind) for audit in audits) for kind in CLASSES}
 
     def balance(self) -> dict[str, int]:
         """By class: ticks received less ticks accounted for. Also checks that lanes and shards agree."""
@@ -281,6 +313,7 @@ class MemoryDesk:
         for number, shard in self.consumers.items():
             stats, totals = shard.stats(), self.loop.lanes[number].totals()
             assert stats.lane == totals
+            left["notices"] -= sum(stats.audit.rejected_notices.values())
             left["trades"] -= totals.trades_aged + totals.trades_full + sum(stats.audit.rejected_trades.values())
             left["quotes"] -= totals.quotes_conflated + totals.quotes_full + sum(stats.audit.rejected_quotes.values())
         return left
@@ -291,7 +324,7 @@ class MemoryDesk:
         for number, found in marks.items():
             assert found == marks[0]
             assert all(later - earlier == SECOND_NS for earlier, later in pairwise(found))
-            ticks = [item for item in self.wire.items(number) if isinstance(item, Tick)]
+            ticks = [item for item in self.wire.items(number) if isinstance(item, Event)]
             for symbol in symbols:
                 ordinals = [tick.ordinal for tick in ticks if tick.symbol == symbol]
                 assert ordinals == sorted(set(ordinals))

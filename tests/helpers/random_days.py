@@ -7,7 +7,7 @@ import examples as profiles
 from crashing_desk import CrashSimulation, Death, Delays, DeskSetup, Move, differences
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, Row, Rows, ScriptedScanner, at
+from pipeline_parts import NO_PARAMS, NOTICE_KINDS, Row, Rows, ScriptedScanner, a_notice, at
 from shard_parts import RandomStrategy
 
 from desk import strategy
@@ -15,9 +15,10 @@ from desk.consumer.engine import StrategyEntry
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
 from desk.model.hours import TradingDay
-from desk.model.ticks import Frame, Quote, Tick, Trade
+from desk.model.notices import TradingStatus
+from desk.model.ticks import Event, Frame, Quote, Trade
 from desk.model.units import SECOND_NS
-from desk.scanning.runner import ScannerEntry
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_limits import RiskLimits
 
 SYMBOLS = ("A", "B", "C", "D")
@@ -34,7 +35,8 @@ class RandomStrategyOnAllHooks(RandomStrategy):
     """A random strategy that also records bars and data age, and sends another order at each fill."""
 
     def on_second(self, ctx: strategy.Context) -> None:
-        self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist()))
+        bands = None if ctx.bands is None else (ctx.bands.down, ctx.bands.up)
+        self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist(), ctx.halted, bands))
         longer = ctx.bars_of("5m")
         self.seen.append((longer.volume.tolist(), longer.flags.tolist()))
         super().on_second(ctx)
@@ -45,6 +47,9 @@ class RandomStrategyOnAllHooks(RandomStrategy):
 
     def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
         self.seen.append((bar,))
+
+    def on_status(self, ctx: strategy.Context, status: TradingStatus) -> None:
+        self.seen.append((status.ordinal, status.code, ctx.halted, ctx.price))
 
     def on_fill(self, ctx: strategy.Context, fill: strategy.Fill) -> None:
         super().on_fill(ctx, fill)
@@ -78,7 +83,7 @@ rows = st.lists(
         Row,
         at_s=st.integers(START_S * 10 - 20, START_S * 10 + 180).map(lambda tenths: tenths / 10),
         symbol=st.sampled_from(SYMBOLS),
-        kind=st.sampled_from(["trade", "trade", "trade", "quote", "other", "correction", "cancel"]),
+        kind=st.sampled_from(["trade"] * 4 + ["quote", "quote", "other", "correction", "cancel", *NOTICE_KINDS]),
         price=st.sampled_from([0.0, 9.5, 10.0, 10.5]),
         size=st.sampled_from([1.0, 5.0, 100.0]),
         late_s=st.sampled_from([0.0, 0.0, 0.25, 5.0, 12.0]),
@@ -90,8 +95,16 @@ rows = st.lists(
 )
 symbols = st.sets(st.sampled_from(SYMBOLS), max_size=3) | st.just({"*"})
 plans = st.lists(st.lists(st.sampled_from(SYMBOLS), unique=True, max_size=3), min_size=1, max_size=8)
+LiveTick = tuple[int, str, bool | str]
+"""Tenths of a second since the one before, symbol, and whether it is a trade, or the kind of a notice."""
 live_ticks = st.lists(
-    st.tuples(st.sampled_from([0, 0, 1, 7, 300]), st.sampled_from(SYMBOLS), st.booleans()), min_size=1, max_size=60
+    st.tuples(
+        st.sampled_from([0, 0, 1, 7, 300]),
+        st.sampled_from(SYMBOLS),
+        st.sampled_from([True, True, False, False, *NOTICE_KINDS]),
+    ),
+    min_size=1,
+    max_size=60,
 )
 _flow = {
     "shards": st.integers(1, 3),
@@ -154,24 +167,26 @@ def scanners_of(plan: Sequence[Sequence[str]]) -> Callable[[], Sequence[ScannerE
     return lambda: [ScannerEntry("S", ScriptedScanner(wanted), 2, 3)]
 
 
-def live_frames(ticks: Sequence[tuple[int, str, bool]]) -> list[Frame]:
+def live_frames(ticks: Sequence[LiveTick]) -> list[Frame]:
     """A frame for each tick and each second. A tick comes `tenths` tenths of a second after the previous one."""
     frames, now_ns, mark_ns = [], at(START_S), at(START_S)
-    for ordinal, (tenths, symbol, trade) in enumerate(ticks, start=1):
+    for ordinal, (tenths, symbol, kind) in enumerate(ticks, start=1):
         now_ns += tenths * SECOND_NS // 10
         while mark_ns + SECOND_NS <= now_ns:
             mark_ns += SECOND_NS
             frames.append(Frame([], mark_ns, True, 0))
-        tick: Tick = (
-            Trade(ordinal, symbol, now_ns, 0, 10.0, 5.0)
-            if trade
+        tick: Event = (
+            a_notice(kind, symbol, now_ns, ordinal=ordinal)
+            if isinstance(kind, str)
+            else Trade(ordinal, symbol, now_ns, 0, 10.0, 5.0)
+            if kind
             else Quote(ordinal, symbol, now_ns, 0, 9.5, 5.0, 10.5, 5.0)
         )
         frames.append(Frame([tick], now_ns, False, 0))
     return [*frames, Frame([], mark_ns + SECOND_NS, True, 0)]
 
 
-def a_live_desk(ticks: Sequence[tuple[int, str, bool]], flow: dict[str, Any]) -> DeskSetup:
+def a_live_desk(ticks: Sequence[LiveTick], flow: dict[str, Any]) -> DeskSetup:
     return DeskSetup(
         SYMBOLS,
         frames=live_frames(ticks),
@@ -205,7 +220,7 @@ def play_to_end(simulation: CrashSimulation) -> CrashSimulation:
 
 def assert_same_results(lived: CrashSimulation, died: CrashSimulation) -> None:
     assert differences(lived.results(), died.results()) == {}
-    assert lived.balance() == died.balance() == {"trades": 0, "quotes": 0}
+    assert lived.balance() == died.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert died.manager.problems == []
 
 

@@ -10,6 +10,7 @@ from desk import strategy
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.shard import Shard, ShardConfig
 from desk.model.items import GapItem, Item, LostTrades, Mark, Stop, Unwatch, Watch
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import Request
 from desk.model.ticks import Cancel, Correction, Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
@@ -65,6 +66,9 @@ class RandomStrategy(strategy.Strategy):
 
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
         self.seen.append((gap.from_ns, gap.to_ns))
+
+    def on_status(self, ctx: strategy.Context, status: TradingStatus) -> None:
+        self.seen.append((status.ordinal, ctx.halted, ctx.bands))
 
     def _send_random_order(self, ctx: strategy.Context) -> None:
         match ctx.rng.randrange(5):
@@ -127,6 +131,8 @@ def random_session(random: Random, *, faults: bool) -> list[MarkItems]:
             elif random.random() < 0.2:
                 old, new = random.randrange(12), random.randrange(24)
                 items.append(random.choice(_revisions(ordinal, symbol, ts_ns, old, new)))
+            elif random.random() < 0.2:
+                items.append(_notice(random, ordinal, symbol, ts_ns))
             else:
                 bid = 9 + random.randrange(8) / 4
                 items.append(Quote(ordinal, symbol, ts_ns, 1, bid, 3.0, bid + 0.25, 4.0))
@@ -150,6 +156,18 @@ def _revisions(ordinal: int, symbol: str, ts_ns: int, old: int, new: int) -> tup
         Correction(ordinal, symbol, ts_ns, 1, old, 10.25, 7.0, "", "Q", new),
         Cancel(ordinal, symbol, ts_ns, 1, old, "Q"),
     )
+
+
+def _notice(random: Random, ordinal: int, symbol: str, ts_ns: int) -> Item:
+    match random.randrange(3):
+        case 0:
+            return TradingStatus(ordinal, symbol, ts_ns, 1, random.choice("HT5"))
+        case 1:
+            return PriceBands(ordinal, symbol, ts_ns, 1, 9.0, 10.0)
+        case _:
+            prices = [9 + random.randrange(9) / 4] * 4
+            minute_ns, updated = ts_ns - ts_ns % MINUTE_NS, random.random() < 0.3
+            return VenueBar(ordinal, symbol, minute_ns, 1, *prices, 10.0, updated=updated)
 
 
 def _fault(random: Random, now_s: int) -> Item:

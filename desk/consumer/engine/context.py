@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Never
 
 from desk.bars.series import BarSeries
+from desk.model.notices import PriceBands
 from desk.model.orders import TimeInForce
 from desk.model.ticks import Quote, Trade
 from desk.strategy import Position
@@ -63,6 +64,16 @@ class InstanceContext:
     def warm(self) -> bool:
         """Whether `bars` reach back to the session's start, and the history that the strategy declares is there."""
         return self._of.warm
+
+    @property
+    def halted(self) -> bool:
+        """Whether the venue has halted trading in the symbol."""
+        return self._of.halted
+
+    @property
+    def bands(self) -> PriceBands | None:
+        """The symbol's price bands."""
+        return self._of.bands
 
     @property
     def bars(self) -> BarSeries:

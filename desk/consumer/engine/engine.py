@@ -17,6 +17,7 @@ from desk.model.batch import Released
 from desk.model.checkpoint import LoggedTrades
 from desk.model.items import (
     Adopt,
+    Backfill,
     Close,
     GapItem,
     History,
@@ -30,9 +31,10 @@ from desk.model.items import (
     Unwatch,
     Watch,
 )
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.spans import SpanContext
-from desk.model.ticks import Cancel, Correction, Quote, Revision, Tick, Trade
+from desk.model.ticks import Cancel, Correction, Quote, Revision, Trade
 from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 from desk.telemetry.call_times import CallTimes
@@ -79,6 +81,7 @@ class Engine:
         self._instances = state.instances
         self._orders = state.orders
         self._items = SymbolItems(state)
+        self._notices = state.notices
 
     @property
     def mark_ns(self) -> int:
@@ -133,7 +136,7 @@ class Engine:
             if kind is Trade:
                 state = watched.get(item.symbol)  # type: ignore[union-attr]  # a Trade by its exact type
                 if state is None:
-                    self._reject(item, audit.rejected_trades)  # type: ignore[arg-type]
+                    self._state.reject(item, audit.rejected_trades)  # type: ignore[arg-type]
                 elif item.ordinal <= state.last_ordinal:  # type: ignore[union-attr]
                     audit.repeated += 1
                 else:
@@ -141,7 +144,7 @@ class Engine:
             elif kind is Quote:
                 state = watched.get(item.symbol)  # type: ignore[union-attr]
                 if state is None:
-                    self._reject(item, audit.rejected_quotes)  # type: ignore[arg-type]
+                    self._state.reject(item, audit.rejected_quotes)  # type: ignore[arg-type]
                 elif item.ordinal <= state.last_ordinal:  # type: ignore[union-attr]
                     audit.repeated += 1
                 else:
@@ -150,7 +153,7 @@ class Engine:
                     state.pricing.on_quote(item)  # type: ignore[arg-type]
                     audit.quotes += 1
                     if state.matcher is not None:
-                        outbox.reports += state.matcher.on_quote(item, state.pricing)  # type: ignore[arg-type]
+                        outbox.reports += state.matcher.on_quote(item, state.pricing, state.trading)  # type: ignore[arg-type]
                     if state.on_quote:
                         self._guard.call_hook(state.on_quote, "on_quote", item, state.last_ordinal)
             else:
@@ -228,7 +231,7 @@ class Engine:
         state.trade = trade
         state.pricing.on_trade(trade)
         if state.matcher is not None:
-            self._outbox.reports += state.matcher.on_trade(trade, state.pricing)
+            self._outbox.reports += state.matcher.on_trade(trade, state.pricing, state.trading)
         if state.on_trade:
             self._guard.call_hook(state.on_trade, "on_trade", trade, trade.ordinal)
 
@@ -236,7 +239,7 @@ class Engine:
         """Correct or cancel a trade. No hook is called: strategies see the revised minute in their bars."""
         state = self._watched.get(revision.symbol)
         if state is None:
-            self._reject(revision, self.audit.rejected_trades)
+            self._state.reject(revision, self.audit.rejected_trades)
             return
         if revision.ordinal <= state.last_ordinal:
             self.audit.repeated += 1
@@ -252,24 +255,14 @@ class Engine:
             minutes.opened(opened, state)
         state.print_changed(revised.old, revised.new)
 
-    def _reject(self, tick: Tick, causes: dict[str, int]) -> None:
-        """Count a tick of an unwatched symbol, once."""
-        if self._state.moves.has_left(tick.symbol):
-            self.audit.repeated += 1
-            return
-        state = self._symbols.get_or_create(tick.symbol, self.mark_ns)
-        if tick.ordinal <= state.last_ordinal:
-            self.audit.repeated += 1
-        else:
-            state.last_ordinal = tick.ordinal
-            count_cause(causes, "unwatched")
-
     def _apply_rare(self, item: Item, pending: Outcome) -> None:
         match item:
             case Mark():
                 self._second(item)
             case Correction() | Cancel():
                 self._revise(item)
+            case TradingStatus() | PriceBands() | VenueBar():
+                self._state.take_notice(item)
             case OrderEvent():
                 self._order_event(item)
             case Watch():
@@ -286,6 +279,8 @@ class Engine:
                 self._items.stop(item)
             case GapItem():
                 self._items.gap(item)
+            case Backfill():
+                self._state.backfills.apply(item, self.mark_ns)
             case Release():
                 self._release(item, pending)
             case Adopt():
@@ -307,9 +302,11 @@ class Engine:
         now.degraded = mark.degraded
         self._orders.on_mark(mark.session_ns)
         self._state.closes.close_until(mark.session_ns)
+        self._notices.on_mark()
+        self._notices.compare_until(mark.session_ns)
         if self._minutes.expire_until(mark.session_ns):
             for state in self.symbols.values():
-                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns)
+                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns, self._minutes.repairable_from_ns)
         self._guard.call_on_second(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:
@@ -328,6 +325,7 @@ class Engine:
             return
         self._state.closed = True
         self._state.closes.close_all(close.session_ns)
+        self._notices.compare_all(close.session_ns)
         self._orders.expire(close.session_ns)
 
     def _release(self, release: Release, pending: Outcome) -> None:
@@ -365,4 +363,4 @@ class Engine:
         pending.add(moved)
         for state in late.symbols.values():
             self._instances.take_over(state, self._now, self._outbox)
-            self._orders.note(state)
+            self._state.note(state)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from desk.consumer.engine.backfills import Backfills
 from desk.consumer.engine.bar_closes import BarCloses
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.engine_config import EngineConfig
@@ -24,10 +25,13 @@ from desk.consumer.engine.symbol_handover import pack_whole
 from desk.consumer.engine.symbol_history import SymbolHistories
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.engine.symbols import ShardSymbols
+from desk.consumer.engine.venue_notices import VenueNotices
 from desk.consumer.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
-from desk.telemetry.audit import Audit
+from desk.model.notices import Notice
+from desk.model.ticks import Event
+from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import BreadcrumbWriter
 from desk.telemetry.call_times import CallTimes
 
@@ -59,7 +63,9 @@ class EngineState:
         now.degraded = config.live
         self.outbox = outbox = EngineOutbox()
         self.symbols = ShardSymbols(strategies, outbox)
-        self.minutes = OpenMinutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
+        self.minutes = OpenMinutes(
+            config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns, config.repair_ns
+        )
         now.closed_to_ns = self.minutes.closed_to_ns
         self.guard = Guard(
             now,
@@ -81,12 +87,37 @@ class EngineState:
         )
         self.orders = StrategyOrders(self.symbols, self.guard, now, outbox, rules, live=config.live)
         self.losses = LostTicks(self.symbols.known, self.minutes)
+        self.notices = VenueNotices(self.symbols, self.minutes, self.guard, outbox, audit)
+        self.backfills = Backfills(self.symbols.known, self.minutes, audit)
         self.moves = ShardMoves()
 
     def hand_over(self, pending: Outcome) -> None:
         """Move the outbox to `pending`, and count its intents."""
         self.audit.intents += len(self.outbox.intents)
         self.outbox.empty_into(pending)
+
+    def take_notice(self, notice: Notice) -> None:
+        """Apply a notice, once; reject one of an unwatched symbol."""
+        state = self.symbols.watched.get(notice.symbol)
+        if state is None:
+            self.reject(notice, self.audit.rejected_notices)
+        elif notice.ordinal <= state.last_ordinal:
+            self.audit.repeated += 1
+        else:
+            state.last_ordinal = notice.ordinal
+            self.notices.apply(state, notice)
+
+    def reject(self, event: Event, causes: dict[str, int]) -> None:
+        """Count an event of an unwatched symbol, once."""
+        if self.moves.has_left(event.symbol):
+            self.audit.repeated += 1
+            return
+        state = self.symbols.get_or_create(event.symbol, self.mark_ns)
+        if event.ordinal <= state.last_ordinal:
+            self.audit.repeated += 1
+        else:
+            state.last_ordinal = event.ordinal
+            count_cause(causes, "unwatched")
 
     def checkpoint(self, pending: Outcome) -> EngineCheckpoint:
         """The encoded state with the intents and reports of `pending`, and the trades unsaved since the last call."""
@@ -117,9 +148,14 @@ class EngineState:
             bars.setdefault(bar.symbol, []).append(bar)
         for symbol in kept.symbols:
             logged = trades.get(symbol.symbol, NO_TRADES)
-            self.orders.note(self.instances.restore(symbol, bars.get(symbol.symbol, []), logged))
+            self.note(self.instances.restore(symbol, bars.get(symbol.symbol, []), logged))
             pending.bars |= {(symbol.symbol, bar.minute_ns): bar for bar in symbol.changed}
         return pending
+
+    def note(self, state: SymbolState) -> None:
+        """Track the orders and notices of a symbol that was restored or taken over."""
+        self.orders.note(state)
+        self.notices.note(state)
 
     def take_out(self, states: list[SymbolState], pending: Outcome) -> EngineSnapshot:
         """Remove these symbols; returns their snapshot with their part of `pending`. Audit counts stay here."""
@@ -127,6 +163,7 @@ class EngineState:
         for state in states:
             self.symbols.remove(state.symbol)
             self.orders.forget(state.symbol)
+            self.notices.forget(state.symbol)
             self.minutes.forget(state.symbol)
         self.hand_over(pending)
         taken = pending.take_symbols({state.symbol for state in states})

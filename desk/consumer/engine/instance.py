@@ -13,6 +13,8 @@ from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.order_arguments import plain_text, positive
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.strategy_entry import StrategyEntry
+from desk.consumer.matching import TradingState
+from desk.model.notices import PriceBands
 from desk.model.orders import (
     TERMINAL,
     CancelIntent,
@@ -47,6 +49,7 @@ class SymbolView(Protocol):
     has_history: bool
     awaits_history: bool
     refused_ns: int | None
+    trading: TradingState
 
     def longer_bars(self, grid: SessionGrid) -> LongerBars:
         """The symbol's bars of longer timeframes."""
@@ -191,6 +194,16 @@ class Instance:
         return self._now.degraded or self._view.refused_ns is not None
 
     @property
+    def halted(self) -> bool:
+        """Whether the venue has halted trading in the symbol."""
+        return self._view.trading.halted
+
+    @property
+    def bands(self) -> PriceBands | None:
+        """The symbol's price bands."""
+        return self._view.trading.bands
+
+    @property
     def rng(self) -> Random:
         """The random source of this instance alone."""
         if self.random_source is None:
@@ -310,6 +323,7 @@ class Instance:
             stop,
             plain_tif,
             extended_hours,
+            self.halted,
         )
         self._outbox.intents.append(intent)
         self.orders[intent.client_order_id] = side

@@ -17,7 +17,8 @@ from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.instance import Instance
 from desk.consumer.engine.shard_moves import ShardMoves
 from desk.consumer.engine.symbol_state import SymbolState
-from desk.consumer.matching import Matcher
+from desk.consumer.engine.venue_bars import VenueBars
+from desk.consumer.matching import Matcher, TradingState
 from desk.model.bars import Bar, WorkingBar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import GapItem
@@ -69,10 +70,13 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     series: bytes = b""
     memory: TradeMemory | None = None
     refused_ns: int | None = None
+    trading: TradingState = msgspec.field(default_factory=TradingState)
+    venue_bars: VenueBars = msgspec.field(default_factory=VenueBars)
     past: dict[Timeframe, bytes] = {}
     history_ns: int = -1
     has_history: bool = False
     awaits_history: bool = False
+    ignored: dict[int, int] = {}
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -141,10 +145,13 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         state.stops,
         memory=None if state.bars.memory is None else state.bars.memory.state(whole=False),
         refused_ns=state.refused_ns,
+        trading=state.trading,
+        venue_bars=state.venue_bars,
         past=state.past,
         history_ns=state.history_ns,
         has_history=state.has_history,
         awaits_history=state.awaits_history,
+        ignored=state.bars.ignored,
     )
 
 
@@ -155,9 +162,11 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades 
     state.trade, state.quote, state.pricing = kept.trade, kept.quote, kept.pricing
     state.warm, state.scanners = kept.warm, kept.scanners
     state.matcher, state.stops, state.refused_ns = kept.matcher, kept.stops, kept.refused_ns
+    state.trading, state.venue_bars = kept.trading, kept.venue_bars
     state.past, state.history_ns = kept.past, kept.history_ns
     state.has_history, state.awaits_history = kept.has_history, kept.awaits_history
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
+    state.bars.ignored = kept.ignored
     state.bars.rows.put_rows(kept.series)
     if kept.memory is not None:
         state.bars.memory = restore_trades(kept.memory, trades)

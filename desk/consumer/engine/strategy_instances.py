@@ -15,6 +15,8 @@ from desk.consumer.engine.snapshot import SymbolSnapshot, unpack_instance, unpac
 from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.engine.symbols import ShardSymbols
+from desk.consumer.engine.venue_bars import VenueBars
+from desk.consumer.matching import TradingState
 from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import Stop, Unwatch, Watch
@@ -76,6 +78,7 @@ class StrategyInstances:
             return
         self._symbols.watch(state, on=False)
         state.pricing.clear_quotes()
+        state.trading, state.venue_bars = TradingState(), VenueBars()  # further notices are missing
         for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
             if minute_ns + MINUTE_NS > self._minutes.data_ns(unwatch.at_ns):
                 state.bars.spoil(minute_ns, self._minutes.closed_to_ns)

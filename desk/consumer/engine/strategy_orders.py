@@ -53,7 +53,7 @@ class StrategyOrders:
         for symbol in sorted(self._matched):
             state = self._symbols.known[symbol]
             if state.matcher is not None:
-                self._outbox.reports += state.matcher.on_mark(mark_ns, state.pricing)
+                self._outbox.reports += state.matcher.on_mark(mark_ns, state.pricing, state.trading)
 
     def prices(self) -> dict[str, float]:
         """Reference prices of the symbols with a position."""
@@ -84,7 +84,7 @@ class StrategyOrders:
         if event.status == "accepted":
             if state.matcher is None:
                 state.matcher = Matcher(self._rules)
-            self._outbox.reports += state.matcher.open(event, self._now.session_ns, state.pricing)
+            self._outbox.reports += state.matcher.open(event, self._now.session_ns, state.pricing, state.trading)
         elif event.status == "pending_cancel" and state.matcher is not None:
             self._outbox.reports += state.matcher.cancel(event.client_order_id, self._now.session_ns)
         if state.matcher is not None and state.matcher.is_idle(state.pricing):

@@ -60,5 +60,6 @@ class SymbolItems:
         state.audit.lost_quotes += gap.quotes
         for symbol in symbols:
             state.symbols.known[symbol].pricing.clear_quotes()
+        state.notices.on_gap(symbols, gap.from_ns)
         instances = [instance for instance in state.symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
         state.guard.call_hook(instances, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)

@@ -8,7 +8,8 @@ from desk.bars.longer import LongerBars
 from desk.bars.reference_price import Pricing
 from desk.bars.session_grid import SessionGrid
 from desk.consumer.engine.instance import Instance
-from desk.consumer.matching import Matcher
+from desk.consumer.engine.venue_bars import VenueBars
+from desk.consumer.matching import Matcher, TradingState
 from desk.model.ticks import Quote, Trade
 from desk.model.timeframes import Timeframe
 
@@ -17,7 +18,8 @@ class SymbolState:
     """The state of one symbol; `last_ordinal` makes a tick count once, `last_event` an order event.
 
     `stops` are the strategies that may not run here, by name with the reason. `refused_ns` is the session time since
-    which the venue refuses the symbol; None while it does not.
+    which the venue refuses the symbol; None while it does not. `trading` and `venue_bars` are what its venue's notices
+    said.
 
     `past` are the packed rows of bars of before the exchange day, by timeframe, of the `History` that was sent at
     `history_ns`; `has_history`: it was whole. While the symbol `awaits_history` none of its instances is active.
@@ -46,6 +48,8 @@ class SymbolState:
         "stops",
         "symbol",
         "trade",
+        "trading",
+        "venue_bars",
         "warm",
         "watched",
     )
@@ -63,6 +67,8 @@ class SymbolState:
         self.scanners: list[str] = []
         self.stops: dict[str, str] = {}
         self.refused_ns: int | None = None
+        self.trading = TradingState()
+        self.venue_bars = VenueBars()
         self.past: dict[Timeframe, bytes] = {}
         self.history_ns = -1
         self.has_history = False

@@ -3,5 +3,6 @@
 from desk.consumer.matching.matcher import Matcher
 from desk.consumer.matching.resting_order import RestingOrder
 from desk.consumer.matching.rules import MatchingRules
+from desk.consumer.matching.trading_state import TradingState
 
-__all__ = ["Matcher", "MatchingRules", "RestingOrder"]
+__all__ = ["Matcher", "MatchingRules", "RestingOrder", "TradingState"]

@@ -6,20 +6,20 @@ Tests: tests/desk/feeds/live/test_tick_times.py
 from collections.abc import Sequence
 from typing import Final
 
-from desk.model.ticks import REVISIONS, Tick
+from desk.model.ticks import TIMED, Event
 
 SAMPLE: Final = 512
 
 
-def median_ns(received_ns: int, ticks: Sequence[Tick]) -> int | None:
+def median_ns(received_ns: int, ticks: Sequence[Event]) -> int | None:
     """Median of `received_ns` - venue time; of many ticks, over an even sample of at most SAMPLE. None without ticks.
 
-    Corrections and cancels are left out: their time may be that of the trade that they change.
+    Corrections and cancels are left out, whose time may be that of the trade that they change, and so are notices.
     """
     if not ticks:
         return None
     step = -(-len(ticks) // SAMPLE)
-    times_ns = sorted([tick.ts_ns for tick in ticks[::step] if type(tick) not in REVISIONS])
+    times_ns = sorted([tick.ts_ns for tick in ticks[::step] if type(tick) in TIMED])
     count = len(times_ns)
     if not count:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from desk.feeds.live.tick_times import SocketRead, TickTimes, count_rejected, rejected_total
 from desk.model.feed_health import FeedHealth
-from desk.model.ticks import Frame, Quote, Tick
+from desk.model.ticks import Event, Frame, class_of
 from desk.ports import FeedCounts
 
 
@@ -26,7 +26,7 @@ class ReadFrames:
         """Whether ticks were rejected since the last frame."""
         return rejected_total(self._counts) > self._rejected
 
-    def frame(self, ticks: list[Tick], read: SocketRead) -> Frame:
+    def frame(self, ticks: list[Event], read: SocketRead) -> Frame:
         """The frame of one read. If ticks came and all are rejected, nothing new is known: the data age."""
         sound = self._times.sound(ticks, read) if ticks else ticks
         if len(sound) < len(ticks):
@@ -37,13 +37,14 @@ class ReadFrames:
         if not sound:
             doubt_ns = self._times.doubt_ns(read) if has_rejected else None
             return Frame(sound, read.session_ns, mark=False, lag_ns=doubt_ns)
-        fastest_ns = read.session_ns - self._times.newest_ns
-        return Frame(sound, read.session_ns, False, self._times.lag_ns(sound, read), fastest_ns)
+        lag_ns = self._times.lag_ns(sound, read)
+        fastest_ns = None if lag_ns is None else read.session_ns - self._times.newest_ns
+        return Frame(sound, read.session_ns, False, lag_ns, fastest_ns)
 
-    def skip(self, ticks: Iterable[Tick], *, is_early: bool = False) -> None:
+    def skip(self, ticks: Iterable[Event], *, is_early: bool = False) -> None:
         """Count ticks read before the start or after the end as skipped instead of received."""
         for tick in ticks:
-            kind = "quotes" if isinstance(tick, Quote) else "trades"
+            kind = class_of(tick)
             self._counts.received[kind] -= 1
             self._counts.skipped[kind] += 1
             self._health.early += is_early

@@ -18,7 +18,7 @@ import numpy as np
 from desk.feeds.live.lag import median_ns
 from desk.model.block_rows import EXAMPLES
 from desk.model.notes import Note
-from desk.model.ticks import REVISIONS, Quote, Tick
+from desk.model.ticks import TIMED, Event, class_of
 from desk.model.units import SECOND_NS
 from desk.ports import FeedCounts
 
@@ -92,7 +92,7 @@ class TickTimes:
         notes, self._notes = self._notes, []
         return notes
 
-    def sound(self, ticks: list[Tick], read: SocketRead) -> list[Tick]:
+    def sound(self, ticks: list[Event], read: SocketRead) -> list[Event]:
         """The ticks of one read whose times can be right, in order; the lag is measured of all ticks."""
         self._sample(ticks, read)
         times_ns = [tick.ts_ns for tick in ticks]
@@ -105,8 +105,8 @@ class TickTimes:
         self.newest_ns = max([tick.ts_ns for tick in found], default=0)
         return found
 
-    def lag_ns(self, ticks: Sequence[Tick], read: SocketRead) -> int | None:
-        """The median lag of sound ticks, plus the lead of the venue's clock; None if there are revisions only."""
+    def lag_ns(self, ticks: Sequence[Event], read: SocketRead) -> int | None:
+        """The median lag of sound ticks, plus the lead of the venue's clock; None without a trade or quote."""
         lag_ns = median_ns(read.session_ns, ticks)
         if lag_ns is None:
             return None
@@ -141,13 +141,13 @@ class TickTimes:
         limit_ns = read.scaled(AHEAD_NS) + self.ahead_ns
         return read.session_ns + limit_ns if read.pace else max(self._end_ns, read.session_ns) + limit_ns
 
-    def _sample(self, ticks: Sequence[Tick], read: SocketRead) -> None:
+    def _sample(self, ticks: Sequence[Event], read: SocketRead) -> None:
         before = self._sampled
         if before is not None and read.wall_ns // SECOND_NS != before.wall_ns // SECOND_NS:
             self._complete(before)
         if len(self._samples) < MOST_SAMPLES:
             step = -(-len(ticks) // SAMPLE)
-            self._samples += [read.session_ns - tick.ts_ns for tick in ticks[::step] if type(tick) not in REVISIONS]
+            self._samples += [read.session_ns - tick.ts_ns for tick in ticks[::step] if type(tick) in TIMED]
             self._sampled = read
 
     def _complete(self, at: SocketRead) -> None:
@@ -221,13 +221,13 @@ class TickTimes:
         self.age_ns = max(0, vote.lag_ns - self.floor_ns)
 
 
-def count_rejected(counts: FeedCounts, place: str, ticks: Sequence[Tick], sound: Sequence[Tick]) -> None:
+def count_rejected(counts: FeedCounts, place: str, ticks: Sequence[Event], sound: Sequence[Event]) -> None:
     """Count the received ticks without a sound time under `time`; the first few become examples."""
     kept = {tick.ordinal for tick in sound}
     for tick in ticks:
         if tick.ordinal in kept:
             continue
-        kind = "quotes" if isinstance(tick, Quote) else "trades"
+        kind = class_of(tick)
         causes = counts.rejected[kind]
         causes[CAUSE] = causes.get(CAUSE, 0) + 1
         if len(counts.examples) < EXAMPLES:

@@ -162,8 +162,12 @@ def test_every_number_has_bounds() -> None:
     [
         ({"session": {"name": "x", "mode": "replay"}, "feed": {"kind": "alpaca"}}, "with a live feed"),
         (
-            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca"}, "scanners": [{"use": "m:C"}]},
-            "a scanner with a live feed",
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca", "rest_url": "http://far.example"}},
+            "unencrypted",
+        ),
+        (
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca", "rest_url": "http://127.0.0.1:0"}},
+            "port 0",
         ),
         ({"session": {"name": "x", "mode": "paper", "clock": "venue"}}, "its own clock"),
         ({"session": {"name": "x", "mode": "paper"}, "feed": {"url": "ws://127.0.0.1:1/v2/sip"}}, "no `url`"),

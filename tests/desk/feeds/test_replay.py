@@ -84,8 +84,8 @@ def test_start_and_stop_bound_the_session_and_the_rows_before_and_behind_are_ski
     frames = play(feed)
 
     assert seconds(frames) == [(2, [3]), (3, [4])]
-    assert feed.counts.skipped == {"trades": 4, "quotes": 1}
-    assert feed.counts.received == {"trades": 2, "quotes": 0}
+    assert feed.counts.skipped == {"trades": 4, "quotes": 1, "notices": 0}
+    assert feed.counts.received == {"trades": 2, "quotes": 0, "notices": 0}
 
 
 def test_a_start_before_the_first_row_gives_quiet_seconds() -> None:
@@ -200,12 +200,13 @@ def test_malformed_rows_are_received_rejected_and_named() -> None:
     (frame,) = play(feed)
 
     assert ordinals(frame) == [7]
-    assert feed.counts.received == {"trades": 6, "quotes": 1}
+    assert feed.counts.received == {"trades": 6, "quotes": 1, "notices": 0}
     assert feed.counts.rejected == {
         "trades": {"price": 1, "size": 1, "symbol": 1, "kind": 1, "time": 1},
         "quotes": {"price": 1},
+        "notices": {},
     }
-    assert feed.counts.skipped == {"trades": 1, "quotes": 0}
+    assert feed.counts.skipped == {"trades": 1, "quotes": 0, "notices": 0}
     assert feed.counts.examples == [
         "lines: row 0: price",
         "lines: row 1: size",
@@ -370,7 +371,9 @@ def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
     frames = play(feed)
 
     assert seconds(frames) == [(3, [4])]
-    assert feed.counts == BlockFeedCounts(received={"trades": 1, "quotes": 0}, skipped={"trades": 1, "quotes": 0})
+    assert feed.counts == BlockFeedCounts(
+        received={"trades": 1, "quotes": 0, "notices": 0}, skipped={"trades": 1, "quotes": 0, "notices": 0}
+    )
     assert feed.start_ns == T0
 
 
@@ -383,7 +386,7 @@ def test_rows_before_the_session_are_skipped_by_a_feed_that_resumes_at_its_start
     )
 
     assert seconds(play(feed)) == [(2, [1])]
-    assert feed.counts.skipped == {"trades": 1, "quotes": 0}
+    assert feed.counts.skipped == {"trades": 1, "quotes": 0, "notices": 0}
 
 
 def test_restored_counts_are_a_copy_and_continue_counting() -> None:
@@ -396,8 +399,8 @@ def test_restored_counts_are_a_copy_and_continue_counting() -> None:
     other.reject("trades", "price", "there")
 
     assert restored == counts
-    assert counts.rejected == {"trades": {"price": 1}, "quotes": {}}
-    assert other.rejected == {"trades": {"price": 2}, "quotes": {}}
+    assert counts.rejected == {"trades": {"price": 1}, "quotes": {}, "notices": {}}
+    assert other.rejected == {"trades": {"price": 2}, "quotes": {}, "notices": {}}
     assert other.examples == ["here: price", "there: price"]
 
 
@@ -429,7 +432,7 @@ def test_a_morning_comes_whole(any_morning: Path) -> None:
     ticks = [tick.ordinal for frame in frames for tick in frame.ticks]
     kinds = Counter(pq.read_table(any_morning, columns=["kind"])["kind"].to_pylist())
     assert ticks == list(range(kinds.total()))
-    assert feed.counts.received == {"trades": kinds["trade"], "quotes": kinds["quote"]}
+    assert feed.counts.received == {"trades": kinds["trade"], "quotes": kinds["quote"], "notices": 0}
     assert min(kinds.values()) > 8_000
     marks = [frame.session_ns for frame in frames if frame.mark]
     assert feed.start_ns is not None

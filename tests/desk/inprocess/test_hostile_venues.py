@@ -237,7 +237,7 @@ def check(script: list[Step], session_clock: Literal["real", "venue"] = "real") 
         assert len(desk.live.health.unknown) <= MAX_KINDS + 1
         assert len(desk.live.counts.examples) <= EXAMPLES
         assert len(desk.live._protocol.codec._conditions) <= MAX_CONDITIONS
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     msgspec.json.encode(desk.loop.watch.report())
     return desk
 

@@ -15,6 +15,7 @@ from random_days import (
     START_S,
     SYMBOLS,
     Disturbance,
+    LiveTick,
     TapeDay,
     a_live_desk,
     a_move,
@@ -59,7 +60,7 @@ def test_in_lockstep_no_number_of_moves_shows_in_anything_when_processes_die(
 @examples(40)
 @given(live_ticks, live_flows, restless, delays)
 def test_a_live_feed_loses_nothing_by_moves_that_nobody_dies_of(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], moves: list[Move], delay: Any
+    ticks: list[LiveTick], flow: dict[str, Any], moves: list[Move], delay: Any
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000})
 
@@ -67,7 +68,7 @@ def test_a_live_feed_loses_nothing_by_moves_that_nobody_dies_of(
 
     assert repr(moved.bars()) == repr(lived.bars())
     assert moved.applied() == lived.applied()
-    assert moved.balance() == {"trades": 0, "quotes": 0}
+    assert moved.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert_ticks_once_in_order(moved)
 
 
@@ -76,7 +77,7 @@ def test_a_live_feed_loses_nothing_by_moves_that_nobody_dies_of(
     live_ticks, live_flows, deaths, restless, delays, st.lists(st.sampled_from([0, 1, 30, 70]), min_size=1, max_size=5)
 )
 def test_a_protected_live_feed_makes_the_same_bars_when_either_side_of_a_move_dies(
-    ticks: list[tuple[int, str, bool]],
+    ticks: list[LiveTick],
     flow: dict[str, Any],
     dying: list[Death],
     moves: list[Move],
@@ -103,11 +104,11 @@ def late(frame: Frame, by_s: int) -> Frame:
 @examples(40)
 @given(live_ticks, live_flows, deaths, restless, delays)
 def test_after_whatever_deaths_amid_moves_every_symbol_of_a_live_feed_is_in_one_place_and_accounts_balance(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], moves: list[Move], delay: Any
+    ticks: list[LiveTick], flow: dict[str, Any], dying: list[Death], moves: list[Move], delay: Any
 ) -> None:
     died = play_desk(a_live_desk(ticks, flow), dying, moves, delay)
 
-    assert died.balance() == {"trades": 0, "quotes": 0}
+    assert died.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert {symbol for symbol, _ in died.strategies()} == set(SYMBOLS)
     assert_symbols_on_their_shards(died)
     assert_ticks_once_or_lost(died)
@@ -138,7 +139,7 @@ def test_a_symbol_of_a_live_feed_moves_whichever_calls_two_producers_in_a_row_di
         for second in range(10 + first % step, 30, step):
             died = CrashSimulation(desk, [Death(first, PRODUCER), Death(second, PRODUCER)], moves).play()
 
-            assert died.balance() == {"trades": 0, "quotes": 0}
+            assert died.balance() == {"trades": 0, "quotes": 0, "notices": 0}
             assert_symbols_on_their_shards(died)
 
 
@@ -161,7 +162,7 @@ def test_thousands_of_symbols_with_their_minutes_move_through_batches_of_their_o
     assert len(desk.consumers[1].engine.symbols) == len(symbols)
     assert len(desk.store.rows) == 4 * len(symbols)
     assert {bar.flags for bar in desk.store.bars()} <= {"complete", "partial"}
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert largest > desk.max_batch_bytes
 
 

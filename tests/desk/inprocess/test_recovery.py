@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from random_days import (
     ENTRIES,
     Disturbance,
+    LiveTick,
     TapeDay,
     a_live_desk,
     assert_same_results,
@@ -57,13 +58,13 @@ def test_without_lockstep_a_lossless_feed_makes_the_same_bars_whoever_dies_or_mo
 @examples(60)
 @given(live_ticks, live_flows, deaths, delays)
 def test_a_live_feed_balances_whichever_consumers_die(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], delay: Delays
+    ticks: list[LiveTick], flow: dict[str, Any], dying: list[Death], delay: Delays
 ) -> None:
     consumers = [death._replace(part=SHARD + death.part) for death in dying]
 
     died = play_desk(a_live_desk(ticks, flow), consumers, (), delay)
 
-    assert died.balance() == {"trades": 0, "quotes": 0}
+    assert died.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert sum(died.feed.counts.received.values()) == len(ticks)
     assert_ticks_once_in_order(died)
 
@@ -71,13 +72,13 @@ def test_a_live_feed_balances_whichever_consumers_die(
 @examples(60)
 @given(live_ticks, live_flows, deaths, delays)
 def test_a_live_feed_balances_by_the_shards_own_totals_when_its_producer_dies(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], delay: Delays
+    ticks: list[LiveTick], flow: dict[str, Any], dying: list[Death], delay: Delays
 ) -> None:
     producers = [death._replace(part=PRODUCER) for death in dying]
 
     died = play_desk(a_live_desk(ticks, flow), producers, (), delay)
 
-    assert died.balance() == {"trades": 0, "quotes": 0}
+    assert died.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert sum(died.feed.counts.received.values()) <= len(ticks)
     assert_ticks_once_in_order(died)
 
@@ -92,7 +93,7 @@ def test_a_live_feed_balances_by_the_shards_own_totals_when_its_producer_dies(
 )
 @given(live_ticks, live_flows, st.integers(1, 150), st.integers(0, 11), delays)
 def test_strategies_of_a_live_feed_keep_track_of_their_orders_when_everything_dies(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], after: int, how: int, delay: Delays
+    ticks: list[LiveTick], flow: dict[str, Any], after: int, how: int, delay: Delays
 ) -> None:
     protected = {"capacity": 1_000, "retain_bytes": 1 << 20}
     desk = replace(a_live_desk(ticks, flow | protected), strategies=ENTRIES[:1])
@@ -124,7 +125,7 @@ def test_a_stop_of_a_lossless_feed_balances_whoever_dies_or_moves(
 
     stopped = play_desk(desk, *disturbed, stop_at)
 
-    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert stopped.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert max((event.given_ns for event in stopped.ledger.events.values()), default=0) <= stopped.loop.session_ns
     assert stopped.loop.marked or not stopped.ledger.events
     assert len({consumer.shard.engine.mark_ns for consumer in stopped.consumers.values()}) == 1
@@ -141,17 +142,17 @@ def test_a_paced_feed_balances_whoever_dies_or_moves_and_whenever_it_is_stopped(
 
     stopped = play_desk(desk, *disturbed, stop_at)
 
-    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert stopped.balance() == {"trades": 0, "quotes": 0, "notices": 0}
 
 
 @examples(60)
 @given(live_ticks, live_flows, deaths, delays, st.integers(1, 200))
 def test_a_stop_of_a_live_feed_balances_whoever_dies(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], dying: list[Death], delay: Delays, stop_at: int
+    ticks: list[LiveTick], flow: dict[str, Any], dying: list[Death], delay: Delays, stop_at: int
 ) -> None:
     stopped = play_desk(a_live_desk(ticks, flow), dying, (), delay, stop_at)
 
-    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert stopped.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert_ticks_once_in_order(stopped)
 
 

@@ -74,7 +74,7 @@ def test_what_the_tape_holds_comes_off_the_socket(tape: TapeSource, encoding: An
                 while len(ticks) < 4:
                     await hear()
         assert plain(ticks) == plain(TICKS[:4])
-        assert counts.received == {"trades": 3, "quotes": 1}
+        assert counts.received == {"trades": 3, "quotes": 1, "notices": 0}
         assert (codec.ignored, counts.rejected["trades"]) == ({}, {})
 
     deadlined(scenario())

@@ -1,7 +1,8 @@
 import pytest
 from market_rows import NAN, BlockRow, BlockRows, quote
 
-from desk.model.block_checks import CAUSES, counted_as_trade, rejection_causes
+from desk.model.block_checks import CAUSES, rejection_causes, row_classes
+from desk.model.ticks import CLASSES
 
 
 def cause_of(line: BlockRow) -> str:
@@ -55,4 +56,4 @@ def test_a_malformed_row_has_the_gravest_cause(line: BlockRow, cause: str) -> No
 def test_an_unknown_kind_counts_as_a_trade_if_it_has_a_price() -> None:
     (block,) = BlockRows([BlockRow(0), quote(0), BlockRow(0, kind="other"), quote(0, kind="other")]).blocks()  # type: ignore[arg-type]
 
-    assert counted_as_trade(block).tolist() == [True, False, True, False]
+    assert [CLASSES[number] for number in row_classes(block)] == ["trades", "quotes", "trades", "quotes"]

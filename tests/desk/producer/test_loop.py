@@ -84,7 +84,7 @@ def test_every_tick_of_a_lossless_feed_is_applied_or_rejected_under_a_cause(
     desk = MemoryDesk(Rows(tape, SYMBOLS, rows_per_block), sorted(always), **flow).play()
 
     counts = desk.feed.counts
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert sum(counts.received.values()) + sum(counts.skipped.values()) == len(tape)
     assert sum(desk.applied.values()) == sum(
         (row.symbol in always or "*" in always) and row.kind != "other" and row.price > 0
@@ -121,7 +121,7 @@ def test_a_feed_that_cannot_wait_balances_whatever_its_lanes_drop(
 ) -> None:
     desk = MemoryDesk(Rows(tape, SYMBOLS), SYMBOLS, speed=speed, **(flow | {"lockstep": False})).play()
 
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     desk.check_lanes(SYMBOLS)
 
 
@@ -132,7 +132,7 @@ def test_a_feed_that_cannot_wait_continues_when_acks_come_late() -> None:
         Rows(tape), ("A", "B"), speed=1.0, lockstep=False, capacity=50, window=1, links=DelayedAckLinks
     ).play()
 
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert desk.applied["trades"] == 600
 
 
@@ -152,7 +152,7 @@ def test_a_stop_in_mid_way_drains_and_balances(stop_at: int, lockstep: bool, spe
 
     desk.play(lambda: desk.loop.stop() if next(frames) == stop_at else None)
 
-    assert desk.balance() == {"trades": 0, "quotes": 0}
+    assert desk.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert all(shard.engine.closed for shard in desk.consumers.values())
     assert next(frames) == stop_at + 1
     assert {checkpoint.shard for checkpoint in desk.store.checkpoints if checkpoint.final} == set(desk.consumers)
@@ -289,7 +289,7 @@ def test_the_live_figures_tell_progress_and_lanes() -> None:
 
     assert [round(stats.progress, 2) for stats in shown[:2]] == [0.09, 0.18]
     assert shown[-1].progress == 1.0
-    assert shown[-1].received == {"trades": 3, "quotes": 0}
+    assert shown[-1].received == {"trades": 3, "quotes": 0, "notices": 0}
     assert [lane.capacity for lane in shown[-1].lanes] == [5, 5]
 
 

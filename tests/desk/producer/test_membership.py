@@ -13,6 +13,7 @@ from random_days import (
     START_S,
     SYMBOLS,
     Disturbance,
+    LiveTick,
     TapeDay,
     a_live_desk,
     assert_same_results,
@@ -101,7 +102,7 @@ def test_in_lockstep_results_are_those_of_a_fixed_number_of_shards_when_processe
 @examples(40)
 @given(live_ticks, live_flows, staffs, moves, delays)
 def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
-    ticks: list[tuple[int, str, bool]], flow: dict[str, Any], staff: list[ShardCountAt], moving: list[Move], delay: Any
+    ticks: list[LiveTick], flow: dict[str, Any], staff: list[ShardCountAt], moving: list[Move], delay: Any
 ) -> None:
     desk = a_live_desk(ticks, flow | {"capacity": 1_000})
 
@@ -109,14 +110,14 @@ def test_a_live_feed_loses_nothing_by_shards_that_come_and_go(
 
     assert repr(elastic.bars()) == repr(fixed.bars())
     assert elastic.applied() == fixed.applied()
-    assert elastic.balance() == {"trades": 0, "quotes": 0}
+    assert elastic.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert_ticks_once_in_order(elastic)
 
 
 @examples(40)
 @given(live_ticks, live_flows, staffs, deaths, moves, delays)
 def test_the_accounts_of_a_live_feed_balance_when_shards_join_leave_or_die(
-    ticks: list[tuple[int, str, bool]],
+    ticks: list[LiveTick],
     flow: dict[str, Any],
     staff: list[ShardCountAt],
     dying: list[Death],
@@ -125,7 +126,7 @@ def test_the_accounts_of_a_live_feed_balance_when_shards_join_leave_or_die(
 ) -> None:
     elastic = staffed(a_live_desk(ticks, flow), staff, dying, moving, delay)
 
-    assert elastic.balance() == {"trades": 0, "quotes": 0}
+    assert elastic.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert {symbol for symbol, _ in elastic.strategies()} == set(SYMBOLS)
     assert_symbols_on_their_shards(elastic)
 
@@ -143,7 +144,7 @@ def test_a_stop_of_a_lossless_feed_balances_when_shards_join_leave_or_die(
 
     stopped = staffed(desk, staff, *disturbed, stop_at)
 
-    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert stopped.balance() == {"trades": 0, "quotes": 0, "notices": 0}
 
 
 @examples(60)
@@ -158,13 +159,13 @@ def test_a_stop_of_a_paced_feed_balances_when_shards_join_leave_or_die(
 
     stopped = staffed(desk, staff, *disturbed, stop_at)
 
-    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert stopped.balance() == {"trades": 0, "quotes": 0, "notices": 0}
 
 
 @examples(60)
 @given(live_ticks, live_flows, staffs, st.just([]) | deaths, moves, delays, st.integers(1, 200))
 def test_a_stop_of_a_live_feed_balances_when_shards_join_leave_or_die(
-    ticks: list[tuple[int, str, bool]],
+    ticks: list[LiveTick],
     flow: dict[str, Any],
     staff: list[ShardCountAt],
     dying: list[Death],
@@ -174,7 +175,7 @@ def test_a_stop_of_a_live_feed_balances_when_shards_join_leave_or_die(
 ) -> None:
     stopped = staffed(a_live_desk(ticks, flow), staff, dying, moving, delay, stop_at)
 
-    assert stopped.balance() == {"trades": 0, "quotes": 0}
+    assert stopped.balance() == {"trades": 0, "quotes": 0, "notices": 0}
     assert_symbols_on_their_shards(stopped)
 
 

@@ -18,7 +18,7 @@ times = st.lists(st.integers(0, 20 * MINUTE_NS), min_size=1, max_size=50).map(so
 
 def tally(recv_ns: Sequence[int], trades: Sequence[bool]) -> MinuteCounts:
     mask = np.array(trades, np.bool_)
-    return MinuteCounts.of(np.array(recv_ns, np.int64), mask, mask)
+    return MinuteCounts.of(np.array(recv_ns, np.int64), (~mask).astype(np.int8), mask)
 
 
 @given(times, st.data())
@@ -29,12 +29,13 @@ def test_a_tally_counts_every_row_once_however_it_is_cut(recv_ns: list[int], dat
     parts = [(recv_ns[:cut], trades[:cut]), (recv_ns[cut:], trades[cut:])]
     joined = MinuteCounts.joined([tally(*part) for part in parts if part[0]])
 
-    assert joined.counts() == {"trades": sum(trades), "quotes": len(trades) - sum(trades)}
+    assert joined.counts() == {"trades": sum(trades), "quotes": len(trades) - sum(trades), "notices": 0}
     assert joined.minute_ns.tolist() == sorted({at - at % MINUTE_NS for at in recv_ns})
     assert (joined.start_ns, joined.end_ns) == (recv_ns[0], recv_ns[-1] + 1)
     from_ns, until_ns = sorted(data.draw(st.integers(0, 20)) * MINUTE_NS for _ in "ab")
     inside = [kind for at, kind in zip(recv_ns, trades, strict=True) if from_ns <= at < until_ns]
-    assert joined.between(from_ns, until_ns).counts() == {"trades": sum(inside), "quotes": len(inside) - sum(inside)}
+    counts = joined.between(from_ns, until_ns).counts()
+    assert counts == {"trades": sum(inside), "quotes": len(inside) - sum(inside), "notices": 0}
 
 
 class Recording(BlockRows):

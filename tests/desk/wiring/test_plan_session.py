@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from desk.config import Plan
 from desk.feeds.frames import frames_of
-from desk.model.block_checks import counted_as_trade
+from desk.model.block_checks import row_classes
 from desk.model.blocks import Block
 from desk.model.errors import DeskError, PlanError, TapeError
 from desk.model.session import Session
+from desk.model.ticks import CLASSES
 from desk.model.units import MS_NS, SECOND_NS
 from desk.process.clock import SystemClock
 from desk.tape.reader import TapeSource
@@ -64,7 +65,7 @@ def test_the_day_is_the_one_with_rows_in_regular_hours(tmp_path: Path) -> None:
 
     assert (session.day, session.id) == ("2024-03-05", "day-20240305")
     assert (session.start_ns, session.end_ns) == (ns("2024-03-05 13:00"), ns("2024-03-05 23:59:01"))
-    assert session.outside == {"trades": 1, "quotes": 0}
+    assert session.outside == {"trades": 1, "quotes": 0, "notices": 0}
     assert (session.hours.open_ns, session.hours.close_ns) == (ns("2024-03-05 14:30"), ns("2024-03-05 21:00"))
 
 
@@ -80,7 +81,7 @@ def test_several_days_are_refused_by_name_until_one_is_picked(tmp_path: Path) ->
         opened(tmp_path)
 
     assert "--date 2024-03-05" in told.value.remedy
-    assert opened(tmp_path, {"date": "2024-03-06"}).outside == {"trades": 2, "quotes": 0}
+    assert opened(tmp_path, {"date": "2024-03-06"}).outside == {"trades": 2, "quotes": 0, "notices": 0}
     assert opened(tmp_path, {"date": "2024-03-04"}).end_ns == ns("2024-03-05 00:30:01")
     with pytest.raises(TapeError, match="extended hours of 2 exchange days"):
         opened(a_tape(tmp_path / "x.parquet", EVENING, row("2024-03-05 12:00")))
@@ -304,8 +305,7 @@ class Recording:
     def __init__(self, rows: list[TapeRow]) -> None:
         self._block = block_of(sorted(rows, key=lambda row: row.recv_ns))
         self.symbols = self._block.symbols
-        trades = counted_as_trade(self._block)
-        self.tally = MinuteCounts.of(self._block.recv_ns, trades, self._block.kind == 0)
+        self.tally = MinuteCounts.of(self._block.recv_ns, row_classes(self._block), self._block.kind == 0)
         self.start_ns, self.end_ns = self.tally.start_ns, self.tally.end_ns
 
     def blocks(self, from_ns: int | None = None, until_ns: int | None = None) -> list[Block]:
@@ -339,8 +339,7 @@ def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_requested(
     ticks = [tick for frame in frames_of(played, played._clock) for tick in frame.ticks]
 
     counted = {
-        kind: played.counts.received[kind] + played.counts.skipped[kind] + session.outside[kind]
-        for kind in ("trades", "quotes")
+        kind: played.counts.received[kind] + played.counts.skipped[kind] + session.outside[kind] for kind in CLASSES
     }
     assert counted == source.tally.counts()
     assert all(session.hours.start_ns <= source._block.recv_ns[tick.ordinal] < session.hours.end_ns for tick in ticks)

@@ -77,8 +77,8 @@ def test_ticks_before_the_start_are_skipped_and_the_first_mark_ends_its_first_se
     assert all((frame.ticks, frame.session_ns, frame.mark) == ([], start_ns, False) for frame in before)
     assert [tick.price for frame in after for tick in frame.ticks] == [12.0]  # type: ignore[union-attr]
     assert [frame.session_ns for frame in marks if frame.mark] == [start_ns + NS, start_ns + 2 * NS]
-    assert feed.counts.skipped == {"trades": 1, "quotes": 0}
-    assert feed.counts.received == {"trades": 1, "quotes": 0}
+    assert feed.counts.skipped == {"trades": 1, "quotes": 0, "notices": 0}
+    assert feed.counts.received == {"trades": 1, "quotes": 0, "notices": 0}
     assert feed.gaps == []
 
 

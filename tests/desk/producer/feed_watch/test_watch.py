@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.errors import DeskError
+from desk.model.feed_health import FeedHealth, Freshness, SymbolActivity
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
 from desk.model.ticks import Frame, Quote, Tick, Trade
@@ -33,6 +34,19 @@ class HandFeed:
         self.down_why = ""
         self.fresh = Freshness()
         self.notes: list[Note] = []
+        self.fault: DeskError | None = None
+        self.activity = SymbolActivity()
+        self.resubscribed: list[str] = []
+
+    def is_open(self, session_ns: int) -> bool:
+        return True
+
+    def take_activity(self) -> SymbolActivity:
+        taken, self.activity = self.activity, SymbolActivity()
+        return taken
+
+    def resubscribe(self, symbols: list[str]) -> None:
+        self.resubscribed += symbols
 
     def freshness(self, wall_ns: int) -> Freshness:
         return self.fresh

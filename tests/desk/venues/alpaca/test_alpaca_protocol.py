@@ -147,8 +147,8 @@ def test_ticks_of_what_is_not_wanted_any_more_are_skipped() -> None:
     venue.say(trade("A", 1), quote("A", 1), trade("B", 1), quote("B", 1))
 
     assert [(type(tick).__name__, tick.symbol) for tick in venue.protocol.ticks] == [("Trade", "A")]
-    assert venue.counts.received == {"trades": 1, "quotes": 0}
-    assert venue.counts.skipped == {"trades": 1, "quotes": 2}
+    assert venue.counts.received == {"trades": 1, "quotes": 0, "notices": 0}
+    assert venue.counts.skipped == {"trades": 1, "quotes": 2, "notices": 0}
 
 
 def test_a_symbol_forgotten_before_its_answer_came_is_skipped_too() -> None:
