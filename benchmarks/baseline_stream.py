@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from websockets.asyncio.client import connect
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.ticks import Tick
+from desk.model.ticks import Event
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
 
 
-async def ticks_of(url: str) -> AsyncIterator[list[Tick]]:
+async def ticks_of(url: str) -> AsyncIterator[list[Event]]:
     """Yield each message's ticks until the venue closes the connection."""
     protocol = AlpacaProtocol(
         "local", "local", place="baseline", channels=frozenset({"trades"}), counts=BlockFeedCounts()

@@ -12,7 +12,7 @@ from benchmarks.baseline_worker import REPORT_NS, Worker, disable_gc
 from benchmarks.reading import Reading
 from desk.flow.routing_table import RoutingTable
 from desk.model.items import Mark
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import Event, Trade
 from desk.model.units import SECOND_NS
 
 CAPACITY: Final = 50_000
@@ -28,7 +28,7 @@ class TaskBaseline:
         self._url = url
         self._batched = batched
         self._workers = [Worker(time.time_ns(), us) for us in slow_us]
-        self._queues: list[asyncio.Queue[Tick | Mark | list[Tick]]] = [asyncio.Queue(CAPACITY) for _ in slow_us]
+        self._queues: list[asyncio.Queue[Event | Mark | list[Event]]] = [asyncio.Queue(CAPACITY) for _ in slow_us]
         self._table = RoutingTable.even(range(len(slow_us)))
         self._routes: dict[str, int] = {}
         self._received = 0
@@ -62,7 +62,7 @@ class TaskBaseline:
         async with aclosing(ticks_of(self._url)) as stream:  # type: ignore[type-var]  # an async generator
             async for ticks in stream:
                 self._received += len(ticks)
-                parts: list[list[Tick]] = [[] for _ in queues]
+                parts: list[list[Event]] = [[] for _ in queues]
                 for tick in ticks:
                     shard = routes.get(tick.symbol)
                     if shard is None:
@@ -72,7 +72,7 @@ class TaskBaseline:
                     if part:
                         await queue.put(part)
 
-    async def _work(self, worker: Worker, queue: asyncio.Queue[Tick | Mark | list[Tick]]) -> None:
+    async def _work(self, worker: Worker, queue: asyncio.Queue[Event | Mark | list[Event]]) -> None:
         """Drain the queue without yielding to the event loop: cheaper than one await per item."""
         clock_ns = time.time_ns
         while True:

@@ -26,12 +26,12 @@ from desk.local_venue.events import playable
 from desk.local_venue.selection import Selection
 from desk.local_venue.standard_load import START_NS, StandardLoad
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import Event, Trade
 from desk.model.units import MS_NS
 from desk.venues.alpaca.market.codec import Codec
 
 SHARDS: Final = 4
-Take = Callable[[Sequence[Tick]], None]
+Take = Callable[[Sequence[Event]], None]
 
 
 def frames(rate: float, events: int, *, single: bool) -> list[bytes]:
@@ -60,7 +60,7 @@ class BarWork:
         self._shards: list[dict[str, BarBuilder]] = [{} for _ in range(SHARDS)]
         self._routes: dict[str, int] = {}
 
-    def route(self, ticks: Sequence[Tick]) -> None:
+    def route(self, ticks: Sequence[Event]) -> None:
         """Find each event's shard."""
         routes, counts = self._routes, self.events_of
         for tick in ticks:
@@ -69,7 +69,7 @@ class BarWork:
                 shard = routes[tick.symbol] = self._table.shard_of(tick.symbol)
             counts[shard] += 1
 
-    def fold(self, ticks: Sequence[Tick]) -> None:
+    def fold(self, ticks: Sequence[Event]) -> None:
         """Find each trade's shard, and add the trade to its bar."""
         routes, counts, shards = self._routes, self.events_of, self._shards
         for tick in ticks:
@@ -94,7 +94,7 @@ def cpu_us(payloads: Sequence[bytes], take: Take | None) -> tuple[float, int]:
     gc.disable()
     began_ns = time.process_time_ns()
     for payload in payloads:
-        ticks: list[Tick] = []
+        ticks: list[Event] = []
         codec.decode(payload, time.time_ns(), ticks)
         events += len(ticks)
         if take is not None:

@@ -18,7 +18,7 @@ _EXACT: Final = 1e-9
 """The rounding of sums of doubles, as a share of the value."""
 
 
-def differences(ours: BarFields | None, theirs: VenueBar) -> list[BarDifference]:
+def venue_differences(ours: BarFields | None, theirs: VenueBar) -> list[BarDifference]:
     """The fields in which a minute differs, in the order of a bar's fields; empty if it is equal.
 
     A field that the venue does not give is not compared.

@@ -10,8 +10,9 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from desk.model.block_rows import BlockFeedCounts, BlockRows, Original, Row
-from desk.model.blocks import CANCEL, QUOTE, STATUS, TRADE, Block, BlockSource
+from desk.model.blocks import CANCEL, QUOTE, TRADE, Block, BlockSource
 from desk.model.feed_position import FeedPosition
+from desk.model.notices import Notice
 from desk.model.ticks import Cancel, Correction, Event, Frame, Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
@@ -239,28 +240,26 @@ def _ticks(rows: Iterable[Row], received_ns: int) -> list[Event]:
         if kind == TRADE
         else Quote(ordinal, symbol, ts_ns, received_ns, first, size, ask, ask_size, exchange, conditions)
         if kind == QUOTE
-        else structs.replace(more, ordinal=ordinal, received_ns=received_ns)  # type: ignore[type-var]  # a notice
-        if kind >= STATUS
-        else _revision(
-            (ordinal, symbol, ts_ns, received_ns),
-            (exchange, tape),
-            more or NO_ORIGINAL,  # type: ignore[arg-type]  # no notice
-            None if kind == CANCEL else (first, size, conditions, trade_id),
+        else _rare(
+            kind, (ordinal, symbol, ts_ns, received_ns), (exchange, tape), (first, size, conditions, trade_id), more
         )
         for kind, ordinal, symbol, ts_ns, first, size, ask, ask_size, conditions, exchange, trade_id, tape, more in rows
     ]
 
 
-def _revision(
+def _rare(
+    kind: int,
     head: tuple[int, str, int, int],
     venue: tuple[str, str],
-    original: Original,
-    corrected: tuple[float, float, str, int] | None,
-) -> Correction | Cancel:
-    """A row that changes an earlier trade; without `corrected` it takes it back."""
+    corrected: tuple[float, float, str, int],
+    more: Original | Notice | None,
+) -> Event:
+    """A notice, or a row that changes an earlier trade: a cancel takes it back."""
+    if isinstance(more, Notice):
+        return structs.replace(more, ordinal=head[0], received_ns=head[3])
     exchange, tape = venue
-    original_id, price, size, conditions = original
-    if corrected is None:
+    original_id, price, size, conditions = more or NO_ORIGINAL
+    if kind == CANCEL:
         return Cancel(*head, original_id, exchange, tape, price, size)
     return Correction(*head, original_id, *corrected[:3], exchange, corrected[3], tape, price, size, conditions)
 

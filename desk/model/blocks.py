@@ -53,11 +53,11 @@ class Block:
 
     `kind` holds TRADE, QUOTE, CORRECTION, CANCEL, STATUS, LULD, BAR or UNKNOWN; `symbol`, `exchange`, `conditions` and
     `tape` are indices into the tables of the same name (-1: null); `tape` is None where no row has one. Price columns
-    are NaN where the kind has none or the row is null. `trade_id` is 0 where a row has none. `originals` is None where no row is a
-    correction or cancel; a correction's own columns are those of the corrected trade. `notices` has the `Notice` of
-    each STATUS, LULD and BAR row, which has null in the other columns, and None elsewhere; its ordinal and received
-    time are not set. It is None where no row is a notice. Times are ns since the epoch, UTC; `recv_ns` never decreases
-    within and across blocks.
+    are NaN where the kind has none or the row is null. `trade_id` is 0 where a row has none. `originals` is
+    None where no row is a correction or cancel; a correction's own columns are those of the corrected trade. `notices`
+    has the `Notice` of each STATUS, LULD and BAR row, which has null in the other columns, and None elsewhere; its
+    ordinal and received time are not set. It is None where no row is a notice. Times are ns since the epoch, UTC;
+    `recv_ns` never decreases within and across blocks.
     """
 
     first_ordinal: int

@@ -5,6 +5,7 @@ Tests: tests/desk/inprocess/test_in_process_times.py
 
 from collections.abc import Mapping
 
+from desk.model.ticks import EventClass
 from desk.report.summary import ClassCounts
 from desk.telemetry import formatting
 
@@ -15,7 +16,7 @@ IMPLAUSIBLE = {
 REMEDY = "Check the time zone and the unit of the venue's times (`ts_ns`): local time taken for UTC looks like this."
 
 
-def implausible_times(ticks: Mapping[str, ClassCounts], ahead: int) -> list[str]:
+def implausible_times(ticks: Mapping[EventClass, ClassCounts], ahead: int) -> list[str]:
     """A line for each cause of more than half of a class; `ahead`: trades stamped ahead by an hour or more."""
     lines = []
     for kind, counts in ticks.items():

@@ -51,9 +51,9 @@ def _bands(head: _Head, values: _Values) -> Notice:
 
 
 def _bar(head: _Head, values: _Values) -> Notice:
-    prices = _filled(values.get, _NAN, "open", "high", "low", "close", "volume")
-    (trades,), (vwap,) = _filled(values.get, -1, "trades"), _filled(values.get, _NAN, "vwap")
-    return VenueBar(*head, *prices, trades, vwap, bool(values.get("updated")))
+    figures = _filled(values.get, _NAN, "open", "high", "low", "close", "volume")
+    figures += _filled(values.get, -1, "trades") + _filled(values.get, _NAN, "vwap")
+    return VenueBar(*head, *[*figures, bool(values.get("updated"))])
 
 
 def _filled(get: Callable[[str], Any], otherwise: Any, *names: str) -> list[Any]:

@@ -33,8 +33,9 @@ class MinuteCounts:
         minutes = recv_ns // MINUTE_NS
         heads = np.flatnonzero(np.diff(minutes, prepend=-1))
         tails = np.append(heads[1:], len(recv_ns)) - 1
-        counts = (_sums(classes == number, heads) for number in range(len(CLASSES)))
-        return cls(minutes[heads] * MINUTE_NS, recv_ns[heads], recv_ns[tails], *counts, _sums(prints, heads))
+        trades, quotes, notices = (_sums(classes == number, heads) for number in range(len(CLASSES)))
+        times = (minutes[heads] * MINUTE_NS, recv_ns[heads], recv_ns[tails])
+        return cls(*times, trades, quotes, notices, _sums(prints, heads))
 
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:

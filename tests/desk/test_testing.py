@@ -8,6 +8,7 @@ from msgspec import Meta
 from desk import strategy
 from desk.model.bars import Bar
 from desk.model.errors import BadInput, StrategyError
+from desk.model.notices import TradingStatus
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.testing import START_NS, MarketRow, StrategyHarness, bar, market
@@ -42,6 +43,31 @@ class Recorder(strategy.Strategy):
 
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
         self.calls.append(("gap", (gap.to_ns - gap.from_ns, gap.is_open)))
+
+
+class Halting(strategy.Strategy):
+    """Keeps every status, with what the context says."""
+
+    def __init__(self, params: strategy.Params) -> None:
+        super().__init__(params)
+        self.seen: list[tuple[str, bool, float | None]] = []
+
+    def on_status(self, ctx: strategy.Context, status: TradingStatus) -> None:
+        self.seen.append((status.message, ctx.halted, None if ctx.bands is None else ctx.bands.up))
+
+
+def test_a_halt_and_price_bands_are_played() -> None:
+    run = StrategyHarness(Halting)
+
+    run.bands(9.5, 10.5)
+    run.status("P", "pause", reason_code="LUDP")
+    run.restart()
+    halted = run.context.halted
+    run.status("T", "resumed")
+
+    assert halted
+    assert run.strategy.seen == [("pause", True, 10.5), ("resumed", False, None)]
+    assert run.context.bands is None
 
 
 class Failing(strategy.Strategy):

@@ -32,7 +32,8 @@ class RandomStrategyOnAllHooks(RandomStrategy):
     """A random strategy that also records bars and data age, and sends another order at each fill."""
 
     def on_second(self, ctx: strategy.Context) -> None:
-        self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist(), ctx.halted, ctx.bands))
+        bands = None if ctx.bands is None else (ctx.bands.down, ctx.bands.up)
+        self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist(), ctx.halted, bands))
         super().on_second(ctx)
 
     def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:

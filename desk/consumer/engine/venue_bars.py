@@ -25,5 +25,7 @@ class VenueBars(msgspec.Struct, array_like=True):
 
     def pop(self, minute_ns: int) -> VenueBar | None:
         """Take out the bar of a minute, which is compared now; None without one."""
-        self.compared_ns = max(self.compared_ns, minute_ns)
-        return self.waiting.pop(minute_ns, None)
+        bar = self.waiting.pop(minute_ns, None)
+        if bar is not None:
+            self.compared_ns = max(self.compared_ns, minute_ns)
+        return bar

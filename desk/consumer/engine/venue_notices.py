@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from desk.bars.venue_comparison import differences
+from desk.bars.venue_comparison import venue_differences
 from desk.consumer.engine.guard import Guard
 from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.outbox import EngineOutbox
@@ -106,19 +106,11 @@ class VenueNotices:
             return False
         if state.trading.halted != was_halted:
             state.pricing.clear_quotes()
-            self._change_halt(state, status.ts_ns)
+            if (matcher := state.matcher) is not None:
+                self._outbox.reports += matcher.on_status(status.ts_ns + matcher.rules.delay_ns, state.trading)
         instances = [each for each in state.instances if each.active and hasattr(each.strategy, "on_status")]
         self._guard.call_hook(instances, "on_status", status, status.ordinal)
         return True
-
-    def _change_halt(self, state: SymbolState, ts_ns: int) -> None:
-        matcher = state.matcher
-        if matcher is None:
-            return
-        if state.trading.halted:
-            self._outbox.reports += matcher.on_halt(ts_ns + matcher.rules.delay_ns)
-        else:
-            matcher.on_resume()
 
     def _take_bar(self, state: SymbolState, bar: VenueBar) -> bool:
         if not state.venue_bars.take(bar):
@@ -138,7 +130,7 @@ class VenueNotices:
             return
         audit = self._audit
         audit.bars_compared += 1
-        found = differences(state.bars.bar_of(minute_ns), theirs)
+        found = venue_differences(state.bars.bar_of(minute_ns), theirs)
         audit.bars_equal += not found
         for difference in found:
             count_cause(audit.bars_differing, difference.field)

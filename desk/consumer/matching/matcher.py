@@ -88,17 +88,19 @@ class Matcher(msgspec.Struct, array_like=True):
         """End day and ioc orders with the session; gtc orders stay."""
         return self._expire(ts_ns, lambda _: True, lambda _: "session closed")
 
-    def on_halt(self, at_ns: int) -> list[Report]:
-        """Cancel the ioc orders that wait for their first look: all other orders wait for the end of the halt."""
-        reports = [report for order in self._live(at_ns) for report in self._cancel_ioc(order, at_ns)]
-        self._sweep()
-        return reports
+    def on_status(self, at_ns: int, trading: TradingState) -> list[Report]:
+        """Apply the begin or the end of a halt; return the reports of the orders.
 
-    def on_resume(self) -> None:
-        """Begin anew: every order is offered the market of after the halt, as if it opened then."""
-        self.quote_ordinal, self.bought, self.sold = -1, 0.0, 0.0
+        At its begin the ioc orders that wait for their first look are canceled. At its end every order is offered the
+        market anew, as if it opened then.
+        """
+        if trading.halted:
+            reports = [report for order in self._live(at_ns) for report in self._cancel_ioc(order, at_ns)]
+            self._sweep()
+            return reports
         for order in self.orders:
             order.quoted = order.rested = False
+        return []
 
     def on_quote(self, quote: Quote, pricing: Pricing, trading: TradingState = UNRESTRICTED) -> list[Report]:
         """Apply a quote; return the reports of the orders."""

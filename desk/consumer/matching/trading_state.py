@@ -1,6 +1,6 @@
 """Whether a symbol trades, and within which prices, by the notices of its venue.
 
-Tests: tests/desk/consumer/matching/test_halts.py
+Tests: tests/desk/consumer/matching/test_matching_rules.py
 """
 
 from math import inf

@@ -204,6 +204,7 @@ def test_malformed_rows_are_received_rejected_and_named() -> None:
     assert feed.counts.rejected == {
         "trades": {"price": 1, "size": 1, "symbol": 1, "kind": 1, "time": 1},
         "quotes": {"price": 1},
+        "notices": {},
     }
     assert feed.counts.skipped == {"trades": 1, "quotes": 0, "notices": 0}
     assert feed.counts.examples == [
@@ -370,7 +371,9 @@ def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
     frames = play(feed)
 
     assert seconds(frames) == [(3, [4])]
-    assert feed.counts == BlockFeedCounts(received={"trades": 1, "quotes": 0}, skipped={"trades": 1, "quotes": 0})
+    assert feed.counts == BlockFeedCounts(
+        received={"trades": 1, "quotes": 0, "notices": 0}, skipped={"trades": 1, "quotes": 0, "notices": 0}
+    )
     assert feed.start_ns == T0
 
 
@@ -396,8 +399,8 @@ def test_restored_counts_are_a_copy_and_continue_counting() -> None:
     other.reject("trades", "price", "there")
 
     assert restored == counts
-    assert counts.rejected == {"trades": {"price": 1}, "quotes": {}}
-    assert other.rejected == {"trades": {"price": 2}, "quotes": {}}
+    assert counts.rejected == {"trades": {"price": 1}, "quotes": {}, "notices": {}}
+    assert other.rejected == {"trades": {"price": 2}, "quotes": {}, "notices": {}}
     assert other.examples == ["here: price", "there: price"]
 
 

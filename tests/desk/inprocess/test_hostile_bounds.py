@@ -146,7 +146,7 @@ def test_a_venue_that_invents_symbols_gets_no_more_of_them_in(monkeypatch: pytes
 
     known = {symbol for shard in desk.consumers.values() for symbol in shard.engine.symbols}
     assert known == {"A", "B", "S0", "S1", "S2"}
-    assert desk.feed.counts.rejected == {"trades": {"symbols": 17}, "quotes": {"symbols": 17}}
+    assert desk.feed.counts.rejected == {"trades": {"symbols": 17}, "quotes": {"symbols": 17}, "notices": {}}
     assert "different symbols" in notes(desk)
     assert desk.balance() == BALANCED
 

@@ -92,7 +92,7 @@ def test_a_ledger_of_an_earlier_release_gets_the_columns_that_came_later(opened:
     late_order = msgspec.structs.replace(decision(2).intent, extended_hours=True)
     later.record([Decision(late_order, "accepted")], [event(2, extended_hours=True)])
 
-    assert {column.name for _, column in LATER} == {"extended_hours"}
+    assert {column.name for _, column in LATER} == {"extended_hours", "halted"}
     assert opened(url).history() == (
         [decision(1), Decision(late_order, "accepted")],
         [event(1), event(2, extended_hours=True)],

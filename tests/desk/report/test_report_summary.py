@@ -20,6 +20,10 @@ CONTRACT = {
         "quotes": {
             "received": 0, "backfilled": 0, "applied": 0, "conflated": 0, "dropped": {}, "rejected": {}, "skipped": 7,
         },
+        "notices": {
+            "received": 2, "backfilled": 0, "applied": 1, "conflated": 0, "dropped": {}, "rejected": {"superseded": 1},
+            "skipped": 0,
+        },
     },
     "balanced": True,
     "events_per_s": {"produced": 0.0, "consumed": 0.0},
@@ -38,7 +42,12 @@ CONTRACT = {
         }
     ],
     "producer": {"pid": 0, "cpu_s": 0.0, "max_rss_mb": 0.0, "reconnects": 0},
-    "bars": 0, "decisions": 0,
+    "bars": 0,
+    "venue_bars": {
+        "compared": 2, "equal": 1, "agreement": 0.5, "differing": {"bar": 1},
+        "first": [{"symbol": "SPY", "minute_ns": 0, "field": "bar", "ours": None, "theirs": 1.5}],
+    },
+    "decisions": 0,
     "orders": {"submitted": 0, "filled": 0, "canceled": 0, "rejected": 0, "refused_by_risk": 0,
     "refused": {}},
     "clock_skew_ms": 0.0,

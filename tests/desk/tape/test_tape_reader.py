@@ -64,7 +64,7 @@ def test_every_reading_begins_anew(tmp_path: Path) -> None:
 
 
 def test_nulls_and_unknown_kinds_are_distinguished(tmp_path: Path) -> None:
-    table = rows(1, kind="status").set_column(1, "ts_ns", pa.array([None], pa.int64()))
+    table = rows(1, kind="note").set_column(1, "ts_ns", pa.array([None], pa.int64()))
 
     (block,) = TapeSource(save(tmp_path / "a.parquet", table)).blocks()
 

@@ -154,7 +154,7 @@ def ticks_of(path: Path) -> list[Tick]:
 
     feed = BlockFeed(TapeSource(path), Still())
     feed.subscribe(["AAA", "BBB"])
-    assert feed.counts.rejected == {"trades": {}, "quotes": {}}
+    assert feed.counts.rejected == {"trades": {}, "quotes": {}, "notices": {}}
     return [tick for frame in frames_of(feed, feed._clock) for tick in frame.ticks]
 
 

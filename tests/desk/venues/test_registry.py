@@ -99,9 +99,9 @@ def test_a_live_feed_that_is_opened_at_a_position_continues_its_totals(kind: str
     health = FeedHealth(subscribed=True, up=True, outages=2, reconnects=3)
     position = FeedPosition(
         session.start_ns + 5 * SECOND_NS,
-        {"trades": 7, "quotes": 3},
-        {"trades": {"price": 1}, "quotes": {}},
-        {"trades": 2, "quotes": 0},
+        {"trades": 7, "quotes": 3, "notices": 0},
+        {"trades": {"price": 1}, "quotes": {}, "notices": {}},
+        {"trades": 2, "quotes": 0, "notices": 0},
         ["row 7"],
         health,
     )

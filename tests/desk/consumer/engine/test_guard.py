@@ -25,6 +25,7 @@ from engine_parts import (
 from desk import strategy
 from desk.model.bars import Bar
 from desk.model.items import GapItem
+from desk.model.notices import TradingStatus
 from desk.model.ticks import Quote, Trade
 from desk.process.signals import StopSignals
 from desk.telemetry.audit import MAX_EXAMPLES, MAX_FRAMES, MAX_LINE, MAX_TEXT
@@ -72,6 +73,9 @@ class Failing(RecordingStrategy):
     def on_gap(self, ctx: strategy.Context, gap: strategy.Gap) -> None:
         self._fail("on_gap")
 
+    def on_status(self, ctx: strategy.Context, status: TradingStatus) -> None:
+        self._fail("on_status")
+
 
 def failing(hook: str) -> Callable[[], Failing]:
     def create() -> Failing:
@@ -93,6 +97,7 @@ def test_a_strategy_that_raises_in_any_hook_is_stopped_and_everything_else_conti
         fill = intents_of(engine)[0]
 
     engine.apply([a_trade(1, 2), a_quote(2, 2), *([a_fill(fill, 1)] if fill else []), gap, *marks(2, 61)])
+    engine.apply([TradingStatus(3, "A", at(61), 0, "H")])
 
     (fault,) = engine.audit.stopped
     assert (fault.strategy, fault.symbol, fault.hook) == ("bad", "A", hook)

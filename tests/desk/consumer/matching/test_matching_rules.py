@@ -7,8 +7,9 @@ import pytest
 from order_makers import accepted, an_id
 
 from desk.bars.reference_price import Pricing
-from desk.consumer.matching import Matcher, MatchingRules
+from desk.consumer.matching import Matcher, MatchingRules, TradingState
 from desk.model.hours import TradingDay
+from desk.model.notices import PriceBands, TradingStatus
 from desk.model.orders import Report
 from desk.model.ticks import Quote, Trade
 
@@ -66,36 +67,57 @@ def cancel(at_ns: int, number: int = 1) -> Step:
     return Step("cancel", at_ns, {"number": number})
 
 
+def halt(at_ns: int) -> Step:
+    return Step("status", at_ns, {"code": "H"})
+
+
+def resume(at_ns: int) -> Step:
+    return Step("status", at_ns, {"code": "T"})
+
+
+def bands(at_ns: int, down: float, up: float) -> Step:
+    return Step("bands", at_ns, {"down": down, "up": up})
+
+
 class Venue:
     """One symbol's pricing and matcher, which are given what a shard gives them."""
 
     def __init__(self, rules: MatchingRules) -> None:
         self.matcher = Matcher(rules)
         self.pricing = Pricing()
+        self.trading = TradingState()
         self.ordinal = 0
 
     def play(self, step: Step) -> list[Report]:
         fields = dict(step.fields)
         match step.what:
             case "order":
-                return self.matcher.open(accepted(fields.pop("number"), **fields), step.at_ns, self.pricing)
+                event = accepted(fields.pop("number"), **fields)
+                return self.matcher.open(event, step.at_ns, self.pricing, self.trading)
             case "quote":
                 self.ordinal += 1
                 book = (fields["bid"], fields["bid_size"], fields["ask"], fields["ask_size"])
                 tick = Quote(self.ordinal, "X", step.at_ns, 0, *book)
                 self.pricing.on_quote(tick)
-                return self.matcher.on_quote(tick, self.pricing)
+                return self.matcher.on_quote(tick, self.pricing, self.trading)
             case "trade":
                 self.ordinal += 1
                 printed = Trade(self.ordinal, "X", step.at_ns, 0, **fields)
                 self.pricing.on_trade(printed)
-                return self.matcher.on_trade(printed, self.pricing)
+                return self.matcher.on_trade(printed, self.pricing, self.trading)
             case "mark":
-                return self.matcher.on_mark(step.at_ns, self.pricing)
+                return self.matcher.on_mark(step.at_ns, self.pricing, self.trading)
             case "cancel":
                 return self.matcher.cancel(an_id(fields["number"]), step.at_ns)
             case "close":
                 return self.matcher.expire(step.at_ns)
+            case "bands":
+                self.trading.take_bands(PriceBands(0, "X", step.at_ns, 0, **fields))
+                return []
+            case "status":
+                self.trading.take_status(TradingStatus(0, "X", step.at_ns, 0, **fields))
+                self.pricing.clear_quotes()
+                return self.matcher.on_status(step.at_ns, self.trading)
         self.pricing.clear_quotes()
         return []
 
@@ -120,6 +142,7 @@ def rules(**fields: Any) -> MatchingRules:
     return MatchingRules(**fields)
 
 
+END: Final = ended("expired", "session closed")
 EXAMPLES: Final[dict[int, dict[str, tuple[list[Step], list[Any]]]]] = {
     1: {
         "a print from before the order fills no market order": ([order(10), trade(9, 100)], NOTHING),
@@ -362,6 +385,85 @@ EXAMPLES: Final[dict[int, dict[str, tuple[list[Step], list[Any]]]]] = {
             [ended("expired", "session closed"), ended("expired", "session closed", 2)],
         ),
     },
+    18: {
+        "no quote fills an order in a halt": ([order(10), halt(11), quote(12, 99, 101), close(20)], [END]),
+        "no print does": ([order(10), halt(11), trade(12, 100), close(20)], [END]),
+        "no order that is sent in it is filled by the quote of before": (
+            [quote(1, 99, 101), halt(5), order(10), close(20)],
+            [END],
+        ),
+        "nor a limit that rests": (
+            [quote(1, 99.99, 100.01), buy_limit(10, 95), halt(11), trade(12, 94), quote(13, 93, 94), close(20)],
+            [END],
+        ),
+        "no stop is triggered": ([stop(10, 95), halt(11), trade(12, 94), resume(13), quote(14, 99, 101)], NOTHING),
+        "a mark fills nothing": ([quote(1, 99, 101), halt(5), order(10), mark(11)], NOTHING),
+        "a late print of the halt fills nothing afterwards": (
+            [order(10), halt(11), resume(20), trade(15, 90), trade(20, 100)],
+            [filled(100)],
+        ),
+        "a late quote of before it neither": ([order(10), halt(11), resume(20), quote(10, 99, 101)], NOTHING),
+        "an ioc order is canceled when it is sent": (
+            [quote(1, 99, 101), halt(5), order(10, tif="ioc")],
+            [ended("canceled", "ioc: trading is halted")],
+        ),
+        "and when the halt begins": ([order(10, tif="ioc"), halt(11)], [ended("canceled", "ioc: trading is halted")]),
+        "a cancel is possible": ([order(10), halt(11), cancel(12)], [ended("canceled")]),
+        "other messages end no halt": (
+            [order(10), halt(11), Step("status", 12, {"code": "Q"}), quote(13, 99, 101), trade(14, 100)],
+            NOTHING,
+        ),
+    },
+    19: {
+        "the next quote fills": (
+            [quote(1, 99, 101), halt(5), order(10), resume(20), quote(21, 98, 102)],
+            [filled(102)],
+        ),
+        "the quote of before the halt does not": (
+            [quote(1, 99, 101), halt(5), order(10), resume(20), mark(21)],
+            NOTHING,
+        ),
+        "nor one of within it": ([order(10), halt(11), quote(12, 99, 101), resume(20), mark(21)], NOTHING),
+        "the auction's print does, up to its size": (
+            [halt(5), order(10), order(10, 2), resume(20), trade(20, 90, 150, "5")],
+            [filled(90), filled(90, 50, 2)],
+        ),
+        "at its price, for a limit that rested before, too": (
+            [quote(1, 99.99, 100.01), buy_limit(10, 95), halt(11), resume(20), trade(21, 90)],
+            [filled(90)],
+        ),
+        "a limit that it does not reach rests": (
+            [buy_limit(10, 95), halt(11), resume(20), trade(21, 96), trade(22, 95), trade(23, 94)],
+            [filled(95)],
+        ),
+    },
+    20: {
+        "an ask above the upper band fills nothing": ([bands(1, 90, 100), order(10), quote(11, 99, 101)], NOTHING),
+        "one at it does": ([bands(1, 90, 100), order(10), quote(11, 99, 100)], [filled(100)]),
+        "a bid below the lower band fills nothing": (
+            [bands(1, 90, 100), order(10, side="sell"), quote(11, 89, 91)],
+            NOTHING,
+        ),
+        "an ioc order is canceled": (
+            [bands(1, 90, 100), quote(2, 99, 101), order(10, tif="ioc")],
+            [ended("canceled", "ioc")],
+        ),
+        "a print beyond them fills nothing": ([bands(1, 90, 100), order(10), trade(11, 101)], NOTHING),
+        "and triggers nothing": ([bands(1, 90, 100), stop(10, 95), trade(11, 89), quote(12, 95, 96)], NOTHING),
+        "new bands replace the old": (
+            [bands(1, 90, 100), order(10), bands(11, 91, 101), quote(12, 99, 101)],
+            [filled(101)],
+        ),
+        "older ones do not": ([bands(5, 90, 100), bands(4, 90, 110), order(10), quote(11, 99, 101)], NOTHING),
+        "what happened before they began is not judged by them": (
+            [order(10), bands(20, 90, 100), trade(15, 101)],
+            [filled(101)],
+        ),
+        "a resumption ends them": (
+            [bands(1, 90, 100), order(10), halt(11), resume(20), quote(21, 109, 110)],
+            [filled(110)],
+        ),
+    },
 }
 WITH_RULES: Final[dict[int, dict[str, tuple[MatchingRules, list[Step], list[Any]]]]] = {
     17: {
@@ -399,6 +501,18 @@ WITH_RULES: Final[dict[int, dict[str, tuple[MatchingRules, list[Step], list[Any]
                 trade(11, 95),
             ],
             [filled(94)],
+        ),
+    },
+    20: {
+        "slippage stays within them": (
+            rules(slippage_bps=100),
+            [bands(1, 90, 100.5), order(10), quote(11, 99, 100)],
+            [filled(100.5)],
+        ),
+        "they hold in the regular hours only": (
+            rules(hours=DAY),
+            [bands(250, 90, 100), buy_limit(310, 110, extended_hours=True), quote(320, 99, 101)],
+            [filled(101)],
         ),
     },
     10: {

@@ -166,7 +166,7 @@ def test_kinds_that_are_unknown_are_counted_and_passed_over() -> None:
 
     assert [tick.symbol for tick in found] == ["A"]
     assert codec.ignored == {"zz": 1, "b": 1}
-    assert counts.rejected == {"trades": {}, "quotes": {}}
+    assert counts.rejected == {"trades": {}, "quotes": {}, "notices": {}}
 
 
 @pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x93\x01", msgspec.msgpack.encode({"T": "t"})])
