@@ -73,6 +73,8 @@ ENVIRONMENT: Final = {
     "RAYDESK_CACHE_DIR": "folder of what can be fetched again: lists of symbols, history; default: `raydesk` in "
     "XDG_CACHE_HOME",
     "XDG_CACHE_HOME": "base of that default; default: `~/.cache`",
+    "RAYDESK_DATA_DIR": "folder of what `desk data get` fetches; default: `raydesk/data` in XDG_DATA_HOME",
+    "XDG_DATA_HOME": "base of that default; default: `~/.local/share`",
     "RAYDESK_STATE_KEY": "key that authenticates run folders, in place of the file in the state folder",
     "RAYDESK_SECRETS_DIR": "folder of files, each named like the variable that it stands for",
     "RAY_ADDRESS": "Ray cluster that `desk run` joins, where `--address` is absent",

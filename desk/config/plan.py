@@ -14,6 +14,7 @@ from desk.config.kinds import FEED_KINDS
 from desk.config.plan_table import PlanFault, PlanTable
 from desk.config.session_plan import BarsPlan, SessionPlan
 from desk.config.storage_plan import LedgerPlan, ResultsPlan
+from desk.config.tape_plan import TapePlan
 from desk.config.telemetry_plan import TelemetryPlan
 from desk.config.trading_plan import BrokerPlan, RiskPlan, ScannerPlan, StrategyPlan
 
@@ -43,6 +44,7 @@ class Plan(PlanTable):
     broker: BrokerPlan = Field(default_factory=BrokerPlan, description="where orders go")
     ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where decisions, orders and fills are recorded")
     results: ResultsPlan = Field(default_factory=ResultsPlan, description="where the run's files are copied")
+    tape: TapePlan = Field(default_factory=TapePlan, description="whether a live feed is recorded")
     bars: BarsPlan = Field(default_factory=BarsPlan, description="when minutes close")
     telemetry: TelemetryPlan = Field(default_factory=TelemetryPlan, description="where metrics and traces go")
     scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")
@@ -116,6 +118,13 @@ class Plan(PlanTable):
                 f'a scanner with feed.kind = "{self.feed.kind}", whose venue gives no snapshots of its market',
                 "no scanners",
                 "Name the symbols in [feed] symbols.",
+            )
+        if self.tape.record and not live:
+            yield PlanFault(
+                ("tape", "record"),
+                f'`true` with feed.kind = "{self.feed.kind}"',
+                "false: only a live feed is recorded, the others can be read again",
+                "Leave `record` out.",
             )
         if self.session.clock == "venue" and not (live and self.feed.url):
             yield PlanFault(

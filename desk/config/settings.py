@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         description="the folder for what can be fetched again",
     )
     xdg_cache_home: Path | None = Field(default=None, description="the parent of the default cache folder")
+    data_dir: Path | None = Field(
+        default=None, validation_alias="RAYDESK_DATA_DIR", description="the folder of downloaded history"
+    )
+    xdg_data_home: Path | None = Field(default=None, description="the parent of the default folder of history")
     state_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_STATE_KEY", description="text")
 
     def secrets(self) -> dict[str, SecretStr]:

@@ -6,8 +6,10 @@ Tests: tests/desk/inprocess/test_in_process_desk.py
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
+from desk.checkpoint.checked_file import translate_disk_errors
 from desk.consumer.shard import Shard
 from desk.model.bars import Bar
 from desk.model.batch import News, ShardBack
@@ -20,6 +22,7 @@ from desk.orders.order_spans import OrderSpans
 from desk.ports import AckWait, Clock, Mailbox, ScannerPort, Wait
 from desk.scanning.live_runner import LiveScannerRunner
 from desk.scanning.runner import ScannerRunner
+from desk.tape.tick_log import TickLogWriter
 from desk.venues.rest.daemon_threads import run_in_thread
 
 
@@ -143,6 +146,30 @@ class LocalScanners:
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
         """The encoded remembered trades of these symbols."""
         return self._scanning.remembered(symbols, until_ns)
+
+
+class LocalTickWriter:
+    """The port of the producer's recording: a log in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log: TickLogWriter | None = None
+
+    def save_ticks(self, chunk: bytes) -> None:
+        """Append the chunk. Raises RunFailed."""
+        with translate_disk_errors(self._folder):
+            if self._log is None:
+                self._log = TickLogWriter(self._folder)
+            self._log.append(chunk)
+
+    def unsaved_ticks(self) -> int:
+        """0: each chunk is saved at once."""
+        return 0
+
+    def settle(self) -> None:
+        """Close the log."""
+        if self._log is not None:
+            self._log.close()
 
 
 class LocalLiveScanners:

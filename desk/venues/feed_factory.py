@@ -62,6 +62,10 @@ class LiveFactory(ABC):
         stream = plan.feed.stream
         return plan.feed.url or ("" if stream is None else stream.url)
 
+    def rest_url(self, plan: Plan) -> str:  # noqa: ARG002 - for overrides
+        """The address of the vendor's REST server: the plan's, else the default; "" if the desk uses none."""
+        return ""
+
     @abstractmethod
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> LiveFeed:
         """Open the session's feed from its start, or resume after the position `resume`.

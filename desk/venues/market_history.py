@@ -5,13 +5,12 @@ Tests: tests/desk/venues/alpaca/test_alpaca_history.py
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Literal, Protocol
+from typing import Protocol
 
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.ticks import Trade
-
-Timeframe = Literal["1m", "5m", "15m", "1h", "1d"]
+from desk.model.timeframes import Timeframe
 
 
 class HistoryUnavailable(Exception):

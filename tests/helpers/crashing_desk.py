@@ -29,6 +29,7 @@ from desk.model.checkpoint import (
 )
 from desk.model.commands import Deliver, MoveSlots
 from desk.model.feed_position import FeedPosition
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Event, Frame, class_of
@@ -340,6 +341,7 @@ class Consumer:
                 10**12,
                 1.0,
                 0.01,
+                desk.hours,
                 live=desk.source is None,
             ),
             entries,
@@ -549,6 +551,7 @@ class DeskSetup:
     checkpoint_s: float = 0.0
     revise_s: int = 3_600
     limits: RiskLimits = field(default_factory=RiskLimits)
+    hours: TradingDay = ALWAYS_OPEN
 
 
 @dataclass

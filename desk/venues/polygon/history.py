@@ -20,10 +20,11 @@ from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.plain_text import from_outside
 from desk.model.ticks import Trade
+from desk.model.timeframes import Timeframe
 from desk.model.units import DAY_NS, MINUTE_NS, MS_NS
 from desk.streams.limits import MAX_TEXT_CHARS
 from desk.venues.frame_codec import FieldError
-from desk.venues.market_history import HistoryUnavailable, Timeframe
+from desk.venues.market_history import HistoryUnavailable
 from desk.venues.polygon.codec import trade_identity, trade_size
 from desk.venues.polygon.codes import CodeMap
 from desk.venues.polygon.wire import Decimal, Number, Numbers, Time, TradeId
@@ -46,7 +47,6 @@ TIMEFRAMES: Final[Mapping[Timeframe, tuple[str, int]]] = {
 }
 UNDONE: Final = frozenset({7, 8, 10, 11, 12})
 """Correction indicators of trades that were marked erroneous or cancelled, and of the records that say so."""
-Query = Mapping[str, str | int]
 Shares = Annotated[float, Meta(gt=0, le=1e9)]
 
 
@@ -111,13 +111,7 @@ class PolygonHistory:
 
     def trades(self, symbols: Sequence[str], from_ns: int, to_ns: int) -> Iterator[list[Trade]]:
         """Pages of trades, oldest first within a symbol, without those that were cancelled later."""
-        wanted: Query = {
-            "timestamp.gte": from_ns,
-            "timestamp.lt": to_ns,
-            "order": "asc",
-            "sort": "timestamp",
-            "limit": ROWS,
-        }
+        wanted = {"timestamp.gte": from_ns, "timestamp.lt": to_ns, "order": "asc", "sort": "timestamp", "limit": ROWS}
         for symbol in symbols:
             for rows in self._pages(f"/v3/trades/{quote(symbol, safe='')}", wanted, TradeRow):
                 kept = [row for row in rows if row.correction not in UNDONE]
@@ -131,7 +125,7 @@ class PolygonHistory:
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
         for symbol, bars in found.items():
             path = f"/v2/aggs/ticker/{quote(symbol, safe='')}/range/{span}/{first_ms}/{last_ms}"
-            wanted: Query = {"adjusted": "false", "sort": "asc", "limit": ROWS}
+            wanted = {"adjusted": "false", "sort": "asc", "limit": ROWS}
             for rows in self._pages(path, wanted, AggregateRow):
                 made = (_bar(symbol, row, width_ns) for row in rows)
                 bars += [bar for bar in made if from_ns <= bar.minute_ns < to_ns]
@@ -154,8 +148,8 @@ class PolygonHistory:
         return sorted(inside, key=lambda action: (action.effective, action.symbol))
 
     def _between(self, path: str, name: str, from_day: date, to_day: date, kind: type[R]) -> Iterator[list[R]]:
-        span = {f"{name}.gte": from_day.isoformat(), f"{name}.lte": to_day.isoformat()}
-        return self._pages(path, {**span, "sort": name, "order": "asc", "limit": ACTIONS}, kind)
+        wanted = {f"{name}.gte": from_day.isoformat(), f"{name}.lte": to_day.isoformat(), "sort": name, "order": "asc"}
+        return self._pages(path, wanted | {"limit": ACTIONS}, kind)
 
     def _trade(self, symbol: str, row: TradeRow) -> Trade:
         codes = self._codes
@@ -168,9 +162,9 @@ class PolygonHistory:
         identity = trade_identity(row.id, row.trf_id)
         return Trade(0, symbol, row.sip_timestamp, 0, row.price, size, conditions, exchange, identity, tape)
 
-    def _pages(self, path: str, wanted: Query, kind: type[R]) -> Iterator[list[R]]:
+    def _pages(self, path: str, wanted: Mapping[str, object], kind: type[R]) -> Iterator[list[R]]:
         """The rows of all pages of an answer. Raises HistoryUnavailable."""
-        query: Query | None = wanted
+        query: Mapping[str, object] | None = wanted
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             rows, following = self._page(path, query, kind)
@@ -185,9 +179,13 @@ class PolygonHistory:
             seen.add(path)
         raise HistoryUnavailable(f"{self.place}: its pages do not end")
 
-    def _page(self, path: str, query: Query | None, kind: type[R]) -> tuple[list[R], str]:
+    def _page(self, path: str, query: Mapping[str, object] | None, kind: type[R]) -> tuple[list[R], str]:
         try:
-            answer = self._session.get(self._url + path, params=dict(query or {}), headers=self._headers)
+            answer = self._session.get(
+                self._url + path,
+                params={name: str(value) for name, value in (query or {}).items()},
+                headers=self._headers,
+            )
             if answer.status_code != requests.codes.ok:
                 raise self._unavailable(
                     f"HTTP {answer.status_code}: {answer.content[:MAX_TEXT_CHARS].decode('latin-1')}"
@@ -218,6 +216,6 @@ def rest_url(plan: Plan, stream_url: str) -> str:
 def _bar(symbol: str, row: AggregateRow, width_ns: int) -> Bar:
     """Its open and close count as set at the first and the last nanosecond: later trades do not replace them."""
     start_ns = row.t * MS_NS
-    notional = (row.vw or row.c) * row.v
-    end_ns = start_ns + width_ns - 1
-    return Bar(symbol, start_ns, row.o, row.h, row.l, row.c, row.v, notional, row.n, start_ns, 0, end_ns, 0, "repaired")
+    notional, end_ns = (row.vw or row.c) * row.v, start_ns + width_ns - 1
+    prices = row.o, row.h, row.l, row.c
+    return Bar(symbol, start_ns, *prices, row.v, notional, row.n, start_ns, 0, end_ns, 0, "repaired")

@@ -55,6 +55,17 @@ def test_names_default_to_the_class() -> None:
     assert (strategy.name, scanner.name) == ("Pressure", "TopMovers")
 
 
+def test_minutes_come_to_on_bar_unless_the_plan_names_other_timeframes() -> None:
+    assert StrategyPlan(use=USE).bars == ("1m",)
+    assert plan(strategies=[{"use": USE, "bars": ["5m", "1d"]}]).strategies[0].bars == ("5m", "1d")
+
+
+@pytest.mark.parametrize("bars", [["2m"], [], ["5m", "5m"], "5m", [5]])
+def test_timeframes_that_do_not_exist_are_refused(bars: object) -> None:
+    with pytest.raises(ValidationError, match="bars"):
+        plan(strategies=[{"use": USE, "bars": bars}])
+
+
 def test_a_strategy_trades_all_subscribed_symbols_unless_a_scanner_picks_them() -> None:
     everywhere = StrategyPlan(use=USE)
     picked = StrategyPlan(use=USE, scanner="TopMovers")

@@ -13,12 +13,17 @@ from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
 from desk.ports import LiveMarket
 from desk.venues.alpaca.market.feed import AlpacaFeed
+from desk.venues.alpaca.rest.addresses import rest_addresses
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 from desk.venues.market_history import MarketHistory
 
 
 class AlpacaFactory(LiveFactory):
     """Opens Alpaca's stream, or a venue that speaks its protocol."""
+
+    def rest_url(self, plan: Plan) -> str:
+        """The address of market data. Raises PlanError."""
+        return rest_addresses(plan).data
 
     def history(self, plan: Plan, keys: Sequence[SecretStr]) -> MarketHistory | None:
         """The history of the stream's own feed. Raises PlanError."""

@@ -6,12 +6,13 @@ Tests: tests/desk/venues/alpaca/test_alpaca_clients.py
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from alpaca.common.enums import BaseURL
-
 from desk.config import Plan
 from desk.config.plan_urls import is_loopback, is_unencrypted
 from desk.model.errors import PlanError
 
+DATA: Final = "https://data.alpaca.markets"
+TRADING: Final = "https://paper-api.alpaca.markets"
+"""As in alpaca/common/enums.py, which takes a while to import."""
 FREE_FEED: Final = "iex"
 SNAPSHOT_FEEDS: Final = frozenset({"iex", "sip", "delayed_sip"})
 HISTORY_FEEDS: Final = {"iex": "iex", "sip": "sip", "delayed_sip": "sip"}
@@ -42,7 +43,7 @@ def rest_addresses(plan: Plan) -> RestAddresses:
             "an https:// address, a venue on this machine, or [feed] allow_plain",
             "Write https://.",
         )
-    return RestAddresses(url, url) if url else RestAddresses(BaseURL.DATA.value, BaseURL.TRADING_PAPER.value)
+    return RestAddresses(url, url) if url else RestAddresses(DATA, TRADING)
 
 
 def snapshot_feed(stream_url: str) -> str:

@@ -6,6 +6,7 @@ Tests: tests/desk/venues/alpaca/test_alpaca_clients.py
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -18,6 +19,8 @@ from desk.venues.alpaca.rest.clients import AlpacaClients
 from desk.venues.alpaca.rest.history import AlpacaHistory
 from desk.venues.alpaca.rest.reference import AlpacaReference
 from desk.venues.alpaca.rest.snapshots import AlpacaMarket
+
+EVERY_DAY: Final = "24/7"
 
 
 def alpaca_history(plan: Plan, keys: Sequence[SecretStr], stream_url: str) -> AlpacaHistory:
@@ -32,8 +35,9 @@ def alpaca_market(plan: Plan, keys: Sequence[SecretStr], stream_url: str, day: d
     addresses, feed = rest_addresses(plan), snapshot_feed(stream_url)
     key, secret = keys
     clients = AlpacaClients(addresses, key, secret, "scans")
+    exchange_day = None if plan.session.calendar == EVERY_DAY else day
     reference = AlpacaReference(clients, day, cache_of(addresses))
-    return AlpacaMarket(clients, reference, feed, f"alpaca {feed} snapshots", plan.feed.scanned)
+    return AlpacaMarket(clients, reference, feed, f"alpaca {feed} snapshots", plan.feed.scanned, exchange_day)
 
 
 def cache_of(addresses: RestAddresses) -> Path | None:

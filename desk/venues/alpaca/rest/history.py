@@ -11,11 +11,12 @@ from typing import Final, Protocol, TypeVar
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.ticks import Trade
+from desk.model.timeframes import Timeframe
 from desk.model.units import DAY_NS, MINUTE_NS, SECOND_NS
 from desk.streams.limits import MAX_PRICE, MAX_SIZE
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable, chunks
 from desk.venues.alpaca.rest.wire import ActionsPage, BarsPage, RestAction, RestTrade, TradesPage, WireBar
-from desk.venues.market_history import HistoryUnavailable, Timeframe
+from desk.venues.market_history import HistoryUnavailable
 from desk.venues.timestamps import rfc3339_ns
 
 PAGE_ROWS: Final = 10_000

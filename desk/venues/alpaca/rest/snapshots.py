@@ -4,6 +4,7 @@ Tests: tests/desk/venues/alpaca/test_alpaca_snapshots.py
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, Final, Literal
 
 import msgspec
@@ -30,7 +31,11 @@ ALL: Final = "*"
 
 
 class AlpacaMarket:
-    """The market of one feed, read with `AT_ONCE` requests at a time: see `desk.ports.LiveMarket`."""
+    """The market of one feed, read with `AT_ONCE` requests at a time: see `desk.ports.LiveMarket`.
+
+    With `exchange_day` it notes if the venue's calendar does not have that day: a closing that the desk's own calendar
+    does not know.
+    """
 
     def __init__(
         self,
@@ -39,20 +44,24 @@ class AlpacaMarket:
         feed: str,
         place: str,
         scanned: Literal["all", "active"],
+        exchange_day: date | None = None,
     ) -> None:
         self.place = place
         self._clients = clients
         self._reference = reference
         self._feed = feed
         self._scanned = scanned
+        self._exchange_day = exchange_day
         self._malformed = 0
         self._reported = 0
+        self._notes: list[str] = []
 
     def read(self, subscribed: Sequence[str]) -> list[LiveSymbol]:
         """The snapshots now. One failed request fails the whole read: a market with holes would mislead scanners."""
         try:
             symbols = self._active() if self._scanned == "active" else self._tradable()
             wanted = sorted(symbols.union(subscribed) - {ALL})
+            self._check_calendar()
             parts = parallel(self._part, list(chunks(wanted, SYMBOLS_PER_REQUEST)), AT_ONCE)
             return [snapshot for part in parts for snapshot in part]
         except RestUnavailable as fault:
@@ -60,11 +69,23 @@ class AlpacaMarket:
 
     def take_notes(self) -> list[str]:
         """Malformed snapshots, which were left out, and faults of the cache, since the last call."""
-        notes = self._reference.take_notes()
+        notes = [*self._notes, *self._reference.take_notes()]
+        self._notes.clear()
         if self._malformed > self._reported:
             new, self._reported = self._malformed - self._reported, self._malformed
             notes.append(f"{self.place}: {some(new, 'malformed snapshot')} left out")
         return notes
+
+    def _check_calendar(self) -> None:
+        """Compare the day with the venue's calendar, once."""
+        day, self._exchange_day = self._exchange_day, None
+        if day is None:
+            return
+        try:
+            if all(known.date != day for known in self._reference.calendar()):
+                self._notes.append(f"{self.place}: the venue's calendar has no trading day on {day}")
+        except RestUnavailable as fault:
+            self._notes.append(f"{self.place}: the venue's calendar could not be read: {fault}")
 
     def _tradable(self) -> set[str]:
         return {

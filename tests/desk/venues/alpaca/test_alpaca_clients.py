@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alpaca.common.enums import BaseURL
 from alpaca_rest_server import AlpacaRestServer, Answer, alpaca_rest_server
 from pydantic import SecretStr
 
 from desk.config import Plan
 from desk.model.errors import PlanError
-from desk.venues.alpaca.rest.addresses import RestAddresses, history_feed, rest_addresses, snapshot_feed
+from desk.venues.alpaca.rest.addresses import DATA, TRADING, RestAddresses, history_feed, rest_addresses, snapshot_feed
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable
 from desk.venues.alpaca.rest.connect import cache_of
 from desk.venues.registry import feed_factory
@@ -66,6 +67,10 @@ def test_requests_go_to_the_plans_server_else_to_that_of_the_stream(
         return
 
     assert rest_addresses(a_plan(**feed)) == (data, trading)
+
+
+def test_the_addresses_are_those_of_alpaca_py() -> None:
+    assert (BaseURL.DATA.value, BaseURL.TRADING_PAPER.value) == (DATA, TRADING)
 
 
 def test_keys_do_not_go_unencrypted_to_another_machine() -> None:

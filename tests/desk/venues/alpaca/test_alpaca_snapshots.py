@@ -29,10 +29,15 @@ def snapshots_of(query: dict[str, str]) -> dict[str, Any]:
 
 
 def market_at(
-    server: AlpacaRestServer, scanned: Literal["all", "active"] = "all", folder: Path | None = None
+    server: AlpacaRestServer,
+    scanned: Literal["all", "active"] = "all",
+    folder: Path | None = None,
+    exchange_day: date | None = None,
 ) -> AlpacaMarket:
     clients = AlpacaClients(RestAddresses(server.url, server.url), SecretStr("k"), SecretStr("s"), "scans")
-    return AlpacaMarket(clients, AlpacaReference(clients, DAY, folder), "iex", "alpaca iex snapshots", scanned)
+    return AlpacaMarket(
+        clients, AlpacaReference(clients, DAY, folder), "iex", "alpaca iex snapshots", scanned, exchange_day
+    )
 
 
 def whole_market(symbols: int) -> dict[str, Page]:
@@ -100,6 +105,25 @@ def test_one_failed_request_fails_the_read() -> None:
 
         with pytest.raises(MarketUnavailable, match="alpaca iex snapshots: HTTP 403: not yours"):
             market_at(server).read([])
+
+
+@pytest.mark.parametrize(
+    ("day", "note"),
+    [
+        ("2026-01-05", []),
+        ("2026-01-06", ["alpaca iex snapshots: the venue's calendar has no trading day on 2026-01-05"]),
+        (None, ["alpaca iex snapshots: the venue's calendar could not be read: HTTP 404: not found"]),
+    ],
+)
+def test_a_day_that_the_venue_does_not_trade_on_is_noted_once(day: str | None, note: list[str]) -> None:
+    calendar: dict[str, Page] = {CALENDAR: lambda query: [{"date": day, "open": "09:30", "close": "16:00"}]}
+    with alpaca_rest_server(whole_market(3) | (calendar if day else {})) as server:
+        market = market_at(server, exchange_day=DAY)
+
+        assert len(market.read([])) == 3
+        assert market.take_notes() == note
+        market.read([])
+        assert market.take_notes() == []
 
 
 def test_symbols_and_trading_days_are_fetched_once_a_day(tmp_path: Path) -> None:
