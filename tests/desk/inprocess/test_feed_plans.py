@@ -1,5 +1,6 @@
 """Each plan of configs/ with a live feed runs against a server that speaks the vendor's protocol."""
 
+import html
 import json
 import os
 import re
@@ -70,6 +71,7 @@ def require_stated(name: str, summary: dict[str, Any], folder: Path) -> None:
     assert metadata[b"raydesk.feed.kind"].decode() == kind
     assert metadata[b"raydesk.feed.name"].decode() == feed_name
     assert metadata[b"raydesk.feed.entitlement"].decode() == entitlement
+    assert entitlement in html.unescape((folder / "run" / "report.html").read_text("utf-8"))
     files = [path for path in (folder / "run").iterdir() if path.is_file()]
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
