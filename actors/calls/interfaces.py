@@ -104,6 +104,14 @@ class ScannerActor(Protocol):
         ...
 
 
+class HistoryActor(Protocol):
+    """Calls of the producer to the history."""
+
+    def serve(self, question: bytes, /) -> bytes:
+        """Answer an encoded question; return the encoded answer."""
+        ...
+
+
 class ConsumerActor(Protocol):
     """Calls of the producer to a consumer."""
 

@@ -3,6 +3,7 @@
 Tests: tests/actors/test_on_ray.py
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -12,11 +13,12 @@ from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
-from actors.calls.interfaces import BrokerActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
+from actors.calls.interfaces import BrokerActor, HistoryActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
 from actors.calls.order_encoding import decode_bars, decode_events, decode_request, encode
-from actors.calls.peers import Outbox, Peer, translate_task_errors
+from actors.calls.peers import COLLECT_EVERY_S, Outbox, Peer, translate_task_errors
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.history import Answer, Question, decode_answer, encode_question
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.units import SECOND_NS
@@ -237,6 +239,58 @@ class RayScanners:
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
         """Fetch the remembered trades of these symbols."""
         return self._peer.ask(ScannerActor.remembered, list(symbols), until_ns)
+
+
+class RayHistory:
+    """The history port of the producer. It looks for answers at intervals, and repeats questions to a successor."""
+
+    def __init__(self) -> None:
+        self._peer = Peer[HistoryActor]("history")
+        self._unsent: list[bytes] = []
+        self._asked: dict[ObjectRef[bytes], bytes] = {}
+        self._asked_of: ActorHandle[HistoryActor] | None = None
+        self._looked_s = 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayHistory, ())
+
+    def ask(self, question: Question) -> None:
+        """Send the question, or keep it until a successor starts."""
+        self._unsent.append(encode_question(question))
+        self._send()
+
+    def answers(self) -> list[Answer]:
+        """The answers that have arrived since the last look."""
+        now_s = time.monotonic()
+        if not (self._asked or self._unsent) or now_s - self._looked_s < COLLECT_EVERY_S:
+            return []
+        self._looked_s = now_s
+        self._send()
+        if not self._asked:
+            return []
+        done, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)
+        return [decode_answer(answer) for ref in done if (answer := self._take(ref)) is not None]
+
+    def _send(self) -> None:
+        if self._unsent and self._peer.find():
+            questions, self._unsent = self._unsent, []
+            for question in questions:
+                self._asked[self._peer.call(HistoryActor.serve, question)] = question
+            self._asked_of = self._peer.incarnation
+
+    def _take(self, ref: ObjectRef[bytes]) -> bytes | None:
+        """The answer; None if the actor has died, whose questions are then sent again."""
+        question = self._asked.pop(ref, None)
+        if question is None:
+            return None
+        try:
+            with translate_task_errors():
+                return ray.get(ref)
+        except RayActorError:
+            self._peer.lost(self._asked_of)
+            self._unsent += [question, *self._asked.values()]
+            self._asked.clear()
+            return None
 
 
 class RayProducer:

@@ -13,6 +13,7 @@ from desk.consumer.shard import Shard
 from desk.inprocess.desk_readings import desk_readings
 from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalTickWriter, local_scanners
 from desk.inprocess.hang_watch import HangWatch
+from desk.inprocess.history_thread import HistoryThread
 from desk.model.errors import DeskError
 from desk.model.log_line import fields
 from desk.model.units import MS_NS
@@ -34,7 +35,7 @@ from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
 from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.readings import Readings
-from desk.wiring import broker_factory, markets, producer_factory, shard_factory
+from desk.wiring import broker_factory, history_factory, markets, producer_factory, shard_factory
 from desk.wiring.live_status import LiveStatus
 from desk.wiring.run_end import RunTimes, flush_log, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
@@ -102,6 +103,8 @@ class InProcessDesk:
             )
             for number in numbers
         }
+        server = history_factory.history_server(plan, self.session, folder.history)
+        self._history = None if server is None else HistoryThread(server)
         self.loop: ProducerLoop = producer_factory.build_producer_loop(
             plan,
             self.session,
@@ -118,6 +121,7 @@ class InProcessDesk:
             spans=self.spans,
             hops=self._hops,
             recorder=LocalTickWriter(folder.tape) if plan.tape.record else None,
+            history=self._history,
         )
         self._children = running_descendants()
         self._left: list[str] = []
@@ -160,6 +164,8 @@ class InProcessDesk:
             self._write_failed(fault)
             raise
         finally:
+            if self._history is not None:
+                self._history.close()
             self.store.close()
             self.book.close()
             flush_log()

@@ -110,6 +110,24 @@ class GapItem(msgspec.Struct, array_like=True, tag="g", gc=False):
     is_open: bool = False
 
 
+class Backfill(msgspec.Struct, array_like=True, tag="f", gc=False):
+    """Every trade of the symbol in these whole minutes, `from_ns` to `to_ns` by venue time, from the venue's history.
+
+    It repairs the minutes: trades that the desk missed enter them, without calls of strategies. `trades` are encoded
+    (`encode_trades`), oldest first, with ordinals below those of all ticks. A trade received before `asked_ns` (wall
+    time of the request) that is not among them shows that the history is not complete. `gap_ns` and `gap_to_ns`
+    (session time) are the gap for which it was requested.
+    """
+
+    symbol: str
+    from_ns: int
+    to_ns: int
+    trades: bytes
+    asked_ns: int
+    gap_ns: int
+    gap_to_ns: int
+
+
 class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
     """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settle`, carry their state.
 
@@ -162,6 +180,7 @@ Item = (
     | QuotesLost
     | Stop
     | GapItem
+    | Backfill
     | Release
     | Adopt
     | Settle
@@ -171,3 +190,7 @@ Item = (
 _items = msgspec.msgpack.Decoder(list[Item])
 encode_items = msgspec.msgpack.Encoder().encode
 decode_items = _items.decode
+
+_trades = msgspec.msgpack.Decoder(list[Trade])
+encode_trades = encode_items
+decode_trades = _trades.decode

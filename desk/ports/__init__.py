@@ -6,6 +6,7 @@ The in-process desk and the tests plug plain objects in; the actors plug Ray cal
 from desk.ports.broker import ProducerBroker, ShardBroker
 from desk.ports.clock import Clock
 from desk.ports.feed import Feed, FeedCounts, FeedGap, LiveFeed
+from desk.ports.history import HistoryPort
 from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter, TickWriter
 from desk.ports.live_market import LiveMarket, MarketUnavailable
 from desk.ports.mailbox import Mailbox
@@ -23,6 +24,7 @@ __all__ = [
     "Feed",
     "FeedCounts",
     "FeedGap",
+    "HistoryPort",
     "LiveFeed",
     "LiveMarket",
     "Mailbox",

@@ -34,6 +34,7 @@ class FeedGaps:
         self._live = live
         self._subscriptions = subscriptions
         self._records = list(records)
+        self._ended: list[GapRecord] = []
         self._delay_ns = delay_ns
         self._channels = channels
         self._refused: dict[str, int] = {}
@@ -55,9 +56,16 @@ class FeedGaps:
         items = []
         for gap in self._feed.take_gaps():
             self._open = None
-            self._records.append(self._record(gap))
+            record = self._record(gap)
+            self._records.append(record)
+            self._ended.append(record)
             items.append(GapItem(gap.from_ns, gap.to_ns, gap.why))
         return items
+
+    def take_ended(self) -> list[GapRecord]:
+        """The gaps that `close` returned since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def open(self, session_ns: int) -> list[GapItem]:
         """Return the open gap, if news of it is due. It belongs after the ticks that preceded it."""

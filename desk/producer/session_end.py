@@ -20,6 +20,8 @@ def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerPar
     yield from pacing.between_marks(NEVER_NS)
     while parts.moves.under_way:
         yield from lanes.flush()
+    yield from parts.repairs.finish(session_ns, ports.clock)
+    parts.router.put_items(parts.repairs.rest())
     yield from _begin_close(config, ports, parts)
     if not config.lockstep:
         yield from _settle(config, parts)

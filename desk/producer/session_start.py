@@ -37,3 +37,8 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
     if state is not None:
         parts.notes.add(f"the producer continues from the mark at {state.mark_ns}")
         parts.router.put_items(parts.watching.resume(state.mark_ns))
+    if feed.lossless:
+        yield from parts.history.wait(ports.clock, progress.session_ns)
+        parts.router.put_items(parts.history.take_ready())
+    else:
+        parts.history.ask(progress.session_ns, ports.clock.wall_ns())

@@ -14,6 +14,7 @@ from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedReport
 from desk.producer.loop import ProducerLoop
+from desk.report.gap_lines import gap_problems, gap_warnings, refused_symbols
 from desk.report.history_problems import history_problems
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import (
@@ -74,7 +75,7 @@ def feed_record(loop: ProducerLoop) -> FeedRecord:
         counts.rejected,
         counts.skipped,
         counts.examples,
-        loop.gaps.records_at(loop.session_ns),
+        loop.gap_records(),
         [*loop.problems, *report.problems],
         report,
         loop.notes.latest(),
@@ -119,7 +120,12 @@ def summarize_run(record: RunRecord) -> Summary:
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
         problems=problems(record)[:MAX_PROBLEMS],
-        gaps=[GapSection(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
+        gaps=[
+            GapSection(
+                gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired and not refused_symbols(record.shards, gap)
+            )
+            for gap in record.feed.gaps
+        ],
         warnings=warnings(record)[:MAX_PROBLEMS],
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
@@ -170,7 +176,11 @@ def summarize_run(record: RunRecord) -> Summary:
 def problems(record: RunRecord) -> list[str]:
     """Problems of all parts, and those that follow from the accounts as a whole."""
     by_class = {kind: _counts(record, kind) for kind in CLASSES}
-    return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
+    return [
+        *record.problems,
+        *gap_problems(record.feed.gaps, record.shards),
+        *implausible_times(by_class, record.feed.report.ahead),
+    ]
 
 
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
@@ -192,6 +202,7 @@ def warnings(record: RunRecord) -> list[str]:
     lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
     lines += [*revision_warnings(record.shards), *venue_bar_warnings(record.shards)]
+    lines += gap_warnings(record.feed.gaps, record.shards)
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
     return lines + [
@@ -258,6 +269,7 @@ def _counts(record: RunRecord, kind: EventClass) -> ClassCounts:
         }
     return ClassCounts(
         received=record.feed.received.get(kind, 0),
+        backfilled=sum(shard.audit.backfilled for shard in shards) if kind == "trades" else 0,
         applied=sum(getattr(shard.audit, kind) for shard in shards),
         conflated=conflated,
         dropped={cause: ticks for cause, ticks in dropped.items() if ticks},

@@ -50,6 +50,7 @@ class RunFolder:
         self.meters = folder / "meters.jsonl"
         self.keeper = folder / "keeper"
         self.tape = folder / "tape"
+        self.history = folder / "history"
         self.ledger_rows = folder / "ledger.rows"
         self.resume = ResumeFile(folder / "resume.json")
 

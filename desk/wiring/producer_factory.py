@@ -15,7 +15,16 @@ from desk.model.batch import LaneTotals
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
 from desk.model.units import MS_NS, SECOND_NS
-from desk.ports import Clock, DirectoryLinks, Mailbox, ProducerBroker, ProducerKeeper, ScannerPort, TickWriter
+from desk.ports import (
+    Clock,
+    DirectoryLinks,
+    HistoryPort,
+    Mailbox,
+    ProducerBroker,
+    ProducerKeeper,
+    ScannerPort,
+    TickWriter,
+)
 from desk.producer.feed_watch.watch import FeedWatchConfig
 from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
@@ -67,12 +76,14 @@ def build_producer_loop(
     asleep: Mapping[int, LaneTotals] | None = None,
     spans: SpanRecorder = NO_SPANS,
     hops: HopMeter | None = None,
+    history: HistoryPort | None = None,
     recorder: TickWriter | None = None,
 ) -> ProducerLoop:
     """Build the producer's loop, restored from the keeper's last state.
 
     `first` are the shards at the start of the session, `joined` the shards that are running, `asleep` the lane totals
-    of shards that are stopped because the load does not need them. `recorder` records the ticks if the plan says so.
+    of shards that are stopped because the load does not need them. `history` is None if the plan needs none, and
+    `recorder` if it does not record.
     """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
@@ -88,7 +99,7 @@ def build_producer_loop(
         asleep or {},
     )
     ports = ProducerPorts(
-        feed, links, broker, scanners, keeper, clock, mailbox, live, spans, hops or HopMeter(), recorder
+        *(feed, links, broker, scanners, keeper, clock, mailbox, live, spans, hops or HopMeter(), recorder, history)
     )
     return ProducerLoop(config, ports, beginning)
 
@@ -109,4 +120,6 @@ def _producer_config(plan: Plan, session: Session, epoch: int, feed_place: str) 
             session.hours,
             len(plan.feed.channels),
         ),
+        round(plan.bars.repair_s * SECOND_NS),
+        session.needs,
     )

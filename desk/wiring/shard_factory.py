@@ -36,6 +36,8 @@ from desk.wiring.exchange_days import day_start_ns
 from desk.wiring.markets import live_market
 
 NO_HISTORY: Final[Mapping[Timeframe, int]] = {}
+LONGEST_REPAIR_NS: Final = 2 * 3600 * SECOND_NS
+"""Partial minutes of a live feed are kept so long, so that history can still complete those of a long gap's start."""
 
 
 def strategy_entries(
@@ -176,6 +178,7 @@ def build_engine(
         session.has_trades,
         live=plan.feed.is_live,
         state_bytes=round(plan.guards.state_mb * MIB),
+        repair_ns=LONGEST_REPAIR_NS if plan.feed.is_live and plan.bars.repair_s else 0,
     )
     entries = strategy_entries(plan, crumbs, stopped, restoring=restoring)
     return Engine(config, entries, perf_counter_ns, crumbs, {(stop.strategy, stop.symbol) for stop in stops})

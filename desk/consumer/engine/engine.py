@@ -17,6 +17,7 @@ from desk.model.batch import Released
 from desk.model.checkpoint import LoggedTrades
 from desk.model.items import (
     Adopt,
+    Backfill,
     Close,
     GapItem,
     History,
@@ -278,6 +279,8 @@ class Engine:
                 self._items.stop(item)
             case GapItem():
                 self._items.gap(item)
+            case Backfill():
+                self._state.backfills.apply(item, self.mark_ns)
             case Release():
                 self._release(item, pending)
             case Adopt():
@@ -303,7 +306,7 @@ class Engine:
         self._notices.compare_until(mark.session_ns)
         if self._minutes.expire_until(mark.session_ns):
             for state in self.symbols.values():
-                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns)
+                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns, self._minutes.repairable_from_ns)
         self._guard.call_on_second(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from desk.consumer.engine.backfills import Backfills
 from desk.consumer.engine.bar_closes import BarCloses
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.engine_config import EngineConfig
@@ -62,7 +63,9 @@ class EngineState:
         now.degraded = config.live
         self.outbox = outbox = EngineOutbox()
         self.symbols = ShardSymbols(strategies, outbox)
-        self.minutes = OpenMinutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
+        self.minutes = OpenMinutes(
+            config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns, config.repair_ns
+        )
         now.closed_to_ns = self.minutes.closed_to_ns
         self.guard = Guard(
             now,
@@ -85,6 +88,7 @@ class EngineState:
         self.orders = StrategyOrders(self.symbols, self.guard, now, outbox, rules, live=config.live)
         self.losses = LostTicks(self.symbols.known, self.minutes)
         self.notices = VenueNotices(self.symbols, self.minutes, self.guard, outbox, audit)
+        self.backfills = Backfills(self.symbols.known, self.minutes, audit)
         self.moves = ShardMoves()
 
     def hand_over(self, pending: Outcome) -> None:

@@ -76,6 +76,7 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     history_ns: int = -1
     has_history: bool = False
     awaits_history: bool = False
+    ignored: dict[int, int] = {}
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -150,6 +151,7 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         history_ns=state.history_ns,
         has_history=state.has_history,
         awaits_history=state.awaits_history,
+        ignored=state.bars.ignored,
     )
 
 
@@ -164,6 +166,7 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades 
     state.past, state.history_ns = kept.past, kept.history_ns
     state.has_history, state.awaits_history = kept.has_history, kept.awaits_history
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
+    state.bars.ignored = kept.ignored
     state.bars.rows.put_rows(kept.series)
     if kept.memory is not None:
         state.bars.memory = restore_trades(kept.memory, trades)

@@ -215,6 +215,7 @@ class SocketFeed:
     def close(self) -> None:
         """End the session here, and close the connection: it has a second to close in order."""
         self._frames.close()
+        self.descriptor = None
 
     def _all_frames(self) -> Generator[Frame | None, None, None]:
         try:
