@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
-from made_up_history import MadeUpHistory
+from scripted_history import ScriptedHistory
 
 from desk.local_venue.server import VenueServer
 from desk.local_venue.venue_settings import AccessRules, PlaySettings
@@ -44,7 +44,7 @@ def write_trading_day(path: Path, minutes: int) -> list[Trade]:
     return trades
 
 
-class PresentHistory(MadeUpHistory):
+class PresentHistory(ScriptedHistory):
     """The history of a venue's trades, up to the play's present."""
 
     def __init__(self, trades: Sequence[Trade], venue: "BreakableVenue") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from unittest.mock import patch
 
-from made_up_history import MadeUpHistory
+from scripted_history import ScriptedHistory
 
 from desk.history import history_server
 from desk.history.history_server import HistoryServer
@@ -26,7 +26,7 @@ def a_print(number: int, seconds: float, symbol: str = "A", price: float = 10.0)
 
 def test_an_answer_covers_all_minutes_of_all_symbols_in_parts_of_whole_minutes() -> None:
     trades = [a_print(number, number * 20) for number in range(1, 12)] + [a_print(99, 30, "B")]
-    server = HistoryServer(MadeUpHistory(trades))
+    server = HistoryServer(ScriptedHistory(trades))
     question = TradesQuestion(7, ["A", "B", "C"], 0, 5 * MINUTE_NS)
 
     with patch.object(history_server, "TRADES_PER_PART", 3):
@@ -46,7 +46,7 @@ def test_an_answer_covers_all_minutes_of_all_symbols_in_parts_of_whole_minutes()
 
 def test_a_history_that_has_not_reached_the_witness_is_not_used() -> None:
     witness = a_print(5, 130)
-    market = MadeUpHistory([a_print(1, 10), witness])
+    market = ScriptedHistory([a_print(1, 10), witness])
     market.reached_ns = 100 * SECOND_NS
     server = HistoryServer(market)
     question = TradesQuestion(1, ["A"], 0, MINUTE_NS, witness)
@@ -57,7 +57,7 @@ def test_a_history_that_has_not_reached_the_witness_is_not_used() -> None:
 
 
 def test_trades_without_a_price_or_size_are_left_out() -> None:
-    server = HistoryServer(MadeUpHistory([a_print(1, 10, price=0.0), a_print(2, 20)]))
+    server = HistoryServer(ScriptedHistory([a_print(1, 10, price=0.0), a_print(2, 20)]))
 
     (part,) = server.serve(TradesQuestion(1, ["A"], 0, MINUTE_NS)).parts
 
@@ -65,11 +65,11 @@ def test_trades_without_a_price_or_size_are_left_out() -> None:
 
 
 def test_what_the_vendor_raises_is_the_reason_of_the_answer() -> None:
-    class Broken(MadeUpHistory):
+    class Broken(ScriptedHistory):
         def trades(self, symbols: Sequence[str], from_ns: int, to_ns: int) -> Iterator[list[Trade]]:
             raise KeyError("trades")
 
-    market = MadeUpHistory()
+    market = ScriptedHistory()
     market.failures.append("no subscription to this data")
 
     assert (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from made_up_history import MadeUpHistory
+from scripted_history import ScriptedHistory
 
 from desk.history.history_server import HistoryServer
 from desk.history.kept_history import KeptHistory
@@ -40,7 +40,7 @@ def daily(symbol: str = "A", days: Sequence[date] = TRADING_DAYS) -> list[Bar]:
 
 
 def ask(
-    market: MadeUpHistory | None,
+    market: ScriptedHistory | None,
     kept: Path,
     counts: PastCounts,
     symbols: Sequence[str] = ("A",),
@@ -53,8 +53,8 @@ def ask(
     return answer
 
 
-def a_market(**bars: list[Bar]) -> MadeUpHistory:
-    market = MadeUpHistory()
+def a_market(**bars: list[Bar]) -> ScriptedHistory:
+    market = ScriptedHistory()
     names: dict[str, Timeframe] = {"d1": "1d", "m1": "1m", "m5": "5m"}
     market.bars_of = {names[name]: found for name, found in bars.items()}
     return market
@@ -104,7 +104,7 @@ def test_bars_are_adjusted_for_actions_effective_by_the_day_and_for_no_later_one
 
 
 def test_without_corporate_actions_the_bars_are_there_and_the_problem_is_named(tmp_path: Path) -> None:
-    class NoActions(MadeUpHistory):
+    class NoActions(ScriptedHistory):
         def actions(self, symbols: Sequence[str], from_day: date, to_day: date) -> list[CorporateAction]:
             self.failures.append("not permitted")
             return super().actions(symbols, from_day, to_day)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from made_up_history import DirectHistory, MadeUpHistory
+from scripted_history import DirectHistory, ScriptedHistory
 
 from desk.history.history_server import HistoryServer
 from desk.model.items import Backfill
@@ -29,7 +29,7 @@ def a_print(number: int, seconds: float, symbol: str = "A") -> Trade:
 class Desk:
     """Gap repairs with a history, marked second by second; wall time is session time."""
 
-    def __init__(self, market: MadeUpHistory, symbols: str = "AB", state: bytes = b"", delay_s: int = 0) -> None:
+    def __init__(self, market: ScriptedHistory, symbols: str = "AB", state: bytes = b"", delay_s: int = 0) -> None:
         self.market = market
         self.notes = NoteBoard()
         config = RepairConfig(LIMIT_S * SECOND_NS, delay_s * SECOND_NS)
@@ -59,7 +59,7 @@ def minutes(items: list[Backfill]) -> set[tuple[str, float, float]]:
 
 def test_minutes_are_requested_when_their_late_reports_and_a_later_trade_are_there() -> None:
     witness = a_print(9, 131)
-    desk = Desk(MadeUpHistory([a_print(1, 80), witness]))
+    desk = Desk(ScriptedHistory([a_print(1, 80), witness]))
 
     desk.repairs.add([a_gap()], (), at(130))
     assert desk.repairs.wants_trades
@@ -78,7 +78,7 @@ def test_minutes_are_requested_when_their_late_reports_and_a_later_trade_are_the
 
 
 def test_the_minute_before_is_included_where_its_trades_may_be_reported_in_the_gap() -> None:
-    desk = Desk(MadeUpHistory(), "A")
+    desk = Desk(ScriptedHistory(), "A")
 
     desk.repairs.add([a_gap(62, 63)], (), at(63))
     found = desk.until(200)
@@ -87,7 +87,7 @@ def test_the_minute_before_is_included_where_its_trades_may_be_reported_in_the_g
 
 
 def test_without_any_later_trade_it_waits_a_minute_and_for_the_feed() -> None:
-    desk = Desk(MadeUpHistory(), "A")
+    desk = Desk(ScriptedHistory(), "A")
     desk.repairs.add([a_gap(70, 100)], (), at(100))
 
     assert desk.until(300, up=False) == {}
@@ -95,7 +95,7 @@ def test_without_any_later_trade_it_waits_a_minute_and_for_the_feed() -> None:
 
 
 def test_a_request_is_repeated_with_pauses_until_the_history_has_the_minutes() -> None:
-    market = MadeUpHistory()
+    market = ScriptedHistory()
     market.failures += ["not yet"] * 4
     desk = Desk(market, "A")
     desk.repairs.add([a_gap(70, 100)], (), at(100))
@@ -109,7 +109,7 @@ def test_a_request_is_repeated_with_pauses_until_the_history_has_the_minutes() -
 
 
 def test_after_the_limit_the_gap_stays_unrepaired_and_the_reason_is_kept() -> None:
-    market = MadeUpHistory()
+    market = ScriptedHistory()
     market.failures += ["no subscription to this data"] * 1000
     desk = Desk(market)
     desk.repairs.add([a_gap(70, 100)], (), at(100))
@@ -124,11 +124,11 @@ def test_after_the_limit_the_gap_stays_unrepaired_and_the_reason_is_kept() -> No
 
 
 def test_a_successor_repeats_what_was_under_way() -> None:
-    desk = Desk(MadeUpHistory(), "A")
+    desk = Desk(ScriptedHistory(), "A")
     desk.repairs.add([a_gap(70, 100)], (), at(100))
     desk.until(180, 101)  # asked, not answered
 
-    successor = Desk(MadeUpHistory(), "A", desk.repairs.state())
+    successor = Desk(ScriptedHistory(), "A", desk.repairs.state())
     found = successor.until(190, 181)
 
     assert minutes([item for items in found.values() for item in items]) == {("A", 1, 2)}
@@ -136,7 +136,7 @@ def test_a_successor_repeats_what_was_under_way() -> None:
 
 
 def test_symbols_that_the_venue_refuses_are_left_out() -> None:
-    desk = Desk(MadeUpHistory())
+    desk = Desk(ScriptedHistory())
 
     desk.repairs.add([a_gap(70, 100)], ("B",), at(100))
 
@@ -144,7 +144,7 @@ def test_symbols_that_the_venue_refuses_are_left_out() -> None:
 
 
 def test_a_delayed_feed_asks_for_the_minutes_of_its_data() -> None:
-    desk = Desk(MadeUpHistory(), "A", delay_s=60)
+    desk = Desk(ScriptedHistory(), "A", delay_s=60)
 
     desk.repairs.add([a_gap(130, 140)], (), at(140))
     found = desk.until(300)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_history import DirectHistory, MadeUpHistory
+from scripted_history import DirectHistory, ScriptedHistory
 
 from desk.history.history_server import HistoryServer
 from desk.history.kept_history import KeptHistory
@@ -41,7 +41,7 @@ class Desk:
         state: bytes = b"",
         has_port: bool = True,
     ) -> None:
-        self.market = MadeUpHistory()
+        self.market = ScriptedHistory()
         self.market.bars_of = {
             "1d": [a_bar(BEFORE_NS, symbol) for symbol in "AB"],
             "1m": [a_bar(OPEN_NS + minute * MINUTE_NS, symbol) for symbol in "AB" for minute in range(95)],
@@ -127,7 +127,7 @@ def test_minutes_alone_are_not_waited_for_and_are_no_problem(tmp_path: Path) -> 
 
     assert [(item.warm, item.problem) for items in found for item in items] == [(False, ""), (True, "")]
     assert [note.text for note in desk.notes.latest()] == [
-        "A starts without the day's earlier minutes: made-up history: not permitted"
+        "A starts without the day's earlier minutes: scripted history: not permitted"
     ]
 
 
