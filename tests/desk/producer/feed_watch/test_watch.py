@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.errors import DeskError
+from desk.model.errors import CredentialsError, DeskError
 from desk.model.feed_health import FeedHealth, Freshness, SymbolActivity
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
