@@ -64,9 +64,7 @@ def test_a_venue_that_says_slow_client_raises_the_ladder_once_for_each_time() ->
     feed, notes = SlowReader(), NoteBoard()
     feed.read_age_ns = 0
     feed.health.slow_clients = 2  # of an earlier producer
-    overload = OverloadControl(
-        OverloadLadder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, notes
-    )  # type: ignore[arg-type]  # what it asks of a feed
+    overload = OverloadControl(OverloadLadder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, notes)  # type: ignore[arg-type]  # what it asks of a feed
 
     overload.control(10 * SECOND_NS)
     before = overload.ladder.rung

@@ -31,7 +31,6 @@ from desk.model.ticks import Frame
 from desk.process.clock import SystemClock
 from desk.venues.alpaca.market import AlpacaFeed
 
-
 PATIENT_NS = 3_600 * NS
 """A timeout that seconds of a hand-moved clock do not reach while a pong takes real time."""
 
@@ -199,7 +198,9 @@ def test_out_of_session_silence_is_no_fault() -> None:
 def test_a_market_that_was_closed_is_not_mute_at_its_first_second() -> None:
     clock = ManualClock()
     with AlpacaServer(subscribe_only) as server:
-        feed = make_feed(server, clock, timeout_ns=PATIENT_NS, is_open=lambda session_ns: session_ns >= START_NS + 100 * NS)
+        feed = make_feed(
+            server, clock, timeout_ns=PATIENT_NS, is_open=lambda session_ns: session_ns >= START_NS + 100 * NS
+        )
         frames = frames_of(feed, feed._clock)
         until(frames, lambda _: feed.connection.connected)
 
