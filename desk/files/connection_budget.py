@@ -77,6 +77,9 @@ class ConnectionBudget:
             except BlockingIOError:
                 os.close(descriptor)
                 continue
+            except OSError:  # a file system without locks
+                os.close(descriptor)
+                raise
             self._descriptor = descriptor
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, msgspec.json.encode(LockHolder(os.getpid(), self._desk, now_ns)), 0)

@@ -74,8 +74,14 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 class SymbolActivity(msgspec.Struct):
-    """What a live feed read of single symbols: those that traded, and the venue's bars and statuses, in order."""
+    """What a live feed read of single symbols: those that traded, and the venue's bars and statuses, in order.
 
+    `read_ns` is the session time of the last read, which may be later than the mark; `up_ns` that of the last
+    acknowledgement of a subscription after a time without one.
+    """
+
+    read_ns: int = 0
+    up_ns: int = 0
     traded: set[str] = msgspec.field(default_factory=set)
     bars: list[VenueBar] = msgspec.field(default_factory=list)
     statuses: list[TradingStatus] = msgspec.field(default_factory=list)

@@ -55,6 +55,7 @@ class FeedOutages:
     again after 30 s, and at each doubling of that. Before `start_ns`, the session's start, and after `end_ns`, its end,
     there are no gaps.
 
+    `back_ns` is the session time of the last acknowledged subscription.
     The first subscription may take `late_ns`; after that its absence is an outage too. A shorter wait is a gap only if
     a minute began in it: the first minute of a session that begins within a minute is partial anyway.
     """
@@ -64,6 +65,7 @@ class FeedOutages:
     ) -> None:
         self.health = FeedHealth()
         self.gaps: list[OutageGap] = []
+        self.back_ns = 0
         self._place = place
         self._farewell_ns = farewell_ns
         self._start_ns = start_ns
@@ -155,6 +157,7 @@ class FeedOutages:
     def back(self, session_ns: int, wall_ns: int) -> None:
         """Record that the subscription is acknowledged."""
         health, outage, session_ns = self.health, self._outage, min(session_ns, self._end_ns)
+        self.back_ns = session_ns
         if outage is not None:
             if outage.why:
                 self._report(outage)

@@ -206,7 +206,7 @@ class SocketFeed:
 
     def take_activity(self) -> SymbolActivity:
         """The symbols that traded since the last call, and the venue's messages about symbols."""
-        return self._activity.take()
+        return self._activity.take(self._outages.back_ns)
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
         """Unsubscribe the quotes of these symbols for now."""
@@ -376,7 +376,8 @@ class SocketFeed:
             self.fault = fault
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
-        self._activity.look(ticks)
+        if ticks:
+            self._activity.look(ticks, self._at(self._socket.read_ns))
         return ticks
 
     def _drained(self) -> bool:

@@ -14,17 +14,17 @@ class ActivityMeter:
     def __init__(self) -> None:
         self._activity = SymbolActivity()
 
-    def look(self, events: list[Event]) -> None:
-        """Note what was read."""
-        if not events:
-            return
+    def look(self, events: list[Event], read_ns: int) -> None:
+        """Note what was read at this session time."""
         activity = self._activity
+        activity.read_ns = read_ns
         activity.traded.update([event.symbol for event in events if type(event) is Trade])
         if not NOTICES.isdisjoint(map(type, events)):
             activity.bars += [event for event in events if type(event) is VenueBar]
             activity.statuses += [event for event in events if type(event) is TradingStatus]
 
-    def take(self) -> SymbolActivity:
-        """What was noted since the last call."""
+    def take(self, up_ns: int) -> SymbolActivity:
+        """What was noted since the last call. `up_ns`: see SymbolActivity."""
         taken, self._activity = self._activity, SymbolActivity()
+        taken.up_ns = up_ns
         return taken

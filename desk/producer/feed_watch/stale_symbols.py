@@ -64,13 +64,13 @@ class _Row(msgspec.Struct):
     is_halted: bool = False
     again_s: int = NEVER_S
 
-    def traded(self, mark_ns: int, now_s: int) -> None:
-        """Note a second with trades."""
+    def traded(self, read_ns: int, now_s: int) -> None:
+        """Note a second with trades, the last of which were read at `read_ns`."""
         if self.seconds and (distance_s := now_s - self.last_s) > 0:
             self.usual_s += (distance_s - self.usual_s) * WEIGHT if self.usual_s else distance_s
             self.longest_s = max(self.longest_s, distance_s)
         self.seconds += 1
-        self.last_ns, self.last_s = mark_ns, now_s
+        self.last_ns, self.last_s = read_ns, now_s
         self.is_quiet, self.is_halted = False, False
 
     def is_unusual(self, silent_s: int) -> bool:
@@ -113,7 +113,7 @@ class StaleSymbols:
         self.again = []
         self._now_s += can_deliver
         self._follow(symbols, mark_ns)
-        self._note_trades(mark_ns, activity.traded)
+        self._note_trades(max(mark_ns, activity.read_ns), activity.traded)
         for status in activity.statuses:
             if (row := self._rows.get(status.symbol)) is not None and (status.halted or status.resumed):
                 row.is_halted = status.halted
@@ -121,7 +121,7 @@ class StaleSymbols:
             self._up_ns = None
         else:
             self._up_ns = mark_ns - SECOND_NS if self._up_ns is None else self._up_ns
-            self._judge_bars(activity.bars, self._up_ns)
+            self._judge_bars(activity.bars, max(self._up_ns, activity.up_ns))
             if self._now_s % JUDGE_EVERY_S == 0:
                 self._judge_silences()
         notes, self._notes = self._notes, []
@@ -163,20 +163,20 @@ class StaleSymbols:
             row = self._rows[symbol] = _Row(mark_ns + GRANTED_NS, self._now_s)
             row.stale_ns = self.stale.get(symbol)
 
-    def _note_trades(self, mark_ns: int, traded: Iterable[str]) -> None:
+    def _note_trades(self, read_ns: int, traded: Iterable[str]) -> None:
         healed = []
         for symbol in traded:
             row = self._rows.get(symbol)
             if row is None:
                 continue
             if row.stale_ns is not None:
-                healed.append(f"{symbol} after {_s(mark_ns - row.stale_ns)}")
-                self.state.stale_ns += mark_ns - row.stale_ns
+                healed.append(f"{symbol} after {_s(read_ns - row.stale_ns)}")
+                self.state.stale_ns += read_ns - row.stale_ns
                 self.state.spells += 1
                 self.state.healed = sorted({*self.state.healed, symbol})
                 row.stale_ns = None
                 self.stale.pop(symbol, None)
-            row.traded(mark_ns, self._now_s)
+            row.traded(read_ns, self._now_s)
         self._note("trades come again of", sorted(healed))
 
     def _judge_bars(self, bars: Iterable[VenueBar], up_ns: int) -> None:

@@ -38,7 +38,7 @@ class Market:
             if (self.second - delay_s) % 60 == 1 and self.second - delay_s > 60:
                 minute_ns = mark_ns - SECOND_NS - MINUTE_NS - delay_s * SECOND_NS
                 bars = [a_bar(symbol, minute_ns) for symbol in sorted(bars_of(self.second))]
-            activity = SymbolActivity(comes(self.second), bars, statuses or [])
+            activity = SymbolActivity(mark_ns, 0, comes(self.second), bars, statuses or [])
             notes = self.stale.mark(mark_ns, activity, self.symbols, can_deliver=can_deliver)
             self.notes += [note.text for note in notes]
             self.again += self.stale.again
@@ -156,6 +156,31 @@ def test_a_bar_of_a_minute_with_an_outage_in_it_proves_nothing() -> None:
     market.play(40, only_a, both)
 
     assert market.stale.stale == {}
+
+
+def test_trades_read_with_marks_that_are_overdue_count_at_the_time_of_their_read() -> None:
+    stale = StaleSymbols("venue")
+    for second in range(1, 120):
+        stale.mark(START_NS + second * SECOND_NS, SymbolActivity(traded={"A"}), ["A"], can_deliver=True)
+    bars = [a_bar("A", START_NS + 2 * MINUTE_NS), a_bar("A", START_NS + 3 * MINUTE_NS)]
+
+    # A desk that stood for two minutes reads all at once, and then sets the marks one by one.
+    read = SymbolActivity(START_NS + 245 * SECOND_NS, 0, {"A"}, bars)
+    stale.mark(START_NS + 120 * SECOND_NS, read, ["A"], can_deliver=True)
+
+    assert stale.stale == {}
+
+
+def test_a_subscription_that_was_renewed_between_two_marks_excuses_its_minute() -> None:
+    stale = StaleSymbols("venue")
+    for second in range(1, 125):
+        stale.mark(START_NS + second * SECOND_NS, SymbolActivity(traded=set("A")), ["A"], can_deliver=True)
+    up_ns = START_NS + 200 * SECOND_NS
+
+    activity = SymbolActivity(up_ns, up_ns, set(), [a_bar("A", START_NS + 3 * MINUTE_NS)])
+    stale.mark(START_NS + 125 * SECOND_NS, activity, ["A"], can_deliver=True)
+
+    assert stale.stale == {}
 
 
 def test_a_symbol_subscribed_within_the_minute_of_a_bar_is_not_stale_by_it() -> None:

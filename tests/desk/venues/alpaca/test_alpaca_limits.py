@@ -74,7 +74,7 @@ def test_symbols_beyond_the_limit_are_the_least_wanted_and_are_refused_by_name()
 
     venue.connect()
 
-    best = sorted(named(15, first=25))
+    best = named(15, first=25)
     assert venue.stands["trades"] == venue.stands["quotes"] == best
     assert venue.protocol.refused == {"trades": named(25), "quotes": named(25)}
     assert venue.protocol.settled
