@@ -18,7 +18,7 @@ from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import DeskError
 from desk.model.feed_position import FeedPosition
 from desk.model.notes import Note
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import Event, Trade
 from desk.streams.limits import MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
 from desk.streams.stream_protocol import HangUp
 from desk.venues.feed_factory import LiveFactory, LiveSetup
@@ -48,7 +48,7 @@ class TickerProtocol:
     def __init__(self, place: str, counts: BlockFeedCounts, first_ordinal: int) -> None:
         self.place = place
         self.headers: dict[str, str] = {}
-        self.ticks: list[Tick] = []
+        self.ticks: list[Event] = []
         self.verdict: HangUp | DeskError | None = None
         self.refused: dict[str, list[str]] = {}
         self.unknown: dict[str, int] = {}
