@@ -19,11 +19,13 @@ class Template(strategy.Strategy):
                  on_gap(self, ctx, gap)       ticks from gap.from_ns to gap.to_ns are missing (gap.why): your counts and
                                               averages lack them, and bars there are partial. With gap.is_open the
                                               feed is down; a second call follows when it is up again
+                 on_status(self, ctx, status) the venue halted or resumed the symbol, or said something else of it
     READ     ctx.symbol; ctx.price (reference price by the newest valid trade and quote, or None); ctx.trade and
              ctx.quote (the last that arrived, or None); ctx.bars.close[-1] (closed minutes as numpy columns, oldest
              first); ctx.bars_of("5m") (the same of "5m", "15m", "1h", "1d"); ctx.warm (bars reach back to the session's
              start, and the declared history is there); ctx.position.quantity (negative = short); ctx.now_ns and
-             ctx.session_start_ns; ctx.degraded (the data are too old for an entry) and ctx.age_ns (how old).
+             ctx.session_start_ns; ctx.degraded (the data are too old for an entry) and ctx.age_ns (how old);
+             ctx.halted (no entries) and ctx.bands (limit up, limit down: ctx.bands.down, ctx.bands.up, or None).
     ORDER    ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") return the order's id;
              ctx.cancel(id); ctx.open_orders; ctx.close() flattens, and may be repeated. An order sent before the open
              waits for it; one sent after the close is refused, unless it is a limit order with extended_hours=True.

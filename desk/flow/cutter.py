@@ -16,7 +16,7 @@ from desk.model.batch import Batch, LaneTotals, encode
 from desk.model.items import Adopt, Item, Mark
 from desk.model.notices import NOTICES
 from desk.model.spans import SpanContext
-from desk.model.ticks import Cancel, Correction, Quote, Trade
+from desk.model.ticks import REVISIONS, Quote, Trade
 
 FIRST_BATCH_ITEMS = 256
 FILL_SHARE = 0.9
@@ -72,8 +72,9 @@ class BatchCutter:
             trades = kinds.count(Trade)
             quotes = kinds.count(Quote)
             others = len(chunk) - trades - quotes
-            revisions = kinds.count(Correction) + kinds.count(Cancel) if others else 0
-            notices = sum(map(kinds.count, NOTICES)) if others else 0
+            distinct = set(kinds) if others else ()
+            revisions = sum(map(kinds.count, REVISIONS.intersection(distinct)))
+            notices = sum(map(kinds.count, NOTICES.intersection(distinct)))
             vital = self._look_at_others(chunk, kinds, now_ns) if others else ()
             others -= revisions + notices
             carried = self._carried_by(chunk) if self._carried else HeldCounts()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from desk.flow import Lane
 from desk.flow.routing_table import slot_of
 from desk.model.items import Backfill, GapItem, History, Item, QuotesLost, Unwatch, Watch
+from desk.model.notices import NOTICES
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Event, Quote
 from desk.producer.held_items import HeldItems
@@ -45,6 +46,7 @@ class Router:
         self._version = moves.version
         self._session_ns = 0
         self._new_symbols: list[str] = []
+        self._tickless: set[str] = set()
         self._by_symbol: dict[str, Lane | HeldItems] = {}
         self._append = _AppendBySymbol(self)
 
@@ -87,9 +89,13 @@ class Router:
     def offer(self, ticks: Sequence[Event], shed: Sequence[ShedTrades], session_ns: int, now_ns: int) -> list[str]:
         """Put ticks into lanes, where a full lane makes room, and count `shed` as dropped.
 
-        Returns the symbols that are new since routes last changed.
+        Returns the symbols of which these are the first ticks since routes last changed; notices are no ticks.
         """
         self._refresh_routes(session_ns)
+        self._offer(ticks, shed, now_ns)
+        return self._met(ticks, shed) if self._new_symbols or self._tickless else self._new_symbols
+
+    def _offer(self, ticks: Sequence[Event], shed: Sequence[ShedTrades], now_ns: int) -> None:
         for each in shed:
             self.route(each.symbol).shed(each.symbol, each.minute_ns, each.trades)
         quotes = Quote in map(type, ticks)
@@ -97,7 +103,7 @@ class Router:
             append = self._append
             for tick in ticks:
                 append[tick.symbol](tick)
-            return self._new_symbols
+            return
         for tick in ticks:
             self.route(tick.symbol).offer(tick, now_ns)
         for lane in self._lanes:
@@ -105,7 +111,14 @@ class Router:
                 self._notes.add(
                     f"lane {lane.shard} holds {lane.depth:,} ticks, above lag_threshold {lane.config.lag_threshold:,}"
                 )
-        return self._new_symbols
+
+    def _met(self, ticks: Sequence[Event], shed: Sequence[ShedTrades]) -> list[str]:
+        """The symbols without a tick so far that have one now."""
+        self._tickless.update(self._new_symbols)
+        met = {tick.symbol for tick in ticks if type(tick) not in NOTICES} | {each.symbol for each in shed}
+        met &= self._tickless
+        self._tickless -= met
+        return sorted(met)
 
     def route(self, symbol: str) -> Lane | HeldItems:
         """The lane or `HeldItems` for a symbol's ticks. On first use it is noted as new, and watched if all are."""

@@ -176,7 +176,9 @@ CONTRACT = json.loads("""
     "trades": {"received": 0, "backfilled": 0, "applied": 0, "conflated": 0, "dropped": {}, "rejected": {},
                "skipped": 0},
     "quotes": {"received": 0, "backfilled": 0, "applied": 0, "conflated": 0, "dropped": {}, "rejected": {},
-               "skipped": 0}
+               "skipped": 0},
+    "notices": {"received": 0, "backfilled": 0, "applied": 0, "conflated": 0, "dropped": {}, "rejected": {},
+                "skipped": 0}
   },
   "balanced": true,
   "events_per_s": {"produced": 0.0, "consumed": 0.0},
@@ -193,7 +195,9 @@ CONTRACT = json.loads("""
      "max_rss_mb": 0.0}
   ],
   "producer": {"pid": 0, "cpu_s": 0.0, "max_rss_mb": 0.0, "reconnects": 0},
-  "bars": 0, "decisions": 0,
+  "bars": 0,
+  "venue_bars": {"compared": 0, "equal": 0, "agreement": null, "differing": {}, "first": []},
+  "decisions": 0,
   "orders": {"submitted": 0, "filled": 0, "canceled": 0, "rejected": 0, "refused_by_risk": 0,
     "refused": {}},
   "clock_skew_ms": 0.0,

@@ -7,7 +7,18 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_parts import NO_PARAMS, START_NS, DelayedAckLinks, MemoryDesk, RecordingLinks, Row, Rows, at, marks_of
+from pipeline_parts import (
+    NO_PARAMS,
+    START_NS,
+    DelayedAckLinks,
+    MemoryDesk,
+    RecordingLinks,
+    Row,
+    Rows,
+    a_notice,
+    at,
+    marks_of,
+)
 
 from desk import strategy
 from desk.consumer.engine import StrategyEntry
@@ -327,3 +338,12 @@ def test_a_gap_comes_before_the_ticks_that_ended_it() -> None:
 
     kinds = [type(item) for item in desk.wire.items(0)]
     assert kinds.index(GapItem) < min(kinds.index(Trade), kinds.index(Quote))
+
+
+def test_a_symbol_of_which_only_notices_came_has_sent_no_tick() -> None:
+    desk = MemoryDesk(Rows([Row(0), Row(1)]), ["*"], speed=1.0).play()
+    status, trade = a_notice("halt", "C", at(2)), Trade(9, "C", at(2), 0, 10.0, 1.0)
+
+    met = [desk.loop.parts.router.offer([event], [], at(2), 0) for event in (status, status, trade, trade)]
+
+    assert met == [[], [], ["C"], []]
