@@ -206,15 +206,17 @@ def _all(block: Block) -> Mask:
 
 
 def _ticks(block: Block) -> Mask:
-    return block.kind <= QUOTE
+    mask: Mask = block.kind <= QUOTE
+    return mask
 
 
 def _trades(block: Block) -> Mask:
-    return block.kind == TRADE
+    mask: Mask = block.kind == TRADE
+    return mask
 
 
 def _named_trades(block: Block) -> Mask:
-    return (block.kind == TRADE) & (block.trade_id > 0)
+    return _trades(block) & (block.trade_id > 0)
 
 
 EVENT_FAULTS: Final = {
