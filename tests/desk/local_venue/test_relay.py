@@ -107,6 +107,7 @@ def test_one_connection_serves_clients_of_both_encodings_what_each_subscribed() 
             assert stats["connections"] == 1
             assert stats["subscribed"] == {"trades": 2, "quotes": 1}
             assert [client["encoding"] for client in stats["clients"]] == ["msgpack", "json"]
+            assert (await page(relay, "/clock"))["state"] == "playing"  # type: ignore[arg-type]
 
     deadlined(scenario())
 
