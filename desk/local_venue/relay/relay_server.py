@@ -182,7 +182,7 @@ class RelayServer:
         head = part.head
         check_error(head, self._settings.url)
         if head.kind == "subscription":
-            self._union.acknowledge(msgspec.msgpack.decode(part.binary, type=dict[str, str | list[str]]))
+            self._union.acknowledge(part.subscription())
         elif head.kind == "error":
             self._union.refuse(head.code)
         else:
