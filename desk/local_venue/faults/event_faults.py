@@ -62,10 +62,8 @@ class EventFaults:
     def apply(self, spans: list[Fault], events: NumberedEvents, layout: MessageLayout) -> list[Block]:
         """The blocks to deliver now in place of these events."""
         parts = [events]
-        for fault in spans:
-            event_fault = EVENT_FAULTS.get(fault.kind.name)
-            if event_fault is not None:
-                parts = [result for part in parts for result in self._changed(fault, event_fault, part, layout)]
+        for fault, event_fault in _of_events(spans):
+            parts = [result for part in parts for result in self._changed(fault, event_fault, part, layout)]
         return [part.block for part in parts if len(part.block)]
 
     def concerns(self, spans: list[Fault], chunk: Chunk, first: int, last: int) -> bool:
@@ -75,10 +73,8 @@ class EventFaults:
             self._looked_at, self._looked_for, self._bounds = chunk, key, chunk.bounds
             events = NumberedEvents(*chunk.played())
             touched = np.zeros(len(events.block), np.bool_)
-            for fault in spans:
-                event_fault = EVENT_FAULTS.get(fault.kind.name)
-                if event_fault is not None:
-                    touched |= self._choose(fault, events, event_fault.candidates(events.block))
+            for fault, event_fault in _of_events(spans):
+                touched |= self._choose(fault, events, event_fault.candidates(events.block))
             self._touched = touched
         return bool(self._touched[chunk.bounds[first] : chunk.bounds[last]].any())
 
@@ -169,9 +165,7 @@ class EventFaults:
         return [events, NumberedEvents(false, true.numbers)]
 
     def skew(self, fault: Fault, events: NumberedEvents, _chosen: Mask, _layout: MessageLayout) -> list[NumberedEvents]:
-        """Shift the times of events, unless it is the page /clock that is off."""
-        if fault.values["of"] != "stamps":
-            return [events]
+        """Shift the times of events."""
         shifted = events.block.ts_ns + int(fault.values["ms"] * MS_NS)
         return [NumberedEvents(replace(events.block, ts_ns=shifted), events.numbers)]
 
@@ -206,13 +200,13 @@ def _all(block: Block) -> Mask:
 
 
 def _ticks(block: Block) -> Mask:
-    ticks: Mask = block.kind <= QUOTE
-    return ticks
+    mask: Mask = block.kind <= QUOTE
+    return mask
 
 
 def _trades(block: Block) -> Mask:
-    trades: Mask = block.kind == TRADE
-    return trades
+    mask: Mask = block.kind == TRADE
+    return mask
 
 
 def _named_trades(block: Block) -> Mask:
@@ -229,6 +223,15 @@ EVENT_FAULTS: Final = {
     "mute": EventFault(_all, EventFaults.mute),
 }
 """By the name of their kind."""
+
+
+def _of_events(spans: list[Fault]) -> list[tuple[Fault, EventFault]]:
+    """The spans that change events; a skew may be of the page /clock alone."""
+    return [
+        (fault, EVENT_FAULTS[fault.kind.name])
+        for fault in spans
+        if fault.kind.name in EVENT_FAULTS and fault.values.get("of") != "clock"
+    ]
 
 
 def fractions(seed: int, salt: int, numbers: Ints) -> NDArray[np.float64]:

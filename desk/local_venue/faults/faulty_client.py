@@ -66,7 +66,9 @@ class FaultyClient(Client):
 
     def offer(self, chunk: Chunk, first: int, last: int, framed: bool, limit_bytes: int | None) -> None:
         """Send the chunk's frames [first, last) as the faults leave them."""
-        while self.listening and (fault := self._schedule.take("data", self.number, self.sent, "moment")):
+        while (
+            self.listening and self.ready and (fault := self._schedule.take("data", self.number, self.sent, "moment"))
+        ):
             self._inject(fault)
         spans = self._schedule.spans(self.number)
         self._choose_encoding(spans)

@@ -27,7 +27,9 @@ CHANNEL_OF_KIND: Final = {
 TIMESTAMP: Final = -1
 MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
-_Value = Ext | str | int | float | bool | None | list[Any]
+_Value = Ext | str | int | float | bool | None | list[Any] | dict[str, Any]
+UNREADABLE: Final = b'{"T":"unreadable"}'
+_decode_lists = msgspec.msgpack.Decoder(dict[str, str | list[str]]).decode
 _decode_values = msgspec.msgpack.Decoder(dict[str, _Value]).decode
 
 
@@ -56,8 +58,18 @@ class MessagePart:
 
     @cached_property
     def text(self) -> bytes:
-        """The message as JSON; times as text with all of their digits."""
-        return msgspec.json.encode({key: _plain(value) for key, value in _decode_values(self.binary).items()})
+        """The message as JSON; times as text with all of their digits. One that JSON cannot hold is left out."""
+        try:
+            return msgspec.json.encode({key: _plain(value) for key, value in _decode_values(self.binary).items()})
+        except (*MALFORMED, TypeError, OverflowError):
+            return UNREADABLE
+
+    def subscription(self) -> dict[str, str | list[str]]:
+        """The lists of symbols of an acknowledgement; {} if it is malformed."""
+        try:
+            return _decode_lists(self.binary)
+        except MALFORMED:
+            return {}
 
 
 def split_frame(frame: bytes) -> list[MessagePart]:

@@ -4,13 +4,13 @@ Tests: tests/desk/local_venue/test_relay.py
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
 from time import monotonic_ns
 from typing import Final, Literal, Self
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import SecretStr
@@ -20,6 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from desk.config.plan_urls import is_loopback
+from desk.feeds.live.session_clock import clock_url
 from desk.local_venue.client_registry import ClientRegistry
 from desk.local_venue.client_subscription import CRYPTO_CHANNELS, STOCK_CHANNELS
 from desk.local_venue.relay.frame_parts import MessagePart
@@ -31,6 +33,7 @@ from desk.local_venue.venue_settings import CRYPTO_ENDPOINT, MIB, AccessRules
 from desk.local_venue.venue_stats import ClientStats, client_stats
 from desk.model.units import SECOND_NS
 from desk.streams.connection_attempts import ConnectionAttempts
+from desk.streams.http_get import http_get
 
 MUTE_NS: Final = 30 * SECOND_NS
 CHECK_S: Final = 0.05
@@ -179,7 +182,7 @@ class RelayServer:
         head = part.head
         check_error(head, self._settings.url)
         if head.kind == "subscription":
-            self._union.acknowledge(msgspec.msgpack.decode(part.binary, type=dict[str, str | list[str]]))
+            self._union.acknowledge(part.subscription())
         elif head.kind == "error":
             self._union.refuse(head.code)
         else:
@@ -253,18 +256,26 @@ class RelayServer:
             self._silence = f"the venue sent nothing for {silent_ns // SECOND_NS} s"
             upstream.transport.abort()
 
-    def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
         """The pages for plain HTTP, and the refusal of clients while the venue's connection is lost."""
         path = request.path.partition("?")[0]
-        if path == self._settings.endpoint:
-            if self.state == "up":
-                return None
+        if path == self.endpoint and self.state == "up":
+            return None
+        if path == self.endpoint:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"the venue is not connected: {self.why}\n")
-        pages: dict[str, Callable[[], object]] = {"/stats": lambda: self.stats}
-        if path not in pages:
-            known = f"{self._settings.endpoint}, /stats"
-            return connection.respond(HTTPStatus.NOT_FOUND, f"{path} does not exist; use one of {known}\n")
-        response = connection.respond(HTTPStatus.OK, msgspec.json.encode(pages[path]()).decode())
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json"
-        return response
+        if path == "/stats":
+            return _json_page(connection, msgspec.json.encode(self.stats))
+        if path == "/clock" and is_loopback(urlsplit(self._settings.url).hostname or ""):
+            try:
+                return _json_page(connection, await http_get(clock_url(self._settings.url)))
+            except (OSError, ValueError) as error:
+                return connection.respond(HTTPStatus.BAD_GATEWAY, f"the venue's clock: {error}\n")
+        found = f"{path} does not exist; use one of {self.endpoint}, /stats, and /clock of a venue on this machine\n"
+        return connection.respond(HTTPStatus.NOT_FOUND, found)
+
+
+def _json_page(connection: ServerConnection, body: bytes) -> Response:
+    response = connection.respond(HTTPStatus.OK, body.decode())
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response

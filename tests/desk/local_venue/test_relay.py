@@ -107,6 +107,7 @@ def test_one_connection_serves_clients_of_both_encodings_what_each_subscribed() 
             assert stats["connections"] == 1
             assert stats["subscribed"] == {"trades": 2, "quotes": 1}
             assert [client["encoding"] for client in stats["clients"]] == ["msgpack", "json"]
+            assert (await page(relay, "/clock"))["state"] == "playing"  # type: ignore[arg-type]
 
     deadlined(scenario())
 
@@ -292,6 +293,26 @@ def test_an_outage_of_the_venue_is_one_of_every_client(kind: str) -> None:
                 await again.send({"action": "subscribe", "trades": ["*"]})
                 await data_of(again, 10)
             assert relay.stats.connections == 2
+
+    deadlined(scenario())
+
+
+@pytest.mark.parametrize(
+    "what", ["truncated", "not_utf8", "not_a_list", "unknown_kind", "wrong_type", "nested", "empty"]
+)
+def test_broken_frames_of_the_venue_do_not_end_the_relay(what: str) -> None:
+    async def scenario() -> None:
+        faults = f'[[faults]]\nkind = "malformed"\nwhat = "{what}"\nafter_events = 50'
+        async with venue(play=PLAY, rules=VENUE_RULES, faults=faults) as server, relaying(server.port) as relay:
+            for _ in range(2):
+                async with client_of(relay) as client:
+                    await client.send({"action": "subscribe", "trades": ["*"]})
+                    with suppress(ConnectionClosed):
+                        await data_of(client, 100)
+            assert server.stats.faults == {"malformed": 1}
+            async with client_of(relay) as client:
+                await client.send({"action": "subscribe", "trades": ["*"]})
+                await data_of(client, 10)
 
     deadlined(scenario())
 

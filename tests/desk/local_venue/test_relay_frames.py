@@ -47,3 +47,10 @@ def test_json_keeps_all_digits(size: int, text: str) -> None:
 def test_noise_is_malformed(noise: bytes) -> None:
     with pytest.raises(MALFORMED):
         split_frame(noise)
+
+
+def test_a_message_that_json_cannot_hold_is_not_passed_on_as_json() -> None:
+    (part,) = split_frame(frame({"T": "t", "S": "SPY", "t": Ext(9, b"?")}))
+
+    assert json.loads(part.text) == {"T": "unreadable"}
+    assert part.subscription() == {}
