@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions
+from console.commands.venue_options import AccessOptions, PaceOptions, RestOptions, SourceOptions
 from console.display.terminal import line
 from desk.files.atomic import replacing
 from desk.local_venue.faults.fault_script import load_faults
@@ -15,10 +15,16 @@ from desk.local_venue.venue_settings import PlaySettings
 from desk.local_venue.venue_stats import VenueStats
 from desk.model.errors import RunFailed
 from desk.telemetry import formatting
+from desk.wiring.exchange_days import ExchangeDays
 
 
 def run_venue(
-    source: SourceOptions, pace: PaceOptions, door: AccessOptions, console: Console, faults: Path | None = None
+    source: SourceOptions,
+    pace: PaceOptions,
+    door: AccessOptions,
+    rest: RestOptions,
+    console: Console,
+    faults: Path | None = None,
 ) -> None:
     """Serve until `--seconds` are over or SIGINT or SIGTERM arrives, then print the figures.
 
@@ -29,7 +35,7 @@ def run_venue(
     play = pace.play(source)
     rules = door.rules()
     market = source.source()
-    server = VenueServer(market, play, rules, door.port, door.compress, script)
+    server = VenueServer(market, play, rules, door.port, door.compress, script, rest.settings(), ExchangeDays)
     run_precisely(_serve(server, market.place, play, door, console))
 
 

@@ -10,6 +10,7 @@ from console.error_messages import ErrorReporter
 PACE: Final = "Pace"
 SERVER: Final = "Server"
 RELAY: Final = "Relay"
+HISTORY: Final = "History (REST)"
 
 
 def venue(
@@ -128,13 +129,36 @@ def venue(
     relay_url: Annotated[
         str, typer.Option(metavar="URL", help="Another address of the stream than Alpaca's.", rich_help_panel=RELAY)
     ] = "",
+    rest_per_minute: Annotated[
+        int,
+        typer.Option(metavar="N", help="Most requests of a key per minute and host (429).", rich_help_panel=HISTORY),
+    ] = 200,
+    rest_latency_ms: Annotated[
+        float, typer.Option(metavar="MS", help="Answer requests so much later.", rich_help_panel=HISTORY)
+    ] = 0.0,
+    actions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Corporate actions: a table with symbol, effective, old_shares, new_shares, cash, new_symbol.",
+            rich_help_panel=HISTORY,
+        ),
+    ] = None,
 ) -> None:
-    """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, …), or pass a stream on."""
+    """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, …), or pass a stream on.
+
+    The same port serves Alpaca's history, snapshots, screener, assets, calendar, clock and corporate actions.
+    """
     with ErrorReporter():
         from console.commands.relay import run_relay  # noqa: PLC0415 - likewise
         from console.commands.relay_options import RelayOptions  # noqa: PLC0415 - likewise
         from console.commands.venue import run_venue  # noqa: PLC0415 - likewise
-        from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions  # noqa: PLC0415 - likewise
+        from console.commands.venue_options import (  # noqa: PLC0415 - likewise
+            AccessOptions,
+            PaceOptions,
+            RestOptions,
+            SourceOptions,
+        )
         from console.display.terminal import people_console  # noqa: PLC0415 - `desk --help` starts quickly
 
         source = SourceOptions(tape_path, standard, symbols, events_per_s, minutes, seed, mix, limit)
@@ -146,4 +170,5 @@ def venue(
         if relay:
             run_relay(upstream, door, people_console())
         else:
-            run_venue(source, pace, door, people_console(), faults)
+            rest = RestOptions(rest_per_minute, rest_latency_ms, actions)
+            run_venue(source, pace, door, rest, people_console(), faults)

@@ -5,14 +5,25 @@ Tests: tests/desk/local_venue/test_local_venue_messages.py
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.local_venue.venue_settings import Mix
+from desk.local_venue.venue_settings import Mix, PlaySettings
 from desk.model.block_checks import rejection_causes
-from desk.model.blocks import CANCEL, CORRECTION, LULD, QUOTE, STATUS, TRADE, Block, BlockSource, Originals
+from desk.model.blocks import (
+    CANCEL,
+    CORRECTION,
+    LULD,
+    QUOTE,
+    STATUS,
+    TRADE,
+    Block,
+    BlockSource,
+    Originals,
+    are_revisions,
+)
 
 EVENTS_PER_CHUNK: Final = 2048
 
@@ -39,6 +50,26 @@ def playable(source: BlockSource, mix: Mix, limit: int | None) -> Iterator[Block
             left -= len(rows)
             if not left:
                 return
+
+
+class PlayedEvents(NamedTuple):
+    """Events of one chunk; with `fresh_ids` their trades get ids of the venue instead of the source's."""
+
+    events: Block
+    fresh_ids: bool
+
+
+def played(source: BlockSource, play: PlaySettings) -> Iterator[PlayedEvents]:
+    """The chunks of one round of the play, in order."""
+    for events in playable(source, play.mix, play.limit):
+        # The source's ids, which are a trade's identity, would repeat in round two.
+        fresh_ids = play.loop or not events.trade_id[events.kind == TRADE].any()
+        kept = events
+        if play.loop and events.originals is not None:
+            # Corrections and cancels name trades by the source's ids, which are replaced here.
+            kept = taken(events, np.flatnonzero(~are_revisions(events.kind)))
+        if len(kept):
+            yield PlayedEvents(kept, fresh_ids)
 
 
 def taken(block: Block, rows: NDArray[np.intp]) -> Block:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from contextlib import aclosing
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from desk.local_venue.chunk_source import ChunkSource
 from desk.local_venue.client_registry import ClientRegistry
 from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.minute_bars import MinuteBars, bar_message
+from desk.local_venue.play_moment import PlayMoment, PlayState
 from desk.local_venue.schedule import Schedule
 from desk.local_venue.venue_settings import PlaySettings
 from desk.model.blocks import Block, BlockSource
@@ -25,8 +26,6 @@ from desk.model.units import SECOND_NS
 
 FRAMES_PER_TURN: Final = 128
 """Frames sent before the event loop runs other tasks."""
-
-State = Literal["waiting", "playing", "ended"]
 
 
 class VenueClock(msgspec.Struct):
@@ -38,7 +37,7 @@ class VenueClock(msgspec.Struct):
     session_ns: int
     wall_ns: int
     speed: float | None
-    state: State
+    state: PlayState
 
 
 class Player:
@@ -56,7 +55,7 @@ class Player:
         buffer_bytes: int,
         faults: FaultSchedule | None = None,
     ) -> None:
-        self.state: State = "waiting"
+        self.state: PlayState = "waiting"
         self.offered = 0
         self.rounds = 0
         self.lag_ns = 0
@@ -73,6 +72,7 @@ class Player:
         self._session_ns = source.start_ns
         self._first_recv_ns = source.start_ns
         self._round_ns = 0
+        self._earlier_events = 0
         self._round_begins = True
         self._minutes: MinuteBars | None = None
         self._faults = faults
@@ -119,6 +119,18 @@ class Player:
             session_ns = min(self._first_recv_ns + run_ns, self._source.end_ns)
         return VenueClock(session_ns, wall_ns, self._play.speed, self.state)
 
+    def moment(self) -> PlayMoment:
+        """The present, for code that answers questions about the past."""
+        return PlayMoment(
+            session_ns=self._true_clock().session_ns,
+            reached_ns=self._session_ns,
+            state=self.state,
+            rounds=self.rounds,
+            earlier_events=self._earlier_events,
+            round_start_ns=self._begun_wall_ns + self._round_ns,
+            first_recv_ns=self._first_recv_ns,
+        )
+
     @property
     def elapsed_ns(self) -> int:
         """The time since the play began."""
@@ -148,6 +160,7 @@ class Player:
         due_ns = self._schedule.due(chunk.events.recv_ns)
         if self._round_begins:
             self._first_recv_ns, self._round_ns = int(chunk.events.recv_ns[0]), int(due_ns[0])
+            self._earlier_events = self.offered
             self._round_begins = False
         chunk.begin(due_ns, self._stamps(chunk.events, due_ns), self._play.frame_ns, self.offered)
         await (self._by_schedule(chunk) if self._play.paced else self._by_reading(chunk))

@@ -1,4 +1,4 @@
-"""The venue as a server: one port for the streams, /clock and /stats."""
+"""The venue as a server: one port for the streams, the REST endpoints, /clock and /stats."""
 
 import asyncio
 import selectors
@@ -20,6 +20,10 @@ from desk.local_venue.faults.fault_script import FaultScript
 from desk.local_venue.faults.faulty_client import FaultyClient
 from desk.local_venue.faults.scripted_market import scripted_market
 from desk.local_venue.player import Player
+from desk.local_venue.rest.answers import AnswerSetup
+from desk.local_venue.rest.rest_door import RestDoor, RestSettings
+from desk.local_venue.rest.rest_hosts import is_rest
+from desk.local_venue.rest.trading_days import DaysOf, WeekDays
 from desk.local_venue.server_protocol import Reply, ServerProtocol
 from desk.local_venue.venue_settings import ENDPOINTS, MIB, AccessRules, PlaySettings
 from desk.local_venue.venue_stats import VenueStats, venue_stats
@@ -27,6 +31,8 @@ from desk.model.blocks import BlockSource
 
 MSGPACK_TYPE: Final = "application/msgpack"
 CLOSE_TIMEOUT_S: Final = 2.0
+REQUEST_TIMEOUT_S: Final = 60.0
+"""The first request for history reads the source up to the play's present, which takes its time."""
 
 
 class VenueServer:
@@ -43,6 +49,8 @@ class VenueServer:
         port: int = 0,
         compress: bool = False,
         faults: FaultScript | None = None,
+        rest: RestSettings | None = None,
+        days_of: DaysOf = WeekDays,
     ) -> None:
         self._faults = None if faults is None else FaultSchedule(faults, source.start_ns, play.speed)
         self.port = port
@@ -51,6 +59,10 @@ class VenueServer:
         self._compress = compress
         self._registry = ClientRegistry(rules.connection_limit)
         self._player = Player(source, play, self._registry, rules.buffer_bytes, self._faults)
+        rest = rest or RestSettings()
+        feeds = tuple(endpoint.removeprefix("/v2/") for endpoint in rules.entitled)
+        setup = AnswerSetup(source, play, days_of, rest.actions, feeds)
+        self._rest = RestDoor(rules, rest, setup, self._player.moment)
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -59,6 +71,7 @@ class VenueServer:
             "127.0.0.1",
             self.port,
             process_request=self._answer_plain,
+            open_timeout=REQUEST_TIMEOUT_S,
             compression="deflate" if self._compress else None,
             write_limit=MIB,
             ping_timeout=None,  # the buffer limit detects slow clients (407), not a keepalive
@@ -70,12 +83,13 @@ class VenueServer:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        await self._rest.close()
         await self._server.wait_closed()
 
     @property
     def stats(self) -> VenueStats:
         """The figures now."""
-        return venue_stats(self._player, self._registry, self._faults)
+        return venue_stats(self._player, self._registry, self._faults, self._rest)
 
     async def play(self) -> None:
         """Wait for the clients and play to the end. Raises BadInput if the source has no playable event."""
@@ -115,11 +129,13 @@ class VenueServer:
             client.resubscribed()
         return reply
 
-    def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
         """The pages for plain HTTP; None continues with a stream's handshake."""
         path = request.path.partition("?")[0]
         if path in ENDPOINTS:
             return None
+        if is_rest(path):
+            return await self._rest.answer(request)
         pages: dict[str, Callable[[], object]] = {"/clock": self._player.clock, "/stats": lambda: self.stats}
         if path not in pages:
             known = ", ".join((*ENDPOINTS, *pages))

@@ -8,7 +8,9 @@ import msgspec
 from desk.local_venue.client import Client
 from desk.local_venue.client_registry import ClientRegistry
 from desk.local_venue.faults.fault_schedule import FaultSchedule
-from desk.local_venue.player import Player, State
+from desk.local_venue.play_moment import PlayState
+from desk.local_venue.player import Player
+from desk.local_venue.rest.rest_door import RestDoor
 from desk.model.units import MS_NS, SECOND_NS
 
 
@@ -25,10 +27,11 @@ class VenueStats(msgspec.Struct):
     """Events offered by the schedule, and sent (to all clients, including former ones).
 
     `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far. `faults` are the
-    injected faults by kind: connections, frames or events that one concerned.
+    injected faults by kind: connections, frames or events that one concerned. `requests` are those to the REST
+    endpoints, `limited` those of them that the rate limit refused.
     """
 
-    state: State
+    state: PlayState
     elapsed_s: float
     rounds: int
     offered: int
@@ -39,6 +42,8 @@ class VenueStats(msgspec.Struct):
     max_schedule_lag_ms: float
     clients: list[ClientStats]
     faults: dict[str, int] = {}
+    requests: int = 0
+    limited: int = 0
 
 
 def client_stats(client: Client) -> ClientStats:
@@ -47,7 +52,7 @@ def client_stats(client: Client) -> ClientStats:
     return ClientStats(client.protocol.endpoint, encoding, client.sent, client.buffered_bytes)
 
 
-def venue_stats(player: Player, registry: ClientRegistry, faults: FaultSchedule | None = None) -> VenueStats:
+def venue_stats(player: Player, registry: ClientRegistry, faults: FaultSchedule | None, rest: RestDoor) -> VenueStats:
     """The figures now."""
     elapsed_s = player.elapsed_ns / SECOND_NS
     clients = list(map(client_stats, registry.clients))
@@ -63,4 +68,6 @@ def venue_stats(player: Player, registry: ClientRegistry, faults: FaultSchedule 
         max_schedule_lag_ms=player.max_lag_ns / MS_NS,
         clients=clients,
         faults={} if faults is None else dict(faults.counts),
+        requests=rest.requests,
+        limited=rest.limited,
     )

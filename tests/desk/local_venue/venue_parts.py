@@ -88,12 +88,13 @@ async def venue(
     rules: AccessRules | None = None,
     compress: bool = False,
     faults: str | None = None,
+    **more: Any,
 ) -> AsyncIterator[VenueServer]:
     """A venue on a free port that plays, by default as fast as its clients read."""
     play = play or PlaySettings(speed=None)
     script = None if faults is None else parse_faults(faults, "faults.toml")
     async with VenueServer(
-        source or market(), play, rules or AccessRules(), compress=compress, faults=script
+        source or market(), play, rules or AccessRules(), compress=compress, faults=script, **more
     ) as server:
         playing = asyncio.create_task(server.play())
         try:
