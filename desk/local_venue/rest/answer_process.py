@@ -5,6 +5,7 @@ content. It ends when its input ends, so it does not outlive the venue.
 """
 
 import asyncio
+import os
 import pickle
 import signal
 import struct
@@ -19,6 +20,8 @@ from desk.local_venue.rest.rest_hosts import fault_body, host_of
 
 LENGTH: Final = struct.Struct("!I")
 INTERNAL_ERROR: Final = 500
+LESS_URGENT: Final = 10
+"""Niceness of the process: on a busy machine the stream comes first."""
 
 
 class AnswerProcess:
@@ -116,6 +119,7 @@ def serve_answers(stdin: BinaryIO, stdout: BinaryIO) -> None:
 if __name__ == "__main__":
     # An interrupt from the terminal reaches the venue, too, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(LESS_URGENT)
     answers_to = sys.stdout.buffer
     sys.stdout = sys.stderr
     serve_answers(sys.stdin.buffer, answers_to)
