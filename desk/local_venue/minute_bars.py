@@ -55,8 +55,10 @@ class MinuteBars:
         self._reached_ns = max(self._reached_ns, int(ts_ns[last - 1]))
         to_ns = floor_to(self._reached_ns - GRACE_NS, MINUTE_NS)
         update_to_ns = floor_to(self._reached_ns - UPDATE_NS, MINUTE_NS)
+        # In this order: after a pause, a minute may end and be due for its update at once, and updating forgets it.
+        new = self._over(to_ns) if to_ns > self._closed_to_ns else []
         updated = self._updated(update_to_ns) if update_to_ns > self._updated_to_ns else []
-        return MinuteMessages(self._over(to_ns) if to_ns > self._closed_to_ns else [], updated)
+        return MinuteMessages(new, updated)
 
     def _apply(self, builder: BarBuilder, tick: Trade | Revision) -> None:
         """Fold a new trade, or revise one that is still remembered."""

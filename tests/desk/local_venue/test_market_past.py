@@ -13,6 +13,7 @@ from desk.local_venue.minute_bars import MinuteBars, bar_message
 from desk.local_venue.rest.made_days import MadeDays
 from desk.local_venue.rest.market_past import DAY, MINUTE, BarLength, MarketPast
 from desk.local_venue.rest.market_store import MarketStore
+from desk.local_venue.rest.query import read_time
 from desk.local_venue.rest.trading_days import STOCKS, WeekDays, date_of, midnight_ns
 from desk.local_venue.venue_settings import PlaySettings
 from desk.model.bars import Bar
@@ -40,20 +41,18 @@ def past_of(source: BlockSource, actions: tuple[CorporateAction, ...] = (), seed
 
 
 def streamed(source: BlockSource) -> list[Bar]:
-    """The minutes that the stream's own fold publishes, the first, incomplete one included."""
-    bars, minutes = [], MinuteBars()
+    """The minutes that the stream's own fold publishes, as last updated; the first, incomplete one is not there."""
+    bars, minutes = dict[tuple[str, int], Bar](), MinuteBars()
     for block in source.blocks():
-        bars += minutes.take(block, block.ts_ns, 0, len(block))
-    return bars
-
-
-def as_message(symbol: str, row: Message) -> Message:
-    return {"S": symbol, **{name: row[name] for name in "ohlcvn"}, "vw": row["vw"], "t": row["t"]}
+        for row in range(len(block)):
+            published = minutes.take(block, block.ts_ns, row, row + 1)
+            bars |= {(bar.symbol, bar.minute_ns): bar for bar in (*published.new, *published.updated)}
+    return list(bars.values())
 
 
 def check_equal(past: Message, stream: Bar) -> None:
     wanted = bar_message(stream)
-    assert past["t"] == wanted["t"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert read_time(past["t"]) == wanted["t"]
     assert [past[name] for name in "ohlcn"] == [wanted[name] for name in "ohlcn"]
     assert past["v"] == pytest.approx(wanted["v"], **RATIO)
     assert past["vw"] == pytest.approx(wanted["vw"], **RATIO)
@@ -68,14 +67,14 @@ def test_minutes_of_the_past_are_those_of_the_stream() -> None:
         "/v2/stocks/bars", moment_at(END - DAY_NS), symbols=",".join(source.symbols), timeframe="1Min",
         start="2026-01-05T14:31:00Z", limit=10_000,
     )  # fmt: skip
-    got = {(name, row["t"]): row for name, rows in body["bars"].items() for row in rows}
+    got = {(name, read_time(row["t"])): row for name, rows in body["bars"].items() for row in rows}
 
     assert len(wanted) > 20
     for bar in wanted:
         assert bar.minute_ns >= first_ns
-        check_equal(got[bar.symbol, bar_message(bar)["t"].strftime("%Y-%m-%dT%H:%M:%SZ")], bar)
+        check_equal(got[bar.symbol, bar.minute_ns], bar)
     last_ns = max(bar.minute_ns for bar in wanted)
-    assert len([time for _, time in got if time <= f"{np.datetime64(last_ns, 'ns')}"[:19] + "Z"]) == len(wanted)
+    assert len([time_ns for _, time_ns in got if time_ns <= last_ns]) == len(wanted)
 
 
 def test_revised_trades_change_their_minute(tmp_path: Path) -> None:
