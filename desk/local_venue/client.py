@@ -15,13 +15,10 @@ from websockets.protocol import State
 
 from desk.local_venue.chunk import Chunk, EncodedChunk
 from desk.local_venue.client_subscription import ALL
-from desk.local_venue.column_encoders import JSON, MSGPACK, Wire
-from desk.local_venue.crypto_layout import BOOKS, CRYPTO
+from desk.local_venue.column_encoders import Wire
 from desk.local_venue.messages import frame_header
 from desk.local_venue.selection import Selection
 from desk.local_venue.server_protocol import Reply, ServerProtocol, Step
-from desk.local_venue.stock_layout import STOCKS
-from desk.local_venue.venue_settings import CRYPTO_ENDPOINT
 
 FAREWELL_S: Final = 10.0
 """The time that a dropped client has to read the pending data and the reason why it was dropped."""
@@ -42,9 +39,7 @@ class Client:
         self.sent = 0
         self.dropped = False
         self._ended = False
-        self.write_in(binary=protocol.binary)
         self._symbols = symbols
-        self._layouts = (CRYPTO, BOOKS) if protocol.endpoint == CRYPTO_ENDPOINT else (STOCKS,)
         self._selections: list[Selection] = []
         self._compressed = bool(connection.protocol.extensions)
         self._farewell: asyncio.Task[None] | None = None
@@ -64,32 +59,35 @@ class Client:
         """Whether data may be sent to it."""
         return not self._ended and self.connection.state is State.OPEN
 
-    def write_in(self, *, binary: bool) -> None:
-        """Write MessagePack (`binary`) or JSON from now on."""
-        self.protocol.binary = binary
-        self._wire: Wire = MSGPACK if binary else JSON
+    @property
+    def _wire(self) -> Wire:
+        return self.protocol.wire
 
     def resubscribed(self) -> None:
         """Apply the changed subscription."""
         channels = self.protocol.subscription.symbols
         self._selections = [
             Selection(self.protocol.subscription, self._symbols, layout)
-            for layout in self._layouts
+            for layout in self.protocol.layouts
             if any(channels(kind.channel) for kind in layout.kinds)
         ]
 
     def prepare(self, chunk: Chunk, framed: bool) -> None:
         """Encode the chunk ahead of the play."""
         for selection in self._selections:
-            chunk.prepare(self._wire, framed and not self._compressed, selection.layout)
+            chunk.prepare(self._wire, self._framed(framed), selection.layout)
 
     def offer(self, chunk: Chunk, first: int, last: int, framed: bool, limit_bytes: int | None) -> None:
         """Send the chunk's frames [first, last), or drop the client if more than `limit_bytes` would be buffered."""
         if self._ended or self.connection.state is not State.OPEN:
             return
-        framed = framed and not self._compressed
+        framed = self._framed(framed)
         for selection in self._selections:
             self._send_run(chunk.run(self._wire, framed, selection), first, last, limit_bytes)
+
+    def _framed(self, single: bool) -> bool:
+        """Whether templates are whole frames: not if frames are compressed, unless the encoding has no other."""
+        return self._wire.is_single or (single and not self._compressed)
 
     def finish(self) -> None:
         """Send what is held back, at the end of the play: nothing."""
@@ -101,7 +99,7 @@ class Client:
         if limit_bytes is not None and self.buffered_bytes + size > limit_bytes:
             self.drop()
             return
-        if self._compressed:
+        if self._compressed and not run.framed:
             self._send_compressed(run.payloads(first, last))
         else:
             self.connection.transport.write(run.frames(first, last))

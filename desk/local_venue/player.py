@@ -20,6 +20,7 @@ from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.minute_bars import MinuteBars, bar_message
 from desk.local_venue.play_moment import PlayMoment, PlayState
 from desk.local_venue.schedule import Schedule
+from desk.local_venue.second_bars import SecondBars
 from desk.local_venue.venue_settings import PlaySettings
 from desk.model.blocks import Block, BlockSource
 from desk.model.units import SECOND_NS
@@ -75,6 +76,7 @@ class Player:
         self._earlier_events = 0
         self._round_begins = True
         self._minutes: MinuteBars | None = None
+        self._seconds: SecondBars | None = None
         self._faults = faults
         self._rounds_ns = 0
 
@@ -155,7 +157,7 @@ class Player:
             self.rounds += 1
             self._rounds_ns += self._session_ns - self._source.start_ns
             self._round_begins = True
-            self._minutes = None
+            self._minutes = self._seconds = None
             return
         due_ns = self._schedule.due(chunk.events.recv_ns)
         if self._round_begins:
@@ -208,6 +210,7 @@ class Player:
         for client in self._registry.clients:
             client.offer(chunk, first, last, self._play.single, self._buffer_bytes)
         self._send_minutes(chunk, chunk.bounds[first], chunk.bounds[last])
+        self._send_seconds(chunk, chunk.bounds[first], chunk.bounds[last])
         self.offered += chunk.bounds[last] - chunk.bounds[first]
 
     def _send_minutes(self, chunk: Chunk, first: int, last: int) -> None:
@@ -221,6 +224,17 @@ class Player:
         for channel, kind, some in (("bars", "b", bars.new), ("updatedBars", "u", bars.updated)):
             if some:
                 self._send_messages(channel, [bar_message(bar, kind) for bar in some])
+
+    def _send_seconds(self, chunk: Chunk, first: int, last: int) -> None:
+        """Send bars of one second; likewise."""
+        if not any(client.wants("seconds") for client in self._registry.clients):
+            self._seconds = None
+            return
+        if self._seconds is None:
+            self._seconds = SecondBars()
+        bars = self._seconds.take(chunk.events, chunk.ts_ns, first, last)
+        if bars:
+            self._send_messages("seconds", bars)
 
     def _send_messages(self, channel: str, messages: list[dict[str, Any]]) -> None:
         for client in self._registry.clients:

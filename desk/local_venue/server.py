@@ -19,13 +19,15 @@ from desk.local_venue.faults.fault_schedule import FaultSchedule
 from desk.local_venue.faults.fault_script import FaultScript
 from desk.local_venue.faults.faulty_client import FaultyClient
 from desk.local_venue.faults.scripted_market import scripted_market
+from desk.local_venue.json.json_protocol import KEY_HEADER, JsonServerProtocol
 from desk.local_venue.player import Player
+from desk.local_venue.polygon.polygon_protocol import PolygonServerProtocol
 from desk.local_venue.rest.answers import AnswerSetup
 from desk.local_venue.rest.rest_door import RestDoor, RestSettings
 from desk.local_venue.rest.rest_hosts import is_rest
 from desk.local_venue.rest.trading_days import DaysOf, WeekDays
 from desk.local_venue.server_protocol import Reply, ServerProtocol
-from desk.local_venue.venue_settings import ENDPOINTS, MIB, AccessRules, PlaySettings
+from desk.local_venue.venue_settings import JSON_ENDPOINT, MIB, POLYGON_ENDPOINT, STREAMS, AccessRules, PlaySettings
 from desk.local_venue.venue_stats import VenueStats, venue_stats
 from desk.model.blocks import BlockSource
 
@@ -99,16 +101,25 @@ class VenueServer:
         assert connection.request is not None
         endpoint = connection.request.path.partition("?")[0]
         binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
-        protocol = ServerProtocol(self._rules, endpoint, binary, lambda: self._registry.admit(endpoint))
-        client = self._client(connection, protocol)
+        client = self._client(connection, self._protocol(endpoint, binary))
         try:
             with suppress(ConnectionClosed):
-                await client.answer("greeting", protocol.greeting)
+                await client.answer("greeting", client.protocol.greeting)
                 if await client.authenticate(self._rules.auth_timeout_s):
                     await self._converse(client)
             await client.wait_closed()
         finally:
             self._registry.leave(client)
+
+    def _protocol(self, endpoint: str, binary: bool) -> ServerProtocol:
+        def admit() -> bool:
+            return self._registry.admit(endpoint)
+
+        if endpoint == POLYGON_ENDPOINT:
+            return PolygonServerProtocol(self._rules, endpoint, admit)
+        if endpoint == JSON_ENDPOINT:
+            return JsonServerProtocol(self._rules, endpoint, admit)
+        return ServerProtocol(self._rules, endpoint, binary, admit)
 
     def _client(self, connection: ServerConnection, protocol: ServerProtocol) -> Client:
         if self._faults is None:
@@ -132,13 +143,15 @@ class VenueServer:
     async def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
         """The pages for plain HTTP; None continues with a stream's handshake."""
         path = request.path.partition("?")[0]
-        if path in ENDPOINTS:
+        if path == JSON_ENDPOINT and self._rules.key not in {None, request.headers.get(KEY_HEADER)}:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, f"no valid key in the header {KEY_HEADER}\n")
+        if path in STREAMS:
             return None
         if is_rest(path):
             return await self._rest.answer(request)
         pages: dict[str, Callable[[], object]] = {"/clock": self._player.clock, "/stats": lambda: self.stats}
         if path not in pages:
-            known = ", ".join((*ENDPOINTS, *pages))
+            known = ", ".join((*STREAMS, *pages))
             return connection.respond(HTTPStatus.NOT_FOUND, f"{path} does not exist; use one of {known}\n")
         response = connection.respond(HTTPStatus.OK, msgspec.json.encode(pages[path]()).decode())
         del response.headers["Content-Type"]

@@ -12,6 +12,10 @@ import msgspec
 from msgspec.msgpack import Ext
 
 from desk.local_venue.client_subscription import ALL, CRYPTO_CHANNELS, STOCK_CHANNELS, ClientSubscription
+from desk.local_venue.column_encoders import JSON, MSGPACK, Wire
+from desk.local_venue.crypto_layout import BOOKS, CRYPTO
+from desk.local_venue.message_layout import MessageLayout
+from desk.local_venue.stock_layout import STOCKS
 from desk.local_venue.venue_settings import CRYPTO_ENDPOINT, AccessRules
 from desk.model.units import SECOND_NS
 
@@ -48,7 +52,7 @@ class ServerProtocol:
 
     `binary` is MessagePack, chosen by the connect header, else JSON. `admit` is called after correct credentials; it
     takes one of the endpoint's connections, or returns False if none is left. `grant` returns the part of a
-    subscription that is granted.
+    subscription that is granted. `layouts` are those of its events.
     """
 
     def __init__(self, rules: AccessRules, endpoint: str, binary: bool, admit: Callable[[], bool]) -> None:
@@ -56,10 +60,16 @@ class ServerProtocol:
         self.endpoint = endpoint
         self.authenticated = False
         self.subscription = ClientSubscription(CRYPTO_CHANNELS if endpoint == CRYPTO_ENDPOINT else STOCK_CHANNELS)
+        self.layouts: tuple[MessageLayout, ...] = (CRYPTO, BOOKS) if endpoint == CRYPTO_ENDPOINT else (STOCKS,)
         self.grant: Callable[[Symbols], Symbols] = lambda asked: asked
         self._rules = rules
         self._admit = admit
         self._asked_binary = binary
+
+    @property
+    def wire(self) -> Wire:
+        """The encoding of its events."""
+        return MSGPACK if self.binary else JSON
 
     @property
     def step(self) -> Step:

@@ -6,9 +6,11 @@ Cancels/Errors", "Trading Status" and "LULDs".
 Tests: tests/desk/local_venue/test_local_venue_messages.py
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from desk.local_venue.byte_fields import Field
 from desk.local_venue.column_encoders import Wire
@@ -134,10 +136,17 @@ def same(wire: Wire, text: str) -> Field:
 
 
 def _tapes(events: Block, wire: Wire) -> Field:
-    """The SIP tape; a block without tapes gets one by length: NYSE symbols are short, Nasdaq symbols are not."""
+    return wire.texts(*tape_names(events))
+
+
+def tape_names(events: Block) -> tuple[Sequence[str], NDArray[np.int32]]:
+    """A table of SIP tapes, and the index of each event's.
+
+    A block without tapes gets one by length: NYSE symbols are short, Nasdaq symbols are not.
+    """
     if events.tape is not None:
-        return wire.texts((*events.tapes, ""), events.tape)
-    return wire.texts(["A" if len(symbol) <= SHORT_SYMBOL else "C" for symbol in events.symbols], events.symbol)
+        return (*events.tapes, ""), events.tape
+    return ["A" if len(symbol) <= SHORT_SYMBOL else "C" for symbol in events.symbols], events.symbol
 
 
 STOCKS: Final = MessageLayout(

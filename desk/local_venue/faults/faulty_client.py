@@ -101,7 +101,7 @@ class FaultyClient(Client):
     def _send_block(self, block: Block, layout: MessageLayout, framed: bool, limit_bytes: int | None) -> None:
         if not self.listening:
             return
-        framed = framed and not self._compressed
+        framed = self._framed(framed)
         templates = encode(with_used_symbols(block), self._wire, framed, False, layout)
         templates.stamp(block.ts_ns)
         count = int(np.count_nonzero(np.diff(templates.edges)))
@@ -153,7 +153,7 @@ class FaultyClient(Client):
         wrong = [fault for fault in spans if fault.kind.name == "encoding"]
         binary = self._requested_binary is not bool(wrong)
         if binary is not self.protocol.binary:
-            self.write_in(binary=binary)
+            self.protocol.binary = binary
             for fault in wrong:
                 self._schedule.count(fault)
 

@@ -20,6 +20,10 @@ CONDITIONS: Final = {
     "Z": 33, "S": 34, "Y": 36, "I": 37, "9": 38, "V": 52, "7": 53,
 }  # fmt: skip
 TAPES: Final = {"A": 1, "B": 2, "C": 3}
+BANDS: Final = {"B": 15, "C": 16, "D": 17, "E": 18, "F": 19}
+"""Numbers of LULD indicators (glossary "Conditions and Indicators"), by the letters of UTP's price bands."""
+HALTED: Final = 17
+RESUMED: Final = 18
 UNKNOWN: Final = 0
 
 

@@ -29,8 +29,8 @@ MOST_BARS: Final = 50_000
 DEFAULT_BARS: Final = 5000
 MOST_ACTIONS: Final = 1000
 DEFAULT_ACTIONS: Final = 10
-CORRECTIONS: Final = {INCORRECT: 1, CANCELED: 8, CORRECTED: 12}
-"""Numbers of the field `correction`: original later corrected, original later cancelled, correction."""
+CORRECTIONS: Final = {CORRECTED: 1, CANCELED: 8}
+"""Numbers of the field `correction`: a trade with its later corrected data, and one that was cancelled later."""
 _SPANS: Final[dict[str, tuple[Unit, int]]] = {
     "minute": ("Min", 1),
     "hour": ("Hour", 1),
@@ -96,6 +96,7 @@ class PolygonAnswers:
 
     def _trades(self, rows: TradeRows) -> list[dict[str, Any]]:
         exchanges, conditions, tapes = self._tables()
+        rows = rows.only(rows.update != INCORRECT)
         out = []
         columns = (rows.ts_ns, rows.number, rows.price, rows.size, rows.exchange, rows.conditions, rows.tape)
         for (ts_ns, number, price, size, exchange, code, tape), trade_id, update in zip(
