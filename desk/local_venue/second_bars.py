@@ -10,7 +10,7 @@ import numpy as np
 from desk.bars.sale_conditions import eligibility
 from desk.local_venue.byte_fields import Ints
 from desk.local_venue.events import taken
-from desk.local_venue.rest.bar_columns import fold_trades
+from desk.local_venue.rest.folded_bars import fold_trades
 from desk.model.blocks import TRADE, Block
 from desk.model.units import SECOND_NS, ceil_to, floor_to
 

@@ -5,7 +5,7 @@ Sources: massive.com/docs, "Exchanges" (/v3/reference/exchanges, `id` and `parti
 price on tapes A and B and a bunched trade on tape C; opening, reopening and closing trades of a market center have
 numbers of their own) the first is used.
 
-Tests: tests/desk/local_venue/test_polygon_wire.py
+Tests: tests/desk/local_venue/test_polygon_stream.py
 """
 
 from typing import Final

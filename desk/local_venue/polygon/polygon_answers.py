@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from desk.local_venue.play_moment import PlayMoment
 from desk.local_venue.polygon.codes import EXCHANGES, TAPES, UNKNOWN, condition_numbers
-from desk.local_venue.rest.bar_columns import BarColumns
+from desk.local_venue.rest.folded_bars import FoldedBars
 from desk.local_venue.rest.market_past import BarLength, MarketPast, Unit
 from desk.local_venue.rest.market_rows import CANCELED, CORRECTED, INCORRECT, MarketRows, QuoteRows, TradeRows
 from desk.local_venue.rest.paging import PageToken, one_page
@@ -236,7 +236,7 @@ class PolygonAnswers:
         return {"results": chosen[at:stop], **_following(path, query, following)}
 
 
-def _bars(bars: BarColumns) -> list[dict[str, Any]]:
+def _bars(bars: FoldedBars) -> list[dict[str, Any]]:
     columns = (bars.volume, bars.vwap, bars.open, bars.close, bars.high, bars.low, bars.start_ns // MS_NS, bars.trades)
     keys = ("v", "vw", "o", "c", "h", "l", "t", "n")
     return [dict(zip(keys, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]

@@ -1,4 +1,7 @@
-"""Alpaca's market data endpoints: historical and latest trades, quotes, bars and snapshots of stocks and crypto."""
+"""Alpaca's market data endpoints: historical and latest trades, quotes, bars and snapshots of stocks and crypto.
+
+Tests: tests/desk/local_venue/test_alpaca_answers.py
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,7 +11,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from desk.local_venue.play_moment import PlayMoment
 from desk.local_venue.rest.alpaca_messages import AlpacaMessages, Messages
-from desk.local_venue.rest.bar_columns import BarColumns
+from desk.local_venue.rest.folded_bars import FoldedBars
 from desk.local_venue.rest.market_past import DAY, MINUTE, BarLength, MarketPast, Unit
 from desk.local_venue.rest.market_rows import QuoteRows, TradeRows
 from desk.local_venue.rest.paging import PageToken, Rows, one_page
@@ -159,7 +162,7 @@ class AlpacaData:
     def _last_quote(self, symbol: str, now: PlayMoment) -> QuoteRows:
         return self._past.store.quotes(symbol, now).between(0, now.session_ns).only(slice(-1, None))
 
-    def _last_minute(self, symbol: str, now: PlayMoment) -> BarColumns:
+    def _last_minute(self, symbol: str, now: PlayMoment) -> FoldedBars:
         """The newest finished minute of today."""
         zone = self._past.days(self._zone_of).zone
         today_ns = midnight_ns(date_of(now.session_ns, zone), zone)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from desk.local_venue.byte_fields import Ints
-from desk.local_venue.rest.bar_columns import BarColumns
+from desk.local_venue.rest.folded_bars import FoldedBars
 from desk.local_venue.rest.market_rows import UPDATES, QuoteRows, TradeRows
 from desk.local_venue.rest.market_store import MarketStore
 from desk.local_venue.stock_layout import REGULAR_QUOTE
@@ -90,7 +90,7 @@ class AlpacaMessages:
         ]
 
     @staticmethod
-    def bars(rows: BarColumns) -> Messages:
+    def bars(rows: FoldedBars) -> Messages:
         """Bars."""
         prices = [column.tolist() for column in (rows.open, rows.high, rows.low, rows.close)]
         volumes = [_whole(volume) for volume in rows.volume.tolist()]

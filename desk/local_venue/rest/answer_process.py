@@ -2,6 +2,8 @@
 
 The process starts with the first request; its standard input and output carry frames of four bytes of length and the
 content. It ends when its input ends, so it does not outlive the venue.
+
+Tests: tests/desk/local_venue/test_rest_door.py
 """
 
 import asyncio

@@ -1,6 +1,8 @@
 """Made-up minutes of the days before the source's first, from a seed.
 
 Each symbol's price is a random walk that ends, after the last made-up day, at the symbol's first price in the source.
+
+Tests: tests/desk/local_venue/test_market_past.py
 """
 
 from bisect import bisect_left
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.local_venue.byte_fields import Ints
-from desk.local_venue.rest.bar_columns import BarColumns, Floats
+from desk.local_venue.rest.folded_bars import Floats, FoldedBars
 from desk.local_venue.rest.trading_days import TradingDays, trading_dates
 from desk.model.units import MINUTE_NS
 
@@ -51,7 +53,7 @@ class MadeDays:
             self._known_from = first
         return [day for day in self._dates if first <= day <= last]
 
-    def minutes(self, symbol: str, day: date) -> BarColumns:
+    def minutes(self, symbol: str, day: date) -> FoldedBars:
         """The minutes of one of the `dates`."""
         hours = self._days.hours(day)
         assert hours is not None, "a day of `dates`"
@@ -70,7 +72,7 @@ class MadeDays:
         notional = volume * (open_ + high + low + close) / 4
         start_ns: Ints = hours.open_ns + MINUTE_NS * np.arange(count)
         trades = np.maximum(volume // SHARES_PER_TRADE, 1).astype(np.int64)
-        return BarColumns(start_ns, open_, high, low, close, volume, notional, trades)
+        return FoldedBars(start_ns, open_, high, low, close, volume, notional, trades)
 
     def _walk(self, symbol: str) -> tuple[Floats, Floats, float]:
         """Opens and closes of the made-up days, newest first, and the usual daily volume."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from desk.bars.sale_conditions import eligibility
 from desk.local_venue.byte_fields import Ints
 from desk.local_venue.play_moment import PlayMoment
-from desk.local_venue.rest.bar_columns import BarColumns, fold_trades
+from desk.local_venue.rest.folded_bars import FoldedBars, fold_trades
 from desk.local_venue.rest.made_days import MadeDays
 from desk.local_venue.rest.market_store import MarketStore
 from desk.local_venue.rest.price_factors import Adjustment, PriceFactors
@@ -65,7 +65,7 @@ class MarketPast:
             self._days[calendar] = self._days_of(calendar)
         return self._days[calendar]
 
-    def minutes(self, symbol: str, moment: PlayMoment) -> BarColumns:
+    def minutes(self, symbol: str, moment: PlayMoment) -> FoldedBars:
         """The minutes of the source's trades so far, the present one included."""
         trades = self.store.trades(symbol, moment).standing()
         rules = np.array([eligibility(code) for code in self.store.conditions] or np.zeros((0, 3)), np.bool_)
@@ -83,12 +83,12 @@ class MarketPast:
         to_ns: int,
         moment: PlayMoment,
         adjustment: Adjustment = "raw",
-    ) -> BarColumns:
+    ) -> FoldedBars:
         """The bars that start from `from_ns` to `to_ns`, both included."""
         days = self.days(calendar_of(symbol))
         early_ns = from_ns if length.step_ns or length.unit == "Day" else from_ns - LONGEST_NS
         made = self._made_bars(symbol, length, early_ns, to_ns, moment)
-        bars = BarColumns.joined((made, self._real_bars(symbol, length, days, moment)))
+        bars = FoldedBars.joined((made, self._real_bars(symbol, length, days, moment)))
         if length.unit in {"Week", "Month"}:
             bars = bars.gathered(_long_starts(bars.start_ns, length, days))
         first, stop = np.searchsorted(bars.start_ns, (from_ns, to_ns + 1)).tolist()
@@ -98,7 +98,7 @@ class MarketPast:
             return bars
         return self._adjusted(bars, symbol, adjustment, moment)
 
-    def day_before(self, symbol: str, today: date, moment: PlayMoment) -> BarColumns:
+    def day_before(self, symbol: str, today: date, moment: PlayMoment) -> FoldedBars:
         """The bar of the trading day before `today`; none if it is unknown."""
         days = self.days(calendar_of(symbol))
         for back in range(1, LONGEST_CLOSURE_DAYS):
@@ -106,9 +106,9 @@ class MarketPast:
             if days.hours(day) is not None:
                 start_ns = midnight_ns(day, days.zone)
                 return self.bars(symbol, DAY, start_ns, start_ns, moment)
-        return BarColumns.empty()
+        return FoldedBars.empty()
 
-    def _real_bars(self, symbol: str, length: BarLength, days: TradingDays, moment: PlayMoment) -> BarColumns:
+    def _real_bars(self, symbol: str, length: BarLength, days: TradingDays, moment: PlayMoment) -> FoldedBars:
         minutes = self.minutes(symbol, moment)
         step_ns = length.step_ns
         if step_ns is None:
@@ -118,11 +118,11 @@ class MarketPast:
         bars = over.gathered(over.start_ns - over.start_ns % step_ns)
         return bars.only(bars.start_ns + step_ns <= moment.session_ns)
 
-    def _made_bars(self, symbol: str, length: BarLength, from_ns: int, to_ns: int, moment: PlayMoment) -> BarColumns:
+    def _made_bars(self, symbol: str, length: BarLength, from_ns: int, to_ns: int, moment: PlayMoment) -> FoldedBars:
         made = self._made_days(calendar_of(symbol), moment)
         days = self.days(calendar_of(symbol))
         step_ns = length.step_ns
-        bars = [BarColumns.empty()]
+        bars = [FoldedBars.empty()]
         for day in made.dates(date_of(from_ns, days.zone), date_of(max(to_ns, 0), days.zone)):
             minutes = made.minutes(symbol, day)
             factor = np.full(len(minutes), self._factors.split(symbol, day, made.before))
@@ -131,7 +131,7 @@ class MarketPast:
                 raw.start_ns - raw.start_ns % step_ns if step_ns else np.full(len(raw), midnight_ns(day, days.zone))
             )
             bars.append(raw.gathered(starts))
-        return BarColumns.joined(bars)
+        return FoldedBars.joined(bars)
 
     def _made_days(self, calendar: str, moment: PlayMoment) -> MadeDays:
         """The made-up days before the play's first."""
@@ -145,7 +145,7 @@ class MarketPast:
             self._made[calendar] = made
         return made
 
-    def _adjusted(self, bars: BarColumns, symbol: str, adjustment: Adjustment, moment: PlayMoment) -> BarColumns:
+    def _adjusted(self, bars: FoldedBars, symbol: str, adjustment: Adjustment, moment: PlayMoment) -> FoldedBars:
         days = self.days(calendar_of(symbol))
         today = date_of(moment.session_ns, days.zone)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.local_venue.byte_fields import Ints
-from desk.local_venue.rest.bar_columns import Floats
+from desk.local_venue.rest.folded_bars import Floats
 
 STANDS, CANCELED, INCORRECT, CORRECTED = 0, 1, 2, 3
 UPDATES: Final = ("", "canceled", "incorrect", "corrected")

@@ -57,10 +57,12 @@ def test_every_quote_is_a_tick_in_a_frame_of_its_own(compress: bool, loop: bool)
     wanted = wanted_ticks(source)
 
     async def scenario() -> None:
-        async with venue(source, PlaySettings(speed=None, loop=loop), compress=compress) as server:
-            async with connect(f"ws://127.0.0.1:{server.port}/json", max_queue=None) as client:
-                answer = await ask(client, SUBSCRIBE)
-                ticks = [json.loads(await client.recv()) for _ in range(len(wanted) * (1 + loop))]
+        async with (
+            venue(source, PlaySettings(speed=None, loop=loop), compress=compress) as server,
+            connect(f"ws://127.0.0.1:{server.port}/json", max_queue=None) as client,
+        ):
+            answer = await ask(client, SUBSCRIBE)
+            ticks = [json.loads(await client.recv()) for _ in range(len(wanted) * (1 + loop))]
         assert answer == {"id": 1, "result": {"symbols": ["*"]}}
         for tick in ticks:
             tick["timestamp"] = read_time(tick["timestamp"])

@@ -1,6 +1,6 @@
 """Bars as columns, folded from trades or from shorter bars with numpy.
 
-Tests: tests/desk/local_venue/test_bar_columns.py
+Tests: tests/desk/local_venue/test_folded_bars.py
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class BarColumns:
+class FoldedBars:
     """Bars of one symbol by start. A bar whose trades set no price has NaN in `open` and `close`.
 
     `notional` is the sum of price x size over the trades that count for volume.
@@ -99,13 +99,13 @@ class BarColumns:
 
 def fold_trades(
     start_ns: Ints, price: Floats, size: Floats, high_low: NDArray[np.bool_], open_close: NDArray[np.bool_]
-) -> BarColumns:
+) -> FoldedBars:
     """Bars of trades that count for volume, in the order of (venue time, arrival); `start_ns` is each trade's bar.
 
     `high_low` and `open_close` say which trades may set these fields (desk/bars/sale_conditions.py).
     """
     ends = np.where(open_close, price, np.nan)
-    single = BarColumns(
+    single = FoldedBars(
         start_ns,
         ends,
         np.where(high_low, price, -np.inf),

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.local_venue.rest.bar_columns import BarColumns, fold_trades
+from desk.local_venue.rest.folded_bars import FoldedBars, fold_trades
 
 TRADES = st.lists(
     st.tuples(st.integers(0, 5), st.integers(1, 20), st.integers(1, 9), st.booleans(), st.booleans()), max_size=30
@@ -39,7 +39,7 @@ def test_a_fold_and_a_gathering_equal_a_loop(trades: list[tuple[int, int, int, b
 
 
 def test_no_bars_gather_to_no_bars() -> None:
-    none = BarColumns.empty()
+    none = FoldedBars.empty()
 
     assert len(none.gathered(none.start_ns)) == 0
-    assert len(BarColumns.joined((none, none))) == 0
+    assert len(FoldedBars.joined((none, none))) == 0
