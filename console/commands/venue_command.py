@@ -147,7 +147,8 @@ def venue(
 ) -> None:
     """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, …), or pass a stream on.
 
-    The same port serves Alpaca's history, snapshots, screener, assets, calendar, clock and corporate actions.
+    The same port serves Alpaca's REST requests, Polygon's stream and REST (/stocks), and a JSON feed (/json): see
+    docs/reference/local-venue.md.
     """
     with ErrorReporter():
         from console.commands.relay import run_relay  # noqa: PLC0415 - likewise

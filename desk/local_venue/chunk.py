@@ -14,6 +14,7 @@ from desk.local_venue.column_encoders import FIRST_FRESH_ID, Wire
 from desk.local_venue.events import taken
 from desk.local_venue.message_layout import MessageLayout
 from desk.local_venue.messages import MessageTemplates, encode, frame_header
+from desk.local_venue.running_volumes import VolumesBefore
 from desk.local_venue.selection import Selection
 from desk.model.blocks import TRADE, Block
 
@@ -55,11 +56,12 @@ class EncodedChunk:
 class Chunk:
     """Consecutive events with their templates; played once, or again in every loop.
 
-    `framed`: one event per frame. Templates and runs are made for the first client that needs them.
+    `framed`: one event per frame. Templates, runs and volumes are made for the first client that needs them.
     """
 
-    def __init__(self, events: Block, framed: bool, fresh_ids: bool) -> None:
+    def __init__(self, events: Block, framed: bool, fresh_ids: bool, volumes: VolumesBefore | None = None) -> None:
         self.events = events
+        self._volumes = volumes
         self.release_ns: list[int] = []
         self._framed = framed
         self._fresh_ids = fresh_ids
@@ -102,14 +104,22 @@ class Chunk:
         """The templates in this encoding and layout, created if necessary."""
         key = (wire, framed, layout)
         if key not in self._templates:
+            self._write_volumes(layout)
             self._templates[key] = encode(self.events, wire, framed, self._fresh_ids, layout)
         return self._templates[key]
 
     def rows(self, selection: Selection, first: int, last: int) -> tuple[Block, Ints]:
         """The selected events of the frames [first, last), with the times and ids of this play, and their numbers."""
+        self._write_volumes(selection.layout)
         start, stop = self.bounds[first], self.bounds[last]
         rows = np.flatnonzero(selection.mask(self.events, start, stop)) + start
         return taken(self._played, rows), self._first_number + rows
+
+    def _write_volumes(self, layout: MessageLayout) -> None:
+        """Write the columns that other layouts do not read, once."""
+        if layout.has_volumes and self._volumes is not None:
+            self.events = self._volumes.written(self.events)
+            self._volumes = self._playing = None
 
     def played(self) -> tuple[Block, Ints]:
         """All events with the times and ids of this play, and their numbers."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from desk.local_venue.chunk import Chunk
 from desk.local_venue.events import played
-from desk.local_venue.json.tick_layout import RunningVolumes
+from desk.local_venue.running_volumes import RunningVolumes
 from desk.local_venue.venue_settings import PlaySettings
 from desk.model.blocks import BlockSource
 from desk.model.errors import BadInput
@@ -85,4 +85,4 @@ class ChunkSource:
     def _read(self) -> Iterator[Chunk]:
         volumes = RunningVolumes(len(self._source.symbols))
         for events, fresh_ids in played(self._source, self._play):
-            yield Chunk(volumes.add_to(events), self._play.single, fresh_ids)
+            yield Chunk(events, self._play.single, fresh_ids, volumes.take(events))

@@ -29,6 +29,10 @@ class MessageKind:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MessageLayout:
-    """The kinds of events that become messages; others are not sent."""
+    """The kinds of events that become messages; others are not sent.
+
+    `has_volumes`: quotes bear volume and last price so far in `size` and `price` (desk/local_venue/running_volumes.py).
+    """
 
     kinds: tuple[MessageKind, ...]
+    has_volumes: bool = False

@@ -22,9 +22,9 @@ from desk.local_venue.faults.scripted_market import scripted_market
 from desk.local_venue.json.json_protocol import KEY_HEADER, JsonServerProtocol
 from desk.local_venue.player import Player
 from desk.local_venue.polygon.polygon_protocol import PolygonServerProtocol
-from desk.local_venue.rest.answers import AnswerSetup
 from desk.local_venue.rest.rest_door import RestDoor, RestSettings
 from desk.local_venue.rest.rest_hosts import is_rest
+from desk.local_venue.rest.rest_records import AnswerSetup
 from desk.local_venue.rest.trading_days import DaysOf, WeekDays
 from desk.local_venue.server_protocol import Reply, ServerProtocol
 from desk.local_venue.venue_settings import JSON_ENDPOINT, MIB, POLYGON_ENDPOINT, STREAMS, AccessRules, PlaySettings

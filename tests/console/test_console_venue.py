@@ -113,6 +113,9 @@ def test_a_signal_ends_it_cleanly_and_the_figures_are_reported(tmp_path: Path, n
         (["--symbols", "0"], "symbols"),
         (["--connection-limit", "0"], "--connection-limit"),
         (["--frame-ms", "0"], "--frame-ms"),
+        (["--rest-per-minute", "0"], "--rest-per-minute"),
+        (["--rest-latency-ms", "-1"], "--rest-latency-ms"),
+        (["--actions", "nowhere.csv"], "nowhere.csv"),
     ],
 )
 def test_wrong_options_exit_2_and_are_named(args: list[str], place: str) -> None:
@@ -147,6 +150,35 @@ def test_the_injected_faults_are_reported(tmp_path: Path) -> None:
     assert process.returncode == 0, err
     assert stats["faults"] == {"disconnect": 1, "no_pong": 0}
     assert out.splitlines()[-1] == "injected disconnect 1  no_pong 0"
+
+
+def test_history_uses_the_exchange_s_calendar_and_its_process_ends_with_a_killed_venue(tmp_path: Path) -> None:
+    (tmp_path / "actions.csv").write_text("symbol,effective,cash\nSYN0,2026-01-05,0.5\n")
+    small = ("--symbols", "5", "--events-per-s", "100", "--minutes", "1", "--actions", str(tmp_path / "actions.csv"))
+
+    with running(tmp_path / "port", *small) as (process, port):
+        days = rest_page(port, "/v2/calendar?start=2025-12-24&end=2026-01-02")
+        actions = rest_page(port, "/v1/corporate-actions?start=2026-01-01&end=2026-01-31")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+        deadline = time.monotonic() + PATIENCE_S
+        while any(Path(f"/proc/{child}/stat").exists() for child in children):
+            assert time.monotonic() < deadline, "the history's process outlives the venue"
+            os.sched_yield()
+
+    assert len(children) == 1
+    assert [(day["date"][5:], day["close"]) for day in days] == [
+        ("12-24", "13:00"), ("12-26", "16:00"), ("12-29", "16:00"), ("12-30", "16:00"), ("12-31", "16:00"),
+        ("01-02", "16:00"),
+    ]  # fmt: skip
+    assert actions["corporate_actions"]["cash_dividends"][0]["rate"] == 0.5
+
+
+def rest_page(port: int, path: str) -> Any:
+    headers = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        return json.load(answer)
 
 
 def test_a_port_that_is_taken_exits_1_and_is_named(tmp_path: Path) -> None:

@@ -7,23 +7,19 @@ Tests: tests/desk/local_venue/test_rest_door.py
 """
 
 import asyncio
-import os
 import pickle
-import signal
 import struct
 import sys
-import traceback
-from typing import Any, BinaryIO, Final
+from typing import Final
 
 import msgspec
 
-from desk.local_venue.rest.answers import Answers, AnswerSetup, RestAnswer, RestQuestion
 from desk.local_venue.rest.rest_hosts import fault_body, host_of
+from desk.local_venue.rest.rest_records import AnswerSetup, RestAnswer, RestQuestion
 
 LENGTH: Final = struct.Struct("!I")
 INTERNAL_ERROR: Final = 500
-LESS_URGENT: Final = 10
-"""Niceness of the process: on a busy machine the stream comes first."""
+SERVICE: Final = "desk.local_venue.rest.answer_service"
 
 
 class AnswerProcess:
@@ -59,7 +55,7 @@ class AnswerProcess:
             assert reader is not None, "a pipe"
             assert writer is not None, "a pipe"
             try:
-                writer.write(_framed(msgspec.msgpack.encode(question)))
+                writer.write(framed(msgspec.msgpack.encode(question)))
                 (size,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
                 status, body = msgspec.msgpack.decode(await reader.readexactly(size), type=tuple[int, bytes])
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -71,10 +67,10 @@ class AnswerProcess:
 
     async def _start(self) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
-        command = (sys.executable, "-m", __name__)
+        command = (sys.executable, "-m", SERVICE)
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
         assert process.stdin is not None, "a pipe"
-        process.stdin.write(_framed(msgspec.msgpack.encode(sys.path)) + _framed(pickle.dumps(self._setup)))
+        process.stdin.write(framed(msgspec.msgpack.encode(sys.path)) + framed(pickle.dumps(self._setup)))
         return process
 
 
@@ -84,44 +80,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _framed(content: bytes) -> bytes:
+def framed(content: bytes) -> bytes:
+    """A frame with this content."""
     return LENGTH.pack(len(content)) + content
-
-
-def _read(stream: BinaryIO) -> bytes | None:
-    """The next frame; None at the end."""
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    (size,) = LENGTH.unpack(head)
-    content = stream.read(size)
-    return content if len(content) == size else None
-
-
-def serve_answers(stdin: BinaryIO, stdout: BinaryIO) -> None:
-    """Answer questions until the input ends. The first two frames are the module path and the setup."""
-    path, setup = _read(stdin), _read(stdin)
-    if path is None or setup is None:
-        return
-    sys.path[:] = msgspec.msgpack.decode(path)
-    made: Any = pickle.loads(setup)  # noqa: S301  the venue's own pipe
-    answers = Answers(made)
-    while (frame := _read(stdin)) is not None:
-        question = msgspec.msgpack.decode(frame, type=RestQuestion)
-        try:
-            answer = answers.answer(question)
-        except Exception:  # noqa: BLE001  the process keeps what it has read; the venue's terminal shows the fault
-            traceback.print_exc()
-            host = host_of(question.path)
-            answer = RestAnswer(INTERNAL_ERROR, fault_body(host, INTERNAL_ERROR, "internal server error"))
-        stdout.write(_framed(msgspec.msgpack.encode(tuple(answer))))
-        stdout.flush()
-
-
-if __name__ == "__main__":
-    # An interrupt from the terminal reaches the venue, too, which ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(LESS_URGENT)
-    answers_to = sys.stdout.buffer
-    sys.stdout = sys.stderr
-    serve_answers(sys.stdin.buffer, answers_to)

@@ -3,14 +3,11 @@
 Tests: tests/desk/local_venue/test_alpaca_answers.py, tests/desk/local_venue/test_polygon_answers.py
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
-from desk.local_venue.play_moment import PlayMoment
 from desk.local_venue.polygon.polygon_answers import PolygonAnswers
 from desk.local_venue.rest.alpaca_actions import AlpacaActions
 from desk.local_venue.rest.alpaca_answers import AlpacaAnswers
@@ -22,40 +19,10 @@ from desk.local_venue.rest.market_store import MarketStore
 from desk.local_venue.rest.query import Query
 from desk.local_venue.rest.rest_fault import RestFault
 from desk.local_venue.rest.rest_hosts import RestHost, fault_body, host_of
-from desk.local_venue.rest.trading_days import DaysOf
-from desk.local_venue.venue_settings import ENDPOINTS, PlaySettings
-from desk.model.blocks import BlockSource
-from desk.model.corporate_actions import CorporateAction
+from desk.local_venue.rest.rest_records import AnswerSetup, RestAnswer, RestQuestion
 
 OK: Final = 200
 NOT_FOUND: Final = 404
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerSetup:
-    """What the answers are made of. It is sent to a process of its own, so all of it must pickle."""
-
-    source: BlockSource
-    play: PlaySettings
-    days_of: DaysOf
-    actions: Sequence[CorporateAction] = ()
-    entitled: tuple[str, ...] = field(default=tuple(endpoint.removeprefix("/v2/") for endpoint in ENDPOINTS))
-
-
-class RestQuestion(msgspec.Struct, frozen=True):
-    """A request: path and query of its URL, the address that it was sent to, and the play's present."""
-
-    path: str
-    query: str
-    origin: str
-    moment: PlayMoment
-
-
-class RestAnswer(NamedTuple):
-    """An HTTP status and a JSON body."""
-
-    status: int
-    body: bytes
 
 
 class Answers:

@@ -21,6 +21,7 @@ from desk.model.units import MINUTE_NS
 
 Unit = Literal["Min", "Hour", "Day", "Week", "Month"]
 LONGEST_CLOSURE_DAYS: Final = 15
+NEVER_NS: Final = 1 << 62
 LONGEST_NS: Final = 366 * 86_400 * 10**9
 
 
@@ -44,9 +45,9 @@ class MarketPast:
     """The bars that a vendor's history would hold at the play's present.
 
     Minutes follow the rule of the stream's bars (desk/local_venue/minute_bars.py). Bars shorter than a day appear when
-    they are over; those of a day and longer include the present one. A day's prices are those of regular hours, its
-    volume is that of all hours. Made-up days begin the day before the source's first, so their number of minutes
-    follows from `days_of`, the calendars.
+    they are over, or the play is; those of a day and longer include the present one. A day's prices are those of
+    regular hours, its volume is that of all hours. Made-up days end the day before the source's first; `days_of` gives
+    the calendars.
     """
 
     def __init__(
@@ -114,9 +115,10 @@ class MarketPast:
         if step_ns is None:
             outside = ~_regular(minutes.start_ns, days)
             return minutes.without_prices(outside).gathered(midnights(minutes.start_ns, days.zone))
-        over = minutes.only(minutes.start_ns + MINUTE_NS <= moment.session_ns)
+        now_ns = moment.session_ns if moment.state != "ended" else NEVER_NS
+        over = minutes.only(minutes.start_ns + MINUTE_NS <= now_ns)
         bars = over.gathered(over.start_ns - over.start_ns % step_ns)
-        return bars.only(bars.start_ns + step_ns <= moment.session_ns)
+        return bars.only(bars.start_ns + step_ns <= now_ns)
 
     def _made_bars(self, symbol: str, length: BarLength, from_ns: int, to_ns: int, moment: PlayMoment) -> FoldedBars:
         made = self._made_days(calendar_of(symbol), moment)

@@ -14,9 +14,9 @@ from websockets.http11 import Request, Response
 
 from desk.local_venue.play_moment import PlayMoment
 from desk.local_venue.rest.answer_process import AnswerProcess
-from desk.local_venue.rest.answers import AnswerSetup, RestAnswer, RestQuestion
 from desk.local_venue.rest.rate_window import RateWindow
 from desk.local_venue.rest.rest_hosts import RestHost, fault_body, host_of
+from desk.local_venue.rest.rest_records import AnswerSetup, RestAnswer, RestQuestion
 from desk.local_venue.venue_settings import AccessRules
 from desk.model.corporate_actions import CorporateAction
 from desk.model.errors import PlanError

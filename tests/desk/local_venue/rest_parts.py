@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from desk.local_venue.play_moment import PlayMoment
-from desk.local_venue.rest.answers import Answers, AnswerSetup, RestQuestion
+from desk.local_venue.rest.answers import Answers
+from desk.local_venue.rest.rest_records import AnswerSetup, RestQuestion
 from desk.local_venue.rest.trading_days import WeekDays
 from desk.local_venue.venue_settings import PlaySettings
 from desk.model.blocks import BlockSource

@@ -114,6 +114,8 @@ def test_bars_shorter_than_a_day_appear_when_they_are_over_and_the_day_at_once()
     fives = past.bars(symbol, BarLength(5, "Min"), START_NS, END, now)
     day = past.bars(symbol, DAY, START_NS - DAY_NS // 2, END, now)
 
+    ended = past.bars(symbol, MINUTE, START_NS, END, moment_at(source.end_ns, state="ended"))
+    assert ended.start_ns.tolist() == [START_NS + number * MINUTE_NS for number in range(7)]
     assert minutes.start_ns.tolist() == [START_NS + number * MINUTE_NS for number in range(5)]
     assert fives.start_ns.tolist() == [START_NS]
     assert (fives.open[0], fives.close[0]) == (minutes.open[0], minutes.close[-1])

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from massive import WebSocketClient
 from massive.exceptions import AuthError
 from venue_parts import Message, deadlined, expected, market, venue
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from desk.bars.sale_conditions import eligibility
 from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
@@ -28,6 +29,17 @@ kind = "halt"
 symbols = ["{symbol}"]
 at = 1
 for_s = 1
+"""
+
+TWICE_AND_SLOW = """
+[[faults]]
+kind = "duplicate"
+share = 1.0
+[[faults]]
+kind = "error"
+code = 407
+step = "data"
+after_events = 20
 """
 
 
@@ -152,6 +164,29 @@ def test_halts_come_as_price_bands_with_indicators() -> None:
         ]  # fmt: skip
 
     deadlined(scenario())
+
+
+def test_fault_scripts_concern_it_too() -> None:
+    source = market()
+    wanted = [as_polygon(message) for message in expected(source) if message["T"] == "t"]
+    play = PlaySettings(speed=None, single=True)
+    got: list[Message] = []
+
+    async def scenario() -> None:
+        async with venue(source, play, faults=TWICE_AND_SLOW) as server, polygon(server) as client:
+            await subscribed(client, "T.*")
+            with suppress(ConnectionClosed):
+                while True:
+                    got.extend(json.loads(await client.recv()))
+
+    deadlined(scenario())
+
+    *trades, last = bare(got)
+    assert last["status"] == "slow_consumer"
+    sent = Counter((trade["sym"], trade["t"], trade["p"], trade["s"]) for trade in trades)
+    assert len(trades) > 20
+    assert {*sent.values()} == {2}
+    assert sent.keys() <= {(trade["sym"], trade["t"], trade["p"], trade["s"]) for trade in wanted}
 
 
 def test_the_client_massive_reads_trades_quotes_and_bars() -> None:

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 import pytest
-from venue_parts import deadlined, market, page, reader, venue
+from venue_parts import deadlined, expected, market, page, reader, venue
 
 from desk.local_venue.rest.rate_window import RateWindow
 from desk.local_venue.rest.rest_door import RestSettings
@@ -161,6 +161,26 @@ def test_history_grows_with_the_play_and_does_not_stop_the_stream() -> None:
         counts = [sum(map(len, body["trades"].values())) for _, _, body in (before, during, after)]
         assert counts[0] == 0
         assert 0 < counts[1] < counts[2]
+
+    deadlined(scenario())
+
+
+def test_history_has_what_faults_withhold_and_not_what_they_add() -> None:
+    source = market(events_per_s=300.0)
+    mute, *others = source.symbols
+    faults = f'[[faults]]\nkind = "mute"\nsymbols = ["{mute}"]\n[[faults]]\nkind = "duplicate"\nshare = 1.0'
+    trades = [message for message in expected(source) if message["T"] == "t"]
+    heard_count = 2 * sum(message["S"] != mute for message in trades)
+
+    async def scenario() -> None:
+        async with venue(source, PlaySettings(speed=None), faults=faults) as server, reader(server) as client:
+            await client.ask({"action": "subscribe", "trades": ["*"]})
+            heard = await client.events(heard_count)
+            path = f"/v2/stocks/trades?symbols={','.join(source.symbols)}&start=2026-01-05&limit=10000"
+            kept = (await ask(server, path))[2]["trades"]
+        assert {message["S"] for message in heard} <= set(others)
+        assert sum(map(len, kept.values())) == len(trades)
+        assert len(kept[mute]) == sum(message["S"] == mute for message in trades) > 0
 
     deadlined(scenario())
 
