@@ -105,7 +105,7 @@ class FeedPlan(PlanTable):
         default=1,
         ge=0,
         le=1000,
-        description="alpaca: connections that the venue allows one key at one endpoint; the desks of one machine share "
+        description="connections that the venue allows one key at one endpoint; the desks of one machine share "
         "them, and a further desk is refused. 0 = no limit, as for a relay",
     )
     channels: Annotated[tuple[Channel, ...], Distinct] = Field(

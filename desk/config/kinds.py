@@ -92,7 +92,7 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     ),
     "alpaca_crypto": FeedKind(
         "desk.venues.alpaca.crypto.factory:CryptoFactory",
-        frozenset({"url", "allow_plain", "name"}),
+        frozenset({"url", "allow_plain", "name", "connections"}),
         ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"),
         is_live=True,
         names=ALPACA_CRYPTO,
@@ -101,14 +101,14 @@ FEED_KINDS: Final[dict[str, FeedKind]] = {
     ),
     "polygon": FeedKind(
         "desk.venues.polygon.factory:PolygonFactory",
-        frozenset({"url", "allow_plain", "name", "rest_url"}),
+        frozenset({"url", "allow_plain", "name", "rest_url", "connections"}),
         ("POLYGON_API_KEY",),
         is_live=True,
         names=POLYGON,
     ),
     "json": FeedKind(
         "desk.venues.json.factory:JsonFactory",
-        frozenset({"url", "allow_plain", "key_env", "headers", "subscribe", "unsubscribe", "map"}),
+        frozenset({"url", "allow_plain", "connections", "key_env", "headers", "subscribe", "unsubscribe", "map"}),
         is_live=True,
     ),
 }

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from desk.config import Plan
 from desk.feeds.live.session_clock import RealSession, VenueSession, clock_url
 from desk.feeds.live.socket_feed import SocketFeed
+from desk.files.connection_budget import connection_budget
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
@@ -28,8 +29,12 @@ def open_socket_feed(
     plan: Plan,
     setup: LiveSetup,
     resume: FeedPosition | None,
+    key: str = "",
 ) -> SocketFeed:
-    """The protocol's feed for the plan's session, which is not connected yet; `counts` are those of the protocol."""
+    """The protocol's feed for the plan's session, which is not connected yet.
+
+    `counts` are those of the protocol. The desks of this machine share the connections of `key` at the url.
+    """
     session, clock = setup.session, setup.clock
     is_real = plan.session.clock == "real"
     return SocketFeed(
@@ -44,4 +49,5 @@ def open_socket_feed(
         is_open=setup.is_open,
         resume=resume,
         timeout_ns=round(plan.guards.feed_timeout_s * SECOND_NS),
+        budget=connection_budget(key, url, plan.feed.connections, plan.session.name),
     )

@@ -21,12 +21,13 @@ class JsonFactory(LiveFactory):
 
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> SocketFeed:
         """Make the feed, which is not connected yet."""
+        key = keys[0].get_secret_value() if keys else ""
         counts = BlockFeedCounts()
         protocol = JsonProtocol(
             plan.feed,
-            keys[0].get_secret_value() if keys else "",
+            key,
             place=stream_place("JSON stream", self.url(plan)),
             counts=counts,
             first_ordinal=setup.first_ordinal,
         )
-        return open_socket_feed(self.url(plan), protocol, counts, plan, setup, resume)
+        return open_socket_feed(self.url(plan), protocol, counts, plan, setup, resume, key)

@@ -13,6 +13,7 @@ from desk.model.block_rows import BlockFeedCounts
 from desk.model.feed_position import FeedPosition
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 from desk.venues.market_history import MarketHistory
+from desk.venues.polygon.addresses import history_url
 from desk.venues.polygon.protocol import PolygonProtocol
 from desk.venues.socket_feeds import open_socket_feed, stream_place
 
@@ -20,12 +21,16 @@ from desk.venues.socket_feeds import open_socket_feed, stream_place
 class PolygonFactory(LiveFactory):
     """Opens Polygon's stream, or a venue that speaks its protocol."""
 
+    def rest_url(self, plan: Plan) -> str:
+        """The address of history."""
+        return history_url(plan, self.url(plan))
+
     def history(self, plan: Plan, keys: Sequence[SecretStr]) -> MarketHistory | None:
         """The history of all US exchanges."""
-        from desk.venues.polygon.history import PolygonHistory, rest_url  # noqa: PLC0415 - imports requests
+        from desk.venues.polygon.history import PolygonHistory  # noqa: PLC0415 - imports requests
 
         (key,) = keys
-        return PolygonHistory(rest_url(plan, self.url(plan)), key)
+        return PolygonHistory(self.rest_url(plan), key)
 
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> SocketFeed:
         """Make the feed, which is not connected yet."""
@@ -38,4 +43,4 @@ class PolygonFactory(LiveFactory):
             counts=counts,
             first_ordinal=setup.first_ordinal,
         )
-        return open_socket_feed(self.url(plan), protocol, counts, plan, setup, resume)
+        return open_socket_feed(self.url(plan), protocol, counts, plan, setup, resume, key.get_secret_value())

@@ -13,8 +13,6 @@ import requests
 from msgspec import Meta
 from pydantic import SecretStr
 
-from desk.config import Plan
-from desk.config.plan_urls import is_loopback
 from desk.config.redaction import SecretFilter
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
@@ -32,8 +30,6 @@ from desk.venues.rest.request_budget import budget_of
 from desk.venues.rest.rest_session import RestSession
 from desk.venues.wire_types import Price, SideValue
 
-HOSTS: Final = {"polygon.io": "https://api.polygon.io", "massive.com": "https://api.massive.com"}
-"""Of REST, by the end of the stream's host name."""
 LIMIT_S: Final = 30.0
 ROWS: Final = 50_000
 ACTIONS: Final = 1_000
@@ -200,17 +196,6 @@ class PolygonHistory:
 
     def _unavailable(self, why: str) -> HistoryUnavailable:
         return HistoryUnavailable(f"{self.place}: {from_outside(self._secrets.hide(why), MAX_TEXT_CHARS)}")
-
-
-def rest_url(plan: Plan, stream_url: str) -> str:
-    """The server for a stream: the plan's `rest_url`; else that of a stream on this machine; else the vendor's."""
-    if plan.feed.rest_url:
-        return plan.feed.rest_url
-    parts = urlsplit(stream_url)
-    host = parts.hostname or ""
-    if is_loopback(host):
-        return f"http{'s' if parts.scheme == 'wss' else ''}://{parts.netloc}"
-    return next((url for end, url in HOSTS.items() if host == end or host.endswith(f".{end}")), HOSTS["massive.com"])
 
 
 def _bar(symbol: str, row: AggregateRow, width_ns: int) -> Bar:

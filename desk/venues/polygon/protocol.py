@@ -17,9 +17,10 @@ PREFIXES: Final = {"trades": "T", "quotes": "Q", "bars": "AM", "lulds": "LULD"}
 """The prefixes of topics, by channel."""
 HELPERS: Final = frozenset({"bars", "lulds"})
 CONSENT: Final[dict[str, Action]] = {"subscribed to:": "subscribe", "unsubscribed to:": "unsubscribe"}
+FULL: Final = "max_connections"
 RETRIED: Final = {
     "auth_timeout": "it waited too long for the authentication",
-    "max_connections": "another connection of this account is open; each account has one for each cluster",
+    FULL: "another connection of this account is open; each account has one for each cluster",
     "force_disconnect": "it ends the connection",
 }
 SLOW: Final = "slow_consumer"
@@ -30,7 +31,7 @@ class PolygonProtocol(VenueProtocol):
     """Turns received text into ticks and notices, and subscriptions into messages to send.
 
     `channels` are those of the plan. The desk adds HELPERS, which it can do without: minute bars, and price bands with
-    halts.
+    halts; `dropped_helpers` are those that the venue refuses, with the reason.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class PolygonProtocol(VenueProtocol):
         super().__init__(place, counts, (*named, *sorted(HELPERS.difference(named))), [key])
         self.codec = PolygonCodec(place, counts, first_ordinal)
         self.subscription = TopicSubscription(self.wanted, PREFIXES, HELPERS.difference(named))
+        self.dropped: dict[str, str] = {}
+        self.dropped_helpers: dict[str, str] = {}
         self._key = key
         self._requests = 0
         self._greeted = False
@@ -53,7 +56,7 @@ class PolygonProtocol(VenueProtocol):
         if not self.ready:
             return "the answer to the authentication"
         pending = self.subscription.pending
-        return "" if pending is None or pending.is_helper else f"the answer to subscription request {self._requests}"
+        return "" if pending is None or pending.helper else f"the answer to subscription request {self._requests}"
 
     @property
     def settled(self) -> bool:
@@ -79,6 +82,10 @@ class PolygonProtocol(VenueProtocol):
     def unmapped(self) -> dict[str, int]:
         """Numbers of conditions, exchanges, tapes and bands without a letter, by name."""
         return dict(self.codec.codes.unmapped)
+
+    def resubscribe(self, symbols: Iterable[str]) -> None:
+        """Unsubscribe the trades and quotes of these symbols, and subscribe them again."""
+        self.subscription.resubscribe(set(symbols))
 
     def connected(self) -> None:
         """Reset for a new connection."""
@@ -115,8 +122,10 @@ class PolygonProtocol(VenueProtocol):
         elif status == "success":
             self._consent(answer.message)
         elif status == "error" and self.ready:
-            is_helper = self.subscription.reject(answer.message)
-            self.note_once(f"the venue refuses: {self.shown(answer.message)}", "warning" if is_helper else "error")
+            said, helper = self.shown(answer.message), self.subscription.reject(answer.message)
+            if helper:
+                self.dropped_helpers[helper] = said
+            self.note_once(f"the venue refuses: {said}", "warning" if helper else "error")
         else:
             self.slow_clients += status == SLOW
             self.verdict = self._verdict(status, self.shown(f"{status} {answer.message}".rstrip()))
@@ -137,4 +146,4 @@ class PolygonProtocol(VenueProtocol):
                 "Set POLYGON_API_KEY to a key of this account; [feed] name chooses the delayed stream.",
             )
         why = RETRIED.get(status)
-        return HangUp(f"{found}: {why}" if why else found, at_once=status == SLOW)
+        return HangUp(f"{found}: {why}" if why else found, at_once=status == SLOW, is_full=status == FULL)

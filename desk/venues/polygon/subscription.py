@@ -15,11 +15,11 @@ Action = Literal["subscribe", "unsubscribe"]
 
 
 class TopicRequest(NamedTuple):
-    """A request for topics of one channel, such as "T.SPY"; `is_helper`: of a channel that the desk can do without."""
+    """A request for topics of one channel, such as "T.SPY"; `helper`: the channel, if the desk can do without it."""
 
     action: Action
     topics: frozenset[str]
-    is_helper: bool = False
+    helper: str = ""
 
 
 class TopicSubscription:
@@ -38,6 +38,7 @@ class TopicSubscription:
         self._prefixes = {channel: prefixes[channel] for channel in wanted.channels}
         self._granted: set[str] = set()
         self._refused: set[str] = set()
+        self._again: set[str] = set()
         self._open: set[str] = set()
         self._attempts: Counter[str] = Counter()
 
@@ -53,8 +54,14 @@ class TopicSubscription:
                 found[channel] = sorted(topic.removeprefix(f"{prefix}.") for topic in topics)
         return found
 
+    def resubscribe(self, symbols: Collection[str]) -> None:
+        """Unsubscribe the granted topics of these symbols, without those of helpers, and subscribe them again."""
+        prefixes = [prefix for channel, prefix in self._prefixes.items() if channel not in self.helpers]
+        self._again |= {f"{prefix}.{symbol}" for prefix in prefixes for symbol in symbols} & self._granted
+
     def connected(self) -> None:
         """Reset: a new connection has no subscription."""
+        self._again.clear()
         self.acknowledged = False
         self.pending = None
         self._granted.clear()
@@ -63,9 +70,9 @@ class TopicSubscription:
     def request(self) -> TopicRequest | None:
         """The next request to send; None while one is pending, or if nothing is left to request."""
         following = self._next()
-        if self.pending is not None and (not self.pending.is_helper or following is None or following.is_helper):
+        if self.pending is not None and (not self.pending.helper or following is None or following.helper):
             return None
-        self.acknowledged = self.acknowledged or following is None or following.is_helper
+        self.acknowledged = self.acknowledged or following is None or bool(following.helper)
         self.pending = following
         if self.pending is None:
             return None
@@ -84,28 +91,29 @@ class TopicSubscription:
                 self._attempts.pop(topic, None)
         else:
             self._granted -= topics
+            self._again -= topics
         self._close(topics)
 
-    def reject(self, text: str) -> bool:
-        """Apply a refusal: of the pending topics that its text names, else of all of them. Return if a helper's."""
-        is_helper = self.pending is not None and self.pending.is_helper
+    def reject(self, text: str) -> str:
+        """Apply a refusal to the pending topics its text names (else to all); return a helper's channel."""
+        helper = "" if self.pending is None else self.pending.helper
         named = {topic for topic in self._open if topic in text.replace(",", " ").split()} or set(self._open)
         self._refused |= named
         self._granted -= named
         self._close(named)
-        return is_helper
+        return helper
 
     def _close(self, topics: set[str]) -> None:
         self._open -= topics
         if not self._open:
             self.pending = None
             following = self._next()
-            self.acknowledged = self.acknowledged or following is None or following.is_helper
+            self.acknowledged = self.acknowledged or following is None or bool(following.helper)
 
     def _next(self) -> TopicRequest | None:
         """The next request, for one channel; topics that are not wanted any more go first."""
         wanted = {channel: self._topics(channel) for channel in self._prefixes}
-        dropped = self._granted.difference(*wanted.values())
+        dropped = self._granted.difference(*wanted.values()) | self._again
         if dropped:
             return TopicRequest("unsubscribe", frozenset(sorted(dropped)[:MAX_PER_REQUEST]))
         self._refused &= set().union(*wanted.values())
@@ -114,7 +122,9 @@ class TopicSubscription:
             exhausted = {topic for topic in missing if self._attempts[topic] >= MAX_ATTEMPTS}
             self._refused |= exhausted
             if more := missing - exhausted:
-                return TopicRequest("subscribe", frozenset(sorted(more)[:MAX_PER_REQUEST]), channel in self.helpers)
+                return TopicRequest(
+                    "subscribe", frozenset(sorted(more)[:MAX_PER_REQUEST]), channel if channel in self.helpers else ""
+                )
         return None
 
     def _topics(self, channel: str) -> set[str]:

@@ -31,4 +31,4 @@ class CryptoFactory(LiveFactory):
             counts=counts,
             first_ordinal=setup.first_ordinal,
         )
-        return open_socket_feed(self.url(plan), protocol, counts, plan, setup, resume)
+        return open_socket_feed(self.url(plan), protocol, counts, plan, setup, resume, key)

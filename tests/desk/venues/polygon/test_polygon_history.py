@@ -13,7 +13,7 @@ from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, MS_NS
 from desk.venues.market_history import HistoryUnavailable, MarketHistory
 from desk.venues.polygon.codec import trade_identity
-from desk.venues.polygon.history import PolygonHistory, rest_url
+from desk.venues.polygon.history import PolygonHistory
 from desk.venues.registry import feed_factory
 
 KEY = "the-key-itself"
@@ -160,5 +160,5 @@ def test_the_server_is_that_of_the_stream(feed: dict[str, Any], url: str) -> Non
     plan = Plan.model_validate({"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "polygon"} | feed})
     factory = feed_factory(plan)
 
-    assert rest_url(plan, factory.url(plan)) == url  # type: ignore[union-attr]
+    assert factory.rest_url(plan) == url  # type: ignore[union-attr]
     assert url in factory.history(plan, [SecretStr(KEY)]).place  # type: ignore[union-attr]

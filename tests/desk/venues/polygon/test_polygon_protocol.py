@@ -165,9 +165,25 @@ def test_the_desk_does_without_bars_and_bands_that_are_refused_or_not_answered()
     assert vendor.heard() == [{"action": "subscribe", "params": "LULD.A"}]
     assert (vendor.protocol.awaiting, vendor.protocol.refused) == ("", {})
     assert [note.level for note in vendor.protocol.take_notes()] == ["warning"]
+    assert vendor.protocol.dropped_helpers == {"bars": "not authorized"}
     vendor.protocol.subscribe(["B"])
     assert vendor.heard() == [{"action": "subscribe", "params": "T.B"}]
     assert vendor.protocol.awaiting
+
+
+def test_a_stale_symbol_is_subscribed_anew() -> None:
+    vendor = Vendor()
+    vendor.log_in()
+    vendor.protocol.subscribe(["A", "B"])
+    vendor.answer_all()
+
+    vendor.protocol.resubscribe(["B", "X"])
+
+    assert vendor.answer_all() == [
+        {"action": "unsubscribe", "params": "Q.B,T.B"},
+        {"action": "subscribe", "params": "T.B"},
+        {"action": "subscribe", "params": "Q.B"},
+    ]
 
 
 def test_halts_and_bars_of_a_subscribed_symbol_are_notices() -> None:
@@ -238,6 +254,7 @@ def test_other_statuses_ask_for_a_new_connection(status: str, at_once: bool) -> 
     verdict = vendor.protocol.verdict
     assert isinstance(verdict, HangUp)
     assert verdict.at_once == at_once
+    assert verdict.is_full == (status == "max_connections")
     assert status in verdict.reason
     assert vendor.protocol.slow_clients == (status == "slow_consumer")
 
