@@ -9,7 +9,7 @@ import msgspec
 from desk.model.history import TradesAnswer, TradesQuestion
 from desk.model.items import Backfill
 from desk.model.records import GapRecord
-from desk.model.ticks import Tick, Trade
+from desk.model.ticks import Event, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import AckWait, Clock, Wait, Waits
 from desk.producer.history_inbox import HistoryInbox
@@ -115,7 +115,7 @@ class GapRepairs:
         """Whether a later trade is needed, as the proof that the history reaches beyond a minute."""
         return any(repair.witness is None for repair in self._pending.values())
 
-    def see(self, ticks: Sequence[Tick]) -> None:
+    def see(self, ticks: Sequence[Event]) -> None:
         """Note the last trade of a frame as a witness."""
         trade = next((tick for tick in reversed(ticks) if type(tick) is Trade), None)
         if trade is not None:

@@ -1,0 +1,62 @@
+"""Longer bars of the past from a history that has minutes only, divided as those of the session are.
+
+Tests: tests/desk/history/test_session_history.py
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+
+from desk.bars.longer import fold_minutes
+from desk.bars.series import rows_of
+from desk.bars.session_grid import NO_SPAN, SessionGrid
+from desk.history.past_days import PastDays, TradingDays
+from desk.model.bars import Bar
+from desk.model.corporate_actions import CorporateAction
+from desk.model.ticks import Trade
+from desk.model.timeframes import Timeframe
+from desk.venues.market_history import MarketHistory
+
+EPOCH: Final = date(1970, 1, 1)
+
+
+class MinuteHistory:
+    """A `MarketHistory` that makes longer bars of another one's minutes, by each day's own hours."""
+
+    def __init__(self, minutes: MarketHistory, days: TradingDays) -> None:
+        self.place = minutes.place
+        self._minutes = minutes
+        self._days = days
+        self._dates = PastDays(days, EPOCH)
+
+    def trades(self, symbols: Sequence[str], from_ns: int, to_ns: int) -> Iterator[list[Trade]]:
+        """Those of the other history."""
+        return self._minutes.trades(symbols, from_ns, to_ns)
+
+    def bars(self, symbols: Sequence[str], timeframe: Timeframe, from_ns: int, to_ns: int) -> dict[str, list[Bar]]:
+        """The bars by symbol, oldest first."""
+        minutes = self._minutes.bars(symbols, "1m", from_ns, to_ns)
+        if timeframe == "1m":
+            return minutes
+        return {symbol: list(self._longer(symbol, bars, timeframe)) for symbol, bars in minutes.items()}
+
+    def actions(self, symbols: Sequence[str], from_day: date, to_day: date) -> list[CorporateAction]:
+        """Those of the other history."""
+        return self._minutes.actions(symbols, from_day, to_day)
+
+    def _longer(self, symbol: str, minutes: Sequence[Bar], timeframe: Timeframe) -> Iterator[Bar]:
+        priced = [bar for bar in minutes if bar.priced]
+        for day, bars in groupby(priced, lambda bar: self._dates.date_of(bar.minute_ns)):
+            hours = self._days.hours(day)
+            if hours is None:
+                continue
+            rows = rows_of(bars)
+            starts, _ = SessionGrid(hours).spans(timeframe, np.ascontiguousarray(rows["minute_ns"]))
+            inside = starts != NO_SPAN
+            for row in fold_minutes(rows[inside], starts[inside]).tolist():
+                start_ns, opened, high, low, close, volume, notional, trades, _ = row
+                times = start_ns, 0, start_ns, 0
+                yield Bar(symbol, start_ns, opened, high, low, close, volume, notional, trades, *times, "repaired")
