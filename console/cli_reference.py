@@ -64,7 +64,7 @@ ENVIRONMENT: Final = {
     "ALPACA_SECRET_KEY": "secret of Alpaca's stream",
     "POLYGON_API_KEY": "key of Polygon's stream",
     "RAYDESK_LEDGER_PASSWORD": "password of the ledger's PostgreSQL server",
-    "RAYDESK_VENUE_KEY": "key that `desk venue` requires",
+    "RAYDESK_VENUE_KEY": "key that `desk venue` requires of its clients; a relay cannot start without it",
     "RAYDESK_VENUE_SECRET": "secret that `desk venue` requires",
     "RAYDESK_RUNS_DIR": "folder in which run folders are made; default: `runs`",
     "RAYDESK_TRACE_SAMPLE": "fraction of the batches that are traced, in place of `[telemetry] trace_sample`",

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from desk.config import Plan, ScannerPlan
 from desk.loading import LoadEntry, ScannerFactory, StrategyFactory, load_scanner, try_in_child
+from desk.loading.volume_use import uses_volume
 from desk.model.plain_text import lines
+from desk.telemetry import formatting
 from desk.wiring.shard_factory import load_entry
 
 
@@ -40,6 +42,22 @@ def load_classes(path: Path, plan: Plan) -> PlanClasses:
         [load_entry(entry, place) for place, entry in strategies.items()],
         [_scanner(entry, place) for place, entry in scanners.items()],
     )
+
+
+def volume_warnings(plan: Plan, classes: PlanClasses) -> list[str]:
+    """A warning if classes of the plan read volumes, which the feed has for a part of the market only."""
+    stream = plan.feed.stream
+    if stream is None or not stream.is_partial:
+        return []
+    strategies = zip(plan.strategies, classes.strategies, strict=True)
+    scanners = zip(plan.scanners, classes.scanners, strict=True)
+    users = [entry.name for entry, factory in strategies if uses_volume(factory.cls)]
+    users += [entry.name for entry, factory in scanners if uses_volume(factory.cls)]
+    if not users:
+        return []
+    feed, verb = f"{plan.feed.kind} {plan.feed.feed_name}", "reads" if len(users) == 1 else "read"
+    what = f"has those of {stream.about}: they are lower than the market's"
+    return [f"{formatting.names(users)} {verb} volumes, and the feed {feed} {what}"]
 
 
 def _scanner(entry: ScannerPlan, place: str) -> ScannerFactory:

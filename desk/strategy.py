@@ -56,6 +56,8 @@ class Strategy:
 
     Params: ClassVar[type[Params]] = Params
     history: ClassVar[Mapping[str, int]] = {}
+    uses_volume: ClassVar[bool | None] = None
+    """Whether it depends on volumes, of which some feeds have a part only; None: decided by its code."""
 
     def __init__(self, params: BaseParams) -> None:
         self.params = params

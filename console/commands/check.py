@@ -12,7 +12,7 @@ from rich.console import Console
 
 from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
-from console.plan_classes import PlanClasses, load_classes
+from console.plan_classes import PlanClasses, load_classes, volume_warnings
 from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, load_plan, load_settings, override, plan_notes
 from desk.loading import StrategyFactory
 from desk.loading.fault_messages import safe_repr
@@ -43,6 +43,8 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     facts = [*_market(plan), *_trading(plan, loaded), *_results(plan)]
     console.print(line(plan.session.name, style="bold"))
     console.print(fact_table(facts))
+    for warning in volume_warnings(plan, loaded):
+        console.print(line(f"warning: {warning}"), soft_wrap=True)
     for note in plan_notes(written, plan):
         console.print(line(f"note: {note}"), soft_wrap=True)
     console.print(line(f"ok · {path}"), soft_wrap=True)
@@ -74,6 +76,7 @@ def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {factory.url(plan)}"),
         *([("rest", rest)] if (rest := factory.rest_url(plan)) else []),
         *([("scanned", SCANNED[feed.scanned])] if plan.scanners else []),
+        ("data", f"{feed.feed_name}: {feed.entitlement}" if feed.feed_name else feed.entitlement),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),
     ]

@@ -6,16 +6,17 @@ correction, a restart and a move change the minutes alone. A symbol whose longer
 A minute without an eligible trade has no row in `bars.parquet`, and counts for nothing here, its volume included.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from desk.bars.builder import BarBuilder
-from desk.bars.series import FLAGS, PARTIAL, ROW, BarSeries, ColumnCopy
+from desk.bars.series import FLAGS, PARTIAL, ROW, BarSeries, ColumnCopy, rows_of
 from desk.bars.session_grid import NO_SPAN, BarSpan, Ints, SessionGrid
-from desk.model.bars import LongerBar
+from desk.model.bars import BarFields, LongerBar
 from desk.model.timeframes import Timeframe
 
 Rows = NDArray[Any]
@@ -42,6 +43,24 @@ def fold_minutes(minutes: Rows, starts: Ints) -> Rows:
     for name in ("volume", "notional", "trades"):
         rows[name] = np.add.reduceat(minutes[name], first)
     return rows
+
+
+def longer_bars(bars: Iterable[BarFields], timeframe: Timeframe, grid: SessionGrid) -> list[LongerBar]:
+    """Bars of a timeframe from shorter ones of one symbol and one exchange day, as a source of history gives them.
+
+    The shorter ones may not span the open or the close: minutes, or 5 or 15 minutes where both are multiples of these.
+    """
+    given = sorted(bars, key=attrgetter("minute_ns"))
+    rows = rows_of(given)
+    starts, _ = grid.spans(timeframe, rows["minute_ns"])
+    inside = starts != NO_SPAN
+    return [_as_bar(given[0].symbol, row, timeframe) for row in fold_minutes(rows[inside], starts[inside])]
+
+
+def _as_bar(symbol: str, row: Any, timeframe: Timeframe) -> LongerBar:
+    start_ns, opened, high, low, close, volume, notional, trades, flags = row.item()
+    content = (opened, high, low, close, volume, notional, trades)
+    return LongerBar(symbol, start_ns, *content, start_ns, 0, start_ns, 0, FLAGS[flags], timeframe)
 
 
 class LongerBars:
@@ -72,24 +91,7 @@ class LongerBars:
             return None
         rows = fold_minutes(minutes, np.full(len(minutes), span.start_ns))
         self._mark_unseen(timeframe, rows, np.array([span.end_ns]))
-        _, opened, high, low, closed, volume, notional, trades, flags = rows[0].item()
-        return LongerBar(
-            self._builder.symbol,
-            span.start_ns,
-            opened,
-            high,
-            low,
-            closed,
-            volume,
-            notional,
-            trades,
-            int(minutes["minute_ns"][0]),
-            0,
-            int(minutes["minute_ns"][-1]),
-            0,
-            FLAGS[flags],
-            timeframe,
-        )
+        return _as_bar(self._builder.symbol, rows[0], timeframe)
 
     def rows(self, timeframe: Timeframe, closed_to_ns: int) -> Rows:
         """All rows of a timeframe, oldest first."""

@@ -4,11 +4,13 @@ Times of day are exchange time, money is in account currency, fractions lie betw
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from desk.config.consumers_plan import ConsumersPlan, FlowPlan, GuardsPlan
 from desk.config.feed_plan import FeedPlan
+from desk.config.kinds import FEED_KINDS
 from desk.config.plan_table import PlanFault, PlanTable
 from desk.config.session_plan import BarsPlan, SessionPlan
 from desk.config.storage_plan import LedgerPlan, ResultsPlan
@@ -21,6 +23,17 @@ ALL = "*"
 
 class Plan(PlanTable):
     """A whole tradeplan. Two plans are equal when they would run the same."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_calendar(cls, values: Any) -> Any:
+        """[session] calendar of a market that is always open, where the plan names none."""
+        try:
+            calendar = FEED_KINDS[values["feed"]["kind"]].calendar
+            session = dict(values["session"])
+        except (KeyError, TypeError, ValueError):
+            return values
+        return {**values, "session": {"calendar": calendar, **session}} if calendar else values
 
     session: SessionPlan = Field(description="name, mode and times of the run")
     feed: FeedPlan = Field(default_factory=FeedPlan, description="where market data comes from")

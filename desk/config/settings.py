@@ -105,6 +105,15 @@ def load_settings() -> Settings:
         ) from None
 
 
+def named_secret(name: str) -> SecretStr | None:
+    """The secret in the variable that a plan names, or in the secrets file of that name; None if it is not set."""
+    value = os.environ.get(name, "")
+    folder = None if value else secrets_folder()
+    if folder and (file := Path(folder, name)).is_file():
+        value = file.read_text("utf-8").strip()
+    return SecretStr(value) if value else None
+
+
 def _description(variable: str) -> str:
     fields = {str(field.validation_alias or name).upper(): field for name, field in Settings.model_fields.items()}
     return fields[variable].description or ""

@@ -59,7 +59,7 @@ class LongerBar(Bar, frozen=True):  # type: ignore[misc]  # as above
     """A closed bar of 5 or 15 minutes, an hour or a day, made from the symbol's minutes; immutable.
 
     `minute_ns` is its start (`desk.bars.session_grid` says where bars start and end). `flags` is that of its worst
-    minute. `open_ns` and `close_ns` are the starts of its first and last minute with a price, and the ordinals are 0.
+    minute. It does not say which trades set open and close: `open_ns` and `close_ns` are its start, the ordinals 0.
     """
 
     timeframe: Timeframe = "5m"

@@ -254,7 +254,7 @@ class ProducerLoop:
         now_ns = self._ports.clock.wall_ns()
         health = parts.watch.mark(mark_ns, now_ns, self._ages(now_ns))
         parts.notes.extend(health.notes)
-        parts.router.put_in_all(parts.gaps.mark(mark_ns))
+        parts.router.put_in_all(parts.gaps.mark(mark_ns, parts.watch.stale))
         second = Mark(mark_ns, now_ns, health.lag_ns, 0, health.degraded)
         parts.lanes.mark(second)
         parts.moves.mark(second)

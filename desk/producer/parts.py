@@ -161,7 +161,7 @@ class ProducerParts:
         watch = FeedWatch(config.watch, config.max_data_latency_ns, feed, live, subscriptions, watch_state)
         states = ProducerStates(config.checkpoint_ns, ports.keeper)
         opening = LaneOpening(lanes, moves, overload, watch, states, ports.clock)
-        gaps = [] if state is None else state.gaps
+        gaps, apart = ([], {}) if state is None else (state.gaps, state.gaps_apart)
         repair = RepairConfig(config.repair_ns, config.watch.delay_ns)
         return cls(
             progress,
@@ -177,7 +177,7 @@ class ProducerParts:
             watching,
             deliveries,
             LockstepRound(lanes, router, deliveries, ports.broker),
-            FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels),
+            FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels, apart),
             GapRepairs(inbox, repair, subscriptions, notes, b"" if state is None else state.repairs),
             watch,
             states,
@@ -200,4 +200,5 @@ class ProducerParts:
             self.watch.state(),
             self.repairs.state(),
             self.history.state(),
+            dict(self.gaps.apart),
         )

@@ -32,7 +32,7 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
         if config.waits:
             parts.notes.add(config.waits)
         parts.router.put_items(parts.watching.begin(config.session_start_ns, warm=config.history_from_start))
-    feed.subscribe(parts.subscriptions.symbols)
+    feed.subscribe(parts.subscriptions.most_wanted_first())
     parts.router.give(parts.deliveries.due(progress.session_ns if feed.lossless else None))
     if state is not None:
         parts.notes.add(f"the producer continues from the mark at {state.mark_ns}")

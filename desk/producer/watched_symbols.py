@@ -3,12 +3,18 @@
 Tests: tests/desk/producer/test_loop.py
 """
 
+from typing import Final
+
 from desk.model.bars import Bar
 from desk.model.checkpoint import ProducerState
 from desk.model.items import Unwatch, Watch
+from desk.model.units import SECOND_NS
 from desk.ports import Feed, ScannerPort
 from desk.producer.subscriptions import ALL, Subscriptions
+from desk.telemetry.formatting import exchange_time
 from desk.telemetry.note_board import NoteBoard
+
+LATE_NS: Final = 20 * SECOND_NS
 
 
 class WatchedSymbols:
@@ -33,6 +39,7 @@ class WatchedSymbols:
         self._scanner = scanner
         self._feed = feed
         self._notes = notes
+        self._late_ns = 0
         if state is not None:
             subscriptions.restore(state.subscriptions)
 
@@ -57,10 +64,18 @@ class WatchedSymbols:
     def at_mark(self, mark_ns: int) -> list[Watch | Unwatch]:
         """Apply the answers to the pending calls, then call the scanners that are due."""
         if self.asked_ns is not None and not self._feed.repeatable and not self._scanner.answered():
+            self._report_late(self.asked_ns, mark_ns)
             return []
         items: list[Watch | Unwatch] = [] if self.asked_ns is None else self._apply_answers(mark_ns)
         self.asked_ns = mark_ns if self._call_scanners(mark_ns) else None
         return items
+
+    def _report_late(self, asked_ns: int, mark_ns: int) -> None:
+        """Note that a scan takes long, once."""
+        if mark_ns - asked_ns >= LATE_NS and asked_ns != self._late_ns:
+            self._late_ns = asked_ns
+            since = exchange_time(asked_ns)
+            self._notes.add(f"the scan of {since} has no answer yet; scanners keep their last symbols")
 
     def _call_scanners(self, mark_ns: int) -> bool:
         return self._scanner.ask(mark_ns, self.subscriptions.symbols)
@@ -82,5 +97,6 @@ class WatchedSymbols:
             past = bars.get(symbol, []), remembered.get(symbol, b"")
             items.append(Watch(symbol, mark_ns, scanners, symbol in bars, *past))
         self._feed.unsubscribe(change.removed)
-        self._feed.subscribe(change.new)
+        if change.new:
+            self._feed.subscribe(self.subscriptions.most_wanted_first())
         return items

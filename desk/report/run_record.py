@@ -105,6 +105,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     bars: int = 0
     decisions: int = 0
     feed_kind: str = ""
+    feed_name: str = ""
+    entitlement: str = ""
+    delay_s: float = 0.0
     failed: bool = False
     restarts: dict[int, int] = {}
     notices: list[str] = []
@@ -149,9 +152,13 @@ def summarize_run(record: RunRecord) -> Summary:
         clock_skew_ms=round(record.feed.report.skew_ns / MS_NS, 3),
         feed=FeedSection(
             kind=record.feed_kind,
+            name=record.feed_name,
+            entitlement=record.entitlement,
+            delay_s=record.delay_s,
             up=record.feed.report.up,
             reconnects=record.feed.report.reconnects,
             refused_symbols=record.feed.report.refused_symbols,
+            exit_status=record.feed.report.fault_status or msgspec.UNSET,
         ),
         bars=record.bars,
         venue_bars=venue_bars(record.shards),

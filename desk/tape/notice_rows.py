@@ -52,10 +52,8 @@ def _bands(head: _Head, values: _Values) -> Notice:
 
 def _bar(head: _Head, values: _Values) -> Notice:
     figures = _filled(values.get, _NAN, "open", "high", "low", "close", "volume")
-    unknown = (
-        _filled(values.get, -1, "trades") + _filled(values.get, _NAN, "vwap") + _filled(values.get, False, "updated")
-    )
-    return VenueBar(*head, *[*figures, *unknown])
+    figures += _filled(values.get, -1, "trades") + _filled(values.get, _NAN, "vwap")
+    return VenueBar(*head, *[*figures, bool(values.get("updated"))])
 
 
 def _filled(get: Callable[[str], Any], otherwise: Any, *names: str) -> list[Any]:

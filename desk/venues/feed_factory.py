@@ -57,9 +57,10 @@ class LiveSetup(msgspec.Struct, frozen=True):
 class LiveFactory(ABC):
     """Opens live feeds: a venue's protocol on the shared socket loop."""
 
-    @abstractmethod
     def url(self, plan: Plan) -> str:
-        """The address of the stream: the plan's, else the vendor's default."""
+        """The address of the stream: the plan's `url`, else that of the stream that its `name` chooses."""
+        stream = plan.feed.stream
+        return plan.feed.url or ("" if stream is None else stream.url)
 
     def rest_url(self, plan: Plan) -> str:  # noqa: ARG002 - for overrides
         """The address of the vendor's REST server: the plan's, else the default; "" if the desk uses none."""

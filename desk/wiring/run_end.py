@@ -80,6 +80,9 @@ def run_record(
         orders=orders,
         problems=problems,
         feed_kind=plan.feed.kind,
+        feed_name=plan.feed.feed_name,
+        entitlement=plan.feed.entitlement,
+        delay_s=plan.feed.delay_s,
         restarts=restarts or {},
         notices=[*folder.remarks, *notices],
     )
@@ -94,7 +97,7 @@ def write_results(
     them: the summary gets a warning, and the log and stderr an error.
     """
     record.notices = [*record.notices, *_write_tape(folder), *log_faults()]
-    record.bars = folder.write_bars(bars())
+    record.bars = folder.write_bars(bars(), _feed_metadata(record))
     record.decisions = folder.write_decisions(decisions)
     summary = summarize_run(record)
     folder.write_report(report_html(summary, RowFigures.of(bars(), decisions)))
@@ -124,6 +127,16 @@ def _write_tape(folder: RunFolder) -> list[str]:
     if rows:
         logging.getLogger(LOG).info("tape of %s: %s", folder.tape, formatting.some(rows, "row"))
     return []
+
+
+def _feed_metadata(record: RunRecord) -> dict[str, str]:
+    """The metadata of bars.parquet: the feed that the bars are of."""
+    return {
+        "raydesk.feed.kind": record.feed_kind,
+        "raydesk.feed.name": record.feed_name,
+        "raydesk.feed.entitlement": record.entitlement,
+        "raydesk.feed.delay_s": f"{record.delay_s:g}",
+    }
 
 
 def log_files() -> list[LogFile]:

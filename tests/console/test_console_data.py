@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from made_up_history import MadeUpHistory
+from steady_history import SteadyHistory
 from typer.testing import CliRunner, Result
 
 from console.cli import app
@@ -33,7 +33,7 @@ def test_an_empty_catalog_says_where_it_is(folder: Path) -> None:
 def test_the_catalog_and_its_gaps_are_listed(folder: Path) -> None:
     days = trading_days(ExchangeDays("XNYS"), date(2026, 1, 5), date(2026, 1, 7))
     catalog = Catalog(folder)
-    list(download(MadeUpHistory(), catalog, "made-up", ["AA"], days, ("bars",), 2 * 10**18))
+    list(download(SteadyHistory(), catalog, "made-up", ["AA"], days, ("bars",), 2 * 10**18))
     catalog.path("made-up", "bars", date(2026, 1, 6), "AA").unlink()
 
     listed, gaps = desk("data", "ls"), desk("data", "gaps")

@@ -1,49 +1,86 @@
-"""A market's past, made up: every symbol has a minute each five minutes of every day, and two trades in it."""
+"""A market's history in memory: trades and bars that a test puts in, which fails when the test says so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from threading import Lock
 
+import msgspec
+
+from desk.history.history_server import HistoryServer
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
+from desk.model.history import Answer, Question
 from desk.model.ticks import Trade
 from desk.model.timeframes import Timeframe
-from desk.model.units import MINUTE_NS, ceil_to
 from desk.venues.market_history import HistoryUnavailable
-
-EVERY_NS = 5 * MINUTE_NS
 
 
 class MadeUpHistory:
-    """Counts its requests; after `answers` of them it is unavailable. Symbols in `unknown` have nothing."""
+    """The history of a market. `reached_ns` is the venue time up to which it has trades; `failures` come first."""
 
-    def __init__(self, answers: int = 10**9, unknown: Sequence[str] = ()) -> None:
-        self.place = "made-up history"
-        self.requests: list[tuple[str, ...]] = []
-        self._answers = answers
-        self._unknown = unknown
+    place = "made-up history"
+
+    def __init__(self, trades: Iterable[Trade] = (), page: int = 3) -> None:
+        self.trades_of: list[Trade] = list(trades)
+        self.bars_of: dict[Timeframe, list[Bar]] = {}
+        self.actions_of: list[CorporateAction] = []
+        self.reached_ns = 1 << 62
+        self.failures: list[str] = []
+        self.asked: list[tuple[tuple[str, ...], int, int]] = []
+        self._page = page
+        self._lock = Lock()
+
+    def put(self, trade: Trade) -> None:
+        """Add a trade; from any thread."""
+        with self._lock:
+            self.trades_of.append(trade)
 
     def trades(self, symbols: Sequence[str], from_ns: int, to_ns: int) -> Iterator[list[Trade]]:
-        for symbol in symbols:
-            self._request((symbol,))
-            for bar in self._bars(symbol, from_ns, to_ns):
-                times = (bar.minute_ns + 1, bar.minute_ns + 2)
-                yield [Trade(0, symbol, time_ns, 0, bar.open, 100.0, trade_id=time_ns) for time_ns in times]
+        self.asked.append((tuple(symbols), from_ns, to_ns))
+        self._fail()
+        with self._lock:
+            known = list(self.trades_of)
+        found = sorted(
+            (
+                msgspec.structs.replace(trade, ordinal=0, received_ns=0)
+                for trade in known
+                if trade.symbol in symbols and from_ns <= trade.ts_ns < min(to_ns, self.reached_ns)
+            ),
+            key=lambda trade: trade.ts_ns,
+        )
+        for first in range(0, len(found), self._page):
+            yield found[first : first + self._page]
 
     def bars(self, symbols: Sequence[str], timeframe: Timeframe, from_ns: int, to_ns: int) -> dict[str, list[Bar]]:
-        assert timeframe == "1m"
-        self._request(tuple(symbols))
-        return {symbol: self._bars(symbol, from_ns, to_ns) for symbol in symbols}
+        self.asked.append((tuple(symbols), from_ns, to_ns))
+        self._fail()
+        bars = self.bars_of.get(timeframe, [])
+        return {
+            symbol: [bar for bar in bars if bar.symbol == symbol and from_ns <= bar.minute_ns < to_ns]
+            for symbol in symbols
+        }
 
     def actions(self, symbols: Sequence[str], from_day: date, to_day: date) -> list[CorporateAction]:
-        return [CorporateAction(symbol, to_day, 1.0, 2.0) for symbol in symbols if from_day <= to_day]
+        self._fail()
+        return [
+            action for action in self.actions_of if action.symbol in symbols and from_day <= action.effective <= to_day
+        ]
 
-    def _request(self, symbols: tuple[str, ...]) -> None:
-        if len(self.requests) >= self._answers:
-            raise HistoryUnavailable("it does not answer")
-        self.requests.append(symbols)
+    def _fail(self) -> None:
+        if self.failures:
+            raise HistoryUnavailable(self.failures.pop(0))
 
-    def _bars(self, symbol: str, from_ns: int, to_ns: int) -> list[Bar]:
-        if symbol in self._unknown:
-            return []
-        minutes = range(ceil_to(from_ns, EVERY_NS), to_ns, EVERY_NS)
-        return [Bar(symbol, at_ns, 10.0, 11.0, 9.0, 10.5, 200.0, 2_000.0, 2, at_ns, 0, at_ns) for at_ns in minutes]
+
+class DirectHistory:
+    """A history port that has each answer at the next look."""
+
+    def __init__(self, server: HistoryServer) -> None:
+        self._server = server
+        self._questions: list[Question] = []
+
+    def ask(self, question: Question) -> None:
+        self._questions.append(question)
+
+    def answers(self) -> list[Answer]:
+        questions, self._questions = self._questions, []
+        return [self._server.serve(question) for question in questions]

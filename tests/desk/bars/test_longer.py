@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.bars.builder import BarBuilder
-from desk.bars.longer import LongerBars
+from desk.bars.longer import LongerBars, longer_bars
 from desk.bars.series import BarSeries, rows_of
 from desk.bars.session_grid import SessionGrid
 from desk.model.bars import Bar, LongerBar
@@ -157,6 +157,21 @@ def test_the_bar_that_is_handed_over_is_the_row_of_the_series(seed: int, timefra
     names = ("minute_ns", "open", "high", "low", "close", "volume", "vwap", "trades", "flags")
     rows = [tuple(getattr(bar, name) for name in names) for bar in handed]
     assert rows == list(zip(*(getattr(series, name).tolist() for name in names), strict=True))
+
+
+@given(st.integers(0, 2**32), st.sampled_from(LONGER))
+def test_bars_of_a_source_of_history_are_made_in_the_same_way(seed: int, timeframe: Timeframe) -> None:
+    random, minutes = Random(seed), Minutes()
+    for _ in range(random.randrange(60)):
+        minutes.trade(random.randrange(75 * 60) * SECOND_NS, random.randrange(1, 400) / 4, 7.0)
+    minutes.close_to(HOURS.end_ns)
+    given_bars = [bar for bar in minutes.kept if bar.priced]
+    random.shuffle(given_bars)
+
+    made = longer_bars(given_bars, timeframe, GRID)
+
+    spans = GRID.ending(timeframe, 0, HOURS.end_ns)
+    assert made == [bar for span in spans if (bar := minutes.longer.bar(timeframe, span)) is not None]
 
 
 def test_a_bar_ends_when_its_last_minute_is_closed_and_not_before() -> None:

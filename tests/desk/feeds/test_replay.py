@@ -371,7 +371,9 @@ def test_what_was_received_before_the_mark_is_counted_nowhere() -> None:
     frames = play(feed)
 
     assert seconds(frames) == [(3, [4])]
-    assert feed.counts == BlockFeedCounts(received={"trades": 1, "quotes": 0}, skipped={"trades": 1, "quotes": 0})
+    assert feed.counts == BlockFeedCounts(
+        received={"trades": 1, "quotes": 0, "notices": 0}, skipped={"trades": 1, "quotes": 0, "notices": 0}
+    )
     assert feed.start_ns == T0
 
 

@@ -39,10 +39,10 @@ class SlowScanners:
         return {}
 
 
-def watched(scanners: SlowScanners) -> WatchedSymbols:
+def watched(scanners: SlowScanners, notes: NoteBoard | None = None) -> WatchedSymbols:
     feed = BlockFeed(Rows([Row(0), Row(60)]), StepClock(), start_ns=START_NS)
     feed.repeatable = False
-    return WatchedSymbols(Subscriptions(["A"]), scanners, feed, NoteBoard(), None)
+    return WatchedSymbols(Subscriptions(["A"]), scanners, feed, notes or NoteBoard(), None)
 
 
 def test_answers_take_effect_at_the_first_mark_at_which_they_are_there() -> None:
@@ -74,3 +74,18 @@ def test_a_pending_scan_is_repeated_by_a_restarted_producer_which_does_not_wait_
 
     assert second.asked == [at(1), at(4)]
     assert [(type(item), item.symbol) for item in items if isinstance(item, Watch | Unwatch)] == [(Watch, "N1")]
+
+
+def test_a_scan_that_takes_long_is_noted_once() -> None:
+    scanners, notes = SlowScanners(), NoteBoard()
+    one = watched(scanners, notes)
+
+    for second in range(1, 50):
+        one.at_mark(at(second))
+    scanners.done = True
+    one.at_mark(at(50))
+    for second in range(51, 100):
+        one.at_mark(at(second))
+
+    assert len(notes.latest()) == 2
+    assert all("has no answer yet" in note.text for note in notes.latest())

@@ -13,9 +13,10 @@ import msgspec
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from desk.config import Plan, Settings, plan_notes
+from desk.config import Plan, plan_notes
 from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS, FeedKind
+from desk.config.redaction import SecretFilter
 from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError
 from desk.model.feed_health import FeedHealth
@@ -36,6 +37,8 @@ DEADLINE_S = 30.0
 def a_plan(kind: str, url: str = "") -> Plan:
     feed = {"kind": kind, "symbols": ["A"]} | ({"url": url} if url else {})
     feed |= {"path": "rows.parquet"} if kind == "tape" else {}
+    if "key_env" in FEED_KINDS[kind].keys:
+        feed |= {"key_env": "SOME_API_KEY", "headers": {"X-API-Key": "{key}"}}
     mode = "paper" if FEED_KINDS[kind].is_live else "replay"
     session = {"name": "day", "mode": mode, "calendar": "24/7" if mode == "paper" else "XNYS"}
     return Plan.model_validate({"session": session, "feed": feed})
@@ -43,7 +46,7 @@ def a_plan(kind: str, url: str = "") -> Plan:
 
 @pytest.mark.parametrize("kind", FEED_KINDS)
 def test_the_class_that_a_line_names_makes_feeds_of_its_kind(kind: str) -> None:
-    factory = feed_factory(a_plan(kind))
+    factory = feed_factory(a_plan(kind, "wss://stream.example/v2" if FEED_KINDS[kind].is_live else ""))
 
     assert isinstance(factory, LiveFactory if FEED_KINDS[kind].is_live else ReplayFactory)
 
@@ -62,19 +65,23 @@ def test_options_of_a_kind_are_keys_of_the_feed(kind: str) -> None:
     assert FEED_KINDS[kind].keys <= set(FeedPlan.model_fields)
 
 
-@pytest.mark.parametrize("kind", FEED_KINDS)
-def test_credentials_of_a_kind_are_secrets_of_the_settings(kind: str) -> None:
-    names = FEED_KINDS[kind].credentials
-    settings = Settings.model_validate({name.lower(): "hidden" for name in names})
+@pytest.mark.parametrize("kind", LIVE)
+def test_credentials_of_a_kind_are_read_and_hidden_in_logs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {name: f"hidden-{name}" for name in a_plan(kind, "wss://stream.example/v2").feed.credentials}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
 
-    assert set(settings.secrets()) >= {name.lower() for name in names}
+    keys = api_keys(a_plan(kind, "wss://stream.example/v2"))
+
+    assert [key.get_secret_value() for key in keys] == list(values.values())
+    assert SecretFilter.of_environment().hide(" ".join(values.values())).split() == ["***"] * len(values)
 
 
 @pytest.mark.parametrize("kind", LIVE)
 def test_missing_credentials_are_named_except_for_a_venue_on_this_machine(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = FEED_KINDS[kind].credentials
+    names = a_plan(kind, "wss://stream.example/v2").feed.credentials
     for name in (*names, "RAYDESK_SECRETS_DIR"):
         monkeypatch.delenv(name, raising=False)
 
@@ -92,9 +99,9 @@ def test_a_live_feed_that_is_opened_at_a_position_continues_its_totals(kind: str
     health = FeedHealth(subscribed=True, up=True, outages=2, reconnects=3)
     position = FeedPosition(
         session.start_ns + 5 * SECOND_NS,
-        {"trades": 7, "quotes": 3},
-        {"trades": {"price": 1}, "quotes": {}},
-        {"trades": 2, "quotes": 0},
+        {"trades": 7, "quotes": 3, "notices": 0},
+        {"trades": {"price": 1}, "quotes": {}, "notices": {}},
+        {"trades": 2, "quotes": 0, "notices": 0},
         ["row 7"],
         health,
     )

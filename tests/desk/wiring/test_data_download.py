@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from made_up_history import MadeUpHistory
+from steady_history import SteadyHistory
 
 from desk.model.errors import RunFailed
 from desk.model.units import DAY_NS
@@ -20,7 +20,7 @@ LATER_NS = WEEK[-1].hours.end_ns + DAY_NS
 SYMBOLS = ["AA", "BRK/B", "CC"]
 
 
-def got(history: MadeUpHistory, catalog: Catalog, now_ns: int = LATER_NS) -> list[tuple[int, int]]:
+def got(history: SteadyHistory, catalog: Catalog, now_ns: int = LATER_NS) -> list[tuple[int, int]]:
     steps = download(history, catalog, "made-up", SYMBOLS, WEEK, KINDS, now_ns)
     return [(step.done, step.total) for step in steps]
 
@@ -30,7 +30,7 @@ def test_weekends_are_no_trading_days() -> None:
 
 
 def test_what_is_fetched_is_what_the_catalog_gives(tmp_path: Path) -> None:
-    history, catalog = MadeUpHistory(), Catalog(tmp_path / "data")
+    history, catalog = SteadyHistory(), Catalog(tmp_path / "data")
 
     steps = got(history, catalog)
 
@@ -62,7 +62,7 @@ def _hours(number: int) -> tuple[int, int]:
 
 def test_an_interrupted_download_goes_on_where_it_stopped(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "data")
-    broken, history = MadeUpHistory(answers=7), MadeUpHistory()
+    broken, history = SteadyHistory(answers=7), SteadyHistory()
     with pytest.raises(RunFailed, match="does not answer"):
         got(broken, catalog)
 
@@ -70,13 +70,13 @@ def test_an_interrupted_download_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
     assert steps[0][0] > 0
     assert steps[-1] == (36, 36)
-    assert got(MadeUpHistory(answers=0), catalog)[-1] == (36, 36), "nothing is fetched twice"
+    assert got(SteadyHistory(answers=0), catalog)[-1] == (36, 36), "nothing is fetched twice"
 
 
 def test_a_day_that_is_not_over_is_left_out(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "data")
 
-    steps = got(MadeUpHistory(), catalog, WEEK[-1].hours.end_ns + SETTLED_NS - 1)
+    steps = got(SteadyHistory(), catalog, WEEK[-1].hours.end_ns + SETTLED_NS - 1)
 
     assert steps[-1] == (30, 30)
     assert {file.day for file in catalog.files()} == {day.date for day in WEEK[:-1]}
@@ -84,7 +84,7 @@ def test_a_day_that_is_not_over_is_left_out(tmp_path: Path) -> None:
 
 def test_gaps_are_the_days_without_a_file_and_those_without_rows(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "data")
-    got(MadeUpHistory(unknown=["CC"]), catalog)
+    got(SteadyHistory(unknown=["CC"]), catalog)
     catalog.path("made-up", "bars", WEEK[2].date, "AA").unlink()
 
     found = {(kind, symbol): (missing, empty) for _, kind, symbol, missing, empty in gaps(catalog, DAYS)}

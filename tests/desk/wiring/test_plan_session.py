@@ -15,6 +15,7 @@ from desk.model.block_checks import row_classes
 from desk.model.blocks import Block
 from desk.model.errors import DeskError, PlanError, TapeError
 from desk.model.session import Session
+from desk.model.ticks import CLASSES
 from desk.model.units import MS_NS, SECOND_NS
 from desk.process.clock import SystemClock
 from desk.tape.reader import TapeSource
@@ -338,8 +339,7 @@ def test_every_row_of_a_tape_is_received_or_skipped_whatever_is_requested(
     ticks = [tick for frame in frames_of(played, played._clock) for tick in frame.ticks]
 
     counted = {
-        kind: played.counts.received[kind] + played.counts.skipped[kind] + session.outside[kind]
-        for kind in ("trades", "quotes")
+        kind: played.counts.received[kind] + played.counts.skipped[kind] + session.outside[kind] for kind in CLASSES
     }
     assert counted == source.tally.counts()
     assert all(session.hours.start_ns <= source._block.recv_ns[tick.ordinal] < session.hours.end_ns for tick in ticks)

@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from desk.config import Plan
+from desk.files.connection_budget import connection_budget
 from desk.model.feed_position import FeedPosition
 from desk.model.units import SECOND_NS
 from desk.ports import LiveMarket
@@ -18,15 +19,12 @@ from desk.venues.alpaca.rest.addresses import rest_addresses
 from desk.venues.feed_factory import LiveFactory, LiveSetup
 from desk.venues.market_history import MarketHistory
 
-IEX_STREAM: Final = "wss://stream.data.alpaca.markets/v2/iex"
+HELPERS: Final = frozenset({"bars", "updatedBars", "statuses"})
+"""Channels that tell stale symbols from quiet ones, and of halts: subscribed in any case, and no fault if refused."""
 
 
 class AlpacaFactory(LiveFactory):
     """Opens Alpaca's stream, or a venue that speaks its protocol."""
-
-    def url(self, plan: Plan) -> str:
-        """The plan's `url`, else the free IEX stream."""
-        return plan.feed.url or IEX_STREAM
 
     def rest_url(self, plan: Plan) -> str:
         """The address of market data. Raises PlanError."""
@@ -53,6 +51,8 @@ class AlpacaFactory(LiveFactory):
             key.get_secret_value(),
             secret.get_secret_value(),
             channels=frozenset(plan.feed.channels),
+            helpers=HELPERS,
+            budget=connection_budget(key.get_secret_value(), self.url(plan), plan.feed.connections, plan.session.name),
             clock=setup.clock,
             session_clock=plan.session.clock,
             start_ns=session.start_ns,

@@ -52,10 +52,16 @@ class AlpacaClients:
         self._secrets = SecretFilter(values)
         keys: dict[str, Any] = {"api_key": values[0], "secret_key": values[1], "raw_data": True}
         data, trading = addresses
+        self._budget = budget_of(urlsplit(data).netloc)
         self.stocks = self._limited(StockHistoricalDataClient(**keys, url_override=data), data)
         self.screener = self._limited(ScreenerClient(**keys, url_override=data), data)
         self.corporate_actions = self._limited(CorporateActionsClient(**keys, url_override=data), data)
         self.trading = self._limited(TradingClient(**keys, url_override=trading), trading)
+
+    @property
+    def refusals(self) -> int:
+        """How many requests of this process the market data server has refused (429)."""
+        return self._budget.refusals
 
     def get(self, client: RESTClient, path: str, parameters: Mapping[str, object], kind: type[T]) -> T:
         """The answer to a GET of one of the clients, as `kind`. Raises RestUnavailable."""

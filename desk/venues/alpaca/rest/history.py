@@ -14,10 +14,10 @@ from desk.model.ticks import Trade
 from desk.model.timeframes import Timeframe
 from desk.model.units import DAY_NS, MINUTE_NS, SECOND_NS
 from desk.streams.limits import MAX_PRICE, MAX_SIZE
-from desk.venues.alpaca.market.timestamps import rfc3339_ns
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable, chunks
 from desk.venues.alpaca.rest.wire import ActionsPage, BarsPage, RestAction, RestTrade, TradesPage, WireBar
 from desk.venues.market_history import HistoryUnavailable
+from desk.venues.timestamps import rfc3339_ns
 
 PAGE_ROWS: Final = 10_000
 """The most that a page has (alpaca/common/constants.py)."""

@@ -15,11 +15,11 @@ from desk.model.ticks import Trade
 from desk.ports import MarketUnavailable
 from desk.streams.limits import MAX_SYMBOL_CHARS
 from desk.telemetry.formatting import some
-from desk.venues.alpaca.market.timestamps import rfc3339_ns
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable, chunks
 from desk.venues.alpaca.rest.reference import AlpacaReference
 from desk.venues.alpaca.rest.wire import MostActivesPage, MoversPage, RestSnapshot, WireBar
 from desk.venues.rest.daemon_threads import parallel
+from desk.venues.timestamps import rfc3339_ns
 
 SYMBOLS_PER_REQUEST: Final = 500
 """They stand in the URL, with three characters for each comma: together some 4 KiB of the 8 that servers take."""
@@ -54,6 +54,7 @@ class AlpacaMarket:
         self._exchange_day = exchange_day
         self._malformed = 0
         self._reported = 0
+        self._refusals = clients.refusals
         self._notes: list[str] = []
 
     def read(self, subscribed: Sequence[str]) -> list[LiveSymbol]:
@@ -68,9 +69,12 @@ class AlpacaMarket:
             raise MarketUnavailable(f"{self.place}: {fault}") from fault
 
     def take_notes(self) -> list[str]:
-        """Malformed snapshots, which were left out, and faults of the cache, since the last call."""
+        """Refused requests, malformed snapshots, which were left out, and faults of the cache, since the last call."""
         notes = [*self._notes, *self._reference.take_notes()]
         self._notes.clear()
+        if (refusals := self._clients.refusals) > self._refusals:
+            notes.append(f"{self.place}: {some(refusals - self._refusals, 'request')} refused (429), and repeated")
+            self._refusals = refusals
         if self._malformed > self._reported:
             new, self._reported = self._malformed - self._reported, self._malformed
             notes.append(f"{self.place}: {some(new, 'malformed snapshot')} left out")

@@ -142,7 +142,7 @@ def test_a_venue_that_plays_at_today_s_times_loses_no_tick_under_its_own_clock(
 
     assert (run.status, run.summary["ok"], run.summary["problems"]) == (0, True, [])
     assert run.summary["ticks"]["trades"]["applied"] >= 100
-    assert {kind: counts["rejected"] for kind, counts in run.summary["ticks"].items()} == {"trades": {}, "quotes": {}}
+    assert not any(counts["rejected"] for counts in run.summary["ticks"].values())
 
 
 def test_a_venue_that_stops_without_a_word_is_down_after_the_timeout(tmp_path: Path, venue: VenueProcess) -> None:

@@ -12,7 +12,7 @@ from desk.model.blocks import Block
 
 Columns = dict[str, NDArray[np.generic]]
 Play = Callable[[SyntheticConfig], Columns]
-NO_COLUMNS = {"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes", "tape", "originals"}
+NO_COLUMNS = {"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes", "tape", "originals", "notices"}
 COLUMNS = [field.name for field in fields(Block) if field.name not in NO_COLUMNS]
 START_NS = 1_741_613_400_000_000_000
 

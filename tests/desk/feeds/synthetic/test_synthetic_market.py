@@ -21,7 +21,7 @@ from desk.model.units import SECOND_NS
 
 Columns = dict[str, NDArray[np.generic]]
 Play = Callable[[SyntheticConfig], Columns]
-NO_COLUMNS = {"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes", "tape", "originals"}
+NO_COLUMNS = {"first_ordinal", "symbols", "exchanges", "condition_codes", "tapes", "tape", "originals", "notices"}
 NAMES = [field.name for field in fields(Block) if field.name not in NO_COLUMNS]
 ROOT = Path(__file__).resolve().parents[4]
 DIGEST = """

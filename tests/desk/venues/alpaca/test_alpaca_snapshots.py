@@ -1,3 +1,4 @@
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -105,6 +106,19 @@ def test_one_failed_request_fails_the_read() -> None:
 
         with pytest.raises(MarketUnavailable, match="alpaca iex snapshots: HTTP 403: not yours"):
             market_at(server).read([])
+
+
+def test_a_refused_request_is_repeated_after_the_time_that_the_venue_names() -> None:
+    with alpaca_rest_server(whole_market(3)) as server:
+        server.next_answers = [Answer(429, {"message": "too many requests"}, {"Retry-After": "1"})]
+        market = market_at(server)
+        began_s = time.monotonic()
+
+        assert len(market.read([])) == 3
+
+        assert time.monotonic() - began_s >= 1.0
+        assert market.take_notes() == ["alpaca iex snapshots: 1 request refused (429), and repeated"]
+        assert market.take_notes() == []
 
 
 @pytest.mark.parametrize(
