@@ -8,11 +8,8 @@ from datetime import date
 from itertools import groupby
 from typing import Final
 
-import numpy as np
-
-from desk.bars.longer import fold_minutes
-from desk.bars.series import rows_of
-from desk.bars.session_grid import NO_SPAN, SessionGrid
+from desk.bars.longer import longer_bars
+from desk.bars.session_grid import SessionGrid
 from desk.history.past_days import PastDays, TradingDays
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
@@ -41,22 +38,16 @@ class MinuteHistory:
         minutes = self._minutes.bars(symbols, "1m", from_ns, to_ns)
         if timeframe == "1m":
             return minutes
-        return {symbol: list(self._longer(symbol, bars, timeframe)) for symbol, bars in minutes.items()}
+        return {symbol: list(self._longer(bars, timeframe)) for symbol, bars in minutes.items()}
 
     def actions(self, symbols: Sequence[str], from_day: date, to_day: date) -> list[CorporateAction]:
         """Those of the other history."""
         return self._minutes.actions(symbols, from_day, to_day)
 
-    def _longer(self, symbol: str, minutes: Sequence[Bar], timeframe: Timeframe) -> Iterator[Bar]:
+    def _longer(self, minutes: Sequence[Bar], timeframe: Timeframe) -> Iterator[Bar]:
         priced = [bar for bar in minutes if bar.priced]
         for day, bars in groupby(priced, lambda bar: self._dates.date_of(bar.minute_ns)):
             hours = self._days.hours(day)
-            if hours is None:
-                continue
-            rows = rows_of(bars)
-            starts, _ = SessionGrid(hours).spans(timeframe, np.ascontiguousarray(rows["minute_ns"]))
-            inside = starts != NO_SPAN
-            for row in fold_minutes(rows[inside], starts[inside]).tolist():
-                start_ns, opened, high, low, close, volume, notional, trades, _ = row
-                times = start_ns, 0, start_ns, 0
-                yield Bar(symbol, start_ns, opened, high, low, close, volume, notional, trades, *times, "repaired")
+            if hours is not None:
+                for bar in longer_bars(bars, timeframe, SessionGrid(hours)):
+                    yield Bar(*(getattr(bar, name) for name in Bar.__struct_fields__))
