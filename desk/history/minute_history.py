@@ -10,7 +10,7 @@ from typing import Final
 
 from desk.bars.longer import longer_bars
 from desk.bars.session_grid import SessionGrid
-from desk.history.past_days import PastDays, TradingDays
+from desk.history.past_days import ExchangeHours, PastDays
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.ticks import Trade
@@ -23,7 +23,7 @@ EPOCH: Final = date(1970, 1, 1)
 class MinuteHistory:
     """A `MarketHistory` that makes longer bars of another one's minutes, by each day's own hours."""
 
-    def __init__(self, minutes: MarketHistory, days: TradingDays) -> None:
+    def __init__(self, minutes: MarketHistory, days: ExchangeHours) -> None:
         self.place = minutes.place
         self._minutes = minutes
         self._days = days
