@@ -19,6 +19,8 @@ _content: Final = attrgetter(
     "high", "low", "volume", "notional", "trades", "open_ns", "open_ordinal", "close_ns", "close_ordinal"
 )
 """Fields that decide whether two bars of one minute are equal; `open_*` and `close_*` determine open and close."""
+DETECTED_NS: Final = 2 * MINUTE_NS
+"""A lost or mute connection is detected within this time."""
 
 
 class BarBuilder:
@@ -235,13 +237,14 @@ class BarBuilder:
     def forget(self, before_ns: int, now_ns: int, repairable_from_ns: int | None = None) -> None:
         """Delete the minutes before `before_ns`, which can no longer be revised at session time `now_ns`.
 
-        Partial ones from `repairable_from_ns` on are kept: the venue's history may still complete them.
+        Partial ones from `repairable_from_ns` on are kept: the venue's history may still complete them. Others are kept
+        for DETECTED_NS: a gap that has begun in them may not be known yet.
         """
         if self.memory is not None:
             self.memory.forget(before_ns, now_ns)
         keep_ns = before_ns if repairable_from_ns is None else repairable_from_ns
         for minute_ns, bar in [item for item in self._minutes.items() if item[0] < before_ns]:
-            if minute_ns < keep_ns or bar.flags != "partial":
+            if minute_ns < keep_ns or (bar.flags != "partial" and minute_ns < before_ns - DETECTED_NS):
                 del self._minutes[minute_ns]
         if self.ignored:
             self.ignored = {minute: count for minute, count in self.ignored.items() if minute >= keep_ns}

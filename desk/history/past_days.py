@@ -16,8 +16,8 @@ ONE_DAY: Final = timedelta(1)
 MOST_CLOSED_DAYS: Final = 40
 
 
-class TradingDays(Protocol):
-    """The trading days of an exchange."""
+class ExchangeHours(Protocol):
+    """The hours of an exchange, by date."""
 
     zone: ZoneInfo
 
@@ -29,7 +29,7 @@ class TradingDays(Protocol):
 class PastDays:
     """The trading days before `day`, newest first as far as they are needed."""
 
-    def __init__(self, days: TradingDays, day: date) -> None:
+    def __init__(self, days: ExchangeHours, day: date) -> None:
         self._days = days
         self._day = day
         self._found: list[TradingDay] = []

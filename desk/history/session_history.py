@@ -12,7 +12,7 @@ import msgspec
 from desk.files.cache_folder import DayCache
 from desk.history.adjustment import adjusted
 from desk.history.kept_history import KeptBars, KeptHistory, KeptMinutes, KeptPart
-from desk.history.past_days import PastDays, TradingDays
+from desk.history.past_days import ExchangeHours, PastDays
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.history import BarsAnswer, BarsQuestion, PastBars, PastCounts
@@ -34,7 +34,7 @@ class SessionHistory:
     """
 
     def __init__(
-        self, market: MarketHistory | None, days: TradingDays, kept: KeptHistory, cache: Path | None = None
+        self, market: MarketHistory | None, days: ExchangeHours, kept: KeptHistory, cache: Path | None = None
     ) -> None:
         self._market = market
         self._days = days

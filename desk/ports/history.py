@@ -1,4 +1,7 @@
-"""The market's past, for the producer. A part of its own asks the venue, so that neither ticks nor scans wait."""
+"""The market's past, for the producer. A part of its own asks the venue, so that neither ticks nor scans wait.
+
+Tests: tests/desk/producer/test_gap_repair.py, tests/actors/test_history_on_ray.py
+"""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -26,7 +26,7 @@ NO_HISTORY: Final = "the desk has no history of this feed"
 NO_ANSWER: Final = "it did not come within 30 s"
 
 
-class Request(msgspec.Struct, array_like=True):
+class HistoryRequest(msgspec.Struct, array_like=True):
     """The history of one symbol that is not there yet.
 
     `ready_ns` is the session time from which it can be requested, `since_ns` the wall time of the first request (0:
@@ -46,7 +46,7 @@ class Request(msgspec.Struct, array_like=True):
 
 class _State(msgspec.Struct, array_like=True):
     watched: list[str] = []
-    requests: list[Request] = []
+    requests: list[HistoryRequest] = []
     last_number: int = 0
 
 
@@ -102,7 +102,7 @@ class HistoryRequests:
     def ask(self, session_ns: int, now_ns: int) -> None:
         """Request what is due at this session time."""
         asked = {symbol for symbols in self._asked.values() for symbol in symbols}
-        groups: dict[tuple[object, ...], list[Request]] = {}
+        groups: dict[tuple[object, ...], list[HistoryRequest]] = {}
         for symbol, request in self._requests.items():
             if request.ready_ns <= session_ns and request.due_ns <= now_ns and symbol not in asked:
                 key = (tuple(request.counts.items()), request.minutes_to_ns)
@@ -120,7 +120,7 @@ class HistoryRequests:
         self.ask(mark_ns, now_ns)
         return items
 
-    def wait(self, clock: Clock, session_ns: int) -> Waits:
+    def until_complete(self, clock: Clock, session_ns: int) -> Waits:
         """Wait until no strategies wait, for a feed that waits; `take_ready` then returns the items."""
         while self.waits:
             now_ns = clock.wall_ns()
@@ -129,7 +129,7 @@ class HistoryRequests:
                 yield Wait(AckWait.LOOK, now_ns + LOOK_NS)
 
     def take_ready(self) -> list[History]:
-        """The items of the last `wait`."""
+        """The items of the last `until_complete`."""
         ready, self._ready = self._ready, []
         return ready
 
@@ -139,7 +139,7 @@ class HistoryRequests:
             return b""
         return _encode(_State(sorted(self._watched), list(self._requests.values()), self._last_number))
 
-    def _request(self, watch: Watch) -> Request | None:
+    def _request(self, watch: Watch) -> HistoryRequest | None:
         counts, minutes_to_ns = self._needs.of(watch.symbol), 0
         data_ns = watch.since_ns - self._delay_ns
         if self._needs.minutes_from_ns and self._needs.minutes_from_ns < floor_to(data_ns, MINUTE_NS):
@@ -147,9 +147,9 @@ class HistoryRequests:
         if not (counts or minutes_to_ns):
             return None
         ready_ns = minutes_to_ns + PUBLISHED_NS + self._delay_ns if minutes_to_ns else 0
-        return Request(watch.symbol, counts, minutes_to_ns, ready_ns)
+        return HistoryRequest(watch.symbol, counts, minutes_to_ns, ready_ns)
 
-    def _ask(self, group: Sequence[Request]) -> None:
+    def _ask(self, group: Sequence[HistoryRequest]) -> None:
         self._last_number += 1
         symbols = self._asked[self._last_number] = [request.symbol for request in group]
         needs, first = self._needs, group[0]
@@ -191,7 +191,7 @@ class HistoryRequests:
                 del self._requests[symbol]
         return items
 
-    def _start(self, request: Request, mark_ns: int) -> History:
+    def _start(self, request: HistoryRequest, mark_ns: int) -> History:
         """The item that starts a symbol's strategies without its history. Only declared history is missed."""
         request.started = True
         why = (request.why or NO_ANSWER) if self._inbox.is_open else NO_HISTORY

@@ -277,7 +277,7 @@ class ProducerLoop:
         """Put in the bars of the past that have arrived; a feed that waits, waits for them."""
         parts = self.parts
         if self.feed.lossless:
-            yield from parts.history.wait(self._ports.clock, mark_ns)
+            yield from parts.history.until_complete(self._ports.clock, mark_ns)
             parts.router.put_items(parts.history.take_ready())
         else:
             parts.router.put_items(parts.history.at_mark(mark_ns, now_ns))

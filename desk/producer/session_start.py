@@ -38,7 +38,7 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
         parts.notes.add(f"the producer continues from the mark at {state.mark_ns}")
         parts.router.put_items(parts.watching.resume(state.mark_ns))
     if feed.lossless:
-        yield from parts.history.wait(ports.clock, progress.session_ns)
+        yield from parts.history.until_complete(ports.clock, progress.session_ns)
         parts.router.put_items(parts.history.take_ready())
     else:
         parts.history.ask(progress.session_ns, ports.clock.wall_ns())

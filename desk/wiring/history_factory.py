@@ -10,11 +10,16 @@ from typing import Final
 from desk.config import Plan, load_settings
 from desk.config.plan_urls import is_url
 from desk.files.cache_folder import cache_folder
+from desk.files.data_folder import data_folder
 from desk.history.history_server import HistoryServer
 from desk.history.kept_history import KeptHistory
+from desk.history.minute_history import MinuteHistory
 from desk.history.session_history import SessionHistory
+from desk.model.errors import PlanError
 from desk.model.session import Session
+from desk.tape.catalog import Catalog
 from desk.venues.api_keys import api_keys
+from desk.venues.catalog_history import CatalogHistory
 from desk.venues.feed_factory import LiveFactory
 from desk.venues.market_history import MarketHistory
 from desk.venues.registry import feed_factory
@@ -34,7 +39,7 @@ def needs_history(plan: Plan, session: Session) -> bool:
     """Whether the session needs the market's past, and there is a source of it."""
     if has_history(plan):
         return bool(session.needs) or repairs_gaps(plan)
-    return bool(session.needs) and recorded_history(plan) is not None
+    return bool(session.needs) and (recorded_history(plan) is not None or bool(_catalog_sources(plan)))
 
 
 def repairs_gaps(plan: Plan) -> bool:
@@ -45,36 +50,58 @@ def repairs_gaps(plan: Plan) -> bool:
 def history_server(plan: Plan, session: Session, kept: Path) -> HistoryServer | None:
     """The server of the session's history; None if none is needed, or there is none.
 
-    It makes no request yet. `kept` is the run's own folder of what was used. Raises CredentialsError, and RunFailed for
-    a damaged file.
+    It makes no request yet. `kept` is the run's own folder of what was used. Raises CredentialsError, PlanError for
+    several sources of a tape's history, and RunFailed for a damaged file.
     """
     if not needs_history(plan, session):
         return None
-    days, market = ExchangeDays(plan.session.calendar), _market(plan)
-    own = KeptHistory(kept)
-    recorded = recorded_history(plan)
-    if market is None and recorded is not None:
-        return HistoryServer(None, SessionHistory(None, days, own or KeptHistory(recorded)))
-    return HistoryServer(market, SessionHistory(market, days, own, _cache(plan, market)))
+    days, recorded = ExchangeDays(plan.session.calendar), recorded_history(plan)
+    if recorded is not None:
+        return HistoryServer(None, SessionHistory(None, days, KeptHistory(recorded)))
+    market = _market(plan, days)
+    return HistoryServer(market, SessionHistory(market, days, KeptHistory(kept), _cache(plan, market)))
 
 
 def recorded_history(plan: Plan) -> Path | None:
     """The folder of the history that was recorded with the plan's tape; None without one."""
-    if plan.feed.is_live or not plan.feed.path or is_url(plan.feed.path):
+    if not plan.feed.path or is_url(plan.feed.path):
         return None
     tape = Path(plan.feed.path)
     folder = (tape if tape.is_dir() else tape.parent).parent / RECORDED
     return folder if folder.is_dir() else None
 
 
-def _market(plan: Plan) -> MarketHistory | None:
+def _market(plan: Plan, days: ExchangeDays) -> MarketHistory:
     factory = feed_factory(plan)
-    return factory.history(plan, api_keys(plan)) if isinstance(factory, LiveFactory) else None
+    if isinstance(factory, LiveFactory):
+        market = factory.history(plan, api_keys(plan))
+        assert market is not None, "a history was promised"
+        return market
+    folder, sources = data_folder(load_settings()), _catalog_sources(plan)
+    if len(sources) > 1:
+        raise PlanError(
+            str(folder),
+            f"the history of several sources: {', '.join(sources)}",
+            "one source, for the strategies that declare `history`",
+            "Name a folder with one of them in RAYDESK_DATA_DIR.",
+        )
+    return MinuteHistory(CatalogHistory(Catalog(folder), sources[0]), days)
 
 
-def _cache(plan: Plan, market: MarketHistory | None) -> Path | None:
+def _catalog_sources(plan: Plan) -> list[str]:
+    """The sources of downloaded history, for recorded data; a made-up market has no past."""
+    if not plan.feed.has_days:
+        return []
+    try:
+        folder = data_folder(load_settings())
+    except RuntimeError:  # there is no home folder
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _cache(plan: Plan, market: MarketHistory) -> Path | None:
     """The cache of a vendor's own server; None for another, whose market may change at any time."""
-    if market is None or plan.feed.url:
+    if not plan.feed.is_live or plan.feed.url or plan.feed.rest_url:
         return None
     place = hashlib.sha256(market.place.encode()).hexdigest()[:16]
     return cache_folder(load_settings()) / "history" / f"{plan.feed.kind}-{place}"

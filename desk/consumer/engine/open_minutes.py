@@ -1,5 +1,6 @@
 """The minutes of a shard that are open, and those that may still be revised."""
 
+from desk.bars.builder import DETECTED_NS
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.model.units import DAY_NS, MINUTE_NS, floor_to
 
@@ -64,9 +65,10 @@ class OpenMinutes:
         return True
 
     def touched(self, from_ns: int, to_ns: int) -> range:
-        """The revisable minutes whose data are received in session time [from_ns, to_ns), at most a day of them."""
+        """The known minutes whose data are received in session time [from_ns, to_ns), at most a day of them."""
         first_ns = floor_to(self.data_ns(max(from_ns, to_ns - DAY_NS)), MINUTE_NS)
-        return range(max(first_ns, self.revisable_from_ns), self.data_ns(to_ns), MINUTE_NS)
+        known_from_ns = self.revisable_from_ns - min(self._repair_ns, DETECTED_NS)
+        return range(max(first_ns, known_from_ns), self.data_ns(to_ns), MINUTE_NS)
 
     def _take(self, before_ns: int) -> list[tuple[int, SymbolState]]:
         due = sorted(minute_ns for minute_ns in self._open if minute_ns < before_ns)

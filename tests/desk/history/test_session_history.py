@@ -10,6 +10,7 @@ from scripted_history import ScriptedHistory
 
 from desk.history.history_server import HistoryServer
 from desk.history.kept_history import KeptHistory
+from desk.history.minute_history import MinuteHistory
 from desk.history.session_history import SessionHistory
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
@@ -174,3 +175,22 @@ def test_minutes_without_a_price_are_left_out(tmp_path: Path) -> None:
     answer = ask(market, tmp_path, {}, minutes=(open_ns, open_ns + 2 * MINUTE_NS))
 
     assert [bar.minute_ns for bar in answer.bars["A"]["1m"]] == [open_ns + MINUTE_NS]
+
+
+def test_longer_bars_are_made_of_minutes_where_a_history_has_no_others(tmp_path: Path) -> None:
+    open_ns = hours(TRADING_DAYS[3])[1]
+    before_ns = hours(TRADING_DAYS[2])[1]
+    minutes = [a_bar(before_ns), a_bar(open_ns - 10 * MINUTE_NS, 7.0)]
+    minutes += [a_bar(open_ns + minute * MINUTE_NS, 10.0 + minute) for minute in range(7)]
+    market = MinuteHistory(a_market(m1=minutes), DAYS)
+    server = HistoryServer(market, SessionHistory(market, DAYS, KeptHistory(tmp_path)))
+
+    answer = server.serve(BarsQuestion(1, ["A"], DAY.isoformat(), hours(DAY)[0], {"5m": 3, "1d": 2}))
+
+    assert isinstance(answer, BarsAnswer)
+    assert answer.problems == {}
+    fives = answer.bars["A"]["5m"]
+    assert [bar.minute_ns for bar in fives] == [open_ns - 10 * MINUTE_NS, open_ns, open_ns + 5 * MINUTE_NS]
+    assert [(bar.open, bar.close, bar.trades) for bar in fives[1:]] == [(10.0, 14.0, 5), (15.0, 16.0, 2)]
+    days = answer.bars["A"]["1d"]
+    assert [(bar.minute_ns, bar.open, bar.close) for bar in days] == [(before_ns, 10.0, 10.0), (open_ns, 10.0, 16.0)]

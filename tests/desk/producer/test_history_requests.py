@@ -192,7 +192,7 @@ def test_a_feed_that_waits_gets_the_items_before_it_is_read(symbol: str, tmp_pat
     desk, clock = Desk(tmp_path, minutes_from_ns=0), Clock()
     desk.watch(symbol)
 
-    for wait in desk.requests.wait(clock, START_NS):
+    for wait in desk.requests.until_complete(clock, START_NS):
         clock.wait(wait.until_ns)
 
     (item,) = desk.requests.take_ready()

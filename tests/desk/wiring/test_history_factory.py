@@ -1,14 +1,18 @@
 """Where a session's history comes from: the feed's vendor, or the run that recorded the tape."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
-from day_tapes import a_tape, row
+from day_tapes import a_tape, ns, row
 
 from desk.config import Plan, load_plan
 from desk.history.kept_history import KeptBars, KeptHistory, KeptPart
-from desk.model.history import BarsQuestion, DeclaredHistory, HistoryNeeds, TradesQuestion
+from desk.model.bars import Bar
+from desk.model.errors import PlanError
+from desk.model.history import BarsAnswer, BarsQuestion, DeclaredHistory, HistoryNeeds, TradesQuestion
 from desk.model.session import Session
+from desk.tape.catalog import Catalog
 from desk.wiring.history_factory import history_server, needs_history
 
 ALPACA = '[feed]\nkind = "alpaca"\nurl = "ws://127.0.0.1:1/v2/iex"\n'
@@ -51,11 +55,36 @@ def test_a_tape_has_the_history_of_the_run_that_recorded_it(tmp_path: Path) -> N
 
     assert server is not None
     answer = server.serve(BarsQuestion(1, ["A"], "2024-03-05", 1, {"1d": 1}))
-    assert answer.why == ""
-    assert getattr(answer, "problems") == {"A": "few"}  # noqa: B009 - it is an answer about bars
+    assert isinstance(answer, BarsAnswer)
+    assert (answer.why, answer.problems) == ("", {"A": "few"})
     assert "no trades" in server.serve(TradesQuestion(1, ["A"], 0, 1)).why
     assert not (tmp_path / "own").exists()
 
 
 def test_a_made_up_market_has_none(tmp_path: Path) -> None:
     assert not needs_history(a_plan(tmp_path, '[feed]\nkind = "synthetic"\n'), a_session(NEEDS))
+
+
+def test_a_tape_has_the_downloaded_history_if_that_has_one_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYDESK_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "tapes").mkdir()
+    tape = a_tape(tmp_path / "tapes" / "day.parquet", row("2024-03-05 14:30"))
+    plan = a_plan(tmp_path, f'[feed]\nkind = "tape"\npath = "{tape}"\n')
+    start_ns = ns("2024-03-04 15:00")
+    bar = Bar("A", start_ns, 10.0, 10.0, 10.0, 10.0, 1.0, 10.0, 1, start_ns, 0, start_ns)
+
+    assert not needs_history(plan, a_session(NEEDS))
+    Catalog(tmp_path / "data").write_bars("alpaca-iex", date(2024, 3, 4), "A", [bar])
+    server = history_server(plan, a_session(NEEDS), tmp_path / "own")
+    assert server is not None
+    answer = server.serve(BarsQuestion(1, ["A"], "2024-03-05", ns("2024-03-05 09:00"), {"1d": 1, "1m": 1}))
+
+    assert isinstance(answer, BarsAnswer)
+    assert (answer.why, answer.problems) == ("", {})
+    assert answer.bars["A"]["1d"][0].close == 10.0
+    assert list((tmp_path / "own").iterdir())
+    Catalog(tmp_path / "data").write_bars("polygon", date(2024, 3, 4), "A", [bar])
+    with pytest.raises(PlanError, match="several sources"):
+        history_server(plan, a_session(NEEDS), tmp_path / "own")
