@@ -1,4 +1,4 @@
-"""A live feed on Ray: the connection of a key belongs to one desk of the machine, and a refused key ends the session."""
+"""A live feed on Ray: a key's connection belongs to one desk of the machine, and refused keys end the session."""
 
 import os
 from contextlib import closing

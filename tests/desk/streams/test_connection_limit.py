@@ -120,6 +120,14 @@ def test_a_venue_that_ends_its_connections_is_not_asked_more_often_than_the_limi
     assert keeps_the_limits(began_ns)
 
 
+def test_a_venue_that_says_406_sees_14_connections_at_most_in_the_90_s_of_a_half_open_one() -> None:
+    with AlpacaServer(say_connection_limit) as server:
+        began_ns = times_of_attempts(server, ManualClock(), lambda: server.connections)
+
+    assert 1 < server.connections <= len(began_ns)
+    assert most_within(began_ns, 90 * NS) <= 14
+
+
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
 def test_an_http_error_that_may_pass_is_retried_within_the_limits(status: int) -> None:
     with AlpacaServer(close_at_once, statuses={"/busy": status}) as server:
