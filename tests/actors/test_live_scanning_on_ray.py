@@ -45,7 +45,7 @@ def test_a_scanner_that_dies_while_its_venue_is_silent_is_replaced_and_delays_no
     rest = scanned_venue.rest
     rest.next_answers = [Answer(raw=b" " * 100_000, drip_s=0.2)]
     with closing(start(ray_head, scanned_venue, tmp_path)) as desk:
-        wait_until(lambda: rest.asked or desk.ended, DEADLINE_S, "the first scan")
+        wait_until(lambda: rest.of("/v2/assets") or desk.ended, DEADLINE_S, "the first scan")
         before_ns = desk.mark_ns()
         desk.wait_for_mark(max(before_ns, 1) + 2 * 10**9)  # a silent venue delays no mark
         dead = desk.pids()["scanner"]

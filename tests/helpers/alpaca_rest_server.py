@@ -40,7 +40,10 @@ Page = Callable[[dict[str, str]], Any]
 
 
 class AlpacaRestServer(ThreadingHTTPServer):
-    """`pages` give the JSON of a path for a query; `next_answers` come before them, once each, in order."""
+    """`pages` give the JSON of a path for a query; `next_answers` come before them, once each, in order.
+
+    With `next_of`, they come only for these paths.
+    """
 
     daemon_threads = True
 
@@ -48,6 +51,7 @@ class AlpacaRestServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pages = pages
         self.next_answers: list[Answer] = []
+        self.next_of: tuple[str, ...] = ()
         self.asked: list[Asked] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -67,7 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
         self.server.asked.append(Asked(parts.path, query, dict(self.headers), self.client_address[1]))
-        answer = self.server.next_answers.pop(0) if self.server.next_answers else self._page(parts.path, query)
+        is_next = self.server.next_answers and parts.path in (self.server.next_of or (parts.path,))
+        answer = self.server.next_answers.pop(0) if is_next else self._page(parts.path, query)
         body = answer.raw if answer.raw is not None else json.dumps(answer.body).encode()
         self.send_response(answer.status)
         for name, value in ({"Content-Length": str(len(body))} | dict(answer.headers)).items():

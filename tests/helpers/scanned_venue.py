@@ -45,7 +45,8 @@ params = {{ path = "{path}" }}
 class ScannedVenue:
     """AAA, BBB and CCC stand still; the symbols in `climbing` are above their open. Prices are of now.
 
-    It records in `happenings` when a symbol is subscribed for the first time.
+    `rest.next_answers` are answers to scans; the market has no past. `happenings` has when a symbol was subscribed for
+    the first time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,8 +59,10 @@ class ScannedVenue:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Run its servers."""
-        pages = {"/v2/assets": self._assets, "/v2/stocks/snapshots": self._snapshots}
-        with AlpacaServer(self._stream) as self.socket, alpaca_rest_server(pages) as self.rest:
+        scanned = {"/v2/assets": self._assets, "/v2/stocks/snapshots": self._snapshots}
+        past = {"/v2/stocks/bars": lambda query: {"bars": {}}, "/v2/stocks/trades": lambda query: {"trades": {}}}
+        with AlpacaServer(self._stream) as self.socket, alpaca_rest_server(scanned | past) as self.rest:
+            self.rest.next_of = tuple(scanned)
             yield
 
     def write_plan(self, module: str = "recording_scanner") -> Path:
@@ -118,9 +121,13 @@ def scanned_venue(tmp_path: Path) -> Iterator[ScannedVenue]:
 
 
 def print_delays(venue: ScannedVenue, symbol: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Print how long after its pick a symbol was subscribed, and its first tick at its shard; check the order."""
+    """Print how long after its pick a symbol was subscribed, and traded on by its strategy; check the order.
+
+    Its ticks are at its shard milliseconds after the subscription. The strategy's first call also waits for the history
+    of the day, which enters at a mark.
+    """
     picked_s, subscribed_s, traded_s = (venue.when(what, symbol) for what in ("picked", "subscribed", "traded"))
     with capsys.disabled():
-        line = f"subscribed after {subscribed_s - picked_s:.3f} s, first tick at its shard after"
+        line = f"subscribed after {subscribed_s - picked_s:.3f} s, first tick at its strategy after"
         print(f"\npicked, {line} {traded_s - picked_s:.3f} s")  # noqa: T201 - the figure that the test is for
     assert 0 < picked_s < subscribed_s < traded_s

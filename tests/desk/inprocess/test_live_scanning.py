@@ -86,10 +86,10 @@ def test_a_silent_rest_server_does_not_delay_the_ticks(scanned_venue: ScannedVen
 
     def done(desk: InProcessDesk) -> bool:
         played_ns = desk.loop.stats().session_ns - desk.session.start_ns
-        return len(rest.asked) > 0 and played_ns >= 4 * SECOND_NS
+        return len(rest.of("/v2/assets")) > 0 and played_ns >= 4 * SECOND_NS
 
     summary = run_until(scanned_venue, tmp_path, done)
 
     assert summary.ticks.trades.received > 0
     assert summary.balanced
-    assert len(rest.asked) == 1
+    assert len(rest.of("/v2/assets")) == 1

@@ -15,7 +15,7 @@ from desk.model.timeframes import Timeframe
 from desk.model.units import DAY_NS, MINUTE_NS, SECOND_NS
 from desk.streams.limits import MAX_PRICE, MAX_SIZE
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable, chunks
-from desk.venues.alpaca.rest.wire import ActionsPage, BarsPage, RestAction, RestTrade, TradesPage, WireBar
+from desk.venues.alpaca.rest.wire import ActionsPage, BarsPage, RestAction, RestBar, RestTrade, TradesPage
 from desk.venues.market_history import HistoryUnavailable
 from desk.venues.timestamps import rfc3339_ns
 
@@ -151,7 +151,7 @@ def _trade(symbol: str, row: RestTrade) -> Trade:
     )
 
 
-def _bar(symbol: str, row: WireBar, width_ns: int) -> Bar:
+def _bar(symbol: str, row: RestBar, width_ns: int) -> Bar:
     """Raises ValueError for a bar without usable prices.
 
     Its open and close count as set at the first and the last nanosecond: later trades do not replace them.

@@ -17,7 +17,7 @@ from desk.streams.limits import MAX_SYMBOL_CHARS
 from desk.telemetry.formatting import some
 from desk.venues.alpaca.rest.clients import AlpacaClients, RestUnavailable, chunks
 from desk.venues.alpaca.rest.reference import AlpacaReference
-from desk.venues.alpaca.rest.wire import MostActivesPage, MoversPage, RestSnapshot, WireBar
+from desk.venues.alpaca.rest.wire import MostActivesPage, MoversPage, RestBar, RestSnapshot
 from desk.venues.rest.daemon_threads import parallel
 from desk.venues.timestamps import rfc3339_ns
 
@@ -142,5 +142,5 @@ def _snapshot(symbol: str, raw: RestSnapshot) -> LiveSymbol:
     return LiveSymbol(symbol, **fields)
 
 
-def _bar(row: WireBar) -> SnapshotBar:
+def _bar(row: RestBar) -> SnapshotBar:
     return SnapshotBar(rfc3339_ns(row.time), row.open, row.high, row.low, row.close, row.volume, row.trades)

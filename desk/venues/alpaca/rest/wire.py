@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 
 
-class WireBar(msgspec.Struct, gc=False, rename={
+class RestBar(msgspec.Struct, gc=False, rename={
     "time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "trades": "n", "vwap": "vw",
 }):  # fmt: skip
     """A bar, labelled by its start."""
@@ -54,8 +54,8 @@ class RestSnapshot(msgspec.Struct, gc=False, rename="camel"):
 
     latest_trade: RestTrade | None = None
     latest_quote: RestQuote | None = None
-    minute_bar: WireBar | None = None
-    daily_bar: WireBar | None = None
+    minute_bar: RestBar | None = None
+    daily_bar: RestBar | None = None
 
 
 class TradesPage(msgspec.Struct):
@@ -68,7 +68,7 @@ class TradesPage(msgspec.Struct):
 class BarsPage(msgspec.Struct):
     """A page of bars by symbol."""
 
-    bars: dict[str, list[WireBar]] | None = None
+    bars: dict[str, list[RestBar]] | None = None
     next_page_token: str | None = None
 
 
