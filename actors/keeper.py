@@ -10,9 +10,11 @@ import msgspec
 
 from actors.metrics.actor_meters import ActorMeters, ActorReport, ExportFactory, no_export
 from desk.checkpoint import KeeperStore
+from desk.checkpoint.checked_file import translate_disk_errors
 from desk.files.sealing import Seal
 from desk.model.checkpoint import decode_checkpoint, decode_producer, encode_checkpoint, encode_producer
 from desk.report.run_record import ProcessUsage
+from desk.tape.tick_log import TAPE, TickLogWriter
 from desk.telemetry.readings import Readings
 
 _encode_bars = msgspec.msgpack.Encoder().encode
@@ -26,6 +28,8 @@ class Keeper:
 
     def __init__(self, folder: Path, seal: Seal, export: ExportFactory = no_export) -> None:
         self._store = KeeperStore(folder, seal)
+        self._tape = folder.with_name(TAPE)
+        self._ticks: TickLogWriter | None = None
         self._meters = ActorMeters("keeper", export)
         self._title = f"keeper of {folder.parent.name}"
         self._saved = 0
@@ -49,6 +53,13 @@ class Keeper:
     def save_producer(self, state: bytes) -> bool:
         """Replace the saved producer state; return False, and save nothing, for a state of an earlier incarnation."""
         return self._store.save_producer(decode_producer(state))
+
+    def save_ticks(self, chunk: bytes) -> None:
+        """Append an encoded chunk of received ticks to the log of the run's tape. Raises RunFailed."""
+        with translate_disk_errors(self._tape):
+            if self._ticks is None:
+                self._ticks = TickLogWriter(self._tape)
+            self._ticks.append(chunk)
 
     def latest(self, shard: int) -> bytes | None:
         """The shard's last checkpoint, encoded."""
@@ -75,6 +86,8 @@ class Keeper:
     def close(self) -> None:
         """Close the files."""
         self._store.close()
+        if self._ticks is not None:
+            self._ticks.close()
 
     def stats(self) -> int:
         """The number of saved checkpoints."""

@@ -15,7 +15,7 @@ from desk.model.batch import LaneTotals
 from desk.model.commands import AddShard, Deliver, MoveSlots, RemoveShard
 from desk.model.session import Session
 from desk.model.units import MS_NS
-from desk.ports import DirectoryLinks, ProducerBroker, ProducerKeeper, ScannerPort
+from desk.ports import DirectoryLinks, HistoryPort, ProducerBroker, ProducerKeeper, ScannerPort, TickWriter
 from desk.process.clock import SystemClock
 from desk.process.garbage_collector import GarbageCollector
 from desk.process.mailbox import ProcessMailbox
@@ -40,7 +40,7 @@ class Producer:
 
     `play` runs in one thread until the feed ends. The other calls run in another thread and use only the mailbox and
     the stats that `play` publishes. `first` are the shards with which the session began, `joined` the current ones,
-    `asleep` the lane totals of shards that have been scaled down.
+    `asleep` the lane totals of shards that have been scaled down. `history` is None if the plan needs none.
     """
 
     def __init__(
@@ -55,6 +55,8 @@ class Producer:
         first: Sequence[int],
         joined: Sequence[int],
         asleep: Mapping[int, LaneTotals],
+        history: HistoryPort | None = None,
+        recorder: TickWriter | None = None,
         export: ExportFactory = no_export,
     ) -> None:
         self._clock = SystemClock()
@@ -77,6 +79,8 @@ class Producer:
             asleep=asleep,
             spans=self._meters.spans,
             hops=self._meters.hops,
+            history=history,
+            recorder=recorder,
         )
         self._collector = GarbageCollector()
         self._published_ns = 0

@@ -3,6 +3,7 @@
 Tests: tests/actors/test_plain_actors.py
 """
 
+import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,10 +25,16 @@ from desk.wiring import markets, shard_factory
 
 
 class ScanStats(msgspec.Struct, array_like=True):
-    """Counts and problems of the scanners so far."""
+    """Counts and problems of one incarnation of the scanners so far.
+
+    `fault`: why a live market cannot be scanned at this moment; `warnings`: such faults that are over.
+    """
 
     scans: int
     problems: list[str]
+    warnings: list[str] = []
+    fault: str = ""
+    epoch: int = 0
 
 
 class Scanners:
@@ -57,6 +64,8 @@ class Scanners:
         scanners = formatting.names([one.name for one in plan.scanners], 4) or "no scanner"
         self._title = f"scanner of {plan.session.name}: {scanners}"
         self._left: list[str] = []
+        self._epoch = epoch
+        self._in_scan = threading.Lock()
         if self._trail is not None:
             self._trail.when_exhausted(MemoryLimit(round(plan.guards.memory_mb * MIB)).renew)
 
@@ -72,7 +81,8 @@ class Scanners:
         self._meters.follow()
         if self._trail is not None:
             self._trail.batch()
-        return self._scanning.scan(mark_ns, subscribed)
+        with self._in_scan:
+            return self._scanning.scan(mark_ns, subscribed)
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's bars of these symbols from the rows received before `until_ns`."""
@@ -83,9 +93,18 @@ class Scanners:
         return self._scanning.remembered(symbols, until_ns)
 
     def stats(self) -> ScanStats:
-        """Counts of scans, and the problems of scanners."""
-        self._end_children()
-        return ScanStats(self._scanning.scans, [*self._scanning.problems, *self._left])
+        """Counts of scans, and the problems of scanners.
+
+        With a live market it is called during a scan, too: then the scan's child processes are left alone.
+        """
+        if self._in_scan.acquire(blocking=False):
+            try:
+                self._end_children()
+            finally:
+                self._in_scan.release()
+        scanning = self._scanning
+        problems = [*scanning.problems, *self._left]
+        return ScanStats(scanning.scans, problems, list(scanning.warnings), scanning.fault, self._epoch)
 
     def report(self) -> ActorReport:
         """The stats and the metrics of this process."""

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class DeskOptions:
     channels: tuple[str, ...] = ("trades",)
     strategies: tuple[dict[str, Any], ...] = ({"use": "benchmarks.strategies:Idle"},)
     rebalance: bool = False
+    telemetry: dict[str, Any] = field(default_factory=dict)
 
     def plan(self, url: str) -> Plan:
         """A plan for all symbols of the venue, with default guards and flow."""
@@ -49,6 +50,7 @@ class DeskOptions:
                 },
                 "flow": {"linger_ms": self.linger_ms},
                 "strategies": list(self.strategies),
+                "telemetry": self.telemetry,
             }
         )
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from benchmarks.load import SEED, SYMBOLS
 from console.commands.venue import run_venue
-from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions
+from console.commands.venue_options import AccessOptions, PaceOptions, RestOptions, SourceOptions
 from desk.local_venue.events import taken
 from desk.local_venue.standard_load import START_NS, StandardLoad
 from desk.model.blocks import Block, BlockSource
@@ -179,7 +179,7 @@ def main() -> None:
         buffer_mb=64.0,
         compress=False,
     )
-    run_venue(source, pace, access, Console(width=160))
+    run_venue(source, pace, access, RestOptions(), Console(width=160))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-tape = typer.Typer(help="Look at recorded market data.", epilog=PAGES["tape"].epilog, no_args_is_help=True)
+data = typer.Typer(help="History in a catalog on this machine.", epilog=PAGES["data"].epilog, no_args_is_help=True)
+tape = typer.Typer(help="Record, convert and look at market data.", epilog=PAGES["tape"].epilog, no_args_is_help=True)
 
 SUBMIT_VARIABLE = "RAY_API_SERVER_ADDRESS"
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The tradeplan (TOML).", autocompletion=plan_files)]
@@ -272,6 +273,7 @@ def doctor(
 
 app.command(rich_help_panel=MARKET, epilog=PAGES["venue"].epilog)(venue)
 app.add_typer(tape, name="tape", rich_help_panel=MARKET)
+app.add_typer(data, name="data", rich_help_panel=MARKET)
 
 
 @tape.command(epilog=PAGES["tape info"].epilog)
@@ -284,6 +286,90 @@ def info(
         from console.display.terminal import people_console
 
         print_tape_info(path, people_console())
+
+
+@tape.command(epilog=PAGES["tape convert"].epilog)
+def convert(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Parquet or CSV files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The tape to write, a Parquet file.")],
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="The column that holds a field of the tape; for times with its unit (s, ms, us, ns), as "
+            "ts_ns=time:ms. A column of the same name needs no map. May be repeated.",
+        ),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="One value for all rows, as symbol=SPY. May be repeated."),
+    ] = None,
+) -> None:
+    """Make a tape of tables whose columns have other names. Rows without recv_ns were received at their venue time."""
+    with ErrorReporter():
+        from console.commands.tape import convert_tables
+        from console.display.terminal import people_console
+
+        convert_tables(files, out, maps or [], values or [], people_console())
+
+
+@tape.command(epilog=PAGES["tape record"].epilog)
+def record(
+    plan: PlanPath,
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The tape to write, a Parquet file.")],
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", min=0.001, help="Stop after so many seconds; default: at the end.")
+    ] = None,
+    date: DayOption = None,
+) -> None:
+    """Record the feed of a plan to a tape, without running the desk. Ctrl-c stops, and keeps what came before."""
+    with ErrorReporter():
+        from console.commands.tape import record_plan
+        from console.display.terminal import people_console
+
+        record_plan(plan, out, seconds, date, people_console())
+
+
+@data.command(epilog=PAGES["data get"].epilog)
+def get(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOLS...", help="Symbols, as SPY AAPL.")],
+    from_day: Annotated[str, typer.Option("--from", metavar="DAY", help="First exchange day, as 2026-01-05.")],
+    to_day: Annotated[str, typer.Option("--to", metavar="DAY", help="Last exchange day.")],
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="PLAN", help="Plan whose feed gives the history; default: Alpaca's IEX.", exists=True),
+    ] = None,
+    trades: Annotated[bool, typer.Option("--trades", help="Fetch trades too, a tape for each symbol and day.")] = False,
+) -> None:
+    """Fetch minute bars into the catalog. Interrupted, it continues when it is called again."""
+    with ErrorReporter():
+        from console.commands.data import get_history
+        from console.display.terminal import people_console
+
+        get_history(symbols, from_day, to_day, plan, people_console(), trades=trades)
+
+
+@data.command(epilog=PAGES["data ls"].epilog)
+def ls() -> None:
+    """Print what the catalog has."""
+    with ErrorReporter():
+        from console.commands.data import list_history
+        from console.display.terminal import people_console
+
+        list_history(people_console())
+
+
+@data.command("gaps", epilog=PAGES["data gaps"].epilog)
+def data_gaps(
+    calendar: Annotated[str, typer.Option(metavar="NAME", help="Exchange calendar, as in [session].")] = "XNYS",
+) -> None:
+    """Print the trading days of each symbol that are missing in the catalog, or without rows."""
+    with ErrorReporter():
+        from console.commands.data import list_gaps
+        from console.display.terminal import people_console
+
+        list_gaps(calendar, people_console())
 
 
 if __name__ == "__main__":

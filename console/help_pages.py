@@ -106,14 +106,51 @@ PAGES: Final = {
             "desk venue --port 7788                               # a made-up market",
             "desk venue --port 7788 --tape day.parquet --speed 10 # a recorded day",
             "desk venue --standard --rate 50000 --seconds 30      # a load",
+            "desk venue --port 7788 --faults morning.toml         # with the faults of a script",
+            "desk venue --relay --feed iex --port 7790            # one connection for many clients",
         ),
         {
             "0": "the play is over, or SIGINT or SIGTERM stopped the venue",
             "1": "the port cannot be used",
-            "2": "the tape or an argument is wrong",
+            "2": "the tape, the fault script or an argument is wrong",
+            "3": "keys of the relay are missing, or the venue refused them",
         },
     ),
     "tape": HelpPage(("desk tape info day.parquet",), {}),
+    "tape convert": HelpPage(
+        (
+            "desk tape convert t.csv --out t.parquet --map ts_ns=time:ms --map symbol=ticker --map price=px",
+            "desk tape convert spy-*.parquet --out spy.parquet --set symbol=SPY --map ts_ns=time --map price=price",
+        ),
+        {"0": "the tape was written", "2": "a file, a mapping or an argument is wrong"},
+    ),
+    "data": HelpPage(("desk data get SPY AAPL --from 2026-01-05 --to 2026-01-09", "desk data ls"), {}),
+    "data get": HelpPage(
+        (
+            "desk data get SPY AAPL --from 2026-01-05 --to 2026-01-09",
+            "desk data get SPY --from 2026-01-05 --to 2026-01-05 --trades --plan configs/paper.toml",
+        ),
+        {
+            "0": "the catalog has everything that was asked for, of days that are over",
+            "1": "the history cannot be had; what was fetched is kept",
+            "2": "the plan or an argument is wrong",
+            "3": EXIT_STATUSES["3"],
+        },
+    ),
+    "data ls": HelpPage(("desk data ls",), {"0": "the list was printed", "2": "a file of the catalog is damaged"}),
+    "data gaps": HelpPage(("desk data gaps",), {"0": "the gaps were printed", "2": "a file of the catalog is damaged"}),
+    "tape record": HelpPage(
+        (
+            "desk tape record configs/paper.toml --out today.parquet",
+            "desk tape record configs/demo.toml --out demo.parquet --seconds 60",
+        ),
+        {
+            "0": "the tape was written, also after ctrl-c",
+            "1": "the feed failed; the tape has what came before",
+            "2": "the plan or an argument is wrong, or nothing was received",
+            "3": EXIT_STATUSES["3"],
+        },
+    ),
     "tape info": HelpPage(
         ("desk tape info day.parquet", "desk tape info s3://bucket/2026-01"),
         {

@@ -21,6 +21,12 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
     `minute_close` have shape (minutes, symbols), oldest first, one row per minute since the session's start, at most
     the last 60; the last row is the minute still open. `minute_close` is NaN in minutes without a price. The arrays are
     read-only.
+
+    On a live feed the market is the venue's snapshots (`desk.scanning.live_view`), for which it was asked at `now_ns`;
+    they are some seconds newer. `open`, `high`, `low`, `volume` and
+    `trades` are those of the venue's daily bar, and a minute of which no snapshot has told has a `minute_volume` of
+    NaN: those before the first scan, the open one, and some of those between two scans that are more than a minute
+    apart. All of them are of the feed's exchanges alone, as those of IEX.
     """
 
     now_ns: int
@@ -39,6 +45,8 @@ class Scanner:
     """Base class of all scanners: `scan` returns the symbols that it wants now, best first."""
 
     Params: ClassVar[type[Params]] = Params
+    uses_volume: ClassVar[bool | None] = None
+    """As in `desk.strategy.Strategy`."""
 
     def __init__(self, params: BaseParams) -> None:
         self.params = params

@@ -7,6 +7,7 @@ backtest, replay, paper and live trading, also across crashes and moves.
 Tests: tests/desk/consumer/engine/test_instance.py
 """
 
+from collections.abc import Mapping
 from random import Random
 from typing import ClassVar, Final, Protocol, TypeAlias
 
@@ -35,24 +36,38 @@ class Strategy:
     A subclass may define its own `Params` and any of these hooks; hooks that it does not define cost nothing:
 
         on_second(ctx)        at every whole second of session time
-        on_bar(ctx, bar)      once per minute with a trade, `bar_grace_s` after its end
+        on_bar(ctx, bar)      for every closed bar of the timeframes in `[[strategies]] bars` (minutes, unless it
+                              names others): once per bar with a trade, `grace_s` after its end
         on_trade(ctx, trade)  on every trade
         on_quote(ctx, quote)  on every quote that was not conflated
         on_fill(ctx, fill)    when one of this instance's orders is filled, in whole or in part
         on_gap(ctx, gap)      when ticks of the symbol are missing: a process died, or the venue was unreachable
         on_status(ctx, status)  at every message of the venue about the symbol's trading: halts, resumptions, others
+
+    Bars that close at the same mark come by end, then by timeframe, shortest first: a `bar` says its `timeframe`.
+
+    `history` declares how many bars of before the exchange day the strategy needs, by timeframe:
+
+        history: ClassVar = {"1d": 20, "5m": 5}
+
+    The desk fetches them before the symbol's first call. They come first in `ctx.bars_of("1d")`; where they cannot be
+    had in time, the strategy starts without them and `ctx.warm` is false.
     """
 
     Params: ClassVar[type[Params]] = Params
+    history: ClassVar[Mapping[str, int]] = {}
+    uses_volume: ClassVar[bool | None] = None
+    """Whether it depends on volumes, of which some feeds have a part only; None: decided by its code."""
 
     def __init__(self, params: BaseParams) -> None:
         self.params = params
 
 
 class Bars(Protocol):
-    """The symbol's closed minutes of this session, oldest first, as read-only numpy arrays of equal length.
+    """The symbol's closed bars of one timeframe, oldest first, as read-only numpy arrays of equal length.
 
-    Minutes without an eligible trade have no row. Revisions by late trades appear in arrays that are read afterwards.
+    Bars without an eligible trade have no row. Revisions by late trades appear in arrays that are read afterwards.
+    `minute_ns` is the start of each bar, `flags` is "complete", "repaired" or "partial".
     """
 
     @property
@@ -71,6 +86,8 @@ class Bars(Protocol):
     def vwap(self) -> NDArray[np.float64]: ...
     @property
     def trades(self) -> NDArray[np.int64]: ...
+    @property
+    def flags(self) -> NDArray[np.str_]: ...
     def __len__(self) -> int: ...
 
 
@@ -120,11 +137,17 @@ class Context(Protocol):
 
     `now_ns` is session time: the last mark's. `age_ns` is the age of the data at that mark. `degraded`: the age is
     above `max_data_latency_s`, or the live feed is down or not subscribed yet; entries are refused, exits are not.
-    `warm`: `bars` reach back to the session's start.
+    `warm`: `bars` reach back to the session's start, and the `history` that the strategy declares is there.
 
     `halted`: by the venue's last message that the desk received, trading in the symbol is halted or paused. Entries are
     refused (rule `halted`), exits are not: they wait for the end of the halt. A symbol that was subscribed during a
     halt counts as trading. `bands` are the price bands of limit up, limit down; None if the venue sent none.
+
+    `bars` are the closed minutes. `bars_of(timeframe)` are the closed bars of "1m" (the same), "5m", "15m", "1h" or
+    "1d". Bars of before the exchange day come first, as many as the strategy declares in `history`. Longer bars are
+    made from the minutes of `bars`. They start at the open and end at the close, and never span either: hours begin
+    at 09:30, 10:30, … in New York, and the last one is half an hour. The extended hours before and after have bars of
+    their own, except for "1d", which is the regular hours alone. A longer bar is as good as its worst minute (`flags`).
     """
 
     @property
@@ -145,6 +168,10 @@ class Context(Protocol):
     def bands(self) -> PriceBands | None: ...
     @property
     def bars(self) -> Bars: ...
+    def bars_of(self, timeframe: str) -> Bars:
+        """The closed bars of a timeframe. Raises ValueError for an unknown one."""
+        ...
+
     @property
     def trade(self) -> Trade | None: ...
     @property

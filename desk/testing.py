@@ -20,21 +20,24 @@ from typing import Any, Final, Generic, TypeVar, cast
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.engine.instance import Instance
 from desk.flow.routing_table import SLOTS
+from desk.loading.declared_history import check_bars, read_history
 from desk.loading.factory import StrategyFactory
 from desk.loading.hooks import check_hooks
 from desk.loading.params import read_params
 from desk.loading.pickling import check_pickles
 from desk.model.bars import Bar, BarFlag
 from desk.model.errors import BadInput, StrategyError
-from desk.model.items import Adopt, GapItem, Item, Mark, Release, Watch, encode_items
+from desk.model.hours import TradingDay
+from desk.model.items import Adopt, GapItem, History, Item, Mark, Release, Watch, encode_items
 from desk.model.notices import PriceBands, TradingStatus
 from desk.model.orders import TERMINAL, CancelIntent, Intent, OrderEvent, OrderStatus, Side
 from desk.model.ticks import Quote, Trade
-from desk.model.units import MINUTE_NS, SECOND_NS, floor_to
+from desk.model.timeframes import Timeframe
+from desk.model.units import DAY_NS, MINUTE_NS, SECOND_NS, floor_to
 from desk.scanning.market_rows import MarketRow, market
 from desk.strategy import Context, Params, Position, Strategy
 
-__all__ = ["START_NS", "SYMBOL", "MarketRow", "StrategyHarness", "bar", "market"]
+__all__ = ["START_NS", "SYMBOL", "MarketRow", "StrategyHarness", "bar", "market", "past_days"]
 
 S = TypeVar("S", bound=Strategy)
 
@@ -44,6 +47,9 @@ SYMBOL: Final = "SPY"
 GRACE_NS: Final = SECOND_NS
 """A minute's bar is closed so long after the minute's end: `[bars] grace_s` by default."""
 REVISE_NS: Final = 900 * SECOND_NS
+DAY_MINUTES: Final = 390
+"""The regular hours of the harness's exchange day, from the session's start; five hours before and four after them are
+extended hours."""
 
 
 class StrategyHarness(Generic[S]):
@@ -57,6 +63,10 @@ class StrategyHarness(Generic[S]):
     session's earlier minutes (see `bar`): the strategy begins one second after the last of them. Without `warm` it
     begins a minute after the session's start and knows nothing of that minute. `session` and the class's name are parts
     of order ids, and seed `ctx.rng` together with the symbol.
+
+    `on_bar` are the timeframes of the bars that come to on_bar, as `bars` in a plan. `history` are the bars of before
+    the exchange day by timeframe (see `past_days`); without it `ctx.warm` is false for a class that declares some. The
+    exchange day opens at `start_ns` and closes 390 minutes later.
 
     Raises StrategyError for a class or params that `desk check` would refuse, and when the strategy raises in a hook,
     with the traceback. Raises BadInput for what cannot happen in a run, as a fill of an order that is not open.
@@ -73,6 +83,8 @@ class StrategyHarness(Generic[S]):
         bars: Sequence[Bar] = (),
         warm: bool = True,
         position: Position | None = None,
+        on_bar: Sequence[Timeframe] = ("1m",),
+        history: Mapping[Timeframe, Sequence[Bar]] | None = None,
     ) -> None:
         place = f"StrategyHarness({strategy.__name__})"
         _check_history(place, symbol, start_ns, bars, warm=warm)
@@ -84,8 +96,10 @@ class StrategyHarness(Generic[S]):
         self._cancels: list[str] = []
         self._filled: dict[str, float] = {}
         self._ordinal = self._events = self._moves = 0
-        self._entry = StrategyEntry(strategy.__name__, StrategyFactory(strategy, read).create)
-        self._config = EngineConfig(session, start_ns, GRACE_NS, REVISE_NS, 0)
+        check_bars(strategy, tuple(on_bar), place)
+        create, needs = StrategyFactory(strategy, read).create, read_history(strategy, place)
+        self._entry = StrategyEntry(strategy.__name__, create, bars=tuple(on_bar), history=needs)
+        self._config = EngineConfig(session, start_ns, GRACE_NS, REVISE_NS, 0, hours=_hours(start_ns))
         self._engine = self._new_engine()
         self._now_ns = start_ns
         self._last: Mark | None = None
@@ -93,6 +107,9 @@ class StrategyHarness(Generic[S]):
             self._mark(bars[-1].minute_ns + MINUTE_NS + GRACE_NS)
         elif not warm:
             self._mark(start_ns + MINUTE_NS)
+        if history is not None:
+            past = {timeframe: list(rows) for timeframe, rows in history.items()}
+            self._apply(History(symbol, self._now_ns, past, warm))
         whole = warm and not bars
         self._apply(Watch(symbol, self._now_ns, [""], warm=bool(bars), bars=list(bars), first=whole))
         check_hooks(self.strategy, place)
@@ -311,6 +328,22 @@ def bar(
     return Bar(
         symbol, begin_ns, first, highest, lowest, close, volume, volume * close, 1, begin_ns, 0, close_ns, 0, flags
     )
+
+
+def past_days(
+    closes: Sequence[float], *, volume: float = 1e6, symbol: str = SYMBOL, start_ns: int = START_NS
+) -> list[Bar]:
+    """Daily bars of the days before the session, oldest first; open, high and low are the close."""
+    return [
+        bar(-day * DAY_NS // MINUTE_NS, close, volume=volume, symbol=symbol, start_ns=start_ns)
+        for day, close in zip(range(len(closes), 0, -1), closes, strict=True)
+    ]
+
+
+def _hours(start_ns: int) -> TradingDay:
+    open_ns = floor_to(start_ns, MINUTE_NS)
+    close_ns = open_ns + DAY_MINUTES * MINUTE_NS
+    return TradingDay(open_ns - 300 * MINUTE_NS, open_ns, close_ns, close_ns + 240 * MINUTE_NS)
 
 
 def _check_history(place: str, symbol: str, start_ns: int, bars: Sequence[Bar], *, warm: bool) -> None:

@@ -21,8 +21,9 @@ class Template(strategy.Strategy):
                                               feed is down; a second call follows when it is up again
                  on_status(self, ctx, status) the venue halted or resumed the symbol, or said something else of it
     READ     ctx.symbol; ctx.price (reference price by the newest valid trade and quote, or None); ctx.trade and
-             ctx.quote (the last that arrived, or None); ctx.bars.close[-1] (numpy columns, oldest first); ctx.warm
-             (bars reach back to the session's start); ctx.position.quantity (negative = short); ctx.now_ns and
+             ctx.quote (the last that arrived, or None); ctx.bars.close[-1] (closed minutes as numpy columns, oldest
+             first); ctx.bars_of("5m") (the same of "5m", "15m", "1h", "1d"); ctx.warm (bars reach back to the session's
+             start, and the declared history is there); ctx.position.quantity (negative = short); ctx.now_ns and
              ctx.session_start_ns; ctx.degraded (the data are too old for an entry) and ctx.age_ns (how old);
              ctx.halted (no entries) and ctx.bands (limit up, limit down: ctx.bands.down, ctx.bands.up, or None).
     ORDER    ctx.buy(10), ctx.sell(10, limit=9.5), ctx.buy(5, stop=12.0, tif="ioc") return the order's id;
@@ -33,10 +34,12 @@ class Template(strategy.Strategy):
              above max_orders_per_minute: send them again.
     STATE    keep it in `self`, as plain data: it is pickled every second, and a restart continues from there. Use no
              clock, random source, file or global: ctx.now_ns and ctx.rng make a replay repeat exactly.
+    HISTORY  history = {"1d": 20} as a class attribute: bars of the days before, in ctx.bars_of("1d").
     PLAN     [[strategies]]
              use = "strategies.template:Template"
              symbols = ["SPY"]                        # or scanner = "TopMovers"; left out: all
              params = { minutes = 5, shares = 10 }
+             bars = ["1m"]                            # or more timeframes, which come to on_bar (bar.timeframe)
     TEST     desk.testing runs the class without a feed (docs/how-to/test-a-strategy.md):
                  run = StrategyHarness(Template, Template.Params(minutes=3))
                  for close in (10.0, 10.0, 11.0):

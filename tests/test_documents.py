@@ -58,7 +58,7 @@ def printed(command: str, folder: Path) -> str:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("RAYDESK_", "COLUMNS")) or name == "RAYDESK_STATE_DIR"
+        if not name.startswith(("RAYDESK_", "COLUMNS")) or name in {"RAYDESK_STATE_DIR", "RAYDESK_CACHE_DIR"}
     }
     done = subprocess.run(
         ["bash", "-c", command],

@@ -67,6 +67,10 @@ class KeeperActor(Protocol):
         """Save an encoded producer state."""
         ...
 
+    def save_ticks(self, chunk: bytes, /) -> None:
+        """Save an encoded chunk of received ticks."""
+        ...
+
     def latest(self, shard: int, /) -> bytes | None:
         """The shard's last checkpoint, encoded."""
         ...
@@ -97,6 +101,14 @@ class ScannerActor(Protocol):
 
     def remembered(self, symbols: Sequence[str], until_ns: int, /) -> dict[str, bytes]:
         """The encoded remembered trades of these symbols."""
+        ...
+
+
+class HistoryActor(Protocol):
+    """Calls of the producer to the history."""
+
+    def serve(self, question: bytes, /) -> bytes:
+        """Answer an encoded question; return the encoded answer."""
         ...
 
 

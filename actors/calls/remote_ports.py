@@ -3,6 +3,7 @@
 Tests: tests/actors/test_on_ray.py
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -10,13 +11,14 @@ from typing import Any
 import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 
-from actors.calls.interfaces import BrokerActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
+from actors.calls.interfaces import BrokerActor, HistoryActor, KeeperActor, LedgerActor, ProducerActor, ScannerActor
 from actors.calls.order_encoding import decode_bars, decode_events, decode_request, encode
-from actors.calls.peers import Outbox, Peer, translate_task_errors
+from actors.calls.peers import COLLECT_EVERY_S, Outbox, Peer, translate_task_errors
 from desk.model.bars import Bar
 from desk.model.checkpoint import Checkpoint, ProducerState, decode_checkpoint, decode_producer
+from desk.model.history import Answer, Question, decode_answer, encode_question
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.units import SECOND_NS
@@ -107,6 +109,29 @@ class RayKeeper:
         self._states.settle()
 
 
+class RayTickWriter:
+    """The port of the producer's recording."""
+
+    def __init__(self) -> None:
+        self._chunks = Outbox(Peer[KeeperActor]("keeper"), KeeperActor.save_ticks)
+        self._numbers = count(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayTickWriter, ())
+
+    def save_ticks(self, chunk: bytes) -> None:
+        """Send without waiting; an error of an earlier chunk is raised here or by `settle`."""
+        self._chunks.put(next(self._numbers), chunk)
+
+    def unsaved_ticks(self) -> int:
+        """The bytes of the chunks that are not acknowledged."""
+        return sum(map(len, self._chunks.waiting()))
+
+    def settle(self) -> None:
+        """Wait until everything sent is saved."""
+        self._chunks.settle()
+
+
 class RayLedger:
     """The ledger port of the broker."""
 
@@ -159,23 +184,48 @@ class RayScanners:
         if elapsed_s <= 0 or not any(elapsed_s % period_s == 0 for period_s in self._periods_s):
             return False
         self._question = (mark_ns, list(subscribed))
-        self._scan()
+        self._under_way = None
+        if self._peer.find():
+            self._scan()
         return True
 
     def answers(self) -> list[ScanAnswer]:
         """Wait for the answers of the scan; the call is repeated to a successor."""
-        if self._under_way is None:
+        if self._question is None:
             return []
         while True:
+            if self._under_way is None:
+                self._scan()
+            assert self._under_way is not None, "no scan was started"
             try:
                 with translate_task_errors():
                     answers = ray.get(self._under_way)
             except RayActorError:
                 self._peer.lost(self._asked)
-                self._scan()
+                self._under_way = None
                 continue
             self._question = self._under_way = None
             return answers
+
+    def answered(self) -> bool:
+        """Whether the scan is done; one whose actor has died is repeated to its successor, as soon as there is one."""
+        if self._question is None:
+            return True
+        if self._under_way is None:
+            if self._peer.find():
+                self._scan()
+            return False
+        if not ray.wait([self._under_way], timeout=0, fetch_local=True)[0]:
+            return False
+        try:
+            ray.get(self._under_way)
+        except RayActorError:
+            self._peer.lost(self._asked)
+            self._under_way = None
+            return False
+        except RayTaskError:
+            return True  # `answers` raises it
+        return True
 
     def _scan(self) -> None:
         assert self._question is not None, "no scan was started"
@@ -189,6 +239,58 @@ class RayScanners:
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
         """Fetch the remembered trades of these symbols."""
         return self._peer.ask(ScannerActor.remembered, list(symbols), until_ns)
+
+
+class RayHistory:
+    """The history port of the producer. It looks for answers at intervals, and repeats questions to a successor."""
+
+    def __init__(self) -> None:
+        self._peer = Peer[HistoryActor]("history")
+        self._unsent: list[bytes] = []
+        self._asked: dict[ObjectRef[bytes], bytes] = {}
+        self._asked_of: ActorHandle[HistoryActor] | None = None
+        self._looked_s = 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RayHistory, ())
+
+    def ask(self, question: Question) -> None:
+        """Send the question, or keep it until a successor starts."""
+        self._unsent.append(encode_question(question))
+        self._send()
+
+    def answers(self) -> list[Answer]:
+        """The answers that have arrived since the last look."""
+        now_s = time.monotonic()
+        if not (self._asked or self._unsent) or now_s - self._looked_s < COLLECT_EVERY_S:
+            return []
+        self._looked_s = now_s
+        self._send()
+        if not self._asked:
+            return []
+        done, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)
+        return [decode_answer(answer) for ref in done if (answer := self._take(ref)) is not None]
+
+    def _send(self) -> None:
+        if self._unsent and self._peer.find():
+            questions, self._unsent = self._unsent, []
+            for question in questions:
+                self._asked[self._peer.call(HistoryActor.serve, question)] = question
+            self._asked_of = self._peer.incarnation
+
+    def _take(self, ref: ObjectRef[bytes]) -> bytes | None:
+        """The answer; None if the actor has died, whose questions are then sent again."""
+        question = self._asked.pop(ref, None)
+        if question is None:
+            return None
+        try:
+            with translate_task_errors():
+                return ray.get(ref)
+        except RayActorError:
+            self._peer.lost(self._asked_of)
+            self._unsent += [question, *self._asked.values()]
+            self._asked.clear()
+            return None
 
 
 class RayProducer:

@@ -53,6 +53,10 @@ class ActorRegistry:
         """The actors whose current incarnation has answered."""
         return list(self._answered_s)
 
+    def has_spec(self, name: str) -> bool:
+        """Whether the desk has an actor of this name."""
+        return name in self._specs
+
     def create(self, name: str) -> None:
         """Create an actor; it is pending until it answers."""
         with translate_ray_errors(name):

@@ -13,6 +13,7 @@ from actors.broker import Broker
 from actors.calls.interfaces import (
     BrokerActor,
     ConsumerActor,
+    HistoryActor,
     KeeperActor,
     LedgerActor,
     ProducerActor,
@@ -20,11 +21,20 @@ from actors.calls.interfaces import (
     SupervisedActor,
 )
 from actors.calls.links import RayShardLinks
-from actors.calls.remote_ports import RayBroker, RayKeeper, RayLedger, RayProducer, RayScanners
+from actors.calls.remote_ports import (
+    RayBroker,
+    RayHistory,
+    RayKeeper,
+    RayLedger,
+    RayProducer,
+    RayScanners,
+    RayTickWriter,
+)
 from actors.consumer import Consumer
 from actors.driver.actor_registry import ActorSpec
-from actors.driver.monitor import PRODUCER
+from actors.driver.monitor import HISTORY, PRODUCER
 from actors.driver.watchdog import SCANNER, Watchdog
+from actors.history import HistoryReader
 from actors.keeper import Keeper
 from actors.ledger import Ledger
 from actors.producer import Producer
@@ -35,6 +45,7 @@ from desk.files.sealing import Seal
 from desk.model.batch import LaneTotals
 from desk.model.session import Session
 from desk.runs import RunFolder
+from desk.wiring import history_factory
 
 PRODUCER_THREADS = 4
 
@@ -43,13 +54,22 @@ _CALLED: Final[
     tuple[
         type[BrokerActor],
         type[ConsumerActor],
+        type[HistoryActor],
         type[KeeperActor],
         type[LedgerActor],
         type[ProducerActor],
         type[ScannerActor],
     ]
-] = (Broker, Consumer, Keeper, Ledger, Producer, Scanners)
-_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (Broker, Consumer, Keeper, Ledger, Producer, Scanners)
+] = (Broker, Consumer, HistoryReader, Keeper, Ledger, Producer, Scanners)
+_SUPERVISED: Final[Sequence[type[SupervisedActor]]] = (
+    Broker,
+    Consumer,
+    HistoryReader,
+    Keeper,
+    Ledger,
+    Producer,
+    Scanners,
+)
 
 
 class ActorSpecs:
@@ -78,6 +98,7 @@ class ActorSpecs:
         self._seal = seal
         self._watchdog = watchdog
         self._lanes = lanes
+        self._has_history = history_factory.needs_history(plan, session)
 
     def by_name(self, numbers: Mapping[str, int]) -> dict[str, ActorSpec]:
         """The specs of all actors, with one consumer per name in `consumers`."""
@@ -87,6 +108,7 @@ class ActorSpecs:
             "ledger": self._ledger,
             "broker": lambda _: make(Broker, "broker", plan, session, RayLedger(), RayProducer()),
             SCANNER: self._scanner,
+            **({HISTORY: self._history} if self._has_history else {}),
             **{name: partial(self._consumer, name, number) for name, number in numbers.items()},
             PRODUCER: self._producer,
         }
@@ -102,13 +124,23 @@ class ActorSpecs:
 
     def _scanner(self, epoch: int) -> ActorHandle[Scanners]:
         stops = self._watchdog.begins(SCANNER, epoch)
-        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops)
+        # The venue of a live market may take seconds to answer a scan: polls of the supervisor do not wait for it.
+        apart = [Scanners.stats, Scanners.report, Scanners.usage] if self._plan.feed.is_live else []
+        return self._make(Scanners, SCANNER, self._plan, self._session, epoch, self._desk, stops, apart=apart)
+
+    def _history(self, _: int) -> ActorHandle[HistoryReader]:
+        apart = [HistoryReader.usage, HistoryReader.stats, HistoryReader.report]
+        parts = (self._plan, self._session, self._folder.history)
+        return self._make(HistoryReader, HISTORY, *parts, apart=apart)
 
     def _producer(self, epoch: int) -> ActorHandle[Producer]:
         plan, session = self._plan, self._session
         first, joined, asleep = self._lanes()
         scanners = RayScanners([scanner.every_s for scanner in plan.scanners], session.start_ns)
         parts = (RayShardLinks(), RayBroker(), scanners, RayKeeper())
+        history = RayHistory() if self._has_history else None
         return self._make(
-            Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep, threads=PRODUCER_THREADS
+            *(Producer, PRODUCER, plan, session, epoch, *parts, first, joined, asleep, history),
+            RayTickWriter() if plan.tape.record else None,
+            threads=PRODUCER_THREADS,
         )

@@ -11,7 +11,7 @@ from actors.broker import Broker
 from actors.calls.interfaces import SupervisedActor
 from actors.consumer import Consumer
 from actors.driver.actor_registry import ActorRegistry
-from actors.driver.monitor import PRODUCER, Monitor
+from actors.driver.monitor import HISTORY, PRODUCER, Monitor
 from actors.driver.report_writer import ReportWriter
 from actors.driver.scaler import Scaler
 from actors.driver.watchdog import SCANNER, Watchdog
@@ -56,6 +56,8 @@ class SessionCloser:
         """
         registry, ask = self._registry, self._monitor.ask
         self._monitor.limit(CLOSE_S)
+        if HISTORY in registry.handles:  # it may still wait for the vendor
+            registry.dismiss(HISTORY)
         for name in [name for name in registry.handles if name in self._numbers]:
             if self._numbers[name] not in self._scaler.joined:
                 registry.dismiss(name)  # it did not start in time

@@ -27,7 +27,9 @@ from desk.process.time_limit import CLOSE_S, not_closed
 from desk.report.run_record import FeedRecord
 
 PRODUCER: Final = "producer"
-CONTROL: Final = ("keeper", "ledger", "broker", SCANNER)
+HISTORY: Final = "history"
+CONTROL: Final = ("keeper", "ledger", "broker", SCANNER, HISTORY)
+"""The actors beside consumers and producer; the history only where the plan needs it."""
 LOOK_EVERY_S: Final = 0.1
 INSPECT_EVERY_S: Final = 0.5
 A = TypeVar("A")

@@ -62,7 +62,7 @@ class StartUp:
                 raise self._nobody(missing or set(names))
             return False
 
-        self._make([*CONTROL, *names], enough)
+        self._make([*filter(self._registry.has_spec, CONTROL), *names], enough)
         present = [self._numbers[name] for name in names if name in self._registry.answered]
         if not begun.resume.first:
             resume = msgspec.structs.replace(begun.resume, first=present)

@@ -278,7 +278,7 @@ class Supervisor:
             self.scaler.look(producer.loop, shards, self._note_last)
         view = self._viewer.view(now_ns, self._state, producer.loop, shards, here, orders)
         notes = [*view.notes, *self._pending.notes, *self._watchdog.notes[-1:], *self.cluster.warnings]
-        alerts = [*view.alerts, *self._answers.ledger.alerts]
+        alerts = [*view.alerts, *self._answers.ledger.alerts, *self._answers.scanner_problems.faults]
         view = msgspec.structs.replace(view, notes=notes, alerts=alerts)
         show(view)
         self._publish(view)
@@ -338,6 +338,7 @@ class Supervisor:
 
     def _notices(self) -> list[str]:
         found = [*self.cluster.warnings, *self._pending.reported.values(), *self._answers.ledger.warnings]
+        found += self._answers.scanner_problems.warnings
         found += [] if self._telemetry is None else self._telemetry.warnings()
         return [*found, self._live.fault] if self._live.fault else found
 

@@ -5,14 +5,16 @@ Tests: tests/console/test_console_cli.py
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
 
 from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
-from console.plan_classes import PlanClasses, load_classes
+from console.plan_classes import PlanClasses, load_classes, volume_warnings
 from desk.config import ConsumersPlan, Plan, ScannerPlan, StrategyPlan, load_plan, load_settings, override, plan_notes
+from desk.loading import StrategyFactory
 from desk.loading.fault_messages import safe_repr
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
@@ -26,6 +28,12 @@ from desk.wiring.exchange_days import ExchangeDays
 from desk.wiring.markets import replayed_source
 from desk.wiring.plan_session import derive_session, session_bounds
 
+SCANNED: Final = {
+    "all": "snapshots of all tradable symbols, one request for each 500",
+    "active": "snapshots of the most active symbols, the movers and the subscribed ones",
+}
+"""What scanners of a live feed see, by [feed] scanned."""
+
 
 def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     """Check the plan at `path` and print a summary of it. Raises DeskError for the first fault."""
@@ -35,6 +43,8 @@ def check_plan(path: Path, console: Console, day: str | None = None) -> None:
     facts = [*_market(plan), *_trading(plan, loaded), *_results(plan)]
     console.print(line(plan.session.name, style="bold"))
     console.print(fact_table(facts))
+    for warning in volume_warnings(plan, loaded):
+        console.print(line(f"warning: {warning}"), soft_wrap=True)
     for note in plan_notes(written, plan):
         console.print(line(f"note: {note}"), soft_wrap=True)
     console.print(line(f"ok · {path}"), soft_wrap=True)
@@ -64,6 +74,9 @@ def _stream(plan: Plan, factory: LiveFactory, clock: SystemClock) -> Facts:
         ("session", f"from {start} until {end}, on {plan.session.clock} time"),
         *([("session", f"now or next: {day.date}, {hours}")] if plan.session.clock == "real" else []),
         ("feed", f"{feed.kind}, {' and '.join(feed.channels)}, {factory.url(plan)}"),
+        *([("rest", rest)] if (rest := factory.rest_url(plan)) else []),
+        *([("scanned", SCANNED[feed.scanned])] if plan.scanners else []),
+        ("data", f"{feed.feed_name}: {feed.entitlement}" if feed.feed_name else feed.entitlement),
         ("credentials", "present"),
         ("symbols", _symbols(feed.symbols)),
     ]
@@ -101,7 +114,7 @@ def _trading(plan: Plan, loaded: PlanClasses) -> Facts:
         ("daily loss", risk.max_daily_loss),
     )
     strategies = [
-        ("strategy", _strategy(entry, factory.params))
+        ("strategy", _strategy(entry, factory))
         for entry, factory in zip(plan.strategies, loaded.strategies, strict=True)
     ]
     scanners = [
@@ -140,9 +153,12 @@ def _results(plan: Plan) -> Facts:
     ]
 
 
-def _strategy(entry: StrategyPlan, params: Params) -> str:
+def _strategy(entry: StrategyPlan, factory: StrategyFactory) -> str:
     symbols = f"the picks of scanner {entry.scanner}" if entry.scanner else _symbols(entry.symbols)
-    return f"{entry.name} = {entry.use}, on {symbols}{_params(params)}"
+    bars = "" if entry.bars == ("1m",) else f", bars of {', '.join(entry.bars)}"
+    needs = ", ".join(f"{count:,} x {timeframe}" for timeframe, count in factory.history.items())
+    history = f", with history of {needs}" if needs else ""
+    return f"{entry.name} = {entry.use}, on {symbols}{bars}{history}{_params(factory.params)}"
 
 
 def _scanner(entry: ScannerPlan, params: Params) -> str:

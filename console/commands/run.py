@@ -15,7 +15,7 @@ from console.display.figures import print_figures, verdict
 from console.display.screen import screen_for
 from console.display.terminal import line
 from console.error_messages import ErrorReporter
-from console.plan_classes import load_classes
+from console.plan_classes import load_classes, volume_warnings
 from desk.config import Plan, load_plan, load_settings, override, plan_notes
 from desk.model.errors import BadInput, CredentialsError, PlanError, StoppedEarly
 from desk.model.plain_text import first_line
@@ -48,7 +48,7 @@ class RunOptions:
 
 
 def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Console, faults: ErrorReporter) -> int:
-    """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1.
+    """Run the plan and return the exit status: 0 if the run is complete and balanced, else 1, or that of its feed.
 
     Raises DeskError for a bad plan, before the folder is created, and the errors of the desk, after printing the last
     line. If bad input or missing credentials stop the run before it starts, the folder is removed.
@@ -57,7 +57,7 @@ def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Conso
     written = load_plan(path)
     plan = _with_traces(override(written, settings, options.consumers, options.date), options.trace)
     refuse_unasked_live(path, plan, asked=options.live)
-    load_classes(path, plan)
+    classes = load_classes(path, plan)
     from desk.venues.api_keys import api_keys  # noqa: PLC0415 - slow to import: a faulty plan is reported before
     from desk.wiring import broker_factory  # noqa: PLC0415 - as above
 
@@ -67,6 +67,7 @@ def run_plan(path: Path, options: RunOptions, runner: DeskRunner, console: Conso
     be_orderly()
     folder = RunFolder.create(settings.runs_dir, options.run_dir, plan.session.name, time.time_ns())
     folder.notes = plan_notes(written, plan)
+    folder.remarks += volume_warnings(plan, classes)
     folder.plan_file = path.absolute()
     folder.trace_file = options.trace
     faults.log = folder.log
@@ -101,7 +102,7 @@ def resume_run(
     resume, changes = require_same(plan, resume, accept=options.accept_changes)
     plan = _with_traces(plan, options.trace)
     folder.remarks += changes
-    load_classes(folder.resume.path, plan)
+    folder.remarks += volume_warnings(plan, load_classes(folder.resume.path, plan))
     from desk.venues.api_keys import api_keys  # noqa: PLC0415 - as in `run_plan`
 
     if resume.in_process or not options.joins_cluster:
@@ -145,7 +146,7 @@ class _Run:
             for problem in summary.problems:
                 sys.stderr.write(f"error: {first_line(problem)}\n")
         self._print_last_line(verdict(summary, self.path))
-        return 0 if summary.complete else 1
+        return summary.exit_status
 
     def print_failure(self, fault: Exception) -> None:
         """Print the last line of a run that ended with an error instead of a summary."""

@@ -1,18 +1,30 @@
-"""`desk tape info`: print the facts of a tape.
+"""`desk tape info` prints the facts of a tape; `desk tape record` records one, `desk tape convert` makes one of tables.
 
 Tests: tests/console/test_console_cli.py
 """
 
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from console.display.terminal import line
 from console.display.two_columns import Facts, fact_table
+from desk.config import load_plan, load_settings, override
+from desk.model.errors import PlanError, TapeError
+from desk.ports import Feed
+from desk.process.clock import SystemClock
+from desk.process.signals import stop_signals
+from desk.tape.conversion import ColumnMap, write_converted
 from desk.tape.info import TapeInfo, tape_info
 from desk.telemetry import formatting
+from desk.wiring.tape_recording import feed_notes, record_feed
 
 SYMBOLS_SHOWN: Final = 20
+SHOW_S: Final = 0.2
 
 
 def print_tape_info(place: str, console: Console) -> None:
@@ -20,6 +32,60 @@ def print_tape_info(place: str, console: Console) -> None:
     facts = tape_facts(tape_info(place))
     console.print(line(place, style="bold"), soft_wrap=True)
     console.print(fact_table(facts))
+
+
+def convert_tables(
+    files: Sequence[Path], out: Path, maps: Sequence[str], values: Sequence[str], console: Console
+) -> None:
+    """Make a tape of tables. Raises PlanError, TapeError."""
+    columns = ColumnMap.parsed(maps, values)
+    _require_new(out)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"converting {len(files)} files", total=1.0)
+        rows = write_converted(files, columns, out, lambda done: progress.update(task, completed=done))
+    console.print(line(f"{out}: {formatting.some(rows, 'row')}"), soft_wrap=True)
+
+
+def record_plan(path: Path, out: Path, seconds: float | None, day: str | None, console: Console) -> None:
+    """Record the feed of a plan, and print the tape's facts. Raises DeskError."""
+    plan = override(load_plan(path), load_settings(), None, day)
+    _require_new(out)
+    end_s = None if seconds is None else time.monotonic() + seconds
+    shown_s = 0.0
+
+    def show(rows: int, feed: Feed) -> None:
+        nonlocal shown_s
+        for note in feed_notes(feed):
+            progress.console.print(line(note), soft_wrap=True)
+        if time.monotonic() - shown_s >= SHOW_S:
+            shown_s = time.monotonic()
+            progress.update(task, description=f"recorded {formatting.some(rows, 'row')}")
+
+    with stop_signals() as signals, _spinner(console) as progress:
+        task = progress.add_task("connecting", total=None)
+
+        def stopped() -> bool:
+            return signals.received is not None or (end_s is not None and time.monotonic() >= end_s)
+
+        rows = record_feed(plan, out, SystemClock(), stopped, show)
+    if not rows:
+        raise TapeError(str(out), "nothing was received", "a tick of the plan's symbols", "Check symbols and hours.")
+    print_tape_info(str(out), console)
+
+
+def _spinner(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise PlanError("--out", f"`{out}`, which exists", "a new file", "Name another, or delete it.")
 
 
 def tape_facts(tape: TapeInfo) -> Facts:

@@ -9,6 +9,8 @@ from console.error_messages import ErrorReporter
 
 PACE: Final = "Pace"
 SERVER: Final = "Server"
+RELAY: Final = "Relay"
+HISTORY: Final = "History (REST)"
 
 
 def venue(
@@ -88,8 +90,13 @@ def venue(
         ),
     ] = None,
     connection_limit: Annotated[
-        int, typer.Option(metavar="N", help="Most connections per endpoint (error 406).", rich_help_panel=SERVER)
-    ] = 1,
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Most connections per endpoint (error 406); default: 1, with --relay no limit.",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
     buffer_mb: Annotated[
         float,
         typer.Option(
@@ -99,14 +106,69 @@ def venue(
     compress: Annotated[
         bool, typer.Option("--compress", help="Allow permessage-deflate compression.", rich_help_panel=SERVER)
     ] = False,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Inject the faults of this script (docs/reference/fault-scripts.md).",
+            rich_help_panel=SERVER,
+        ),
+    ] = None,
+    relay: Annotated[
+        bool,
+        typer.Option(
+            "--relay",
+            help="Play nothing: pass one connection to Alpaca's stream on to many clients.",
+            rich_help_panel=RELAY,
+        ),
+    ] = False,
+    feed: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The stream: iex, sip, delayed_sip, test or crypto.", rich_help_panel=RELAY),
+    ] = "iex",
+    relay_url: Annotated[
+        str, typer.Option(metavar="URL", help="Another address of the stream than Alpaca's.", rich_help_panel=RELAY)
+    ] = "",
+    rest_per_minute: Annotated[
+        int,
+        typer.Option(metavar="N", help="Most requests of a key per minute and host (429).", rich_help_panel=HISTORY),
+    ] = 200,
+    rest_latency_ms: Annotated[
+        float, typer.Option(metavar="MS", help="Answer requests so much later.", rich_help_panel=HISTORY)
+    ] = 0.0,
+    actions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Corporate actions: a table with symbol, effective, old_shares, new_shares, cash, new_symbol.",
+            rich_help_panel=HISTORY,
+        ),
+    ] = None,
 ) -> None:
-    """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, /v2/sip, /v2/test)."""
+    """Play market data to any client of Alpaca's stream (ws://127.0.0.1:PORT/v2/iex, …), or pass a stream on.
+
+    The same port serves Alpaca's history, snapshots, screener, assets, calendar, clock and corporate actions.
+    """
     with ErrorReporter():
+        from console.commands.relay import run_relay  # noqa: PLC0415 - likewise
+        from console.commands.relay_options import RelayOptions  # noqa: PLC0415 - likewise
         from console.commands.venue import run_venue  # noqa: PLC0415 - likewise
-        from console.commands.venue_options import AccessOptions, PaceOptions, SourceOptions  # noqa: PLC0415 - likewise
+        from console.commands.venue_options import (  # noqa: PLC0415 - likewise
+            AccessOptions,
+            PaceOptions,
+            RestOptions,
+            SourceOptions,
+        )
         from console.display.terminal import people_console  # noqa: PLC0415 - `desk --help` starts quickly
 
         source = SourceOptions(tape_path, standard, symbols, events_per_s, minutes, seed, mix, limit)
         pace = PaceOptions(speed, rate, frame_ms, single, restamp, loop, wait_clients, seconds)
-        door = AccessOptions(port, port_file, key, secret, symbol_limit, connection_limit, buffer_mb, compress)
-        run_venue(source, pace, door, people_console())
+        limit_of_connections = connection_limit if relay or connection_limit is not None else 1
+        door = AccessOptions(port, port_file, key, secret, symbol_limit, limit_of_connections, buffer_mb, compress)
+        upstream = RelayOptions(relay, feed, relay_url)
+        upstream.check(given_tape=tape_path is not None or standard, given_faults=faults is not None)
+        if relay:
+            run_relay(upstream, door, people_console())
+        else:
+            rest = RestOptions(rest_per_minute, rest_latency_ms, actions)
+            run_venue(source, pace, door, rest, people_console(), faults)

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from desk.config import load_settings
 from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
+from desk.files.action_table import read_action_table
+from desk.local_venue.rest.rest_door import PER_MINUTE, RestSettings
 from desk.local_venue.standard_load import StandardLoad
 from desk.local_venue.venue_settings import MIB, AccessRules, Mix, PlaySettings
 from desk.model.blocks import BlockSource
@@ -117,7 +119,7 @@ class AccessOptions:
     key: str | None
     secret: str | None
     symbol_limit: int | None
-    connection_limit: int
+    connection_limit: int | None
     buffer_mb: float
     compress: bool
 
@@ -131,6 +133,20 @@ class AccessOptions:
             connection_limit=self.connection_limit,
             buffer_bytes=int(self.buffer_mb * MIB),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RestOptions:
+    """The limits of the REST endpoints, and the table of corporate actions."""
+
+    per_minute: int = PER_MINUTE
+    latency_ms: float = 0.0
+    actions: Path | None = None
+
+    def settings(self) -> RestSettings:
+        """The settings of the REST endpoints. Raises BadInput."""
+        table = () if self.actions is None else tuple(read_action_table(self.actions))
+        return RestSettings(self.per_minute, self.latency_ms / 1000, table)
 
 
 def _value(option: str, source: str | None, default: SecretStr | None) -> str | None:

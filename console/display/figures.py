@@ -139,7 +139,7 @@ def _rules(refused: Mapping[str, int]) -> str:
 
 def _feed(summary: Summary) -> str:
     feed = summary.feed
-    parts = [feed.kind or formatting.NOTHING]
+    parts = [" ".join(filter(None, (feed.kind, feed.name))) or formatting.NOTHING]
     if summary.mode != "replay":
         parts += ["up at the end" if feed.up else "down at the end", formatting.some(feed.reconnects, "reconnect")]
     return ", ".join([*parts, f"clock skew {formatting.signed_milliseconds(summary.clock_skew_ms)}"])

@@ -1,14 +1,17 @@
 """One symbol's minutes from its trades: open ones, and closed ones that late trades may still revise."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Final
 
 from desk.bars.folding import fold, take_content
+from desk.bars.minute_repair import CompleteMinute, RepairLimits, RepairOutcome, complete_minute
+from desk.bars.minute_set import MinuteSet
 from desk.bars.remembered_trades import LATE, UNMATCHED, RememberedTrades, RevisionOutcome
 from desk.bars.sale_conditions import eligibility
 from desk.bars.series import BarSeries, SeriesRows
 from desk.model.bars import Bar, BarFields, BarFlag, WorkingBar
+from desk.model.items import Backfill
 from desk.model.ticks import Revision, Trade
 from desk.model.units import MINUTE_NS, floor_to
 
@@ -26,10 +29,22 @@ class BarBuilder:
     symbol was subscribed within or after the minute and warm-up minutes cover the time before, else partial. `memory`
     holds the trades that may be revised, from the first with an identity on; None before that. `changed` receives the
     new and changed closed minutes, by symbol and minute, as mutable bars. The owner of the dict empties it; several
-    builders may share one.
+    builders may share one. `lost` are the minutes of the exchange day that lost a trade, with or without a bar.
+    `ignored` counts by minute the trades that did not count for volume.
     """
 
-    __slots__ = ("_lost", "_minutes", "_newest", "_repaired_to_ns", "changed", "memory", "rows", "since_ns", "symbol")
+    __slots__ = (
+        "_minutes",
+        "_newest",
+        "_repaired_to_ns",
+        "changed",
+        "ignored",
+        "lost",
+        "memory",
+        "rows",
+        "since_ns",
+        "symbol",
+    )
 
     def __init__(self, symbol: str, since_ns: int) -> None:
         self.symbol = symbol
@@ -39,8 +54,9 @@ class BarBuilder:
         self.changed: dict[tuple[str, int], WorkingBar] = {}
         self._minutes: dict[int, WorkingBar] = {}
         self._newest: WorkingBar | None = None
-        self._lost: set[int] = set()
+        self.lost = MinuteSet()
         self._repaired_to_ns = 0
+        self.ignored: dict[int, int] = {}
 
     @property
     def series(self) -> BarSeries:
@@ -55,9 +71,14 @@ class BarBuilder:
         `last` is the trade before, `last_print` the newest one that may set a price. From then on the caller calls
         `memory.take` before `add`, and skips a trade that `take` refuses.
         """
-        minutes = self._minutes.values()
-        self.memory = RememberedTrades(trade.ordinal, minutes, last, last_print, saving=saving)
-        self.memory.take(trade)
+        self.begin_memory(trade.ordinal, last, last_print, saving=saving).take(trade)
+
+    def begin_memory(
+        self, from_ordinal: int, last: Trade | None, last_print: Trade | None, *, saving: bool = True
+    ) -> RememberedTrades:
+        """Start an empty memory, of trades from this ordinal on; other arguments as for `remember`."""
+        self.memory = RememberedTrades(from_ordinal, self._minutes.values(), last, last_print, saving=saving)
+        return self.memory
 
     def revise(
         self, revision: Revision, closed_to_ns: int, revisable_from_ns: int
@@ -84,10 +105,12 @@ class BarBuilder:
     def add(self, trade: Trade, closed_to_ns: int) -> int | None:
         """Fold a trade in; returns the minute's start if this opened a minute that is not closed yet.
 
-        A trade that does not count for volume is ignored.
+        A trade that does not count for volume changes no bar.
         """
         sets = eligibility(trade.conditions)
         if not sets.volume:
+            minute_ns = floor_to(trade.ts_ns, MINUTE_NS)
+            self.ignored[minute_ns] = self.ignored.get(minute_ns, 0) + 1
             return None
         ts_ns = trade.ts_ns
         bar = self._newest
@@ -109,7 +132,7 @@ class BarBuilder:
 
     def spoil(self, minute_ns: int, closed_to_ns: int) -> None:
         """Mark a minute as partial: a trade was dropped, or the subscription ended before the minute did."""
-        self._lost.add(minute_ns)
+        self.lost.add(minute_ns)
         bar = self._minutes.get(minute_ns)
         if bar is not None and bar.flags != "partial":
             bar.flags = "partial"
@@ -125,7 +148,7 @@ class BarBuilder:
         self.memory = memory
         self._repaired_to_ns = self.since_ns
         self._newest = None
-        self._lost.clear()
+        self.lost.clear()
         opened = []
         for bar in bars:
             if self._stands(bar):
@@ -138,18 +161,98 @@ class BarBuilder:
                 opened.append(taken.minute_ns)
         return opened
 
-    def forget(self, before_ns: int, now_ns: int) -> None:
-        """Delete the minutes before `before_ns`, which can no longer be revised at session time `now_ns`."""
+    def put_earlier(self, bars: Iterable[Bar], closed_to_ns: int, *, whole: bool) -> None:
+        """Add minutes of before the subscription that come from another source than the ticks: they are repaired.
+
+        Skipped are minutes from `closed_to_ns` on, those that the subscription saw in part or in whole, and those that
+        have a bar already. `whole`: a minute before the subscription without a bar had no trade.
+        """
+        seen_from_ns = floor_to(self.since_ns, MINUTE_NS)
+        for bar in bars:
+            if bar.minute_ns >= min(seen_from_ns, closed_to_ns) or bar.minute_ns in self._minutes:
+                continue
+            if not self.rows.has(bar.minute_ns):
+                self._put_earlier(bar)
+        if whole:
+            self._repaired_to_ns = max(self._repaired_to_ns, seen_from_ns)
+
+    @property
+    def unseen_ns(self) -> tuple[int, int]:
+        """The time before the subscription of which only those minutes are known that have a bar: [from, to)."""
+        return self._repaired_to_ns, max(self._repaired_to_ns, self.since_ns)
+
+    def repair(
+        self, history: Backfill, trades: Sequence[Trade], limits: RepairLimits, *, until_ns: int
+    ) -> RepairOutcome:
+        """Replace whole minutes by those of the venue's history, which has every trade of them.
+
+        A minute stays as it is if the history proves to be incomplete: if it lacks a trade, or has fewer. `until_ns` is
+        as for `RememberedTrades.complete`.
+        """
+        outcome, memory = RepairOutcome(), self.memory
+        known = {} if memory is None else memory.by_minute(history.from_ns, history.to_ns)
+        aliases = {} if memory is None else memory.aliases
+        by_minute: dict[int, list[Trade]] = {}
+        for trade in trades:
+            by_minute.setdefault(floor_to(trade.ts_ns, MINUTE_NS), []).append(trade)
+        for minute_ns in range(history.from_ns, history.to_ns, MINUTE_NS):
+            if minute_ns not in self._minutes and limits.is_final(minute_ns):
+                continue
+            found = by_minute.get(minute_ns, ())
+            minute = complete_minute(minute_ns, found, known.get(minute_ns, {}), aliases, history.asked_ns)
+            if minute is None or minute.trades < self._received(minute_ns):
+                outcome.refused += 1
+                continue
+            self._complete(minute, limits.closed_to_ns, outcome)
+            if memory is not None:
+                memory.complete(minute, until_ns)
+        return outcome
+
+    def _received(self, minute_ns: int) -> int:
+        """The number of trades in the minute so far."""
+        bar = self._minutes.get(minute_ns)
+        return self.ignored.get(minute_ns, 0) + (0 if bar is None else bar.trades)
+
+    def _complete(self, minute: CompleteMinute, closed_to_ns: int, outcome: RepairOutcome) -> None:
+        minute_ns = minute.bar.minute_ns
+        added = minute.trades - self._received(minute_ns)
+        outcome.added += added
+        self.lost.discard(minute_ns)
+        if ignored := minute.trades - minute.bar.trades:
+            self.ignored[minute_ns] = ignored
+        if minute_ns not in self._minutes and not minute.bar.trades:
+            return
+        bar, opened = self._find(minute_ns, closed_to_ns)
+        if opened is not None:
+            outcome.opened.append(opened)
+        if not added and bar.flags == "complete":
+            return
+        take_content(bar, minute.bar)
+        bar.flags = "repaired"
+        if minute_ns < closed_to_ns:
+            self._publish(bar)
+
+    def forget(self, before_ns: int, now_ns: int, repairable_from_ns: int | None = None) -> None:
+        """Delete the minutes before `before_ns`, which can no longer be revised at session time `now_ns`.
+
+        Partial ones from `repairable_from_ns` on are kept: the venue's history may still complete them.
+        """
         if self.memory is not None:
             self.memory.forget(before_ns, now_ns)
-        for minute_ns in [minute for minute in self._minutes if minute < before_ns]:
-            del self._minutes[minute_ns]
-        self._lost = {minute for minute in self._lost if minute >= before_ns}
+        keep_ns = before_ns if repairable_from_ns is None else repairable_from_ns
+        for minute_ns, bar in [item for item in self._minutes.items() if item[0] < before_ns]:
+            if minute_ns < keep_ns or bar.flags != "partial":
+                del self._minutes[minute_ns]
+        if self.ignored:
+            self.ignored = {minute: count for minute, count in self.ignored.items() if minute >= keep_ns}
 
     def state(self) -> tuple[int, int, list[WorkingBar], list[int]]:
-        """The state for a checkpoint, without the closed minutes: (since_ns, repaired_to_ns, minutes, lost minutes)."""
+        """The state for a checkpoint, without the closed minutes: (since_ns, repaired_to_ns, minutes, lost minutes).
+
+        The lost minutes are the bounds of a `MinuteSet`.
+        """
         minutes = [self._minutes[minute_ns] for minute_ns in sorted(self._minutes)]
-        return self.since_ns, self._repaired_to_ns, minutes, sorted(self._lost)
+        return self.since_ns, self._repaired_to_ns, minutes, list(self.lost.bounds)
 
     def restore(
         self, repaired_to_ns: int, minutes: Iterable[WorkingBar], lost: Iterable[int], closed: Iterable[Bar]
@@ -157,7 +260,7 @@ class BarBuilder:
         """Restore a kept state; `closed` are the session's closed minutes, in any order."""
         self._repaired_to_ns = repaired_to_ns
         self._minutes = {bar.minute_ns: bar for bar in minutes}
-        self._lost = set(lost)
+        self.lost = MinuteSet(lost)
         for bar in sorted(closed, key=attrgetter("minute_ns")):
             if bar.priced:
                 self.rows.put(bar)
@@ -175,6 +278,15 @@ class BarBuilder:
         bar = self._minutes.get(minute_ns)
         return self._flag(minute_ns) if bar is None else bar.flags
 
+    def _put_earlier(self, bar: Bar) -> None:
+        taken = self._minutes[bar.minute_ns] = WorkingBar.of(bar)
+        taken.symbol, taken.flags = self.symbol, "repaired"
+        if not taken.priced:
+            taken.open_ns, taken.close_ns = bar.minute_ns, bar.minute_ns + MINUTE_NS - 1
+        if self.memory is not None:
+            self.memory.put_base(taken)
+        self._publish(taken)
+
     def _find(self, minute_ns: int, closed_to_ns: int) -> tuple[WorkingBar, int | None]:
         bar = self._minutes.get(minute_ns)
         opened = None
@@ -187,7 +299,7 @@ class BarBuilder:
         return bar, opened
 
     def _flag(self, minute_ns: int) -> BarFlag:
-        if minute_ns in self._lost:
+        if minute_ns in self.lost:
             return "partial"
         if minute_ns >= self.since_ns:
             return "complete"

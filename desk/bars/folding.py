@@ -5,7 +5,7 @@ Tests: tests/desk/bars/test_builder.py
 
 from typing import Final
 
-from desk.bars.sale_conditions import Eligibility
+from desk.bars.sale_conditions import Eligibility, eligibility
 from desk.model.bars import NO_TIME, BarFields, WorkingBar
 from desk.model.ticks import Trade
 
@@ -49,6 +49,13 @@ def fold(bar: WorkingBar, trade: Trade, sets: Eligibility) -> None:
             bar.open = price
             bar.open_ns = ts_ns
             bar.open_ordinal = trade.ordinal
+
+
+def count_in(bar: WorkingBar, trade: Trade) -> None:
+    """Fold a trade into the bar of its minute, if it counts for volume."""
+    sets = eligibility(trade.conditions)
+    if sets.volume:
+        fold(bar, trade, sets)
 
 
 def take_content(bar: WorkingBar, other: BarFields) -> None:

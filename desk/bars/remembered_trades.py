@@ -12,15 +12,16 @@ The oldest trade is always evicted first, so `from_ordinal` defines the content.
 Tests: tests/desk/consumer/engine/test_revisions.py, tests/desk/scanning/test_market_view_revisions.py
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
 
-from desk.bars.folding import fold
+from desk.bars.folding import count_in
+from desk.bars.minute_repair import CompleteMinute, KnownTrade
 from desk.bars.reference_price import newest_print
-from desk.bars.sale_conditions import eligibility
+from desk.bars.trade_identity import PackedIdentities, identity, pack_identities, unpack_identities, venues
 from desk.model.bars import BarFields, WorkingBar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.ticks import Cancel, Correction, Revision, Trade
@@ -48,7 +49,10 @@ class TradeVersions(msgspec.Struct, array_like=True, tag="v", gc=False):
 
 
 class TradeMemory(msgspec.Struct, array_like=True):
-    """A memory in a snapshot. A slot move includes the entries; a checkpoint leaves them to the keeper's log."""
+    """A memory in a snapshot. A slot move includes the entries; a checkpoint leaves them to the keeper's log.
+
+    `fetched` are the identities of trades that came from the venue's history.
+    """
 
     from_ordinal: int
     bases: list[WorkingBar]
@@ -56,6 +60,7 @@ class TradeMemory(msgspec.Struct, array_like=True):
     count: int = 0
     entries: bytes = b""
     earlier_print: Trade | None = None
+    fetched: list[PackedIdentities] = []
 
 
 class RevisionOutcome(NamedTuple):
@@ -76,22 +81,6 @@ _decode_all = msgspec.msgpack.Decoder(list[Trade | TradeVersions]).decode
 _decode_memory = msgspec.msgpack.Decoder(TradeMemory).decode
 
 
-class _Venues(dict[tuple[str, str], int]):
-    """A small number for each exchange and tape, of this process alone."""
-
-    def __missing__(self, venue: tuple[str, str]) -> int:
-        number = self[venue] = len(self)
-        return number
-
-
-_venues = _Venues()
-
-
-def identity(trade_id: int, exchange: str, tape: str) -> int:
-    """A key that is unique among the trades of the symbol, in this process. A `trade_id` of 0 is no identity."""
-    return trade_id << 16 | _venues[exchange, tape]
-
-
 class RememberedTrades:
     """The trades from `from_ordinal` on, at most MOST of them, and the bases of their minutes.
 
@@ -104,6 +93,7 @@ class RememberedTrades:
         "_aliases",
         "_bases",
         "_entries",
+        "_fetched",
         "_split_ns",
         "earlier",
         "earlier_print",
@@ -127,6 +117,7 @@ class RememberedTrades:
         self.unsaved: list[bytes] | None = [] if saving else None
         self._entries: dict[int, bytes] = {}
         self._aliases: dict[int, int] = {}
+        self._fetched: dict[int, int] = {}
         self._bases = {bar.minute_ns: WorkingBar.of(bar) for bar in minutes}
         self._split_ns = split_ns
 
@@ -136,9 +127,9 @@ class RememberedTrades:
     def take(self, trade: Trade) -> bool:
         """Remember a trade; False, without any change, if its identity is known."""
         trade_id = trade.trade_id
-        key = trade_id << 16 | _venues[trade.exchange, trade.tape] if trade_id else -trade.ordinal - 1
+        key = trade_id << 16 | venues[trade.exchange, trade.tape] if trade_id else -trade.ordinal - 1
         entries = self._entries
-        if key in entries or key in self._aliases:
+        if key in entries or key in self._aliases or key in self._fetched:
             return False
         packed = entries[key] = _encode(trade)
         unsaved = self.unsaved
@@ -171,6 +162,37 @@ class RememberedTrades:
             self.unsaved.append(packed)
         return RevisionOutcome("", old, entry.now)
 
+    def put_base(self, bar: BarFields) -> None:
+        """Begin a minute without remembered trades with this bar."""
+        self._bases[bar.minute_ns] = WorkingBar.of(bar)
+
+    def by_minute(self, from_ns: int, to_ns: int) -> dict[int, dict[int, KnownTrade]]:
+        """The remembered trades in [from_ns, to_ns) by minute and identity."""
+        found: dict[int, dict[int, KnownTrade]] = {}
+        for key, packed in self._entries.items():
+            entry = _versions(_decode(packed))
+            if from_ns <= entry.first.ts_ns < to_ns:
+                minute = found.setdefault(floor_to(entry.first.ts_ns, MINUTE_NS), {})
+                minute[key] = KnownTrade(entry.first.received_ns, entry.now)
+        return found
+
+    @property
+    def aliases(self) -> Mapping[int, int]:
+        """Other identities of remembered trades, which corrections gave them."""
+        return self._aliases
+
+    def complete(self, minute: CompleteMinute, until_ns: int) -> None:
+        """Take over a minute from the venue's history.
+
+        Until the session time `until_ns` a trade of it that is still under way counts as known.
+        """
+        self._bases[minute.base.minute_ns] = minute.base
+        self._fetched |= dict.fromkeys(minute.unknown, until_ns)
+
+    def saw_print(self, trade: Trade) -> None:
+        """Note a trade of the venue's history: it may be the newest that may set a price."""
+        self.earlier_print = newest_print(self.earlier_print, trade)
+
     def fold(self, minute_ns: int) -> WorkingBar:
         """The bar of the minute that starts at `minute_ns`: its base and the trades that stand."""
         return self._fold(minute_ns, minute_ns, minute_ns + MINUTE_NS)
@@ -189,7 +211,7 @@ class RememberedTrades:
         bar = WorkingBar("", from_ns) if base is None else WorkingBar.of(base)
         for trade in self.standing():
             if from_ns <= trade.ts_ns < to_ns:
-                _count_in(bar, trade)
+                count_in(bar, trade)
         return bar
 
     def standing(self) -> Iterator[Trade]:
@@ -227,6 +249,8 @@ class RememberedTrades:
                 break
             count += 1
         self._leave(count, revisable_from_ns)
+        if self._fetched:
+            self._fetched = {key: until_ns for key, until_ns in self._fetched.items() if until_ns > now_ns}
         if self._bases:
             first_ns = floor_to(revisable_from_ns, MINUTE_NS)
             self._bases = {minute_ns: bar for minute_ns, bar in self._bases.items() if not 0 <= minute_ns < first_ns}
@@ -241,7 +265,8 @@ class RememberedTrades:
         entries = self._entries.values() if whole else ()
         bases = [self._bases[minute_ns] for minute_ns in sorted(self._bases) if minute_ns >= 0]
         packed = b"".join(entries)
-        return TradeMemory(self.from_ordinal, bases, self.earlier, len(entries), packed, self.earlier_print)
+        fetched = pack_identities(self._fetched)
+        return TradeMemory(self.from_ordinal, bases, self.earlier, len(entries), packed, self.earlier_print, fetched)
 
     def packed(self) -> bytes:
         """The whole memory, encoded, as `unpack_trades` reads it."""
@@ -266,7 +291,7 @@ class RememberedTrades:
                 if base is None or self._split_ns is not None:
                     self._count_in_base(now)
                 else:
-                    _count_in(base, now)
+                    count_in(base, now)
 
     def _leave_revised(self, entry: TradeVersions) -> Trade | None:
         """Evict a revised trade with all its ids; the trade as it stands."""
@@ -284,7 +309,7 @@ class RememberedTrades:
         for base_of in bases:
             if base_of not in self._bases:
                 self._bases[base_of] = WorkingBar("", base_of)
-            _count_in(self._bases[base_of], trade)
+            count_in(self._bases[base_of], trade)
 
     def _corrected(self, correction: Correction, old: Trade, at: int) -> Trade | None:
         """The corrected trade, at its old place; None if another trade already has the corrected identity."""
@@ -345,6 +370,7 @@ def restore_trades(kept: TradeMemory, logged: LoggedTrades = NO_TRADES) -> Remem
     Raises msgspec.MsgspecError.
     """
     memory = RememberedTrades(kept.from_ordinal, kept.bases, kept.earlier, kept.earlier_print)
+    memory._fetched = unpack_identities(kept.fetched)  # noqa: SLF001 - a second way to build it
     memory.put_back(_decode_all(_as_array(logged.count, logged.entries)))
     if kept.count:
         memory.put_back(_decode_all(_as_array(kept.count, kept.entries)))
@@ -364,9 +390,3 @@ def _as_array(count: int, entries: bytes) -> bytes:
 
 def _versions(entry: Trade | TradeVersions) -> TradeVersions:
     return entry if isinstance(entry, TradeVersions) else TradeVersions(entry, entry, [])
-
-
-def _count_in(bar: WorkingBar, trade: Trade) -> None:
-    sets = eligibility(trade.conditions)
-    if sets.volume:
-        fold(bar, trade, sets)

@@ -2,11 +2,12 @@
 
 from desk.config.consumers_plan import ConsumersPlan, FlowPlan, GuardsPlan
 from desk.config.feed_plan import FeedPlan, SyntheticPlan
+from desk.config.json_plan import JsonMap
 from desk.config.override import choose_consumers, initial_consumers, override
 from desk.config.plan import Plan
 from desk.config.plan_file import load_plan
 from desk.config.session_plan import BarsPlan, SessionPlan
-from desk.config.settings import Settings, load_settings, secrets_folder
+from desk.config.settings import Settings, load_settings, named_secret, secrets_folder
 from desk.config.storage_plan import LedgerPlan, ResultsPlan
 from desk.config.telemetry_plan import TelemetryPlan
 from desk.config.trading_plan import BrokerPlan, RiskPlan, ScannerPlan, StrategyPlan
@@ -19,6 +20,7 @@ __all__ = [
     "FeedPlan",
     "FlowPlan",
     "GuardsPlan",
+    "JsonMap",
     "LedgerPlan",
     "Plan",
     "ResultsPlan",
@@ -33,6 +35,7 @@ __all__ = [
     "initial_consumers",
     "load_plan",
     "load_settings",
+    "named_secret",
     "override",
     "plan_notes",
     "secrets_folder",

@@ -1,17 +1,13 @@
 """Overrides of the plan: flags take precedence over the environment, and the environment over the plan."""
 
 import os
-from typing import Final
 
 from pydantic import ValidationError
 
-from desk.config.kinds import FEED_KINDS
 from desk.config.plan import Plan
 from desk.config.session_plan import SessionPlan
 from desk.config.settings import Settings
 from desk.model.errors import PlanError
-
-LIVE_KINDS: Final = [f'"{name}"' for name, kind in FEED_KINDS.items() if kind.is_live]
 
 
 def choose_consumers(cores: int, load: float, least: int, most: int) -> int:
@@ -49,16 +45,9 @@ def _with_connector(plan: Plan, settings: Settings) -> Plan:
     connector = settings.data_connector
     if connector is None or connector == plan.feed.kind:
         return plan
-    if connector not in FEED_KINDS:
-        raise PlanError(
-            "environment, DATA_CONNECTOR",
-            f"`{connector}`",
-            f"{' or '.join(LIVE_KINDS)}, or no value: this release has no such feed",
-            "Unset DATA_CONNECTOR.",
-        )
     changed = plan.model_dump() | {
         "feed": plan.feed.with_kind(connector),
-        "session": plan.session.model_dump() | {"date": ""},
+        "session": plan.session.model_dump(exclude_unset=True) | {"date": ""},
     }
     try:
         return Plan.model_validate(changed)

@@ -4,14 +4,17 @@ Times of day are exchange time, money is in account currency, fractions lie betw
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from desk.config.consumers_plan import ConsumersPlan, FlowPlan, GuardsPlan
 from desk.config.feed_plan import FeedPlan
+from desk.config.kinds import FEED_KINDS
 from desk.config.plan_table import PlanFault, PlanTable
 from desk.config.session_plan import BarsPlan, SessionPlan
 from desk.config.storage_plan import LedgerPlan, ResultsPlan
+from desk.config.tape_plan import TapePlan
 from desk.config.telemetry_plan import TelemetryPlan
 from desk.config.trading_plan import BrokerPlan, RiskPlan, ScannerPlan, StrategyPlan
 
@@ -20,6 +23,17 @@ ALL = "*"
 
 class Plan(PlanTable):
     """A whole tradeplan. Two plans are equal when they would run the same."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_calendar(cls, values: Any) -> Any:
+        """[session] calendar of a market that is always open, where the plan names none."""
+        try:
+            calendar = FEED_KINDS[values["feed"]["kind"]].calendar
+            session = dict(values["session"])
+        except (KeyError, TypeError, ValueError):
+            return values
+        return {**values, "session": {"calendar": calendar, **session}} if calendar else values
 
     session: SessionPlan = Field(description="name, mode and times of the run")
     feed: FeedPlan = Field(default_factory=FeedPlan, description="where market data comes from")
@@ -30,6 +44,7 @@ class Plan(PlanTable):
     broker: BrokerPlan = Field(default_factory=BrokerPlan, description="where orders go")
     ledger: LedgerPlan = Field(default_factory=LedgerPlan, description="where decisions, orders and fills are recorded")
     results: ResultsPlan = Field(default_factory=ResultsPlan, description="where the run's files are copied")
+    tape: TapePlan = Field(default_factory=TapePlan, description="whether a live feed is recorded")
     bars: BarsPlan = Field(default_factory=BarsPlan, description="when minutes close")
     telemetry: TelemetryPlan = Field(default_factory=TelemetryPlan, description="where metrics and traces go")
     scanners: tuple[ScannerPlan, ...] = Field(default=(), strict=False, description="classes that pick symbols")
@@ -97,12 +112,19 @@ class Plan(PlanTable):
                 '"paper"',
                 'Set mode = "paper", or replay a tape.',
             )
-        if live and self.scanners:
+        if live and self.scanners and not self.feed.has_snapshots:
             yield PlanFault(
                 ("scanners", 0, "use"),
-                f'a scanner with a live feed (feed.kind = "{self.feed.kind}")',
-                "no scanners: they need the whole market, from a tape or the made-up market",
+                f'a scanner with feed.kind = "{self.feed.kind}", whose venue gives no snapshots of its market',
+                "no scanners",
                 "Name the symbols in [feed] symbols.",
+            )
+        if self.tape.record and not live:
+            yield PlanFault(
+                ("tape", "record"),
+                f'`true` with feed.kind = "{self.feed.kind}"',
+                "false: only a live feed is recorded, the others can be read again",
+                "Leave `record` out.",
             )
         if self.session.clock == "venue" and not (live and self.feed.url):
             yield PlanFault(

@@ -19,6 +19,8 @@ from desk.config.plan_urls import has_secret, is_url, scheme_of
 from desk.model.errors import PlanError
 
 _LONGEST: Final = 60
+VERY_CLOSE: Final = 0.85
+"""A key that is so similar to a known one is taken for it, even if it is a key of another table."""
 _SECRET: Final = re.compile(r"(api|secret|access).?key|passw|token", re.IGNORECASE)
 _URL_CREDENTIALS: Final = re.compile(r"://[^/\s@]*@")
 _KINDS: Final[dict[type, str]] = {
@@ -89,6 +91,8 @@ def _unknown_key(location: Location, value: object) -> PlanFault:
 def _unknown_remedy(key: str, known: list[str]) -> str:
     if _SECRET.search(key):
         return "A plan holds no secrets: set them in the environment, or write them to files in RAYDESK_SECRETS_DIR."
+    if close := get_close_matches(key, known, n=1, cutoff=VERY_CLOSE):
+        return f"Did you mean `{close[0]}`?"
     owners = [table for table in plan_schema.tables() if key in plan_schema.table_keys(plan_schema.find_node(table)[1])]
     if owners:
         places = " or ".join(_spell_table(table) for table in owners)

@@ -88,6 +88,13 @@ class BarsPlan(PlanTable):
         le=86_400,
         description="time after its end in which late trades revise a minute, in s; later trades are rejected",
     )
+    repair_s: float = Field(
+        default=900.0,
+        ge=0,
+        le=86_400,
+        description="time after the end of a live feed's gap in which its minutes are requested from the venue's "
+        "history, in s; 0 = they stay partial",
+    )
 
     def conflicts(self) -> Iterator[PlanFault]:
         if self.revise_s < self.grace_s:

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         description="the folder for files kept between runs",
     )
     xdg_state_home: Path | None = Field(default=None, description="the parent of the default state folder")
+    cache_dir: Path | None = Field(
+        default=None,
+        validation_alias="RAYDESK_CACHE_DIR",
+        description="the folder for what can be fetched again",
+    )
+    xdg_cache_home: Path | None = Field(default=None, description="the parent of the default cache folder")
+    data_dir: Path | None = Field(
+        default=None, validation_alias="RAYDESK_DATA_DIR", description="the folder of downloaded history"
+    )
+    xdg_data_home: Path | None = Field(default=None, description="the parent of the default folder of history")
     state_key: SecretStr | None = Field(default=None, validation_alias="RAYDESK_STATE_KEY", description="text")
 
     def secrets(self) -> dict[str, SecretStr]:
@@ -93,6 +103,15 @@ def load_settings() -> Settings:
             _description(variable),
             "Correct it, or unset the variable.",
         ) from None
+
+
+def named_secret(name: str) -> SecretStr | None:
+    """The secret in the variable that a plan names, or in the secrets file of that name; None if it is not set."""
+    value = os.environ.get(name, "")
+    folder = None if value else secrets_folder()
+    if folder and (file := Path(folder, name)).is_file():
+        value = file.read_text("utf-8").strip()
+    return SecretStr(value) if value else None
 
 
 def _description(variable: str) -> str:

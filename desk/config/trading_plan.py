@@ -10,7 +10,8 @@ from pydantic import Field
 
 from desk.config.kinds import BROKER_KINDS
 from desk.config.plan_table import PlanFault, PlanTable
-from desk.config.values import ClassPath, Name, Symbols, class_name, one_of
+from desk.config.values import ClassPath, Distinct, Name, Symbols, class_name, one_of
+from desk.model.timeframes import Timeframe
 
 
 class ScannerPlan(PlanTable):
@@ -38,6 +39,13 @@ class StrategyPlan(PlanTable):
         description='symbols that the strategy trades; ["*"] = all subscribed symbols',
     )
     params: dict[str, Any] = Field(default_factory=dict, description="the strategy's own parameters")
+    bars: Annotated[tuple[Timeframe, ...], Distinct] = Field(
+        default=("1m",),
+        strict=False,
+        min_length=1,
+        description="timeframes of the bars that come to on_bar",
+        json_schema_extra={"words": 'a list of "1m", "5m", "15m", "1h" and "1d", each once'},
+    )
     max_orders_per_minute: int = Field(
         default=0,
         ge=0,

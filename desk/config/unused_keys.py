@@ -51,6 +51,7 @@ UNUSED_KEYS: Final = (
         lambda plan: not plan.feed.is_live,
         "the feed is not live, so its connection cannot fail",
     ),
+    UnusedKeys(("feed.scanned",), lambda plan: not plan.scanners, "the plan has no scanners"),
     UnusedKeys(
         ("session.lockstep",),
         lambda plan: plan.session.lockstep and not (plan.strategies and _is_lossless(plan)),
@@ -72,8 +73,7 @@ def plan_notes(written: Plan, plan: Plan) -> list[str]:
         if unused.applies(plan):
             lines += _lines([key for key in keys if _covers(unused.keys, key)], unused.reason)
     if plan.feed.kind != written.feed.kind:
-        changed = written.feed.model_copy(update={"kind": plan.feed.kind})
-        dropped: list[Location] = [("feed", *location) for location, _ in changed.foreign_options()]
+        dropped: list[Location] = [("feed", *location) for location in written.feed.lost_with(plan.feed.kind)]
         dropped += [("session", "date")] if written.session.date else []
         lines += _lines(dropped, f'DATA_CONNECTOR makes the feed "{plan.feed.kind}"')
     lines += [

@@ -155,6 +155,24 @@ StreamUrl = Annotated[
     ),
 ]
 
+SecretName = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Z][A-Z0-9_]*_(KEY|SECRET|TOKEN|PASSWORD))?$",
+        json_schema_extra={
+            "words": 'text: the name of a variable that ends with _KEY, _SECRET, _TOKEN or _PASSWORD, or ""'
+        },
+    ),
+]
+
+RestUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^(https?://[^\s/@?#]+)?$",
+        json_schema_extra={"words": 'text: an address as "https://host" or "http://host:port", or ""'},
+    ),
+]
+
 HostName = Annotated[
     str,
     Field(

@@ -7,7 +7,8 @@
 
 The ladder climbs a rung when the age exceeds that rung's limit, one rung at a time, so that each can take effect.
 It descends when the age has stayed below half of the current rung's limit for `calm_ns`: the relief that a rung brings
-must not be enough to leave it.
+must not be enough to leave it. A venue that closes the connection because the desk reads too slowly (407) makes it
+climb at once, whatever the age, and it does not descend for `patience_ns`: the new connection begins without a backlog.
 """
 
 from typing import Final
@@ -30,6 +31,7 @@ class LadderConfig(msgspec.Struct, frozen=True):
     climb_ns: tuple[int, int, int, int]
     settle_ns: int = 200 * MS_NS
     calm_ns: int = SECOND_NS
+    patience_ns: int = 30 * SECOND_NS
 
     @classmethod
     def of(cls, write_timeout_ns: int, max_data_latency_ns: int) -> "LadderConfig":
@@ -44,12 +46,14 @@ class LadderStep(msgspec.Struct, frozen=True):
     before: int
     after: int
     age_ns: int
+    is_pushed: bool = False
 
     def __str__(self) -> str:
         way = "climbed" if self.after > self.before else "descended"
+        why = "because the venue found the desk too slow" if self.is_pushed else "at"
         return (
             f"overload ladder {way} to {self.after} ({NAMES[self.after]}) from {self.before} "
-            f"at a data age of {self.age_ns / MS_NS:,.0f} ms"
+            f"{why}{', at' if self.is_pushed else ''} a data age of {self.age_ns / MS_NS:,.0f} ms"
         )
 
 
@@ -63,6 +67,14 @@ class OverloadLadder:
         self.steps = 0
         self._stepped_ns = 0
         self._calm_since_ns: int | None = None
+        self._pushed_ns: int | None = None
+
+    def push(self, age_ns: int, now_ns: int) -> LadderStep | None:
+        """Climb a rung whatever the age; the topmost, which refuses entries, only by age. None if there is no step."""
+        self._pushed_ns, self._calm_since_ns = now_ns, None
+        if self.rung >= SHED:
+            return None
+        return msgspec.structs.replace(self._step(self.rung + 1, age_ns, now_ns), is_pushed=True)
 
     def observe(self, age_ns: int, now_ns: int) -> LadderStep | None:
         """Record the age at wall time `now_ns`; return the step that results, if any."""
@@ -72,7 +84,8 @@ class OverloadLadder:
             if now_ns - self._stepped_ns >= self.config.settle_ns:
                 return self._step(self.rung + 1, age_ns, now_ns)
             return None
-        if self.rung == CALM or age_ns >= climb_ns[self.rung - 1] // 2:
+        is_pushed = self._pushed_ns is not None and 0 <= now_ns - self._pushed_ns < self.config.patience_ns
+        if self.rung == CALM or is_pushed or age_ns >= climb_ns[self.rung - 1] // 2:
             self._calm_since_ns = None
             return None
         if self._calm_since_ns is None:

@@ -4,8 +4,12 @@ Tests: tests/desk/inprocess/test_in_process_desk.py
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
+from desk.checkpoint.checked_file import translate_disk_errors
 from desk.consumer.shard import Shard
 from desk.model.bars import Bar
 from desk.model.batch import News, ShardBack
@@ -15,8 +19,11 @@ from desk.model.orders import OrderEvent, Request
 from desk.model.records import ScanAnswer
 from desk.orders import OrderManager
 from desk.orders.order_spans import OrderSpans
-from desk.ports import AckWait, Clock, Mailbox, Wait
+from desk.ports import AckWait, Clock, Mailbox, ScannerPort, Wait
+from desk.scanning.live_runner import LiveScannerRunner
 from desk.scanning.runner import ScannerRunner
+from desk.tape.tick_log import TickLogWriter
+from desk.venues.rest.daemon_threads import run_in_thread
 
 
 class CheckpointStore(Protocol):
@@ -128,6 +135,10 @@ class LocalScanners:
         answers, self._answers = self._answers, []
         return answers
 
+    def answered(self) -> bool:
+        """True: scans are done at once."""
+        return True
+
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
         """The session's bars of these symbols."""
         return self._scanning.history(symbols, until_ns)
@@ -135,6 +146,73 @@ class LocalScanners:
     def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
         """The encoded remembered trades of these symbols."""
         return self._scanning.remembered(symbols, until_ns)
+
+
+class LocalTickWriter:
+    """The port of the producer's recording: a log in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log: TickLogWriter | None = None
+
+    def save_ticks(self, chunk: bytes) -> None:
+        """Append the chunk. Raises RunFailed."""
+        with translate_disk_errors(self._folder):
+            if self._log is None:
+                self._log = TickLogWriter(self._folder)
+            self._log.append(chunk)
+
+    def unsaved_ticks(self) -> int:
+        """0: each chunk is saved at once."""
+        return 0
+
+    def settle(self) -> None:
+        """Close the log."""
+        if self._log is not None:
+            self._log.close()
+
+
+class LocalLiveScanners:
+    """Scanners of a live market in this process: a thread reads the market, then the scanners run in the caller's."""
+
+    def __init__(self, scanning: LiveScannerRunner) -> None:
+        self._scanning = scanning
+        self._mark_ns = 0
+        self._read: Future[None] | None = None
+
+    def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
+        """Start to read the market, if any scanner is due."""
+        if not self._scanning.is_due(mark_ns):
+            return False
+        self._mark_ns = mark_ns
+        # A daemon thread: the end of the process does not wait for the venue.
+        self._read = run_in_thread(partial(self._scanning.read, list(subscribed)), "market snapshots")
+        return True
+
+    def answers(self) -> list[ScanAnswer]:
+        """Wait for the market, and run the scanners."""
+        if self._read is None:
+            return []
+        self._read.result()
+        self._read = None
+        return self._scanning.run(self._mark_ns)
+
+    def answered(self) -> bool:
+        """Whether the market is read."""
+        return self._read is None or self._read.done()
+
+    def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:
+        """No bars."""
+        return self._scanning.history(symbols, until_ns)
+
+    def remembered(self, symbols: Sequence[str], until_ns: int) -> dict[str, bytes]:
+        """No trades."""
+        return self._scanning.remembered(symbols, until_ns)
+
+
+def local_scanners(scanning: ScannerRunner | LiveScannerRunner) -> ScannerPort:
+    """The scanner port of these scanners."""
+    return LocalLiveScanners(scanning) if isinstance(scanning, LiveScannerRunner) else LocalScanners(scanning)
 
 
 class LocalKeeper:

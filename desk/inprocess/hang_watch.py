@@ -15,14 +15,14 @@ from typing import Final, Self
 
 from desk.consumer.engine import guard
 from desk.model.log_line import fields
-from desk.scanning import runner
+from desk.scanning import scanner_calls
 from desk.telemetry.breadcrumb_port import AT, CALL, CALLS, CELLS, PER_INSTANCE
 
 LOOK_EVERY_S: Final = 0.25
 MOST_STEP_S: Final = 1.0
 SIGNAL: Final = signal.SIGURG
 """A signal that is ignored by default; SIGALRM is in use by the time limit."""
-CALLERS: Final = (guard.__file__, runner.__file__)
+CALLERS: Final = (guard.__file__, scanner_calls.__file__)
 
 
 class CallHangsError(Exception):

@@ -11,8 +11,9 @@ from desk.checkpoint import KeeperStore
 from desk.config import Plan, initial_consumers
 from desk.consumer.shard import Shard
 from desk.inprocess.desk_readings import desk_readings
-from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalScanners
+from desk.inprocess.direct_calls import LocalBroker, LocalKeeper, LocalLinks, LocalTickWriter, local_scanners
 from desk.inprocess.hang_watch import HangWatch
+from desk.inprocess.history_thread import HistoryThread
 from desk.model.errors import DeskError
 from desk.model.log_line import fields
 from desk.model.units import MS_NS
@@ -34,7 +35,7 @@ from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
 from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.readings import Readings
-from desk.wiring import broker_factory, markets, producer_factory, shard_factory
+from desk.wiring import broker_factory, history_factory, markets, producer_factory, shard_factory
 from desk.wiring.live_status import LiveStatus
 from desk.wiring.run_end import RunTimes, flush_log, open_log, run_record, write_results
 from desk.wiring.run_start import start_run
@@ -102,13 +103,15 @@ class InProcessDesk:
             )
             for number in numbers
         }
+        server = history_factory.history_server(plan, self.session, folder.history)
+        self._history = None if server is None else HistoryThread(server)
         self.loop: ProducerLoop = producer_factory.build_producer_loop(
             plan,
             self.session,
             source,
             LocalLinks(self.shards, self.clock),
             broker,
-            LocalScanners(self.scanning),
+            local_scanners(self.scanning),
             LocalKeeper(self.store),
             self.clock,
             mailbox,
@@ -117,6 +120,8 @@ class InProcessDesk:
             joined=numbers,
             spans=self.spans,
             hops=self._hops,
+            recorder=LocalTickWriter(folder.tape) if plan.tape.record else None,
+            history=self._history,
         )
         self._children = running_descendants()
         self._left: list[str] = []
@@ -159,6 +164,8 @@ class InProcessDesk:
             self._write_failed(fault)
             raise
         finally:
+            if self._history is not None:
+                self._history.close()
             self.store.close()
             self.book.close()
             flush_log()
@@ -217,7 +224,7 @@ class InProcessDesk:
         self.book.ping()
         view = self._viewer.view(now_ns, state, loop, shards, dict.fromkeys(self.shards, pid), orders)
         self._last = show, view
-        view = self._with_ledger(view)
+        view = self._with_alerts(view)
         show(view)
         if at_once or self._live.is_due:
             times, commits = self.manager.times.snapshots(), self.book.commit_time.snapshot()
@@ -242,11 +249,11 @@ class InProcessDesk:
         self._ledger_notes.write(self.book.outages.report())
         if self._last is not None:
             show, view = self._last
-            show(self._with_ledger(view))
+            show(self._with_alerts(view))
 
-    def _with_ledger(self, view: DeskView) -> DeskView:
-        alert = self.book.outages.alert
-        return msgspec.structs.replace(view, alerts=[*view.alerts, alert]) if alert else view
+    def _with_alerts(self, view: DeskView) -> DeskView:
+        found = [alert for alert in (self.book.outages.alert, self.scanning.fault) if alert]
+        return msgspec.structs.replace(view, alerts=[*view.alerts, *found]) if found else view
 
     def _record(self, ended_ns: int) -> RunRecord:
         exports: list[str] = []
@@ -269,10 +276,16 @@ class InProcessDesk:
                 *self.manager.problems,
                 *strategy_problems(shards),
                 *self.scanning.problems,
+                *([self.scanning.fault] if self.scanning.fault else []),
                 *self._left,
                 *feed.problems,
             ],
-            [*self.book.outages.warnings, *exports, *([self._live.fault] if self._live.fault else [])],
+            [
+                *self.book.outages.warnings,
+                *self.scanning.warnings,
+                *exports,
+                *([self._live.fault] if self._live.fault else []),
+            ],
             in_process=True,
         )
 

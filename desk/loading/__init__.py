@@ -6,6 +6,15 @@ directory.
 """
 
 from desk.loading.child_loading import LoadEntry, try_in_child
+from desk.loading.declared_history import check_bars
 from desk.loading.factory import ScannerFactory, StrategyFactory, load_scanner, load_strategy
 
-__all__ = ["LoadEntry", "ScannerFactory", "StrategyFactory", "load_scanner", "load_strategy", "try_in_child"]
+__all__ = [
+    "LoadEntry",
+    "ScannerFactory",
+    "StrategyFactory",
+    "check_bars",
+    "load_scanner",
+    "load_strategy",
+    "try_in_child",
+]

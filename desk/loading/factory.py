@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from desk.loading.classes import find_class
+from desk.loading.declared_history import read_history
 from desk.loading.fault_messages import safe_class_name
 from desk.loading.hooks import check_hooks, check_method
 from desk.loading.params import read_params
 from desk.loading.pickling import check_pickles
 from desk.loading.user_code import ProcessSettings, translate_user_errors
 from desk.model.errors import StrategyError
+from desk.model.timeframes import Timeframe
 from desk.scanner import Scanner
 from desk.strategy import Params, Strategy
 
@@ -21,10 +23,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StrategyFactory:
-    """A strategy class with its params. It is pickled by the class's name, so the other process imports the module."""
+    """A strategy class with its params, and the bars of before the exchange day that it needs, by timeframe.
+
+    It is pickled by the class's name, so the other process imports the module.
+    """
 
     cls: type[Strategy]
     params: Params
+    history: Mapping[Timeframe, int] = field(default_factory=dict)
 
     def create(self) -> Strategy:
         """A new instance with its own copy of the params, which it may change."""
@@ -50,7 +56,7 @@ def load_strategy(use: str, params: Mapping[str, object], place: str) -> Strateg
     """
     with _loading(use, place):
         cls = find_class(use, Strategy, place)
-        factory = StrategyFactory(cls, read_params(cls, params, place))
+        factory = StrategyFactory(cls, read_params(cls, params, place), read_history(cls, place))
         check_pickles(factory.params, place, f"{safe_class_name(cls)}.Params")
         strategy = _build(factory.create, use, place)
         check_hooks(strategy, place)

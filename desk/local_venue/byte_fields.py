@@ -57,12 +57,12 @@ class Layout:
     marks: dict[str, Ints]
 
 
-def lay_out(groups: Sequence[tuple[NDArray[np.intp], Sequence[Field]]]) -> Layout:
-    """Write the groups' messages to one buffer; each group gives its messages' positions.
+def lay_out(groups: Sequence[tuple[NDArray[np.intp], Sequence[Field]]], count: int) -> Layout:
+    """Write the groups' messages to one buffer of `count` messages; each group gives its messages' positions.
 
-    In every message the fields after a short value must be at least as long as the bytes that it writes beyond its end.
+    A position without a message is empty. In every message the fields after a short value must be at least as long as
+    the bytes that it writes beyond its end.
     """
-    count = sum(len(rows) for rows, _ in groups)
     widths = np.zeros(count, np.int64)
     for rows, fields in groups:
         for field in fields:

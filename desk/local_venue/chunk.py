@@ -3,13 +3,16 @@
 Tests: tests/desk/local_venue/test_local_venue_server.py
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from desk.local_venue.byte_fields import Bytes, Ints
 from desk.local_venue.column_encoders import FIRST_FRESH_ID, Wire
+from desk.local_venue.events import taken
+from desk.local_venue.message_layout import MessageLayout
 from desk.local_venue.messages import MessageTemplates, encode, frame_header
 from desk.local_venue.selection import Selection
 from desk.model.blocks import TRADE, Block
@@ -61,7 +64,7 @@ class Chunk:
         self._framed = framed
         self._fresh_ids = fresh_ids
         self._trades = np.flatnonzero(events.kind == TRADE)
-        self._templates: dict[tuple[Wire, bool], MessageTemplates] = {}
+        self._templates: dict[tuple[Wire, bool, MessageLayout], MessageTemplates] = {}
         self._begin(np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
 
     def __len__(self) -> int:
@@ -91,15 +94,37 @@ class Chunk:
         self._bounds = bounds
         self._ts_ns = ts_ns
         self._first_number = first_number
+        self._playing: Block | None = None
         self._written: set[int] = set()
-        self._runs: dict[tuple[Wire, bool, Selection | None], EncodedChunk] = {}
+        self._runs: dict[tuple[Wire, bool, Selection | MessageLayout], EncodedChunk] = {}
 
-    def prepare(self, wire: Wire, framed: bool) -> MessageTemplates:
-        """The templates in this encoding, created if necessary."""
-        key = (wire, framed)
+    def prepare(self, wire: Wire, framed: bool, layout: MessageLayout) -> MessageTemplates:
+        """The templates in this encoding and layout, created if necessary."""
+        key = (wire, framed, layout)
         if key not in self._templates:
-            self._templates[key] = encode(self.events, wire, framed, self._fresh_ids)
+            self._templates[key] = encode(self.events, wire, framed, self._fresh_ids, layout)
         return self._templates[key]
+
+    def rows(self, selection: Selection, first: int, last: int) -> tuple[Block, Ints]:
+        """The selected events of the frames [first, last), with the times and ids of this play, and their numbers."""
+        start, stop = self.bounds[first], self.bounds[last]
+        rows = np.flatnonzero(selection.mask(self.events, start, stop)) + start
+        return taken(self._played, rows), self._first_number + rows
+
+    def played(self) -> tuple[Block, Ints]:
+        """All events with the times and ids of this play, and their numbers."""
+        return self._played, self._first_number + np.arange(len(self))
+
+    @property
+    def _played(self) -> Block:
+        if self._playing is None:
+            changed: dict[str, Any] = {"ts_ns": self._ts_ns}
+            if self._fresh_ids:
+                ids = np.zeros(len(self.events), np.uint64)
+                ids[self._trades] = FIRST_FRESH_ID + self._first_number + self._trades
+                changed["trade_id"] = ids
+            self._playing = replace(self.events, **changed)
+        return self._playing
 
     def run(self, wire: Wire, framed: bool, selection: Selection) -> EncodedChunk:
         """The encoded chunk for clients with this encoding and selection."""
@@ -107,15 +132,15 @@ class Chunk:
         if key not in self._runs:
             mask = selection.mask(self.events)
             if not mask.all():
-                self._runs[key] = self._filtered(self._whole(wire, framed), mask)
+                self._runs[key] = self._filtered(self._whole(wire, framed, selection.layout), mask)
             else:
-                self._runs[key] = self._shared(wire, framed)
+                self._runs[key] = self._shared(wire, framed, selection.layout)
         return self._runs[key]
 
-    def _shared(self, wire: Wire, framed: bool) -> EncodedChunk:
-        key = (wire, framed, None)
+    def _shared(self, wire: Wire, framed: bool, layout: MessageLayout) -> EncodedChunk:
+        key = (wire, framed, layout)
         if key not in self._runs:
-            templates = self._whole(wire, framed)
+            templates = self._whole(wire, framed, layout)
             self._runs[key] = EncodedChunk(
                 wire, framed, templates.buffer, templates.edges[self._bounds].tolist(), self.bounds
             )
@@ -129,9 +154,9 @@ class Chunk:
         bounds = self._bounds
         return EncodedChunk(templates.wire, templates.framed, buffer, edges[bounds].tolist(), counts[bounds].tolist())
 
-    def _whole(self, wire: Wire, framed: bool) -> MessageTemplates:
+    def _whole(self, wire: Wire, framed: bool, layout: MessageLayout) -> MessageTemplates:
         """The templates with this play's times and ids."""
-        templates = self.prepare(wire, framed)
+        templates = self.prepare(wire, framed, layout)
         if id(templates) not in self._written:
             templates.stamp(self._ts_ns)
             if self._fresh_ids:

@@ -7,12 +7,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from typing import Final
 
-import numpy as np
-
 from desk.local_venue.chunk import Chunk
-from desk.local_venue.events import playable, taken
+from desk.local_venue.events import played
+from desk.local_venue.json.tick_layout import RunningVolumes
 from desk.local_venue.venue_settings import PlaySettings
-from desk.model.blocks import TRADE, UNKNOWN, BlockSource
+from desk.model.blocks import BlockSource
 from desk.model.errors import BadInput
 
 KEPT_EVENTS: Final = 400_000
@@ -84,12 +83,6 @@ class ChunkSource:
         return kept
 
     def _read(self) -> Iterator[Chunk]:
-        for events in playable(self._source, self._play.mix, self._play.limit):
-            # The source's ids, which are a trade's identity, would repeat in round two.
-            fresh_ids = self._play.loop or not events.trade_id[events.kind == TRADE].any()
-            kept = events
-            if self._play.loop and events.originals is not None:
-                # Corrections and cancels name trades by the source's ids, which are replaced here.
-                kept = taken(events, np.flatnonzero(events.kind < UNKNOWN))
-            if len(kept):
-                yield Chunk(kept, self._play.single, fresh_ids)
+        volumes = RunningVolumes(len(self._source.symbols))
+        for events, fresh_ids in played(self._source, self._play):
+            yield Chunk(volumes.add_to(events), self._play.single, fresh_ids)

@@ -4,31 +4,49 @@ Tests: tests/desk/local_venue/test_server_protocol.py
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 ALL: Final = "*"
-CHANNELS: Final[tuple[str, ...]] = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
-FOLLOWING_TRADES: Final = ("corrections", "cancelErrors")
-FOREIGN_CHANNELS: Final[tuple[str, ...]] = ("news", "orderbooks", "imbalances")
-"""Channels of other feeds, and channels that this venue does not support."""
+
+
+class ChannelSet(NamedTuple):
+    """The channels of a stream.
+
+    Those `following_trades` cannot be requested: they are subscribed with the trades, as the venue documents.
+    `foreign` are channels of other streams, and channels that this venue does not support.
+    """
+
+    channels: tuple[str, ...]
+    following_trades: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+
+STOCK_CHANNELS: Final = ChannelSet(
+    ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds"),
+    ("corrections", "cancelErrors"),
+    ("news", "orderbooks", "imbalances"),
+)
+CRYPTO_CHANNELS: Final = ChannelSet(
+    ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars"),
+    (),
+    ("news", "statuses", "lulds", "imbalances"),
+)
 
 
 class ClientSubscription:
-    """Symbols by channel; `version` rises with every change.
+    """Symbols by channel; `version` rises with every change."""
 
-    Corrections and cancels cannot be requested: they are subscribed with the trades, as the venue documents.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, channel_set: ChannelSet = STOCK_CHANNELS) -> None:
         self.version = 0
-        self._symbols: dict[str, dict[str, None]] = {channel: {} for channel in CHANNELS}
+        self.channel_set = channel_set
+        self._symbols: dict[str, dict[str, None]] = {channel: {} for channel in channel_set.channels}
 
     def __bool__(self) -> bool:
         return any(self._symbols.values())
 
     def symbols(self, channel: str) -> tuple[str, ...]:
         """The channel's symbols; "*" stands for all."""
-        return tuple(self._symbols[channel])
+        return tuple(self._symbols.get(channel, ()))
 
     def add(self, wanted: Mapping[str, Iterable[str]]) -> None:
         """Add these symbols to the subscription."""
@@ -50,4 +68,4 @@ class ClientSubscription:
     def acknowledgement(self) -> dict[str, Any]:
         """The whole subscription as the venue confirms it."""
         lists = {channel: list(symbols) for channel, symbols in self._symbols.items()}
-        return {"T": "subscription", **lists, **dict.fromkeys(FOLLOWING_TRADES, lists["trades"])}
+        return {"T": "subscription", **lists, **dict.fromkeys(self.channel_set.following_trades, lists["trades"])}

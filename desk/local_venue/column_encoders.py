@@ -23,11 +23,12 @@ _JSON_NUMBERS: Final = msgspec.json.Encoder()
 
 
 class Wire(Protocol):
-    """The interface of an encoding."""
+    """The interface of an encoding. `is_single`: every message is a frame of its own."""
 
     opcode: int
     array_close: bytes
     separator: bytes
+    is_single: bool
 
     def array_open(self, count: int) -> bytes:
         """The bytes before the messages of a frame."""
@@ -68,6 +69,7 @@ class JsonWire:
     opcode = 0x1
     array_close = b"]"
     separator = b","
+    is_single = False
 
     def array_open(self, count: int) -> bytes:  # noqa: ARG002  MessagePack needs it
         return b"["
@@ -90,7 +92,7 @@ class JsonWire:
         return chosen([b"%d" % value for value in values.tolist()], np.arange(len(values)))
 
     def id_items(self, values: Ints) -> NDArray[Any]:
-        return _digits(values, ID_DIGITS).view(f"V{ID_DIGITS}").ravel()
+        return digits(values, ID_DIGITS).view(f"V{ID_DIGITS}").ravel()
 
     def stamp_items(self, ts_ns: Ints) -> NDArray[Any]:
         seconds, nanos = np.divmod(ts_ns, SECOND_NS)
@@ -100,7 +102,7 @@ class JsonWire:
         out[:, :1] = ord('"')
         out[:, 1:20] = days.view(np.uint8).reshape(-1, 19)[index]
         out[:, 20] = ord(".")
-        out[:, 21:30] = _digits(nanos, 9)
+        out[:, 21:30] = digits(nanos, 9)
         out[:, 30:] = np.frombuffer(b'Z"', np.uint8)
         return out.view("V32").ravel()
 
@@ -114,6 +116,7 @@ class MsgpackWire:
     opcode = 0x2
     array_close = b""
     separator = b""
+    is_single = False
 
     def array_open(self, count: int) -> bytes:
         if count < 16:
@@ -160,7 +163,7 @@ def _tagged(tag: bytes, values: NDArray[Any], dtype: str) -> Bytes:
 _TRIPLES: Final = np.frombuffer("".join(f"{number:03d}" for number in range(1000)).encode(), np.uint8).reshape(-1, 3)
 
 
-def _digits(values: Ints, width: int) -> Bytes:
+def digits(values: Ints, width: int) -> Bytes:
     """Decimal digits with leading zeros, three at a time; shape (values, width)."""
     triples = -(-width // 3)
     out = np.empty((len(values), 3 * triples), np.uint8)

@@ -7,24 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.local_venue.client_subscription import ALL, ClientSubscription
-from desk.model.blocks import CANCEL, CORRECTION, QUOTE, TRADE, Block
+from desk.local_venue.message_layout import MessageLayout
+from desk.local_venue.stock_layout import STOCKS
+from desk.model.blocks import KINDS, Block
 
 
 class Selection:
-    """The subscription's trades and quotes, by kind and by index into the source's symbols."""
+    """The subscribed events that a layout has, by kind and by index into the source's symbols."""
 
-    def __init__(self, subscription: ClientSubscription, symbols: tuple[str, ...]) -> None:
-        self._wanted = np.zeros((CANCEL + 1, len(symbols)), np.bool_)
+    def __init__(
+        self, subscription: ClientSubscription, symbols: tuple[str, ...], layout: MessageLayout = STOCKS
+    ) -> None:
+        self.layout = layout
+        self._wanted = np.zeros((KINDS, len(symbols)), np.bool_)
         index = {symbol: number for number, symbol in enumerate(symbols)}
-        for kind, channel in ((TRADE, "trades"), (QUOTE, "quotes")):
-            asked = subscription.symbols(channel)
-            self._wanted[kind, [index[symbol] for symbol in asked if symbol in index]] = True
+        for kind in layout.kinds:
+            asked = subscription.symbols(kind.channel)
+            self._wanted[kind.number, [index[symbol] for symbol in asked if symbol in index]] = True
             if ALL in asked:
-                self._wanted[kind] = True
-        # Corrections and cancels follow the trades, as the acknowledgement says.
-        self._wanted[CORRECTION] = self._wanted[CANCEL] = self._wanted[TRADE]
+                self._wanted[kind.number] = True
 
-    def mask(self, events: Block) -> NDArray[np.bool_]:
-        """Per event whether it is subscribed; the events are playable ones."""
-        mask: NDArray[np.bool_] = self._wanted[events.kind, events.symbol]
+    def mask(self, events: Block, first: int = 0, stop: int | None = None) -> NDArray[np.bool_]:
+        """Per event from `first` to `stop`, exclusive, whether it is subscribed; the events are playable ones."""
+        mask: NDArray[np.bool_] = self._wanted[events.kind[first:stop], events.symbol[first:stop]]
         return mask

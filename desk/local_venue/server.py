@@ -1,9 +1,10 @@
-"""The venue as a server: one port for the streams, /clock and /stats."""
+"""The venue as a server: one port for the streams, the REST endpoints, /clock and /stats."""
 
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Self
 
@@ -14,28 +15,56 @@ from websockets.http11 import Request, Response
 
 from desk.local_venue.client import Client
 from desk.local_venue.client_registry import ClientRegistry
+from desk.local_venue.faults.fault_schedule import FaultSchedule
+from desk.local_venue.faults.fault_script import FaultScript
+from desk.local_venue.faults.faulty_client import FaultyClient
+from desk.local_venue.faults.scripted_market import scripted_market
+from desk.local_venue.json.json_protocol import KEY_HEADER, JsonServerProtocol
 from desk.local_venue.player import Player
-from desk.local_venue.server_protocol import ServerProtocol
-from desk.local_venue.venue_settings import ENDPOINTS, MIB, AccessRules, PlaySettings
+from desk.local_venue.polygon.polygon_protocol import PolygonServerProtocol
+from desk.local_venue.rest.answers import AnswerSetup
+from desk.local_venue.rest.rest_door import RestDoor, RestSettings
+from desk.local_venue.rest.rest_hosts import is_rest
+from desk.local_venue.rest.trading_days import DaysOf, WeekDays
+from desk.local_venue.server_protocol import Reply, ServerProtocol
+from desk.local_venue.venue_settings import JSON_ENDPOINT, MIB, POLYGON_ENDPOINT, STREAMS, AccessRules, PlaySettings
 from desk.local_venue.venue_stats import VenueStats, venue_stats
 from desk.model.blocks import BlockSource
 
 MSGPACK_TYPE: Final = "application/msgpack"
 CLOSE_TIMEOUT_S: Final = 2.0
+REQUEST_TIMEOUT_S: Final = 60.0
+"""The first request for history reads the source up to the play's present, which takes its time."""
 
 
 class VenueServer:
-    """Listens on loopback while entered; `play` sends the source's events to subscribed clients."""
+    """Listens on loopback while entered; `play` sends the source's events to subscribed clients.
+
+    `faults` are injected into connections and market. Raises PlanError for one that cannot happen in this play.
+    """
 
     def __init__(
-        self, source: BlockSource, play: PlaySettings, rules: AccessRules, port: int = 0, compress: bool = False
+        self,
+        source: BlockSource,
+        play: PlaySettings,
+        rules: AccessRules,
+        port: int = 0,
+        compress: bool = False,
+        faults: FaultScript | None = None,
+        rest: RestSettings | None = None,
+        days_of: DaysOf = WeekDays,
     ) -> None:
+        self._faults = None if faults is None else FaultSchedule(faults, source.start_ns, play.speed)
         self.port = port
-        self._source = source
+        self._source = source = source if faults is None else scripted_market(faults, source)
         self._rules = rules
         self._compress = compress
         self._registry = ClientRegistry(rules.connection_limit)
-        self._player = Player(source, play, self._registry, rules.buffer_bytes)
+        self._player = Player(source, play, self._registry, rules.buffer_bytes, self._faults)
+        rest = rest or RestSettings()
+        feeds = tuple(endpoint.removeprefix("/v2/") for endpoint in rules.entitled)
+        setup = AnswerSetup(source, play, days_of, rest.actions, feeds)
+        self._rest = RestDoor(rules, rest, setup, self._player.moment)
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -44,6 +73,7 @@ class VenueServer:
             "127.0.0.1",
             self.port,
             process_request=self._answer_plain,
+            open_timeout=REQUEST_TIMEOUT_S,
             compression="deflate" if self._compress else None,
             write_limit=MIB,
             ping_timeout=None,  # the buffer limit detects slow clients (407), not a keepalive
@@ -55,12 +85,13 @@ class VenueServer:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        await self._rest.close()
         await self._server.wait_closed()
 
     @property
     def stats(self) -> VenueStats:
         """The figures now."""
-        return venue_stats(self._player, self._registry)
+        return venue_stats(self._player, self._registry, self._faults, self._rest)
 
     async def play(self) -> None:
         """Wait for the clients and play to the end. Raises BadInput if the source has no playable event."""
@@ -70,47 +101,57 @@ class VenueServer:
         assert connection.request is not None
         endpoint = connection.request.path.partition("?")[0]
         binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
-        protocol = ServerProtocol(self._rules, endpoint, binary, lambda: self._registry.admit(endpoint))
-        client = Client(connection, protocol, self._source.symbols)
+        client = self._client(connection, self._protocol(endpoint, binary))
         try:
             with suppress(ConnectionClosed):
-                await client.send_reply(protocol.greeting())
-                if await self._authenticated(client):
+                await client.answer("greeting", client.protocol.greeting)
+                if await client.authenticate(self._rules.auth_timeout_s):
                     await self._converse(client)
             await client.wait_closed()
         finally:
             self._registry.leave(client)
 
-    async def _authenticated(self, client: Client) -> bool:
-        try:
-            async with asyncio.timeout(self._rules.auth_timeout_s):
-                while not client.protocol.authenticated:
-                    await client.send_reply(client.protocol.receive(await client.connection.recv()))
-        except TimeoutError:
-            await client.send_reply(client.protocol.error(404))
-            return False
-        return True
+    def _protocol(self, endpoint: str, binary: bool) -> ServerProtocol:
+        def admit() -> bool:
+            return self._registry.admit(endpoint)
+
+        if endpoint == POLYGON_ENDPOINT:
+            return PolygonServerProtocol(self._rules, endpoint, admit)
+        if endpoint == JSON_ENDPOINT:
+            return JsonServerProtocol(self._rules, endpoint, admit)
+        return ServerProtocol(self._rules, endpoint, binary, admit)
+
+    def _client(self, connection: ServerConnection, protocol: ServerProtocol) -> Client:
+        if self._faults is None:
+            return Client(connection, protocol, self._source.symbols)
+        return FaultyClient(connection, protocol, self._source.symbols, self._faults)
 
     async def _converse(self, client: Client) -> None:
         self._registry.join(client)
-        subscription = client.protocol.subscription
         async for message in client.connection:
-            version = subscription.version
-            reply = client.protocol.receive(message)
-            if subscription.version != version:
-                client.resubscribed()
             # No event is sent between the change and its acknowledgement: the reply is written before the first await.
-            await client.send_reply(reply)
+            await client.answer("subscribe", partial(self._change, client, message))
             self._registry.changed.set()
 
-    def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _change(self, client: Client, message: str | bytes) -> Reply:
+        version = client.protocol.subscription.version
+        reply = client.protocol.receive(message)
+        if client.protocol.subscription.version != version:
+            client.resubscribed()
+        return reply
+
+    async def _answer_plain(self, connection: ServerConnection, request: Request) -> Response | None:
         """The pages for plain HTTP; None continues with a stream's handshake."""
         path = request.path.partition("?")[0]
-        if path in ENDPOINTS:
+        if path == JSON_ENDPOINT and self._rules.key not in {None, request.headers.get(KEY_HEADER)}:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, f"no valid key in the header {KEY_HEADER}\n")
+        if path in STREAMS:
             return None
+        if is_rest(path):
+            return await self._rest.answer(request)
         pages: dict[str, Callable[[], object]] = {"/clock": self._player.clock, "/stats": lambda: self.stats}
         if path not in pages:
-            known = ", ".join((*ENDPOINTS, *pages))
+            known = ", ".join((*STREAMS, *pages))
             return connection.respond(HTTPStatus.NOT_FOUND, f"{path} does not exist; use one of {known}\n")
         response = connection.respond(HTTPStatus.OK, msgspec.json.encode(pages[path]()).decode())
         del response.headers["Content-Type"]

@@ -11,7 +11,12 @@ from desk.model.units import MS_NS
 
 Mix = Literal["trades", "quotes", "both"]
 
-ENDPOINTS: Final = ("/v2/iex", "/v2/sip", "/v2/test")
+CRYPTO_ENDPOINT: Final = "/v1beta3/crypto/us"
+ENDPOINTS: Final = ("/v2/iex", "/v2/sip", "/v2/delayed_sip", "/v2/test", CRYPTO_ENDPOINT)
+POLYGON_ENDPOINT: Final = "/stocks"
+JSON_ENDPOINT: Final = "/json"
+STREAMS: Final = (*ENDPOINTS, POLYGON_ENDPOINT, JSON_ENDPOINT)
+"""The paths of all streams; entitlements concern Alpaca's, ENDPOINTS."""
 MIB: Final = 1024 * 1024
 
 

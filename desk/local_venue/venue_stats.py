@@ -5,8 +5,12 @@ Tests: tests/console/test_console_venue.py
 
 import msgspec
 
+from desk.local_venue.client import Client
 from desk.local_venue.client_registry import ClientRegistry
-from desk.local_venue.player import Player, State
+from desk.local_venue.faults.fault_schedule import FaultSchedule
+from desk.local_venue.play_moment import PlayState
+from desk.local_venue.player import Player
+from desk.local_venue.rest.rest_door import RestDoor
 from desk.model.units import MS_NS, SECOND_NS
 
 
@@ -22,10 +26,12 @@ class ClientStats(msgspec.Struct):
 class VenueStats(msgspec.Struct):
     """Events offered by the schedule, and sent (to all clients, including former ones).
 
-    `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far.
+    `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far. `faults` are the
+    injected faults by kind: connections, frames or events that one concerned. `requests` are those to the REST
+    endpoints, `limited` those of them that the rate limit refused.
     """
 
-    state: State
+    state: PlayState
     elapsed_s: float
     rounds: int
     offered: int
@@ -35,20 +41,21 @@ class VenueStats(msgspec.Struct):
     schedule_lag_ms: float
     max_schedule_lag_ms: float
     clients: list[ClientStats]
+    faults: dict[str, int] = {}
+    requests: int = 0
+    limited: int = 0
 
 
-def venue_stats(player: Player, registry: ClientRegistry) -> VenueStats:
+def client_stats(client: Client) -> ClientStats:
+    """The figures of one client."""
+    encoding = "msgpack" if client.protocol.binary else "json"
+    return ClientStats(client.protocol.endpoint, encoding, client.sent, client.buffered_bytes)
+
+
+def venue_stats(player: Player, registry: ClientRegistry, faults: FaultSchedule | None, rest: RestDoor) -> VenueStats:
     """The figures now."""
     elapsed_s = player.elapsed_ns / SECOND_NS
-    clients = [
-        ClientStats(
-            client.protocol.endpoint,
-            "msgpack" if client.protocol.binary else "json",
-            client.sent,
-            client.buffered_bytes,
-        )
-        for client in registry.clients
-    ]
+    clients = list(map(client_stats, registry.clients))
     return VenueStats(
         state=player.state,
         elapsed_s=elapsed_s,
@@ -60,4 +67,7 @@ def venue_stats(player: Player, registry: ClientRegistry) -> VenueStats:
         schedule_lag_ms=player.lag_ns / MS_NS,
         max_schedule_lag_ms=player.max_lag_ns / MS_NS,
         clients=clients,
+        faults={} if faults is None else dict(faults.counts),
+        requests=rest.requests,
+        limited=rest.limited,
     )

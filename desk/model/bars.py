@@ -1,9 +1,11 @@
-"""Minute bars, with the fields needed to revise them later."""
+"""Bars: minutes, with the fields needed to revise them later, and the longer bars made from them."""
 
 from typing import Literal, Self
 
 import msgspec
 from msgspec.structs import astuple
+
+from desk.model.timeframes import Timeframe
 
 BarFlag = Literal["complete", "partial", "repaired"]
 
@@ -34,6 +36,11 @@ class BarFields(msgspec.Struct, array_like=True, gc=False):
     flags: BarFlag = "partial"
 
     @property
+    def timeframe(self) -> Timeframe:
+        """The bar's timeframe."""
+        return "1m"
+
+    @property
     def priced(self) -> bool:
         """Whether an eligible trade has set a price."""
         return self.open_ns != NO_TIME
@@ -46,6 +53,16 @@ class BarFields(msgspec.Struct, array_like=True, gc=False):
 
 class Bar(BarFields, frozen=True):  # type: ignore[misc]  # msgspec allows it, dataclasses do not
     """A published minute; immutable."""
+
+
+class LongerBar(Bar, frozen=True):  # type: ignore[misc]  # as above
+    """A closed bar of 5 or 15 minutes, an hour or a day, made from the symbol's minutes; immutable.
+
+    `minute_ns` is its start (`desk.bars.session_grid` says where bars start and end). `flags` is that of its worst
+    minute. It does not say which trades set open and close: `open_ns` and `close_ns` are its start, the ordinals 0.
+    """
+
+    timeframe: Timeframe = "5m"
 
 
 class WorkingBar(BarFields):

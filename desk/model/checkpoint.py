@@ -55,7 +55,8 @@ class ProducerState(msgspec.Struct, array_like=True):
     It is stored once every shard has a confirmed checkpoint at `mark_ns` or later, so that a producer that restarts
     there loses nothing. It is taken at the mark, before the scanners' answers take effect; `asked_ns` is the mark of
     the last question to the scanners, None if no answer is outstanding. `feed_lag_ns` is the mark's feed lag.
-    `subscriptions`, `table` and `watch` are encoded by their owners.
+    `subscriptions`, `table`, `watch`, `repairs` and `history` are encoded by their owners. `gaps_apart` are open
+    gaps of single symbols.
     """
 
     epoch: int
@@ -67,6 +68,9 @@ class ProducerState(msgspec.Struct, array_like=True):
     gaps: list[GapRecord] = []
     feed_lag_ns: int = 0
     watch: bytes = b""
+    repairs: bytes = b""
+    history: bytes = b""
+    gaps_apart: dict[str, tuple[int, str]] = {}
 
     @property
     def mark_ns(self) -> int:

@@ -1,6 +1,6 @@
 """Corporate actions that change prices: splits and cash dividends.
 
-Tests: tests/desk/venues/test_market_history.py
+Tests: tests/desk/venues/alpaca/test_alpaca_history.py
 """
 
 from datetime import date

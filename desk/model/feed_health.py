@@ -4,6 +4,8 @@ from typing import Final
 
 import msgspec
 
+from desk.model.notices import TradingStatus, VenueBar
+
 NO_CONNECTION_YET: Final = "no connection yet"
 """The reason of a feed that is down and has not yet completed its first attempt."""
 
@@ -18,12 +20,13 @@ class FeedHealth(msgspec.Struct, array_like=True):
     that the venue closed because the desk read too slowly; `mutes` those that the desk closed because no data arrived,
     `mutes_in_a_row` the most recent of them, without a tick in between. `down_from_ns` is the session time since which
     a failed feed is down, `down_why` the reason. `refused` are the symbols that the venue refuses, by channel;
-    `unknown` counts messages of unknown kinds. `encoding` is the encoding that the venue used instead of the requested
-    one; "" if it used that. `is_failed`: a fault ended the feed and is reported as the run's. `early` and `late` count
-    the ticks received before the session's start and after its stop. `jumps` counts advances of session time that were
-    too large to produce every second in between. `clock_steps` counts how often this machine's clock was set,
-    `clock_silences` how often the venue's clock gave no usable answer for long; `clock_why` is the reason if it gives
-    none now, "" while it does.
+    `unknown` counts messages of unknown kinds, `unmapped` codes for which the desk has no letter. `encoding` is the
+    encoding that the venue used instead of the requested one; "" if it used that. `is_failed`: a fault ended the feed
+    and is reported as the run's. `early` and `late` count the ticks received before the session's start and after its
+    stop. `jumps` counts advances of session time that were too large to produce every second in between. `clock_steps`
+    counts how often this machine's clock was set, `clock_silences` how often the venue's clock gave no usable answer
+    for long; `clock_why` is the reason if it gives none now, "" while it does. `dropped` are the channels of the
+    plan that the venue refuses, with the reason, `dropped_helpers` those that the desk had added.
     """
 
     subscribed: bool = False
@@ -49,6 +52,9 @@ class FeedHealth(msgspec.Struct, array_like=True):
     clock_steps: int = 0
     clock_silences: int = 0
     clock_why: str = ""
+    unmapped: dict[str, int] = {}
+    dropped: dict[str, str] = {}
+    dropped_helpers: dict[str, str] = {}
 
     @property
     def refused_symbols(self) -> list[str]:
@@ -65,3 +71,11 @@ class Freshness(msgspec.Struct, frozen=True):
 
     why: str = ""
     silent_ns: int = 0
+
+
+class SymbolActivity(msgspec.Struct):
+    """What a live feed read of single symbols: those that traded, and the venue's bars and statuses, in order."""
+
+    traded: set[str] = msgspec.field(default_factory=set)
+    bars: list[VenueBar] = msgspec.field(default_factory=list)
+    statuses: list[TradingStatus] = msgspec.field(default_factory=list)

@@ -6,6 +6,7 @@ from desk.model.bars import Bar
 from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Cancel, Correction, Quote, Trade
+from desk.model.timeframes import Timeframe
 
 
 class Mark(msgspec.Struct, array_like=True, tag="s", gc=False):
@@ -29,7 +30,8 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     Repeated when the set of scanners changes. With `warm`, `bars` are the session's earlier minutes, oldest first, from
     every row received before `since_ns`; the last may still be open. `remembered` are the trades behind them that may
     still be corrected, as `desk.bars.remembered_trades` encodes them. `first`: the source had no data of the symbol
-    earlier in the session, so that all of its minutes are complete.
+    earlier in the session, so that all of its minutes are complete. `history_follows`: no strategy of the symbol is
+    called before a `History` of it is applied, which the producer sends in any case, with or without bars.
     """
 
     symbol: str
@@ -39,6 +41,24 @@ class Watch(msgspec.Struct, array_like=True, tag="w"):
     bars: list[Bar] = []
     remembered: bytes = b""
     first: bool = False
+    history_follows: bool = False
+
+
+class History(msgspec.Struct, array_like=True, tag="p"):
+    """Bars of the symbol from before its subscription, for its strategies. `at_ns` is the mark at which it is sent.
+
+    `bars` are by timeframe, oldest first: those of the days before the exchange day, and under "1m" also the exchange
+    day's own minutes. Of these only the minutes that ended before the subscription are used; bars of longer timeframes
+    on the exchange day are made from the minutes. `minute_ns` is a bar's start, a day's its regular open.
+
+    `warm`: everything that was to be there is. `problem`: why it is not, in one line.
+    """
+
+    symbol: str
+    at_ns: int
+    bars: dict[Timeframe, list[Bar]] = {}
+    warm: bool = False
+    problem: str = ""
 
 
 class Unwatch(msgspec.Struct, array_like=True, tag="u", gc=False):
@@ -90,6 +110,24 @@ class GapItem(msgspec.Struct, array_like=True, tag="g", gc=False):
     is_open: bool = False
 
 
+class Backfill(msgspec.Struct, array_like=True, tag="f", gc=False):
+    """Every trade of the symbol in these whole minutes, `from_ns` to `to_ns` by venue time, from the venue's history.
+
+    It repairs the minutes: trades that the desk missed enter them, without calls of strategies. `trades` are encoded
+    (`encode_trades`), oldest first, with ordinals below those of all ticks. A trade received before `asked_ns` (wall
+    time of the request) that is not among them shows that the history is not complete. `gap_ns` and `gap_to_ns`
+    (session time) are the gap for which it was requested.
+    """
+
+    symbol: str
+    from_ns: int
+    to_ns: int
+    trades: bytes
+    asked_ns: int
+    gap_ns: int
+    gap_to_ns: int
+
+
 class Release(msgspec.Struct, array_like=True, tag="r", gc=False):
     """The shard hands these slots over to shard `to`; its ack, and its checkpoints until `Settle`, carry their state.
 
@@ -136,11 +174,13 @@ Item = (
     | Mark
     | OrderEvent
     | Watch
+    | History
     | Unwatch
     | LostTrades
     | QuotesLost
     | Stop
     | GapItem
+    | Backfill
     | Release
     | Adopt
     | Settle
@@ -150,3 +190,7 @@ Item = (
 _items = msgspec.msgpack.Decoder(list[Item])
 encode_items = msgspec.msgpack.Encoder().encode
 decode_items = _items.decode
+
+_trades = msgspec.msgpack.Decoder(list[Trade])
+encode_trades = encode_items
+decode_trades = _trades.decode

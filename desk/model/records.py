@@ -23,13 +23,18 @@ class ScanAnswer(msgspec.Struct, array_like=True):
 
 
 class GapRecord(msgspec.Struct, array_like=True):
-    """A period of session time without data from the venue, the number of subscribed symbols, and the reason."""
+    """A period of session time without data from the venue, the number of subscribed symbols, and the reason.
+
+    `repaired`: the venue's history of all these symbols has entered the lanes. `unrepaired` is the reason why it has
+    not; "" if the desk has no history of the feed.
+    """
 
     from_ns: int
     to_ns: int
     symbols: int
     why: str
     repaired: bool = False
+    unrepaired: str = ""
 
 
 class BarDifference(msgspec.Struct, array_like=True, frozen=True):

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from desk.model.history import HistoryNeeds
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 
 
@@ -13,6 +14,7 @@ class Session(msgspec.Struct, frozen=True):
     plan. `history`: the source has rows before `start_ns`. `live`: session time is real time. `hours` are those of the
     exchange day. `has_trades`: the feed carries trades. `outside` counts the rows of a tape that belong to no part of
     this day, by class. `waits` is the reason why a live session starts later than now; "" if it starts at once.
+    `needs` are the bars of the past that its symbols need.
     """
 
     id: str
@@ -30,3 +32,4 @@ class Session(msgspec.Struct, frozen=True):
     has_trades: bool = True
     outside: dict[str, int] = {}
     waits: str = ""
+    needs: HistoryNeeds = HistoryNeeds()

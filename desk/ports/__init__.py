@@ -6,7 +6,9 @@ The in-process desk and the tests plug plain objects in; the actors plug Ray cal
 from desk.ports.broker import ProducerBroker, ShardBroker
 from desk.ports.clock import Clock
 from desk.ports.feed import Feed, FeedCounts, FeedGap, LiveFeed
-from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter
+from desk.ports.history import HistoryPort
+from desk.ports.keeper import CheckpointWriter, ProducerKeeper, ShardKeeper, StateWriter, TickWriter
+from desk.ports.live_market import LiveMarket, MarketUnavailable
 from desk.ports.mailbox import Mailbox
 from desk.ports.scanners import ScannerPort
 from desk.ports.shard_links import LOOK, NOTHING, AckWait, DirectoryLinks, ShardDirectory, ShardLinks, Wait, Waits
@@ -22,8 +24,11 @@ __all__ = [
     "Feed",
     "FeedCounts",
     "FeedGap",
+    "HistoryPort",
     "LiveFeed",
+    "LiveMarket",
     "Mailbox",
+    "MarketUnavailable",
     "ProducerBroker",
     "ProducerKeeper",
     "ScannerPort",
@@ -32,6 +37,7 @@ __all__ = [
     "ShardKeeper",
     "ShardLinks",
     "StateWriter",
+    "TickWriter",
     "Venue",
     "Wait",
     "Waits",

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.errors import DeskError
+from desk.model.feed_health import FeedHealth, Freshness, SymbolActivity
 from desk.model.feed_position import FeedPosition
 from desk.model.notes import Note
 from desk.model.ticks import Frame
@@ -62,7 +63,10 @@ class Feed(Protocol):
         ...
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Hand over these symbols' ticks from the next frame on."""
+        """Hand over these symbols' ticks from the next frame on, the most wanted first.
+
+        Symbols that are subscribed already may be among them: of a venue with a limit, this sets their order.
+        """
         ...
 
     def unsubscribe(self, symbols: Iterable[str]) -> None:
@@ -96,9 +100,12 @@ class Feed(Protocol):
 class LiveFeed(Feed, Protocol):
     """A feed from a venue, which cannot wait for the lanes, and whose subscriptions can be reduced.
 
+    `fault` is the error that ended a session which had a subscription; None without one.
     `read_age_ns` is received - venue time of what was read last, over its recent floor: how far reading is behind.
     `pace` is how many seconds of session time pass in one of wall time. `health` holds totals of the connection.
     """
+
+    fault: DeskError | None
 
     @property
     def pace(self) -> float: ...
@@ -143,6 +150,18 @@ class LiveFeed(Feed, Protocol):
 
     def venue_ns(self, wall_ns: int) -> int:
         """The venue time that a reader without delay would have reached at this wall time."""
+        ...
+
+    def is_open(self, session_ns: int) -> bool:
+        """Whether the exchange is in regular hours at this session time, and not in a break."""
+        ...
+
+    def resubscribe(self, symbols: Iterable[str]) -> None:
+        """Subscribe these symbols anew, if the venue can do that symbol by symbol."""
+        ...
+
+    def take_activity(self) -> SymbolActivity:
+        """The symbols that traded since the last call, and the venue's messages about symbols."""
         ...
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:

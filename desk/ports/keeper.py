@@ -35,6 +35,22 @@ class ShardKeeper(CheckpointWriter, Protocol):
         ...
 
 
+class TickWriter(Protocol):
+    """Records the ticks of a live feed. Raises RunFailed for earlier ones: a full disk."""
+
+    def save_ticks(self, chunk: bytes) -> None:
+        """Save an encoded `TickChunk`."""
+        ...
+
+    def unsaved_ticks(self) -> int:
+        """The bytes of chunks that are not known to be saved."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until every chunk is saved."""
+        ...
+
+
 class StateWriter(Protocol):
     """Saves the producer's states. Raises RunFailed for an earlier one: damaged files, or a full disk."""
 

@@ -8,7 +8,10 @@ from desk.model.records import ScanAnswer
 
 
 class ScannerPort(Protocol):
-    """Scans start at one mark and are read at the next. Calls that wait raise ActorDied if no successor starts."""
+    """Scans start at one mark and are read at the next, or on a live feed at the first at which they are `answered`.
+
+    Calls that wait raise ActorDied if no successor starts.
+    """
 
     def ask(self, mark_ns: int, subscribed: Sequence[str]) -> bool:
         """Start the scanners due at this mark, on the market up to `mark_ns`; returns whether any is due."""
@@ -16,6 +19,10 @@ class ScannerPort(Protocol):
 
     def answers(self) -> list[ScanAnswer]:
         """Wait for the answers of all started scans."""
+        ...
+
+    def answered(self) -> bool:
+        """Whether `answers` would not wait. Never waits."""
         ...
 
     def history(self, symbols: Sequence[str], until_ns: int) -> dict[str, list[Bar]]:

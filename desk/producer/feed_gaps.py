@@ -1,7 +1,7 @@
 """Gap items for a feed's outages: opened when the connection is lost, closed when the feed is up again."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from desk.model.items import GapItem
@@ -11,6 +11,8 @@ from desk.ports import Feed, FeedGap, LiveFeed
 from desk.producer.subscriptions import Subscriptions
 
 REFUSED: Final = "the venue does not grant the symbol"
+STALE: Final = "the symbol is stale"
+TICK_CHANNELS: Final = ("trades", "quotes")
 
 
 class FeedGaps:
@@ -18,7 +20,8 @@ class FeedGaps:
 
     So a minute that closes within a gap is partial. `records` are the ended gaps, each with the number of symbols
     subscribed at its end. `delay_ns` is the feed's delay by design. Symbols that the venue grants in none of the feed's
-    `channels` have a gap of their own.
+    `channels` of ticks have a gap of their own, and so have symbols that are stale. `apart` are those open gaps: the
+    session time at which each began, and its reason.
     """
 
     def __init__(
@@ -29,14 +32,16 @@ class FeedGaps:
         records: Iterable[GapRecord],
         delay_ns: int = 0,
         channels: int = 2,
+        apart: Mapping[str, tuple[int, str]] | None = None,
     ) -> None:
         self._feed = feed
         self._live = live
         self._subscriptions = subscriptions
         self._records = list(records)
+        self._ended: list[GapRecord] = []
         self._delay_ns = delay_ns
         self._channels = channels
-        self._refused: dict[str, int] = {}
+        self.apart: dict[str, tuple[int, str]] = dict(apart or {})
         self._open: FeedGap | None = None
         self._minute_ns = 0
 
@@ -48,16 +53,28 @@ class FeedGaps:
     def records_at(self, session_ns: int) -> list[GapRecord]:
         """All gaps; an open one ends, so far, at this session time."""
         open_gap = None if self._live is None else self._live.open_gap(session_ns)
-        return self.records if open_gap is None else [*self._records, self._record(open_gap)]
+        stale = [
+            GapRecord(from_ns, max(from_ns, session_ns), 1, f"{why}: {symbol}")
+            for symbol, (from_ns, why) in sorted(self.apart.items())
+            if why == STALE
+        ]
+        return [*self._records, *stale, *([] if open_gap is None else [self._record(open_gap)])]
 
     def close(self) -> list[GapItem]:
         """Return the gaps that have ended. They belong before the ticks that follow them."""
         items = []
         for gap in self._feed.take_gaps():
             self._open = None
-            self._records.append(self._record(gap))
+            record = self._record(gap)
+            self._records.append(record)
+            self._ended.append(record)
             items.append(GapItem(gap.from_ns, gap.to_ns, gap.why))
         return items
+
+    def take_ended(self) -> list[GapRecord]:
+        """The gaps that `close` returned since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def open(self, session_ns: int) -> list[GapItem]:
         """Return the open gap, if news of it is due. It belongs after the ticks that preceded it."""
@@ -71,19 +88,36 @@ class FeedGaps:
             return [GapItem(gap.from_ns, session_ns, gap.why, is_open=True)]
         return []
 
-    def mark(self, session_ns: int) -> list[GapItem]:
-        """Return gaps for symbols newly refused or granted by the venue. They belong before the mark."""
+    def mark(self, session_ns: int, stale: Mapping[str, int] | None = None) -> list[GapItem]:
+        """Return gaps of symbols newly refused or granted by the venue, stale or no longer so.
+
+        `stale` has the session time since which each stale symbol misses data. The gaps belong before the mark.
+        """
         if self._live is None:
             return []
+        stale = stale or {}
+        refused = self._refused(self._live)
         items = []
-        counts = Counter(symbol for symbols in self._live.health.refused.values() for symbol in symbols)
-        refused = {symbol for symbol, count in counts.items() if count >= self._channels}
-        if new := sorted(refused.difference(self._refused)):
-            self._refused |= dict.fromkeys(new, session_ns)
+        for symbol in sorted(self.apart):
+            from_ns, why = self.apart[symbol]
+            if symbol not in (refused if why == REFUSED else stale):
+                del self.apart[symbol]
+                items.append(GapItem(from_ns, session_ns, why, symbols=[symbol]))
+                if why == STALE:
+                    self._records.append(GapRecord(from_ns, session_ns, 1, f"{why}: {symbol}"))
+        if new := sorted(refused.difference(self.apart)):
+            self.apart |= dict.fromkeys(new, (session_ns, REFUSED))
             items.append(GapItem(session_ns, session_ns, REFUSED, symbols=new, is_open=True))
-        granted = sorted(self._refused.keys() - refused)
-        items += [GapItem(self._refused.pop(symbol), session_ns, REFUSED, symbols=[symbol]) for symbol in granted]
+        for symbol in sorted(stale.keys() - self.apart.keys()):
+            self.apart[symbol] = (stale[symbol], STALE)
+            items.append(GapItem(stale[symbol], session_ns, STALE, symbols=[symbol], is_open=True))
         return items
+
+    def _refused(self, live: LiveFeed) -> set[str]:
+        """The symbols of which the venue grants no ticks at all."""
+        refused = live.health.refused
+        counts = Counter(symbol for channel in TICK_CHANNELS for symbol in refused.get(channel, ()))
+        return {symbol for symbol, count in counts.items() if count >= self._channels}
 
     def _record(self, gap: FeedGap) -> GapRecord:
         return GapRecord(gap.from_ns, gap.to_ns, self._subscriptions.count, gap.why)

@@ -2,11 +2,14 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
+import msgspec
+
 from desk.flow import Lane
 from desk.model.batch import Ack, ShardBack, ShardLost, ShardPosition
 from desk.model.commands import AddShard, Deliver, EndSession, MoveSlots, RemoveShard
 from desk.model.errors import RunFailed
 from desk.model.items import Mark
+from desk.model.records import GapRecord
 from desk.model.ticks import Frame
 from desk.ports import Wait, Waits
 from desk.producer.feed_watch.watch import FeedAges
@@ -77,7 +80,10 @@ class ProducerLoop:
         finally:
             parts.notes.extend(parts.watch.end())
             parts.router.put_in_all(parts.gaps.close())
+        self._begin_repairs(self._ports.clock.wall_ns())
         self._run(session_end(self.config, self._ports, parts, self._pacing))
+        if parts.recording.problem:
+            self.problems.append(parts.recording.problem)
 
     def stop(self) -> None:
         """End the session soon. May be called from another thread, and from a signal handler.
@@ -90,6 +96,14 @@ class ProducerLoop:
     def lane_of(self, symbol: str) -> Lane | HeldItems:
         """The lane of the shard that owns the symbol, or the items held back while the symbol moves."""
         return self.parts.router.lane_of(symbol)
+
+    def gap_records(self) -> list[GapRecord]:
+        """All gaps so far; an open one ends at this moment."""
+        repairs, records = self.parts.repairs, self.gaps.records_at(self.session_ns)
+        return [
+            msgspec.structs.replace(gap, repaired=repairs.is_repaired(gap), unrepaired=repairs.why_not(gap))
+            for gap in records
+        ]
 
     def stats(self) -> LoopStats:
         """The figures at this moment."""
@@ -105,7 +119,7 @@ class ProducerLoop:
             parts.notes.latest(),
             parts.notes.count,
             [lane.shard for lane in parts.lanes if lane.down],
-            parts.gaps.records_at(self.session_ns),
+            self.gap_records(),
             {kind: dict(causes) for kind, causes in counts.rejected.items()},
             dict(counts.skipped),
             parts.moves.table.version,
@@ -210,6 +224,9 @@ class ProducerLoop:
         if frame.lag_ns is not None:
             parts.progress.feed_lag_ns = frame.lag_ns - self.config.watch.delay_ns
         parts.notes.extend(parts.watch.take(frame))
+        parts.recording.take(frame)
+        if parts.repairs.wants_trades:
+            parts.repairs.see(frame.ticks)
         if ticks := parts.catch_up.take(frame):
             yield from self._pacing.put(ticks)
             if parts.traces.on:
@@ -237,7 +254,7 @@ class ProducerLoop:
         now_ns = self._ports.clock.wall_ns()
         health = parts.watch.mark(mark_ns, now_ns, self._ages(now_ns))
         parts.notes.extend(health.notes)
-        parts.router.put_in_all(parts.gaps.mark(mark_ns))
+        parts.router.put_in_all(parts.gaps.mark(mark_ns, parts.watch.stale))
         second = Mark(mark_ns, now_ns, health.lag_ns, 0, health.degraded)
         parts.lanes.mark(second)
         parts.moves.mark(second)
@@ -247,9 +264,28 @@ class ProducerLoop:
             parts.router.give(parts.deliveries.due(mark_ns))
             yield from self._pacing.pump()
         yield from self._pacing.between_marks(mark_ns)
+        parts.recording.save()
+        self._begin_repairs(now_ns)
         if parts.states.due(now_ns):
             parts.states.add(parts.state(self.config.epoch, self.feed), now_ns)
         parts.router.put_items(parts.watching.at_mark(mark_ns))
+        yield from self._put_history(mark_ns, now_ns)
+        up = self.live is not None and self.live.down_from_ns is None
+        parts.router.put_items(parts.repairs.at_mark(mark_ns, now_ns, up=up))
+
+    def _put_history(self, mark_ns: int, now_ns: int) -> Waits:
+        """Put in the bars of the past that have arrived; a feed that waits, waits for them."""
+        parts = self.parts
+        if self.feed.lossless:
+            yield from parts.history.wait(self._ports.clock, mark_ns)
+            parts.router.put_items(parts.history.take_ready())
+        else:
+            parts.router.put_items(parts.history.at_mark(mark_ns, now_ns))
+
+    def _begin_repairs(self, now_ns: int) -> None:
+        """Begin the repair of the gaps that have ended."""
+        refused = () if self.live is None else self.live.health.refused.get("trades", ())
+        self.parts.repairs.add(self.parts.gaps.take_ended(), refused, now_ns)
 
     def _ages(self, now_ns: int) -> FeedAges:
         """How old the data are in feed and lanes, and whether an overload blocks entries."""

@@ -38,7 +38,8 @@ class OverloadControl:
     """Measures lane age and read age, and acts by the ladder's current rung.
 
     The feed's read age shows a producer that is too slow itself: then lanes are empty, while ticks wait in the socket.
-    Every step is noted with its figures. `batches` counts the batches sent since the last control: only if they are
+    A venue that closes the connection for that reason (407) makes the ladder climb at once. Every step is noted with
+    its figures. `batches` counts the batches sent since the last control: only if they are
     many is a longer linger worth it.
     """
 
@@ -61,6 +62,7 @@ class OverloadControl:
         self._quotes: Counter[str] = Counter()
         self._thinned: set[str] = set()
         self._recovering: set[int] = set()
+        self._slow_clients = 0 if feed is None else feed.health.slow_clients
 
     @property
     def hold(self) -> bool:
@@ -101,7 +103,8 @@ class OverloadControl:
             read_age_ns = self._feed.read_age_ns
             age_ns = max(age_ns, read_age_ns)
             self._adjust_linger(read_age_ns)
-        step = self.ladder.observe(age_ns, now_ns)
+        pushed = self._is_pushed()
+        step = self.ladder.push(age_ns, now_ns) if pushed else self.ladder.observe(age_ns, now_ns)
         if step is not None:
             self._notes.add(str(step))
             for lane in self._lanes.values():
@@ -114,9 +117,16 @@ class OverloadControl:
             for shard, lane in self._lanes.items():
                 if shard not in self._recovering:
                     lane.drop_aged(now_ns)
-        if self.ladder.rung >= THIN and self.ladder.wants_more(age_ns):
+        if self.ladder.rung >= THIN and (pushed or self.ladder.wants_more(age_ns)):
             return self._thin(now_ns)
         return []
+
+    def _is_pushed(self) -> bool:
+        """Whether the venue closed another connection because the desk reads too slowly."""
+        if self._feed is None or (found := self._feed.health.slow_clients) == self._slow_clients:
+            return False
+        self._slow_clients = found
+        return True
 
     def _ages_ns(self, now_ns: int) -> Iterator[int]:
         """The lanes' ages, without lanes whose shard is down or catching up afterwards: that is not an overload."""

@@ -14,19 +14,35 @@ from desk.flow.ladder import LadderConfig, OverloadLadder
 from desk.flow.routing_table import RoutingTable
 from desk.model.batch import LaneTotals
 from desk.model.checkpoint import ProducerState
-from desk.ports import Clock, DirectoryLinks, Feed, LiveFeed, Mailbox, ProducerBroker, ScannerPort, StateWriter
+from desk.model.history import HistoryNeeds
+from desk.ports import (
+    Clock,
+    DirectoryLinks,
+    Feed,
+    HistoryPort,
+    LiveFeed,
+    Mailbox,
+    ProducerBroker,
+    ScannerPort,
+    StateWriter,
+    TickWriter,
+)
 from desk.producer.batch_traces import BatchTraces
 from desk.producer.catch_up import CatchUp
 from desk.producer.deliveries import Deliveries
 from desk.producer.durable_states import ProducerStates
 from desk.producer.feed_gaps import FeedGaps
 from desk.producer.feed_watch.watch import FeedWatch, FeedWatchConfig
+from desk.producer.gap_repair import GapRepairs, RepairConfig
+from desk.producer.history_inbox import HistoryInbox
+from desk.producer.history_requests import HistoryRequests
 from desk.producer.lane_opening import LaneOpening
 from desk.producer.lanes import Lanes
 from desk.producer.lockstep import LockstepRound
 from desk.producer.membership import ShardMembership
 from desk.producer.overload import OverloadControl
 from desk.producer.progress import Progress
+from desk.producer.recording import Recording
 from desk.producer.router import Router
 from desk.producer.slot_moves import SlotMoves
 from desk.producer.subscriptions import Subscriptions
@@ -43,7 +59,8 @@ class ProducerConfig(msgspec.Struct, frozen=True):
 
     `epoch` is this incarnation's. `lockstep`: at every mark the feed waits until the broker's decisions are delivered.
     `history_from_start`: the market has rows before the session's start, which warm up the symbols of the plan.
-    `waits`: why a live session does not start at once, as a note.
+    `waits`: why a live session does not start at once, as a note. Gaps are repaired until `repair_ns` after their end.
+    `needs` are the bars of the past that symbols need.
     """
 
     epoch: int
@@ -54,13 +71,16 @@ class ProducerConfig(msgspec.Struct, frozen=True):
     history_from_start: bool = False
     waits: str = ""
     watch: FeedWatchConfig = FeedWatchConfig()
+    repair_ns: int = 0
+    needs: HistoryNeeds = HistoryNeeds()
 
 
 @dataclass(frozen=True)
 class ProducerPorts:
     """The interfaces that a producer uses.
 
-    `live` is the feed again if it is a venue's stream. `spans` records traces, `hops` measures the hops of batches.
+    `live` is the feed again if it is a venue's stream. `spans` records traces, `hops` measures the hops of batches,
+    `recorder` records the feed's ticks. `history` is None if the market's past is not available, or not needed.
     """
 
     feed: Feed
@@ -73,6 +93,8 @@ class ProducerPorts:
     live: LiveFeed | None = None
     spans: SpanRecorder = NO_SPANS
     hops: HopMeter = field(default_factory=HopMeter)
+    recorder: TickWriter | None = None
+    history: HistoryPort | None = None
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -99,6 +121,7 @@ class ProducerParts:
     lanes: Lanes
     moves: SlotMoves
     overload: OverloadControl
+    history: HistoryRequests
     router: Router
     opening: LaneOpening
     enlisting: ShardMembership
@@ -106,10 +129,12 @@ class ProducerParts:
     deliveries: Deliveries
     lockstep: LockstepRound
     gaps: FeedGaps
+    repairs: GapRepairs
     watch: FeedWatch
     states: ProducerStates
     catch_up: CatchUp
     traces: BatchTraces
+    recording: Recording
 
     @classmethod
     def made(cls, config: ProducerConfig, ports: ProducerPorts, beginning: Beginning) -> Self:
@@ -126,14 +151,18 @@ class ProducerParts:
         write_timeout_ns = beginning.lanes.write_timeout_ns
         ladder = OverloadLadder(LadderConfig.of(write_timeout_ns, config.max_data_latency_ns))
         overload = OverloadControl(ladder, lanes.by_shard, live, write_timeout_ns, notes)
-        router = Router(lanes, moves, subscriptions, notes, from_first=feed.repeatable)
+        inbox = HistoryInbox(ports.history)
+        history_state = b"" if state is None else state.history
+        history = HistoryRequests(inbox, config.needs, notes, config.watch.delay_ns, history_state)
+        router = Router(lanes, moves, subscriptions, notes, history, from_first=feed.repeatable)
         watching = WatchedSymbols(subscriptions, ports.scanners, feed, notes, state)
         deliveries = Deliveries(ports.broker)
         watch_state = b"" if state is None else state.watch
         watch = FeedWatch(config.watch, config.max_data_latency_ns, feed, live, subscriptions, watch_state)
         states = ProducerStates(config.checkpoint_ns, ports.keeper)
         opening = LaneOpening(lanes, moves, overload, watch, states, ports.clock)
-        gaps = [] if state is None else state.gaps
+        gaps, apart = ([], {}) if state is None else (state.gaps, state.gaps_apart)
+        repair = RepairConfig(config.repair_ns, config.watch.delay_ns)
         return cls(
             progress,
             notes,
@@ -141,17 +170,20 @@ class ProducerParts:
             lanes,
             moves,
             overload,
+            history,
             router,
             opening,
             ShardMembership(lanes, ports.links, moves, opening, states, notes),
             watching,
             deliveries,
             LockstepRound(lanes, router, deliveries, ports.broker),
-            FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels),
+            FeedGaps(feed, live, subscriptions, gaps, config.watch.delay_ns, config.watch.channels, apart),
+            GapRepairs(inbox, repair, subscriptions, notes, b"" if state is None else state.repairs),
             watch,
             states,
             CatchUp(feed, live, ports.clock),
             traces,
+            Recording(ports.recorder, config.epoch),
         )
 
     def state(self, epoch: int, feed: Feed) -> ProducerState:
@@ -166,4 +198,7 @@ class ProducerParts:
             self.gaps.records,
             self.progress.feed_lag_ns,
             self.watch.state(),
+            self.repairs.state(),
+            self.history.state(),
+            dict(self.gaps.apart),
         )

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from desk.flow import Lane
 from desk.flow.routing_table import slot_of
-from desk.model.items import GapItem, Item, QuotesLost, Unwatch, Watch
+from desk.model.items import Backfill, GapItem, History, Item, QuotesLost, Unwatch, Watch
 from desk.model.notices import NOTICES
 from desk.model.orders import OrderEvent
 from desk.model.ticks import Event, Quote
 from desk.producer.held_items import HeldItems
+from desk.producer.history_requests import HistoryRequests
 from desk.producer.lanes import Lanes
 from desk.producer.overload import ShedTrades
 from desk.producer.slot_moves import SlotMoves
@@ -27,12 +28,20 @@ class Router:
     """
 
     def __init__(
-        self, lanes: Lanes, moves: SlotMoves, subscriptions: Subscriptions, notes: NoteBoard, *, from_first: bool
+        self,
+        lanes: Lanes,
+        moves: SlotMoves,
+        subscriptions: Subscriptions,
+        notes: NoteBoard,
+        history: HistoryRequests,
+        *,
+        from_first: bool,
     ) -> None:
         self._lanes = lanes
         self._moves = moves
         self._subscriptions = subscriptions
         self._notes = notes
+        self._history = history
         self._from_first = from_first
         self._version = moves.version
         self._session_ns = 0
@@ -45,12 +54,14 @@ class Router:
         """The lane of the shard that owns the symbol, or the `HeldItems` while the symbol moves."""
         return self._moves.holding(symbol) or self._lanes[self._moves.table.shard_of(symbol)]
 
-    def put_item(self, item: Watch | Unwatch | QuotesLost | OrderEvent) -> None:
-        """Put an item into the lane of its symbol."""
+    def put_item(self, item: Watch | History | Unwatch | QuotesLost | OrderEvent | Backfill) -> None:
+        """Put an item into the lane of its symbol; a `Watch` says from now on whether history of the symbol follows."""
+        if isinstance(item, Watch | Unwatch):
+            self._history.expect(item)
         self._moves.used.add(slot_of(item.symbol))
         self.lane_of(item.symbol).put(item)
 
-    def put_items(self, items: Iterable[Watch | Unwatch | QuotesLost]) -> None:
+    def put_items(self, items: Iterable[Watch | History | Unwatch | QuotesLost | Backfill]) -> None:
         """Put each item into the lane of its symbol."""
         for item in items:
             self.put_item(item)

@@ -20,6 +20,8 @@ def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerPar
     yield from pacing.between_marks(NEVER_NS)
     while parts.moves.under_way:
         yield from lanes.flush()
+    yield from parts.repairs.finish(session_ns, ports.clock)
+    parts.router.put_items(parts.repairs.rest())
     yield from _begin_close(config, ports, parts)
     if not config.lockstep:
         yield from _settle(config, parts)
@@ -28,6 +30,7 @@ def session_end(config: ProducerConfig, ports: ProducerPorts, parts: ProducerPar
     parts.router.give(ports.broker.close(session_ns))
     yield from _settle(config, parts, closing=True)
     yield from lanes.checkpoint_until(lambda lane: lane.durable)
+    parts.recording.end()
 
 
 def _begin_close(config: ProducerConfig, ports: ProducerPorts, parts: ProducerParts) -> Waits:

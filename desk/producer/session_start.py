@@ -32,8 +32,13 @@ def session_start(config: ProducerConfig, ports: ProducerPorts, parts: ProducerP
         if config.waits:
             parts.notes.add(config.waits)
         parts.router.put_items(parts.watching.begin(config.session_start_ns, warm=config.history_from_start))
-    feed.subscribe(parts.subscriptions.symbols)
+    feed.subscribe(parts.subscriptions.most_wanted_first())
     parts.router.give(parts.deliveries.due(progress.session_ns if feed.lossless else None))
     if state is not None:
         parts.notes.add(f"the producer continues from the mark at {state.mark_ns}")
         parts.router.put_items(parts.watching.resume(state.mark_ns))
+    if feed.lossless:
+        yield from parts.history.wait(ports.clock, progress.session_ns)
+        parts.router.put_items(parts.history.take_ready())
+    else:
+        parts.history.ask(progress.session_ns, ports.clock.wall_ns())

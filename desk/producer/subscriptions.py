@@ -21,7 +21,7 @@ class SubscriptionChange(NamedTuple):
 
 
 class _State(msgspec.Struct, array_like=True):
-    """The state of `Subscriptions`; `subscribed` keeps its order."""
+    """The state of `Subscriptions`; `subscribed` keeps its order, `always` and `wanted` are best first."""
 
     always: list[str]
     wanted: dict[str, list[str]]
@@ -42,8 +42,9 @@ class Subscriptions:
     """
 
     def __init__(self, always: Iterable[str]) -> None:
-        self._always = frozenset(always)
-        self._wanted: dict[str, frozenset[str]] = {}
+        self._plan = list(dict.fromkeys(always))
+        self._always = frozenset(self._plan)
+        self._wanted: dict[str, dict[str, int]] = {}
         self._subscribed: dict[str, list[str]] = {symbol: [PLAN] for symbol in sorted(self._always)}
         self._held: dict[tuple[str, str], float] = {}
         self._open_orders: dict[str, str] = {}
@@ -82,8 +83,18 @@ class Subscriptions:
         return True
 
     def set_wanted(self, scanner: str, symbols: Iterable[str]) -> None:
-        """Replace the symbols that a scanner wants."""
-        self._wanted[scanner] = frozenset(symbols)
+        """Replace the symbols that a scanner wants, best first."""
+        self._wanted[scanner] = {symbol: rank for rank, symbol in enumerate(dict.fromkeys(symbols))}
+
+    def most_wanted_first(self) -> list[str]:
+        """The subscribed symbols: with an open order or position, of the plan, then of scanners, by their best rank."""
+        ranks: dict[str, int] = {}
+        for wanted in self._wanted.values():
+            for symbol, rank in wanted.items():
+                ranks[symbol] = min(rank, ranks.get(symbol, rank))
+        best_first = sorted(ranks, key=lambda symbol: (ranks[symbol], symbol))
+        order = dict.fromkeys([*sorted(self._open_symbols()), *self._plan, *best_first, *self._subscribed])
+        return [symbol for symbol in order if symbol in self._subscribed]
 
     def changes(self) -> SubscriptionChange:
         """Apply all wanted symbols, and return what changed."""
@@ -122,8 +133,8 @@ class Subscriptions:
         """The encoded state, for `restore`."""
         return _encode(
             _State(
-                sorted(self._always),
-                {scanner: sorted(symbols) for scanner, symbols in self._wanted.items()},
+                self._plan,
+                {scanner: list(symbols) for scanner, symbols in self._wanted.items()},
                 self._subscribed,
                 [(strategy, symbol, quantity) for (strategy, symbol), quantity in self._held.items()],
                 self._open_orders,
@@ -134,8 +145,10 @@ class Subscriptions:
     def restore(self, state: bytes) -> None:
         """Restore an encoded state. Raises msgspec.MsgspecError."""
         found = _decode(state)
-        self._always = frozenset(found.always)
-        self._wanted = {scanner: frozenset(symbols) for scanner, symbols in found.wanted.items()}
+        self._plan, self._always = found.always, frozenset(found.always)
+        self._wanted = {}
+        for scanner, symbols in found.wanted.items():
+            self.set_wanted(scanner, symbols)
         self._subscribed = found.subscribed
         self._held = {(strategy, symbol): quantity for strategy, symbol, quantity in found.held}
         self._open_orders = found.open_orders

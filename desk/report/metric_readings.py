@@ -73,6 +73,7 @@ def add_shard(readings: Readings, stats: ShardStats) -> None:
             readings.count("events.rejected", ticks, **{"class": kind}, cause=cause)
     lost = audit.lost_trades + audit.lost_quotes
     readings.count("events.dropped", lost, shard=str(stats.shard), cause="unprotected")
+    readings.count("events.backfilled", audit.backfilled)
     readings.count("events.repeated", audit.repeated)
     _add_venue_bars(readings, audit)
     readings.count("batches.applied", stats.batches)

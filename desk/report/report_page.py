@@ -50,7 +50,11 @@ def _word(summary: Summary) -> str:
 def _header(summary: Summary) -> Html:
     where = "in one process" if summary.in_process else f"{formatting.some(len(summary.consumers), 'consumer')}"
     when = f"{formatting.utc_time(summary.started_ns)}, {formatting.duration(summary.wall_s)}"
-    return tag("header", tag("h1", summary.plan), tag("p", f"{summary.mode} · {where} · {when}", class_="soft"))
+    lines = [f"{summary.mode} · {where} · {when}"]
+    if summary.feed.entitlement:
+        name = " ".join(filter(None, (summary.feed.kind, summary.feed.name)))
+        lines.append(f"Market data: {name}: {summary.feed.entitlement}")
+    return tag("header", tag("h1", summary.plan), *(tag("p", text, class_="soft") for text in lines))
 
 
 def _verdict(summary: Summary) -> Html:

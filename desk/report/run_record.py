@@ -14,6 +14,8 @@ from desk.model.units import MS_NS, SECOND_NS
 from desk.orders import OrderSummary
 from desk.producer.feed_watch.watch import FeedReport
 from desk.producer.loop import ProducerLoop
+from desk.report.gap_lines import gap_problems, gap_warnings, refused_symbols
+from desk.report.history_problems import history_problems
 from desk.report.implausible_times import implausible_times
 from desk.report.summary import (
     ClassCounts,
@@ -73,7 +75,7 @@ def feed_record(loop: ProducerLoop) -> FeedRecord:
         counts.rejected,
         counts.skipped,
         counts.examples,
-        loop.gaps.records_at(loop.session_ns),
+        loop.gap_records(),
         [*loop.problems, *report.problems],
         report,
         loop.notes.latest(),
@@ -103,6 +105,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     bars: int = 0
     decisions: int = 0
     feed_kind: str = ""
+    feed_name: str = ""
+    entitlement: str = ""
+    delay_s: float = 0.0
     failed: bool = False
     restarts: dict[int, int] = {}
     notices: list[str] = []
@@ -118,7 +123,12 @@ def summarize_run(record: RunRecord) -> Summary:
         mode=record.mode,  # type: ignore[arg-type]  # the plan's own words
         in_process=record.in_process,
         problems=problems(record)[:MAX_PROBLEMS],
-        gaps=[GapSection(gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired) for gap in record.feed.gaps],
+        gaps=[
+            GapSection(
+                gap.from_ns, gap.to_ns, gap.symbols, gap.why, gap.repaired and not refused_symbols(record.shards, gap)
+            )
+            for gap in record.feed.gaps
+        ],
         warnings=warnings(record)[:MAX_PROBLEMS],
         started_ns=record.started_ns,
         ended_ns=record.ended_ns,
@@ -142,9 +152,13 @@ def summarize_run(record: RunRecord) -> Summary:
         clock_skew_ms=round(record.feed.report.skew_ns / MS_NS, 3),
         feed=FeedSection(
             kind=record.feed_kind,
+            name=record.feed_name,
+            entitlement=record.entitlement,
+            delay_s=record.delay_s,
             up=record.feed.report.up,
             reconnects=record.feed.report.reconnects,
             refused_symbols=record.feed.report.refused_symbols,
+            exit_status=record.feed.report.fault_status or msgspec.UNSET,
         ),
         bars=record.bars,
         venue_bars=venue_bars(record.shards),
@@ -169,17 +183,24 @@ def summarize_run(record: RunRecord) -> Summary:
 def problems(record: RunRecord) -> list[str]:
     """Problems of all parts, and those that follow from the accounts as a whole."""
     by_class = {kind: _counts(record, kind) for kind in CLASSES}
-    return [*record.problems, *implausible_times(by_class, record.feed.report.ahead)]
+    return [
+        *record.problems,
+        *gap_problems(record.feed.gaps, record.shards),
+        *implausible_times(by_class, record.feed.report.ahead),
+    ]
 
 
 def strategy_problems(shards: list[ShardStats]) -> list[str]:
-    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order."""
+    """One line for each strategy that was stopped for a symbol, or for all on several shards, in canonical order.
+
+    Then the lines about history that is missing.
+    """
     faults = sorted(
         (fault for shard in shards for fault in shard.audit.stopped),
         key=lambda fault: (fault.session_ns, fault.strategy, fault.symbol),
     )
     lines = (f"strategy {fault.strategy} was stopped for {_where(fault)}: {_why(fault)}" for fault in faults)
-    return list(dict.fromkeys(lines))
+    return [*dict.fromkeys(lines), *history_problems(shards)]
 
 
 def warnings(record: RunRecord) -> list[str]:
@@ -188,6 +209,7 @@ def warnings(record: RunRecord) -> list[str]:
     lines = [*_outside(record.session), *record.notices, *record.feed.report.warnings]
     lines += [f"rejected {example}" for example in record.feed.examples]
     lines += [*revision_warnings(record.shards), *venue_bar_warnings(record.shards)]
+    lines += gap_warnings(record.feed.gaps, record.shards)
     if slow:
         lines.append(f"{slow:,} calls of strategies took longer than strategy_budget_ms; the first of them:")
     return lines + [
@@ -254,6 +276,7 @@ def _counts(record: RunRecord, kind: EventClass) -> ClassCounts:
         }
     return ClassCounts(
         received=record.feed.received.get(kind, 0),
+        backfilled=sum(shard.audit.backfilled for shard in shards) if kind == "trades" else 0,
         applied=sum(getattr(shard.audit, kind) for shard in shards),
         conflated=conflated,
         dropped={cause: ticks for cause, ticks in dropped.items() if ticks},

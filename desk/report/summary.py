@@ -161,13 +161,20 @@ class ProducerSection(msgspec.Struct):
 
 
 class FeedSection(msgspec.Struct):
-    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up."""
+    """The feed at the end of the run; `up`: subscribed, or its play was over. A recorded feed is always up.
+
+    `name` is the vendor's stream, `entitlement` what it delivers and how late; both are "" if unknown, or not live.
+    `exit_status` is that of an error which ended a subscribed feed, and so the session, early; absent otherwise.
+    """
 
     kind: str = ""
     name: str = ""
     up: bool = True
     reconnects: int = 0
     refused_symbols: list[str] = []
+    entitlement: str = ""
+    delay_s: float = 0.0
+    exit_status: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class OrdersSection(msgspec.Struct):
@@ -236,6 +243,13 @@ class Summary(msgspec.Struct, kw_only=True):
     def complete(self) -> bool:
         """Whether the run reached its end with its feed and balances, even with problems."""
         return self.balanced and self.had_feed and self.failed is not True
+
+    @property
+    def exit_status(self) -> int:
+        """0 if the run is complete, 1 if not, or the status of the error that ended its feed."""
+        if self.complete:
+            return 0
+        return 1 if isinstance(self.feed.exit_status, msgspec.UnsetType) else self.feed.exit_status
 
     def judged(self, *, failed: bool = False) -> Self:
         """A copy of the figures with their verdict.

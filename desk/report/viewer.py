@@ -116,7 +116,7 @@ def _ms(value_ns: int | None) -> float | None:
 
 
 def _notes(stats: ShardStats) -> list[str]:
-    """Notes about the latest faults of the shard's strategies."""
+    """Notes about the latest faults of the shard's strategies, and the latest history that is missing."""
     audit = stats.audit
     notes = []
     if audit.slow:
@@ -125,4 +125,7 @@ def _notes(stats: ShardStats) -> list[str]:
     if audit.stopped:
         fault = audit.stopped[-1]
         notes.append(f"strategy {fault.strategy} was stopped for {fault.symbol}: {fault.what}")
+    if audit.without_history:
+        symbol, reason = audit.without_history[-1]
+        notes.append(f"no history of {symbol}: {reason}")
     return notes

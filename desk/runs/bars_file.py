@@ -1,7 +1,7 @@
 """bars.parquet: one row per symbol and minute with an eligible trade, sorted by symbol and minute."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from desk.files.atomic import replacing
 from desk.model.bars import Bar, BarFlag
 
 ROW_GROUP_ROWS: Final = 131_072
+NO_METADATA: Final[Mapping[str, str]] = {}
 FLAGS: Final[tuple[BarFlag, ...]] = ("complete", "partial", "repaired")
 SCHEMA: Final = pa.schema(
     [
@@ -72,14 +73,15 @@ class BarsFileColumns:
         return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def write_bars(path: Path, bars: Iterable[Bar]) -> int:
-    """Write the priced bars among these, in row groups; return the number of rows.
+def write_bars(path: Path, bars: Iterable[Bar], metadata: Mapping[str, str] = NO_METADATA) -> int:
+    """Write the priced bars among these, in row groups, and metadata of the file; return the number of rows.
 
     Where a minute comes more than once, its last version counts. Raises RunFailed.
     """
     columns = BarsFileColumns(bars)
     order = columns.order()
     with replacing(path) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
+        writer.add_key_value_metadata(dict(metadata))
         for start in range(0, len(order), ROW_GROUP_ROWS):
             writer.write_table(columns.table(order[start : start + ROW_GROUP_ROWS]))
     return len(order)

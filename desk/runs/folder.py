@@ -18,7 +18,7 @@ from desk.model.errors import RunFolderError
 from desk.model.records import Decision
 from desk.model.units import SECOND_NS
 from desk.report.summary import Summary
-from desk.runs.bars_file import write_bars
+from desk.runs.bars_file import NO_METADATA, write_bars
 from desk.runs.decisions_file import write_decisions
 from desk.runs.folder_trust import require_own_folder
 from desk.runs.resume_file import ResumeFile, ResumeState
@@ -49,6 +49,8 @@ class RunFolder:
         self.live = folder / "live.msgpack"
         self.meters = folder / "meters.jsonl"
         self.keeper = folder / "keeper"
+        self.tape = folder / "tape"
+        self.history = folder / "history"
         self.ledger_rows = folder / "ledger.rows"
         self.resume = ResumeFile(folder / "resume.json")
 
@@ -146,9 +148,9 @@ class RunFolder:
         with replacing(self.report) as beside:
             beside.write_text(page, encoding="utf-8")
 
-    def write_bars(self, bars: Iterable[Bar]) -> int:
+    def write_bars(self, bars: Iterable[Bar], metadata: Mapping[str, str] = NO_METADATA) -> int:
         """Write bars.parquet from the priced bars among these, in any order; its rows. Raises RunFailed."""
-        return write_bars(self.bars, bars)
+        return write_bars(self.bars, bars, metadata)
 
     def write_decisions(self, decisions: Iterable[Decision]) -> int:
         """Write decisions.parquet in canonical order; its rows. Raises RunFailed."""

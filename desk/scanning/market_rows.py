@@ -20,7 +20,8 @@ NAN: Final = float("nan")
 class MarketRow(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol of a `market`; the fields are those of `desk.scanner.MarketSnapshot`.
 
-    Without `open`, `high` and `low` they are `price`. Without `volume` it is the sum of `minute_volume`. Minutes are
+    Without `open`, `high` and `low` they are `price`. Without `volume` it is the sum of `minute_volume` (NaN is
+    unknown). Minutes are
     oldest first, the last one still open; where a symbol has fewer than another, the earlier ones are without a trade.
     """
 

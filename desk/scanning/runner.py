@@ -3,23 +3,16 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-import msgspec
-import numpy as np
-
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
-from desk.model.interrupt_origin import is_from_signal
 from desk.model.records import ScanAnswer
 from desk.model.units import SECOND_NS, ceil_to
-from desk.scanner import MarketSnapshot, Scanner
-from desk.scanning.read_only_market import ReadOnlyMarket
-from desk.telemetry.audit import fault_line, fault_trace
-from desk.telemetry.breadcrumb_port import AT, CALL, CODES, Cells, NoBreadcrumbs
+from desk.scanner import MarketSnapshot
+from desk.scanning.scanner_calls import ScannerCalls, ScannerEntry
+from desk.telemetry.breadcrumb_port import Cells
 
-MAX_PROBLEMS: Final = 20
 MAX_ANSWERED: Final = 100_000
 MAX_WITH_MINUTES: Final = 16
-SCAN: Final = CODES["scan"]
 
 
 class ScannerView(Protocol):
@@ -49,17 +42,6 @@ class SymbolHistory(NamedTuple):
     remembered: bytes
 
 
-class ScannerEntry(msgspec.Struct):
-    """A `[[scanners]]` entry with its scanner; for a stopped one None and the reason."""
-
-    name: str
-    scanner: Scanner | None
-    every_s: int
-    max_symbols: int
-    crumb: int = 0
-    stopped: str = ""
-
-
 class ScannerRunner:
     """Runs the scanners that are due at a mark, and gives the same answer to a repeated question.
 
@@ -83,21 +65,36 @@ class ScannerRunner:
         afresh: Callable[[], ScannerView] | None = None,
         cells: Cells | None = None,
     ) -> None:
-        self._cells = cells or NoBreadcrumbs().cells
-        self.scans = 0
-        self.problems: list[str] = []
+        self.calls = ScannerCalls(entries, session_start_ns, cells)
         self._view = _Market(view, afresh)
-        self._entries = tuple(entries)
         self._start_ns = session_start_ns
-        self._last: dict[str, list[str]] = {entry.name: [] for entry in self._entries}
         self._ran_ns = session_start_ns
         self._answers: dict[int, list[ScanAnswer]] = {}
         self._minutes: dict[int, dict[str, SymbolHistory]] = {}
 
+    @property
+    def scans(self) -> int:
+        """Calls of scanners so far."""
+        return self.calls.scans
+
+    @property
+    def fault(self) -> str:
+        """Nothing: a market that can be read again is always there."""
+        return ""
+
+    @property
+    def warnings(self) -> list[str]:
+        """None: likewise."""
+        return []
+
+    @property
+    def problems(self) -> list[str]:
+        """The faults of scanners, each once."""
+        return self.calls.problems
+
     def due(self, mark_ns: int) -> list[ScannerEntry]:
         """The scanners whose period ends at this mark."""
-        elapsed_s = (mark_ns - self._start_ns) // SECOND_NS
-        return [entry for entry in self._entries if elapsed_s > 0 and elapsed_s % entry.every_s == 0]
+        return self.calls.due(mark_ns)
 
     def scan(self, mark_ns: int, subscribed: Sequence[str]) -> list[ScanAnswer]:
         """Answers of the scanners due now, with the minutes of new symbols up to the next mark.
@@ -154,9 +151,7 @@ class ScannerRunner:
     def _run(self, upto_ns: int) -> None:
         """Run the scanners due at every mark up to this one that have not run yet."""
         for mark_ns in self._marks(upto_ns):
-            market = ReadOnlyMarket(self._view.at(mark_ns))
-            self._cells[AT] = mark_ns
-            self._answers[mark_ns] = [self._ask(entry, market) for entry in self.due(mark_ns)]
+            self._answers[mark_ns] = self.calls.call(mark_ns, self._view.at(mark_ns))
             self._ran_ns = mark_ns
             _keep(self._answers, MAX_ANSWERED)
 
@@ -167,7 +162,7 @@ class ScannerRunner:
         return sorted(
             {
                 mark_ns
-                for every_s in {entry.every_s for entry in self._entries}
+                for every_s in self.calls.periods_s
                 for mark_ns in range(
                     start_ns + (ran_s // every_s + 1) * every_s * SECOND_NS, upto_ns + 1, every_s * SECOND_NS
                 )
@@ -183,29 +178,6 @@ class ScannerRunner:
             self._minutes[mark_ns] = kept
             _keep(self._minutes, MAX_WITH_MINUTES)
         return {symbol: kept[symbol] for symbol in symbols}
-
-    def _ask(self, entry: ScannerEntry, sealed: ReadOnlyMarket) -> ScanAnswer:
-        if entry.scanner is None:
-            return ScanAnswer(entry.name, [], stopped=True)
-        self.scans += 1
-        problem = ""
-        market = sealed.snapshot()
-        self._cells[CALL] = entry.crumb + SCAN
-        try:
-            wished = _symbols(entry.scanner.scan(market), entry.max_symbols)
-            _require_known(wished, market)
-            self._last[entry.name] = wished
-        except BaseException as fault:
-            if is_from_signal(fault):
-                raise
-            problem = f"scanner {entry.name} failed: {fault_line(fault)}\n{fault_trace(fault)}"
-            self._note(problem)
-        self._cells[CALL] = 0
-        return ScanAnswer(entry.name, self._last[entry.name], problem=problem)
-
-    def _note(self, problem: str) -> None:
-        if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem)
 
 
 class _Market:
@@ -242,16 +214,3 @@ def _keep(remembered: dict[int, Any], most: int) -> None:
     """Delete the oldest entries."""
     while len(remembered) > most:
         del remembered[next(iter(remembered))]
-
-
-def _symbols(answer: object, most: int) -> list[str]:
-    """The symbols that `scan` returned (a list, a tuple or an array) as plain str, not numpy's."""
-    if isinstance(answer, list | tuple | np.ndarray):
-        return [str(symbol) for symbol in answer[:most]]
-    raise TypeError(f"scan returned {type(answer).__name__}; expected a list of symbols")
-
-
-def _require_known(symbols: list[str], market: MarketSnapshot) -> None:
-    unknown = sorted(set(symbols).difference(market.symbols))
-    if unknown:
-        raise LookupError(f"it names unknown symbols: {', '.join(unknown[:5])}")

@@ -79,7 +79,7 @@ class SocketLoop:
         self._leaving: set[WebsocketConnection] = set()
         self._open = False
         self._ever_open = False
-        self._at_once = False
+        self._at_once = self._is_full = False
         self._deadline_ns = 0
         self._awaited = ""
         self._pinged_ns: int | None = None
@@ -128,10 +128,10 @@ class SocketLoop:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def hang_up(self, reason: str, *, at_once: bool = False) -> None:
-        """End the connection; another replaces it."""
+    def hang_up(self, reason: str, *, at_once: bool = False, is_full: bool = False) -> None:
+        """End the connection; another replaces it, when `ConnectionAttempts` allows."""
         if self._connection is not None:
-            self._at_once = at_once
+            self._at_once, self._is_full = at_once, is_full
             self._connection.end(reason)
 
     def close(self) -> None:
@@ -258,7 +258,8 @@ class SocketLoop:
                 self.fault = verdict
                 self.hang_up(str(verdict))
             elif verdict is not None:
-                self.hang_up(verdict.reason, at_once=verdict.at_once and protocol.settled)
+                at_once = verdict.at_once and protocol.settled
+                self.hang_up(verdict.reason, at_once=at_once, is_full=verdict.is_full)
             else:
                 self._send_requests()
         self._selector.end_input()
@@ -271,7 +272,8 @@ class SocketLoop:
         was_open, self._open, self._connection = self._open, False, None
         self.last_end = reason = from_outside(reason)
         at_once, self._at_once = self._at_once, False
-        self._attempts.ended(self._clock.wall_ns(), at_once=at_once)
+        is_full, self._is_full = self._is_full, False
+        self._attempts.ended(self._clock.wall_ns(), at_once=at_once, is_full=is_full)
         if status is not None and status < 500 and status not in RETRIED_BELOW_500:
             self.fault = _refused(self._protocol.place, status)
         self._ends.append(ConnectionEnd(reason, was_open))

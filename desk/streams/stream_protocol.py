@@ -1,7 +1,7 @@
 """The protocol of a venue's stream, as the socket loop uses it: bytes in, ticks and bytes out. No socket inside."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -11,10 +11,14 @@ from desk.model.ticks import Event
 
 
 class HangUp(msgspec.Struct, frozen=True):
-    """Why the connection has to end; `at_once`: reconnect without waiting."""
+    """Why the connection has to end; `at_once`: reconnect without waiting.
+
+    `is_full`: the venue allows no further connection now; the desk waits as `ConnectionAttempts` says.
+    """
 
     reason: str
     at_once: bool = False
+    is_full: bool = False
 
 
 class StreamProtocol(Protocol):
@@ -38,7 +42,7 @@ class StreamProtocol(Protocol):
     encoding: str
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Subscribe these symbols; "*" is all of them."""
+        """Subscribe these symbols, the most wanted first; "*" is all of them. Present ones may change their order."""
         ...
 
     def unsubscribe(self, symbols: Iterable[str]) -> None:
@@ -61,6 +65,11 @@ class StreamProtocol(Protocol):
     @property
     def unknown(self) -> dict[str, int]:
         """Messages of unknown kinds, by kind."""
+        ...
+
+    @property
+    def unmapped(self) -> dict[str, int]:
+        """Codes of the venue for which the desk has no letter, by name, such as "sale condition 99"."""
         ...
 
     def take_notes(self) -> list[Note]:
@@ -91,4 +100,20 @@ class StreamProtocol(Protocol):
 
     def data_to_send(self) -> list[bytes]:
         """The messages to send now."""
+        ...
+
+
+@runtime_checkable
+class SelectiveStream(Protocol):
+    """A stream whose venue may refuse whole channels, and whose symbols can be subscribed anew one by one.
+
+    `dropped` are the channels of the plan that the venue refuses, with the reason; `dropped_helpers` those that the
+    desk can do without.
+    """
+
+    dropped: dict[str, str]
+    dropped_helpers: dict[str, str]
+
+    def resubscribe(self, symbols: Iterable[str]) -> None:
+        """Unsubscribe these symbols, and subscribe them again."""
         ...

@@ -38,13 +38,15 @@ class TapeWriter:
 
     As a context manager it closes at the end, and deletes its file after an exception. Rows must be in the order of
     arrival. Holds at most one row group in memory. Raises TapeError if it cannot write.
+
+    `newest_ns` is the received time of the last row, at first of the tape's file before this one.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, newest_ns: int | None = None) -> None:
         self.path = Path(path)
         self.rows = 0
+        self.newest_ns = newest_ns
         self._part = self.path.with_name(f"{self.path.name}.part")
-        self._newest_ns: int | None = None
         self._waiting: list[Any] = []
         self._waiting_rows = 0
         try:
@@ -70,13 +72,22 @@ class TapeWriter:
             self._refuse_disorder(block)
             self._append(_from_block(block))
 
-    def write_ticks(self, ticks: Sequence[Event]) -> None:
-        """Append ticks; `received_ns` becomes `recv_ns`, raised to the newest so far if a clock was set back."""
+    def write_ticks(self, ticks: Sequence[Event], received_ns: NDArray[np.int64] | None = None) -> None:
+        """Append ticks and notices. Their `recv_ns` is raised to the newest so far if a clock was set back.
+
+        It is `received_ns`, one for each tick, else the ticks' own.
+        """
         if ticks:
-            received_ns = np.array([tick.received_ns for tick in ticks], np.int64)
-            if self._newest_ns is not None:
-                received_ns[0] = max(int(received_ns[0]), self._newest_ns)
+            if received_ns is None:
+                received_ns = np.array([tick.received_ns for tick in ticks], np.int64)
+            if self.newest_ns is not None:
+                received_ns[0] = max(int(received_ns[0]), self.newest_ns)
             self._append(_from_ticks(ticks, np.maximum.accumulate(received_ns)))
+
+    def write_rows(self, rows: Any) -> None:
+        """Append a record batch with the columns of `desk.tape.schema.WRITTEN`, in the order of arrival."""
+        if rows.num_rows:
+            self._append(rows)
 
     def close(self) -> None:
         """Write the buffered rows and rename the file to its final name; a repeated call does nothing."""
@@ -100,7 +111,7 @@ class TapeWriter:
             self._part.unlink(missing_ok=True)
 
     def _append(self, batch: Any) -> None:
-        self._newest_ns = batch.column("recv_ns")[-1].as_py()
+        self.newest_ns = batch.column("recv_ns")[-1].as_py()
         self.rows += batch.num_rows
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
@@ -119,7 +130,7 @@ class TapeWriter:
 
     def _refuse_disorder(self, block: Block) -> None:
         first_ns = int(block.recv_ns[0])
-        if np.any(block.recv_ns[1:] < block.recv_ns[:-1]) or first_ns < (self._newest_ns or first_ns):
+        if np.any(block.recv_ns[1:] < block.recv_ns[:-1]) or first_ns < (self.newest_ns or first_ns):
             raise TapeError(
                 str(self.path), f"`recv_ns` goes back after row {self.rows}", "rows in the order of their arrival"
             )

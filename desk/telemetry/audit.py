@@ -41,6 +41,9 @@ class Audit(msgspec.Struct, array_like=True):
     first calls above the budget. `lost_trades` and `lost_quotes` were received for this shard and lost in a gap.
     Of `bars_compared` minutes `bars_equal` are equal to the venue's own; `bars_differing` counts differences by field,
     and `bar_differences` are the first MAX_EXAMPLES.
+    `without_history` are the symbols whose bars of before the session are missing, each with the reason.
+    `backfilled` of the `trades` came from the venue's history. `unrepaired` counts the symbols that it could not
+    repair because it is not complete, by the start of the gap.
     """
 
     trades: int = 0
@@ -71,6 +74,10 @@ class Audit(msgspec.Struct, array_like=True):
         causes: dict[str, int] = getattr(self, f"rejected_{kind}")
         return causes
 
+    without_history: list[tuple[str, str]] = []
+    backfilled: int = 0
+    unrepaired: dict[str, int] = {}
+
     def add(self, other: Self) -> None:
         """Add the counts of another audit."""
         for name in self.__struct_fields__:
@@ -87,11 +94,13 @@ class Audit(msgspec.Struct, array_like=True):
             self,
             rejected_trades=dict(self.rejected_trades),
             rejected_quotes=dict(self.rejected_quotes),
+            unrepaired=dict(self.unrepaired),
             stopped=list(self.stopped),
             slow=list(self.slow),
             rejected_notices=dict(self.rejected_notices),
             bars_differing=dict(self.bars_differing),
             bar_differences=list(self.bar_differences),
+            without_history=list(self.without_history),
         )
 
 

@@ -77,6 +77,7 @@ METRICS: Final = (
     _durations("slots.pause", AGE_S, "How long a slot's ticks waited for a move."),
     # The shards.
     _counter("events.consumed", "{event}", "Ticks applied by a shard.", "class", short="CE"),
+    _counter("events.backfilled", "{event}", "Trades from the venue's history that filled gaps, of those consumed."),
     _counter("events.repeated", "{event}", "Ticks replayed after they had been applied; they change nothing."),
     _gauge(
         "bars.agreement",
@@ -109,7 +110,7 @@ METRICS: Final = (
         "1",
         "Standard deviation of the consumers' rates, as a fraction of their mean.",
     ),
-    # Broker, ledger, keeper, scanners.
+    # Broker, ledger, keeper, scanners, history.
     _counter("orders.submitted", "{order}", "Orders sent to the venue."),
     _counter("orders.filled", "{order}", "Orders filled."),
     _counter("orders.refused", "{order}", "Orders refused by the risk gate, by rule.", "rule"),
@@ -125,6 +126,7 @@ METRICS: Final = (
     _counter("checkpoints.saved", "{checkpoint}", "Checkpoints saved by the keeper."),
     _counter("checkpoints.size", "By", "Bytes of checkpoints saved by the keeper."),
     _counter("scans", "{scan}", "Runs of scanners."),
+    _counter("history.questions", "{question}", "Questions about the market's past that were answered."),
     # Every process.
     _counter("process.cpu.time", "s", "CPU time of the process.", "mode"),
     _gauge("process.memory.usage", "By", "Resident memory of the process."),
@@ -150,6 +152,7 @@ RESTORED: Final = frozenset(
         "events.skipped",
         "events.conflated",
         "events.dropped",
+        "events.backfilled",
         "events.consumed",
         "events.repeated",
         "bars.compared",

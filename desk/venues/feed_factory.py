@@ -15,7 +15,8 @@ from desk.model.blocks import BlockSource
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import TradingDay
 from desk.model.session import Session
-from desk.ports import Clock, LiveFeed
+from desk.ports import Clock, LiveFeed, LiveMarket
+from desk.venues.market_history import MarketHistory
 
 HoursOn = Callable[[date], TradingDay | None]
 """The hours of the plan's exchange on a date; None if it is closed."""
@@ -56,9 +57,14 @@ class LiveSetup(msgspec.Struct, frozen=True):
 class LiveFactory(ABC):
     """Opens live feeds: a venue's protocol on the shared socket loop."""
 
-    @abstractmethod
     def url(self, plan: Plan) -> str:
-        """The address of the stream: the plan's, else the vendor's default."""
+        """The address of the stream: the plan's `url`, else that of the stream that its `name` chooses."""
+        stream = plan.feed.stream
+        return plan.feed.url or ("" if stream is None else stream.url)
+
+    def rest_url(self, plan: Plan) -> str:  # noqa: ARG002 - for overrides
+        """The address of the vendor's REST server: the plan's, else the default; "" if the desk uses none."""
+        return ""
 
     @abstractmethod
     def open(self, plan: Plan, keys: Sequence[SecretStr], setup: LiveSetup, resume: FeedPosition | None) -> LiveFeed:
@@ -66,3 +72,14 @@ class LiveFactory(ABC):
 
         `keys` are the credentials of the kind, in the registry's order. Raises CredentialsError, PlanError.
         """
+
+    def history(self, plan: Plan, keys: Sequence[SecretStr]) -> MarketHistory | None:  # noqa: ARG002 - for overrides
+        """The past of the same market data; None if the vendor gives none. It makes no request yet."""
+        return None
+
+    def market(self, plan: Plan, keys: Sequence[SecretStr], day: date) -> LiveMarket | None:  # noqa: ARG002 - likewise
+        """The market that scanners of the plan see; None if the vendor gives no snapshots. It makes no request yet.
+
+        What does not change within the session's `day` may be cached for it.
+        """
+        return None

@@ -1,21 +1,20 @@
 """The past of a market, as a feed's vendor or a catalog of recorded data gives it.
 
-Tests: tests/desk/venues/test_market_history.py
+Tests: tests/desk/venues/alpaca/test_alpaca_history.py
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Literal, Protocol
+from typing import Protocol
 
 from desk.model.bars import Bar
 from desk.model.corporate_actions import CorporateAction
 from desk.model.ticks import Trade
-
-Timeframe = Literal["1m", "5m", "15m", "1h", "1d"]
+from desk.model.timeframes import Timeframe
 
 
 class HistoryUnavailable(Exception):
-    """The history cannot be had: it does not exist, is not permitted, or the source does not answer. One line says why."""
+    """There is no history: it does not exist, is not permitted, or the source does not answer. One line says why."""
 
 
 class MarketHistory(Protocol):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from desk.model.errors import PlanError
 from desk.model.hours import TradingDay
+from desk.model.session import Session
 from desk.model.units import DAY_NS, SECOND_NS
 
 ALWAYS_OPEN: Final = "24/7"
@@ -174,6 +175,11 @@ def _break(row: Any) -> tuple[int, int] | None:
 
 def _span(low: Any, high: Any) -> str:
     return " ".join(f"{word} {at.date()}" for word, at in (("from", low), ("to", high)) if at is not None)
+
+
+def day_start_ns(session: Session) -> int:
+    """Midnight of the session's day on its exchange."""
+    return exchange_ns(date.fromisoformat(session.day), MIDNIGHT, ZoneInfo(session.timezone))
 
 
 def exchange_ns(day: date, at: time, zone: ZoneInfo) -> int:

@@ -62,6 +62,10 @@ class LiveStatus:
         """Begin to publish; the calling thread is the one that does the process's work."""
         self.meters.waits.follow()
         answer_requests()
+        try:
+            _append(self._log, b"")  # a run may end before its first line of meters is due
+        except (OSError, RunFailed) as error:
+            self._note_fault(error)
         self._thread.start()
         return self
 
@@ -103,7 +107,10 @@ class LiveStatus:
                 self._publish()
             self._publish(last=True)
         except (OSError, RunFailed) as error:
-            self.fault = f"{self._live.parent}: meters are not written any more: {error}"
+            self._note_fault(error)
+
+    def _note_fault(self, error: Exception) -> None:
+        self.fault = f"{self._live.parent}: meters are not written: {error}"
 
     def _publish(self, *, last: bool = False) -> None:
         others = {name: process_readings(name, pid) for name, pid in self._others.items()}

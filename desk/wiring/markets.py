@@ -14,7 +14,7 @@ from desk.model.feed_position import FeedPosition
 from desk.model.hours import TradingDay
 from desk.model.session import Session
 from desk.model.units import SECOND_NS
-from desk.ports import Clock, Feed, LiveFeed
+from desk.ports import Clock, Feed, LiveFeed, LiveMarket
 from desk.tape.recorded_day import DaySource, RecordedSource
 from desk.venues.api_keys import api_keys
 from desk.venues.feed_factory import LiveFactory, LiveSetup, ReplayFactory
@@ -48,6 +48,14 @@ def session_source(source: BlockSource, session: Session) -> BlockSource:
     if isinstance(source, RecordedSource):
         return DaySource(source, session.hours.start_ns, session.hours.end_ns)
     return source
+
+
+def live_market(plan: Plan, session: Session) -> LiveMarket | None:
+    """The live market that the plan's scanners read; None without scanners. Raises CredentialsError, PlanError."""
+    factory = feed_factory(plan)
+    if not plan.scanners or not isinstance(factory, LiveFactory):
+        return None
+    return factory.market(plan, api_keys(plan), date.fromisoformat(session.day))
 
 
 def source_notes(source: BlockSource | None) -> list[str]:

@@ -57,7 +57,7 @@ def _live_session(plan: Plan, clock: Clock) -> Session:
         lockstep=False,
         live=plan.session.clock == "real",
         hours=day.hours,
-        has_trades="trades" in plan.feed.channels,
+        has_trades=plan.feed.has_trades,
         waits=_reason_to_wait(days, day, now_ns, start_ns),
     )
 

@@ -15,7 +15,16 @@ from desk.model.batch import LaneTotals
 from desk.model.blocks import BlockSource
 from desk.model.session import Session
 from desk.model.units import MS_NS, SECOND_NS
-from desk.ports import Clock, DirectoryLinks, Mailbox, ProducerBroker, ProducerKeeper, ScannerPort
+from desk.ports import (
+    Clock,
+    DirectoryLinks,
+    HistoryPort,
+    Mailbox,
+    ProducerBroker,
+    ProducerKeeper,
+    ScannerPort,
+    TickWriter,
+)
 from desk.producer.feed_watch.watch import FeedWatchConfig
 from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
@@ -67,11 +76,14 @@ def build_producer_loop(
     asleep: Mapping[int, LaneTotals] | None = None,
     spans: SpanRecorder = NO_SPANS,
     hops: HopMeter | None = None,
+    history: HistoryPort | None = None,
+    recorder: TickWriter | None = None,
 ) -> ProducerLoop:
     """Build the producer's loop, restored from the keeper's last state.
 
     `first` are the shards at the start of the session, `joined` the shards that are running, `asleep` the lane totals
-    of shards that are stopped because the load does not need them.
+    of shards that are stopped because the load does not need them. `history` is None if the plan needs none, and
+    `recorder` if it does not record.
     """
     state = keeper.producer()
     feed = market_feed(plan, session, source, clock, epoch, None if state is None else state.feed)
@@ -86,7 +98,9 @@ def build_producer_loop(
         state,
         asleep or {},
     )
-    ports = ProducerPorts(feed, links, broker, scanners, keeper, clock, mailbox, live, spans, hops or HopMeter())
+    ports = ProducerPorts(
+        *(feed, links, broker, scanners, keeper, clock, mailbox, live, spans, hops or HopMeter(), recorder, history)
+    )
     return ProducerLoop(config, ports, beginning)
 
 
@@ -104,6 +118,9 @@ def _producer_config(plan: Plan, session: Session, epoch: int, feed_place: str) 
             round(plan.feed.delay_s * SECOND_NS),
             round(plan.guards.max_clock_skew_ms * MS_NS),
             session.hours,
-            len(plan.feed.channels),
+            len(plan.feed.tick_channels),
+            session.has_trades,
         ),
+        round(plan.bars.repair_s * SECOND_NS),
+        session.needs,
     )

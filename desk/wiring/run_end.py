@@ -18,7 +18,7 @@ from desk.consumer.shard_stats import ShardStats
 from desk.files.atomic import unwritable
 from desk.ledger.ledger_copy import copy_ledger
 from desk.model.bars import Bar
-from desk.model.errors import DeskError
+from desk.model.errors import DeskError, TapeError
 from desk.model.log_line import LogLine
 from desk.model.plain_text import one_line
 from desk.model.records import Decision
@@ -32,6 +32,8 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.log_file import LogFile
 from desk.runs.results_copy import copy_results
+from desk.tape.recorded_ticks import write_recorded_tape
+from desk.telemetry import formatting
 from desk.telemetry.readings import Readings
 
 LOG: Final = "raydesk"
@@ -78,6 +80,9 @@ def run_record(
         orders=orders,
         problems=problems,
         feed_kind=plan.feed.kind,
+        feed_name=plan.feed.feed_name,
+        entitlement=plan.feed.entitlement,
+        delay_s=plan.feed.delay_s,
         restarts=restarts or {},
         notices=[*folder.remarks, *notices],
     )
@@ -91,8 +96,8 @@ def write_results(
     The files of a run that did not fail are copied to `folder.results_url`. If the copy fails, the run folder still has
     them: the summary gets a warning, and the log and stderr an error.
     """
-    record.notices = [*record.notices, *log_faults()]
-    record.bars = folder.write_bars(bars())
+    record.notices = [*record.notices, *_write_tape(folder), *log_faults()]
+    record.bars = folder.write_bars(bars(), _feed_metadata(record))
     record.decisions = folder.write_decisions(decisions)
     summary = summarize_run(record)
     folder.write_report(report_html(summary, RowFigures.of(bars(), decisions)))
@@ -111,6 +116,27 @@ def write_results(
         return summary
     logging.getLogger(LOG).info("results copied to %s", url)
     return summary
+
+
+def _write_tape(folder: RunFolder) -> list[str]:
+    """Make the run's tape, if its ticks were recorded; return why that failed: the log of ticks stays then."""
+    try:
+        rows = write_recorded_tape(folder.tape)
+    except TapeError as fault:
+        return [f"the tape was not made: {fault}"]
+    if rows:
+        logging.getLogger(LOG).info("tape of %s: %s", folder.tape, formatting.some(rows, "row"))
+    return []
+
+
+def _feed_metadata(record: RunRecord) -> dict[str, str]:
+    """The metadata of bars.parquet: the feed that the bars are of."""
+    return {
+        "raydesk.feed.kind": record.feed_kind,
+        "raydesk.feed.name": record.feed_name,
+        "raydesk.feed.entitlement": record.entitlement,
+        "raydesk.feed.delay_s": f"{record.delay_s:g}",
+    }
 
 
 def log_files() -> list[LogFile]:

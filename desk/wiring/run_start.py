@@ -15,7 +15,7 @@ from desk.model.session import Session
 from desk.ports import Clock
 from desk.runs import RunFolder
 from desk.runs.resume_file import ResumeState
-from desk.wiring import broker_factory, plan_session, resume_inputs
+from desk.wiring import broker_factory, history_needs, plan_session, resume_inputs
 
 
 class RunStart(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ def _new_state(
 ) -> ResumeState:
     """Open the session of a new run."""
     now_ns = clock.wall_ns()
-    derived = plan_session.derive_session(plan, source, clock)
+    derived = history_needs.with_needs(plan, plan_session.derive_session(plan, source, clock))
     session, ledger, close_undone = broker_factory.open_ledger_session(plan, derived, folder.dir, now_ns)
     if close_undone:
         folder.remarks.append(

@@ -7,26 +7,37 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter_ns
+from typing import Final
 
 from desk.config import Plan, StrategyPlan
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.engine.guard import MIB
 from desk.consumer.shard import Shard, ShardConfig, checkpoint_symbols
-from desk.loading import load_scanner, load_strategy
+from desk.loading import StrategyFactory, check_bars, load_scanner, load_strategy
 from desk.model.bars import Bar
 from desk.model.blocks import BlockSource
 from desk.model.errors import StrategyError
 from desk.model.items import Stop
 from desk.model.session import Session
+from desk.model.timeframes import Timeframe
 from desk.model.units import MS_NS, SECOND_NS
 from desk.ports import Clock, ShardBroker, ShardKeeper
 from desk.scanner import MarketSnapshot
+from desk.scanning.live_runner import LiveScannerRunner
+from desk.scanning.live_view import LiveMarketView
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, ScannerRunner
+from desk.scanning.runner import ScannerRunner
+from desk.scanning.scanner_calls import ScannerCalls, ScannerEntry
 from desk.strategy import Strategy
 from desk.telemetry.breadcrumb_port import AT, CALL, CODES, EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 from desk.telemetry.hop_meter import HopMeter
 from desk.telemetry.span_recorder import NO_SPANS, SpanRecorder
+from desk.wiring.exchange_days import day_start_ns
+from desk.wiring.markets import live_market
+
+NO_HISTORY: Final[Mapping[Timeframe, int]] = {}
+LONGEST_REPAIR_NS: Final = 2 * 3600 * SECOND_NS
+"""Partial minutes of a live feed are kept so long, so that history can still complete those of a long gap's start."""
 
 
 def strategy_entries(
@@ -40,11 +51,11 @@ def strategy_entries(
     entries = []
     for entry in plan.strategies:
         symbols = None if entry.symbols == ("*",) or entry.scanner else frozenset(entry.symbols)
-        create = _stopped_strategy
+        create, history = _stopped_strategy, NO_HISTORY
         if entry.name not in stopped:
             with mark_loading(crumbs, entry.name, EVERYWHERE):
-                create = _creator(entry, restoring=restoring)
-        entries.append(StrategyEntry(entry.name, create, symbols, entry.scanner or None))
+                create, history = _loaded(entry, restoring=restoring)
+        entries.append(StrategyEntry(entry.name, create, symbols, entry.scanner or None, entry.bars, history))
     return entries
 
 
@@ -73,13 +84,22 @@ def mark_loading(crumbs: BreadcrumbWriter, name: str, symbol: str) -> Iterator[N
         crumbs.cells[CALL] = 0
 
 
-def _creator(entry: StrategyPlan, *, restoring: bool) -> Callable[[], Strategy]:
+def load_entry(entry: StrategyPlan, place: str) -> StrategyFactory:
+    """Load and check the strategy of an entry of the plan. Raises StrategyError; `place` is the entry's place."""
+    factory = load_strategy(entry.use, entry.params, place)
+    check_bars(factory.cls, entry.bars, place)
+    return factory
+
+
+def _loaded(entry: StrategyPlan, *, restoring: bool) -> tuple[Callable[[], Strategy], Mapping[Timeframe, int]]:
+    """How to create the strategy, and the history that it declares."""
     try:
-        return load_strategy(entry.use, entry.params, f"[[strategies]] {entry.name}").create
+        factory = load_entry(entry, f"[[strategies]] {entry.name}")
     except StrategyError as fault:
         if not restoring:
             raise
-        return partial(_raise, fault)
+        return partial(_raise, fault), NO_HISTORY
+    return factory.create, factory.history
 
 
 def _raise(fault: StrategyError) -> Strategy:
@@ -96,10 +116,13 @@ def build_scanner_runner(
     source: BlockSource | None,
     crumbs: BreadcrumbWriter | None = None,
     stops: Sequence[Stop] = (),
-) -> ScannerRunner:
-    """Build the scanners that are not stopped, with their own view of the market."""
+) -> ScannerRunner | LiveScannerRunner:
+    """Build the scanners that are not stopped, with their own view of the market. Raises CredentialsError."""
     crumbs = crumbs or NoBreadcrumbs()
     entries = scanner_entries(plan, crumbs, {stop.strategy: stop.why for stop in stops})
+    if source is None and (market := live_market(plan, session)) is not None:
+        view = LiveMarketView(session.start_ns, day_start_ns(session))
+        return LiveScannerRunner(market, view, ScannerCalls(entries, session.start_ns, crumbs.cells))
     if source is None:
         return ScannerRunner(NoMarketView(), entries, session.start_ns)
     new_view = partial(
@@ -113,13 +136,13 @@ def build_scanner_runner(
 
 
 class NoMarketView:
-    """The empty market view of a live feed."""
+    """The empty market view of a live feed without scanners."""
 
     def advance(self, until_ns: int) -> None:
         """Do nothing."""
 
     def snapshot(self) -> MarketSnapshot:
-        """Raise LookupError: plans with scanners on a live feed are rejected."""
+        """Raise LookupError: there is no scanner."""
         raise LookupError("a live market cannot be scanned")
 
     def bars(self, symbols: Iterable[str], until_ns: int) -> dict[str, list[Bar]]:  # noqa: ARG002  the port's
@@ -155,6 +178,7 @@ def build_engine(
         session.has_trades,
         live=plan.feed.is_live,
         state_bytes=round(plan.guards.state_mb * MIB),
+        repair_ns=LONGEST_REPAIR_NS if plan.feed.is_live and plan.bars.repair_s else 0,
     )
     entries = strategy_entries(plan, crumbs, stopped, restoring=restoring)
     return Engine(config, entries, perf_counter_ns, crumbs, {(stop.strategy, stop.symbol) for stop in stops})

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from desk import strategy
 from desk.scanner import MarketSnapshot, Scanner
@@ -15,8 +16,9 @@ RECENT_MINUTES: Final = 3
 class UnusualVolume(Scanner):
     """Compares a symbol's mean volume of the last complete minutes with its mean of the minutes before.
 
-    The last minutes are three, and early in the session at most half of the complete ones. Symbols without earlier
-    volume are not picked, and no symbol is picked before two minutes are complete.
+    The last minutes are three, and early in the session at most half of the complete ones. Minutes of unknown volume,
+    which a live market has, are left out of both means. Symbols without earlier volume are not picked, and no symbol is
+    picked before two minutes are complete.
     """
 
     class Params(strategy.Params, frozen=True):
@@ -32,8 +34,16 @@ class UnusualVolume(Scanner):
         recent = min(RECENT_MINUTES, len(complete) // 2)
         if recent == 0:
             return []
-        now = complete[-recent:].mean(axis=0)
-        before = complete[:-recent].mean(axis=0)
+        now, before = _known_mean(complete[-recent:]), _known_mean(complete[:-recent])
         ratio = np.divide(now, before, out=np.zeros_like(now), where=before > 0)
         wanted = (ratio >= self.params.ratio) & (market.price >= self.params.min_price)
         return best_first(market.symbols, ratio, wanted)
+
+
+def _known_mean(volume: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each symbol's known minutes; 0 without any."""
+    known = ~np.isnan(volume)
+    count = known.sum(axis=0)
+    total: NDArray[np.float64] = np.where(known, volume, 0.0).sum(axis=0)
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+    return mean

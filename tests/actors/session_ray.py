@@ -63,7 +63,7 @@ def clean_environment() -> dict[str, str]:
     """This process's environment without anything that configures Ray or the desk."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "RAYDESK_"))}
     kept.pop("NUM_CONSUMERS", None)
-    kept |= {name: value for name, value in os.environ.items() if name == "RAYDESK_STATE_DIR"}
+    kept |= {name: value for name, value in os.environ.items() if name in {"RAYDESK_STATE_DIR", "RAYDESK_CACHE_DIR"}}
     return kept | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "RAY_USAGE_STATS_ENABLED": "0"}
 
 

@@ -72,7 +72,9 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture
 def started(ray_head: RayHead, endless: Path, tmp_path: Path, receiver: OtlpReceiver) -> Iterator[RunningDesk]:
-    endless.write_text(f'{endless.read_text()}\n[telemetry]\notlp_endpoint = "{receiver.endpoint}"\n')
+    endless.write_text(
+        f'{endless.read_text()}\n[telemetry]\notlp_endpoint = "{receiver.endpoint}"\ntrace_sample = 0.5\n'
+    )
     with closing(RunningDesk(endless, tmp_path / "run", ray_head.environment, "--address", ray_head.address)) as desk:
         yield desk
 
@@ -88,6 +90,7 @@ def test_metrics_of_every_actor_go_to_ray_and_to_a_receiver_and_sigterm_closes_t
         return {name: lacking for name, actors in SAMPLES.items() if (lacking := actors - found.get(name, set()))}
 
     wait_until(lambda: not missing(), 90.0, "the export of every actor's metrics")
+    wait_until(lambda: bool(receiver.traces.ways_of_orders()), 90.0, "the whole trace of an order")
 
     started.process.send_signal(signal.SIGTERM)
     status, out, err = started.finish()
@@ -108,6 +111,14 @@ def test_metrics_of_every_actor_go_to_ray_and_to_a_receiver_and_sigterm_closes_t
     assert [(merged.quantile(q) or 0) / 1e6 for q in (0.5, 0.99, 1.0)] == pytest.approx(
         [quantiles[name] for name in ("p50", "p99", "max")], abs=0.0006
     )
+    for way in receiver.traces.ways_of_orders():
+        shard = way[3][0]
+        assert shard in {"consumer-00", "consumer-01"}
+        assert way == [
+            *(("producer", name) for name in ("feed", "route", "lane")),
+            *((shard, name) for name in ("link", "apply", "strategy")),
+            *(("broker", name) for name in ("decide", "venue")),
+        ]
     wait_until(lambda: not any(map(is_alive, pids.values())), 30.0, "the end of every actor")
 
 

@@ -86,6 +86,8 @@ def test_a_trace_can_be_kept_and_drawn() -> None:
 
     svg = ET.fromstring(drawn)
     assert svg.tag.endswith("svg")
-    lines = {element.get("class"): element.get("d", "") for element in svg.iter() if element.tag.endswith("path")}
-    assert {"load", "nodes", "wanted", "working", "p50", "p99", "limit"} <= lines.keys()
+    paths = [element for element in svg.iter() if element.tag.endswith("path")]
+    lines = {"".join(path.itertext()): path.get("d", "") for path in paths}
+    assert {"sent", "nodes of the cluster", "consumers wanted", "consumers working", "p50", "p99"} <= lines.keys()
+    assert any(path.get("class") == "limit" for path in paths)
     assert lines["p99"].count("M") == 2, "the line breaks where nothing was applied"

@@ -76,6 +76,28 @@ def test_check_prints_what_would_run(plan_path: Path) -> None:
         assert told in result.stdout
 
 
+@calendar_library
+def test_check_prints_the_bars_that_a_strategy_gets_and_needs(plan_path: Path) -> None:
+    source = plan_path.parent / "quiet_strategy.py"
+    daily = STRATEGY.replace("class Quiet(Strategy):", 'class Quiet(Strategy):\n    history = {"1d": 20, "5m": 5}\n')
+    source.write_text(daily.replace("def on_second(self, ctx)", "def on_bar(self, ctx, bar)"))
+    plan_path.write_text(plan_path.read_text().replace('use = "quiet', 'bars = ["1m", "5m"]\nuse = "quiet'))
+
+    checked = desk("check", plan_path)
+
+    assert "bars of 1m, 5m, with history of 5 x 5m, 20 x 1d" in " ".join(checked.stdout.split())
+
+
+def test_check_of_an_unknown_timeframe_exits_2_with_place_and_remedy(plan_path: Path) -> None:
+    plan_path.write_text(plan_path.read_text().replace('use = "quiet', 'bars = ["2m"]\nuse = "quiet'))
+
+    refused = desk("check", plan_path)
+
+    assert refused.exit_code == 2
+    assert "bars" in refused.output
+    assert '"1m", "5m", "15m", "1h"' in " ".join(refused.output.split())
+
+
 def test_check_of_a_bad_plan_exits_2_with_place_and_remedy(plan_path: Path) -> None:
     plan_path.write_text(PLAN.replace("kind =", "knid ="))
 

@@ -123,6 +123,32 @@ def test_wrong_options_exit_2_and_are_named(args: list[str], place: str) -> None
     assert "Traceback" not in result.stderr
 
 
+def test_a_wrong_fault_script_exits_2_and_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[faults]]\nkind = "cutt"\n')
+
+    result = CliRunner().invoke(app, ["venue", "--port", "0", "--faults", str(script)])
+
+    assert result.exit_code == 2
+    assert "[[faults]] 1 (cutt), kind" in result.stderr
+    assert "Did you mean `cut`?" in result.stderr
+
+
+def test_the_injected_faults_are_reported(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[faults]]\nkind = "disconnect"\ncode = 1000\nafter_events = 10\n[[faults]]\nkind = "no_pong"\n')
+    load = ("--standard", "--mix", "trades", "--rate", "2000", "--loop", "--seconds", "0.5", "--faults", str(script))
+
+    with running(tmp_path / "port", *load) as (process, port):
+        everything(port)
+        stats = page(port, "/stats")
+        out, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 0, err
+    assert stats["faults"] == {"disconnect": 1, "no_pong": 0}
+    assert out.splitlines()[-1] == "injected disconnect 1  no_pong 0"
+
+
 def test_a_port_that_is_taken_exits_1_and_is_named(tmp_path: Path) -> None:
     with running(tmp_path / "port", "--standard") as (_, port):
         result = CliRunner().invoke(app, ["venue", "--standard", "--port", str(port)])

@@ -1,5 +1,5 @@
 import threading
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from desk.model.errors import BadInput, StrategyError
 from desk.model.notices import TradingStatus
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.testing import START_NS, MarketRow, StrategyHarness, bar, market
+from desk.testing import START_NS, MarketRow, StrategyHarness, bar, market, past_days
 
 
 class Recorder(strategy.Strategy):
@@ -143,6 +143,46 @@ def test_a_strategy_may_begin_with_bars_and_a_position() -> None:
     assert run.context.now_ns == START_NS + 3 * MINUTE_NS + SECOND_NS
     assert run.context.close() is not None
     assert run.decisions == [("sell", 7.0)]
+
+
+class Daily(strategy.Strategy):
+    """Keeps the closes of the days before, and of the bars that it gets."""
+
+    history: ClassVar = {"1d": 3}
+
+    def __init__(self, params: strategy.Params) -> None:
+        super().__init__(params)
+        self.bars: list[tuple[str, float]] = []
+        self.days: list[float] = []
+
+    def on_second(self, ctx: strategy.Context) -> None:
+        self.days = ctx.bars_of("1d").close.tolist()
+
+    def on_bar(self, ctx: strategy.Context, bar: Bar) -> None:
+        self.bars.append((bar.timeframe, bar.close))
+
+
+def test_a_strategy_gets_longer_bars_and_the_history_that_it_declares() -> None:
+    run = StrategyHarness(Daily, on_bar=("1m", "5m"), history={"1d": past_days([9.0, 10.0, 11.0, 12.0])})
+
+    for close in range(1, 7):
+        run.minute(float(close))
+    run.restart()
+    run.advance(390 * 60)
+
+    minutes = [("1m", float(close)) for close in range(1, 7)]
+    assert run.strategy.bars == [*minutes[:5], ("5m", 5.0), minutes[5], ("5m", 6.0)]
+    assert run.strategy.days == [10.0, 11.0, 12.0, 6.0]
+    assert run.context.warm
+
+
+def test_a_strategy_without_the_history_that_it_declares_is_not_warm() -> None:
+    run = StrategyHarness(Daily)
+
+    run.minute(10.0)
+
+    assert not run.context.warm
+    assert run.strategy.days == []
 
 
 def test_without_warm_the_sessions_start_is_not_known() -> None:

@@ -29,6 +29,7 @@ from desk.model.checkpoint import (
 )
 from desk.model.commands import Deliver, MoveSlots
 from desk.model.feed_position import FeedPosition
+from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.orders import OrderEvent, Request
 from desk.model.records import Decision, ScanAnswer
 from desk.model.ticks import Event, Frame, class_of
@@ -41,7 +42,8 @@ from desk.producer.loop import ProducerLoop
 from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, ScannerRunner
+from desk.scanning.runner import ScannerRunner
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue
@@ -339,6 +341,7 @@ class Consumer:
                 10**12,
                 1.0,
                 0.01,
+                desk.hours,
                 live=desk.source is None,
             ),
             entries,
@@ -548,6 +551,7 @@ class DeskSetup:
     checkpoint_s: float = 0.0
     revise_s: int = 3_600
     limits: RiskLimits = field(default_factory=RiskLimits)
+    hours: TradingDay = ALWAYS_OPEN
 
 
 @dataclass

@@ -82,6 +82,21 @@ class TraceReceiver(trace_rpc.TraceServiceServicer):
         self.spans: list[tuple[str, Span]] = []
         self._receiver = receiver
 
+    def ways_of_orders(self) -> list[list[tuple[str, str]]]:
+        """The spans from the root to each order at the venue, as (actor, name), of those whose way is whole."""
+        by_id = {span.span_id: (actor, span) for actor, span in self.spans}
+        ways = []
+        for actor, span in by_id.values():
+            if span.name != "venue":
+                continue
+            way = [(actor, span)]
+            while (parent := by_id.get(way[-1][1].parent_span_id)) is not None:
+                assert parent[1].trace_id == span.trace_id
+                way.append(parent)
+            if not way[-1][1].parent_span_id:
+                ways.append([(actor, each.name) for actor, each in reversed(way)])
+        return ways
+
     def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
         self._receiver.released.wait(30)
         if self._receiver.refusal is not None:

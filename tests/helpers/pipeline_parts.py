@@ -43,7 +43,8 @@ from desk.producer.parts import Beginning, ProducerConfig, ProducerPorts
 from desk.producer.subscriptions import Subscriptions
 from desk.scanner import MarketSnapshot, Scanner
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import ScannerEntry, ScannerRunner
+from desk.scanning.runner import ScannerRunner
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_gate import RiskGate
 from desk.trading.risk_limits import RiskLimits
 from desk.venues.simulated import SimulatedVenue

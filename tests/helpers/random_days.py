@@ -14,14 +14,17 @@ from desk import strategy
 from desk.consumer.engine import StrategyEntry
 from desk.model.bars import Bar
 from desk.model.errors import RunFailed
+from desk.model.hours import TradingDay
 from desk.model.notices import TradingStatus
 from desk.model.ticks import Event, Frame, Quote, Trade
 from desk.model.units import SECOND_NS
-from desk.scanning.runner import ScannerEntry
+from desk.scanning.scanner_calls import ScannerEntry
 from desk.trading.risk_limits import RiskLimits
 
 SYMBOLS = ("A", "B", "C", "D")
 START_S = 48
+HOURS = TradingDay(at(-600), at(-240), at(36_000), at(54_000))
+"""Five minutes end with the minute that ends during the days here."""
 
 
 def examples(count: int) -> settings:
@@ -34,6 +37,8 @@ class RandomStrategyOnAllHooks(RandomStrategy):
     def on_second(self, ctx: strategy.Context) -> None:
         bands = None if ctx.bands is None else (ctx.bands.down, ctx.bands.up)
         self.seen.append((ctx.age_ns, ctx.degraded, ctx.warm, ctx.bars.close.tolist(), ctx.halted, bands))
+        longer = ctx.bars_of("5m")
+        self.seen.append((longer.volume.tolist(), longer.flags.tolist()))
         super().on_second(ctx)
 
     def on_trade(self, ctx: strategy.Context, trade: Trade) -> None:
@@ -52,7 +57,7 @@ class RandomStrategyOnAllHooks(RandomStrategy):
 
 
 ENTRIES = (
-    StrategyEntry("p", lambda: RandomStrategyOnAllHooks(NO_PARAMS)),
+    StrategyEntry("p", lambda: RandomStrategyOnAllHooks(NO_PARAMS), bars=("1m", "5m")),
     StrategyEntry("q", lambda: RandomStrategyOnAllHooks(NO_PARAMS), scanner="S"),
 )
 
@@ -127,6 +132,7 @@ class TapeDay(NamedTuple):
         """A desk in lockstep whose risk limits refuse some orders, by symbol and in total."""
         limits = RiskLimits(max_order_notional=80.0, max_position_notional=150.0, max_gross_notional=200.0)
         parts = {"strategies": ENTRIES, "scanners": scanners_of(self.plan), "start_ns": at(START_S), "limits": limits}
+        parts |= {"hours": HOURS}
         return DeskSetup(sorted(self.always), Rows(self.tape, SYMBOLS), **(parts | self.flow | more))
 
 

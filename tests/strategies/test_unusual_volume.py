@@ -46,6 +46,14 @@ def test_symbols_without_earlier_volume_without_price_or_too_cheap_are_left_out(
     assert scan(snapshot) == ["FIT"]
 
 
+def test_minutes_of_unknown_volume_are_left_out() -> None:
+    minutes = [[10.0, NAN, NAN, NAN], [NAN, 10.0, NAN, NAN], [10.0, 10.0, NAN, 10.0]]
+    minutes += [[NAN, NAN, 90.0, NAN], [40.0, 20.0, 90.0, NAN], [NAN, 40.0, NAN, NAN], [NAN] * 4]
+    snapshot = market(["AAA", "BBB", "CCC", "DDD"], [10.0] * 4, minute_volume=minutes)
+
+    assert scan(snapshot) == ["AAA", "BBB"]
+
+
 def test_equals_stand_in_the_order_of_their_symbols() -> None:
     snapshot = market(["B", "C", "A"], [10.0] * 3, minute_volume=[[10.0] * 3, [40.0] * 3, [0.0] * 3])
 

@@ -62,7 +62,7 @@ class InstanceContext:
 
     @property
     def warm(self) -> bool:
-        """Whether `bars` reach back to the session's start."""
+        """Whether `bars` reach back to the session's start, and the history that the strategy declares is there."""
         return self._of.warm
 
     @property
@@ -77,8 +77,12 @@ class InstanceContext:
 
     @property
     def bars(self) -> BarSeries:
-        """The symbol's closed minutes of this session."""
+        """The symbol's closed minutes of this session, after those of before the day that the strategy declares."""
         return self._of.bars
+
+    def bars_of(self, timeframe: str) -> BarSeries:
+        """The symbol's closed bars of a timeframe, after those of before the day that the strategy declares."""
+        return self._of.bars_of(timeframe)
 
     @property
     def trade(self) -> Trade | None:

@@ -6,18 +6,21 @@ from desk.bars.remembered_trades import LATE_NS, LOGGED_NS
 from desk.consumer.engine.call_tracer import CallTracer
 from desk.consumer.engine.engine_config import EngineConfig
 from desk.consumer.engine.engine_state import EngineCheckpoint, EngineState
-from desk.consumer.engine.instance import StrategyEntry
 from desk.consumer.engine.outcome import Outcome
 from desk.consumer.engine.snapshot import encode_state, ordinals_of
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.symbol_handover import held_items, symbols_in_slots
+from desk.consumer.engine.symbol_items import SymbolItems
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.model.bars import Bar
 from desk.model.batch import Released
 from desk.model.checkpoint import LoggedTrades
 from desk.model.items import (
     Adopt,
+    Backfill,
     Close,
     GapItem,
+    History,
     Item,
     LostTrades,
     Mark,
@@ -32,8 +35,6 @@ from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.orders import OrderEvent
 from desk.model.spans import SpanContext
 from desk.model.ticks import Cancel, Correction, Quote, Revision, Trade
-from desk.model.units import MINUTE_NS
-from desk.strategy import Gap as GapSeen
 from desk.telemetry.audit import Audit, count_cause
 from desk.telemetry.breadcrumb_port import EVERYWHERE, BreadcrumbWriter, NoBreadcrumbs
 from desk.telemetry.call_times import CallTimes
@@ -43,9 +44,9 @@ from desk.telemetry.span_recorder import SpanRecorder
 class Engine:
     """Applies the items of one shard to its bars, strategies and simulated orders.
 
-    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches),
-    number (order events, moves), equality (gaps) and the producer's time (lost quotes); items for released slots were
-    applied before the release.
+    Replayed items change nothing. They are recognized by ordinal (ticks), session time (marks, watches, unwatches; a
+    symbol's histories by that of the last one), number (order events, moves), equality (gaps) and the producer's time
+    (lost quotes); items for released slots were applied before the release.
 
     `apply` returns the outcome; the caller passes the part not yet handed over to the next call, because a released
     symbol takes its part along. Instances in `never_restored`, by (strategy, symbol), do not run again after `restore`.
@@ -79,7 +80,7 @@ class Engine:
         self._guard = state.guard
         self._instances = state.instances
         self._orders = state.orders
-        self._losses = state.losses
+        self._items = SymbolItems(state)
         self._notices = state.notices
 
     @property
@@ -265,17 +266,21 @@ class Engine:
             case OrderEvent():
                 self._order_event(item)
             case Watch():
-                self._watch(item)
+                self._items.watch(item)
+            case History():
+                self._items.history(item)
             case Unwatch():
-                self._unwatch(item)
+                self._items.unwatch(item)
             case LostTrades():
-                self._losses.lost(item)
+                self._items.lost(item)
             case QuotesLost():
-                self._unquoted(item)
+                self._items.unquoted(item)
             case Stop():
-                self._stop(item)
+                self._items.stop(item)
             case GapItem():
-                self._gap(item)
+                self._items.gap(item)
+            case Backfill():
+                self._state.take_backfill(item)
             case Release():
                 self._release(item, pending)
             case Adopt():
@@ -296,15 +301,12 @@ class Engine:
         now.age_ns = mark.feed_lag_ns + mark.lane_age_ns
         now.degraded = mark.degraded
         self._orders.on_mark(mark.session_ns)
-        for minute_ns, state in self._minutes.close_until(mark.session_ns):
-            bar = state.bars.close(minute_ns)
-            if bar is not None and state.on_bar:
-                self._guard.call_hook(state.on_bar, "on_bar", bar, minute_ns)
+        self._state.closes.close_until(mark.session_ns)
         self._notices.on_mark()
         self._notices.compare_until(mark.session_ns)
         if self._minutes.expire_until(mark.session_ns):
             for state in self.symbols.values():
-                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns)
+                state.bars.forget(self._minutes.revisable_from_ns, mark.session_ns, self._minutes.repairable_from_ns)
         self._guard.call_on_second(self._symbols.second_hooks())
 
     def _order_event(self, event: OrderEvent) -> None:
@@ -317,46 +319,12 @@ class Engine:
         self._instances.create_owner(state, event.strategy)
         self._orders.on_event(state, event)
 
-    def _watch(self, watch: Watch) -> None:
-        if watch.since_ns >= self.mark_ns and not self._state.moves.has_left(watch.symbol):
-            self._instances.watch(watch)
-
-    def _unwatch(self, unwatch: Unwatch) -> None:
-        if unwatch.at_ns >= self.mark_ns:
-            self._instances.unwatch(unwatch)
-
-    def _stop(self, stop: Stop) -> None:
-        if not stop.strategy:
-            self._guard.note_stopped_everywhere("of no known name", stop.why)
-        elif not self._state.moves.has_left(stop.symbol):
-            self._instances.stop(stop, self.mark_ns)
-
-    def _gap(self, gap: GapItem) -> None:
-        symbols = self._losses.gap(gap)
-        if symbols is None:
-            return
-        self._now.degraded = self._now.degraded or (gap.is_open and gap.symbols is None)
-        self.audit.lost_trades += gap.trades
-        self.audit.lost_quotes += gap.quotes
-        for symbol in symbols:
-            self.symbols[symbol].pricing.clear_quotes()
-        self._notices.on_gap(symbols, gap.from_ns)
-        instances = [instance for instance in self._symbols.active(symbols) if hasattr(instance.strategy, "on_gap")]
-        self._guard.call_hook(instances, "on_gap", GapSeen(gap.from_ns, gap.to_ns, gap.why, gap.is_open), gap.from_ns)
-
-    def _unquoted(self, unquoted: QuotesLost) -> None:
-        if not self._state.moves.has_left(unquoted.symbol):
-            self._symbols.get_or_create(unquoted.symbol, self.mark_ns).pricing.unquote(unquoted.at_ns)
-
     def _close(self, close: Close) -> None:
         """End the session: minutes that had not ended are partial, day orders expire."""
         if self.closed:
             return
         self._state.closed = True
-        for minute_ns, state in self._minutes.close_all():
-            if minute_ns + MINUTE_NS > self._minutes.data_ns(close.session_ns):
-                state.bars.spoil(minute_ns, self._minutes.closed_to_ns)
-            state.bars.close(minute_ns)
+        self._state.closes.close_all(close.session_ns)
         self._notices.compare_all(close.session_ns)
         self._orders.expire(close.session_ns)
 

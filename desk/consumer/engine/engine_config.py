@@ -11,7 +11,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
 
     `hours` are those of the exchange day. `delay_ns` is how late the feed is by design: added to a tick's venue time
     wherever that is compared with session time. `has_trades`: the feed carries trades. `live`: no data are fresh before
-    the first mark says so.
+    the first mark says so. `repair_ns`: partial minutes are kept that much longer than `bar_revise_ns`, for a repair
+    from the venue's history.
     """
 
     session: str
@@ -26,3 +27,4 @@ class EngineConfig(msgspec.Struct, frozen=True):
     has_trades: bool = True
     live: bool = False
     state_bytes: int = MOST_STATE_BYTES
+    repair_ns: int = 0

@@ -7,25 +7,29 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from desk.consumer.engine.backfills import Backfills
+from desk.consumer.engine.bar_closes import BarCloses
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.engine_config import EngineConfig
 from desk.consumer.engine.guard import Guard
-from desk.consumer.engine.instance import StrategyEntry
 from desk.consumer.engine.lost_ticks import LostTicks
 from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.outcome import Outcome
 from desk.consumer.engine.shard_moves import ShardMoves
 from desk.consumer.engine.snapshot import EngineSnapshot, SymbolSnapshot, decode_state, encode_state, pack_symbol
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.strategy_instances import StrategyInstances
 from desk.consumer.engine.strategy_orders import StrategyOrders
 from desk.consumer.engine.symbol_handover import pack_whole
+from desk.consumer.engine.symbol_history import SymbolHistories
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.engine.symbols import ShardSymbols
 from desk.consumer.engine.venue_notices import VenueNotices
 from desk.consumer.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
+from desk.model.items import Backfill
 from desk.model.notices import Notice
 from desk.model.ticks import Event
 from desk.telemetry.audit import Audit, count_cause
@@ -56,11 +60,14 @@ class EngineState:
         self.audit = audit
         self.mark_ns = 0
         self.closed = False
-        self.now = now = EngineClock(config.session, config.session_start_ns)
+        self.now = now = EngineClock(config.session, config.session_start_ns, config.hours)
         now.degraded = config.live
         self.outbox = outbox = EngineOutbox()
         self.symbols = ShardSymbols(strategies, outbox)
-        self.minutes = OpenMinutes(config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns)
+        self.minutes = OpenMinutes(
+            config.session_start_ns, config.bar_grace_ns, config.bar_revise_ns, config.delay_ns, config.repair_ns
+        )
+        now.closed_to_ns = self.minutes.closed_to_ns
         self.guard = Guard(
             now,
             outbox,
@@ -74,12 +81,15 @@ class EngineState:
             times,
         )
         self.instances = StrategyInstances(strategies, self.symbols, self.minutes, self.guard, config.session_start_ns)
+        self.closes = BarCloses(self.minutes, self.symbols, self.guard, now, strategies)
+        self.histories = SymbolHistories(self.symbols, self.minutes, now, audit)
         rules = MatchingRules(
             config.slippage_bps, config.fee_per_share, config.delay_ns, config.has_trades, config.hours
         )
         self.orders = StrategyOrders(self.symbols, self.guard, now, outbox, rules, live=config.live)
         self.losses = LostTicks(self.symbols.known, self.minutes)
         self.notices = VenueNotices(self.symbols, self.minutes, self.guard, outbox, audit)
+        self.backfills = Backfills(self.symbols.known, self.minutes, audit)
         self.moves = ShardMoves()
 
     def hand_over(self, pending: Outcome) -> None:
@@ -97,6 +107,12 @@ class EngineState:
         else:
             state.last_ordinal = notice.ordinal
             self.notices.apply(state, notice)
+
+    def take_backfill(self, backfill: Backfill) -> None:
+        """Repair minutes of a symbol; those that the venue has sent bars of can be compared now."""
+        self.backfills.apply(backfill, self.mark_ns)
+        if (state := self.symbols.known.get(backfill.symbol)) is not None:
+            self.notices.note(state)
 
     def reject(self, event: Event, causes: dict[str, int]) -> None:
         """Count an event of an unwatched symbol, once."""
@@ -132,7 +148,7 @@ class EngineState:
         pending = Outcome(kept.intents, kept.reports)
         self.losses.gaps.extend(kept.gaps)
         self.moves = kept.moves
-        self.minutes.closed_to_ns = kept.closed_to_ns
+        self.minutes.closed_to_ns = now.closed_to_ns = kept.closed_to_ns
         self.minutes.revisable_from_ns = kept.revisable_from_ns
         bars: dict[str, list[Bar]] = {}
         for bar in closed_bars:

@@ -10,9 +10,10 @@ from typing import Final
 
 from desk.consumer.engine.call_tracer import CallTracer
 from desk.consumer.engine.engine_clock import EngineClock
-from desk.consumer.engine.instance import Instance, StrategyEntry, SymbolView
+from desk.consumer.engine.instance import Instance, SymbolView
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.state_pickling import StateTooLargeError, pickle_within
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.symbols import SecondHook, SecondHooks, ShardSymbols
 from desk.model.interrupt_origin import is_from_signal
 from desk.telemetry.audit import MAX_EXAMPLES, Audit, StrategyFault, fault_line, fault_trace

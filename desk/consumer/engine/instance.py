@@ -1,18 +1,18 @@
 """One strategy on one symbol: its state, orders and position, and the calls behind its context."""
 
-from collections.abc import Callable
 from random import Random
 from typing import Final, Protocol, get_args
 
-import msgspec
-
 from desk.bars.builder import BarBuilder
+from desk.bars.longer import LongerBars
 from desk.bars.reference_price import Pricing
 from desk.bars.series import BarSeries
+from desk.bars.session_grid import SessionGrid
 from desk.consumer.engine.context import InstanceContext
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.order_arguments import plain_text, positive
 from desk.consumer.engine.outbox import EngineOutbox
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.matching import TradingState
 from desk.model.notices import PriceBands
 from desk.model.orders import (
@@ -27,6 +27,7 @@ from desk.model.orders import (
     order_number,
 )
 from desk.model.ticks import Quote, Trade
+from desk.model.timeframes import TIMEFRAMES, timeframe_of
 from desk.strategy import Fill, Params, Position, Strategy
 from desk.telemetry.call_times import Recorders
 from desk.trading.positions import after_fill
@@ -34,24 +35,6 @@ from desk.trading.positions import after_fill
 TIMES_IN_FORCE: Final = get_args(TimeInForce)
 AT_REST: Final = Strategy(Params())
 """A strategy without hooks: the placeholder of an instance before its own is built, and after it is stopped."""
-
-
-class StrategyEntry(msgspec.Struct, frozen=True):
-    """A `[[strategies]]` entry: the symbols on which its instances run, and its factory.
-
-    `symbols` is None for all of the desk's symbols; `scanner` names the scanner that chooses them instead.
-    """
-
-    name: str
-    create: Callable[[], Strategy]
-    symbols: frozenset[str] | None = None
-    scanner: str | None = None
-
-    def wants(self, symbol: str, scanners: list[str]) -> bool:
-        """Whether an instance should run on this symbol, given the scanners that want it now."""
-        if self.scanner is not None:
-            return self.scanner in scanners
-        return self.symbols is None or symbol in self.symbols
 
 
 class SymbolView(Protocol):
@@ -63,8 +46,14 @@ class SymbolView(Protocol):
     quote: Quote | None
     pricing: Pricing
     warm: bool
+    has_history: bool
+    awaits_history: bool
     refused_ns: int | None
     trading: TradingState
+
+    def longer_bars(self, grid: SessionGrid) -> LongerBars:
+        """The symbol's bars of longer timeframes."""
+        ...
 
 
 class Instance:
@@ -142,13 +131,25 @@ class Instance:
 
     @property
     def active(self) -> bool:
-        """Whether its hooks run: it is wanted, or has an open order or position."""
-        return not self.stopped and (self.wanted or bool(self.orders) or self._position.quantity != 0)
+        """Whether its hooks run: it is wanted, or has an open order or position, and its symbol awaits no history."""
+        if self.stopped or self._view.awaits_history:
+            return False
+        return self.wanted or bool(self.orders) or self._position.quantity != 0
 
     @property
     def bars(self) -> BarSeries:
-        """The symbol's closed minutes of this session."""
-        return self._view.bars.series
+        """The symbol's closed minutes of this session, after those of before the day that the strategy declares."""
+        return self.bars_of("1m") if "1m" in self.entry.history else self._view.bars.series
+
+    def bars_of(self, timeframe: str) -> BarSeries:
+        """The symbol's closed bars of a timeframe, after those of before the day that the strategy declares."""
+        known = timeframe_of(plain_text(timeframe))
+        if known is None:
+            raise ValueError(f"bars_of takes one of {', '.join(TIMEFRAMES)}, not {timeframe!r}")
+        past = self.entry.history.get(known, 0)
+        if known == "1m" and not past:
+            return self._view.bars.series
+        return self._view.longer_bars(self._now.grid).series(known, self._now.closed_to_ns, past)
 
     @property
     def trade(self) -> Trade | None:
@@ -167,8 +168,9 @@ class Instance:
 
     @property
     def warm(self) -> bool:
-        """Whether `bars` reach back to the session's start."""
-        return self._view.warm
+        """Whether `bars` reach back to the session's start, and the history that the strategy declares is there."""
+        view = self._view
+        return view.warm and (view.has_history or not self.entry.history)
 
     @property
     def now_ns(self) -> int:

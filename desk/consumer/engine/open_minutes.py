@@ -10,16 +10,25 @@ class OpenMinutes:
     Minutes before `closed_to_ns` are closed; of those, the ones from `revisable_from_ns` on still take late trades. A
     minute closes at the first mark `grace_ns` or more after its end, and takes late trades until the first mark
     `revise_ns` or more after it. `delay_ns` is how late the feed is by design: at a mark the data are `delay_ns` older
-    than the mark (`data_ns`), so minutes end that much later.
+    than the mark (`data_ns`), so minutes end that much later. `repair_ns` longer than late trades may the venue's
+    history complete a partial minute.
     """
 
-    def __init__(self, session_start_ns: int, grace_ns: int, revise_ns: int, delay_ns: int = 0) -> None:
+    def __init__(
+        self, session_start_ns: int, grace_ns: int, revise_ns: int, delay_ns: int = 0, repair_ns: int = 0
+    ) -> None:
         self._delay_ns = delay_ns
+        self._repair_ns = repair_ns
         self._grace_ns = grace_ns
         self.revise_ns = max(revise_ns, grace_ns)
         self._open: dict[int, dict[str, SymbolState]] = {}
         self.closed_to_ns = floor_to(self.data_ns(session_start_ns), MINUTE_NS)
         self.revisable_from_ns = floor_to(self.data_ns(session_start_ns) - self.revise_ns, MINUTE_NS)
+
+    @property
+    def repairable_from_ns(self) -> int:
+        """The minute from which partial minutes may still be completed by the venue's history."""
+        return self.revisable_from_ns - self._repair_ns
 
     def data_ns(self, session_ns: int) -> int:
         """The venue time of the data that are received at this session time."""

@@ -24,6 +24,7 @@ from desk.model.checkpoint import NO_TRADES, LoggedTrades
 from desk.model.items import GapItem
 from desk.model.orders import CancelIntent, Intent, Report, Side
 from desk.model.ticks import Quote, Trade
+from desk.model.timeframes import Timeframe
 from desk.strategy import Position
 from desk.telemetry.audit import Audit
 
@@ -43,7 +44,7 @@ class InstanceSnapshot(msgspec.Struct, array_like=True):
 
 
 class SymbolSnapshot(msgspec.Struct, array_like=True):
-    """One symbol; `minutes` are the open and still revisable ones.
+    """One symbol; `minutes` are the open and still revisable ones, `lost` the bounds of a `MinuteSet`.
 
     In moves, not in checkpoints: `series` are the rows of its closed minutes, `changed` the minutes that the keeper
     does not have, and `memory` includes the remembered trades.
@@ -71,6 +72,11 @@ class SymbolSnapshot(msgspec.Struct, array_like=True):
     refused_ns: int | None = None
     trading: TradingState = msgspec.field(default_factory=TradingState)
     venue_bars: VenueBars = msgspec.field(default_factory=VenueBars)
+    past: dict[Timeframe, bytes] = {}
+    history_ns: int = -1
+    has_history: bool = False
+    awaits_history: bool = False
+    ignored: dict[int, int] = {}
 
 
 class EngineSnapshot(msgspec.Struct, array_like=True):
@@ -141,6 +147,11 @@ def pack_symbol(state: SymbolState, guard: Guard) -> SymbolSnapshot:
         refused_ns=state.refused_ns,
         trading=state.trading,
         venue_bars=state.venue_bars,
+        past=state.past,
+        history_ns=state.history_ns,
+        has_history=state.has_history,
+        awaits_history=state.awaits_history,
+        ignored=state.bars.ignored,
     )
 
 
@@ -152,7 +163,10 @@ def unpack_symbol(kept: SymbolSnapshot, closed: list[Bar], trades: LoggedTrades 
     state.warm, state.scanners = kept.warm, kept.scanners
     state.matcher, state.stops, state.refused_ns = kept.matcher, kept.stops, kept.refused_ns
     state.trading, state.venue_bars = kept.trading, kept.venue_bars
+    state.past, state.history_ns = kept.past, kept.history_ns
+    state.has_history, state.awaits_history = kept.has_history, kept.awaits_history
     state.bars.restore(kept.repaired_to_ns, kept.minutes, kept.lost, closed)
+    state.bars.ignored = kept.ignored
     state.bars.rows.put_rows(kept.series)
     if kept.memory is not None:
         state.bars.memory = restore_trades(kept.memory, trades)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from desk.bars.remembered_trades import unpack_trades
 from desk.consumer.engine.engine_clock import EngineClock
 from desk.consumer.engine.guard import Guard
-from desk.consumer.engine.instance import Instance, StrategyEntry
+from desk.consumer.engine.instance import Instance
 from desk.consumer.engine.open_minutes import OpenMinutes
 from desk.consumer.engine.outbox import EngineOutbox
 from desk.consumer.engine.snapshot import SymbolSnapshot, unpack_instance, unpack_symbol
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.consumer.engine.symbols import ShardSymbols
 from desk.consumer.engine.venue_bars import VenueBars
@@ -52,7 +53,8 @@ class StrategyInstances:
             since_ns = self._session_start_ns if watch.first else watch.since_ns
             state.bars.since_ns = self._minutes.data_ns(since_ns)
             self._symbols.watch(state, on=True)
-            self._receive_history(state, watch)
+            self._warm_up(state, watch)
+            state.awaits_history = watch.history_follows
         state.scanners = watch.scanners
         self._seat(state)
 
@@ -127,8 +129,9 @@ class StrategyInstances:
         for minute_ns in state.bars.open_minutes(self._minutes.closed_to_ns):
             self._minutes.opened(minute_ns, state)
 
-    def _receive_history(self, state: SymbolState, watch: Watch) -> None:
-        state.warm = watch.warm or state.bars.since_ns <= self._session_start_ns
+    def _warm_up(self, state: SymbolState, watch: Watch) -> None:
+        has_history = state.has_history and state.history_ns >= watch.since_ns
+        state.warm = watch.warm or has_history or state.bars.since_ns <= self._session_start_ns
         if watch.warm:
             memory = unpack_trades(watch.remembered)
             for minute_ns in state.bars.warm(watch.bars, self._minutes.closed_to_ns, memory):

@@ -6,8 +6,9 @@ Tests: tests/desk/consumer/engine/test_engine_watching.py
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from desk.consumer.engine.instance import Instance, StrategyEntry
+from desk.consumer.engine.instance import Instance
 from desk.consumer.engine.outbox import EngineOutbox
+from desk.consumer.engine.strategy_entry import StrategyEntry
 from desk.consumer.engine.symbol_state import SymbolState
 from desk.strategy import Context
 

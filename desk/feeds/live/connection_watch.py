@@ -3,7 +3,7 @@
 Tests: tests/desk/feeds/live/test_feed_outages.py, tests/desk/venues/alpaca/test_alpaca_feed.py
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -16,9 +16,12 @@ from desk.model.notes import Note
 from desk.model.units import SECOND_NS
 from desk.ports import Clock
 from desk.streams.socket_loop import SILENT, ConnectionEnd, SocketLoop
-from desk.streams.stream_protocol import StreamProtocol
+from desk.streams.stream_protocol import SelectiveStream, StreamProtocol
 
 MUTE_S: Final = 30.0
+USUAL_SILENCES: Final = 3
+"""A silence is a fault if it is so many times as long as any that ended by itself."""
+MAX_DOUBLINGS: Final = 6
 MUTE: Final = "connected, and mute"
 
 
@@ -26,7 +29,9 @@ class ConnectionWatch:
     """Follows socket and protocol after every turn, and writes outages and totals.
 
     `before` holds the totals of earlier producers' feeds. A connection with a subscription that is mute for `mute_s`
-    while `is_open(session_ns)` is ended.
+    while the exchange is open is ended. Only silence within its hours counts: `is_open(session_ns)`, `delay_ns` later
+    for a feed that is late by design. A quiet market must not be connected to for ever: each mute connection in a row
+    doubles the limit, and it is at least USUAL_SILENCES times the longest silence that ended by itself.
     """
 
     def __init__(
@@ -40,13 +45,17 @@ class ConnectionWatch:
         before: FeedHealth,
     ) -> None:
         self.mute_s = MUTE_S
+        self.delay_ns = 0
+        self._open_ns: int | None = None
+        self._heard_ns = 0
+        self._usual_ns = 0
         outages.health = msgspec.structs.replace(before, up=False)
         self._socket = socket
         self._protocol = protocol
         self._outages = outages
         self._session = session
         self._clock = clock
-        self._is_open = is_open
+        self.is_open = is_open
         self._before = before
         self._notes: list[Note] = []
 
@@ -76,10 +85,11 @@ class ConnectionWatch:
         health.clock_silences = before.clock_silences + self._session.silence.count
         health.clock_why = self._session.silence.why
         health.encoding = protocol.encoding or before.encoding
-        health.unknown = {
-            kind: before.unknown.get(kind, 0) + protocol.unknown.get(kind, 0)
-            for kind in sorted(before.unknown.keys() | protocol.unknown.keys())
-        }
+        health.unknown = _sums(before.unknown, protocol.unknown)
+        health.unmapped = _sums(before.unmapped, protocol.unmapped)
+        if isinstance(protocol, SelectiveStream):
+            health.dropped = before.dropped | protocol.dropped
+            health.dropped_helpers = before.dropped_helpers | protocol.dropped_helpers
         return health
 
     def begin(self, session_ns: int, wall_ns: int, *, is_resumed: bool) -> None:
@@ -94,15 +104,22 @@ class ConnectionWatch:
 
     def end_mute(self, wall_ns: int) -> None:
         """End a connection that is mute although data are expected."""
-        silent_ns = wall_ns - self._socket.message_ns
-        if (
-            silent_ns >= self.mute_s * SECOND_NS
-            and self._socket.open
-            and self._protocol.listening
-            and self._is_open(self._session.session_ns(wall_ns))
-        ):
-            self._outages.health.mutes += 1
-            self._outages.health.mutes_in_a_row += 1
+        message_ns = self._socket.message_ns
+        if not (self._protocol.listening and self._socket.open and self._expects_data(wall_ns)):
+            self._open_ns = None
+            return
+        if self._open_ns is None:
+            self._open_ns = self._heard_ns = message_ns if self._expects_data(message_ns) else wall_ns
+        heard_ns = max(self._open_ns, message_ns)
+        if heard_ns > self._heard_ns:
+            self._usual_ns = max(self._usual_ns, heard_ns - self._heard_ns)
+            self._heard_ns = heard_ns
+        silent_ns, health = wall_ns - heard_ns, self._outages.health
+        limit_ns = int(self.mute_s * SECOND_NS) << min(health.mutes_in_a_row, MAX_DOUBLINGS)
+        if silent_ns >= max(limit_ns, USUAL_SILENCES * self._usual_ns):
+            health.mutes += 1
+            health.mutes_in_a_row += 1
+            self._open_ns = None
             self._socket.hang_up(f"{MUTE} for {silent_ns / SECOND_NS:.0f} s")
             self._take_ends()
 
@@ -126,10 +143,18 @@ class ConnectionWatch:
         owed = self._protocol.awaiting if self._socket.open else ""
         self._outages.end(session_ns, wall_ns, owed, over=self._session.ended)
 
+    def note(self, text: str) -> None:
+        """Add a line for the log."""
+        self._notes.append(Note(f"{self._protocol.place}: {text}"))
+
     def take_notes(self) -> list[Note]:
         """New lines for the log since the last call."""
         notes, self._notes = self._notes, []
         return notes + self._outages.take_notes()
+
+    def _expects_data(self, wall_ns: int) -> bool:
+        """Whether the exchange was open when data of this time were sent."""
+        return self.is_open(self._session.session_ns(wall_ns) - self.delay_ns)
 
     def _take_ends(self) -> None:
         for end in self._socket.take_ends():
@@ -157,3 +182,7 @@ class ConnectionWatch:
         if refused != health.refused:
             self._notes += refusal_notes(self._protocol.place, health.refused, refused)
             health.refused = refused
+
+
+def _sums(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    return {name: before.get(name, 0) + now.get(name, 0) for name in sorted(before.keys() | now.keys())}

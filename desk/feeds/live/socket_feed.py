@@ -14,9 +14,12 @@ from desk.feeds.live.freshness import FreshnessTracker
 from desk.feeds.live.outages import NEVER_NS, FeedOutages, OutageGap
 from desk.feeds.live.read_frames import ReadFrames
 from desk.feeds.live.session_clock import SessionClock
+from desk.feeds.live.symbol_activity import ActivityMeter
 from desk.feeds.live.tick_times import SocketRead, TickTimes
+from desk.files.connection_budget import ConnectionBudget
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.errors import DeskError
+from desk.model.feed_health import FeedHealth, Freshness, SymbolActivity
 from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
@@ -24,7 +27,7 @@ from desk.model.ticks import Event, Frame
 from desk.model.units import MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import Clock, FeedCounts
 from desk.streams.socket_loop import PING_PART, TIMEOUT_NS, SocketLoop
-from desk.streams.stream_protocol import StreamProtocol
+from desk.streams.stream_protocol import SelectiveStream, StreamProtocol
 
 CHECK_NS: Final = 50 * MS_NS
 """Between two reads of a quiet feed: time limits, pings and attempts to connect are checked in reads."""
@@ -32,6 +35,9 @@ DRAINED_NS: Final = SECOND_NS
 AHEAD_NS: Final = 60 * SECOND_NS
 CATCH_UP_NS: Final = 900 * SECOND_NS
 JUMPED: Final = "session time jumped"
+PREDECESSOR_NS: Final = 10 * SECOND_NS
+"""A producer that died has freed its connection within this time, and another desk that closes within CLOSING_NS."""
+CLOSING_NS: Final = 2 * SECOND_NS
 
 
 def always(session_ns: int) -> bool:  # noqa: ARG001  stands in for a calendar
@@ -55,7 +61,9 @@ class SocketFeed:
     A lost connection is replaced, and the time without one is in `gaps`; `open_gap` is the gap that has not ended. A
     connection counts as lost if neither data nor a pong came for `timeout_ns`; one with a subscription that is mute
     while `is_open(session_ns)` is replaced too. `freshness` reports at a mark whether data may be missing. `health`
-    holds the totals. Raises a DeskError that no new connection would heal.
+    holds the totals. A DeskError that no new connection would heal is raised before the first subscription. After it,
+    the session ends there in order: `fault` is the error.
+    `budget` is the connection that desks of this machine share: without one RunFailed is raised.
 
     With `resume`, the position of the feed of a producer that died, its totals continue, and the next mark is that of
     the following second: marks that are overdue are returned at once. The time until the first subscription is a gap.
@@ -82,7 +90,9 @@ class SocketFeed:
         hours: TradingDay = ALWAYS_OPEN,
         resume: FeedPosition | None = None,
         timeout_ns: int = TIMEOUT_NS,
+        budget: ConnectionBudget | None = None,
     ) -> None:
+        self.fault: DeskError | None = None
         self.counts = self._counts = counts
         self.ended = False
         self.descriptor: int | None = None
@@ -92,6 +102,9 @@ class SocketFeed:
         self._clock = clock
         self._session = session
         self._resume = resume
+        self._budget = budget
+        self._activity = ActivityMeter()
+        self._in_session = False
         self._start_ns = start_ns
         self._end_ns = NEVER_NS if stop_ns is None else ceil_to(stop_ns, SECOND_NS)
         self._mark_ns = start_ns if resume is None else resume.mark_ns
@@ -152,7 +165,7 @@ class SocketFeed:
 
     def expect_delay(self, delay_ns: int) -> None:
         """Accept ticks of before the exchange day that come so much later by design."""
-        self._times.delay_ns = delay_ns
+        self._times.delay_ns = self.connection.delay_ns = delay_ns
 
     def open_gap(self, session_ns: int) -> OutageGap | None:
         """The gap that has not ended at this session time, up to it; None without one."""
@@ -172,7 +185,7 @@ class SocketFeed:
         return self._at(wall_ns) - self._times.floor_ns
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Return these symbols' ticks as soon as the venue sends them; "*" is all."""
+        """Return these symbols' ticks as soon as the venue sends them, most wanted first; "*" is all."""
         self._protocol.subscribe(symbols)
         self.due_ns = 0
 
@@ -180,6 +193,20 @@ class SocketFeed:
         """Skip these symbols' ticks from the next frame on, and unsubscribe them."""
         self._protocol.unsubscribe(symbols)
         self.due_ns = 0
+
+    def resubscribe(self, symbols: Iterable[str]) -> None:
+        """Subscribe these symbols anew, if the venue's protocol can."""
+        if isinstance(self._protocol, SelectiveStream):
+            self._protocol.resubscribe(symbols)
+            self.due_ns = 0
+
+    def is_open(self, session_ns: int) -> bool:
+        """Whether the exchange is in regular hours at this session time, and not in a break."""
+        return self.connection.is_open(session_ns)
+
+    def take_activity(self) -> SymbolActivity:
+        """The symbols that traded since the last call, and the venue's messages about symbols."""
+        return self._activity.take()
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
         """Unsubscribe the quotes of these symbols for now."""
@@ -215,9 +242,11 @@ class SocketFeed:
     def close(self) -> None:
         """End the session here, and close the connection: it has a second to close in order."""
         self._frames.close()
+        self.descriptor = None
 
     def _all_frames(self) -> Generator[Frame | None, None, None]:
         try:
+            yield from self._until_granted()
             yield from self._until_answered()
             wall_ns, mark_ns = self._clock.wall_ns(), None if self._resume is None else self._resume.mark_ns
             self._proof.begin(wall_ns)
@@ -226,12 +255,30 @@ class SocketFeed:
             if mark_ns is None:
                 yield from self._wait_for_start()
                 self._reached_ns = max(self._now_ns(), self._start_ns)
+            self._in_session = True
             yield from self._run()
         finally:
             wall_ns = self._clock.wall_ns()
             self.connection.end(self._at(wall_ns) if self._reached_ns else 0, wall_ns)
             self._socket.close()
+            if self._budget is not None:
+                self._budget.release()
             self._reads.skip(self._in_hand + self._protocol.ticks)
+
+    def _until_granted(self) -> Iterator[None]:
+        """None until this desk has one of the key's connections. Raises RunFailed if other desks keep them."""
+        budget, began_ns = self._budget, self._clock.wall_ns()
+        if budget is None:
+            return
+        patience_ns = CLOSING_NS if self._resume is None else PREDECESSOR_NS
+        try:
+            while not budget.acquire(now_ns := self._clock.wall_ns()):
+                if now_ns - began_ns >= patience_ns:
+                    raise budget.refusal(self.place)
+                self.due_ns, self.descriptor = now_ns + CHECK_NS, None
+                yield None
+        except OSError as error:  # the venue's own limit (406) remains
+            self.connection.note(f"the connection is not shared with other desks of this machine: {error}")
 
     def _until_answered(self) -> Iterator[None]:
         """None until the session's clock has answered. Raises RunFailed if it gives no answer."""
@@ -291,7 +338,7 @@ class SocketFeed:
                 self._rest(mark_ns)
                 read = SocketRead(self._reached_ns, self._socket.read_ns, self._session.factor)
                 yield self._reads.frame(ticks, read)
-            if quiet and self._session.ended and self._drained():
+            if self.fault is not None or (quiet and self._session.ended and self._drained()):
                 if self._reached_ns > mark_ns - SECOND_NS:
                     yield self._mark(mark_ns)
                 return
@@ -318,11 +365,18 @@ class SocketFeed:
             self._times.shift(step_ns)
             self._outages.health.clock_steps += 1
         self.connection.end_mute(wall_ns)
-        self._socket.turn()
+        if self.fault is None:
+            self._socket.turn()
         self._read_ns = self._clock.wall_ns()
-        self.connection.after_turn(self._read_ns)
+        try:
+            self.connection.after_turn(self._read_ns)
+        except DeskError as fault:
+            if not (self._in_session and self.health.subscribed):
+                raise
+            self.fault = fault
         protocol = self._protocol
         ticks, protocol.ticks = protocol.ticks, []
+        self._activity.look(ticks)
         return ticks
 
     def _drained(self) -> bool:

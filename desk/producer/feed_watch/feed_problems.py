@@ -3,7 +3,7 @@
 Tests: tests/desk/producer/feed_watch/test_watch.py
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ MANY_SILENT_CONNECTIONS: Final = 2
 
 
 class FeedEnd(msgspec.Struct, frozen=True):
-    """The final state of a feed: totals, and messages about skew, age and silent symbols ("" for none).
+    """The final state of a feed: totals, and messages about skew, age, silent and stale symbols ("" for none).
 
     `open_s` counts the seconds in which the exchange was open and the feed subscribed. `down_s`: how long it is down.
     """
@@ -34,6 +34,8 @@ class FeedEnd(msgspec.Struct, frozen=True):
     skew: str
     age: str
     silent: str
+    stale: str = ""
+    was_stale: str = ""
 
 
 def feed_warnings(ending: FeedEnd) -> list[str]:
@@ -43,6 +45,7 @@ def feed_warnings(ending: FeedEnd) -> list[str]:
         *clock_warnings(ending.place, ending.health),
         _outside(ending),
         ending.silent,
+        ending.was_stale,
         ending.age,
     ]
     return [line for line in lines if line]
@@ -50,7 +53,8 @@ def feed_warnings(ending: FeedEnd) -> list[str]:
 
 def feed_problems(ending: FeedEnd) -> list[str]:
     """Faults that did not heal, and refused subscriptions."""
-    lines = [*_connection(ending), *_refused(ending), ending.skew, *clock_problems(ending.place, ending.health)]
+    lines = [*_connection(ending), *_refused(ending), ending.stale, ending.skew]
+    lines += clock_problems(ending.place, ending.health)
     if ending.live and ending.is_old and ending.health.up:
         lines.append(f"{ending.place}: the data were still too old when the run ended. Check connection and load.")
     return [line for line in lines if line]
@@ -82,16 +86,25 @@ def _healed(ending: FeedEnd) -> list[str]:
             f"{place}: {formatting.some(health.mutes, 'connection')} delivered nothing for a long time and had to be "
             "reopened"
         )
+    for channel, why in sorted(health.dropped_helpers.items()):
+        lines.append(f"{place}: the channel {channel}, which the plan does not name, was left out: {why}")
     if health.encoding:
         lines.append(
             f"{place}: the venue sent {health.encoding} instead of the requested encoding; the desk switched to it"
         )
     if health.unknown:
-        kinds = sorted(health.unknown.items(), key=lambda item: (-item[1], item[0]))
-        named = ", ".join(f"{kind!r} {count:,}" for kind, count in kinds[:MAX_KINDS_SHOWN])
-        more = f", and {len(kinds) - MAX_KINDS_SHOWN:,} kinds more" if len(kinds) > MAX_KINDS_SHOWN else ""
-        lines.append(f"{place}: messages of unknown kinds were ignored: {named}{more}")
+        kinds = {repr(kind): count for kind, count in health.unknown.items()}
+        lines.append(f"{place}: messages of unknown kinds were ignored: {_most(kinds, 'kinds')}")
+    if health.unmapped:
+        lines.append(f"{place}: codes without a letter were left out: {_most(health.unmapped, 'codes')}")
     return lines
+
+
+def _most(counts: Mapping[str, int], what: str) -> str:
+    """The names with the highest counts, and how many there are more."""
+    names = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} {count:,}" for name, count in names[:MAX_KINDS_SHOWN])
+    return shown + (f", and {len(names) - MAX_KINDS_SHOWN:,} {what} more" if len(names) > MAX_KINDS_SHOWN else "")
 
 
 def _outside(ending: FeedEnd) -> str:
@@ -136,7 +149,9 @@ def _connection(ending: FeedEnd) -> list[str]:
 
 
 def _refused(ending: FeedEnd) -> list[str]:
-    return [refusal(ending.place, channel, symbols) for channel, symbols in sorted(ending.health.refused.items())]
+    health, place = ending.health, ending.place
+    lines = [f"{place}: the channel {channel} was left out: {why}" for channel, why in sorted(health.dropped.items())]
+    return lines + [refusal(place, channel, symbols) for channel, symbols in sorted(health.refused.items())]
 
 
 def _attempts(failures: int) -> str:

@@ -15,6 +15,7 @@ from desk.producer.feed_watch.clock_skew import SkewMeter, SkewState
 from desk.producer.feed_watch.data_age import DataAge, DataAgeReading, DataAgeState
 from desk.producer.feed_watch.feed_problems import FeedEnd, feed_problems, feed_warnings
 from desk.producer.feed_watch.silent_symbols import SilentSymbols
+from desk.producer.feed_watch.stale_symbols import StaleState, StaleSymbols
 from desk.producer.subscriptions import ALL, Subscriptions
 from desk.telemetry import formatting
 
@@ -24,7 +25,8 @@ AHEAD_NS: Final = 60 * MINUTE_NS
 class FeedWatchConfig(msgspec.Struct, frozen=True):
     """The feed's name, its delay by design, and the limit of its clock skew; see `[feed]`, `[guards]`.
 
-    `hours` are those of the exchange day; `channels` is the number of the feed's channels.
+    `hours` are those of the exchange day; `channels` is the number of the feed's channels of ticks. `has_trades`: they
+    include trades, so that their absence means something.
     """
 
     place: str = "the feed"
@@ -32,6 +34,7 @@ class FeedWatchConfig(msgspec.Struct, frozen=True):
     max_clock_skew_ns: int = SECOND_NS
     hours: TradingDay = ALWAYS_OPEN
     channels: int = 2
+    has_trades: bool = True
 
 
 class FeedAges(msgspec.Struct, frozen=True):
@@ -54,7 +57,7 @@ class FeedReport(msgspec.Struct, array_like=True):
     """The feed at the end of a run, or at one moment of it.
 
     `up` is always true of a feed that is not live. `ahead` counts trades with a time an hour or more ahead of the
-    session.
+    session. `fault_status` is the exit status of the error that ended the feed in mid-session, 0 without one.
     """
 
     live: bool = False
@@ -65,6 +68,7 @@ class FeedReport(msgspec.Struct, array_like=True):
     ahead: int = 0
     warnings: list[str] = []
     problems: list[str] = []
+    fault_status: int = 0
 
 
 class FeedFigures(msgspec.Struct, array_like=True, frozen=True):
@@ -89,6 +93,7 @@ class _State(msgspec.Struct, array_like=True):
     silent: list[str]
     rejected: int
     mark_ns: int = 0
+    stale: StaleState = msgspec.field(default_factory=StaleState)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,7 +101,7 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 
 
 class FeedWatch:
-    """Watches frames and marks: clock skew, age of the data, silent symbols; and of a live feed, its connection.
+    """Watches frames and marks: clock skew, age of the data, silent and stale symbols; of a live feed, its connection.
 
     Events are returned as notes. `state` is the encoded state of an earlier producer's watch. At the last mark, data
     were `lag_ns` old; `is_degraded` says that they were too old for entries, or that a live feed was not fresh.
@@ -127,7 +132,13 @@ class FeedWatch:
         self._rejected = 0 if restored is None else restored.rejected
         seen = () if restored is None else set(self._subscribed_by_name()).difference(restored.silent)
         self._silent = SilentSymbols(config.place, 0 if restored is None else restored.open_s, seen)
+        self._stale = StaleSymbols(config.place, config.delay_ns, None if restored is None else restored.stale)
         self._mark_ns = 0 if restored is None else restored.mark_ns
+
+    @property
+    def stale(self) -> dict[str, int]:
+        """The symbols of which the venue has trades that do not come, each with the session time since then."""
+        return self._stale.stale
 
     def met(self, symbols: Iterable[str]) -> None:
         """Record that ticks of these symbols arrived."""
@@ -155,8 +166,13 @@ class FeedWatch:
             down_ns = 0 if down_from_ns is None else mark_ns - down_from_ns
             self.lag_ns = max(ages.lag_ns + self._fresh.silent_ns, down_ns)
             hours, data_ns = self.config.hours, mark_ns - self.config.delay_ns
-            can_deliver = down_from_ns is None and hours.open_ns <= data_ns < hours.close_ns
-            notes += self._silent.mark(self._granted(live) if can_deliver else (), can_deliver=can_deliver)
+            is_open = hours.open_ns <= data_ns < hours.close_ns and live.is_open(data_ns)
+            can_deliver, granted = down_from_ns is None and is_open, self._granted(live)
+            notes += self._silent.mark(granted, can_deliver=can_deliver)
+            if self.config.has_trades:
+                notes += self._stale.mark(mark_ns, live.take_activity(), granted, can_deliver=can_deliver)
+                if self._stale.again:
+                    live.resubscribe(self._stale.again)
         notes += self._skew.mark(pace)
         notes += self._age.mark(mark_ns, self._age_reading(ages))
         self.is_degraded = self._age.is_old or bool(self._fresh.why)
@@ -189,8 +205,13 @@ class FeedWatch:
             skew=skew.problem,
             age=self._age.warning(self._mark_ns),
             silent="" if live is None else self._silent.text(self._granted(live)),
+            stale=self._stale.problem(self._mark_ns),
+            was_stale=self._stale.warning(),
         )
         report.warnings, report.problems = feed_warnings(ending), feed_problems(ending)
+        if live is not None and live.fault is not None:
+            report.problems.insert(0, str(live.fault))
+            report.fault_status = live.fault.exit_status
         return report
 
     def figures(self) -> FeedFigures:
@@ -205,7 +226,9 @@ class FeedWatch:
         """Current faults, for the live view."""
         alerts, live = [], self._live
         if live is not None:
-            if live.down_why:
+            if live.fault is not None:
+                alerts.append(f"the feed has ended: {live.fault.found}")
+            elif live.down_why:
                 alerts.append(f"feed down for {self._down_s():,.0f} s: {live.down_why}")
             elif self._fresh.why:
                 alerts.append(f"{self._fresh.why}: no entries")
@@ -215,14 +238,16 @@ class FeedWatch:
             alerts.append(f"clock skew {self._skew.skew_ns / SECOND_NS:+,.1f} s")
         if self._age.is_old:
             alerts.append("data too old: no entries")
-        return alerts
+        return alerts + self._stale.alerts()
 
     def state(self) -> bytes:
         """The encoded state, for a successor."""
         live = self._live
         silent = [] if live is None else self._silent.silent_among(self._subscribed_by_name())
         ages = self._skew.state, self._age.state
-        return _encode(_State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, self._mark_ns))
+        return _encode(
+            _State(*ages, self._ahead, self._silent.open_s, silent, self._rejected, self._mark_ns, self._stale.state)
+        )
 
     def _check_freshness(self, fresh: Freshness, *, is_down: bool) -> list[Note]:
         """Return a note when data stop being fresh; the feed itself notes outages."""

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from desk.bars.series import FIRST_ROWS, SeriesRows
 from desk.model.bars import Bar
 from desk.model.units import MINUTE_NS
 
-NAMES = ("minute_ns", "open", "high", "low", "close", "volume", "vwap", "trades")
+NAMES = ("minute_ns", "open", "high", "low", "close", "volume", "vwap", "trades", "flags")
 prices = st.floats(0.01, 1e6)
 bars = st.builds(
     Bar,
@@ -20,6 +21,7 @@ bars = st.builds(
     volume=st.sampled_from((0.0, 1.0, 250.0)),
     notional=prices,
     trades=st.integers(0, 10**6),
+    flags=st.sampled_from(("complete", "repaired", "partial")),
 )
 
 
@@ -45,9 +47,10 @@ def test_the_series_knows_which_bars_it_holds(puts: list[Bar], stranger: Bar) ->
         kept.put(bar)
 
     newest = {bar.minute_ns: bar for bar in puts}
-    assert all(kept.holds(bar) for bar in newest.values() if bar.volume)
+    assert all(kept.holds(bar) and kept.has(bar.minute_ns) for bar in newest.values())
     row = newest.get(stranger.minute_ns)
-    assert kept.holds(stranger) == (row is not None and row == stranger and stranger.volume > 0)
+    assert kept.has(stranger.minute_ns) == (row is not None)
+    assert kept.holds(stranger) == (row is not None and replace(row, flags=stranger.flags) == stranger)
 
 
 @pytest.mark.parametrize("minutes", [FIRST_ROWS, FIRST_ROWS + 1, 4 * FIRST_ROWS + 1])

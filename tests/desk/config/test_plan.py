@@ -55,6 +55,17 @@ def test_names_default_to_the_class() -> None:
     assert (strategy.name, scanner.name) == ("Pressure", "TopMovers")
 
 
+def test_minutes_come_to_on_bar_unless_the_plan_names_other_timeframes() -> None:
+    assert StrategyPlan(use=USE).bars == ("1m",)
+    assert plan(strategies=[{"use": USE, "bars": ["5m", "1d"]}]).strategies[0].bars == ("5m", "1d")
+
+
+@pytest.mark.parametrize("bars", [["2m"], [], ["5m", "5m"], "5m", [5]])
+def test_timeframes_that_do_not_exist_are_refused(bars: object) -> None:
+    with pytest.raises(ValidationError, match="bars"):
+        plan(strategies=[{"use": USE, "bars": bars}])
+
+
 def test_a_strategy_trades_all_subscribed_symbols_unless_a_scanner_picks_them() -> None:
     everywhere = StrategyPlan(use=USE)
     picked = StrategyPlan(use=USE, scanner="TopMovers")
@@ -151,8 +162,12 @@ def test_every_number_has_bounds() -> None:
     [
         ({"session": {"name": "x", "mode": "replay"}, "feed": {"kind": "alpaca"}}, "with a live feed"),
         (
-            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca"}, "scanners": [{"use": "m:C"}]},
-            "a scanner with a live feed",
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca", "rest_url": "http://far.example"}},
+            "unencrypted",
+        ),
+        (
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "alpaca", "rest_url": "http://127.0.0.1:0"}},
+            "port 0",
         ),
         ({"session": {"name": "x", "mode": "paper", "clock": "venue"}}, "its own clock"),
         ({"session": {"name": "x", "mode": "paper"}, "feed": {"url": "ws://127.0.0.1:1/v2/sip"}}, "no `url`"),

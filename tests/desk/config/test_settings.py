@@ -81,7 +81,7 @@ def test_secrets_come_from_files_unless_the_environment_has_them(clean: pytest.M
     [
         ("NUM_CONSUMERS", "many", "a whole number ≥ 0"),
         ("NUM_CONSUMERS", "-1", "a whole number ≥ 0"),
-        ("DATA_CONNECTOR", "bloomberg", '"alpaca" or "polygon"'),
+        ("DATA_CONNECTOR", "bloomberg", '"alpaca" or "alpaca_crypto" or "polygon" or "json"'),
         ("RAYDESK_SECRETS_DIR", "/nowhere/at/all", "a folder"),
     ],
 )

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.flow.ladder import CALM, HOLD, LadderConfig, OverloadLadder
+from desk.flow.ladder import CALM, CONFLATE, HOLD, SHED, THIN, LadderConfig, OverloadLadder
 from desk.model.units import MS_NS, SECOND_NS
 
 CONFIG = LadderConfig.of(SECOND_NS, 10 * SECOND_NS)
@@ -80,3 +80,18 @@ def test_no_constant_age_makes_it_go_up_and_down(age_ms: int, more: int) -> None
     found = rungs(ladder, [age_ms] * (60 + more))
 
     assert found == sorted(found, reverse=True)
+
+
+def test_a_venue_that_finds_the_desk_too_slow_pushes_it_up_and_holds_it_there() -> None:
+    ladder = OverloadLadder(CONFIG)
+    now_ns = 100 * SECOND_NS
+
+    steps = [ladder.push(0, now_ns + number * SECOND_NS) for number in range(5)]
+    held = [ladder.observe(0, now_ns + seconds * SECOND_NS) for seconds in range(5, 34)]
+    later = [ladder.observe(0, now_ns + seconds * SECOND_NS) for seconds in range(34, 60)]
+
+    assert [step.after for step in steps if step is not None] == [CONFLATE, THIN, SHED]
+    assert str(steps[0]).endswith("because the venue found the desk too slow, at a data age of 0 ms")
+    assert held == [None] * 29
+    assert ladder.rung == CALM
+    assert [step.after for step in later if step is not None] == [THIN, CONFLATE, CALM]

@@ -74,16 +74,11 @@ def test_a_receiver_gets_whole_traces_from_tick_to_order(tmp_path: Path) -> None
         summary = run(tmp_path, f'otlp_endpoint = "{receiver.endpoint}"\ntrace_sample = 0.2')
 
     assert (summary.ok, summary.warnings) == (True, [])
-    by_id = {span.span_id: span for _, span in receiver.traces.spans}
-    orders = [span for span in by_id.values() if span.name == "venue"]
-    assert orders
-    for span in orders:
-        way = [span]
-        while way[-1].parent_span_id:
-            way.append(by_id[way[-1].parent_span_id])
-        names = [each.name for each in reversed(way)]
-        assert names == ["feed", "route", "lane", "link", "apply", "strategy", "decide", "venue"]
-        assert {each.trace_id for each in way} == {span.trace_id}
+    orders = [span for _, span in receiver.traces.spans if span.name == "venue"]
+    ways = receiver.traces.ways_of_orders()
+    assert len(ways) == len(orders) > 0
+    for way in ways:
+        assert [name for _, name in way] == ["feed", "route", "lane", "link", "apply", "strategy", "decide", "venue"]
 
 
 def test_every_actor_has_a_resource_of_its_own(tmp_path: Path) -> None:
@@ -137,3 +132,15 @@ def test_a_receiver_that_does_not_answer_changes_nothing_but_a_warning(
 def made(folder: Path, name: str) -> Path:
     (folder / name).mkdir()
     return folder / name
+
+
+def test_meters_that_cannot_be_written_are_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    results = RunFolder.create(None, tmp_path / "run", "run", 0)
+    results.meters.mkdir()
+
+    summary = run_in_process(load_plan(path), results, show=lambda _: None)
+
+    assert summary.ok
+    assert [warning for warning in summary.warnings if "meters.jsonl" in warning]

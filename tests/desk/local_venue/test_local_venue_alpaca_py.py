@@ -2,6 +2,7 @@
 
 import asyncio
 import warnings
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,3 +67,57 @@ def test_alpaca_py_receives_what_the_source_holds(single: bool) -> None:
     deadlined(scenario())
 
     assert got == wanted
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_alpaca_py_receives_bars_statuses_corrections_and_cancels() -> None:
+    source = market(events_per_s=12.0, duration_s=130)
+    symbol = source.symbols[0]
+    faults = f"""
+        [[faults]]
+        kind = "halt"
+        symbols = ["{symbol}"]
+        at = 10
+        for_s = 10
+        [[faults]]
+        kind = "corrections"
+        share = 0.2
+        [[faults]]
+        kind = "cancels"
+        share = 0.2
+        """
+    got: dict[str, list[Any]] = defaultdict(list)
+    kinds = {"Trade", "Bar", "TradingStatus", "TradeCorrection", "TradeCancel"}
+
+    async def scenario() -> None:
+        done = asyncio.Event()
+
+        async def take(model: Any) -> None:
+            got[type(model).__name__].append(model)
+            if set(got) == kinds and len(got["TradingStatus"]) == 2:
+                done.set()
+
+        async with venue(source, faults=faults) as server:
+            stream = stock_stream(f"ws://127.0.0.1:{server.port}/v2/sip")
+            stream.subscribe_trades(take, "*")
+            stream.subscribe_bars(take, "*")
+            stream.subscribe_updated_bars(take, "*")
+            stream.subscribe_trading_statuses(take, symbol)
+            stream.register_trade_corrections(take)
+            stream.register_trade_cancels(take)
+            running = asyncio.create_task(stream._run_forever())
+            await done.wait()
+            await stream.stop_ws()
+            await stream.close()
+            running.cancel()
+            await asyncio.wait([running])
+
+    deadlined(scenario())
+
+    halted, resumed = got["TradingStatus"]
+    assert (halted.symbol, halted.status_code, halted.reason_code) == (symbol, "H", "T1")
+    assert resumed.status_code == "T"
+    first = got["TradeCorrection"][0]
+    assert first.original_price > first.corrected_price
+    assert any(trade.id == first.original_id and trade.price == first.original_price for trade in got["Trade"])
+    assert {cancel.action for cancel in got["TradeCancel"]} == {"C"}

@@ -9,6 +9,7 @@ from venue_parts import bare, block_messages, decoded
 
 from desk.local_venue.column_encoders import FIRST_FRESH_ID, JSON, MSGPACK, Wire
 from desk.local_venue.messages import MessageTemplates, encode, frame_header
+from desk.local_venue.stock_layout import STOCKS
 from desk.model.blocks import QUOTE, TRADE, Block
 
 SYMBOLS = ("A", "BRK.B", "SPY", 'Q"Ä', "LONGERNAME")
@@ -51,7 +52,7 @@ def test_templates_say_what_the_events_say(
 ) -> None:
     block = block_of(drawn)
 
-    templates = encode(block, wire, framed=False, fresh_ids=False)
+    templates = encode(block, wire, framed=False, fresh_ids=False, layout=STOCKS)
     templates.stamp(block.ts_ns)
 
     messages = decoded(as_frame(wire, bodies(templates)))
@@ -68,7 +69,7 @@ def test_every_framed_template_is_a_whole_frame(
 ) -> None:
     block = block_of(drawn)
 
-    templates = encode(block, wire, framed=True, fresh_ids=True)
+    templates = encode(block, wire, framed=True, fresh_ids=True, layout=STOCKS)
     templates.stamp(block.ts_ns)
     templates.number(FIRST_FRESH_ID + np.flatnonzero(block.kind == TRADE))
 
@@ -84,7 +85,7 @@ def test_every_framed_template_is_a_whole_frame(
 @wires
 def test_rewriting_times_and_ids_changes_nothing_else(wire: Wire) -> None:
     block = block_of([(TRADE, 2, 171.25, 100.0, 0, 0, 10**18, 1), (QUOTE, 1, 1.5, 2.0, -1, 1, 10**18, 0)] * 3)
-    templates = encode(block, wire, framed=False, fresh_ids=True)
+    templates = encode(block, wire, framed=False, fresh_ids=True, layout=STOCKS)
 
     rounds = []
     for number in (1, 2):

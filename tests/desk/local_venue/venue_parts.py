@@ -12,6 +12,7 @@ import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 
 from desk.feeds.synthetic.market import SyntheticConfig, SyntheticMarket
+from desk.local_venue.faults.fault_script import parse_faults
 from desk.local_venue.server import VenueServer
 from desk.local_venue.venue_settings import AccessRules, PlaySettings
 from desk.model.blocks import TRADE, Block, BlockSource
@@ -86,10 +87,15 @@ async def venue(
     play: PlaySettings | None = None,
     rules: AccessRules | None = None,
     compress: bool = False,
+    faults: str | None = None,
+    **more: Any,
 ) -> AsyncIterator[VenueServer]:
     """A venue on a free port that plays, by default as fast as its clients read."""
     play = play or PlaySettings(speed=None)
-    async with VenueServer(source or market(), play, rules or AccessRules(), compress=compress) as server:
+    script = None if faults is None else parse_faults(faults, "faults.toml")
+    async with VenueServer(
+        source or market(), play, rules or AccessRules(), compress=compress, faults=script, **more
+    ) as server:
         playing = asyncio.create_task(server.play())
         try:
             yield server

@@ -7,7 +7,7 @@ from desk.model.feed_health import FeedHealth
 from desk.model.items import GapItem
 from desk.model.records import GapRecord
 from desk.model.units import MINUTE_NS, SECOND_NS
-from desk.producer.feed_gaps import REFUSED, FeedGaps
+from desk.producer.feed_gaps import REFUSED, STALE, FeedGaps
 from desk.producer.subscriptions import Subscriptions
 
 NS = SECOND_NS
@@ -119,3 +119,27 @@ def test_symbols_that_are_granted_in_no_channel_have_gaps_of_their_own() -> None
         GapItem(at(2), at(2), REFUSED, symbols=["B", "C"], is_open=True),
         GapItem(at(2), at(4), REFUSED, symbols=["B"]),
     ]
+
+
+def test_a_stale_symbol_has_a_gap_of_its_own_which_is_recorded_and_survives_a_restart() -> None:
+    feed = HandFeed()
+    gaps = some_gaps(feed)
+
+    opened = gaps.mark(at(90), {"B": at(60)}) + gaps.mark(at(91), {"B": at(60)})
+    during = gaps.records_at(at(91))
+    found: Any = feed
+    successor = FeedGaps(found, found, Subscriptions("ABC"), gaps.records, apart=gaps.apart)
+    closed = successor.mark(at(95), {})
+
+    assert opened == [GapItem(at(60), at(90), STALE, symbols=["B"], is_open=True)]
+    assert closed == [GapItem(at(60), at(95), STALE, symbols=["B"])]
+    assert during == [GapRecord(at(60), at(91), 1, "the symbol is stale: B")]
+    assert successor.records == [GapRecord(at(60), at(95), 1, "the symbol is stale: B")]
+
+
+def test_channels_beside_the_ticks_make_no_gap() -> None:
+    feed = HandFeed()
+    gaps = some_gaps(feed)
+    feed.health.refused = {"trades": ["A"], "bars": ["A", "B"], "statuses": ["B"]}
+
+    assert gaps.mark(at(1)) == []

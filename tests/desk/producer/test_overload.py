@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from desk.flow.ladder import THIN, LadderConfig, OverloadLadder
+from desk.flow.ladder import CALM, CONFLATE, THIN, LadderConfig, OverloadLadder
+from desk.model.feed_health import FeedHealth
 from desk.model.items import QuotesLost
 from desk.model.ticks import Quote, Trade
 from desk.model.units import MS_NS, SECOND_NS
@@ -18,6 +19,7 @@ class SlowReader:
 
     def __init__(self) -> None:
         self.dropped: list[str] = []
+        self.health = FeedHealth()
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
         self.dropped += symbols
@@ -56,3 +58,24 @@ def test_a_symbol_whose_quotes_are_dropped_on_its_way_is_named_once() -> None:
 
     assert holding.items[:4] == [a_quote(0, "A"), a_quote(1, "B"), QuotesLost("A", 9), QuotesLost("B", 10)]
     assert (holding.quotes, holding.quotes_full) == (2, 3)
+
+
+def test_a_venue_that_says_slow_client_raises_the_ladder_once_for_each_time() -> None:
+    feed, notes = SlowReader(), NoteBoard()
+    feed.read_age_ns = 0
+    feed.health.slow_clients = 2  # of an earlier producer
+    overload = OverloadControl(OverloadLadder(LadderConfig.of(SECOND_NS, 10 * SECOND_NS)), {}, feed, SECOND_NS, notes)  # type: ignore[arg-type]  # what it asks of a feed
+
+    overload.control(10 * SECOND_NS)
+    before = overload.ladder.rung
+    feed.health.slow_clients = 3
+    overload.control(11 * SECOND_NS)
+    overload.control(12 * SECOND_NS)
+    once = overload.ladder.rung
+    overload.admit([a_quote(n, "HOT") for n in range(9)] + [a_quote(9, "COLD")], 12 * SECOND_NS)
+    feed.health.slow_clients = 4
+    items = overload.control(13 * SECOND_NS)
+
+    assert (before, once, overload.ladder.rung) == (CALM, CONFLATE, THIN)
+    assert (feed.dropped, items) == (["HOT"], [QuotesLost("HOT", 13 * SECOND_NS)])
+    assert "because the venue found the desk too slow" in notes.latest()[0].text

@@ -40,6 +40,21 @@ def test_scanners_add_and_remove_symbols_and_the_plan_is_distinguished() -> None
     assert (subscriptions.symbols, subscriptions.wanted_by_scanners) == (["A", "C"], 1)
 
 
+def test_the_most_wanted_come_first_positions_then_the_plan_then_scanners_by_rank() -> None:
+    subscriptions = Subscriptions(["P2", "P1"])
+    subscriptions.set_wanted("S", ["X", "Y", "Z"])
+    subscriptions.set_wanted("T", ["Z", "W"])
+    subscriptions.changes()
+    subscriptions.on_event(an_event(1, "W", "filled", 10.0))
+
+    order = subscriptions.most_wanted_first()
+    again = Subscriptions([])
+    again.restore(subscriptions.state())
+
+    assert order == ["W", "P2", "P1", "X", "Z", "Y"]
+    assert again.most_wanted_first() == order
+
+
 def test_a_symbol_is_kept_while_an_order_or_a_position_is_open_in_it() -> None:
     subscriptions = Subscriptions([])
     subscriptions.set_wanted("S", ["A", "B", "C"])

@@ -51,7 +51,8 @@ CONTRACT = {
     "orders": {"submitted": 0, "filled": 0, "canceled": 0, "rejected": 0, "refused_by_risk": 0,
     "refused": {}},
     "clock_skew_ms": 0.0,
-    "feed": {"kind": "alpaca", "name": "iex", "up": True, "reconnects": 0, "refused_symbols": []},
+    "feed": {"kind": "alpaca", "name": "iex", "up": True, "reconnects": 0, "refused_symbols": [], "entitlement": "",
+    "delay_s": 0.0},
     "pnl": {"realized": 0.0, "unrealized": 0.0, "fees": 0.0},
 }  # fmt: skip
 

@@ -130,6 +130,17 @@ def test_a_strategy_stopped_by_the_watchdog_is_reported_with_the_reason() -> Non
     ]
 
 
+def test_symbols_without_history_are_one_problem_for_each_reason() -> None:
+    slow = [(symbol, "no answer in 30 s") for symbol in "GABCDEF"]
+    shards = [some_stats(0, audit=Audit(without_history=[*slow, ("H", "not found")]))]
+    shards.append(some_stats(1, audit=Audit(without_history=[("A", "no answer in 30 s")])))
+
+    assert strategy_problems(shards) == [
+        "no history of A, B, C, D, E and 2 more: no answer in 30 s; strategies that need it run with ctx.warm false",
+        "no history of H: not found; strategies that need it run with ctx.warm false",
+    ]
+
+
 def test_rejected_rows_and_slow_calls_are_worth_a_warning() -> None:
     shard = some_stats(0, audit=Audit(slow_calls=1_200, slow=[a_fault("A", 1, "61.0 ms in one call")]))
     feed = FeedRecord({}, {}, {}, ["tape: row 7: price"])

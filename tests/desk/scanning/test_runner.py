@@ -18,7 +18,8 @@ from desk.model.items import Unwatch, Watch
 from desk.model.records import ScanAnswer
 from desk.scanner import MarketSnapshot, Scanner
 from desk.scanning.market_view import MarketView
-from desk.scanning.runner import MAX_PROBLEMS, MAX_WITH_MINUTES, ScannerEntry, ScannerRunner
+from desk.scanning.runner import MAX_WITH_MINUTES, ScannerRunner
+from desk.scanning.scanner_calls import MAX_PROBLEMS, ScannerEntry
 
 TAPE = [Row(number / 10, "ABC"[number % 3]) for number in range(100)]
 

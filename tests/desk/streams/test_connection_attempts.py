@@ -49,15 +49,16 @@ connections = st.tuples(
     st.one_of(st.just(0), st.integers(0, 90 * NS)),  # how long it lasts
     st.booleans(),  # whether it delivers meanwhile
     st.booleans(),  # whether the venue says 407
+    st.booleans(),  # whether it says 406
 )
 
 
 @given(st.lists(connections, min_size=1, max_size=60), st.sampled_from([0.0, 0.3, 1.0]))
 def test_no_venue_sees_more_than_8_connections_in_15_s_or_12_in_a_minute(
-    script: list[tuple[int, int, bool, bool]], drawn: float
+    script: list[tuple[int, int, bool, bool, bool]], drawn: float
 ) -> None:
     trier, seen_ns = Trier(ConnectionAttempts(Fixed(drawn))), []
-    for delay_ns, lasts_ns, delivers, slow in script:
+    for delay_ns, lasts_ns, delivers, slow, full in script:
         trier.begin()
         trier.now_ns += delay_ns
         seen_ns.append(trier.now_ns)
@@ -66,7 +67,7 @@ def test_no_venue_sees_more_than_8_connections_in_15_s_or_12_in_a_minute(
         trier.now_ns += lasts_ns
         if delivers:
             trier.attempts.delivered(trier.now_ns)
-        trier.attempts.ended(trier.now_ns, at_once=slow)
+        trier.attempts.ended(trier.now_ns, at_once=slow and not full, is_full=full)
 
     assert most_within(seen_ns, 15 * NS) <= 8
     assert most_within(seen_ns, 60 * NS) <= 12
@@ -145,3 +146,30 @@ def test_a_clock_that_is_set_back_delays_no_attempt_beyond_its_wait(back_s: int,
     trier.begin(step_ns=NS)
 
     assert trier.now_ns - since_ns <= 71 * NS
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.999])
+def test_a_venue_that_is_full_is_asked_soon_at_first_and_14_times_at_most_in_the_90_s_of_a_half_open_socket(
+    drawn: float,
+) -> None:
+    trier = Trier(ConnectionAttempts(Fixed(drawn)))
+
+    for _ in range(30):
+        trier.begin()
+        trier.attempts.ended(trier.now_ns, is_full=True)
+
+    waits_ns = [later - earlier for earlier, later in pairwise(trier.began_ns)]
+    assert waits_ns[0] <= 2 * NS
+    assert all(7 * NS < wait_ns <= 17 * NS for wait_ns in waits_ns[4:])
+    assert most_within(trier.began_ns, 90 * NS) <= 14
+
+
+def test_a_venue_that_is_full_again_later_is_asked_soon_again() -> None:
+    trier = Trier(ConnectionAttempts(Fixed(0.0)))
+    for is_full in (True, True, True, True, False, True):
+        trier.begin()
+        trier.attempts.ended(trier.now_ns, is_full=is_full)
+
+    trier.begin()
+
+    assert trier.began_ns[-1] - trier.began_ns[-2] <= NS + 10 * MS_NS

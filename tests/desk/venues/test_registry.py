@@ -13,9 +13,10 @@ import msgspec
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from desk.config import Plan, Settings, plan_notes
+from desk.config import Plan, plan_notes
 from desk.config.feed_plan import FeedPlan
 from desk.config.kinds import BROKER_KINDS, FEED_KINDS, FeedKind
+from desk.config.redaction import SecretFilter
 from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError
 from desk.model.feed_health import FeedHealth
@@ -36,6 +37,8 @@ DEADLINE_S = 30.0
 def a_plan(kind: str, url: str = "") -> Plan:
     feed = {"kind": kind, "symbols": ["A"]} | ({"url": url} if url else {})
     feed |= {"path": "rows.parquet"} if kind == "tape" else {}
+    if "key_env" in FEED_KINDS[kind].keys:
+        feed |= {"key_env": "SOME_API_KEY", "headers": {"X-API-Key": "{key}"}}
     mode = "paper" if FEED_KINDS[kind].is_live else "replay"
     session = {"name": "day", "mode": mode, "calendar": "24/7" if mode == "paper" else "XNYS"}
     return Plan.model_validate({"session": session, "feed": feed})
@@ -43,7 +46,7 @@ def a_plan(kind: str, url: str = "") -> Plan:
 
 @pytest.mark.parametrize("kind", FEED_KINDS)
 def test_the_class_that_a_line_names_makes_feeds_of_its_kind(kind: str) -> None:
-    factory = feed_factory(a_plan(kind))
+    factory = feed_factory(a_plan(kind, "wss://stream.example/v2" if FEED_KINDS[kind].is_live else ""))
 
     assert isinstance(factory, LiveFactory if FEED_KINDS[kind].is_live else ReplayFactory)
 
@@ -62,19 +65,23 @@ def test_options_of_a_kind_are_keys_of_the_feed(kind: str) -> None:
     assert FEED_KINDS[kind].keys <= set(FeedPlan.model_fields)
 
 
-@pytest.mark.parametrize("kind", FEED_KINDS)
-def test_credentials_of_a_kind_are_secrets_of_the_settings(kind: str) -> None:
-    names = FEED_KINDS[kind].credentials
-    settings = Settings.model_validate({name.lower(): "hidden" for name in names})
+@pytest.mark.parametrize("kind", LIVE)
+def test_credentials_of_a_kind_are_read_and_hidden_in_logs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {name: f"hidden-{name}" for name in a_plan(kind, "wss://stream.example/v2").feed.credentials}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
 
-    assert set(settings.secrets()) >= {name.lower() for name in names}
+    keys = api_keys(a_plan(kind, "wss://stream.example/v2"))
+
+    assert [key.get_secret_value() for key in keys] == list(values.values())
+    assert SecretFilter.of_environment().hide(" ".join(values.values())).split() == ["***"] * len(values)
 
 
 @pytest.mark.parametrize("kind", LIVE)
 def test_missing_credentials_are_named_except_for_a_venue_on_this_machine(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = FEED_KINDS[kind].credentials
+    names = a_plan(kind, "wss://stream.example/v2").feed.credentials
     for name in (*names, "RAYDESK_SECRETS_DIR"):
         monkeypatch.delenv(name, raising=False)
 
@@ -192,6 +199,11 @@ def test_a_plan_for_an_added_venue_is_checked_by_its_line() -> None:
         Plan.model_validate({"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "ticker", "speed": 2.0}})
     with pytest.raises(ValueError, match="with a live feed"):
         Plan.model_validate({"session": {"name": "x"}, "feed": {"kind": "ticker"}})
+
+    with pytest.raises(ValueError, match=r'a scanner with feed\.kind = "ticker", whose venue gives no snapshots'):
+        Plan.model_validate(
+            {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "ticker"}, "scanners": [{"use": "m:C"}]}
+        )
 
     plan = Plan.model_validate(
         {"session": {"name": "x", "mode": "paper"}, "feed": {"kind": "ticker"}, "flow": {"write_timeout_ms": 5}}

@@ -1,6 +1,7 @@
 """A desk is published while it runs, by a thread that nothing in the desk can block."""
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,10 +87,10 @@ def test_a_log_that_blocks_is_published_while_it_blocks(tmp_path: Path) -> None:
         handler.close()
 
 
-def test_a_folder_that_is_gone_ends_the_publishing_and_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_ends_the_publishing_and_is_reported(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     with LiveStatus(folder, "plan") as status:
-        folder.dir.rmdir()
+        shutil.rmtree(folder.dir)
         wait_until(lambda: bool(status.fault))
 
     assert str(folder.dir) in status.fault

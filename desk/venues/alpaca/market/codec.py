@@ -10,9 +10,9 @@ import msgspec
 from msgspec.msgpack import Ext
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
+from desk.model.ticks import Cancel, Correction, Event, EventClass, Quote, Trade
 from desk.streams.limits import MAX_MALFORMED, SymbolBound
-from desk.venues.alpaca.market.timestamps import exts_ns, texts_ns
 from desk.venues.alpaca.market.wire import (
     UNUSED_MESSAGES,
     Acknowledgement,
@@ -20,11 +20,16 @@ from desk.venues.alpaca.market.wire import (
     Success,
     UnusedMessage,
     VenueError,
+    WireBands,
+    WireBar,
     WireCancel,
     WireCorrection,
     WireQuote,
+    WireStatus,
     WireTrade,
+    WireUpdatedBar,
 )
+from desk.venues.timestamps import exts_ns, texts_ns
 
 Encoding = Literal["msgpack", "json"]
 Control = Success | VenueError | Acknowledgement
@@ -34,9 +39,21 @@ CAUSE_OF_KEY: Final = (
     | dict.fromkeys(("p", "bp", "ap", "cp"), "price")
     | dict.fromkeys(("s", "bs", "as", "cs"), "size")
 )
-CLASS_OF_KIND: Final = {"t": "trades", "q": "quotes", "c": "trades", "x": "trades"}
-TICK_TYPES: Final = (WireTrade, WireQuote, WireCorrection, WireCancel)
+CLASS_OF_KIND: Final[dict[str, EventClass]] = {
+    "t": "trades",
+    "q": "quotes",
+    "c": "trades",
+    "x": "trades",
+    "s": "notices",
+    "l": "notices",
+    "b": "notices",
+    "u": "notices",
+}
+NOTICE_TYPES: Final = (WireStatus, WireBands, WireBar, WireUpdatedBar)
+EVENT_TYPES: Final = (WireTrade, WireQuote, WireCorrection, WireCancel, *NOTICE_TYPES)
 WireTick = WireTrade[Any] | WireQuote[Any] | WireCorrection[Any] | WireCancel[Any]
+WireNotice = WireStatus[Any] | WireBands[Any] | WireBar[Any]
+WireEvent = WireTick | WireNotice
 MAX_ID: Final = 2**64 - 1
 MAX_TIME_NS: Final = 2**63 - 1
 MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -62,16 +79,16 @@ class SymbolError(ValueError):
 class Codec:
     """Decodes a frame in one call; only a frame with malformed messages is decoded message by message.
 
-    `counts` has the malformed ticks by cause, with the first few as examples. A frame that is not an array of messages
-    counts as one trade, with the cause "frame". `ignored` counts messages of unused kinds. `fault` is set when a frame
-    has reached MAX_MALFORMED malformed messages: the rest of it is skipped.
-    `ordinal` is that of the last tick; the next tick has the next number.
+    `counts` has the malformed ticks and notices by cause, with the first few as examples. A frame that is not an array
+    of messages counts as one trade, with the cause "frame". `ignored` counts messages of unused kinds. `fault` is set
+    when a frame has reached MAX_MALFORMED malformed messages: the rest of it is skipped.
+    `ordinal` is that of the last tick or notice; the next one has the next number.
     """
 
     def __init__(self, encoding: Encoding, place: str, counts: BlockFeedCounts, first_ordinal: int = 1) -> None:
         codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
         stamp: Any = Ext if encoding == "msgpack" else str
-        message = reduce(or_, (*(kind[stamp] for kind in TICK_TYPES), *CONTROL_TYPES, *UNUSED_MESSAGES))
+        message = reduce(or_, (*(kind[stamp] for kind in EVENT_TYPES), *CONTROL_TYPES, *UNUSED_MESSAGES))
         self.encoding = encoding
         self.encode: Callable[[object], bytes] = codec.Encoder().encode
         self.ordinal = first_ordinal - 1
@@ -100,7 +117,7 @@ class Codec:
         return {kind: count for kind, count in self.ignored.items() if kind not in KNOWN_KINDS}
 
     def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Event]) -> list[Control]:
-        """Append the frame's ticks to `ticks`, in order; return its control messages."""
+        """Append the frame's ticks and notices to `ticks`, in order; return its control messages."""
         self.frames += 1
         try:
             messages = self._frame(frame)
@@ -111,8 +128,10 @@ class Codec:
                 decoded = self._ticks(messages, received_ns)
             else:
                 controls = [message for message in messages if isinstance(message, CONTROL_TYPES)]
-                decoded = self._ticks([m for m in messages if isinstance(m, TICK_TYPES)], received_ns)
-                trades = len(decoded) - quotes
+                decoded = self._ticks([m for m in messages if isinstance(m, EVENT_TYPES)], received_ns)
+                notices = sum(map(kinds.count, NOTICE_TYPES))
+                trades = len(decoded) - quotes - notices
+                self._counts.received["notices"] += notices
                 self.ignored.update(_kind_of(message) for message in messages if isinstance(message, UnusedMessage))
         except MALFORMED:
             return self._decode_singly(frame, received_ns, ticks)
@@ -121,7 +140,7 @@ class Codec:
         self._counts.received["quotes"] += quotes
         return controls
 
-    def _ticks(self, messages: Sequence[WireTick], received_ns: int) -> list[Event]:
+    def _ticks(self, messages: Sequence[WireEvent], received_ns: int) -> list[Event]:
         """The hot loop: positional arguments, because keywords take twice the time."""
         if not messages:
             return []
@@ -152,7 +171,7 @@ class Codec:
             if type(m) is trade
             else _quote(n, m, ts_ns, received_ns, conditions[m.conditions])
             if type(m) is quote
-            else _revision(n, m, ts_ns, received_ns, conditions)
+            else _other(n, m, ts_ns, received_ns, conditions)
             for n, m, ts_ns in zip(ordinals, messages, times_ns, strict=True)
         ]
 
@@ -177,7 +196,7 @@ class Codec:
                     controls.append(message)
                 else:
                     ticks += self._ticks([message], received_ns)
-                    self._counts.received["quotes" if type(message) is WireQuote else "trades"] += 1
+                    self._counts.received[CLASS_OF_KIND[_kind_of(message)]] += 1
             except MALFORMED as error:
                 malformed += self._reject(part, number, error)
         return controls
@@ -205,12 +224,12 @@ class Codec:
         self.ignored[kind] += 1
 
 
-def _reject_large_ids(messages: Sequence[WireTick]) -> None:
+def _reject_large_ids(messages: Sequence[WireEvent]) -> None:
     """Raise msgspec.ValidationError for an id beyond 64 bits: JSON allows integers of any size."""
     for message in messages:
         ids = (
             ()
-            if isinstance(message, WireQuote)
+            if isinstance(message, (WireQuote, *NOTICE_TYPES))
             else (getattr(message, name, 0) for name in ("trade_id", "original_id"))
         )
         if any((each or 0) > MAX_ID for each in ids):
@@ -222,6 +241,20 @@ def _quote(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: str) 
     if exchange != m.ask_exchange:
         exchange = f"{exchange}/{m.ask_exchange}"
     return Quote(ordinal, m.symbol, ts_ns, received_ns, m.bid, m.bid_size, m.ask, m.ask_size, exchange, conditions)
+
+
+def _other(n: int, m: Any, ts_ns: int, received_ns: int, conditions: "_ConditionCache") -> Event:
+    """A message that is rarer than trades and quotes."""
+    if isinstance(m, WireBar):
+        vwap = float("nan") if m.vwap is None else m.vwap
+        prices = (m.open, m.high, m.low, m.close)
+        return VenueBar(n, m.symbol, ts_ns, received_ns, *prices, m.volume, m.trades, vwap, type(m) is WireUpdatedBar)
+    if isinstance(m, WireStatus):
+        texts = (m.code, m.message, m.reason_code, m.reason)
+        return TradingStatus(n, m.symbol, ts_ns, received_ns, *texts, m.tape)
+    if isinstance(m, WireBands):
+        return PriceBands(n, m.symbol, ts_ns, received_ns, m.down, m.up, m.indicator, m.tape)
+    return _revision(n, m, ts_ns, received_ns, conditions)
 
 
 def _revision(ordinal: int, m: Any, ts_ns: int, received_ns: int, conditions: "_ConditionCache") -> Correction | Cancel:
@@ -243,7 +276,8 @@ class _ConditionCache(dict[tuple[str, ...] | None, str]):
         return joined
 
 
-def _kind_of(message: UnusedMessage) -> str:
+def _kind_of(message: Any) -> str:
+    """The `T` of a decoded message."""
     return str(message.__struct_config__.tag)
 
 

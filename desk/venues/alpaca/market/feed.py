@@ -1,6 +1,6 @@
 """The Alpaca stream as a feed: its protocol on the shared socket loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from desk.config.plan_urls import is_unencrypted
 from desk.feeds.live.session_clock import RealSession, VenueSession, clock_url
 from desk.feeds.live.socket_feed import SocketFeed, always
+from desk.files.connection_budget import ConnectionBudget
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import CredentialsError, PlanError
 from desk.model.feed_position import FeedPosition
@@ -21,6 +22,7 @@ from desk.venues.alpaca.market.protocol import AlpacaProtocol
 class AlpacaFeed(SocketFeed):
     """Market data from an Alpaca stream endpoint (wss://stream.data.alpaca.markets/v2/…) or a compatible venue.
 
+    `channels` are those of the plan, `helpers` further ones that the feed can do without.
     `session_clock` "venue" follows the clock that the same host serves at /clock. Ordinals count from
     `first_ordinal`; `resume` is the position after which a producer's successor continues. Raises CredentialsError
     without keys, PlanError if they would go unencrypted to another machine.
@@ -32,7 +34,8 @@ class AlpacaFeed(SocketFeed):
         key: str,
         secret: str,
         *,
-        channels: frozenset[str],
+        channels: Collection[str],
+        helpers: Collection[str] = (),
         clock: Clock,
         session_clock: Literal["real", "venue"],
         start_ns: int = 0,
@@ -45,6 +48,7 @@ class AlpacaFeed(SocketFeed):
         allow_plain: bool = False,
         resume: FeedPosition | None = None,
         timeout_ns: int = TIMEOUT_NS,
+        budget: ConnectionBudget | None = None,
     ) -> None:
         parts = urlsplit(url)
         place = f"alpaca stream {parts.scheme}://{parts.hostname}{parts.path}"
@@ -64,7 +68,14 @@ class AlpacaFeed(SocketFeed):
             )
         counts = BlockFeedCounts()
         protocol = AlpacaProtocol(
-            key, secret, place=place, channels=channels, counts=counts, encoding=encoding, first_ordinal=first_ordinal
+            key,
+            secret,
+            place=place,
+            channels=channels,
+            helpers=helpers,
+            counts=counts,
+            encoding=encoding,
+            first_ordinal=first_ordinal,
         )
         super().__init__(
             url,
@@ -79,6 +90,7 @@ class AlpacaFeed(SocketFeed):
             hours=hours,
             resume=resume,
             timeout_ns=timeout_ns,
+            budget=budget,
         )
 
     def __repr__(self) -> str:

@@ -1,30 +1,50 @@
 """The Alpaca stream as a state machine: greeting, authentication, subscription, data. No socket inside."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.errors import DeskError
-from desk.model.notes import Note
+from desk.model.notes import Level, Note
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.plain_text import from_outside
-from desk.model.ticks import Event, Quote
+from desk.model.ticks import Cancel, Correction, Event, Quote, Trade, class_of
 from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
 from desk.streams.stream_protocol import HangUp
+from desk.telemetry import formatting
 from desk.venues.alpaca.market.codec import Codec, Control, Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
-from desk.venues.alpaca.market.subscription import Subscription
-from desk.venues.alpaca.market.venue_errors import SLOW_CLIENT, error_meaning
+from desk.venues.alpaca.market.subscription import TICK_CHANNELS, Subscription
+from desk.venues.alpaca.market.venue_errors import (
+    INVALID_ACTION,
+    SLOW_CLIENT,
+    SYMBOL_LIMIT,
+    error_meaning,
+    found_error,
+)
 from desk.venues.alpaca.market.wire import Acknowledgement, Success, VenueError
+from desk.venues.frame_codec import FrameCodec
 
 ENCODING_NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
+CHANNEL_OF: Final[dict[type, str]] = {
+    Trade: "trades",
+    Quote: "quotes",
+    Correction: "trades",
+    Cancel: "trades",
+    VenueBar: "bars",
+    TradingStatus: "statuses",
+    PriceBands: "lulds",
+}
 
 
 class AlpacaProtocol:
     """Turns received bytes into ticks, and subscriptions into bytes to send.
 
-    If the venue uses another encoding or kind of frame than requested, the protocol switches to it.
-    `slow_clients` counts how often the venue closed the connection because the desk read too slowly (407). Key and
-    secret are never printed, and are removed from the venue's texts.
+    `channels` are those of the plan, `helpers` those that the desk adds and can do without. Notices are in `ticks`, in
+    order. If the venue uses another encoding or kind of frame than requested, the protocol switches to it.
+    `dropped` and `dropped_helpers` are the channels that the venue refuses (410), with the reason. `slow_clients`
+    counts how often the venue closed the connection because the desk read too slowly (407). Key and secret are never
+    printed, and are removed from the venue's texts.
     """
 
     def __init__(
@@ -33,27 +53,35 @@ class AlpacaProtocol:
         secret: str,
         *,
         place: str,
-        channels: frozenset[str],
+        channels: Collection[str],
+        helpers: Collection[str] = (),
         counts: BlockFeedCounts,
         encoding: Encoding = "msgpack",
         first_ordinal: int = 1,
+        make_codec: Callable[..., Codec | FrameCodec] = Codec,
     ) -> None:
         self.place = place
         self.requested: Encoding = encoding
         self.binary = encoding == "msgpack"
         self.encoding = ""
         self.headers = {"Content-Type": "application/msgpack"} if self.binary else {}
-        self.codec = Codec(encoding, place, counts, first_ordinal)
-        self._codecs: dict[Encoding, Codec] = {encoding: self.codec}
+        self._make_codec = make_codec
+        self.codec = make_codec(encoding, place, counts, first_ordinal)
+        self._codecs: dict[Encoding, Codec | FrameCodec] = {encoding: self.codec}
         self._notes: list[Note] = []
         self._known_kinds = 0
         self._reported_kinds: set[str] = set()
         self.counts = counts
-        self.subscription = Subscription(channels)
+        self.subscription = Subscription(channels, helpers)
+        self.dropped: dict[str, str] = {}
+        self.dropped_helpers: dict[str, str] = {}
         self.ticks: list[Event] = []
         self.verdict: HangUp | DeskError | None = None
         self.slow_clients = 0
         self.ready = False
+        self._was_subscribed = False
+        self._beyond_limit: set[str] = set()
+        self._limit_found = ""
         self._key = key
         self._secret = secret
         self._requests = 0
@@ -80,13 +108,18 @@ class AlpacaProtocol:
 
     @property
     def listening(self) -> bool:
-        """Whether anything is subscribed, so that silence is a fault."""
-        return self.settled and any(self.subscription.wanted.values())
+        """Whether trades or quotes are subscribed, so that silence is a fault."""
+        return self.settled and self.subscription.has_ticks
 
     @property
     def refused(self) -> dict[str, list[str]]:
-        """The symbols that the venue does not grant, by channel."""
-        return {channel: sorted(symbols) for channel, symbols in self.subscription.missing.items() if symbols}
+        """The symbols that the venue does not grant, by channel of the plan."""
+        return self.subscription.refused
+
+    @property
+    def unmapped(self) -> dict[str, int]:
+        """Empty: the venue sends the letters of the SIPs."""
+        return {}
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -94,7 +127,7 @@ class AlpacaProtocol:
         return self.codec.unknown
 
     def take_notes(self) -> list[Note]:
-        """New notes since the last call: a switch of the encoding, unknown kinds of messages, too many symbols."""
+        """New notes since the last call: another encoding, unknown kinds of messages, refused channels, limits."""
         if len(self.codec.ignored) != self._known_kinds:
             self._known_kinds = len(self.codec.ignored)
             new = [kind for kind in self.unknown if kind not in self._reported_kinds]
@@ -104,12 +137,16 @@ class AlpacaProtocol:
         return notes
 
     def subscribe(self, symbols: Iterable[str]) -> None:
-        """Subscribe to symbols; "*" means all."""
+        """Subscribe to symbols, most wanted first; "*" means all."""
         self.subscription.add(symbols)
 
     def unsubscribe(self, symbols: Iterable[str]) -> None:
         """Unsubscribe from symbols; their ticks are skipped from now on."""
         self.subscription.remove(symbols)
+
+    def resubscribe(self, symbols: Iterable[str]) -> None:
+        """Unsubscribe the trades and quotes of these symbols, and subscribe them again."""
+        self.subscription.resubscribe(symbols)
 
     def drop_quotes(self, symbols: Iterable[str]) -> None:
         """Unsubscribe from the quotes of these symbols for a time."""
@@ -172,39 +209,83 @@ class AlpacaProtocol:
         if encoding != self.codec.encoding:
             codec = self._codecs.get(encoding)
             if codec is None:
-                codec = self._codecs[encoding] = Codec(encoding, self.place, self.counts)
-            codec.continue_from(self.codec)
+                codec = self._codecs[encoding] = self._make_codec(encoding, self.place, self.counts)
+            codec.continue_from(self.codec)  # type: ignore[arg-type]  # all codecs of a stream are of one class
             self.codec = codec
 
     def _on_control(self, message: Control) -> None:
         if isinstance(message, Acknowledgement):
             self._acknowledge(message)
         elif isinstance(message, VenueError):
-            self.slow_clients += message.code == SLOW_CLIENT
-            self.verdict = error_meaning(message.code, self._without_secrets(message.msg), self.place)
+            self._on_error(message.code, self._without_secrets(message.msg))
         elif isinstance(message, Success):
             self._greeted = self._greeted or message.msg == "connected"
             self.ready = self.ready or message.msg == "authenticated"
 
+    def _on_error(self, code: int, text: str) -> None:
+        """Apply an error: to the pending request, if it is about that, else to the connection."""
+        self.slow_clients += code == SLOW_CLIENT
+        if code in {SYMBOL_LIMIT, INVALID_ACTION} and self.subscription.pending:
+            if self._request_refused(code, found_error(code, text)):
+                return
+        elif code in {SYMBOL_LIMIT, INVALID_ACTION} and self.settled:
+            self._notes.append(Note(f"{self.place}: {found_error(code, text)}, in answer to no request: ignored"))
+            return
+        self.verdict = error_meaning(code, text, self.place, was_subscribed=self._was_subscribed)
+
+    def _request_refused(self, code: int, found: str) -> bool:
+        """Apply an error to the pending request; return False if the feed cannot do without what is refused."""
+        if code == SYMBOL_LIMIT:
+            self._limit_found = found
+            can_continue = self.subscription.exceeded()
+            if can_continue:
+                self._note_limit()
+            return can_continue
+        channel = self.subscription.invalid()
+        if channel and channel not in TICK_CHANNELS:
+            self._note_dropped(channel, found)
+        return channel not in TICK_CHANNELS
+
+    def _note_limit(self) -> None:
+        """Report once the symbols for which the account's limit leaves no room."""
+        beyond = set[str]().union(*map(self.subscription.beyond_limit, self.subscription.wanted))
+        new, self._beyond_limit = beyond - self._beyond_limit, beyond
+        if new:
+            which = f"{formatting.some(len(new), 'symbol')}: {formatting.names(new)}"
+            text = f"{self._limit_found}: no room for {which}. They are requested again when others leave"
+            self._notes.append(Note(f"{self.place}: {text}", "error"))
+
+    def _note_dropped(self, channel: str, found: str) -> None:
+        """Report once that the venue refuses a channel."""
+        is_helper = channel in self.subscription.helpers
+        (self.dropped_helpers if is_helper else self.dropped)[channel] = found
+        level: Level = "warning" if is_helper else "error"
+        self._notes.append(Note(f"{self.place}: the channel {channel} is left out: {found}", level))
+
     def _acknowledge(self, message: Acknowledgement) -> None:
         """Apply an acknowledgement; one with too many or too long symbols ends the connection."""
-        for symbols in (message.trades or [], message.quotes or []):
+        for symbols in message.by_channel().values():
             if len(symbols) > MAX_SYMBOLS or any(len(symbol) > MAX_SYMBOL_CHARS for symbol in symbols):
                 self.verdict = HangUp(f"it acknowledged {len(symbols):,} symbols, too many or too long")
                 return
         self.subscription.acknowledge(message)
+        self._was_subscribed = self._was_subscribed or self.subscription.acknowledged
+        if self._limit_found:
+            self._note_limit()
 
     def _skip_unwanted(self, first: int) -> None:
-        """Remove and count the ticks that are not subscribed."""
-        is_wanted = self.subscription.is_wanted
+        """Remove and count the ticks and notices that are not subscribed."""
+        is_wanted, counts = self.subscription.is_wanted, self.counts
         kept: list[Event] = []
         for tick in self.ticks[first:]:
-            channel = "quotes" if isinstance(tick, Quote) else "trades"
-            if channel in self.subscription.wanted and is_wanted(channel, tick.symbol):
+            channel = CHANNEL_OF[type(tick)]
+            if isinstance(tick, VenueBar) and tick.updated:
+                channel = "updatedBars"
+            if is_wanted(channel, tick.symbol):
                 kept.append(tick)
             else:
-                self.counts.received[channel] -= 1
-                self.counts.skipped[channel] += 1
+                counts.received[class_of(tick)] -= 1
+                counts.skipped[class_of(tick)] += 1
         self.ticks[first:] = kept
 
     def _without_secrets(self, text: str) -> str:

@@ -8,14 +8,13 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from desk.streams.limits import MAX_CODE_CHARS, MAX_CONDITIONS, MAX_PRICE, MAX_SIZE, MAX_SYMBOL_CHARS
+from desk.streams.limits import MAX_CONDITIONS, MAX_PRICE, MAX_SIZE, MAX_TEXT_CHARS
+from desk.venues.wire_types import Code, Price, SideValue, Size, Symbol
 
-Symbol = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL_CHARS)]
-Price = Annotated[float, Meta(gt=0, le=MAX_PRICE)]
-Size = Annotated[float, Meta(gt=0, le=MAX_SIZE)]
-SideValue = Annotated[float, Meta(ge=0, le=MAX_SIZE)]
 OriginalValue = Annotated[float, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
-Code = Annotated[str, Meta(max_length=MAX_CODE_CHARS)]
+BandPrice = Annotated[float, Meta(ge=0, le=MAX_PRICE)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
+Count = Annotated[int, Meta(ge=-1, lt=10**12)]
 Conditions = Annotated[tuple[Code, ...], Meta(max_length=MAX_CONDITIONS)] | None
 Id = Annotated[int, Meta(ge=0)] | None
 """An unsigned 64-bit number; null and 0 mean that there is no id."""
@@ -81,6 +80,47 @@ class WireCancel(msgspec.Struct, Generic[Time], tag_field="T", tag="x", gc=False
     tape: Code = msgspec.field(name="z", default="")
 
 
+class WireStatus(msgspec.Struct, Generic[Time], tag_field="T", tag="s", gc=False):
+    """A trading status, such as a halt; codes and texts are the tape's own."""
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Time = msgspec.field(name="t")
+    code: Code = msgspec.field(name="sc")
+    message: Text = msgspec.field(name="sm", default="")
+    reason_code: Code = msgspec.field(name="rc", default="")
+    reason: Text = msgspec.field(name="rm", default="")
+    tape: Code = msgspec.field(name="z", default="")
+
+
+class WireBands(msgspec.Struct, Generic[Time], tag_field="T", tag="l", gc=False):
+    """The price bands of limit up, limit down; 0 where there is none."""
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Time = msgspec.field(name="t")
+    up: BandPrice = msgspec.field(name="u")
+    down: BandPrice = msgspec.field(name="d")
+    indicator: Code = msgspec.field(name="i", default="")
+    tape: Code = msgspec.field(name="z", default="")
+
+
+class WireBar(msgspec.Struct, Generic[Time], tag_field="T", tag="b", gc=False):
+    """A minute bar; `t` is the start of its minute."""
+
+    symbol: Symbol = msgspec.field(name="S")
+    stamp: Time = msgspec.field(name="t")
+    open: Price = msgspec.field(name="o")
+    high: Price = msgspec.field(name="h")
+    low: Price = msgspec.field(name="l")
+    close: Price = msgspec.field(name="c")
+    volume: SideValue = msgspec.field(name="v")
+    trades: Count = msgspec.field(name="n", default=-1)
+    vwap: Price | None = msgspec.field(name="vw", default=None)
+
+
+class WireUpdatedBar(WireBar[Time], Generic[Time], tag_field="T", tag="u", gc=False):
+    """A minute bar that replaces an earlier one after late trades."""
+
+
 class Success(msgspec.Struct, tag_field="T", tag="success"):
     """The greeting ("connected"), or the answer to the authentication ("authenticated")."""
 
@@ -99,6 +139,19 @@ class Acknowledgement(msgspec.Struct, tag_field="T", tag="subscription"):
 
     trades: list[str] | None = None
     quotes: list[str] | None = None
+    bars: list[str] | None = None
+    updated_bars: list[str] | None = msgspec.field(name="updatedBars", default=None)
+    statuses: list[str] | None = None
+    lulds: list[str] | None = None
+
+    def by_channel(self) -> dict[str, list[str]]:
+        """The symbols of each channel."""
+        return {channel: getattr(self, attribute) or [] for channel, attribute in _ATTRIBUTES.items()}
+
+
+_ATTRIBUTES: Final = {field.encode_name: field.name for field in msgspec.structs.fields(Acknowledgement)}
+CHANNELS: Final = tuple(_ATTRIBUTES)
+"""The channels that the desk can subscribe to, in the order in which it requests them."""
 
 
 class UnusedMessage(msgspec.Struct, tag_field="T", tag=""):
@@ -109,8 +162,8 @@ def _unused(*kinds: str) -> tuple[Any, ...]:
     return tuple(msgspec.defstruct(f"Unused_{kind}", [], bases=(UnusedMessage,), tag=kind) for kind in kinds)
 
 
-# Bars (b u d), statuses, bands, imbalances, news.
-UNUSED_MESSAGES: Final = _unused("b", "u", "d", "s", "l", "i", "n")
+# Daily bars, imbalances, news.
+UNUSED_MESSAGES: Final = _unused("d", "i", "n")
 
 
 class Kind(msgspec.Struct):

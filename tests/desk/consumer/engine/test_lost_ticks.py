@@ -73,7 +73,7 @@ def test_minutes_that_nothing_may_revise_any_more_stay_as_they_are() -> None:
     engine.apply([GapItem(at(0), at(150), "away")])
 
     assert flags(engine) == {}
-    assert engine.symbols["A"].bars.state()[3] == [at(60), at(120)]
+    assert engine.symbols["A"].bars.state()[3] == [at(60), at(180)]
 
 
 def test_a_gap_of_named_symbols_leaves_the_others_alone() -> None:
@@ -124,7 +124,7 @@ def test_only_so_many_gaps_are_remembered() -> None:
 
     engine.apply([GapItem(at(second), at(second + 1), "away", 1) for second in range(MAX_GAPS + 10)])
 
-    assert len(engine._losses.gaps) == MAX_GAPS
+    assert len(engine._state.losses.gaps) == MAX_GAPS
     assert engine.audit.lost_trades == MAX_GAPS + 10
 
 

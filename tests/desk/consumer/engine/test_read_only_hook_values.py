@@ -24,7 +24,7 @@ from desk import strategy
 from desk.model.items import GapItem
 
 HOOKS = ("on_second", "on_bar", "on_trade", "on_quote", "on_fill", "on_gap")
-COLUMNS = ("minute_ns", "open", "high", "low", "close", "volume", "vwap", "trades")
+COLUMNS = ("minute_ns", "open", "high", "low", "close", "volume", "vwap", "trades", "flags")
 FIELDS = {
     "on_bar": ("symbol", "minute_ns", "open", "high", "low", "close", "volume", "notional", "trades", "flags"),
     "on_trade": ("ordinal", "symbol", "ts_ns", "received_ns", "price", "size", "conditions", "exchange", "trade_id"),
@@ -33,7 +33,19 @@ FIELDS = {
     "on_gap": ("from_ns", "to_ns", "why"),
 }
 OF_CONTEXT = (
-    *("symbol", "now_ns", "session_start_ns", "age_ns", "degraded", "warm", "bars", "trade", "quote", "position"),
+    *(
+        "symbol",
+        "now_ns",
+        "session_start_ns",
+        "age_ns",
+        "degraded",
+        "warm",
+        "bars",
+        "bars_of",
+        "trade",
+        "quote",
+        "position",
+    ),
     *("rng", "open_orders", "buy", "sell", "close", "cancel", "orders", "number", "closing", "wanted", "stopped"),
     *("strategy", "entry", "crumb", "anything", "_of", "__class__"),
 )

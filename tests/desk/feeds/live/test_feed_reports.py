@@ -263,9 +263,9 @@ def test_a_refusal_that_nothing_can_heal_ends_the_run_and_stands_in_its_summary(
 ) -> None:
     async def refuse(client: Client) -> None:
         await client.greet()
-        await client.receive()
-        await client.send({"T": "error", "code": code, "msg": "no"})
-        await client.stay()
+        while True:
+            await client.receive()
+            await client.send({"T": "error", "code": code, "msg": "no"})
 
     with AlpacaServer(refuse) as server, pytest.raises(DeskError, match=f"the venue says {code} no") as caught:
         Run(tmp_path, server.url, lambda _: False)

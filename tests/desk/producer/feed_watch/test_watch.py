@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.feed_health import FeedHealth, Freshness
+from desk.model.errors import CredentialsError, DeskError
+from desk.model.feed_health import FeedHealth, Freshness, SymbolActivity
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.model.notes import Note
+from desk.model.notices import VenueBar
 from desk.model.ticks import Frame, Quote, Tick, Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
 from desk.producer.feed_watch.watch import FeedAges, FeedWatch, FeedWatchConfig
@@ -33,6 +35,19 @@ class HandFeed:
         self.down_why = ""
         self.fresh = Freshness()
         self.notes: list[Note] = []
+        self.fault: DeskError | None = None
+        self.activity = SymbolActivity()
+        self.resubscribed: list[str] = []
+
+    def is_open(self, session_ns: int) -> bool:
+        return True
+
+    def take_activity(self) -> SymbolActivity:
+        taken, self.activity = self.activity, SymbolActivity()
+        return taken
+
+    def resubscribe(self, symbols: list[str]) -> None:
+        self.resubscribed += symbols
 
     def freshness(self, wall_ns: int) -> Freshness:
         return self.fresh
@@ -409,3 +424,59 @@ def test_times_that_are_wrong_for_more_than_half_of_the_trades_are_a_problem(
 
     assert [any(line.startswith(word) for line in lines) for word in words] == [True] * len(words)
     assert len(lines) == len(words)
+
+
+def test_a_stale_symbol_is_a_gap_an_alert_a_problem_and_subscribed_anew_also_after_a_restart() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["A", "B"])
+    received(feed)
+    feed.activity.traded = {"A", "B"}
+    play(watch, 60)
+    feed.activity.traded = {"A"}
+    play(watch, 60, first=61)
+    feed.activity.bars = [VenueBar(1, "B", START_NS + MINUTE_NS, 0, 1.0, 1.0, 1.0, 1.0, 5.0, 1)]
+    play(watch, 1, first=121)
+
+    successor = a_watch(feed, ["A", "B"], watch.state())
+
+    assert watch.stale == successor.stale == {"B": START_NS + MINUTE_NS}
+    assert feed.resubscribed == ["B"]
+    assert watch.alerts() == ["stale, data missing: B"]
+    assert watch.report().problems == ["venue: 1 symbol stale when the run ended: B for 61 s"]
+
+
+def test_a_plan_without_trades_has_no_stale_symbols() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["A"], has_trades=False)
+    play(watch, 60)
+    feed.activity.bars = [VenueBar(1, "A", START_NS + MINUTE_NS, 0, 1.0, 1.0, 1.0, 1.0, 5.0, 1)]
+
+    play(watch, 61, first=61)
+
+    assert watch.stale == {}
+
+
+def test_an_error_that_ended_the_feed_is_the_first_problem_and_has_its_exit_status() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["A"])
+    received(feed)
+    feed.health.up, feed.health.is_failed = False, True
+    feed.fault = CredentialsError("venue", "the venue says 402 no")
+
+    report = watch.report()
+
+    assert (report.problems, report.fault_status) == (["venue: the venue says 402 no"], 3)
+    assert watch.alerts() == ["the feed has ended: the venue says 402 no"]
+
+
+def test_channels_that_the_venue_refuses_are_a_problem_if_the_plan_names_them_else_a_warning() -> None:
+    feed = HandFeed()
+    watch = a_watch(feed, ["A"])
+    received(feed)
+    watch.met(["A"])
+    feed.health.dropped, feed.health.dropped_helpers = {"lulds": "410"}, {"bars": "410"}
+
+    report = watch.report()
+
+    assert report.problems == ["venue: the channel lulds was left out: 410"]
+    assert report.warnings == ["venue: the channel bars, which the plan does not name, was left out: 410"]

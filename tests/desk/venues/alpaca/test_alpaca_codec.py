@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from test_alpaca_timestamps import text_of
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
+from desk.model.notices import PriceBands, TradingStatus, VenueBar
+from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
 from desk.venues.alpaca.market.codec import Codec
-from desk.venues.alpaca.market.timestamps import rfc3339_ns
 from desk.venues.alpaca.market.wire import Acknowledgement, Success
+from desk.venues.timestamps import rfc3339_ns
 
 NOW_NS = 1_800_000_000_000_000_000
 
 
-def decoded(codec: Codec, frame: bytes) -> list[Tick]:
-    ticks: list[Tick] = []
+def decoded(codec: Codec, frame: bytes) -> list[Event]:
+    ticks: list[Event] = []
     codec.decode(frame, NOW_NS, ticks)
     return ticks
 
@@ -31,8 +32,15 @@ def recorded(folder: Path) -> list[list[dict[str, Any]]]:
     return [line["frame"] for line in lines if line["dir"] == "<" and isinstance(line["frame"], list)]
 
 
-def as_tick(ordinal: int, m: dict[str, Any]) -> Tick:
+def as_tick(ordinal: int, m: dict[str, Any]) -> Event:
     ts_ns = rfc3339_ns(m["t"])
+    if m["T"] in "bu":
+        prices = (m["o"], m["h"], m["l"], m["c"])
+        return VenueBar(ordinal, m["S"], ts_ns, NOW_NS, *prices, m["v"], m["n"], m["vw"], m["T"] == "u")
+    if m["T"] == "l":
+        return PriceBands(ordinal, m["S"], ts_ns, NOW_NS, m["d"], m["u"], m["i"], m["z"])
+    if m["T"] == "s":
+        return TradingStatus(ordinal, m["S"], ts_ns, NOW_NS, m["sc"], m["sm"], m["rc"], m["rm"], m["z"])
     if m["T"] == "c":
         old, new = ("".join(m[key]).replace(" ", "") for key in ("oc", "cc"))
         now = (m["cp"], m["cs"], new, m["x"], m["ci"], m["z"])
@@ -85,7 +93,7 @@ def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: An
 
     for frame in recorded(shared_data):
         expected += [
-            as_tick(len(expected) + number, m) for number, m in enumerate([m for m in frame if m["T"] in "tqcx"], 1)
+            as_tick(len(expected) + number, m) for number, m in enumerate([m for m in frame if m["T"] in "tqcxbusl"], 1)
         ]
         if encoding == "json":
             data = msgspec.json.encode(frame)
@@ -94,11 +102,12 @@ def test_recorded_frames_decode_to_what_they_say(shared_data: Path, encoding: An
         controls += codec.decode(data, NOW_NS, found)
 
     assert found == expected
-    assert len(found) == 12
-    assert found[-3].trade_id == 52983625699126
-    assert found[-3].conditions == "FTI"
+    assert len(found) == 14
+    prints = [tick for tick in found if isinstance(tick, Trade)]
+    assert prints[-1].trade_id == 52983625699126
+    assert prints[-1].conditions == "FTI"
     assert [type(control) for control in controls] == [Success, Success, Acknowledgement]
-    assert codec.ignored == {"l": 1, "i": 1, "b": 1}
+    assert codec.ignored == {"i": 1}
 
 
 numbers = st.floats(0.0001, 1e6)
@@ -162,10 +171,11 @@ def test_a_malformed_message_is_rejected_and_the_rest_of_its_frame_delivered(fau
 def test_kinds_that_are_unknown_are_counted_and_passed_over() -> None:
     codec = Codec("msgpack", "here", counts := BlockFeedCounts())
 
-    found = decoded(codec, codec.encode([{"T": "zz"}, trade("A", 5), {"T": "b", "S": "A"}]))
+    found = decoded(codec, codec.encode([{"T": "zz"}, trade("A", 5), {"T": "d", "S": "A"}]))
 
     assert [tick.symbol for tick in found] == ["A"]
-    assert codec.ignored == {"zz": 1, "b": 1}
+    assert codec.ignored == {"zz": 1, "d": 1}
+    assert codec.unknown == {"zz": 1}
     assert counts.rejected == {"trades": {}, "quotes": {}, "notices": {}}
 
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import random
 import threading
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,8 +27,12 @@ from desk.feeds.frames import frames_of
 from desk.model.errors import CredentialsError, PlanError, RunFailed
 from desk.model.feed_health import FeedHealth
 from desk.model.feed_position import FeedPosition
+from desk.model.ticks import Frame
 from desk.process.clock import SystemClock
 from desk.venues.alpaca.market import AlpacaFeed
+
+PATIENT_NS = 3_600 * NS
+"""A timeout that seconds of a hand-moved clock do not reach while a pong takes real time."""
 
 
 def failing(code: int, *, authenticated: bool = False) -> Script:
@@ -104,7 +110,7 @@ def test_an_error_that_heals_is_waited_out(code: int) -> None:
         assert str(code) in feed.take_notes()[0].text
         next(frames)
         connections_before = server.connections
-        clock.now_ns += NS
+        clock.now_ns += 2 * NS
         until(frames, lambda seen: len(seen) >= 1)
         frames.close()
 
@@ -187,6 +193,98 @@ def test_out_of_session_silence_is_no_fault() -> None:
 
     assert feed.health.mutes == 0
     assert feed.connection.reconnects == 0
+
+
+def test_a_market_that_was_closed_is_not_mute_at_its_first_second() -> None:
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(
+            server, clock, timeout_ns=PATIENT_NS, is_open=lambda session_ns: session_ns >= START_NS + 100 * NS
+        )
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
+
+        clock.now_ns += 90 * NS
+        _pass(frames, clock, 39)
+        before = feed.health.mutes
+        _pass(frames, clock, 2)
+        frames.close()
+
+    assert (before, feed.health.mutes) == (0, 1)
+
+
+def test_hours_are_those_of_the_data_of_a_feed_that_is_late_by_design() -> None:
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(server, clock, timeout_ns=PATIENT_NS, is_open=lambda session_ns: session_ns >= START_NS)
+        feed.expect_delay(900 * NS)
+        frames = frames_of(feed, feed._clock)
+        until(frames, lambda _: feed.connection.connected)
+
+        _pass(frames, clock, 900 + 29)
+        before = feed.health.mutes
+        _pass(frames, clock, 2)
+        frames.close()
+
+    assert (before, feed.health.mutes) == (0, 1)
+
+
+def test_a_market_that_stays_silent_is_reconnected_at_growing_distances() -> None:
+    clock = ManualClock()
+    with AlpacaServer(subscribe_only) as server:
+        feed = make_feed(server, clock, timeout_ns=PATIENT_NS)
+        frames = frames_of(feed, feed._clock)
+        mutes_ns = []
+        for _ in range(1_000):
+            if len(mutes_ns) == 4:
+                break
+            until(frames, lambda _: feed.connection.connected)
+            before = feed.health.mutes
+            _pass(frames, clock, 1)
+            if feed.health.mutes > before:
+                mutes_ns.append(clock.now_ns)
+        frames.close()
+
+    distances_s = [round((later - earlier) / NS) for earlier, later in pairwise(mutes_ns)]
+    assert [distance_s // 60 for distance_s in distances_s] == [1, 2, 4]
+    assert server.connections <= 5
+
+
+def test_a_silence_as_long_as_earlier_ones_that_ended_is_usual() -> None:
+    more, clock = threading.Semaphore(0), ManualClock()
+
+    async def script(client: Client) -> None:
+        await client.greet()
+        await client.acknowledge()
+        for _ in range(3):
+            while not more.acquire(blocking=False):
+                await client.server.pause()
+            await client.send(trade("A", clock.now_ns))
+        await client.stay()
+
+    with AlpacaServer(script) as server:
+        feed = make_feed(server, clock, timeout_ns=PATIENT_NS)
+        frames = frames_of(feed, feed._clock)
+        for _ in range(3):
+            more.release()
+            until(frames, lambda seen: len(seen) >= 1)
+            _pass(frames, clock, 25)
+        _pass(frames, clock, 45)
+        usual = feed.health.mutes
+        _pass(frames, clock, 6)
+        frames.close()
+
+    assert (usual, feed.health.mutes) == (0, 1)
+
+
+def _pass(frames: Iterator[Frame], clock: ManualClock, seconds: int) -> None:
+    """Let so many seconds pass, with a look at the socket in each."""
+    patience_s, clock.patience_s = clock.patience_s, 0.0
+    for _ in range(seconds):
+        clock.now_ns += NS
+        while next(frames).mark:
+            pass
+    clock.patience_s = patience_s
 
 
 def test_every_second_is_marked_once_and_in_order_ticks_before_their_mark() -> None:

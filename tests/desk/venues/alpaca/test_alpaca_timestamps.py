@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from desk.venues.alpaca.market.timestamps import ext_ns, exts_ns, rfc3339_ns
+from desk.venues.timestamps import ext_ns, exts_ns, rfc3339_ns
 
 NS = 1_000_000_000
 TIMES = st.integers(0, 4_000_000_000 * NS)

@@ -1,4 +1,7 @@
-"""Times of the stream, MessagePack timestamps and RFC 3339 text, as nanoseconds since the epoch."""
+"""Times of streams, MessagePack timestamps, RFC 3339 text and epoch numbers, as nanoseconds since the epoch.
+
+Tests: tests/desk/venues/alpaca/test_alpaca_timestamps.py
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,7 +12,7 @@ from typing import Final
 import numpy as np
 from msgspec.msgpack import Ext
 
-from desk.model.units import SECOND_NS
+from desk.model.units import MS_NS, SECOND_NS
 
 EXT_TIMESTAMP: Final = -1
 SECONDS_MASK: Final = (1 << 34) - 1
@@ -18,6 +21,7 @@ MAX_CACHED: Final = 1024
 MAX_DIGITS: Final = 9
 SCALE: Final[tuple[int, ...]] = tuple(10 ** (MAX_DIGITS - digits) for digits in range(MAX_DIGITS + 1))
 NUMPY_FROM: Final = 24
+EPOCH_UNITS: Final = ((10**11, SECOND_NS), (10**14, MS_NS), (10**17, 1_000))
 
 _data: Callable[[Ext], bytes] = attrgetter("data")
 _code = attrgetter("code")
@@ -92,6 +96,17 @@ def rfc3339_ns(text: str) -> int:
 def texts_ns(texts: Sequence[str]) -> list[int]:
     """The times in many RFC 3339 texts."""
     return [rfc3339_ns(text) for text in texts]
+
+
+def epoch_ns(number: int) -> int:
+    """The time in a number since the epoch: seconds, milliseconds, microseconds or nanoseconds, by its size.
+
+    Times from 1973 to 5138 have different sizes in the four units.
+    """
+    for limit, factor in EPOCH_UNITS:
+        if number < limit:
+            return number * factor
+    return number
 
 
 def _offset_ns(offset: str, text: str) -> int:
