@@ -280,7 +280,7 @@ class Engine:
             case GapItem():
                 self._items.gap(item)
             case Backfill():
-                self._state.backfills.apply(item, self.mark_ns)
+                self._state.take_backfill(item)
             case Release():
                 self._release(item, pending)
             case Adopt():

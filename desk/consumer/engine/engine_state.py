@@ -29,6 +29,7 @@ from desk.consumer.engine.venue_notices import VenueNotices
 from desk.consumer.matching import MatchingRules
 from desk.model.bars import Bar
 from desk.model.checkpoint import NO_TRADES, LoggedTrades
+from desk.model.items import Backfill
 from desk.model.notices import Notice
 from desk.model.ticks import Event
 from desk.telemetry.audit import Audit, count_cause
@@ -106,6 +107,12 @@ class EngineState:
         else:
             state.last_ordinal = notice.ordinal
             self.notices.apply(state, notice)
+
+    def take_backfill(self, backfill: Backfill) -> None:
+        """Repair minutes of a symbol; those that the venue has sent bars of can be compared now."""
+        self.backfills.apply(backfill, self.mark_ns)
+        if (state := self.symbols.known.get(backfill.symbol)) is not None:
+            self.notices.note(state)
 
     def reject(self, event: Event, causes: dict[str, int]) -> None:
         """Count an event of an unwatched symbol, once."""

@@ -3,13 +3,19 @@
 Tests: tests/desk/consumer/engine/test_venue_notices.py
 """
 
+from typing import Final
+
 import msgspec
 
 from desk.model.notices import VenueBar
+from desk.model.units import MINUTE_NS
+
+KEPT_NS: Final = 15 * MINUTE_NS
+"""A bar of a partial minute waits so long for the minute's repair, in the time of later bars."""
 
 
 class VenueBars(msgspec.Struct, array_like=True):
-    """`waiting` are the newest versions by minute; no minute up to `compared_ns` is compared any more."""
+    """`waiting` are the newest versions by minute, for KEPT_NS; no bar up to `compared_ns` is added any more."""
 
     waiting: dict[int, VenueBar] = {}
     compared_ns: int = -1
@@ -21,6 +27,8 @@ class VenueBars(msgspec.Struct, array_like=True):
             return False
         if bar.ts_ns > self.compared_ns:
             self.waiting[bar.ts_ns] = bar
+            for minute_ns in [minute for minute in self.waiting if minute < bar.ts_ns - KEPT_NS]:
+                del self.waiting[minute_ns]
         return True
 
     def pop(self, minute_ns: int) -> VenueBar | None:

@@ -25,7 +25,7 @@ class VenueNotices:
     """Tracks halts and bands, and compares minutes once both bars have settled.
 
     Only complete and repaired minutes are compared, and only while they can be revised: `[bars] revise_s` shortens the
-    time to settle.
+    time to settle. The venue's bar of a partial minute waits for the minute's repair.
 
     If ticks are missing during a halt, the message that ends it may be among them: then the first eligible print of
     after the gap ends the halt, at the next mark.
@@ -88,7 +88,7 @@ class VenueNotices:
         self._compare_before(self._minutes.data_ns(session_ns))
 
     def note(self, state: SymbolState) -> None:
-        """Track a symbol that was restored or taken over."""
+        """Track a symbol that was restored, taken over or repaired."""
         for minute_ns in state.venue_bars.waiting:
             self._waiting.setdefault(minute_ns, set()).add(state.symbol)
         if state.trading.doubt_ns is not None:
@@ -125,12 +125,14 @@ class VenueNotices:
                 self._compare(self._symbols.known[symbol], minute_ns)
 
     def _compare(self, state: SymbolState, minute_ns: int) -> None:
-        theirs = state.venue_bars.pop(minute_ns)
-        if theirs is None or minute_ns < self._minutes.revisable_from_ns or state.bars.flag_of(minute_ns) == "partial":
+        if state.bars.flag_of(minute_ns) == "partial":
+            return
+        theirs, ours = state.venue_bars.pop(minute_ns), state.bars.bar_of(minute_ns)
+        if theirs is None or (ours is None and minute_ns < self._minutes.revisable_from_ns):
             return
         audit = self._audit
         audit.bars_compared += 1
-        found = venue_differences(state.bars.bar_of(minute_ns), theirs)
+        found = venue_differences(ours, theirs)
         audit.bars_equal += not found
         for difference in found:
             count_cause(audit.bars_differing, difference.field)

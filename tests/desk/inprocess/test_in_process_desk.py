@@ -201,7 +201,8 @@ CONTRACT = json.loads("""
   "orders": {"submitted": 0, "filled": 0, "canceled": 0, "rejected": 0, "refused_by_risk": 0,
     "refused": {}},
   "clock_skew_ms": 0.0,
-  "feed": {"kind": "synthetic", "name": "", "up": true, "reconnects": 0, "refused_symbols": []},
+  "feed": {"kind": "synthetic", "name": "", "up": true, "reconnects": 0, "refused_symbols": [],
+           "entitlement": "", "delay_s": 0.0},
   "pnl": {"realized": 0.0, "unrealized": 0.0, "fees": 0.0} }
 """)
 """What scripts rely on, in replay at speed "max"."""

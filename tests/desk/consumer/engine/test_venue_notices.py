@@ -21,10 +21,20 @@ from engine_parts import (
     marks,
     strategy_of,
 )
+from test_engine_backfill import a_gap, a_print, history
 
 from desk import strategy
 from desk.flow.routing_table import SLOTS
-from desk.model.items import Adopt, Close, GapItem, Item, LostTrades, Release, Unwatch, encode_items
+from desk.model.items import (
+    Adopt,
+    Close,
+    GapItem,
+    Item,
+    LostTrades,
+    Release,
+    Unwatch,
+    encode_items,
+)
 from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.records import BarDifference
 from desk.model.units import MINUTE_NS
@@ -275,6 +285,19 @@ def test_a_minute_is_compared_once() -> None:
 )
 def test_a_partial_minute_is_not_compared(spoiled: Item) -> None:
     assert compared(a_trade(1, 5), spoiled, mark(61), bar(2)) == (0, 0, {})
+
+
+@pytest.mark.parametrize("repaired_s", [65, 150], ids=["in time", "later"])
+def test_a_minute_is_compared_when_it_is_repaired(repaired_s: int) -> None:
+    engine = an_engine(an_entry(StatusRecorder), repair_ns=60 * MINUTE_NS)
+    day = [a_print(1, 5), a_print(2, 25), a_print(4, 200)]
+    engine.apply([a_watch(), day[0], a_gap(20, 30), *marks(30, 61), bar(3, volume=200.0)])
+
+    engine.apply(marks(62, repaired_s))
+    before = engine.audit.bars_compared
+    engine.apply([history(day, 0, 1, gap=(20, 30)), *marks(repaired_s + 1, 180)])
+
+    assert (before, engine.audit.bars_compared, engine.audit.bars_equal) == (0, 1, 1)
 
 
 def test_minutes_of_before_the_subscription_are_not_compared() -> None:
