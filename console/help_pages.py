@@ -106,7 +106,7 @@ PAGES: Final = {
             "desk venue --port 7788                               # a made-up market",
             "desk venue --port 7788 --tape day.parquet --speed 10 # a recorded day",
             "desk venue --standard --rate 50000 --seconds 30      # a load",
-            "desk venue --port 7788 --faults morning.toml         # with the faults of a script",
+            "desk venue --port 7788 --faults configs/faults/bad-half-hour.toml  # with the faults of a script",
             "desk venue --relay --feed iex --port 7790            # one connection for many clients",
         ),
         {

@@ -1,6 +1,6 @@
 """What the reads of a live feed tell of single symbols: which ones traded, and what the venue says beside the ticks.
 
-Tests: tests/desk/producer/feed_watch/test_stale_symbols.py, tests/desk/venues/alpaca/test_alpaca_notices.py
+Tests: tests/desk/venues/alpaca/test_alpaca_notices.py
 """
 
 from desk.model.feed_health import SymbolActivity

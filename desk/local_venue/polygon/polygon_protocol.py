@@ -3,7 +3,7 @@
 Source: massive.com/docs, "WebSocket Quickstart": status messages, authentication, subscription; and the sources of the
 client `massive` 2.9 for the statuses that it knows.
 
-Tests: tests/desk/local_venue/test_polygon_protocol.py
+Tests: tests/desk/local_venue/test_venue_polygon_protocol.py
 """
 
 from collections.abc import Callable

@@ -12,6 +12,7 @@ from desk.model.corporate_actions import CorporateAction
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, MS_NS
 from desk.venues.market_history import HistoryUnavailable, MarketHistory
+from desk.venues.polygon.addresses import history_url
 from desk.venues.polygon.codec import trade_identity
 from desk.venues.polygon.history import PolygonHistory
 from desk.venues.registry import feed_factory
@@ -162,3 +163,17 @@ def test_the_server_is_that_of_the_stream(feed: dict[str, Any], url: str) -> Non
 
     assert factory.rest_url(plan) == url  # type: ignore[union-attr]
     assert url in factory.history(plan, [SecretStr(KEY)]).place  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("stream", "rest"),
+    [
+        ("wss://socket.polygon.io/stocks", "https://api.polygon.io"),
+        ("wss://delayed.massive.com/stocks", "https://api.massive.com"),
+        ("ws://127.0.0.1:7788/stocks", "http://127.0.0.1:7788"),
+    ],
+)
+def test_the_server_of_history_belongs_to_the_stream(stream: str, rest: str) -> None:
+    plan = Plan.model_validate({"session": {"name": "a", "mode": "paper"}, "feed": {"kind": "polygon"}})
+
+    assert history_url(plan, stream) == rest
