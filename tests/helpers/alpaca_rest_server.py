@@ -40,7 +40,10 @@ Page = Callable[[dict[str, str]], Any]
 
 
 class AlpacaRestServer(ThreadingHTTPServer):
-    """`pages` give the JSON of a path for a query; `next_answers` come before them, once each, in order."""
+    """`pages` give the JSON of a path for a query; `next_answers` come before them, once each, in order.
+
+    Requests for paths in `apart` get their pages in any case, and are not in `asked`.
+    """
 
     daemon_threads = True
 
@@ -49,6 +52,7 @@ class AlpacaRestServer(ThreadingHTTPServer):
         self.pages = pages
         self.next_answers: list[Answer] = []
         self.asked: list[Asked] = []
+        self.apart: frozenset[str] = frozenset()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def of(self, path: str) -> list[Asked]:
@@ -66,8 +70,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
-        self.server.asked.append(Asked(parts.path, query, dict(self.headers), self.client_address[1]))
-        answer = self.server.next_answers.pop(0) if self.server.next_answers else self._page(parts.path, query)
+        is_apart = parts.path in self.server.apart
+        if not is_apart:
+            self.server.asked.append(Asked(parts.path, query, dict(self.headers), self.client_address[1]))
+        scripted = self.server.next_answers and not is_apart
+        answer = self.server.next_answers.pop(0) if scripted else self._page(parts.path, query)
         body = answer.raw if answer.raw is not None else json.dumps(answer.body).encode()
         self.send_response(answer.status)
         for name, value in ({"Content-Length": str(len(body))} | dict(answer.headers)).items():

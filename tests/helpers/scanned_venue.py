@@ -58,8 +58,10 @@ class ScannedVenue:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Run its servers."""
-        pages = {"/v2/assets": self._assets, "/v2/stocks/snapshots": self._snapshots}
+        bars = "/v2/stocks/bars"
+        pages = {"/v2/assets": self._assets, "/v2/stocks/snapshots": self._snapshots, bars: lambda _: {"bars": {}}}
         with AlpacaServer(self._stream) as self.socket, alpaca_rest_server(pages) as self.rest:
+            self.rest.apart = frozenset({bars})  # the day's minutes, which have nothing to do with scans
             yield
 
     def write_plan(self, module: str = "recording_scanner") -> Path:
