@@ -176,11 +176,9 @@ class GapRepairs:
         return gap.from_ns in self._done
 
     def why_not(self, gap: GapRecord) -> str:
-        """Why a gap is not repaired; "" without a history of the feed."""
-        if self._history is None or self.is_repaired(gap):
-            return ""
-        whys = (repair.why for repair in self._pending.values() if repair.gap_ns == gap.from_ns and repair.why)
-        return self._failed.get(gap.from_ns) or next(whys, "the run ended before")
+        """Why a gap is not repaired; "" without a history of the feed, and for one whose repair never began."""
+        whys = [repair.why for repair in self._pending.values() if repair.gap_ns == gap.from_ns]
+        return self._failed.get(gap.from_ns) or next(filter(None, whys), "the run ended before" if whys else "")
 
     def state(self) -> bytes:
         """The encoded state, for a successor."""

@@ -80,7 +80,8 @@ class ProducerLoop:
         finally:
             parts.notes.extend(parts.watch.end())
             parts.router.put_in_all(parts.gaps.close())
-        self._begin_repairs(self._ports.clock.wall_ns())
+        if self.live is not None and self.live.health.up:  # else the end of the feed is the fault, not the gap
+            self._begin_repairs(self._ports.clock.wall_ns())
         self._run(session_end(self.config, self._ports, parts, self._pacing))
         if parts.recording.problem:
             self.problems.append(parts.recording.problem)

@@ -150,3 +150,7 @@ def test_a_delayed_feed_asks_for_the_minutes_of_its_data() -> None:
     found = desk.until(300)
 
     assert {second: minutes(items) for second, items in found.items()} == {241: {("A", 1, 2)}}
+
+
+def test_a_gap_whose_repair_never_began_has_no_reason() -> None:
+    assert Desk(ScriptedHistory()).repairs.why_not(a_gap()) == ""

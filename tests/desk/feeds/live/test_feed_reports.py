@@ -32,9 +32,12 @@ symbols = SYMBOLS
 MORE
 [guards]
 GUARDS
+[bars]
+repair_s = 0
 [consumers]
 count = 1
 """
+"""These venues have no history, or another one after their restart: gaps stay, and are no problem of the run."""
 PATIENT = "max_clock_skew_ms = 600000\nmax_data_latency_s = 600.0"
 """However slow the machine, a sound feed is neither skewed nor old by these."""
 
