@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from made_up_tape import OPEN_NS, market, write_tape
 from notice_tapes import add_notices, changed, venue_bars
+from running_programs import running, until
 
 from desk import strategy
 from desk.config import load_plan
@@ -67,9 +70,13 @@ class Played(NamedTuple):
 
 
 def run(tape: Path, folder: Path, shards: int) -> Played:
+    return play(PLAN.replace("TAPE", str(tape)) + f"\n[consumers]\ncount = {shards}\n", folder)
+
+
+def play(text: str, folder: Path) -> Played:
     folder.mkdir(parents=True)
     plan = folder / "plan.toml"
-    plan.write_text(PLAN.replace("TAPE", str(tape)) + f"\n[consumers]\ncount = {shards}\n", encoding="utf-8")
+    plan.write_text(text, encoding="utf-8")
     results = RunFolder.create(None, folder / "run", "run", 0)
     return Played(run_in_process(load_plan(plan), results, show=lambda _: None, owns_process=True), results)
 
@@ -154,3 +161,56 @@ def test_our_minutes_are_compared_with_the_venue_s(played: tuple[Played, list[Pl
         assert written["venue_bars"]["agreement"] == bars.agreement
     assert clean.summary.venue_bars.agreement is None
     assert "Bars against" not in clean.folder.report.read_text(encoding="utf-8")
+
+
+LIVE = """
+[session]
+name = "live"
+mode = "paper"
+clock = "venue"
+calendar = "24/7"
+[feed]
+kind = "alpaca"
+url = "ws://127.0.0.1:{port}/v2/sip"
+channels = ["trades", "quotes", "lulds"]
+symbols = ["*"]
+[tape]
+record = true
+[consumers]
+count = 2
+[guards]
+max_data_latency_s = 600.0
+max_clock_skew_ms = 600000
+"""
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[int]:
+    """A local venue that plays a tape with a halt at sixty times real time, and sends bars of its own."""
+    plain = write_tape(tmp_path / "plain.parquet", market(60 * MINUTES, 40.0))
+    notices: list[Notice] = [
+        PriceBands(0, "SYN0002", OPEN_NS, OPEN_NS + 1, 0.01, 1e6),
+        TradingStatus(0, HALTED, HALT_NS, HALT_NS + 1, "H", "Trading Halt"),
+        TradingStatus(0, HALTED, RESUME_NS, RESUME_NS + 1, "T", "Trading Resumption"),
+    ]
+    tape = add_notices(plain, notices, tmp_path / "day.parquet")
+    port_file = tmp_path / "port"
+    places = ("--tape", tape, "--speed", 60, "--port", 0, "--port-file", port_file)
+    with running(sys.executable, "-m", "console.cli", "venue", *places, folder=tmp_path / "venue"):
+        yield int(until(lambda: port_file.exists() and port_file.read_text(), "the venue"))
+
+
+def test_a_live_feed_has_notices_and_its_recording_replays_them(venue: int, tmp_path: Path) -> None:
+    live = play(LIVE.format(port=venue), tmp_path / "live")
+    tape = tmp_path / "live" / "run" / "tape"
+
+    replay = run(tape, tmp_path / "replay", 2)
+
+    for found in (live, replay):
+        counts = found.summary.ticks.notices
+        assert (found.summary.problems, found.summary.balanced) == ([], True)
+        assert counts.received >= counts.applied > 0
+        bars = found.summary.venue_bars
+        assert bars.compared == bars.equal > 0
+    assert replay.summary.ticks.notices.received == live.summary.ticks.notices.received
+    assert replay.summary.venue_bars.compared >= live.summary.venue_bars.compared  # its first minutes are complete
