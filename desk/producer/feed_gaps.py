@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from desk.model.items import GapItem
 from desk.model.records import GapRecord
@@ -13,6 +13,13 @@ from desk.producer.subscriptions import Subscriptions
 REFUSED: Final = "the venue does not grant the symbol"
 STALE: Final = "the symbol is stale"
 TICK_CHANNELS: Final = ("trades", "quotes")
+
+
+class EndedGap(NamedTuple):
+    """A gap that has ended; of one symbol, or of all."""
+
+    record: GapRecord
+    symbol: str = ""
 
 
 class FeedGaps:
@@ -38,7 +45,7 @@ class FeedGaps:
         self._live = live
         self._subscriptions = subscriptions
         self._records = list(records)
-        self._ended: list[GapRecord] = []
+        self._ended: list[EndedGap] = []
         self._delay_ns = delay_ns
         self._channels = channels
         self.apart: dict[str, tuple[int, str]] = dict(apart or {})
@@ -67,12 +74,12 @@ class FeedGaps:
             self._open = None
             record = self._record(gap)
             self._records.append(record)
-            self._ended.append(record)
+            self._ended.append(EndedGap(record))
             items.append(GapItem(gap.from_ns, gap.to_ns, gap.why))
         return items
 
-    def take_ended(self) -> list[GapRecord]:
-        """The gaps that `close` returned since the last call."""
+    def take_ended(self) -> list[EndedGap]:
+        """The gaps that have ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
 
@@ -104,7 +111,9 @@ class FeedGaps:
                 del self.apart[symbol]
                 items.append(GapItem(from_ns, session_ns, why, symbols=[symbol]))
                 if why == STALE:
-                    self._records.append(GapRecord(from_ns, session_ns, 1, f"{why}: {symbol}"))
+                    record = GapRecord(from_ns, session_ns, 1, f"{why}: {symbol}")
+                    self._records.append(record)
+                    self._ended.append(EndedGap(record, symbol))
         if new := sorted(refused.difference(self.apart)):
             self.apart |= dict.fromkeys(new, (session_ns, REFUSED))
             items.append(GapItem(session_ns, session_ns, REFUSED, symbols=new, is_open=True))

@@ -12,6 +12,7 @@ from desk.model.records import GapRecord
 from desk.model.ticks import Event, Trade
 from desk.model.units import MINUTE_NS, MS_NS, SECOND_NS, ceil_to, floor_to
 from desk.ports import AckWait, Clock, Wait, Waits
+from desk.producer.feed_gaps import EndedGap
 from desk.producer.history_inbox import HistoryInbox
 from desk.producer.subscriptions import ALL, Subscriptions
 from desk.telemetry import formatting
@@ -123,12 +124,13 @@ class GapRepairs:
                 if repair.witness is None and trade.ts_ns >= repair.to_ns:
                     repair.witness = trade
 
-    def add(self, gaps: Sequence[GapRecord], refused: Collection[str], now_ns: int) -> None:
+    def add(self, gaps: Sequence[EndedGap], refused: Collection[str], now_ns: int) -> None:
         """Begin the repair of gaps that have ended, without the symbols that the venue refuses."""
         if self._history is None or not gaps:
             return
-        symbols = [symbol for symbol in self._subscriptions.symbols if symbol != ALL and symbol not in refused]
-        for gap in gaps:
+        known = [symbol for symbol in self._subscriptions.symbols if symbol != ALL and symbol not in refused]
+        for gap, only in gaps:
+            symbols = [only] if only else known
             first_ns = floor_to(gap.from_ns - self._config.delay_ns - REPORTED_NS, MINUTE_NS)
             last_ns = floor_to(gap.to_ns - self._config.delay_ns, MINUTE_NS)
             for from_ns, to_ns in ((first_ns, last_ns), (last_ns, last_ns + MINUTE_NS)):

@@ -5,7 +5,8 @@ came is proof: trades are missing, the symbol is *stale*. No bar for as long is 
 Where no bars come, a symbol is compared with itself. Trades that come at a usual distance of `u` seconds leave a pause
 of 20 `u` with the probability e**-20 if they come independently. They come in clusters, and more slowly at noon than at
 the open: so the usual distance follows the recent ones, and the pause must exceed three times every earlier one, too.
-Only seconds count in which the exchange was open and the feed subscribed: quiet hours and outages are no silence.
+Only seconds count in which the exchange was open and the feed subscribed: quiet hours and outages are no silence. Where
+nothing comes of any symbol, silence proves nothing of one: a mute connection is found by its watch.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,6 +27,8 @@ LEAST_SECONDS: Final = 20
 """Seconds with trades, before which a symbol has no usual distance."""
 WEIGHT: Final = 1 / 8
 JUDGE_EVERY_S: Final = 5
+ALIVE_S: Final = 30
+"""The feed goes on if a trade or bar of any symbol came within this time."""
 BARS_LAST_S: Final = 150
 """The bars of a venue go on if one of any symbol came within this time."""
 AGAIN_S: Final = 900
@@ -94,6 +97,7 @@ class StaleSymbols:
         self._now_s = 0
         self._up_ns: int | None = None
         self._bar_s: int | None = None
+        self._data_s: int | None = None
         self._notes: list[Note] = []
 
     @property
@@ -114,6 +118,8 @@ class StaleSymbols:
         self._now_s += can_deliver
         self._follow(symbols, mark_ns)
         self._note_trades(max(mark_ns, activity.read_ns), activity.traded)
+        if activity.traded or activity.bars:
+            self._data_s = self._now_s
         for status in activity.statuses:
             if (row := self._rows.get(status.symbol)) is not None and (status.halted or status.resumed):
                 row.is_halted = status.halted
@@ -197,6 +203,8 @@ class StaleSymbols:
     def _judge_silences(self) -> None:
         """Judge the symbols that are silent for far longer than usual."""
         quiet, stale = [], []
+        if self._data_s is None or self._now_s - self._data_s > ALIVE_S:
+            return
         for symbol, row in self._rows.items():
             if row.stale_ns is not None or row.is_quiet:
                 continue

@@ -9,6 +9,7 @@ from desk.model.items import Backfill
 from desk.model.records import GapRecord
 from desk.model.ticks import Trade
 from desk.model.units import MINUTE_NS, SECOND_NS
+from desk.producer.feed_gaps import EndedGap
 from desk.producer.gap_repair import GapRepairs, RepairConfig
 from desk.producer.history_inbox import HistoryInbox
 from desk.producer.subscriptions import Subscriptions
@@ -61,7 +62,7 @@ def test_minutes_are_requested_when_their_late_reports_and_a_later_trade_are_the
     witness = a_print(9, 131)
     desk = Desk(ScriptedHistory([a_print(1, 80), witness]))
 
-    desk.repairs.add([a_gap()], (), at(130))
+    desk.repairs.add([EndedGap(a_gap())], (), at(130))
     assert desk.repairs.wants_trades
     desk.repairs.see([witness])
     early = desk.until(170, 131)
@@ -80,7 +81,7 @@ def test_minutes_are_requested_when_their_late_reports_and_a_later_trade_are_the
 def test_the_minute_before_is_included_where_its_trades_may_be_reported_in_the_gap() -> None:
     desk = Desk(ScriptedHistory(), "A")
 
-    desk.repairs.add([a_gap(62, 63)], (), at(63))
+    desk.repairs.add([EndedGap(a_gap(62, 63))], (), at(63))
     found = desk.until(200)
 
     assert minutes([item for items in found.values() for item in items]) == {("A", 0, 1), ("A", 1, 2)}
@@ -88,7 +89,7 @@ def test_the_minute_before_is_included_where_its_trades_may_be_reported_in_the_g
 
 def test_without_any_later_trade_it_waits_a_minute_and_for_the_feed() -> None:
     desk = Desk(ScriptedHistory(), "A")
-    desk.repairs.add([a_gap(70, 100)], (), at(100))
+    desk.repairs.add([EndedGap(a_gap(70, 100))], (), at(100))
 
     assert desk.until(300, up=False) == {}
     assert list(desk.until(302, 301)) == [302]
@@ -98,7 +99,7 @@ def test_a_request_is_repeated_with_pauses_until_the_history_has_the_minutes() -
     market = ScriptedHistory()
     market.failures += ["not yet"] * 4
     desk = Desk(market, "A")
-    desk.repairs.add([a_gap(70, 100)], (), at(100))
+    desk.repairs.add([EndedGap(a_gap(70, 100))], (), at(100))
 
     found = desk.until(240)
 
@@ -112,7 +113,7 @@ def test_after_the_limit_the_gap_stays_unrepaired_and_the_reason_is_kept() -> No
     market = ScriptedHistory()
     market.failures += ["no subscription to this data"] * 1000
     desk = Desk(market)
-    desk.repairs.add([a_gap(70, 100)], (), at(100))
+    desk.repairs.add([EndedGap(a_gap(70, 100))], (), at(100))
 
     assert desk.until(100 + LIMIT_S + 2, 101) == {}
 
@@ -125,7 +126,7 @@ def test_after_the_limit_the_gap_stays_unrepaired_and_the_reason_is_kept() -> No
 
 def test_a_successor_repeats_what_was_under_way() -> None:
     desk = Desk(ScriptedHistory(), "A")
-    desk.repairs.add([a_gap(70, 100)], (), at(100))
+    desk.repairs.add([EndedGap(a_gap(70, 100))], (), at(100))
     desk.until(180, 101)  # asked, not answered
 
     successor = Desk(ScriptedHistory(), "A", desk.repairs.state())
@@ -138,7 +139,7 @@ def test_a_successor_repeats_what_was_under_way() -> None:
 def test_symbols_that_the_venue_refuses_are_left_out() -> None:
     desk = Desk(ScriptedHistory())
 
-    desk.repairs.add([a_gap(70, 100)], ("B",), at(100))
+    desk.repairs.add([EndedGap(a_gap(70, 100))], ("B",), at(100))
 
     assert {item.symbol for items in desk.until(200).values() for item in items} == {"A"}
 
@@ -146,7 +147,7 @@ def test_symbols_that_the_venue_refuses_are_left_out() -> None:
 def test_a_delayed_feed_asks_for_the_minutes_of_its_data() -> None:
     desk = Desk(ScriptedHistory(), "A", delay_s=60)
 
-    desk.repairs.add([a_gap(130, 140)], (), at(140))
+    desk.repairs.add([EndedGap(a_gap(130, 140))], (), at(140))
     found = desk.until(300)
 
     assert {second: minutes(items) for second, items in found.items()} == {241: {("A", 1, 2)}}
@@ -154,3 +155,12 @@ def test_a_delayed_feed_asks_for_the_minutes_of_its_data() -> None:
 
 def test_a_gap_whose_repair_never_began_has_no_reason() -> None:
     assert Desk(ScriptedHistory()).repairs.why_not(a_gap()) == ""
+
+
+def test_the_gap_of_one_symbol_is_repaired_for_it_alone() -> None:
+    desk = Desk(ScriptedHistory())
+
+    desk.repairs.add([EndedGap(a_gap(70, 100), "B")], (), at(100))
+    found = desk.until(200)
+
+    assert minutes([item for items in found.values() for item in items]) == {("B", 1, 2)}

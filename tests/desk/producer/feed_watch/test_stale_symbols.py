@@ -127,6 +127,15 @@ def test_without_bars_a_symbol_is_compared_with_its_own_usual_rate() -> None:
     assert "far longer silent than usual, and so perhaps stale: B, subscribed anew (silent for 6" in market.notes[-1]
 
 
+def test_where_nothing_comes_of_any_symbol_none_is_stale() -> None:
+    market = Market(StaleSymbols("venue"))
+    market.play(300, both, both)
+
+    market.play(600, nothing)
+
+    assert (market.stale.stale, market.again) == ({}, [])
+
+
 def test_a_halted_symbol_is_quiet() -> None:
     market = Market(StaleSymbols("venue"))
     market.play(300, both)
