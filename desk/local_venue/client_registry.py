@@ -9,12 +9,16 @@ from desk.local_venue.client import Client
 
 
 class ClientRegistry:
-    """Clients in the order of their admission. `changed` is set when a client subscribes, connects or disconnects."""
+    """Clients in the order of their admission. `changed` is set when a client subscribes, connects or disconnects.
+
+    `opened` counts the connections so far, also those that were refused.
+    """
 
     def __init__(self, connection_limit: int | None) -> None:
         self.clients: list[Client] = []
         self.dropped = 0
         self.sent_before = 0
+        self.opened = 0
         self.changed = asyncio.Event()
         self._limit = connection_limit
         self._places: dict[str, int] = {}

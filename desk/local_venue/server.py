@@ -101,6 +101,7 @@ class VenueServer:
         assert connection.request is not None
         endpoint = connection.request.path.partition("?")[0]
         binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
+        self._registry.opened += 1
         client = self._client(connection, self._protocol(endpoint, binary))
         try:
             with suppress(ConnectionClosed):

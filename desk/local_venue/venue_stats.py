@@ -28,7 +28,7 @@ class VenueStats(msgspec.Struct):
 
     `schedule_lag_ms` is the delay of the last frame, `max_schedule_lag_ms` the greatest so far. `faults` are the
     injected faults by kind: connections, frames or events that one concerned. `requests` are those to the REST
-    endpoints, `limited` those of them that the rate limit refused.
+    endpoints, `limited` those of them that the rate limit refused. `connections` counts those to the streams so far.
     """
 
     state: PlayState
@@ -44,6 +44,7 @@ class VenueStats(msgspec.Struct):
     faults: dict[str, int] = {}
     requests: int = 0
     limited: int = 0
+    connections: int = 0
 
 
 def client_stats(client: Client) -> ClientStats:
@@ -68,6 +69,7 @@ def venue_stats(player: Player, registry: ClientRegistry, faults: FaultSchedule 
         max_schedule_lag_ms=player.max_lag_ns / MS_NS,
         clients=clients,
         faults={} if faults is None else dict(faults.counts),
+        connections=registry.opened,
         requests=rest.requests,
         limited=rest.limited,
     )
