@@ -92,13 +92,18 @@ class FrameCodec(ABC):
     def decode(self, frame: bytes | bytearray, received_ns: int, events: list[Event]) -> list[Any]:
         """Append the frame's ticks and notices to `events`, in order; return its control messages."""
         self.frames += 1
-        controls = self._types.controls
         try:
-            messages = self._frame(frame)
-            data = [message for message in messages if type(message) not in controls]
-            found = self._events(data, received_ns)
+            return self._take(self._frame(frame), received_ns, events)
         except MALFORMED:
             return self._decode_singly(frame, received_ns, events)
+
+    def _take(self, messages: Sequence[Any], received_ns: int, events: list[Event]) -> list[Any]:
+        """Append the ticks and notices of a frame's messages; return the control messages.
+
+        Raises one of MALFORMED if one of the messages is malformed, before any state is changed.
+        """
+        controls = self._types.controls
+        found = self._events([message for message in messages if type(message) not in controls], received_ns)
         events += found
         count_received(self._counts, found)
         return [message for message in messages if type(message) in controls]
@@ -161,6 +166,17 @@ class FrameCodec(ABC):
         if kind not in self.ignored and len(self.ignored) >= MAX_KINDS:
             kind = MORE
         self.ignored[kind] += 1
+
+
+def times_of(stamps: Sequence[Any], times_ns: Callable[[Sequence[Any]], list[int]]) -> list[int]:
+    """The times that `times_ns` reads from the venue's stamps. Raises FieldError for a time that cannot be."""
+    try:
+        times = times_ns(stamps)
+    except MALFORMED:
+        raise FieldError("time") from None
+    if times and not 0 < min(times) <= max(times) <= MAX_TIME_NS:
+        raise FieldError("time")
+    return times
 
 
 def cause_of(error: Exception, causes: Mapping[str, str]) -> str:

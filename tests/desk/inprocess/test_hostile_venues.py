@@ -50,7 +50,8 @@ from desk.model.block_rows import EXAMPLES
 from desk.model.errors import DeskError
 from desk.model.feed_health import Freshness
 from desk.model.units import SECOND_NS
-from desk.venues.alpaca.market.codec import MAX_CONDITIONS, MAX_KINDS
+from desk.venues.alpaca.market.codec import MAX_CONDITIONS
+from desk.venues.frame_codec import MAX_KINDS
 
 HOUR_S = 3_600
 TEN_YEARS_S = 315_360_000

@@ -13,7 +13,7 @@ from desk.model.ticks import Event, Quote, Trade
 from desk.venues.alpaca.crypto.order_book import BookTop, OrderBook
 from desk.venues.alpaca.crypto.wire import CryptoAcknowledgement, CryptoKind, WireBook
 from desk.venues.alpaca.market.wire import Acknowledgement, Success, VenueError, WireQuote, WireTrade
-from desk.venues.frame_codec import MALFORMED, MAX_TIME_NS, Encoding, FieldError, FrameCodec, MessageTypes
+from desk.venues.frame_codec import Encoding, FieldError, FrameCodec, MessageTypes, times_of
 from desk.venues.timestamps import exts_ns, texts_ns
 
 MAX_ID: Final = 2**64 - 1
@@ -98,12 +98,7 @@ class CryptoCodec(FrameCodec):
 
     def _checked_times_ns(self, messages: Sequence[Any]) -> list[int]:
         """The times of the messages. Raises FieldError for a time or an id that cannot be."""
-        try:
-            times_ns = self._times_ns([message.stamp for message in messages])
-        except MALFORMED:
-            raise FieldError("time") from None
-        if times_ns and not 0 < min(times_ns) <= max(times_ns) <= MAX_TIME_NS:
-            raise FieldError("time")
+        times_ns = times_of([message.stamp for message in messages], self._times_ns)
         if any((message.trade_id or 0) > MAX_ID for message in messages if isinstance(message, WireTrade)):
             raise FieldError("id")
         return times_ns

@@ -1,10 +1,8 @@
 """Decodes frames into ticks and control messages, and encodes requests."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import reduce
-from operator import attrgetter, or_
-from typing import Any, Final, Literal
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 from msgspec.msgpack import Ext
@@ -12,7 +10,6 @@ from msgspec.msgpack import Ext
 from desk.model.block_rows import BlockFeedCounts
 from desk.model.notices import PriceBands, TradingStatus, VenueBar
 from desk.model.ticks import Cancel, Correction, Event, EventClass, Quote, Trade
-from desk.streams.limits import MAX_MALFORMED, SymbolBound
 from desk.venues.alpaca.market.wire import (
     UNUSED_MESSAGES,
     Acknowledgement,
@@ -29,9 +26,9 @@ from desk.venues.alpaca.market.wire import (
     WireTrade,
     WireUpdatedBar,
 )
+from desk.venues.frame_codec import Encoding, FrameCodec, MessageTypes, times_of
 from desk.venues.timestamps import exts_ns, texts_ns
 
-Encoding = Literal["msgpack", "json"]
 Control = Success | VenueError | Acknowledgement
 CONTROL_TYPES: Final = (Success, VenueError, Acknowledgement)
 CAUSE_OF_KEY: Final = (
@@ -55,12 +52,7 @@ WireTick = WireTrade[Any] | WireQuote[Any] | WireCorrection[Any] | WireCancel[An
 WireNotice = WireStatus[Any] | WireBands[Any] | WireBar[Any]
 WireEvent = WireTick | WireNotice
 MAX_ID: Final = 2**64 - 1
-MAX_TIME_NS: Final = 2**63 - 1
-MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What decoding raises for malformed messages; RecursionError is for one that is nested too deeply."""
 MAX_CONDITIONS: Final = 4096
-MAX_KINDS: Final = 64
-MAX_KIND_CHARS: Final = 20
 KNOWN_KINDS: Final = frozenset(["b", "u", "d", "c", "x", "s", "l", "i", "n", "o"])
 """Kinds never reported as unknown: bars, corrections, cancels, statuses, bands, imbalances, news, order books."""
 
@@ -68,87 +60,47 @@ _stamp = attrgetter("stamp")
 _symbol = attrgetter("symbol")
 
 
-class SymbolError(ValueError):
-    """A symbol that is rejected, with its `cause`."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
-
-
-class Codec:
-    """Decodes a frame in one call; only a frame with malformed messages is decoded message by message.
-
-    `counts` has the malformed ticks and notices by cause, with the first few as examples. A frame that is not an array
-    of messages counts as one trade, with the cause "frame". `ignored` counts messages of unused kinds. `fault` is set
-    when a frame has reached MAX_MALFORMED malformed messages: the rest of it is skipped.
-    `ordinal` is that of the last tick or notice; the next one has the next number.
-    """
+class Codec(FrameCodec):
+    """Decodes ticks and notices; a frame of trades and quotes alone takes the shortest way."""
 
     def __init__(self, encoding: Encoding, place: str, counts: BlockFeedCounts, first_ordinal: int = 1) -> None:
-        codec: Any = msgspec.msgpack if encoding == "msgpack" else msgspec.json
         stamp: Any = Ext if encoding == "msgpack" else str
-        message = reduce(or_, (*(kind[stamp] for kind in EVENT_TYPES), *CONTROL_TYPES, *UNUSED_MESSAGES))
-        self.encoding = encoding
-        self.encode: Callable[[object], bytes] = codec.Encoder().encode
-        self.ordinal = first_ordinal - 1
-        self.ignored: Counter[str] = Counter()
-        self._place = place
-        self._counts = counts
-        self._frame = codec.Decoder(list[message]).decode  # type: ignore[valid-type]
-        self._parts = codec.Decoder(list[msgspec.Raw]).decode
-        self._message = codec.Decoder(message).decode
-        self._kind = codec.Decoder(Kind).decode
+        types = MessageTypes(
+            data=(*(kind[stamp] for kind in EVENT_TYPES), *UNUSED_MESSAGES),
+            controls=CONTROL_TYPES,
+            kind=Kind,
+            classes=CLASS_OF_KIND,
+            causes=CAUSE_OF_KEY,
+            unused=KNOWN_KINDS,
+        )
+        super().__init__(types, encoding, place, counts, first_ordinal)
         self._times_ns: Callable[[Sequence[Any]], list[int]] = exts_ns if encoding == "msgpack" else texts_ns
         self._large_ids = encoding == "json"
         self._conditions = _ConditionCache()
-        self.symbols = SymbolBound()
-        self.fault = ""
-        self.frames = 0
 
-    def continue_from(self, other: "Codec") -> None:
-        """Take over ordinal and counts from another codec of the same stream."""
-        self.ordinal, self.ignored, self.frames = other.ordinal, other.ignored, other.frames
-        self.symbols = other.symbols
-
-    @property
-    def unknown(self) -> dict[str, int]:
-        """Message counts of kinds that the venue's documents do not name."""
-        return {kind: count for kind, count in self.ignored.items() if kind not in KNOWN_KINDS}
-
-    def decode(self, frame: bytes | bytearray, received_ns: int, ticks: list[Event]) -> list[Control]:
-        """Append the frame's ticks and notices to `ticks`, in order; return its control messages."""
-        self.frames += 1
-        try:
-            messages = self._frame(frame)
-            kinds = list(map(type, messages))
-            trades, quotes = kinds.count(WireTrade), kinds.count(WireQuote)
-            if trades + quotes == len(messages):
-                controls: list[Control] = []
-                decoded = self._ticks(messages, received_ns)
-            else:
-                controls = [message for message in messages if isinstance(message, CONTROL_TYPES)]
-                decoded = self._ticks([m for m in messages if isinstance(m, EVENT_TYPES)], received_ns)
-                notices = sum(map(kinds.count, NOTICE_TYPES))
-                trades = len(decoded) - quotes - notices
-                self._counts.received["notices"] += notices
-                self.ignored.update(_kind_of(message) for message in messages if isinstance(message, UnusedMessage))
-        except MALFORMED:
-            return self._decode_singly(frame, received_ns, ticks)
-        ticks += decoded
+    def _take(self, messages: Sequence[Any], received_ns: int, events: list[Event]) -> list[Control]:
+        kinds = list(map(type, messages))
+        trades, quotes = kinds.count(WireTrade), kinds.count(WireQuote)
+        if trades + quotes < len(messages):
+            return super()._take(messages, received_ns, events)
+        events += self._ticks(messages, received_ns)
         self._counts.received["trades"] += trades
         self._counts.received["quotes"] += quotes
-        return controls
+        return []
+
+    def _events(self, messages: Sequence[Any], received_ns: int) -> list[Event]:
+        events = self._ticks([m for m in messages if not isinstance(m, UnusedMessage)], received_ns)
+        for message in messages:
+            if isinstance(message, UnusedMessage):
+                self._ignore(str(message.__struct_config__.tag))
+        return events
 
     def _ticks(self, messages: Sequence[WireEvent], received_ns: int) -> list[Event]:
         """The hot loop: positional arguments, because keywords take twice the time."""
         if not messages:
             return []
-        times_ns = self._times_ns(list(map(_stamp, messages)))
-        if min(times_ns) <= 0 or max(times_ns) > MAX_TIME_NS:
-            raise ValueError("a time before 1970, or beyond 64 bits")
-        if cause := self.symbols.cause(set(map(_symbol, messages))):
-            raise SymbolError(cause)
+        times_ns = times_of(list(map(_stamp, messages)), self._times_ns)
+        self._require_symbols(set(map(_symbol, messages)))
         if self._large_ids:
             _reject_large_ids(messages)
         conditions = self._conditions
@@ -174,54 +126,6 @@ class Codec:
             else _other(n, m, ts_ns, received_ns, conditions)
             for n, m, ts_ns in zip(ordinals, messages, times_ns, strict=True)
         ]
-
-    def _decode_singly(self, frame: bytes | bytearray, received_ns: int, ticks: list[Event]) -> list[Control]:
-        """Decode a frame with malformed messages message by message."""
-        try:
-            parts = self._parts(frame)
-        except MALFORMED:
-            self._counts.reject("trades", "frame", f"{self._place}: frame {self.frames}")
-            return []
-        controls: list[Control] = []
-        malformed = 0
-        for number, part in enumerate(parts, 1):
-            if malformed >= MAX_MALFORMED:
-                self.fault = f"a frame has {malformed:,} malformed messages or more: the rest of it was skipped"
-                break
-            try:
-                message = self._message(part)
-                if isinstance(message, UnusedMessage):
-                    self._ignore(_kind_of(message))
-                elif isinstance(message, CONTROL_TYPES):
-                    controls.append(message)
-                else:
-                    ticks += self._ticks([message], received_ns)
-                    self._counts.received[CLASS_OF_KIND[_kind_of(message)]] += 1
-            except MALFORMED as error:
-                malformed += self._reject(part, number, error)
-        return controls
-
-    def _reject(self, part: msgspec.Raw, number: int, error: Exception) -> bool:
-        """Count a malformed message by class and cause, and return True; one of an unused kind is ignored (False)."""
-        try:
-            kind = self._kind(part).kind
-        except MALFORMED:
-            kind = None
-        place = f"{self._place}: frame {self.frames}, message {number}"
-        if not isinstance(kind, str):
-            self._counts.reject("trades", "kind", place)
-        elif kind in CLASS_OF_KIND:
-            self._counts.reject(CLASS_OF_KIND[kind], _cause(error), place)
-        else:
-            self._ignore(kind)
-            return False
-        return True
-
-    def _ignore(self, kind: str) -> None:
-        kind = kind[:MAX_KIND_CHARS]
-        if kind not in self.ignored and len(self.ignored) >= MAX_KINDS:
-            kind = "…"
-        self.ignored[kind] += 1
 
 
 def _reject_large_ids(messages: Sequence[WireEvent]) -> None:
@@ -274,22 +178,3 @@ class _ConditionCache(dict[tuple[str, ...] | None, str]):
             self.clear()
         joined = self[letters] = "".join(letters or ()).replace(" ", "")
         return joined
-
-
-def _kind_of(message: Any) -> str:
-    """The `T` of a decoded message."""
-    return str(message.__struct_config__.tag)
-
-
-def _cause(error: Exception) -> str:
-    """The cause, by the key in the decoder's message: "… - at `$.bp`", "… missing required field `t`"."""
-    if isinstance(error, SymbolError):
-        return error.cause
-    if isinstance(error, RecursionError):
-        return "message"
-    if not isinstance(error, msgspec.MsgspecError):
-        return "time"
-    key = str(error).rstrip("`").rpartition("`")[2].removeprefix("$.")
-    if key == "$":
-        key = str(error).partition("field `")[2].partition("`")[0]
-    return CAUSE_OF_KEY.get(key, "message")

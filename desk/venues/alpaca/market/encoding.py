@@ -1,6 +1,6 @@
 """The encoding of a message, by its kind of frame and its first byte."""
 
-from desk.venues.alpaca.market.codec import Encoding
+from desk.venues.frame_codec import Encoding
 
 
 def encoding_of(message: bytes | bytearray, *, text: bool) -> Encoding | None:

@@ -15,8 +15,8 @@ from desk.model.feed_position import FeedPosition
 from desk.model.hours import ALWAYS_OPEN, TradingDay
 from desk.ports import Clock
 from desk.streams.socket_loop import TIMEOUT_NS
-from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
+from desk.venues.frame_codec import Encoding
 
 
 class AlpacaFeed(SocketFeed):

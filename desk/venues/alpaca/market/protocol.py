@@ -12,7 +12,7 @@ from desk.model.ticks import Cancel, Correction, Event, Quote, Trade, class_of
 from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
 from desk.streams.stream_protocol import HangUp
 from desk.telemetry import formatting
-from desk.venues.alpaca.market.codec import Codec, Control, Encoding
+from desk.venues.alpaca.market.codec import Codec, Control
 from desk.venues.alpaca.market.encoding import encoding_of
 from desk.venues.alpaca.market.subscription import TICK_CHANNELS, Subscription
 from desk.venues.alpaca.market.venue_errors import (
@@ -23,7 +23,7 @@ from desk.venues.alpaca.market.venue_errors import (
     found_error,
 )
 from desk.venues.alpaca.market.wire import Acknowledgement, Success, VenueError
-from desk.venues.frame_codec import FrameCodec
+from desk.venues.frame_codec import Encoding, FrameCodec
 
 ENCODING_NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
 CHANNEL_OF: Final[dict[type, str]] = {
@@ -58,7 +58,7 @@ class AlpacaProtocol:
         counts: BlockFeedCounts,
         encoding: Encoding = "msgpack",
         first_ordinal: int = 1,
-        make_codec: Callable[..., Codec | FrameCodec] = Codec,
+        make_codec: Callable[..., FrameCodec] = Codec,
     ) -> None:
         self.place = place
         self.requested: Encoding = encoding
@@ -67,7 +67,7 @@ class AlpacaProtocol:
         self.headers = {"Content-Type": "application/msgpack"} if self.binary else {}
         self._make_codec = make_codec
         self.codec = make_codec(encoding, place, counts, first_ordinal)
-        self._codecs: dict[Encoding, Codec | FrameCodec] = {encoding: self.codec}
+        self._codecs: dict[Encoding, FrameCodec] = {encoding: self.codec}
         self._notes: list[Note] = []
         self._known_kinds = 0
         self._reported_kinds: set[str] = set()
@@ -210,7 +210,7 @@ class AlpacaProtocol:
             codec = self._codecs.get(encoding)
             if codec is None:
                 codec = self._codecs[encoding] = self._make_codec(encoding, self.place, self.counts)
-            codec.continue_from(self.codec)  # type: ignore[arg-type]  # all codecs of a stream are of one class
+            codec.continue_from(self.codec)
             self.codec = codec
 
     def _on_control(self, message: Control) -> None:

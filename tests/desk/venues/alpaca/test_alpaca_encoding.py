@@ -10,9 +10,9 @@ from alpaca_server import AlpacaServer, Client, trade
 
 from desk.feeds.frames import frames_of
 from desk.model.block_rows import BlockFeedCounts
-from desk.venues.alpaca.market.codec import Encoding
 from desk.venues.alpaca.market.encoding import encoding_of
 from desk.venues.alpaca.market.protocol import AlpacaProtocol
+from desk.venues.frame_codec import Encoding
 
 TRADES = frozenset({"trades"})
 TIME = "2023-11-14T22:13:20.000000001Z"
