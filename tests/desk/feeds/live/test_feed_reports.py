@@ -120,7 +120,8 @@ def test_a_good_feed_leaves_a_good_run(tmp_path: Path) -> None:
         run = Run(tmp_path, server.url, lambda house: received(house, 3) and marks(house, 2))
 
     assert (run.status, run.summary["ok"], run.summary["problems"]) == (0, True, [])
-    assert run.summary["feed"] == {"kind": "alpaca", "name": "", "up": True, "reconnects": 0, "refused_symbols": []}
+    feed = {"kind": "alpaca", "name": "test", "up": True, "reconnects": 0, "refused_symbols": [], "delay_s": 0.0}
+    assert run.summary["feed"] == feed | {"entitlement": "made-up test data of the vendor, in real time"}
     assert abs(run.summary["clock_skew_ms"]) < 600_000
     assert run.summary["gaps"] == []
 
