@@ -20,6 +20,7 @@ ACTORS = {
     "consumer-00": "consumer-00 of live: Flip",
     "consumer-01": "consumer-01 of live: Flip",
     "scanner": "scanner of live: no scanner",
+    "history": "history of live: alpaca feed",
     "broker": "broker of live: simulated",
     "ledger": "ledger of live",
     "keeper": "keeper of run",

@@ -60,7 +60,7 @@ def test_the_dashboard_lists_both_desks_by_the_names_of_their_actors(two_jobs: T
     for desk in (two_jobs.stopped, two_jobs.other):
         namespace = f"raydesk-{desk.run_dir.name}-"
         named = [actor["name"] for actor in actors if actor["ray_namespace"].startswith(namespace)]
-        assert sorted(named) == sorted(ACTORS)
+        assert sorted(named) == sorted([*ACTORS, "history"])
 
 
 @pytest.mark.parametrize(
