@@ -65,7 +65,7 @@ def test_the_actors_page_and_the_lists_name_the_desk_s_actors_and_their_states(
         name: ("ALIVE", described) for name, described in ACTORS.items()
     }
     assert {row["class_name"] for row in named.values()} == {
-        "Producer", "Consumer", "Scanner", "Broker", "Ledger", "Keeper"
+        "Producer", "Consumer", "Scanner", "History", "Broker", "Ledger", "Keeper"
     }  # fmt: skip
     (job,) = (job for job in jobs if (job["metadata"] or {}).get("run_folder") == str(tmp_path / "run"))
     assert job["metadata"]["plan"] == "live"
