@@ -1,6 +1,6 @@
 """The faults of events: each turns a block of events into the blocks that are delivered instead.
 
-Which events a fault chooses follows from the seed and from their number in the play alone: a play repeats them, however
+Which events a fault chooses follows from the seed and from their numbers or times alone: a play repeats them, however
 its frames and connections fall.
 
 Tests: tests/desk/local_venue/test_event_faults.py
@@ -27,6 +27,7 @@ WRONG_PRICE: Final = 1.01
 FIRST_FALSE_ID: Final = 9 * 10**13
 """Ids of trades that are false; above those of the consolidated tape."""
 STEPS_OF_DELAY: Final = 4
+SYMBOL_STEP: Final = 1_000_003 * SECOND_NS
 
 Mask = NDArray[np.bool_]
 
@@ -37,6 +38,12 @@ class NumberedEvents:
 
     block: Block
     numbers: Ints
+
+    @property
+    def instants(self) -> Ints:
+        """A number for each symbol and venue time, the same in every play of this source."""
+        times_ns: Ints = self.block.ts_ns
+        return times_ns + self.block.symbol.astype(np.int64) * SYMBOL_STEP
 
     def only(self, mask: Mask) -> "NumberedEvents":
         """Some of the events."""
@@ -74,7 +81,7 @@ class EventFaults:
             events = NumberedEvents(*chunk.played())
             touched = np.zeros(len(events.block), np.bool_)
             for fault, event_fault in _of_events(spans):
-                touched |= self._choose(fault, events, event_fault.candidates(events.block))
+                touched |= self._choose(fault, event_fault, events)
             self._touched = touched
         return bool(self._touched[chunk.bounds[first] : chunk.bounds[last]].any())
 
@@ -90,20 +97,22 @@ class EventFaults:
     def _changed(
         self, fault: Fault, event_fault: "EventFault", events: NumberedEvents, layout: MessageLayout
     ) -> list[NumberedEvents]:
-        chosen = self._choose(fault, events, event_fault.candidates(events.block))
+        chosen = self._choose(fault, event_fault, events)
         count = int(np.count_nonzero(chosen))
         if not count:
             return [events]
         self._schedule.count(fault, count)
         return event_fault.change(self, fault, events, chosen, layout)
 
-    def _choose(self, fault: Fault, events: NumberedEvents, candidates: Mask) -> Mask:
+    def _choose(self, fault: Fault, event_fault: "EventFault", events: NumberedEvents) -> Mask:
         """The candidates that the fault concerns."""
+        candidates = event_fault.candidates(events.block)
         if fault.symbols:
             candidates = candidates & self._named(fault, events.block.symbols)[events.block.symbol]
         share = fault.values.get("share", 1.0)
         if share < 1.0:
-            candidates = candidates & (fractions(self._schedule.seed, fault.number, events.numbers) < share)
+            numbers = events.instants if event_fault.delays else events.numbers
+            candidates = candidates & (fractions(self._schedule.seed, fault.number, numbers) < share)
         return candidates
 
     def _named(self, fault: Fault, symbols: tuple[str, ...]) -> Mask:
@@ -130,7 +139,7 @@ class EventFaults:
         self, fault: Fault, events: NumberedEvents, chosen: Mask, layout: MessageLayout
     ) -> list[NumberedEvents]:
         """Hold trades and quotes back for different short times."""
-        step = (fractions(self._schedule.seed, -fault.number, events.numbers) * STEPS_OF_DELAY).astype(np.int64)
+        step = (fractions(self._schedule.seed, -fault.number, events.instants) * STEPS_OF_DELAY).astype(np.int64)
         for number in range(STEPS_OF_DELAY):
             delay_s = fault.values["within_s"] * (number + 1) / STEPS_OF_DELAY
             self.hold(events.only(chosen & (step == number)), delay_s, layout)
@@ -189,10 +198,15 @@ class EventFaults:
 
 
 class EventFault(NamedTuple):
-    """Which events a fault may concern, and what becomes of the chosen ones."""
+    """Which events a fault may concern, and what becomes of the chosen ones; `delays`: they are delivered later.
+
+    Events of one symbol with one venue time are delayed together: their order decides which trade opens and closes a
+    minute, and no client could know it otherwise.
+    """
 
     candidates: Callable[[Block], Mask]
     change: Callable[[EventFaults, Fault, NumberedEvents, Mask, MessageLayout], list[NumberedEvents]]
+    delays: bool = False
 
 
 def _all(block: Block) -> Mask:
@@ -214,8 +228,8 @@ def _named_trades(block: Block) -> Mask:
 
 
 EVENT_FAULTS: Final = {
-    "late": EventFault(_trades, EventFaults.late),
-    "reorder": EventFault(_ticks, EventFaults.reorder),
+    "late": EventFault(_trades, EventFaults.late, delays=True),
+    "reorder": EventFault(_ticks, EventFaults.reorder, delays=True),
     "duplicate": EventFault(_ticks, EventFaults.duplicate),
     "corrections": EventFault(_named_trades, EventFaults.corrections),
     "cancels": EventFault(_named_trades, EventFaults.cancels),

@@ -1,6 +1,7 @@
 """Faults of events: what is delivered in place of a block, and that it ends as the market is."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,26 @@ def test_delayed_events_come_later_and_all_of_them_come(text: str) -> None:
         assert {row[0] for row in later} == {TRADE}
     else:
         assert {row[0] for row in later} == {TRADE, QUOTE}
+
+
+@pytest.mark.parametrize("text", ['kind = "late"\nshare = 0.5', 'kind = "reorder"\nshare = 0.5'])
+def test_trades_of_one_time_are_delayed_together_and_keep_their_order(text: str) -> None:
+    events = played()
+    coarse = events.block.ts_ns // 200_000_000 * 200_000_000
+    events = NumberedEvents(replace(events.block, ts_ns=coarse), events.numbers)
+
+    applied = Applied(text, events, parts=5)
+
+    def by_time(some: list[Row]) -> dict[tuple[str, int], list[str]]:
+        groups: dict[tuple[str, int], list[str]] = {}
+        for row in some:
+            if row[0] == TRADE:
+                groups.setdefault((row[1], row[2]), []).append(str(row[3:]))
+        return groups
+
+    assert applied.later
+    assert by_time(rows(applied.at_once) + rows(applied.later)) == by_time(rows([events.block]))
+    assert max(map(len, by_time(rows([events.block])).values())) > 3
 
 
 def test_duplicates_are_there_twice() -> None:
