@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from desk.config import Plan, ScannerPlan
-from desk.loading import LoadEntry, ScannerFactory, StrategyFactory, load_scanner, try_in_child
+from desk.loading import LoadEntry, ScannerFactory, StrategyFactory, load_entry, load_scanner, try_in_child
 from desk.loading.volume_use import uses_volume
 from desk.model.plain_text import lines
 from desk.telemetry import formatting
-from desk.wiring.shard_factory import load_entry
 
 
 @dataclass(frozen=True)

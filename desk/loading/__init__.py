@@ -6,14 +6,14 @@ directory.
 """
 
 from desk.loading.child_loading import LoadEntry, try_in_child
-from desk.loading.declared_history import check_bars
 from desk.loading.factory import ScannerFactory, StrategyFactory, load_scanner, load_strategy
+from desk.loading.strategy_entry import load_entry
 
 __all__ = [
     "LoadEntry",
     "ScannerFactory",
     "StrategyFactory",
-    "check_bars",
+    "load_entry",
     "load_scanner",
     "load_strategy",
     "try_in_child",

@@ -8,13 +8,13 @@ from datetime import date
 import msgspec
 
 from desk.config import Plan
+from desk.loading import load_entry
 from desk.model.history import DeclaredHistory, HistoryNeeds
 from desk.model.session import Session
 from desk.model.units import MINUTE_NS, floor_to
 from desk.wiring.exchange_days import ExchangeDay, ExchangeDays
 from desk.wiring.history_factory import has_history, recorded_history
 from desk.wiring.plan_session import session_bounds
-from desk.wiring.shard_factory import load_entry
 
 
 def with_needs(plan: Plan, session: Session) -> Session:

@@ -13,7 +13,7 @@ from desk.config import Plan, StrategyPlan
 from desk.consumer.engine import Engine, EngineConfig, StrategyEntry
 from desk.consumer.engine.guard import MIB
 from desk.consumer.shard import Shard, ShardConfig, checkpoint_symbols
-from desk.loading import StrategyFactory, check_bars, load_scanner, load_strategy
+from desk.loading import load_entry, load_scanner
 from desk.model.bars import Bar
 from desk.model.blocks import BlockSource
 from desk.model.errors import StrategyError
@@ -82,13 +82,6 @@ def mark_loading(crumbs: BreadcrumbWriter, name: str, symbol: str) -> Iterator[N
         yield
     finally:
         crumbs.cells[CALL] = 0
-
-
-def load_entry(entry: StrategyPlan, place: str) -> StrategyFactory:
-    """Load and check the strategy of an entry of the plan. Raises StrategyError; `place` is the entry's place."""
-    factory = load_strategy(entry.use, entry.params, place)
-    check_bars(factory.cls, entry.bars, place)
-    return factory
 
 
 def _loaded(entry: StrategyPlan, *, restoring: bool) -> tuple[Callable[[], Strategy], Mapping[Timeframe, int]]:
