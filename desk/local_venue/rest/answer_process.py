@@ -7,9 +7,12 @@ Tests: tests/desk/local_venue/test_rest_door.py
 """
 
 import asyncio
+import os
 import pickle
+import signal
 import struct
 import sys
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -76,7 +79,9 @@ class AnswerProcess:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.kill()
+        # Not `process.kill`: it reaps a child that is already dead, and asyncio then finds no status of it.
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
     await process.wait()
 
 
