@@ -4,12 +4,11 @@ Tests: tests/console/test_console_relay.py
 """
 
 import asyncio
-import signal
 
 from rich.console import Console
 
 from console.commands.relay_options import RelayOptions
-from console.commands.venue import cannot_listen, write_port
+from console.commands.serving import listening_on, run_until, stop_event, write_port
 from console.commands.venue_options import AccessOptions
 from console.display.terminal import line
 from desk.config import load_settings
@@ -27,30 +26,14 @@ def run_relay(upstream: RelayOptions, door: AccessOptions, console: Console) -> 
 
 
 async def _serve(server: RelayServer, door: AccessOptions, console: Console) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
+    stop = stop_event()
+    with listening_on(door.port):
         async with server:
             endpoint = f"ws://127.0.0.1:{server.port}{server.endpoint}"
             console.print(line(f"serving it at {endpoint}"), soft_wrap=True)
             write_port(door.port_file, server.port)
-            await _run_until(stop, server)
+            await run_until(stop, server.run())
             console.print(line(relay_line(server.stats)), soft_wrap=True)
-    except OSError as error:
-        raise cannot_listen(door.port, error) from error
-
-
-async def _run_until(stop: asyncio.Event, server: RelayServer) -> None:
-    running = asyncio.create_task(server.run())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        await running
-    for task in (running, stopping):
-        task.cancel()
-    await asyncio.wait((running, stopping))
 
 
 def relay_line(stats: RelayStats) -> str:

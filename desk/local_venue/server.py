@@ -3,14 +3,12 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from desk.local_venue.client import Client
@@ -20,6 +18,7 @@ from desk.local_venue.faults.fault_script import FaultScript
 from desk.local_venue.faults.faulty_client import FaultyClient
 from desk.local_venue.faults.scripted_market import scripted_market
 from desk.local_venue.json.json_protocol import KEY_HEADER, JsonServerProtocol
+from desk.local_venue.loopback_server import LoopbackServer, json_page, wants_msgpack
 from desk.local_venue.player import Player
 from desk.local_venue.polygon.polygon_protocol import PolygonServerProtocol
 from desk.local_venue.rest.rest_door import RestDoor, RestSettings
@@ -27,17 +26,15 @@ from desk.local_venue.rest.rest_hosts import is_rest
 from desk.local_venue.rest.rest_records import AnswerSetup
 from desk.local_venue.rest.trading_days import DaysOf, WeekDays
 from desk.local_venue.server_protocol import Reply, ServerProtocol
-from desk.local_venue.venue_settings import JSON_ENDPOINT, MIB, POLYGON_ENDPOINT, STREAMS, AccessRules, PlaySettings
+from desk.local_venue.venue_settings import JSON_ENDPOINT, POLYGON_ENDPOINT, STREAMS, AccessRules, PlaySettings
 from desk.local_venue.venue_stats import VenueStats, venue_stats
 from desk.model.blocks import BlockSource
 
-MSGPACK_TYPE: Final = "application/msgpack"
-CLOSE_TIMEOUT_S: Final = 2.0
 REQUEST_TIMEOUT_S: Final = 60.0
 """The first request for history reads the source up to the play's present, which takes its time."""
 
 
-class VenueServer:
+class VenueServer(LoopbackServer[Client]):
     """Listens on loopback while entered; `play` sends the source's events to subscribed clients.
 
     `faults` are injected into connections and market. Raises PlanError for one that cannot happen in this play.
@@ -54,39 +51,19 @@ class VenueServer:
         rest: RestSettings | None = None,
         days_of: DaysOf = WeekDays,
     ) -> None:
+        compression = "deflate" if compress else None
+        super().__init__(rules, port, open_timeout=REQUEST_TIMEOUT_S, compression=compression)
         self._faults = None if faults is None else FaultSchedule(faults, source.start_ns, play.speed)
-        self.port = port
         self._source = source = source if faults is None else scripted_market(faults, source)
-        self._rules = rules
-        self._compress = compress
         self._registry = ClientRegistry(rules.connection_limit)
         self._player = Player(source, play, self._registry, rules.buffer_bytes, self._faults)
         rest = rest or RestSettings()
         feeds = tuple(endpoint.removeprefix("/v2/") for endpoint in rules.entitled)
         setup = AnswerSetup(source, play, days_of, rest.actions, feeds)
         self._rest = RestDoor(rules, rest, setup, self._player.moment)
-        self._server: Server | None = None
 
-    async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve_client,
-            "127.0.0.1",
-            self.port,
-            process_request=self._answer_plain,
-            open_timeout=REQUEST_TIMEOUT_S,
-            compression="deflate" if self._compress else None,
-            write_limit=MIB,
-            ping_timeout=None,  # the buffer limit detects slow clients (407), not a keepalive
-            close_timeout=CLOSE_TIMEOUT_S,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+    async def _end_parts(self) -> None:
         await self._rest.close()
-        await self._server.wait_closed()
 
     @property
     def stats(self) -> VenueStats:
@@ -97,20 +74,17 @@ class VenueServer:
         """Wait for the clients and play to the end. Raises BadInput if the source has no playable event."""
         await self._player.run()
 
-    async def _serve_client(self, connection: ServerConnection) -> None:
+    def _new_client(self, connection: ServerConnection) -> Client:
         assert connection.request is not None
         endpoint = connection.request.path.partition("?")[0]
-        binary = connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
         self._registry.opened += 1
-        client = self._client(connection, self._protocol(endpoint, binary))
-        try:
-            with suppress(ConnectionClosed):
-                await client.answer("greeting", client.protocol.greeting)
-                if await client.authenticate(self._rules.auth_timeout_s):
-                    await self._converse(client)
-            await client.wait_closed()
-        finally:
-            self._registry.leave(client)
+        protocol = self._protocol(endpoint, wants_msgpack(connection))
+        if self._faults is None:
+            return Client(connection, protocol, self._source.symbols)
+        return FaultyClient(connection, protocol, self._source.symbols, self._faults)
+
+    def _leave(self, client: Client) -> None:
+        self._registry.leave(client)
 
     def _protocol(self, endpoint: str, binary: bool) -> ServerProtocol:
         def admit() -> bool:
@@ -121,11 +95,6 @@ class VenueServer:
         if endpoint == JSON_ENDPOINT:
             return JsonServerProtocol(self._rules, endpoint, admit)
         return ServerProtocol(self._rules, endpoint, binary, admit)
-
-    def _client(self, connection: ServerConnection, protocol: ServerProtocol) -> Client:
-        if self._faults is None:
-            return Client(connection, protocol, self._source.symbols)
-        return FaultyClient(connection, protocol, self._source.symbols, self._faults)
 
     async def _converse(self, client: Client) -> None:
         self._registry.join(client)
@@ -154,10 +123,7 @@ class VenueServer:
         if path not in pages:
             known = ", ".join((*STREAMS, *pages))
             return connection.respond(HTTPStatus.NOT_FOUND, f"{path} does not exist; use one of {known}\n")
-        response = connection.respond(HTTPStatus.OK, msgspec.json.encode(pages[path]()).decode())
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json"
-        return response
+        return json_page(connection, msgspec.json.encode(pages[path]()))
 
 
 def run_precisely(work: Coroutine[Any, Any, None]) -> None:

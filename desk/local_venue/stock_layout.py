@@ -97,7 +97,7 @@ def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field
 
 
 def _status(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in _notices(statuses) if isinstance(notice, TradingStatus)]
+    told = [notice for notice in block_notices(statuses) if isinstance(notice, TradingStatus)]
     rows = np.arange(len(told))
     return [
         ("T", same(wire, "s")),
@@ -112,7 +112,7 @@ def _status(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Fi
 
 
 def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in _notices(bands) if isinstance(notice, PriceBands)]
+    told = [notice for notice in block_notices(bands) if isinstance(notice, PriceBands)]
     return [
         ("T", same(wire, "l")),
         ("S", wire.texts(bands.symbols, bands.symbol)),
@@ -124,7 +124,8 @@ def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]
     ]
 
 
-def _notices(block: Block) -> list[Notice]:
+def block_notices(block: Block) -> list[Notice]:
+    """The notices of a block of them."""
     assert block.notices is not None, "a notice in a block without notices"
     notices: list[Notice] = block.notices.tolist()
     return notices

@@ -14,9 +14,9 @@ from desk.local_venue.byte_fields import Field, Ints, chosen, constant
 from desk.local_venue.column_encoders import ID_DIGITS, JsonWire, Wire, digits
 from desk.local_venue.message_layout import MessageKind, MessageLayout
 from desk.local_venue.polygon.codes import BANDS, EXCHANGES, HALTED, RESUMED, TAPES, UNKNOWN, condition_numbers
-from desk.local_venue.stock_layout import same, tape_names
+from desk.local_venue.stock_layout import block_notices, same, tape_names
 from desk.model.blocks import LULD, QUOTE, STATUS, TRADE, Block
-from desk.model.notices import Notice, PriceBands, TradingStatus
+from desk.model.notices import PriceBands, TradingStatus
 from desk.model.units import DAY_NS, MS_NS
 
 MS_DIGITS: Final = 13
@@ -77,7 +77,7 @@ def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field
 
 
 def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in _notices(bands) if isinstance(notice, PriceBands)]
+    told = [notice for notice in block_notices(bands) if isinstance(notice, PriceBands)]
     indicators = [[BANDS[each.indicator]] if each.indicator in BANDS else [] for each in told]
     return [
         ("ev", same(wire, "LULD")),
@@ -92,7 +92,7 @@ def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]
 
 
 def _halt(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in _notices(statuses) if isinstance(notice, TradingStatus)]
+    told = [notice for notice in block_notices(statuses) if isinstance(notice, TradingStatus)]
     indicators = [[HALTED] * each.halted + [RESUMED] * each.resumed for each in told]
     return [
         ("ev", same(wire, "LULD")),
@@ -102,12 +102,6 @@ def _halt(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Fiel
         ("q", _sequence(statuses)),
         ("t", wire.place_holder("t")),
     ]
-
-
-def _notices(block: Block) -> list[Notice]:
-    assert block.notices is not None, "a notice in a block without notices"
-    notices: list[Notice] = block.notices.tolist()
-    return notices
 
 
 def _exchanges(events: Block, wire: Wire) -> Field:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
 from time import monotonic_ns
-from typing import Final, Literal, Self
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
@@ -24,12 +24,12 @@ from desk.config.plan_urls import is_loopback
 from desk.feeds.live.session_clock import clock_url
 from desk.local_venue.client_registry import ClientRegistry
 from desk.local_venue.client_subscription import CRYPTO_CHANNELS, STOCK_CHANNELS
+from desk.local_venue.loopback_server import LoopbackServer, json_page, wants_msgpack
 from desk.local_venue.relay.frame_parts import MessagePart
 from desk.local_venue.relay.relay_client import RelayClient, RelayProtocol
 from desk.local_venue.relay.subscriptions import ClientChange, UnionSubscription
 from desk.local_venue.relay.upstream import UpstreamLost, check_error, open_upstream, read_frame, send
-from desk.local_venue.server import CLOSE_TIMEOUT_S, MSGPACK_TYPE
-from desk.local_venue.venue_settings import CRYPTO_ENDPOINT, MIB, AccessRules
+from desk.local_venue.venue_settings import CRYPTO_ENDPOINT, AccessRules
 from desk.local_venue.venue_stats import ClientStats, client_stats
 from desk.model.units import SECOND_NS
 from desk.streams.connection_attempts import ConnectionAttempts
@@ -66,7 +66,7 @@ class RelayStats(msgspec.Struct):
     clients: list[ClientStats]
 
 
-class RelayServer:
+class RelayServer(LoopbackServer[RelayClient]):
     """Listens while entered; `run` keeps the connection to the venue.
 
     While the venue's connection is lost, no client is connected: each is closed with code 1013 and the reason, and new
@@ -74,13 +74,12 @@ class RelayServer:
     """
 
     def __init__(self, settings: RelaySettings, rules: AccessRules, port: int = 0, rng: Random | None = None) -> None:
-        self.port = port
+        super().__init__(rules, port, compression=None)
         self.state: UpstreamState = "connecting"
         self.why = ""
         self.received = 0
         self.connections = 0
         self._settings = settings
-        self._rules = rules
         self._registry = ClientRegistry(rules.connection_limit)
         self._connected: set[RelayClient] = set()
         channels = CRYPTO_CHANNELS if settings.endpoint == CRYPTO_ENDPOINT else STOCK_CHANNELS
@@ -90,26 +89,6 @@ class RelayServer:
         self._requests = asyncio.Event()
         self._message_ns = 0
         self._silence = ""
-        self._server: Server | None = None
-
-    async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve_client,
-            "127.0.0.1",
-            self.port,
-            process_request=self._answer_plain,
-            compression=None,
-            write_limit=MIB,
-            ping_timeout=None,  # the buffer limit detects slow clients (407), not a keepalive
-            close_timeout=CLOSE_TIMEOUT_S,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
 
     @property
     def endpoint(self) -> str:
@@ -219,22 +198,14 @@ class RelayServer:
         for client in tuple(self._connected):
             client.close(CloseCode.TRY_AGAIN_LATER, reason)
 
-    async def _serve_client(self, connection: ServerConnection) -> None:
-        settings = self._settings
-        binary = connection.request is not None and connection.request.headers.get("Content-Type", "") == MSGPACK_TYPE
+    def _new_client(self, connection: ServerConnection) -> RelayClient:
+        endpoint = self.endpoint
         protocol = RelayProtocol(
-            self._rules, settings.endpoint, binary, lambda: self._registry.admit(settings.endpoint)
+            self._rules, endpoint, wants_msgpack(connection), lambda: self._registry.admit(endpoint)
         )
         client = RelayClient(connection, protocol)
         self._connected.add(client)
-        try:
-            with suppress(ConnectionClosed):
-                await client.answer("greeting", protocol.greeting)
-                if await client.authenticate(self._rules.auth_timeout_s):
-                    await self._converse(client)
-            await client.wait_closed()
-        finally:
-            self._leave(client)
+        return client
 
     async def _converse(self, client: RelayClient) -> None:
         self._registry.join(client)
@@ -264,18 +235,11 @@ class RelayServer:
         if path == self.endpoint:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"the venue is not connected: {self.why}\n")
         if path == "/stats":
-            return _json_page(connection, msgspec.json.encode(self.stats))
+            return json_page(connection, msgspec.json.encode(self.stats))
         if path == "/clock" and is_loopback(urlsplit(self._settings.url).hostname or ""):
             try:
-                return _json_page(connection, await http_get(clock_url(self._settings.url)))
+                return json_page(connection, await http_get(clock_url(self._settings.url)))
             except (OSError, ValueError) as error:
                 return connection.respond(HTTPStatus.BAD_GATEWAY, f"the venue's clock: {error}\n")
         found = f"{path} does not exist; use one of {self.endpoint}, /stats, and /clock of a venue on this machine\n"
         return connection.respond(HTTPStatus.NOT_FOUND, found)
-
-
-def _json_page(connection: ServerConnection, body: bytes) -> Response:
-    response = connection.respond(HTTPStatus.OK, body.decode())
-    del response.headers["Content-Type"]
-    response.headers["Content-Type"] = "application/json"
-    return response
