@@ -16,16 +16,14 @@ def count_received(counts: BlockFeedCounts, events: Iterable[Event]) -> None:
         counts.received[kind] += number
 
 
-def skip_unwanted(
-    events: list[Event], first: int, counts: BlockFeedCounts, is_wanted: Callable[[str, str], bool]
-) -> None:
-    """Remove the events from `first` on that `is_wanted(class, symbol)` does not want, and count them as skipped."""
+def skip_unwanted(events: list[Event], first: int, counts: BlockFeedCounts, is_wanted: Callable[[Event], bool]) -> None:
+    """Remove the events from `first` on that are not wanted, and count them as skipped."""
     kept: list[Event] = []
     for event in events[first:]:
-        kind = class_of(event)
-        if is_wanted(kind, event.symbol):
+        if is_wanted(event):
             kept.append(event)
         else:
+            kind = class_of(event)
             counts.received[kind] -= 1
             counts.skipped[kind] += 1
     events[first:] = kept

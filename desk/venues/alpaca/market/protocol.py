@@ -4,12 +4,10 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from desk.model.block_rows import BlockFeedCounts
-from desk.model.errors import DeskError
-from desk.model.notes import Level, Note
+from desk.model.notes import Level
 from desk.model.notices import PriceBands, TradingStatus, VenueBar
-from desk.model.plain_text import from_outside
-from desk.model.ticks import Cancel, Correction, Event, Quote, Trade, class_of
-from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS, MAX_TEXT_CHARS
+from desk.model.ticks import Cancel, Correction, Event, Quote, Trade
+from desk.streams.limits import MAX_SYMBOL_CHARS, MAX_SYMBOLS
 from desk.streams.stream_protocol import HangUp
 from desk.telemetry import formatting
 from desk.venues.alpaca.market.codec import Codec, Control
@@ -24,6 +22,8 @@ from desk.venues.alpaca.market.venue_errors import (
 )
 from desk.venues.alpaca.market.wire import Acknowledgement, Success, VenueError
 from desk.venues.frame_codec import Encoding, FrameCodec
+from desk.venues.received_events import skip_unwanted
+from desk.venues.venue_protocol import ProtocolBase
 
 ENCODING_NAMES: Final[dict[Encoding, str]] = {"msgpack": "MessagePack", "json": "JSON"}
 CHANNEL_OF: Final[dict[type, str]] = {
@@ -37,7 +37,7 @@ CHANNEL_OF: Final[dict[type, str]] = {
 }
 
 
-class AlpacaProtocol:
+class AlpacaProtocol(ProtocolBase):
     """Turns received bytes into ticks, and subscriptions into bytes to send.
 
     `channels` are those of the plan, `helpers` those that the desk adds and can do without. Notices are in `ticks`, in
@@ -60,7 +60,7 @@ class AlpacaProtocol:
         first_ordinal: int = 1,
         make_codec: Callable[..., FrameCodec] = Codec,
     ) -> None:
-        self.place = place
+        super().__init__(place, counts, (key, secret))
         self.requested: Encoding = encoding
         self.binary = encoding == "msgpack"
         self.encoding = ""
@@ -68,17 +68,9 @@ class AlpacaProtocol:
         self._make_codec = make_codec
         self.codec = make_codec(encoding, place, counts, first_ordinal)
         self._codecs: dict[Encoding, FrameCodec] = {encoding: self.codec}
-        self._notes: list[Note] = []
-        self._known_kinds = 0
-        self._reported_kinds: set[str] = set()
-        self.counts = counts
         self.subscription = Subscription(channels, helpers)
         self.dropped: dict[str, str] = {}
         self.dropped_helpers: dict[str, str] = {}
-        self.ticks: list[Event] = []
-        self.verdict: HangUp | DeskError | None = None
-        self.slow_clients = 0
-        self.ready = False
         self._was_subscribed = False
         self._beyond_limit: set[str] = set()
         self._limit_found = ""
@@ -87,10 +79,6 @@ class AlpacaProtocol:
         self._requests = 0
         self._greeted = False
         self._authenticating = False
-        self._reported_full = False
-
-    def __repr__(self) -> str:
-        return f"AlpacaProtocol({self.place!r}, ready={self.ready})"
 
     @property
     def awaiting(self) -> str:
@@ -117,24 +105,9 @@ class AlpacaProtocol:
         return self.subscription.refused
 
     @property
-    def unmapped(self) -> dict[str, int]:
-        """Empty: the venue sends the letters of the SIPs."""
-        return {}
-
-    @property
     def unknown(self) -> dict[str, int]:
         """Messages of unknown kinds, by kind."""
         return self.codec.unknown
-
-    def take_notes(self) -> list[Note]:
-        """New notes since the last call: another encoding, unknown kinds of messages, refused channels, limits."""
-        if len(self.codec.ignored) != self._known_kinds:
-            self._known_kinds = len(self.codec.ignored)
-            new = [kind for kind in self.unknown if kind not in self._reported_kinds]
-            self._reported_kinds.update(new)
-            self._notes += [Note(f"{self.place}: messages of the unknown kind {kind!r} are ignored") for kind in new]
-        notes, self._notes = self._notes, []
-        return notes
 
     def subscribe(self, symbols: Iterable[str]) -> None:
         """Subscribe to symbols, most wanted first; "*" means all."""
@@ -178,10 +151,7 @@ class AlpacaProtocol:
             self._on_control(control)
         if self.codec.fault and self.verdict is None:
             self.verdict = HangUp(self.codec.fault)
-        if self.codec.symbols.is_full and not self._reported_full:
-            self._reported_full = True
-            why = f"more than {MAX_SYMBOLS:,} different symbols: ticks of further ones are rejected as `symbols`"
-            self._notes.append(Note(f"{self.place}: {why}", "error"))
+        self.note_full(self.codec.symbols)
         if not self.subscription.exact:
             self._skip_unwanted(first)
 
@@ -201,9 +171,7 @@ class AlpacaProtocol:
         if encoding != self.requested and not self.encoding:
             self.encoding = f"{ENCODING_NAMES[encoding]} in {'text' if text else 'binary'} frames"
             requested = ENCODING_NAMES[self.requested]
-            self._notes.append(
-                Note(f"{self.place}: the venue uses {self.encoding} instead of {requested}; the desk switched to it")
-            )
+            self.note(f"the venue uses {self.encoding} instead of {requested}; the desk switched to it")
 
     def _use_codec(self, encoding: Encoding) -> None:
         if encoding != self.codec.encoding:
@@ -217,7 +185,7 @@ class AlpacaProtocol:
         if isinstance(message, Acknowledgement):
             self._acknowledge(message)
         elif isinstance(message, VenueError):
-            self._on_error(message.code, self._without_secrets(message.msg))
+            self._on_error(message.code, self.shown(message.msg))
         elif isinstance(message, Success):
             self._greeted = self._greeted or message.msg == "connected"
             self.ready = self.ready or message.msg == "authenticated"
@@ -229,7 +197,7 @@ class AlpacaProtocol:
             if self._request_refused(code, found_error(code, text)):
                 return
         elif code in {SYMBOL_LIMIT, INVALID_ACTION} and self.settled:
-            self._notes.append(Note(f"{self.place}: {found_error(code, text)}, in answer to no request: ignored"))
+            self.note(f"{found_error(code, text)}, in answer to no request: ignored")
             return
         self.verdict = error_meaning(code, text, self.place, was_subscribed=self._was_subscribed)
 
@@ -253,14 +221,14 @@ class AlpacaProtocol:
         if new:
             which = f"{formatting.some(len(new), 'symbol')}: {formatting.names(new)}"
             text = f"{self._limit_found}: no room for {which}. They are requested again when others leave"
-            self._notes.append(Note(f"{self.place}: {text}", "error"))
+            self.note(text, "error")
 
     def _note_dropped(self, channel: str, found: str) -> None:
         """Report once that the venue refuses a channel."""
         is_helper = channel in self.subscription.helpers
         (self.dropped_helpers if is_helper else self.dropped)[channel] = found
         level: Level = "warning" if is_helper else "error"
-        self._notes.append(Note(f"{self.place}: the channel {channel} is left out: {found}", level))
+        self.note(f"the channel {channel} is left out: {found}", level)
 
     def _acknowledge(self, message: Acknowledgement) -> None:
         """Apply an acknowledgement; one with too many or too long symbols ends the connection."""
@@ -275,22 +243,11 @@ class AlpacaProtocol:
 
     def _skip_unwanted(self, first: int) -> None:
         """Remove and count the ticks and notices that are not subscribed."""
-        is_wanted, counts = self.subscription.is_wanted, self.counts
-        kept: list[Event] = []
-        for tick in self.ticks[first:]:
-            channel = CHANNEL_OF[type(tick)]
-            if isinstance(tick, VenueBar) and tick.updated:
-                channel = "updatedBars"
-            if is_wanted(channel, tick.symbol):
-                kept.append(tick)
-            else:
-                counts.received[class_of(tick)] -= 1
-                counts.skipped[class_of(tick)] += 1
-        self.ticks[first:] = kept
+        is_wanted = self.subscription.is_wanted
+        skip_unwanted(self.ticks, first, self.counts, lambda event: is_wanted(_channel_of(event), event.symbol))
 
-    def _without_secrets(self, text: str) -> str:
-        """The venue's text without key and secret."""
-        for secret in (self._key, self._secret):
-            if secret:
-                text = text.replace(secret, "*****")
-        return from_outside(text, MAX_TEXT_CHARS)
+
+def _channel_of(event: Event) -> str:
+    if isinstance(event, VenueBar) and event.updated:
+        return "updatedBars"
+    return CHANNEL_OF[type(event)]
