@@ -29,7 +29,7 @@ class Keeper:
     def __init__(self, folder: Path, seal: Seal, export: ExportFactory = no_export) -> None:
         self._store = KeeperStore(folder, seal)
         self._tape = folder.with_name(TAPE)
-        self._ticks: TickLogWriter | None = None
+        self._ticks = TickLogWriter(self._tape)
         self._meters = ActorMeters("keeper", export)
         self._title = f"keeper of {folder.parent.name}"
         self._saved = 0
@@ -57,8 +57,6 @@ class Keeper:
     def save_ticks(self, chunk: bytes) -> None:
         """Append an encoded chunk of received ticks to the log of the run's tape. Raises RunFailed."""
         with translate_disk_errors(self._tape):
-            if self._ticks is None:
-                self._ticks = TickLogWriter(self._tape)
             self._ticks.append(chunk)
 
     def latest(self, shard: int) -> bytes | None:
@@ -86,8 +84,7 @@ class Keeper:
     def close(self) -> None:
         """Close the files."""
         self._store.close()
-        if self._ticks is not None:
-            self._ticks.close()
+        self._ticks.close()
 
     def stats(self) -> int:
         """The number of saved checkpoints."""

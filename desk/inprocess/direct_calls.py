@@ -153,13 +153,11 @@ class LocalTickWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._log: TickLogWriter | None = None
+        self._log = TickLogWriter(folder)
 
     def save_ticks(self, chunk: bytes) -> None:
         """Append the chunk. Raises RunFailed."""
         with translate_disk_errors(self._folder):
-            if self._log is None:
-                self._log = TickLogWriter(self._folder)
             self._log.append(chunk)
 
     def unsaved_ticks(self) -> int:
@@ -168,8 +166,7 @@ class LocalTickWriter:
 
     def settle(self) -> None:
         """Close the log."""
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
 
 
 class LocalLiveScanners:

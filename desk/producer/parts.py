@@ -183,7 +183,7 @@ class ProducerParts:
             states,
             CatchUp(feed, live, ports.clock),
             traces,
-            Recording(ports.recorder, config.epoch),
+            Recording(ports.recorder, config.epoch, notes),
         )
 
     def state(self, epoch: int, feed: Feed) -> ProducerState:

@@ -1,6 +1,6 @@
 """The recording of a live feed: its ticks go to the keeper, a chunk per second.
 
-Tests: tests/desk/inprocess/test_recorded_run.py
+Tests: tests/desk/producer/test_recording.py, tests/desk/inprocess/test_recorded_run.py
 """
 
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 from desk.model.tick_chunk import TickChunk, encode_chunk
 from desk.model.ticks import Event, Frame
 from desk.ports import TickWriter
+from desk.telemetry.note_board import NoteBoard
 
 MAX_UNSAVED: Final = 256 * 1024 * 1024
 """Bytes of chunks that the keeper has not saved; beyond it ticks are not recorded, and counted."""
@@ -16,9 +17,10 @@ MAX_UNSAVED: Final = 256 * 1024 * 1024
 class Recording:
     """Collects the ticks of frames. `lost` counts ticks that were not recorded because the keeper was too slow."""
 
-    def __init__(self, writer: TickWriter | None, epoch: int) -> None:
+    def __init__(self, writer: TickWriter | None, epoch: int, notes: NoteBoard) -> None:
         self.lost = 0
         self._writer = writer
+        self._notes = notes
         self._epoch = epoch
         self._number = 0
         self._ticks: list[Event] = []
@@ -35,6 +37,8 @@ class Recording:
         if self._writer is None or not self._ticks:
             return
         if self._writer.unsaved_ticks() > MAX_UNSAVED:
+            if not self.lost:
+                self._notes.add("the keeper is too slow: ticks are missing on the tape", "error")
             self.lost += len(self._ticks)
         else:
             self._number += 1

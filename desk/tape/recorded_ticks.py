@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import pyarrow.parquet as pq
 
 from desk.model.errors import TapeError
-from desk.tape.tick_log import log_paths, read_chunks
+from desk.tape.tick_log import DIGITS, TAPE_SUFFIX, log_paths, read_chunks
 from desk.tape.writer import TapeWriter
 
 ROWS_PER_FILE: Final = 4_000_000
@@ -20,20 +21,26 @@ ROWS_PER_FILE: Final = 4_000_000
 def write_recorded_tape(folder: Path, rows_per_file: int = ROWS_PER_FILE) -> int:
     """Write the folder's log as files of a tape beside it, delete the log, and return the number of rows.
 
-    A repeated call after an interrupted one begins anew. Raises TapeError.
+    Files of an earlier log stay: a run that failed and was resumed has one for each part. A repeated call after an
+    interrupted one begins anew. Raises TapeError.
     """
     paths = log_paths(folder)
     if not paths:
         return 0
-    for old in folder.glob("*.parquet"):
-        old.unlink()
+    first = paths[0].stem
+    earlier = []
+    for path in sorted(folder.glob(f"*{TAPE_SUFFIX}")):
+        if path.name[:DIGITS] < first:
+            earlier.append(path)
+        else:
+            path.unlink()
     rows, numbers = 0, count(1)
     writer: TapeWriter | None = None
-    newest_ns = 0
     try:
+        newest_ns = _last_ns(earlier[-1]) if earlier else 0
         for chunk in read_chunks(paths):
             if writer is None:
-                writer = TapeWriter(folder / f"{next(numbers):06d}.parquet", newest_ns)
+                writer = TapeWriter(folder / f"{first}-{next(numbers):0{DIGITS}d}{TAPE_SUFFIX}", newest_ns)
             counts, times_ns = zip(*chunk.frames, strict=True)
             writer.write_ticks(chunk.ticks, np.repeat(np.array(times_ns, np.int64), counts))
             rows += len(chunk.ticks)
@@ -49,3 +56,11 @@ def write_recorded_tape(folder: Path, rows_per_file: int = ROWS_PER_FILE) -> int
     for path in paths:
         path.unlink()
     return rows
+
+
+def _last_ns(path: Path) -> int:
+    """The received time of the last row of a tape's file, which has rows."""
+    file = pq.ParquetFile(path)
+    received = file.read_row_group(file.num_row_groups - 1, columns=["recv_ns"]).column("recv_ns")
+    last_ns: int = received[-1].as_py()
+    return last_ns

@@ -19,29 +19,42 @@ from desk.model.tick_chunk import TickChunk, decode_chunk
 
 HEAD: Final = Struct("<II")
 SUFFIX: Final = ".ticks"
+TAPE_SUFFIX: Final = ".parquet"
+DIGITS: Final = 6
+"""Of the number with which the name of a file of the log begins, and that of a file of the tape made of it."""
 TAPE: Final = "tape"
 """The folder of a run's tape, in the run folder."""
 
 
 class TickLogWriter:
-    """Appends encoded chunks to a new file of the folder, which is made if it does not exist. Raises OSError."""
+    """Appends encoded chunks to a new file of the folder. File and folder are made at the first chunk.
+
+    Its number is higher than those of earlier files: of the log, and of the tape that was made of it.
+    """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.exists():
-            make_private_folder(folder)
-        number = 1 + max((int(path.stem) for path in folder.glob(f"*{SUFFIX}")), default=0)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        self._descriptor = private_opener(str(folder / f"{number:06d}{SUFFIX}"), flags)
+        self._folder = folder
+        self._descriptor: int | None = None
 
     def append(self, chunk: bytes) -> None:
-        """Append a chunk. It survives the death of this process."""
+        """Append a chunk. It survives the death of this process. Raises OSError."""
+        if self._descriptor is None:
+            self._descriptor = self._open()
         record = HEAD.pack(len(chunk), crc32(chunk)) + chunk
         while record:
             record = record[os.write(self._descriptor, record) :]
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        make_private_folder(self._folder, exist_ok=True)
+        used = [int(path.name[:DIGITS]) for suffix in (SUFFIX, TAPE_SUFFIX) for path in self._folder.glob(f"*{suffix}")]
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+        return private_opener(str(self._folder / f"{1 + max(used, default=0):0{DIGITS}d}{SUFFIX}"), flags)
 
 
 def log_paths(folder: Path) -> list[Path]:

@@ -79,13 +79,39 @@ def test_the_tape_has_every_tick_in_files_in_order_and_the_log_is_deleted(tmp_pa
     rows = write_recorded_tape(folder, rows_per_file=10)
 
     assert rows == 28
-    assert sorted(path.name for path in folder.iterdir()) == ["000001.parquet", "000002.parquet", "000003.parquet"]
+    names = [f"000001-{number:06d}.parquet" for number in (1, 2, 3)]
+    assert sorted(path.name for path in folder.iterdir()) == names
     source = TapeSource(folder)
     assert source.rows == 28
     table = pq.read_table(folder)
     assert table.column("trade_id").to_pylist()[0] == 2**63 + 11
     assert table.column("kind").to_pylist()[:4] == ["trade", "quote", "correction", "cancel"]
     assert write_recorded_tape(folder) == 0
+
+
+def test_the_tape_of_a_resumed_run_has_both_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "tape"
+    written(folder, chunk(1, 1), chunk(1, 2))
+    write_recorded_tape(folder)
+    written(folder, encode_chunk(chunk_of(2, 1, 1)))
+
+    rows = write_recorded_tape(folder)
+
+    assert rows == 4
+    assert TapeSource(folder).rows == 12
+    assert pq.read_table(folder).column("recv_ns").to_pylist() == sorted(
+        pq.read_table(folder).column("recv_ns").to_pylist()
+    )
+
+
+def test_an_interrupted_tape_begins_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "tape"
+    written(folder, chunk(1, 1), chunk(1, 2))
+    (folder / "000001-000001.parquet").write_text("the beginning of a file")
+
+    write_recorded_tape(folder)
+
+    assert TapeSource(folder).rows == 8
 
 
 def test_a_clock_that_is_set_back_between_files_does_not_break_the_tape(tmp_path: Path) -> None:
