@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from desk.model.errors import TapeError
@@ -56,6 +57,14 @@ def write_recorded_tape(folder: Path, rows_per_file: int = ROWS_PER_FILE) -> int
     for path in paths:
         path.unlink()
     return rows
+
+
+def recorded_rows(folder: Path) -> int:
+    """The rows of all files of the tape. Raises TapeError."""
+    try:
+        return sum(pq.ParquetFile(path).metadata.num_rows for path in folder.glob(f"*{TAPE_SUFFIX}"))
+    except (pa.ArrowException, OSError) as error:
+        raise TapeError(str(folder), f"cannot be read: {error}", "the files that the run wrote") from error
 
 
 def _last_ns(path: Path) -> int:

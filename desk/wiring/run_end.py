@@ -32,7 +32,7 @@ from desk.report.summary import Summary
 from desk.runs import RunFolder
 from desk.runs.log_file import LogFile
 from desk.runs.results_copy import copy_results
-from desk.tape.recorded_ticks import write_recorded_tape
+from desk.tape.recorded_ticks import recorded_rows, write_recorded_tape
 from desk.telemetry import formatting
 from desk.telemetry.readings import Readings
 
@@ -96,7 +96,7 @@ def write_results(
     The files of a run that did not fail are copied to `folder.results_url`. If the copy fails, the run folder still has
     them: the summary gets a warning, and the log and stderr an error.
     """
-    record.notices = [*record.notices, *_write_tape(folder), *log_faults()]
+    record.notices = [*record.notices, *tape_faults(folder, record.feed), *log_faults()]
     record.bars = folder.write_bars(bars(), _feed_metadata(record))
     record.decisions = folder.write_decisions(decisions)
     summary = summarize_run(record)
@@ -118,15 +118,22 @@ def write_results(
     return summary
 
 
-def _write_tape(folder: RunFolder) -> list[str]:
-    """Make the run's tape, if its ticks were recorded; return why that failed: the log of ticks stays then."""
+def tape_faults(folder: RunFolder, feed: FeedRecord) -> list[str]:
+    """Make the run's tape, if its ticks were recorded; return what is wrong with it, if anything.
+
+    If it cannot be made, the log of ticks stays. A producer that dies loses the ticks of its last second on it.
+    """
     try:
-        rows = write_recorded_tape(folder.tape)
+        if not write_recorded_tape(folder.tape):
+            return []
+        rows = recorded_rows(folder.tape)
     except TapeError as fault:
         return [f"the tape was not made: {fault}"]
-    if rows:
-        logging.getLogger(LOG).info("tape of %s: %s", folder.tape, formatting.some(rows, "row"))
-    return []
+    logging.getLogger(LOG).info("tape of %s: %s", folder.tape, formatting.some(rows, "row"))
+    rejected = sum(sum(causes.values()) for causes in feed.rejected.values())
+    missing = sum(feed.received.values()) - rejected - rows
+    absent = formatting.some(missing, "received tick")
+    return [f"a producer died, and the tape lacks {absent} of its last second"] if missing > 0 else []
 
 
 def _feed_metadata(record: RunRecord) -> dict[str, str]:

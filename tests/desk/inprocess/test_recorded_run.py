@@ -72,6 +72,7 @@ def test_the_tape_of_a_live_run_replays_to_the_same_bars(venue: int, tmp_path: P
     )
     replay = run(REPLAY.format(tape=tape), tmp_path / "replay")
     assert live.problems == []
+    assert [warning for warning in live.warnings if "the tape lacks" in warning] == []
     assert (live.bars, replay.ok) == (replay.bars, True)
     bars = [pq.read_table(tmp_path / name / "run" / "bars.parquet").drop(["flags"]) for name in ("live", "replay")]
     assert bars[0].equals(bars[1])

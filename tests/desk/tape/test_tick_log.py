@@ -11,7 +11,7 @@ from desk.model.errors import TapeError
 from desk.model.tick_chunk import TickChunk, encode_chunk
 from desk.model.ticks import Cancel, Correction, Quote, Tick, Trade
 from desk.tape.reader import TapeSource
-from desk.tape.recorded_ticks import write_recorded_tape
+from desk.tape.recorded_ticks import recorded_rows, write_recorded_tape
 from desk.tape.tick_log import TickLogWriter, log_paths, read_chunks
 
 START_NS = 1_381_152_600_000_000_000
@@ -98,7 +98,7 @@ def test_the_tape_of_a_resumed_run_has_both_parts(tmp_path: Path) -> None:
     rows = write_recorded_tape(folder)
 
     assert rows == 4
-    assert TapeSource(folder).rows == 12
+    assert recorded_rows(folder) == TapeSource(folder).rows == 12
     assert pq.read_table(folder).column("recv_ns").to_pylist() == sorted(
         pq.read_table(folder).column("recv_ns").to_pylist()
     )
