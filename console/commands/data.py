@@ -88,7 +88,7 @@ def list_gaps(calendar: str, console: Console) -> None:
 
 def source_of(plan: Plan) -> str:
     """The name of the plan's history in the catalog: vendor and feed."""
-    return f"{plan.feed.kind}-{name}" if (name := getattr(plan.feed, "name", "")) else plan.feed.kind
+    return f"{plan.feed.kind}-{plan.feed.feed_name}" if plan.feed.feed_name else plan.feed.kind
 
 
 def _plan(path: Path | None) -> Plan:

@@ -112,7 +112,7 @@ class SeriesRows:
         return index < self._length and bool(self._rows[index]["minute_ns"] == minute_ns)
 
     def holds(self, bar: BarFields) -> bool:
-        """Whether the minute has a row that equals this bar, whatever the flags."""
+        """Whether the minute has a row that equals this bar in all fields but the flags."""
         index = self._place(bar.minute_ns)
         return index < self._length and self._rows[index].item()[:-1] == row_of(bar)[:-1]
 

@@ -8,7 +8,7 @@
 The ladder climbs a rung when the age exceeds that rung's limit, one rung at a time, so that each can take effect.
 It descends when the age has stayed below half of the current rung's limit for `calm_ns`: the relief that a rung brings
 must not be enough to leave it. A venue that closes the connection because the desk reads too slowly (407) makes it
-climb at once, whatever the age, and it does not descend for `patience_ns`: the new connection begins without a backlog.
+climb at once at any age, and it does not descend for `patience_ns`: the new connection begins without a backlog.
 """
 
 from typing import Final
@@ -70,7 +70,7 @@ class OverloadLadder:
         self._pushed_ns: int | None = None
 
     def push(self, age_ns: int, now_ns: int) -> LadderStep | None:
-        """Climb a rung whatever the age; the topmost, which refuses entries, only by age. None if there is no step."""
+        """Climb a rung at any age; the topmost, which refuses entries, only by age. None if there is no step."""
         self._pushed_ns, self._calm_since_ns = now_ns, None
         if self.rung >= SHED:
             return None

@@ -133,7 +133,7 @@ class Client:
         await self.send_reply(make())
 
     async def authenticate(self, timeout_s: float) -> bool:
-        """Converse until the client is authenticated; False if it is not in time, which it is told (404)."""
+        """Converse until the client is authenticated. False if that takes too long: it gets error 404."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not self.protocol.authenticated:

@@ -97,28 +97,28 @@ def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field
 
 
 def _status(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in block_notices(statuses) if isinstance(notice, TradingStatus)]
-    rows = np.arange(len(told))
+    found = [notice for notice in block_notices(statuses) if isinstance(notice, TradingStatus)]
+    rows = np.arange(len(found))
     return [
         ("T", same(wire, "s")),
         ("S", wire.texts(statuses.symbols, statuses.symbol)),
-        ("sc", wire.texts([status.code for status in told], rows)),
-        ("sm", wire.texts([status.message for status in told], rows)),
-        ("rc", wire.texts([status.reason_code for status in told], rows)),
-        ("rm", wire.texts([status.reason for status in told], rows)),
+        ("sc", wire.texts([status.code for status in found], rows)),
+        ("sm", wire.texts([status.message for status in found], rows)),
+        ("rc", wire.texts([status.reason_code for status in found], rows)),
+        ("rm", wire.texts([status.reason for status in found], rows)),
         ("z", _tapes(statuses, wire)),
         ("t", wire.place_holder("t")),
     ]
 
 
 def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in block_notices(bands) if isinstance(notice, PriceBands)]
+    found = [notice for notice in block_notices(bands) if isinstance(notice, PriceBands)]
     return [
         ("T", same(wire, "l")),
         ("S", wire.texts(bands.symbols, bands.symbol)),
-        ("u", wire.floats(np.array([each.up for each in told]))),
-        ("d", wire.floats(np.array([each.down for each in told]))),
-        ("i", wire.texts([each.indicator for each in told], np.arange(len(told)))),
+        ("u", wire.floats(np.array([each.up for each in found]))),
+        ("d", wire.floats(np.array([each.down for each in found]))),
+        ("i", wire.texts([each.indicator for each in found], np.arange(len(found)))),
         ("z", _tapes(bands, wire)),
         ("t", wire.place_holder("t")),
     ]

@@ -38,7 +38,7 @@ class MessageTypes(NamedTuple):
     """The messages of a venue.
 
     `data` are the types that become ticks and notices, `controls` those that `decode` returns. `kind` has one field,
-    `kind`, by which malformed messages are told apart: `classes` is the class that a malformed message of a kind counts
+    `kind`, which distinguishes malformed messages: `classes` is the class that a malformed message of a kind counts
     under. `causes` is the cause by the name of the field. Kinds in `unused` are known, and ignored.
     """
 

@@ -96,7 +96,7 @@ def write_results(
     The files of a run that did not fail are copied to `folder.results_url`. If the copy fails, the run folder still has
     them: the summary gets a warning, and the log and stderr an error.
     """
-    record.notices = [*record.notices, *tape_faults(folder, record.feed), *log_faults()]
+    record.notices = [*record.notices, *make_tape(folder, record.feed), *log_faults()]
     record.bars = folder.write_bars(bars(), _feed_metadata(record))
     record.decisions = folder.write_decisions(decisions)
     summary = summarize_run(record)
@@ -118,7 +118,7 @@ def write_results(
     return summary
 
 
-def tape_faults(folder: RunFolder, feed: FeedRecord) -> list[str]:
+def make_tape(folder: RunFolder, feed: FeedRecord) -> list[str]:
     """Make the run's tape, if its ticks were recorded; return what is wrong with it, if anything.
 
     If it cannot be made, the log of ticks stays. A producer that dies loses the ticks of its last second on it.

@@ -8,6 +8,8 @@ from steady_history import SteadyHistory
 from typer.testing import CliRunner, Result
 
 from console.cli import app
+from console.commands.data import source_of
+from desk.config import Plan
 from desk.tape.catalog import Catalog
 from desk.wiring.data_download import download, trading_days
 from desk.wiring.exchange_days import ExchangeDays
@@ -73,3 +75,18 @@ def test_a_request_that_cannot_be_made_is_one_error(
     assert done.exit_code == status, done.output
     assert words in done.stderr
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("feed", "source"),
+    [
+        ({"kind": "alpaca"}, "alpaca-iex"),
+        ({"kind": "alpaca", "name": "iex"}, "alpaca-iex"),
+        ({"kind": "alpaca", "url": "ws://127.0.0.1:7788/v2/sip"}, "alpaca-sip"),
+        ({"kind": "polygon"}, "polygon-realtime"),
+    ],
+)
+def test_the_same_stream_has_one_folder_in_the_catalog(feed: dict[str, str], source: str) -> None:
+    plan = Plan.model_validate({"session": {"name": "a", "mode": "paper"}, "feed": feed})
+
+    assert source_of(plan) == source

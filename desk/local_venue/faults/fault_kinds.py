@@ -139,7 +139,7 @@ KINDS: Final = (
         (_share(0.5, "symbols that are not granted"), _symbols("those that are not granted, instead of a share")),
     ),
     FaultKind(
-        "mute", "span", "withhold all data, or the ticks of `symbols` while their bars go on", (), (_OF_SYMBOLS,)
+        "mute", "span", "withhold all data, or the ticks of `symbols` while their bars continue", (), (_OF_SYMBOLS,)
     ),
     FaultKind("no_pong", "span", "never answer a ping"),
     FaultKind("encoding", "span", "write JSON where MessagePack was requested, and the reverse"),

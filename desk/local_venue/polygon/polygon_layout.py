@@ -77,14 +77,14 @@ def _quote(quotes: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field
 
 
 def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in block_notices(bands) if isinstance(notice, PriceBands)]
-    indicators = [[BANDS[each.indicator]] if each.indicator in BANDS else [] for each in told]
+    found = [notice for notice in block_notices(bands) if isinstance(notice, PriceBands)]
+    indicators = [[BANDS[each.indicator]] if each.indicator in BANDS else [] for each in found]
     return [
         ("ev", same(wire, "LULD")),
         ("T", wire.texts(bands.symbols, bands.symbol)),
-        ("h", wire.floats(np.array([each.up for each in told]))),
-        ("l", wire.floats(np.array([each.down for each in told]))),
-        ("i", wire.texts(indicators, np.arange(len(told)))),
+        ("h", wire.floats(np.array([each.up for each in found]))),
+        ("l", wire.floats(np.array([each.down for each in found]))),
+        ("i", wire.texts(indicators, np.arange(len(found)))),
         ("z", _tapes(bands, wire)),
         ("q", _sequence(bands)),
         ("t", wire.place_holder("t")),
@@ -92,12 +92,12 @@ def _bands(bands: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]
 
 
 def _halt(statuses: Block, wire: Wire, _fresh_ids: bool) -> list[tuple[str, Field]]:
-    told = [notice for notice in block_notices(statuses) if isinstance(notice, TradingStatus)]
-    indicators = [[HALTED] * each.halted + [RESUMED] * each.resumed for each in told]
+    found = [notice for notice in block_notices(statuses) if isinstance(notice, TradingStatus)]
+    indicators = [[HALTED] * each.halted + [RESUMED] * each.resumed for each in found]
     return [
         ("ev", same(wire, "LULD")),
         ("T", wire.texts(statuses.symbols, statuses.symbol)),
-        ("i", wire.texts(indicators, np.arange(len(told)))),
+        ("i", wire.texts(indicators, np.arange(len(found)))),
         ("z", _tapes(statuses, wire)),
         ("q", _sequence(statuses)),
         ("t", wire.place_holder("t")),

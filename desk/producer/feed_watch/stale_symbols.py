@@ -28,9 +28,9 @@ LEAST_SECONDS: Final = 20
 WEIGHT: Final = 1 / 8
 JUDGE_EVERY_S: Final = 5
 ALIVE_S: Final = 30
-"""The feed goes on if a trade or bar of any symbol came within this time."""
+"""The feed delivers if a trade or bar of any symbol came within this time."""
 BARS_LAST_S: Final = 150
-"""The bars of a venue go on if one of any symbol came within this time."""
+"""The venue sends bars if one of any symbol came within this time."""
 AGAIN_S: Final = 900
 """A symbol is subscribed anew once per silence, and not more often than this."""
 NEVER_S: Final = -AGAIN_S

@@ -144,6 +144,6 @@ _budgets_lock = threading.Lock()
 
 
 def budget_of(host: str) -> RequestBudget:
-    """The budget of this process for a host: one, whatever clients use it."""
+    """The budget of this process for a host. All clients of the host share it."""
     with _budgets_lock:
         return _budgets.setdefault(host, RequestBudget(host))

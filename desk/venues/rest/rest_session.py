@@ -40,7 +40,7 @@ class RestSession(requests.Session):
         self._max_bytes = max_bytes
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Send one request, or its retries; the last answer, whatever its status."""
+        """Send one request, or its retries; return the last answer, also one with an error status."""
         until_s = time.monotonic() + self._limit_s
         retries = RETRIES if method.upper() == "GET" and self._kind != "orders" else 0
         for attempt in range(retries + 1):

@@ -9,7 +9,7 @@ from desk.model.ticks import Trade
 from desk.report.run_record import FeedRecord
 from desk.runs import RunFolder
 from desk.tape.tick_log import TickLogWriter
-from desk.wiring.run_end import tape_faults
+from desk.wiring.run_end import make_tape
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_received_ticks_that_are_not_on_the_tape_are_named(
     log.close()
     feed = FeedRecord({"trades": received}, {"trades": {"price": rejected}}, {}, [])
 
-    assert tape_faults(folder, feed) == words
+    assert make_tape(folder, feed) == words
